@@ -1,0 +1,187 @@
+"""Fixtures that every test can use: a server, databases of several kinds, a sample project, and the CLI.
+
+The server is a throwaway one, chosen by $DBTOOL_TEST_SERVER (what `dbtool test --server` sets): embedded, container,
+container:15, or the URL of a running server. Without it: a container where Docker has the image, else embedded.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from toolkit.project import Project
+from toolkit.servers import ThrowawayServer, open_throwaway
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = "laurel_template"
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ThrowawayServer]:
+    """A PostgreSQL server that lives as long as the test session; its superuser is the one in its URLs."""
+    with open_throwaway(os.environ.get("DBTOOL_TEST_SERVER") or None) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def template(server: ThrowawayServer) -> str:
+    """Name of a database with schema, migrations and all seeds, without open connections: made to be cloned."""
+    from toolkit import migrations, seeds
+
+    server.create_database(TEMPLATE)
+    url = server.url(TEMPLATE)
+    project = Project.find(ROOT)
+    migrations.migrate(lambda: psycopg.connect(url), project)
+    with psycopg.connect(url) as connection:
+        seeds.seed(connection, project)
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: ThrowawayServer, template: str) -> Iterator[str]:
+    """URL of the one clone in which the tests with `db` run their transactions. Nothing is ever committed in it."""
+    server.create_database("laurel_shared", template=template)
+    yield server.url("laurel_shared")
+    server.drop_database("laurel_shared")
+
+
+@pytest.fixture()
+def db(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Connection]:
+    """A connection inside a transaction that is rolled back; the integrity of the data is checked first."""
+    with psycopg.connect(shared_database) as connection:
+        try:
+            yield connection
+            if connection.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
+                check_integrity(connection, request)
+        finally:
+            connection.rollback()
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """A database of the test's own, with schema, migrations and seeds: for commits and several connections."""
+
+    url: str
+
+    def connect(self, **options: Any) -> Connection:
+        """Open a connection; `options` are those of `psycopg.connect`. The test closes it (or its `with` does)."""
+        return psycopg.connect(self.url, **options)
+
+
+@pytest.fixture()
+def fresh(request: pytest.FixtureRequest, server: ThrowawayServer, template: str) -> Iterator[FreshDatabase]:
+    """A clone of the template: commit what you like. Its integrity is checked, then it is dropped."""
+    name = f"laurel_fresh_{next(_numbers)}"
+    server.create_database(name, template=template)
+    try:
+        yield FreshDatabase(server.url(name))
+        with psycopg.connect(server.url(name)) as connection:
+            check_integrity(connection, request)
+    finally:
+        server.drop_database(name)
+
+
+@pytest.fixture()
+def empty_database(server: ThrowawayServer) -> Iterator[str]:
+    """URL of an empty database, dropped afterwards."""
+    name = f"empty_{next(_numbers)}"
+    server.create_database(name)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+def check_integrity(connection: Connection, request: pytest.FixtureRequest) -> None:
+    """Fail the test when derived data no longer agrees with the facts, unless it is marked `no_integrity`."""
+    if request.node.get_closest_marker("no_integrity") is not None:
+        return
+    connection.execute("reset role")
+    broken = connection.execute("select * from learn.check_integrity()").fetchall()
+    assert broken == [], "learn.check_integrity() reports damage"
+
+
+SAMPLE = {
+    "schema.sql": "create schema shop;\ncreate table shop.items (id bigint primary key, name text not null);\n",
+    "schema.rollback.sql": "drop schema shop cascade;\n",
+    "migrations/migration1.sql": "alter table shop.items add column price numeric not null default 0;\n",
+    "migrations/migration1.rollback.sql": "alter table shop.items drop column price;\n",
+    "migrations/migration2.sql": "create view shop.cheap as select id, name from shop.items where price < 10;\n",
+    "migrations/migration2.rollback.sql": "drop view shop.cheap;\n",
+    "seeds/core/items.sql": (
+        "insert into shop.items (id, name, price) values (1, 'pen', 2), (2, 'desk', 90)\n"
+        "on conflict (id) do update set name = excluded.name, price = excluded.price;\n"
+    ),
+}
+
+
+@pytest.fixture()
+def sample_project(tmp_path: Path) -> Path:
+    """A folder with a small project of the same layout as this one, to edit freely."""
+    root = tmp_path / "sample project"
+    for name, text in SAMPLE.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: its exit code and what it printed."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+RunDbtool = Callable[..., Result]
+
+
+@pytest.fixture()
+def run_dbtool(tmp_path: Path) -> RunDbtool:
+    """Run the CLI in a process of its own: `run_dbtool("status", "--json", env={…}, cwd=…, stdin="…")`.
+
+    No setting of the outer environment reaches it, so a test never touches the database of who runs it.
+    """
+
+    def run(
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: str | None = None,
+        timeout: float = 120,
+    ) -> Result:
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DBTOOL_", "PG", "PYTEST_")) and name != "DATABASE_URL"
+        }
+        kept = {name: os.environ[name] for name in KEPT_SETTINGS if name in os.environ}
+        done = subprocess.run(
+            [sys.executable, "-m", "toolkit", *map(str, args)],
+            cwd=cwd or tmp_path,
+            env={**clean, **kept, "PYTHONPATH": str(ROOT), **(env or {})},
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+# Where PostgreSQL's programs are and where servers may keep files: the machine's, not the user's choice of database.
+KEPT_SETTINGS = ("DBTOOL_PG_BIN", "DBTOOL_PG_TMP", "DBTOOL_STATE_DIR")

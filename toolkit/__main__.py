@@ -1,0 +1,8 @@
+"""`python -m toolkit` is `dbtool`."""
+
+from __future__ import annotations
+
+from toolkit.cli import main
+
+if __name__ == "__main__":
+    main()
