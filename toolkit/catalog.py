@@ -1,0 +1,109 @@
+"""What a database consists of, and how two databases differ.
+
+`read` describes every object that a project can make: everything in the user schemas (all but pg_*, information_schema and
+`dbtool`, which holds the migration history) and what lives outside schemas: extensions, event triggers, publications,
+settings and grants of the database, default privileges, and the roles that own or may do something here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from toolkit.catalog_queries import CATALOG
+
+if TYPE_CHECKING:
+    import psycopg
+
+Key = tuple[str, str]
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Objects by (kind, identity), each with its facts; identities are qualified and quoted as PostgreSQL prints them."""
+
+    objects: Mapping[Key, Facts]
+
+    def kinds(self, *kinds: str) -> Iterator[tuple[str, Facts]]:
+        """Identity and facts of every object of these kinds, in order of identity."""
+        for (kind, identity), facts in sorted(self.objects.items()):
+            if kind in kinds:
+                yield identity, facts
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object that two catalogs do not agree on."""
+
+    kind: str
+    identity: str
+    change: Literal["added", "removed", "changed"]
+    details: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        line = f"{self.kind} {self.identity} {self.change}"
+        return "\n  ".join([line, *self.details])
+
+
+def read(conn: psycopg.Connection[Any]) -> Catalog:
+    """The catalog of the database as the connection's open transaction sees it.
+
+    Any role can read it. The search_path of the session is as before afterwards.
+    """
+    with conn.transaction():
+        before = conn.execute("select current_setting('search_path')").fetchone()
+        conn.execute("select set_config('search_path', '', true)")
+        rows = conn.execute(CATALOG).fetchall()
+        conn.execute("select set_config('search_path', %s, true)", before)
+    return Catalog({(kind, identity): facts for kind, identity, facts in rows})
+
+
+def diff(before: Catalog, after: Catalog) -> list[Difference]:
+    """Every object that is only in `after` (added), only in `before` (removed) or not the same in both (changed)."""
+    found = []
+    for key in sorted(before.objects.keys() | after.objects.keys()):
+        old, new = before.objects.get(key), after.objects.get(key)
+        if old is None:
+            found.append(Difference(*key, "added"))
+        elif new is None:
+            found.append(Difference(*key, "removed"))
+        elif old != new:
+            found.append(Difference(*key, "changed", tuple(_describe(old, new))))
+    return found
+
+
+def _describe(old: Facts, new: Facts) -> Iterator[str]:
+    """One line per fact that changed; a long definition as its changed lines."""
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name), new.get(name)
+        if was == now:
+            continue
+        if isinstance(was, str) and isinstance(now, str) and ("\n" in was or "\n" in now):
+            yield f"{name}:"
+            yield from _changed_lines(was.splitlines(), now.splitlines())
+        elif isinstance(was, list) and isinstance(now, list):
+            gone = [_show(item) for item in was if item not in now]
+            came = [_show(item) for item in now if item not in was]
+            parts = ["missing " + ", ".join(gone)] * bool(gone) + ["extra " + ", ".join(came)] * bool(came)
+            yield f"{name}: {'; '.join(parts) or f'order {_show(was)} became {_show(now)}'}"
+        else:
+            yield f"{name}: {_show(was)} became {_show(now)}"
+
+
+def _changed_lines(was: list[str], now: list[str], at_most: int = 12) -> Iterator[str]:
+    """The lines that differ, with - and +, cut after `at_most`."""
+    changed: Iterable[str] = difflib.unified_diff(was, now, lineterm="", n=0)
+    lines = [line for line in changed if not line.startswith(("---", "+++", "@@"))]
+    yield from (f"  {line}" for line in lines[:at_most])
+    if len(lines) > at_most:
+        yield f"  … and {len(lines) - at_most} more lines"
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,134 @@
+"""The command line: a lazy group, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from toolkit import __version__
+from toolkit.context import Context
+from toolkit.errors import DbtoolError, mask_passwords
+from toolkit.options import database_url_option, debug_option, json_option, project_option, yes_option
+
+# Command name → what it does, in the order of `--help`. The module toolkit.commands.<name> is imported,
+# and its attribute `command` run, only when the command is used: that keeps `--help` fast.
+COMMANDS = {
+    "up": "Start the embedded server, migrate, seed, show the status.",
+    "down": "Stop the embedded server.",
+    "migrate": "Apply schema.sql and the migrations in numeric order.",
+    "rollback": "Undo migrations from the newest down.",
+    "status": "Show what is applied, pending, edited, missing or late.",
+    "seed": "Load the reference data of the named systems, or of all.",
+    "new": "Write the next migration from the changed sources.",
+    "check": "Prove that sources, migrations and rollbacks agree.",
+    "test": "Run pytest on a throwaway PostgreSQL.",
+    "psql": "Open a shell on the target database.",
+}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, handled like Ctrl-C: the running query is cancelled before dbtool ends."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used, with the error boundary around them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"toolkit.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> NoReturn:
+        """Runs dbtool and exits: 0 good, 1 failed, 2 usage, 3 to 6 as the errors say, 130 on Ctrl-C."""
+        context = extra.pop("obj", None) or Context()
+        extra["standalone_mode"] = False
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            code = super().main(args, *more, obj=context, **extra)
+            sys.stdout.flush()
+        except BaseException as error:
+            code = _report(error, context.debug or bool(os.environ.get("DBTOOL_DEBUG")))
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _report(error: BaseException, debug: bool) -> int:
+    """Prints a failure on stderr and returns its exit code. Never shows a password."""
+    if debug:
+        import traceback
+
+        click.echo(mask_passwords("".join(traceback.format_exception(error))), err=True)
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        terminated = isinstance(error, Terminated)
+        click.echo("terminated" if terminated else "interrupted", err=True)
+        return 143 if terminated else 130
+    if isinstance(error, BrokenPipeError):
+        # The reader of a pipe went away; what is still buffered has no one to read it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    shown = _as_dbtool_error(error)
+    for line in shown.lines():
+        click.echo(mask_passwords(line), err=True)
+    return shown.exit_code
+
+
+def _as_dbtool_error(error: BaseException) -> DbtoolError:
+    if isinstance(error, DbtoolError):
+        return error
+    if "psycopg" in sys.modules:
+        import psycopg
+
+        from toolkit.errors import from_psycopg
+
+        if isinstance(error, psycopg.Error):
+            return from_psycopg(error)
+    if isinstance(error, OSError):
+        return DbtoolError(str(error))
+    hint = "This is a fault in dbtool: run again with --debug and report the traceback."
+    return DbtoolError(f"unexpected {type(error).__name__}: {error}", hint=hint)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dbtool")
+@project_option
+@database_url_option
+@json_option
+@yes_option
+@debug_option
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Build, change, check and test a PostgreSQL database kept as plain SQL files.
+
+    Exit codes: 0 good, 1 failed, 2 usage, 3 pending migrations, 4 history problem, 5 lock not obtained,
+    6 check failed.
+    """
+    ctx.ensure_object(Context).command_name = ctx.invoked_subcommand or ""
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    cli()

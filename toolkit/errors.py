@@ -1,0 +1,84 @@
+"""The errors that dbtool shows to its user, and how they become exit codes.
+
+Services raise these; only the boundary in `cli.py` prints them. The exit codes are public: see docs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+class DbtoolError(Exception):
+    """A failure that the user can understand and act on. Exit code 1 unless a subclass says otherwise."""
+
+    exit_code: int = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    def lines(self) -> list[str]:
+        """The text for the user: `error:`, `detail:` and `hint:` lines; further lines are indented."""
+        parts = [("error", self.message), ("detail", self.detail), ("hint", self.hint)]
+        return [f"{label}: {text.strip().replace(chr(10), chr(10) + '  ')}" for label, text in parts if text]
+
+
+class UsageProblem(DbtoolError):  # noqa: N818
+    """The command line asks for something that cannot be asked for."""
+
+    exit_code = 2
+
+
+class PendingMigrations(DbtoolError):  # noqa: N818
+    """The database lacks migrations that the project has."""
+
+    exit_code = 3
+
+
+class HistoryProblem(DbtoolError):  # noqa: N818
+    """What was applied and what the project holds contradict each other: edited, missing or late."""
+
+    exit_code = 4
+
+
+class LockTimeout(DbtoolError):  # noqa: N818
+    """Another session held a lock for longer than this run was told to wait."""
+
+    exit_code = 5
+
+
+class CheckFailed(DbtoolError):  # noqa: N818
+    """A check found something wrong with the project."""
+
+    exit_code = 6
+
+
+def from_psycopg(error: psycopg.Error) -> DbtoolError:
+    """The same failure as a DbtoolError: the server's message, SQLSTATE, DETAIL, CONTEXT and HINT."""
+    diagnostics = error.diag
+    message = diagnostics.message_primary or str(error).strip() or type(error).__name__
+    if error.sqlstate:
+        message += f" (SQLSTATE {error.sqlstate})"
+    detail = "\n".join(part for part in (diagnostics.message_detail, diagnostics.context) if part)
+    return DbtoolError(message, detail=detail or None, hint=diagnostics.message_hint)
+
+
+def mask_passwords(text: str) -> str:
+    """The text with the password of every connection URL and key=value string in it replaced by `***`."""
+    text = re.sub(r"(\w+://[^\s:/@]*:)[^\s]*(?=@)", r"\1***", text)
+    return re.sub(r"(?i)\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", r"\1***", text)
