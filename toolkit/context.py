@@ -149,4 +149,6 @@ def describe_url(url: str) -> str:
     port = f":{given['port']}" if "port" in given and not is_socket else ""
     database = quote(str(given.get("dbname", "")), safe="")
     socket = f"?host={host}" if host and is_socket else ""
+    if socket and "port" in given:
+        socket += f"&port={given['port']}"
     return f"postgresql://{user}{'' if is_socket else host}{port}/{database}{socket}"

@@ -38,6 +38,26 @@ class DbtoolError(Exception):
         return [f"{label}: {text.strip().replace(chr(10), chr(10) + '  ')}" for label, text in parts if text]
 
 
+class ScriptFailed(DbtoolError):  # noqa: N818
+    """A script could not be run. Says where: `source` and, when it is known, `line`; and `sqlstate`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str,
+        line: int | None = None,
+        sqlstate: str | None = None,
+        detail: str | None = None,
+        hint: str | None = None,
+        exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message, detail=detail, hint=hint, exit_code=exit_code)
+        self.source = source
+        self.line = line
+        self.sqlstate = sqlstate
+
+
 class UsageProblem(DbtoolError):  # noqa: N818
     """The command line asks for something that cannot be asked for."""
 

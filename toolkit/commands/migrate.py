@@ -1,0 +1,43 @@
+"""dbtool migrate"""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.context import Context
+from toolkit.options import json_option, lock_timeout_option, pass_context, target_options
+
+
+@click.command("migrate")
+@click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
+@click.option("--dry-run", is_flag=True, help="Show what would be applied; write nothing.")
+@lock_timeout_option
+@target_options
+@json_option
+@pass_context
+def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float) -> None:
+    """Apply schema.sql and the migrations in numeric order.
+
+    Each file runs in one transaction that also marks it as applied, unless its first line says
+    `-- transactional: false`. A second run waits for the first.
+    """
+    from toolkit import migrations, output
+
+    scripts = migrations.migrate(
+        context.connect,
+        context.project,
+        to=to,
+        dry_run=dry_run,
+        lock_timeout=lock_timeout,
+        report=output.reporter(as_json=context.as_json),
+    )
+    if context.as_json:
+        key = "would_apply" if dry_run else "applied"
+        output.print_json({"target": context.target().label, key: [script.id for script in scripts]})
+    elif dry_run:
+        for script in scripts:
+            how = "" if script.transactional else ", without transaction"
+            click.echo(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
+    if not scripts and not context.as_json:
+        reached = "is up to date" if to is None else f"has everything up to {to}"
+        click.echo(f"nothing to apply: {context.target().label} {reached}")

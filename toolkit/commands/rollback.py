@@ -1,0 +1,56 @@
+"""dbtool rollback"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.context import Context
+from toolkit.errors import UsageProblem
+from toolkit.options import json_option, lock_timeout_option, pass_context, target_options, yes_option
+
+if TYPE_CHECKING:
+    from toolkit.history import Applied
+
+
+@click.command("rollback")
+@click.option(
+    "--to", metavar="VERSION", help="Keep this one: a migration's number, `schema`, or 0 for nothing."
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Undo this many. Default: 1.")
+@lock_timeout_option
+@yes_option
+@target_options
+@json_option
+@pass_context
+def command(context: Context, to: str | None, steps: int | None, lock_timeout: float) -> None:
+    """Undo migrations from the newest down, each in one transaction.
+
+    Nothing is undone when the rollback file of one of them is missing. `--to 0` leaves no trace.
+    """
+    from toolkit import migrations, output
+
+    def confirm(plan: Sequence[Applied]) -> None:
+        if context.yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageProblem("rollback asks for confirmation, and there is no terminal", hint="Give --yes.")
+        names = ", ".join(applied.id for applied in plan)
+        click.confirm(f"Undo {names} on {context.target().label}?", abort=True, err=True)
+
+    undone = migrations.rollback(
+        context.connect,
+        context.project,
+        to=to,
+        steps=steps,
+        lock_timeout=lock_timeout,
+        report=output.reporter(as_json=context.as_json),
+        confirm=confirm,
+    )
+    if context.as_json:
+        output.print_json({"target": context.target().label, "undone": [applied.id for applied in undone]})
+    elif not undone:
+        click.echo("nothing to undo")

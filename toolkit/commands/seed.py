@@ -1,0 +1,41 @@
+"""dbtool seed"""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.context import Context
+from toolkit.options import json_option, lock_timeout_option, pass_context, target_options
+
+
+@click.command("seed")
+@click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
+@click.option("--demo", is_flag=True, help="Add sample content and learners.")
+@lock_timeout_option
+@target_options
+@json_option
+@pass_context
+def command(context: Context, systems: tuple[str, ...], demo: bool, lock_timeout: float) -> None:
+    """Load the reference data of the named systems, or of all.
+
+    seeds/core comes first; each system is loaded in one transaction. It may be run again at any time.
+    """
+    from toolkit import output, seeds
+
+    with context.connect() as connection:
+        loaded = seeds.seed(
+            connection,
+            context.project,
+            systems,
+            demo=demo,
+            lock_timeout=lock_timeout,
+            report=output.reporter(as_json=context.as_json),
+        )
+    if context.as_json:
+        listing = [
+            {"system": entry.system, "files": [context.project.relative(path) for path in entry.files]}
+            for entry in loaded
+        ]
+        output.print_json({"target": context.target().label, "seeded": listing})
+    elif not loaded:
+        click.echo("nothing to seed: the project has no seeds/")

@@ -1,0 +1,137 @@
+"""What was applied: yoyo's own tables plus one of dbtool's, all in the schema `dbtool` of the target.
+
+yoyo-migrations keeps the list of what was applied, so that plain yoyo reads it (`?schema=dbtool` in its URL);
+dbtool.applied_script keeps the text, so that an edited file can be told and shown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from toolkit import __version__
+from toolkit.execute import Connection
+from toolkit.project import SCHEMA_ID, Script
+
+if TYPE_CHECKING:
+    from toolkit.yoyo_backend import Backend
+
+SCHEMA = "dbtool"
+_NAME = re.compile(r"migration([0-9]+)")
+_EXISTS = """
+select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.applied_script') is not null
+"""
+_READ = """
+select y.migration_id, coalesce(a.applied_at, y.applied_at_utc at time zone 'UTC'), a.checksum, a.text
+  from dbtool._yoyo_migration y
+  left join dbtool.applied_script a using (migration_hash)
+"""
+_READ_YOYO_ONLY = (
+    "select migration_id, applied_at_utc at time zone 'UTC', null, null from dbtool._yoyo_migration"
+)
+_CREATE = """
+create table if not exists dbtool.applied_script (
+  migration_hash varchar(64) primary key references dbtool._yoyo_migration on delete cascade,
+  checksum       text not null,
+  text           text not null,
+  applied_at     timestamptz not null default clock_timestamp(),
+  applied_by     text not null default session_user,
+  seconds        double precision not null,
+  dbtool_version text not null
+);
+comment on table dbtool.applied_script is 'The text of every applied script as it was applied.';
+"""
+_TABLES = ("applied_script", "_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One script that was applied. Text and checksum are None when plain yoyo marked it."""
+
+    number: int
+    stem: str
+    """The name under which yoyo knows it: the file's name without `.sql`."""
+    applied_at: datetime
+    checksum: str | None
+    text: str | None
+
+    @property
+    def id(self) -> str:
+        return f"migration{self.number}" if self.number else SCHEMA_ID
+
+
+class History:
+    """The history tables of one database. Reading writes nothing, not even when they are not there."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_complete = False
+
+    def read(self) -> list[Applied]:
+        """Everything that was applied, in numeric order."""
+        has_yoyo, has_own = self._exists()
+        self._is_complete = has_yoyo and has_own
+        if not has_yoyo:
+            return []
+        rows = self._connection.execute(_READ if has_own else _READ_YOYO_ONLY).fetchall()
+        numbered = ((_number(row[0]), row) for row in rows)
+        return sorted(
+            (Applied(number, *row) for number, row in numbered if number is not None),
+            key=lambda applied: applied.number,
+        )
+
+    def ensure(self) -> None:
+        """Makes the schema and its tables where they are missing; part of the transaction that is open."""
+        if self._is_complete:
+            return
+        if self._connection.execute("select to_regnamespace('dbtool') is null").fetchone() == (True,):
+            self._connection.execute("create schema dbtool")
+        self._backend().upgrade()
+        self._connection.execute(_CREATE)
+
+    def mark(self, script: Script, seconds: float) -> None:
+        """Records a script as applied; part of the transaction that is open."""
+        self._backend().mark(script.stem)
+        self._connection.execute(
+            "insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)"
+            " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
+            (script.checksum, script.text, seconds, __version__, script.stem),
+        )
+
+    def unmark(self, applied: Applied) -> None:
+        """Forgets an applied script; part of the transaction that is open."""
+        self._backend().unmark(applied.stem)
+
+    def drop(self) -> None:
+        """Removes the tables, and the schema unless someone keeps other things in it."""
+        for table in _TABLES:
+            self._connection.execute(f"drop table if exists dbtool.{table}")  # type: ignore[arg-type]
+        try:
+            with self._connection.transaction():
+                self._connection.execute("drop schema if exists dbtool")
+        except psycopg.errors.DependentObjectsStillExist:
+            pass
+        self._is_complete = False
+
+    def _exists(self) -> tuple[bool, bool]:
+        row = self._connection.execute(_EXISTS).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def _backend(self) -> Backend:
+        # Imported where something is written: a run with nothing to do needs no yoyo.
+        from toolkit.yoyo_backend import Backend
+
+        return Backend(self._connection)
+
+
+def _number(migration_id: str) -> int | None:
+    """The number in a recorded name; None for a name that no script of dbtool can have."""
+    if migration_id == SCHEMA_ID:
+        return 0
+    match = _NAME.fullmatch(migration_id)
+    return int(match[1]) if match else None

@@ -1,0 +1,349 @@
+"""Applying and undoing the scripts of a project, and telling what a database has and lacks.
+
+Each transactional file runs in one transaction that also marks it as applied: it is there as a whole and
+known, or not at all. One run at a time, by an advisory lock.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+
+from toolkit.errors import DbtoolError, HistoryProblem, UsageProblem
+from toolkit.execute import (
+    RESET_SETTINGS,
+    Connection,
+    failure,
+    forget_session,
+    run_each,
+    run_whole,
+    watch_client,
+)
+from toolkit.history import Applied, History
+from toolkit.lock import exclusive, hold_in_transaction
+from toolkit.output import Reporter
+from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
+from toolkit.script import Statement, prepare
+
+APPLIED, PENDING, EDITED, MISSING, LATE = "applied", "pending", "edited", "missing", "late"
+PROBLEMS = (EDITED, MISSING, LATE)
+LOCK_TIMEOUT_SECONDS = 60.0
+NOTHING = -1  # the version below `schema`, whose number is 0
+
+Connect = Callable[[], Connection]
+
+
+@dataclass(frozen=True)
+class ScriptState:
+    """What is known about one script: its file, its row in the history, or both."""
+
+    number: int
+    script: Script | None
+    applied: Applied | None
+    state: str
+    """applied; pending; edited: the file is not what was applied; missing: applied, but the file is gone;
+    late: not applied although one with a higher number is."""
+
+    @property
+    def id(self) -> str:
+        return f"migration{self.number}" if self.number else SCHEMA_ID
+
+    @property
+    def applied_at(self) -> datetime | None:
+        return self.applied.applied_at if self.applied else None
+
+    @property
+    def path(self) -> Path | None:
+        return self.script.path if self.script else None
+
+    @cached_property
+    def diff(self) -> str | None:
+        """For an edited script: the unified diff from the text that was applied to the file."""
+        if self.state != EDITED or self.script is None or self.applied is None or self.applied.text is None:
+            return None
+        before, after = self.applied.text.splitlines(), self.script.text.splitlines()
+        names = (f"{self.script.path.name} as applied", f"{self.script.path.name} in the project")
+        return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A rollback file, read and parsed, and what it undoes."""
+
+    applied: Applied
+    source: str
+    text: str
+    transactional: bool
+    statements: Sequence[Statement]
+
+
+def status(connection: Connection, project: Project) -> list[ScriptState]:
+    """Every script of the project and of the history, in numeric order. Writes nothing."""
+    scripts = {script.number: script for script in project.scripts()}
+    applied = {record.number: record for record in History(connection).read()}
+    newest = max(applied, default=NOTHING)
+    return [
+        ScriptState(
+            number, scripts.get(number), applied.get(number), _state(scripts, applied, number, newest)
+        )
+        for number in sorted(scripts.keys() | applied.keys())
+    ]
+
+
+def migrate(
+    connect: Connect,
+    project: Project,
+    *,
+    to: int | str | None = None,
+    dry_run: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+    report: Reporter | None = None,
+) -> list[Script]:
+    """Applies what is pending, up to version `to`, and returns it; with `dry_run` it only returns it.
+
+    Raises HistoryProblem, applying nothing, for edited, missing or late scripts; LockTimeout when another run
+    holds the lock for longer than `lock_timeout` seconds; ScriptFailed for a file that cannot be applied, of
+    which nothing is kept unless it runs without transaction, while the files before it stay.
+    """
+    report = report or Reporter()
+    limit = _limit(to, {script.number for script in project.scripts()})
+    if limit == NOTHING:
+        raise UsageProblem(
+            "migrate --to 0 has nothing to apply", hint="`dbtool rollback --to 0` undoes everything."
+        )
+    with session(connect, report) as connection:
+        plan = _pending(connection, project, limit)
+        prepared = {script.number: _prepare(script, project) for script in plan}
+        if dry_run or not plan:
+            return plan
+        with exclusive(connection, lock_timeout, report.waiting):
+            # Another run may have applied them while this one waited.
+            plan = _pending(connection, project, limit)
+            history = History(connection)
+            history.read()
+            for script in plan:
+                statements = prepared.get(script.number) or _prepare(script, project)
+                with report.step("applying", "applied", script.id):
+                    _apply(connection, history, script, project.relative(script.path), statements)
+            return plan
+
+
+def rollback(
+    connect: Connect,
+    project: Project,
+    *,
+    to: int | str | None = None,
+    steps: int | None = None,
+    lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+    report: Reporter | None = None,
+    confirm: Callable[[Sequence[Applied]], None] = lambda _: None,
+) -> list[Applied]:
+    """Undoes from the newest down to version `to`, or the last `steps` (default 1); returns what was undone.
+
+    Raises DbtoolError, undoing nothing, when the rollback file of one of them is missing. `confirm` is called
+    with the plan before anything is undone, without holding the lock, and may raise.
+    """
+    report = report or Reporter()
+    with session(connect, report) as connection:
+        plan = _to_undo(connection, project, to, steps)
+        undos = _rollback_scripts(project, plan)
+        if not plan:
+            return []
+        confirm(plan)
+        with exclusive(connection, lock_timeout, report.waiting):
+            if _to_undo(connection, project, to, steps) != plan:
+                raise DbtoolError(
+                    "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
+                )
+            history = History(connection)
+            remaining = len(history.read())
+            for undo in undos:
+                remaining -= 1
+                with report.step("undoing", "undid", undo.applied.id):
+                    _undo(connection, history, undo, is_last=remaining == 0)
+            return plan
+
+
+def _state(scripts: Mapping[int, Script], applied: Mapping[int, Applied], number: int, newest: int) -> str:
+    script, record = scripts.get(number), applied.get(number)
+    if record is None:
+        return LATE if number < newest else PENDING
+    if script is None:
+        return MISSING
+    return APPLIED if record.checksum in (None, script.checksum) else EDITED
+
+
+def refuse_problems(states: Sequence[ScriptState], project: Project) -> None:
+    """Raises HistoryProblem, with the diffs and the ways out, when scripts are edited, missing or late."""
+    details, hints = [], []
+    by_state = {state: [entry for entry in states if entry.state == state] for state in PROBLEMS}
+    if by_state[EDITED]:
+        details += [
+            entry.diff or f"{entry.id}: the text that was applied is not known" for entry in by_state[EDITED]
+        ]
+        hints.append(
+            "Restore an edited file and put the change into a new migration"
+            " (or roll back to before it, where that may be done)."
+        )
+    if by_state[MISSING]:
+        details.append(_listing("applied, but without a file in the project", by_state[MISSING]))
+        hints.append(
+            "A missing file may be one of a newer version of the project, or of another branch: get it from"
+            " there; its text is in dbtool.applied_script."
+        )
+    if by_state[LATE]:
+        details.append(_listing("never applied, although a later one is", by_state[LATE]))
+        free = max(entry.number for entry in states) + 1
+        hints.append(
+            f"Rename a late migration to the next free number (migration{free}.sql) with its rollback"
+            " file, or roll back to before it."
+        )
+    if details:
+        problems = ", ".join(f"{len(found)} {state}" for state, found in by_state.items() if found)
+        raise HistoryProblem(
+            f"the history of the database and {project.root} contradict each other: {problems}",
+            detail="\n".join(details),
+            hint="\n".join(hints),
+        )
+
+
+def _listing(what: str, entries: Sequence[ScriptState]) -> str:
+    return f"{what}: {', '.join(entry.id for entry in entries)}"
+
+
+def _pending(connection: Connection, project: Project, limit: int) -> list[Script]:
+    states = status(connection, project)
+    refuse_problems(states, project)
+    return [
+        entry.script for entry in states if entry.state == PENDING and entry.script and entry.number <= limit
+    ]
+
+
+def _to_undo(
+    connection: Connection, project: Project, to: int | str | None, steps: int | None
+) -> list[Applied]:
+    """What a rollback undoes, newest first."""
+    if to is not None and steps is not None:
+        raise UsageProblem("give either --to or --steps")
+    applied = History(connection).read()[::-1]
+    if to is not None:
+        known = {script.number for script in project.scripts()} | {record.number for record in applied}
+        limit = _limit(to, known)
+        return [record for record in applied if record.number > limit]
+    count = 1 if steps is None else steps
+    if count < 1 or (steps is not None and count > len(applied)):
+        raise UsageProblem(f"cannot undo {count} steps: {len(applied)} scripts are applied")
+    return applied[:count]
+
+
+def _limit(to: int | str | None, known: Collection[int]) -> int:
+    """The highest number that belongs to a version: 0 is nothing at all, `schema` the schema alone."""
+    if to is None:
+        return max(known, default=NOTHING)
+    text = str(to).strip().lower()
+    if text == SCHEMA_ID:
+        return 0
+    match = re.fullmatch(r"(?:migration)?([0-9]+)", text)
+    number = int(match[1]) if match else None
+    if number == 0:
+        return NOTHING
+    if number is None or number not in known:
+        newest = max(known, default=0)
+        raise UsageProblem(
+            f"there is no version {to}",
+            hint=f"Versions are 0 (nothing), schema, and the numbers of migrations, up to {newest}.",
+        )
+    return number
+
+
+def _prepare(script: Script, project: Project) -> list[Statement]:
+    return prepare(script.text, project.relative(script.path), transactional=script.transactional)
+
+
+def _rollback_scripts(project: Project, plan: Sequence[Applied]) -> list[Rollback]:
+    """The rollback files of a plan, read and parsed. Raises DbtoolError that lists those that are missing."""
+    folders = {record: project.root if record.number == 0 else project.migrations_dir for record in plan}
+    paths = [folders[record] / f"{record.stem}{ROLLBACK_SUFFIX}" for record in plan]
+    missing = [project.relative(path) for path in paths if not path.is_file()]
+    if missing:
+        raise DbtoolError(
+            f"rollback file missing: {', '.join(missing)}; nothing was undone",
+            hint="Write it (for a change that cannot be undone: a comment that says so), then try again.",
+        )
+    return [_rollback_script(project, record, path) for record, path in zip(plan, paths, strict=True)]
+
+
+def _rollback_script(project: Project, record: Applied, path: Path) -> Rollback:
+    text = read_sql(path)
+    transactional = is_transactional(text, path)
+    source = project.relative(path)
+    return Rollback(record, source, text, transactional, prepare(text, source, transactional=transactional))
+
+
+def _apply(
+    connection: Connection, history: History, script: Script, source: str, statements: Sequence[Statement]
+) -> None:
+    """Applies one script and marks it, in one transaction unless the script says otherwise."""
+    started = time.perf_counter()
+    with _one_file(connection, source, script.text):
+        if not script.transactional:
+            run_each(connection, script.text, statements, source)
+        with connection.transaction():
+            hold_in_transaction(connection)
+            history.ensure()
+            if script.transactional:
+                run_whole(connection, script.text, statements, source)
+                # The mark must not depend on a role or a search_path that the script left behind.
+                connection.execute(RESET_SETTINGS)
+            history.mark(script, time.perf_counter() - started)
+
+
+def _undo(connection: Connection, history: History, undo: Rollback, *, is_last: bool) -> None:
+    """Undoes one script and forgets it, likewise. With the last one, the history itself goes."""
+    with _one_file(connection, undo.source, undo.text):
+        if not undo.transactional:
+            run_each(connection, undo.text, undo.statements, undo.source)
+        with connection.transaction():
+            hold_in_transaction(connection)
+            if undo.transactional:
+                run_whole(connection, undo.text, undo.statements, undo.source)
+                connection.execute(RESET_SETTINGS)
+            history.unmark(undo.applied)
+            if is_last:
+                history.drop()
+
+
+@contextmanager
+def _one_file(connection: Connection, source: str, text: str) -> Iterator[None]:
+    """Surrounds the work on one file: what it leaves in the session goes, errors outside it name it too."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise failure(error, source, text, None) from error
+    finally:
+        with suppress(psycopg.Error):
+            forget_session(connection)
+
+
+@contextmanager
+def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
+    """A connection for running scripts, closed afterwards: autocommit, server warnings reported."""
+    with closing(connect()) as connection:
+        connection.autocommit = True
+        connection.add_notice_handler(lambda diagnostic: _report_warning(diagnostic, report))
+        watch_client(connection)
+        yield connection
+
+
+def _report_warning(diagnostic: psycopg.errors.Diagnostic, report: Reporter) -> None:
+    if diagnostic.severity_nonlocalized == "WARNING":
+        report.notice(f"warning: {diagnostic.message_primary}")

@@ -1,0 +1,155 @@
+"""Splitting SQL text with PostgreSQL's own parser, and finding the line of a file that an error is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.errors import DbtoolError, ScriptFailed
+
+if TYPE_CHECKING:
+    from psycopg.errors import Diagnostic
+
+CLIENT_COPY = "copy_through_client"
+TRANSACTION_CONTROL = "transaction_stmt"
+_COPY_FROM_STDIN = re.compile(r"(?im)^\s*copy\b[^;]*\bfrom\s+stdin\b")
+_DO_FRAME = re.compile(r"\binline_code_block\D*?([0-9]+)")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a script, without the `;` that ends it and without the comments before it."""
+
+    text: str
+    line: int
+    """Line of its first token, counted from 1."""
+    offset: int
+    """Where it begins in the script, in characters."""
+    kind: str
+    """The parser's name for it: `select_stmt`, `create_function_stmt`, `transaction_stmt` …;
+    `copy_through_client` for a COPY whose rows come from or go to the client."""
+
+
+def split(text: str, source: object = "script") -> list[Statement]:
+    """The statements of a script. `source` is what errors call it: usually its path.
+
+    Raises ScriptFailed (SQLSTATE 42601), naming source and line, for text that PostgreSQL's parser refuses.
+    """
+    import postgast
+
+    try:
+        nodes = postgast.parse(text).stmts
+    except postgast.PgQueryError as error:
+        raise _syntax_error(text, error.message, max(error.cursorpos - 1, 0), source) from error
+    encoded = text.encode()
+    found = []
+    byte = offset = 0
+    line = 1
+    for node in nodes:
+        # The parser counts bytes, everything else here counts characters.
+        skipped = encoded[byte : node.stmt_location].decode()
+        offset += len(skipped)
+        line += skipped.count("\n")
+        byte = node.stmt_location
+        end = byte + node.stmt_len if node.stmt_len else len(encoded)
+        statement = encoded[byte:end].decode().rstrip()
+        kind = node.stmt.WhichOneof("node") or ""
+        if kind == "copy_stmt" and not node.stmt.copy_stmt.filename:
+            kind = CLIENT_COPY
+        found.append(Statement(statement, line, offset, kind))
+    return found
+
+
+def prepare(text: str, source: object, *, transactional: bool) -> list[Statement]:
+    """The statements of a script that dbtool can run as it promises to.
+
+    Raises DbtoolError, naming source and line, for syntax errors, psql's meta-commands, COPY through the
+    client, and BEGIN, COMMIT and the like in a file that runs in one transaction.
+    """
+    statements = split(text, source)
+    for statement in statements:
+        if statement.kind == CLIENT_COPY:
+            raise DbtoolError(
+                f"{source}:{statement.line}: COPY from stdin or to stdout needs a client that sends the rows",
+                hint="Write the rows as INSERT … VALUES.",
+            )
+        if transactional and statement.kind == TRANSACTION_CONTROL:
+            raise DbtoolError(
+                f"{source}:{statement.line}: {statement.text.split()[0].upper()} in a file that runs"
+                " in one transaction",
+                detail="It would break the promise that the file is applied as a whole or not at all.",
+                hint="Remove it, or make '-- transactional: false' the first line of the file.",
+            )
+    return statements
+
+
+def line_at(text: str, offset: int) -> int:
+    """The line, counted from 1, of a character offset."""
+    return text.count("\n", 0, offset) + 1
+
+
+def failing_line(
+    text: str, statements: Sequence[Statement], completed: int, diagnostic: Diagnostic
+) -> int | None:
+    """The line of a script that a server's error is about, None when nothing tells.
+
+    `completed` is how many of the statements had succeeded. The whole text was sent as one query, so
+    positions count from its beginning.
+    """
+    if diagnostic.statement_position:
+        return line_at(text, int(diagnostic.statement_position) - 1)
+    if completed >= len(statements):
+        return None
+    statement = statements[completed]
+    return statement.line + _lines_into(statement, diagnostic)
+
+
+def _lines_into(statement: Statement, diagnostic: Diagnostic) -> int:
+    """How many lines below the statement's first line the error lies, as far as the server says."""
+    inner = statement.text.find(diagnostic.internal_query) if diagnostic.internal_query else -1
+    if inner >= 0 and diagnostic.internal_position:
+        # A function body, which PostgreSQL reports on its own when the script holds it more than once.
+        return statement.text.count("\n", 0, inner + int(diagnostic.internal_position) - 1)
+    frames = _DO_FRAME.findall(diagnostic.context or "")
+    if statement.kind == "do_stmt" and frames:
+        # PL/pgSQL counts lines from the one on which the body's opening quote stands.
+        return statement.text.count("\n", 0, _body_offset(statement.text)) + int(frames[-1]) - 1
+    return 0
+
+
+def _body_offset(statement: str) -> int:
+    """Where the first string constant of a statement begins, in characters; 0 when there is none."""
+    import postgast
+    from postgast.pg_query_pb2 import Token
+
+    for token in postgast.scan(statement).tokens:
+        if token.token == Token.SCONST:
+            return len(statement.encode()[: token.start].decode())
+    return 0
+
+
+def _syntax_error(text: str, message: str, offset: int, source: object) -> ScriptFailed:
+    line = line_at(text, offset)
+    hint = None
+    if text[offset : offset + 1] == "\\":
+        command = text[offset:].split("\n", 1)[0].strip()
+        message = f"psql's meta-command {command} is no SQL"
+        hint = "Only SQL runs here: put the text in this file, or in a migration of its own."
+    elif _COPY_FROM_STDIN.search(text, 0, offset):
+        hint = "Rows after COPY … FROM stdin are for psql only. Write them as INSERT … VALUES."
+    return ScriptFailed(
+        f"{source}:{line}: {message} (SQLSTATE 42601)",
+        detail=excerpt(text, line),
+        hint=hint,
+        source=str(source),
+        line=line,
+        sqlstate="42601",
+    )
+
+
+def excerpt(text: str, line: int) -> str:
+    """The text of one line with its number, for messages."""
+    lines = text.split("\n")
+    return f"{line} | {lines[line - 1].rstrip()[:200]}" if 0 < line <= len(lines) else ""
