@@ -1,7 +1,7 @@
 """Fixtures that every test can use: a server, databases of several kinds, a sample project, and the CLI.
 
-The server is a throwaway one, chosen by $DBTOOL_TEST_SERVER (what `dbtool test --server` sets): embedded, container,
-container:15, or the URL of a running server. Without it: a container where Docker has the image, else embedded.
+The server is a throwaway one. `dbtool test` names it in $DBTOOL_TEST_SERVER: embedded, container, container:15
+or the URL of a running server. Without it: a container where Docker has the image, else embedded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def server() -> Iterator[ThrowawayServer]:
 
 @pytest.fixture(scope="session")
 def template(server: ThrowawayServer) -> str:
-    """Name of a database with schema, migrations and all seeds, without open connections: made to be cloned."""
+    """Name of a database with schema, migrations and all seeds that nobody is connected to: for cloning."""
     from toolkit import migrations, seeds
 
     server.create_database(TEMPLATE)
@@ -51,13 +51,13 @@ def template(server: ThrowawayServer) -> str:
 
 @pytest.fixture(scope="session")
 def shared_database(server: ThrowawayServer, template: str) -> Iterator[str]:
-    """URL of the one clone in which the tests with `db` run their transactions. Nothing is ever committed in it."""
+    """URL of the clone in which the tests with `db` run their transactions. Nothing is committed in it."""
     server.create_database("laurel_shared", template=template)
     yield server.url("laurel_shared")
     server.drop_database("laurel_shared")
 
 
-@pytest.fixture()
+@pytest.fixture
 def db(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Connection]:
     """A connection inside a transaction that is rolled back; the integrity of the data is checked first."""
     with psycopg.connect(shared_database) as connection:
@@ -71,16 +71,16 @@ def db(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Connect
 
 @dataclass(frozen=True)
 class FreshDatabase:
-    """A database of the test's own, with schema, migrations and seeds: for commits and several connections."""
+    """A database of the test's own, with schema, migrations and seeds: for commits and concurrency."""
 
     url: str
 
     def connect(self, **options: Any) -> Connection:
-        """Open a connection; `options` are those of `psycopg.connect`. The test closes it (or its `with` does)."""
+        """Open a connection, which the test closes; `options` are those of `psycopg.connect`."""
         return psycopg.connect(self.url, **options)
 
 
-@pytest.fixture()
+@pytest.fixture
 def fresh(request: pytest.FixtureRequest, server: ThrowawayServer, template: str) -> Iterator[FreshDatabase]:
     """A clone of the template: commit what you like. Its integrity is checked, then it is dropped."""
     name = f"laurel_fresh_{next(_numbers)}"
@@ -93,7 +93,7 @@ def fresh(request: pytest.FixtureRequest, server: ThrowawayServer, template: str
         server.drop_database(name)
 
 
-@pytest.fixture()
+@pytest.fixture
 def empty_database(server: ThrowawayServer) -> Iterator[str]:
     """URL of an empty database, dropped afterwards."""
     name = f"empty_{next(_numbers)}"
@@ -112,11 +112,15 @@ def check_integrity(connection: Connection, request: pytest.FixtureRequest) -> N
 
 
 SAMPLE = {
-    "schema.sql": "create schema shop;\ncreate table shop.items (id bigint primary key, name text not null);\n",
+    "schema.sql": (
+        "create schema shop;\ncreate table shop.items (id bigint primary key, name text not null);\n"
+    ),
     "schema.rollback.sql": "drop schema shop cascade;\n",
     "migrations/migration1.sql": "alter table shop.items add column price numeric not null default 0;\n",
     "migrations/migration1.rollback.sql": "alter table shop.items drop column price;\n",
-    "migrations/migration2.sql": "create view shop.cheap as select id, name from shop.items where price < 10;\n",
+    "migrations/migration2.sql": (
+        "create view shop.cheap as select id, name from shop.items where price < 10;\n"
+    ),
     "migrations/migration2.rollback.sql": "drop view shop.cheap;\n",
     "seeds/core/items.sql": (
         "insert into shop.items (id, name, price) values (1, 'pen', 2), (2, 'desk', 90)\n"
@@ -125,7 +129,7 @@ SAMPLE = {
 }
 
 
-@pytest.fixture()
+@pytest.fixture
 def sample_project(tmp_path: Path) -> Path:
     """A folder with a small project of the same layout as this one, to edit freely."""
     root = tmp_path / "sample project"
@@ -148,7 +152,7 @@ class Result:
 RunDbtool = Callable[..., Result]
 
 
-@pytest.fixture()
+@pytest.fixture
 def run_dbtool(tmp_path: Path) -> RunDbtool:
     """Run the CLI in a process of its own: `run_dbtool("status", "--json", env={…}, cwd=…, stdin="…")`.
 
@@ -183,5 +187,5 @@ def run_dbtool(tmp_path: Path) -> RunDbtool:
     return run
 
 
-# Where PostgreSQL's programs are and where servers may keep files: the machine's, not the user's choice of database.
+# Where PostgreSQL's programs are and where servers may keep files: the machine's, no choice of a database.
 KEPT_SETTINGS = ("DBTOOL_PG_BIN", "DBTOOL_PG_TMP", "DBTOOL_STATE_DIR")

@@ -1,7 +1,8 @@
 """The operating-system user that PostgreSQL runs as.
 
-PostgreSQL refuses to run as root, so root's servers run as `nobody`; everybody else's run as themselves. `nobody` cannot
-enter folders such as /root, so what the server needs (its programs, its data) may have to live elsewhere.
+PostgreSQL refuses to run as root, so root's servers run as `nobody`; everybody else's run as themselves.
+`nobody` cannot enter folders such as /root, so what the server needs (its programs, its data) may have to
+live elsewhere.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def server_account() -> Account | None:
         entry = pwd.getpwnam(UNPRIVILEGED_USER)
     except KeyError:
         raise DbtoolError(
-            f"PostgreSQL does not run as root, and this machine has no user {UNPRIVILEGED_USER!r} to run it as",
+            f"PostgreSQL does not run as root, and there is no user {UNPRIVILEGED_USER!r} to run it as",
             hint="run dbtool as a plain user, or name a running server with --database-url",
         ) from None
     return Account(entry.pw_uid, entry.pw_gid)
@@ -71,7 +72,7 @@ def can_enter(folder: Path, account: Account | None) -> bool:
 
 
 def state_dir() -> Path:
-    """Where root's servers keep what `nobody` must reach: $DBTOOL_STATE_DIR, else /var/lib/dbtool. Creates it."""
+    """Where root keeps what `nobody` must reach: $DBTOOL_STATE_DIR, else /var/lib/dbtool; made if need be."""
     folder = Path(os.environ.get("DBTOOL_STATE_DIR") or STATE_DIR)
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)

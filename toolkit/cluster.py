@@ -1,4 +1,4 @@
-"""One PostgreSQL data folder: making it, reading what its lock file says, explaining why a server did not start."""
+"""One PostgreSQL data folder: making it, what its lock file says, why a server did not start."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from pathlib import Path
 from toolkit.account import Account, run_as
 from toolkit.binaries import Binaries
 from toolkit.errors import DbtoolError
+from toolkit.processes import command_line, is_alive
+from toolkit.urls import SUPERUSER
 
-SUPERUSER = "postgres"
 # A process number that no system hands out; PostgreSQL takes a lock file with it for one left by a crash.
 NO_PROCESS = 2**31 - 1
 INITDB_TIMEOUT_SECONDS = 300
@@ -43,10 +44,10 @@ class LockFile:
         return self.socket_dir / f".s.PGSQL.{self.port}" if self.socket_dir else None
 
 
-def read_lock_file(data: Path) -> LockFile | None:
-    """The lock file of a data folder, or None when there is none or it is not complete yet."""
+def read_lock_file(folder: Path, name: str = "postmaster.pid") -> LockFile | None:
+    """The lock file of a data folder (or of a socket); None when there is none or it is not complete yet."""
     try:
-        lines = (data / "postmaster.pid").read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+        lines = (folder / name).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         lines += [""] * 8
         socket_dir = Path(lines[4].strip()) if lines[4].strip() else None
         return LockFile(int(lines[0]), Path(lines[1]), int(lines[3] or 0), socket_dir, lines[7].strip())
@@ -57,11 +58,11 @@ def read_lock_file(data: Path) -> LockFile | None:
 def serving(data: Path) -> LockFile | None:
     """The lock file of the server that runs on this data folder now, or None.
 
-    A lock file alone proves nothing: after a crash its number may belong to any other process, and in a copied folder
-    it names the server of the original.
+    A lock file alone proves nothing: after a crash its number may belong to any other process, and in a
+    copied folder it names the server of the original.
     """
     lock = read_lock_file(data)
-    if lock is None or not _is_server(lock):
+    if lock is None or not is_server(lock):
         return None
     if lock.data.exists() and not lock.data.samefile(data):
         return None
@@ -71,8 +72,8 @@ def serving(data: Path) -> LockFile | None:
 def disown_lock_file(data: Path) -> None:
     """Make a lock file that no server holds harmless when its process number now belongs to another process.
 
-    Only the number is replaced. PostgreSQL still sees from the rest whether processes of the crashed server are left,
-    which it would not if the file were removed.
+    Only the number is replaced. PostgreSQL still sees from the rest whether processes of the crashed server
+    are left, which it would not if the file were removed.
     """
     path = data / "postmaster.pid"
     lock = read_lock_file(data)
@@ -89,46 +90,16 @@ def disown_lock_file(data: Path) -> None:
     draft.replace(path)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process with this number runs; one that ended and waits to be collected does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    except OverflowError:
-        return False
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return True
-    return state not in "ZX"
-
-
-def _is_server(lock: LockFile) -> bool:
+def is_server(lock: LockFile) -> bool:
     """Whether the process that a lock file names is a PostgreSQL server on the data folder that it names."""
     if not 0 < lock.pid < NO_PROCESS or not is_alive(lock.pid):
         return False
-    words = _command_line(lock.pid)
+    words = command_line(lock.pid)
     return "postgres" in words.split("\0")[0] and str(lock.data) in words
 
 
-def _command_line(pid: int) -> str:
-    """The command line of a process, its words divided by NUL where the system tells; empty when it is gone."""
-    if sys.platform == "linux":
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "surrogateescape")
-        except OSError:
-            return ""
-    done = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
 def server_environment() -> dict[str, str]:
-    """The environment of server programs: English messages, UTC, and nothing of what the user has set for libpq."""
+    """The environment of server programs: English messages, UTC, nothing that the user has set for libpq."""
     kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
     return {"LC_ALL": "C", "TZ": "UTC", **{name: os.environ[name] for name in kept if name in os.environ}}
 
@@ -138,8 +109,9 @@ def initialise(
 ) -> None:
     """Make a new data folder with these settings; its parent must be writable for the account.
 
-    Text is UTF-8 and sorts by code point, the same on every system. Connections through the socket are trusted: only
-    the server's own user can enter the socket's folder. Raises DbtoolError with initdb's last lines.
+    Text is UTF-8 and sorts by code point, the same on every system. Connections through the socket are
+    trusted: only the server's own user can enter the socket's folder. Raises DbtoolError with initdb's last
+    lines.
     """
     words = [binaries.program("initdb"), "-D", str(data), "-U", SUPERUSER, "-E", "UTF8"]
     words += ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"]
@@ -181,7 +153,7 @@ def initialise(
 
 
 def failure(message: str, log: str, data: Path) -> DbtoolError:
-    """The error to show when PostgreSQL failed: its own last lines, and the reason when it is a common one."""
+    """The error to show when PostgreSQL failed: its own last lines, and the way out of a common reason."""
     lines = [line for line in log.splitlines() if line.strip()][-8:]
     hint = None
     if os.strerror(errno.ENOSPC) in log or "No space left" in log:

@@ -1,0 +1,45 @@
+"""dbtool up"""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.context import Context, connect
+from toolkit.options import json_option, pass_context, project_option
+
+
+@click.command("up")
+@click.option("--demo", is_flag=True, help="Add sample content and learners.")
+@project_option
+@json_option
+@pass_context
+def command(context: Context, demo: bool) -> None:
+    """Start the embedded server, migrate, seed, show the status.
+
+    The server keeps its data in .dbtool/ beside the project and listens on a private Unix socket only. Run it
+    again at any time: it brings the database up to date.
+    """
+    from toolkit import migrations, output, seeds
+    from toolkit.invocation import embedded_only, program_name
+    from toolkit.servers import EmbeddedServer
+
+    overruled = embedded_only(context)
+    report = output.reporter(as_json=context.as_json)
+    server = EmbeddedServer(context.embedded_home)
+    was_running = server.start(report.notice)
+    url = server.url()
+    state = "runs already" if was_running else "started"
+    click.echo(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
+
+    migrations.migrate(lambda: connect(url, application_name="dbtool up"), context.project, report=report)
+    with connect(url, application_name="dbtool up") as connection:
+        seeds.seed(connection, context.project, demo=demo, report=report)
+        connection.autocommit = True
+        applied = [entry.id for entry in migrations.status(connection, context.project)]
+    if context.as_json:
+        output.print_json({"url": url, "was_running": was_running, "applied": applied})
+        return
+    click.echo(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
+    option = f" --database-url '{url}'" if overruled else ""
+    click.echo(f"shell: {program_name()} psql{option}")
+    click.echo(f"URL: {url}")

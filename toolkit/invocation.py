@@ -1,0 +1,42 @@
+"""How dbtool was called, where a command has to know."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from toolkit.context import Context
+from toolkit.errors import UsageProblem
+
+
+def embedded_only(context: Context) -> bool:
+    """For commands that work on the embedded server alone: whether the environment names another database.
+
+    Says so on stderr, since the other commands go there. Raises UsageProblem when the command line names one.
+    """
+    if context.url_option:
+        raise UsageProblem(
+            f"dbtool {context.command_name} works on the embedded server only, not on a --database-url",
+            hint="On a running server use dbtool migrate, seed and status.",
+        )
+    if context.database_url is None:
+        return False
+    variable = "DBTOOL_DATABASE_URL" if context.environ.get("DBTOOL_DATABASE_URL") else "DATABASE_URL"
+    click.echo(
+        f"note: ${variable} is set, and other commands go there; this one works on the embedded server",
+        err=True,
+    )
+    return True
+
+
+def program_name() -> str:
+    """What to type to call dbtool again: its name when the shell finds it, else its path."""
+    called = Path(sys.argv[0])
+    if called.name != "dbtool" or shutil.which("dbtool"):
+        return "dbtool"
+    path = os.path.relpath(called)
+    return path if len(path) < len(str(called)) else str(called)
