@@ -1,7 +1,9 @@
 """What a database consists of, and how two databases differ.
 
-`read` describes every object that a project can make: everything in the user schemas (all but pg_*, information_schema and
-`dbtool`, which holds the migration history) and what lives outside schemas: extensions, event triggers, publications,
+`read` describes every object that a project can make: everything in the user schemas (all but pg_*,
+information_schema and
+`dbtool`, which holds the migration history) and what lives outside schemas: extensions, event triggers,
+publications,
 settings and grants of the database, default privileges, and the roles that own or may do something here.
 """
 
@@ -24,7 +26,8 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Catalog:
-    """Objects by (kind, identity), each with its facts; identities are qualified and quoted as PostgreSQL prints them."""
+    """Objects by (kind, identity), each with its facts; identities are qualified and quoted as
+    PostgreSQL prints them."""
 
     objects: Mapping[Key, Facts]
 
@@ -63,7 +66,8 @@ def read(conn: psycopg.Connection[Any]) -> Catalog:
 
 
 def diff(before: Catalog, after: Catalog) -> list[Difference]:
-    """Every object that is only in `after` (added), only in `before` (removed) or not the same in both (changed)."""
+    """Every object that is only in `after` (added), only in `before` (removed) or not the same in both
+    (changed)."""
     found = []
     for key in sorted(before.objects.keys() | after.objects.keys()):
         old, new = before.objects.get(key), after.objects.get(key)

@@ -1,8 +1,11 @@
 """The SQL that describes a database: one query per kind of object, joined into one statement.
 
-Every query yields (kind, identity, facts as jsonb). It runs with an empty search_path, so that every name PostgreSQL prints is
+Every query yields (kind, identity, facts as jsonb). It runs with an empty search_path, so that every name
+PostgreSQL prints is
 qualified. Only catalogs that any role may read are used. Written for PostgreSQL 15 to 18.
 """
+
+# ruff: noqa: S608  the parts put into the SQL are constants of this module
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ extension_member as materialized (
   select classid, objid from pg_depend where deptype = 'e'
 ),
 relation as materialized (
-  select c.*
+  select c.*, c.xmin::text as version
     from pg_class c
     join user_schema s on s.oid = c.relnamespace
-   where not exists (select from extension_member e where e.classid = 'pg_class'::regclass and e.objid = c.oid)
+   where not exists (select from extension_member e where e.classid = 'pg_class'::regclass
+     and e.objid = c.oid)
 ),
 routine as materialized (
-  select p.*
+  select p.*, p.xmin::text as version
     from pg_proc p
     join user_schema s on s.oid = p.pronamespace
    where not exists (select from extension_member e where e.classid = 'pg_proc'::regclass and e.objid = p.oid)
@@ -31,13 +35,15 @@ routine as materialized (
 
 
 def _grants(acl: str, kind: str, owner: str) -> str:
-    """SQL for the sorted grants in the column `acl`; NULL means what acldefault says for this kind and owner."""
+    """SQL for the sorted grants in the column `acl`; NULL means what acldefault says for this kind and
+    owner."""
     return f"""(
       select coalesce(jsonb_agg(line order by line collate "C"), '[]')
         from (select case g.grantee when 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end
                      || '=' || g.privilege_type
                      || case when g.is_grantable then ' with grant option' else '' end
-                     || case when g.grantor <> {owner} then ' by ' || pg_get_userbyid(g.grantor) else '' end as line
+                     || case when g.grantor <> {owner} then ' by ' || pg_get_userbyid(g.grantor)
+                       else '' end as line
                 from aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) g) grants)"""
 
 
@@ -67,11 +73,15 @@ select 'schema', quote_ident(n.nspname), jsonb_build_object(
  where not {_member("pg_namespace", "n.oid")}"""
 
 TABLES = f"""
-select case c.relkind when 'f' then 'foreign table' else 'table' end, c.oid::regclass::text, jsonb_build_object(
-         'kind', c.relkind, 'owner', pg_get_userbyid(c.relowner), 'grants', {_grants("c.relacl", "r", "c.relowner")},
+select case c.relkind when 'f' then 'foreign table' else 'table' end, c.oid::regclass::text,
+  jsonb_build_object(
+         'kind', c.relkind, 'owner', pg_get_userbyid(c.relowner), 'grants', {
+    _grants("c.relacl", "r", "c.relowner")
+},
          'comment', obj_description(c.oid, 'pg_class'), 'persistence', c.relpersistence,
          'row security', c.relrowsecurity, 'row security forced', c.relforcerowsecurity,
-         'options', c.reloptions, 'toast options', (select t.reloptions from pg_class t where t.oid = c.reltoastrelid),
+         'options', c.reloptions, 'toast options', (select t.reloptions from pg_class t
+           where t.oid = c.reltoastrelid),
          'partition key', pg_get_partkeydef(c.oid), 'partition bound', pg_get_expr(c.relpartbound, c.oid),
          'parents', (select jsonb_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_inherits i
                       where i.inhrelid = c.oid),
@@ -79,7 +89,8 @@ select case c.relkind when 'f' then 'foreign table' else 'table' end, c.oid::reg
          'access method', (select amname from pg_am where pg_am.oid = c.relam),
          'tablespace', (select spcname from pg_tablespace where pg_tablespace.oid = c.reltablespace),
          'foreign', (select jsonb_build_object('server', f.srvname, 'options', t.ftoptions)
-                       from pg_foreign_table t join pg_foreign_server f on f.oid = t.ftserver where t.ftrelid = c.oid))
+                       from pg_foreign_table t join pg_foreign_server f on f.oid = t.ftserver
+                         where t.ftrelid = c.oid))
   from relation c
  where c.relkind in ('r', 'p', 'f')"""
 
@@ -89,7 +100,8 @@ select 'column', a.attrelid::regclass::text || '.' || quote_ident(a.attname), js
          'generated', a.attgenerated, 'default', pg_get_expr(d.adbin, d.adrelid),
          'collation', (select nullif(a.attcollation, t.typcollation)::regcollation::text from pg_type t
                         where t.oid = a.atttypid),
-         'storage', a.attstorage, 'compression', a.attcompression, 'statistics target', nullif(a.attstattarget, -1),
+         'storage', a.attstorage, 'compression', a.attcompression, 'statistics target',
+           nullif(a.attstattarget, -1),
          'options', a.attoptions, 'local', a.attislocal,
          'position', row_number() over (partition by a.attrelid order by a.attnum),
          'grants', case when a.attacl is not null then {_grants("a.attacl", "c", "c.relowner")} end,
@@ -99,12 +111,15 @@ select 'column', a.attrelid::regclass::text || '.' || quote_ident(a.attname), js
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where c.relkind in ('r', 'p', 'f', 'v', 'm', 'c') and a.attnum > 0 and not a.attisdropped"""
 
-# PostgreSQL 18 lists NOT NULL as a constraint ('n'), which the column says already; 't' is a constraint trigger.
+# PostgreSQL 18 lists NOT NULL as a constraint ('n'), which the column says already; 't' is a constraint
+# trigger.
 CONSTRAINTS = """
 select 'constraint',
-       quote_ident(k.conname) || ' on ' || coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text),
+       quote_ident(k.conname) || ' on ' || coalesce(nullif(k.conrelid, 0)::regclass::text,
+         k.contypid::regtype::text),
        jsonb_build_object(
-         'definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated, 'deferrable', k.condeferrable,
+         'definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated, 'deferrable',
+           k.condeferrable,
          'deferred', k.condeferred, 'local', k.conislocal, 'inherited', k.conparentid <> 0,
          'comment', obj_description(k.oid, 'pg_constraint'))
   from pg_constraint k
@@ -114,9 +129,11 @@ select 'constraint',
 
 INDEXES = """
 select 'index', i.indexrelid::regclass::text, jsonb_build_object(
-         'table', i.indrelid::regclass::text, 'definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid,
+         'table', i.indrelid::regclass::text, 'definition', pg_get_indexdef(i.indexrelid), 'valid',
+           i.indisvalid,
          'clustered', i.indisclustered, 'replica identity', i.indisreplident,
-         'statistics targets', (select jsonb_agg(nullif(a.attstattarget, -1) order by a.attnum) from pg_attribute a
+         'statistics targets', (select jsonb_agg(nullif(a.attstattarget, -1) order by a.attnum)
+           from pg_attribute a
                                  where a.attrelid = i.indexrelid and a.attstattarget >= 0),
          'tablespace', (select spcname from pg_tablespace t where t.oid = x.reltablespace),
          'comment', obj_description(i.indexrelid, 'pg_class'))
@@ -126,7 +143,8 @@ select 'index', i.indexrelid::regclass::text, jsonb_build_object(
 
 SEQUENCES = f"""
 select 'sequence', c.oid::regclass::text, jsonb_build_object(
-         'type', q.seqtypid::regtype::text, 'start', q.seqstart, 'increment', q.seqincrement, 'minimum', q.seqmin,
+         'type', q.seqtypid::regtype::text, 'start', q.seqstart, 'increment', q.seqincrement, 'minimum',
+           q.seqmin,
          'maximum', q.seqmax, 'cache', q.seqcache, 'cycle', q.seqcycle, 'persistence', c.relpersistence,
          'owned by', (select d.refobjid::regclass::text || '.' || quote_ident(a.attname)
                         from pg_depend d
@@ -162,7 +180,8 @@ select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else '
   from routine p"""
 
 VIEWS = f"""
-select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::regclass::text, jsonb_build_object(
+select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::regclass::text,
+  jsonb_build_object(
          'definition', pg_get_viewdef(c.oid), 'options', c.reloptions, 'populated', c.relispopulated,
          'owner', pg_get_userbyid(c.relowner), 'grants', {_grants("c.relacl", "r", "c.relowner")},
          'comment', obj_description(c.oid, 'pg_class'))
@@ -171,17 +190,20 @@ select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::
 
 RULES = """
 select 'rule', quote_ident(r.rulename) || ' on ' || r.ev_class::regclass::text, jsonb_build_object(
-         'definition', pg_get_ruledef(r.oid), 'enabled', r.ev_enabled, 'comment', obj_description(r.oid, 'pg_rewrite'))
+         'definition', pg_get_ruledef(r.oid), 'enabled', r.ev_enabled, 'comment', obj_description(r.oid,
+           'pg_rewrite'))
   from pg_rewrite r
   join relation c on c.oid = r.ev_class
  where r.rulename <> '_RETURN'"""
 
 TYPES = f"""
-select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 'range' when 'c' then 'composite type'
+select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 'range' when 'c' then 'composite type
+  '
        else 'type' end,
        t.oid::regtype::text,
        jsonb_build_object(
-         'labels', (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid),
+         'labels', (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e
+           where e.enumtypid = t.oid),
          'base type', case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end,
          'not null', t.typnotnull, 'default', t.typdefault,
          'collation', case when t.typtype = 'd' then nullif(t.typcollation, 0)::regcollation::text end,
@@ -218,7 +240,8 @@ select 'statistics', o.identity, jsonb_build_object(
 
 EVENT_TRIGGERS = f"""
 select 'event trigger', quote_ident(t.evtname), jsonb_build_object(
-         'event', t.evtevent, 'function', t.evtfoid::regprocedure::text, 'enabled', t.evtenabled, 'tags', t.evttags,
+         'event', t.evtevent, 'function', t.evtfoid::regprocedure::text, 'enabled', t.evtenabled, 'tags',
+           t.evttags,
          'owner', pg_get_userbyid(t.evtowner), 'comment', obj_description(t.oid, 'pg_event_trigger'))
   from pg_event_trigger t
  where not {_member("pg_event_trigger", "t.oid")}"""
@@ -227,9 +250,11 @@ PUBLICATIONS = """
 select 'publication', quote_ident(p.pubname),
        to_jsonb(p) - '{oid,pubname,pubowner}'::text[] || jsonb_build_object(
          'owner', pg_get_userbyid(p.pubowner), 'comment', obj_description(p.oid, 'pg_publication'),
-         'schemas', (select jsonb_agg(n.pnnspid::regnamespace::text order by 1) from pg_publication_namespace n
+         'schemas', (select jsonb_agg(n.pnnspid::regnamespace::text order by 1)
+           from pg_publication_namespace n
                       where n.pnpubid = p.oid),
-         'tables', (select jsonb_agg(jsonb_build_object('table', r.prrelid::regclass::text, 'columns', r.prattrs,
+         'tables', (select jsonb_agg(jsonb_build_object('table', r.prrelid::regclass::text, 'columns',
+           r.prattrs,
                                                         'filter', pg_get_expr(r.prqual, r.prrelid))
                                      order by r.prrelid::regclass::text)
                       from pg_publication_rel r where r.prpubid = p.oid))
@@ -237,7 +262,8 @@ select 'publication', quote_ident(p.pubname),
 
 EXTENSIONS = """
 select 'extension', quote_ident(x.extname), jsonb_build_object(
-         'version', x.extversion, 'schema', x.extnamespace::regnamespace::text, 'owner', pg_get_userbyid(x.extowner),
+         'version', x.extversion, 'schema', x.extnamespace::regnamespace::text, 'owner',
+           pg_get_userbyid(x.extowner),
          'comment', obj_description(x.oid, 'pg_extension'))
   from pg_extension x"""
 
@@ -260,22 +286,28 @@ select 'default privileges',
        format('of %I%s for %s', pg_get_userbyid(d.defaclrole),
               case when d.defaclnamespace <> 0 then ' in ' || d.defaclnamespace::regnamespace else '' end,
               case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
-                                   when 'T' then 'types' when 'n' then 'schemas' else d.defaclobjtype::text end),
+                                   when 'T' then 'types' when 'n' then 'schemas'
+                                     else d.defaclobjtype::text end),
        jsonb_build_object('grants', (
          select jsonb_agg(line order by line collate "C")
            from (select case g.grantee when 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end
-                        || '=' || g.privilege_type || case when g.is_grantable then ' with grant option' else '' end line
+                        || '=' || g.privilege_type
+                          || case when g.is_grantable then ' with grant option' else '' end line
                    from aclexplode(d.defaclacl) g) grants))
   from pg_default_acl d"""
 
-# Roles belong to the whole cluster: the ones listed own something here, are granted something here, or are named in a policy here.
+# Roles belong to the whole cluster: the ones listed own something here, are granted something here, or are
+# named in a policy here.
 ROLES = """
 select 'role', quote_ident(r.rolname), jsonb_build_object(
          'superuser', r.rolsuper, 'inherit', r.rolinherit, 'create role', r.rolcreaterole, 'create database',
-         r.rolcreatedb, 'login', r.rolcanlogin, 'replication', r.rolreplication, 'bypass row security', r.rolbypassrls,
+         r.rolcreatedb, 'login', r.rolcanlogin, 'replication', r.rolreplication, 'bypass row security',
+           r.rolbypassrls,
          'connections', r.rolconnlimit, 'valid until', r.rolvaliduntil, 'settings',
-         (select to_jsonb(s.setconfig) from pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0),
-         'member of', (select jsonb_agg(pg_get_userbyid(m.roleid) || case when m.admin_option then ' with admin' else '' end
+         (select to_jsonb(s.setconfig) from pg_db_role_setting s where s.setrole = r.oid
+           and s.setdatabase = 0),
+         'member of', (select jsonb_agg(pg_get_userbyid(m.roleid)
+           || case when m.admin_option then ' with admin' else '' end
                                         order by 1)
                          from pg_auth_members m where m.member = r.oid),
          'comment', shobj_description(r.oid, 'pg_authid'))
@@ -300,13 +332,16 @@ OTHERS = (
     _plain("language", "pg_language"),
     _plain("access method", "pg_am"),
     _plain("transform", "pg_transform"),
-    _plain("foreign data wrapper", "pg_foreign_data_wrapper", facts="jsonb_build_object('options', x.fdwoptions)"),
+    _plain(
+        "foreign data wrapper", "pg_foreign_data_wrapper", facts="jsonb_build_object('options', x.fdwoptions)"
+    ),
     _plain("foreign server", "pg_foreign_server", facts="jsonb_build_object('options', x.srvoptions)"),
 )
 
 CATALOG = COMMON + "\nunion all\n".join(
     (
-        SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, ROUTINES, VIEWS, RULES, TYPES, POLICIES,
+        SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, ROUTINES, VIEWS, RULES,
+        TYPES, POLICIES,
         STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE, DEFAULT_PRIVILEGES, ROLES, *OTHERS,
     )
 )  # fmt: skip

@@ -1,0 +1,155 @@
+"""Proving a project on a throwaway database: sources = migrations, rollbacks exact, nothing shipped edited,
+conventions kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from toolkit import drift, lint, migrations, shipped, sources
+from toolkit.catalog import Catalog, Difference, diff
+from toolkit.catalog import read as read_catalog
+from toolkit.errors import DbtoolError, ScriptFailed
+from toolkit.findings import Finding
+from toolkit.project import Project, Script
+from toolkit.settle import Unsettled
+from toolkit.sources import Sources
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Connect = Callable[[], "Connection[tuple[Any, ...]]"]
+
+
+def check(connect: Connect, project: Project) -> list[Finding]:
+    """Everything that is wrong with the project; nothing when all is well.
+
+    `connect` leads to an empty database, which holds everything at the end. Raises DbtoolError only
+    when the server fails, never for what is wrong with the project.
+    """
+    try:
+        scripts = project.scripts()
+    except DbtoolError as error:
+        return [Finding("script", None, None, None, error.message)]
+    found = sources.read(project)
+    unrunnable = [*lint.unrunnable(project, scripts)]
+    findings = [*unrunnable, *lint.without_rollback(project, scripts), *shipped.edited(project)]
+    findings += [*found.unreadable, *found.findings]
+    return findings if unrunnable else findings + _Walk(connect, project, scripts).run(found)
+
+
+class _Walk:
+    """One database taken from nothing to the newest version, back to nothing, and up again."""
+
+    def __init__(self, connect: Connect, project: Project, scripts: list[Script]) -> None:
+        self.connect = connect
+        self.project = project
+        self.scripts = scripts
+        self.findings: list[Finding] = []
+        self.catalogs: list[Catalog] = []
+        """Before the first script, and after each."""
+        self.roles: list[set[str]] = []
+
+    def run(self, found: Sources) -> list[Finding]:
+        self._look()
+        for script in self.scripts:
+            if not self._step(
+                script, script.path, lambda to: migrations.migrate(self.connect, self.project, to=to)
+            ):
+                return self.findings
+            self._look()
+        self._compare_and_lint(found)
+        if self._down():
+            self._up_again()
+        return self.findings
+
+    def _compare_and_lint(self, found: Sources) -> None:
+        with self.connect() as conn:
+            self.findings += lint.conventions(conn, found.by_name())
+            if not found.unreadable:
+                try:
+                    self.findings += drift.compare(conn, found, self.catalogs[-1]).findings
+                except Unsettled as error:
+                    self.findings += error.findings
+            conn.rollback()
+
+    def _down(self) -> bool:
+        """Undoes every script, comparing after each with the catalog before it. True when all was exact.
+
+        A difference that the rollback of a later script left is not reported again.
+        """
+        inherited: set[Difference] = set()
+        before = len(self.findings)
+        for index in range(len(self.scripts) - 1, -1, -1):
+            script = self.scripts[index]
+            if script.rollback_path is None:
+                return False  # reported with the files
+            target = _version(self.scripts[index - 1]) if index else 0
+            if not self._step(script, script.rollback_path, lambda _, to=target: self._roll_back(to)):
+                return False
+            label = self.project.relative(script.rollback_path)
+            with self.connect() as conn:
+                for difference in diff(self.catalogs[index], read_catalog(conn)):
+                    if difference in inherited:
+                        continue
+                    inherited.add(difference)
+                    message = "\n  ".join(
+                        [f"{difference.change} by going up and down again", *difference.details]
+                    )
+                    name = f"{difference.kind} {difference.identity}"
+                    self.findings.append(Finding("rollback", label, None, name, message))
+                self.findings += _roles_left(conn, label, self.roles[index + 1] - self.roles[index])
+        return len(self.findings) == before
+
+    def _up_again(self) -> None:
+        last = self.scripts[-1]
+        if self._step(last, last.path, lambda to: migrations.migrate(self.connect, self.project, to=to)):
+            with self.connect() as conn:
+                for difference in diff(self.catalogs[-1], read_catalog(conn)):
+                    message = "is not the same when everything is applied a second time"
+                    name = f"{difference.kind} {difference.identity}"
+                    self.findings.append(
+                        Finding("rollback", None, None, name, "\n  ".join([message, *difference.details]))
+                    )
+
+    def _roll_back(self, to: int | str) -> None:
+        migrations.rollback(self.connect, self.project, to=to)
+
+    def _step(self, script: Script, path: Any, act: Callable[[int | str], object]) -> bool:
+        """Applies or undoes a script; a failure becomes a finding."""
+        label = self.project.relative(path)
+        try:
+            act(_version(script))
+        except ScriptFailed as error:
+            message = error.message.split(": ", 1)[-1]
+            details = [
+                line for line in (error.detail or "").splitlines() if not line.startswith("nothing of ")
+            ]
+            self.findings.append(Finding("script", label, error.line, None, "\n  ".join([message, *details])))
+            return False
+        return True
+
+    def _look(self) -> None:
+        with self.connect() as conn:
+            self.catalogs.append(read_catalog(conn))
+            self.roles.append({row[0] for row in conn.execute("select rolname from pg_roles")})
+
+
+def _version(script: Script) -> int | str:
+    return script.number or script.id
+
+
+def _roles_left(conn: Connection[Any], label: str, made: set[str]) -> list[Finding]:
+    """Roles that the script made and its rollback left, unless another database of the cluster
+    uses them."""
+    rows = conn.execute(
+        """select rolname
+             from pg_roles r
+            where rolname = any(%s)
+              and not exists (select from pg_shdepend d join pg_database b on b.oid = d.dbid
+                               where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
+                                 and b.datname <> current_database())
+            order by 1""",
+        [list(made)],
+    ).fetchall()
+    return [Finding("rollback", label, None, f"role {name}", "is left behind") for (name,) in rows]

@@ -1,0 +1,45 @@
+"""dbtool check"""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.context import Context
+from toolkit.options import json_option, pass_context, project_option
+
+
+@click.command("check")
+@click.option("--server", metavar="KIND", help="Where to run it: container, embedded or a superuser's URL.")
+@project_option
+@json_option
+@pass_context
+def command(context: Context, server: str | None) -> None:
+    """Prove that sources, migrations and rollbacks agree.
+
+    On a throwaway database: the migrations build what functions/, triggers/ and views/ say; every
+    rollback restores
+    what was there before, to the last comment and grant; no shipped migration was edited; the
+    conventions are kept.
+    """
+    from toolkit import checks, output
+    from toolkit.context import connect
+    from toolkit.errors import CheckFailed
+    from toolkit.servers import open_throwaway
+
+    with open_throwaway(server) as throwaway:
+        throwaway.create_database("check")
+        findings = checks.check(
+            lambda: connect(throwaway.url("check"), application_name="dbtool check"), context.project
+        )
+        description = throwaway.description
+    if context.as_json:
+        output.print_json(
+            {"ok": not findings, "server": description, "findings": [each.as_json() for each in findings]}
+        )
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    if findings:
+        raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
+    if not context.as_json:
+        click.echo(f"all is well: sources, migrations, rollbacks and conventions agree ({description})")

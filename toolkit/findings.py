@@ -1,0 +1,26 @@
+"""What a check found wrong: one line for people, one object for `--json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Area = Literal["script", "source", "drift", "rollback", "shipped", "convention"]
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is wrong: in which part of the check, where, with which object, and why."""
+
+    area: Area
+    file: str | None
+    line: int | None
+    object: str | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        return ": ".join(part for part in (where, self.object, self.message) if part)
+
+    def as_json(self) -> dict[str, str | int | None]:
+        return asdict(self)

@@ -1,0 +1,144 @@
+"""The conventions that every project of this layout keeps: what the catalog and the files can tell without
+running anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import DbtoolError
+from toolkit.findings import Finding
+from toolkit.project import Project, Script, is_transactional, read_sql
+from toolkit.script import prepare
+from toolkit.sources import Piece
+from toolkit.statements import Name, qualified
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# A function that must be inlined may go without search_path when its file says why.
+_NO_SEARCH_PATH = re.compile(r"--\s*no search_path:\s*\S")
+
+_ROUTINES = """
+select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a' as is_aggregate, p.prosecdef,
+       exists (select from unnest(p.proconfig) setting
+         where setting like 'search\\_path=%') as has_search_path,
+       coalesce(obj_description(p.oid, 'pg_proc'), '') <> '' as has_comment,
+       exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+         where g.grantee = 0) as is_public,
+       count(*) over (partition by n.oid, p.proname) as same_name
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace
+ where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dbtool')
+   and not exists (select from pg_depend d
+                    where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+ order by 3
+"""
+
+_UNCOMMENTED = """
+
+  select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end,
+       n.nspname, c.relname
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
+   and coalesce(obj_description(c.oid, 'pg_class'), '') = ''
+   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dbtool')
+   and not exists (select from pg_depend d
+                    where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+ order by 2, 3
+"""
+
+# An index serves a foreign key when the key's columns are its first columns, in any order. A partial one
+# does when all that it
+# leaves out are rows whose key is null.
+_UNINDEXED = """
+select n.nspname, c.relname, k.conname,
+       (select string_agg(quote_ident(a.attname), ', ' order by u.position)
+          from unnest(k.conkey) with ordinality u (attnum, position)
+          join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.attnum)
+  from pg_constraint k
+  join pg_class c on c.oid = k.conrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where k.contype = 'f' and k.conparentid = 0
+   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dbtool')
+   and not exists (
+     select
+       from pg_index i
+      where i.indrelid = k.conrelid and (i.indisvalid or c.relkind = 'p')
+        and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+        and (i.indpred is null
+             or pg_get_expr(i.indpred, i.indrelid) in (
+                  select format('(%I IS NOT NULL)', a.attname) from pg_attribute a
+                   where a.attrelid = k.conrelid and a.attnum = any(k.conkey))))
+ order by 1, 2, 3
+"""
+
+
+def conventions(conn: Connection[Any], by_name: Mapping[Name, Piece]) -> Iterator[Finding]:
+    """What the database that the migrations build says about comments, search_path, grants and indexes.
+
+    `by_name` has the source files, to name them.
+    """
+    overloaded: set[Name] = set()
+    for row in conn.execute(_ROUTINES).fetchall():
+        schema, name, identity, is_aggregate, is_definer, has_path, has_comment, is_public, same_name = row
+        key = Name("routine", qualified([schema, name]))
+        piece = by_name.get(key)
+
+        def finding(message: str, piece: Piece | None = piece, identity: str = identity) -> Finding:
+            return Finding(
+                "convention", piece.label if piece else None, None, f"function {identity}", message
+            )
+
+        if not has_comment:
+            yield finding("has no comment (comment on function … is '…')")
+        if is_definer and not has_path:
+            yield finding(
+                "is SECURITY DEFINER without search_path: whoever may create objects can change what it does"
+            )
+        elif not has_path and not is_aggregate and not (piece and _NO_SEARCH_PATH.search(piece.text)):
+            yield finding("has no search_path (set search_path = '', or a comment `-- no search_path: why`)")
+        if is_public:
+            yield finding("may be executed by PUBLIC (revoke all on function … from public)")
+        if same_name > 1 and key not in overloaded:
+            overloaded.add(key)
+            yield finding(f"has {same_name - 1} overload(s): one name, one function")
+    for kind, schema, name in conn.execute(_UNCOMMENTED).fetchall():
+        identity = qualified([schema, name])
+        piece = by_name.get(Name("relation", identity))
+        label = piece.label if piece else None
+        yield Finding(
+            "convention", label, None, f"{kind} {identity}", f"has no comment (comment on {kind} … is '…')"
+        )
+    for schema, table, constraint, columns in conn.execute(_UNINDEXED).fetchall():
+        message = f"the foreign key {constraint} has no index that begins with its columns ({columns})"
+        yield Finding("convention", None, None, f"table {qualified([schema, table])}", message)
+
+
+def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:
+    """The first reason why each file cannot be run as promised: syntax, psql's meta-commands, BEGIN and
+    the like."""
+    for script in scripts:
+        for path in (script.path, script.rollback_path):
+            if path is None:
+                continue
+            label = project.relative(path)
+            try:
+                text = read_sql(path)
+                prepare(text, label, transactional=is_transactional(text, path))
+            except DbtoolError as error:
+                where = re.match(r"(?:.*?):([0-9]+): ", error.message)
+                line, message = (
+                    (int(where[1]), error.message[where.end() :]) if where else (None, error.message)
+                )
+                yield Finding("script", label, line, None, message)
+
+
+def without_rollback(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:
+    """The scripts that cannot be undone."""
+    for script in scripts:
+        if script.rollback_path is None:
+            message = f"has no rollback file ({script.stem}.rollback.sql)"
+            yield Finding("script", project.relative(script.path), None, None, message)

@@ -1,0 +1,82 @@
+"""Whether a migration that a release has shipped was edited since: from 1.0.0 on they are immutable."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+from toolkit.findings import Finding
+from toolkit.project import Project, read_sql
+
+_RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
+_FROZEN = re.compile(r"(schema|migrations/migration[0-9]+)\.sql")
+_FIRST_FROZEN = 1
+"""The major version from which shipped migrations may no longer be regrouped."""
+
+
+def edited(project: Project) -> Iterator[Finding]:
+    """Scripts that differ from, or are gone since, the first release with them that CHANGELOG.md names.
+
+    A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its
+    heading. Finds nothing outside a git checkout and before 1.0.0.
+    """
+    changelog = project.root / "CHANGELOG.md"
+    if not changelog.is_file():
+        return
+    versions = [
+        match["version"]
+        for match in _RELEASE.finditer(changelog.read_text(encoding="utf-8"))
+        if int(match["major"]) >= _FIRST_FROZEN
+    ]
+    first_shipped: dict[str, tuple[str, str]] = {}
+    for version in sorted(versions, key=lambda text: [int(part) for part in text.split(".")]):
+        commit = _commit_of(project, version)
+        if commit is None:
+            continue
+        for line in (
+            _git(project, "ls-tree", "-r", "--full-tree", commit, f"{_prefix(project)}") or ""
+        ).splitlines():
+            blob, path = line.split()[2], line.split("\t", 1)[1]
+            name = path.removeprefix(_prefix(project))
+            if _FROZEN.fullmatch(name):
+                first_shipped.setdefault(name, (version, blob))
+    for name, (version, blob) in first_shipped.items():
+        path = project.root / name
+        if not path.is_file():
+            yield Finding("shipped", name, None, None, f"was shipped with {version} and is gone")
+        elif read_sql(path) != _normalised(_git(project, "cat-file", "blob", blob)):
+            message = f"was shipped with {version} and has been edited since: write a new migration instead"
+            yield Finding("shipped", name, None, None, message)
+
+
+def _commit_of(project: Project, version: str) -> str | None:
+    for tag in (f"v{version}", version):
+        commit = _git(project, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}")
+        if commit:
+            return commit.strip()
+    commits = _git(project, "log", "--format=%H", f"-G^## .*{re.escape(version)}", "--", "CHANGELOG.md") or ""
+    return commits.split()[-1] if commits.split() else None
+
+
+def _prefix(project: Project) -> str:
+    """The project's folder inside the checkout: empty, or ending in a slash."""
+    return (_git(project, "rev-parse", "--show-prefix") or "").strip()
+
+
+def _normalised(text: str | None) -> str | None:
+    return text and text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _git(project: Project, *arguments: str) -> str | None:
+    """What git prints, None when it fails or is not there."""
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.quotePath=false", *arguments],
+            cwd=project.root,
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

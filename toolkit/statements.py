@@ -1,0 +1,237 @@
+"""SQL text taken apart with PostgreSQL's own parser: statements with their line, and what each is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import postgast
+from postgast import pg_query_pb2 as pg
+
+ObjectKind = Literal["routine", "relation", "trigger", "event trigger", "other"]
+
+_COMMENT_TOKENS = (pg.SQL_COMMENT, pg.C_COMMENT)
+_OUTPUTS = (pg.FUNC_PARAM_OUT, pg.FUNC_PARAM_TABLE)
+_ROUTINES = (pg.OBJECT_FUNCTION, pg.OBJECT_PROCEDURE, pg.OBJECT_ROUTINE, pg.OBJECT_AGGREGATE)
+_RELATIONS = (pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_SEQUENCE, pg.OBJECT_INDEX)
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """What files are compared by: a routine without its arguments, a view, a trigger with its table."""
+
+    kind: ObjectKind
+    identity: str
+
+    def __str__(self) -> str:
+        return self.identity if self.kind in ("routine", "relation") else f"{self.kind} {self.identity}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: its parse node, its text, the comment right above it, and its 1-based line."""
+
+    kind: str
+    node: Any
+    text: str
+    comment: str
+    line: int
+
+
+class SyntaxProblem(Exception):  # noqa: N818
+    """Text that PostgreSQL's parser refuses, with the 1-based line."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+def parse(text: str) -> list[Statement]:
+    """The statements of an SQL file. Raises SyntaxProblem."""
+    raw = text.encode()
+    try:
+        tree = postgast.parse(text)
+        comments = [token for token in postgast.scan(text).tokens if token.token in _COMMENT_TOKENS]
+    except postgast.PgQueryError as error:
+        position = max(error.cursorpos - 1, 0)
+        raise SyntaxProblem(raw.count(b"\n", 0, position) + 1, error.message) from error
+    found = []
+    end = 0
+    for parsed in tree.stmts:
+        start, previous_end = parsed.stmt_location, end
+        end = start + parsed.stmt_len if parsed.stmt_len else len(raw)
+        start = _first_token(raw, start, comments)
+        kind = parsed.stmt.WhichOneof("node")
+        found.append(
+            Statement(
+                kind,
+                getattr(parsed.stmt, kind),
+                raw[start:end].decode().strip(),
+                _comment_above(raw, previous_end, start, comments),
+                raw.count(b"\n", 0, start) + 1,
+            )
+        )
+    return found
+
+
+def creates(statement: Statement) -> Name | None:
+    """The routine, view or trigger that the statement creates or replaces."""
+    node = statement.node
+    if statement.kind == "create_function_stmt":
+        return Name("routine", qualified(_strings(node.funcname)))
+    if statement.kind == "define_stmt" and node.kind == pg.OBJECT_AGGREGATE:
+        return Name("routine", qualified(_strings(node.defnames)))
+    if statement.kind == "view_stmt":
+        return Name("relation", _range(node.view))
+    if statement.kind == "create_table_as_stmt" and node.objtype == pg.OBJECT_MATVIEW:
+        return Name("relation", _range(node.into.rel))
+    if statement.kind == "create_trig_stmt":
+        return Name("trigger", f"{quote(node.trigname)} on {_range(node.relation)}")
+    if statement.kind == "create_event_trig_stmt":
+        return Name("event trigger", quote(node.trigname))
+    return None
+
+
+def input_types(statement: Statement) -> tuple[str, ...] | None:
+    """The names of the input types of a function or procedure that the statement creates; None when it makes
+    something else, or says `table.column%type`."""
+    if statement.kind != "create_function_stmt":
+        return None
+    parameters = [node.function_parameter for node in statement.node.parameters]
+    types = [parameter.arg_type for parameter in parameters if parameter.mode not in _OUTPUTS]
+    if any(type_.pct_type for type_ in types):
+        return None
+    return tuple(
+        ".".join(map(quote, _strings(type_.names))) + "[]" * bool(type_.array_bounds) for type_ in types
+    )
+
+
+def replaces(statement: Statement) -> bool:
+    """Whether a creating statement may be run again: it says `or replace`, or its kind has no such form."""
+    if statement.kind in ("create_function_stmt", "view_stmt", "define_stmt"):
+        return bool(statement.node.replace)
+    return statement.kind != "create_trig_stmt" or statement.node.isconstraint or bool(statement.node.replace)
+
+
+def concerns(statement: Statement) -> list[Name] | None:
+    """What a statement that creates nothing is about; None for a statement of another kind."""
+    node = statement.node
+    if statement.kind == "comment_stmt":
+        return [_object(node.objtype, node.object)]
+    if statement.kind == "grant_stmt":
+        if node.targtype != pg.ACL_TARGET_OBJECT:
+            return None
+        return [_object(node.objtype, item) for item in node.objects]
+    if statement.kind == "alter_owner_stmt":
+        if node.HasField("relation"):
+            return [Name("relation", _range(node.relation))]
+        return [_object(node.object_type, node.object)]
+    if statement.kind == "alter_function_stmt":
+        return [Name("routine", qualified(_strings(node.func.objname)))]
+    if statement.kind in ("alter_table_stmt", "index_stmt", "rule_stmt"):
+        return [Name("relation", _range(node.relation))]
+    if statement.kind == "alter_event_trig_stmt":
+        return [Name("event trigger", quote(node.trigname))]
+    return None
+
+
+def table_of(name: Name) -> str:
+    """The table of a trigger."""
+    return name.identity.split(" on ", 1)[1]
+
+
+def simple_name(name: Name) -> str:
+    """The name alone, without schema, table and quotes: what a file should be called."""
+    if name.kind == "trigger":
+        return unquote(name.identity.split(" on ", 1)[0])
+    return unquote(split_qualified(name.identity)[-1])
+
+
+def split_qualified(identity: str) -> list[str]:
+    """The parts of a qualified name, still quoted."""
+    parts, inside, current = [], False, ""
+    for character in identity:
+        if character == '"':
+            inside = not inside
+        if character == "." and not inside:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [*parts, current]
+
+
+def qualified(parts: Iterable[str]) -> str:
+    """schema.name, quoted as PostgreSQL would; a bare name is taken to be in public."""
+    names = list(parts)
+    return ".".join(quote(part) for part in (names if len(names) > 1 else ["public", *names]))
+
+
+@lru_cache(maxsize=4096)
+def quote(name: str) -> str:
+    """The name as PostgreSQL's quote_ident prints it."""
+    plain = name.isascii() and name.isidentifier() and name == name.lower()
+    if plain:
+        token = postgast.scan(name).tokens[0]
+        if token.keyword_kind in (pg.NO_KEYWORD, pg.UNRESERVED_KEYWORD):
+            return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def unquote(name: str) -> str:
+    """The name itself."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+def _object(kind: int, node: Any) -> Name:
+    """The object that COMMENT, GRANT or ALTER OWNER names."""
+    which = node.WhichOneof("node")
+    if which == "range_var":
+        return Name("relation" if kind in _RELATIONS else "other", _range(node.range_var))
+    if which == "object_with_args":
+        named: ObjectKind = "routine" if kind in _ROUTINES else "other"
+        return Name(named, qualified(_strings(node.object_with_args.objname)))
+    if which == "string":
+        return Name("event trigger" if kind == pg.OBJECT_EVENT_TRIGGER else "other", quote(node.string.sval))
+    parts = list(_strings(node.list.items)) if which == "list" else []
+    if kind == pg.OBJECT_TRIGGER:
+        return Name("trigger", f"{quote(parts[-1])} on {qualified(parts[:-1])}")
+    if kind == pg.OBJECT_RULE or kind == pg.OBJECT_COLUMN:
+        return Name("relation", qualified(parts[:-1]))
+    return Name("relation" if kind in _RELATIONS else "other", qualified(parts))
+
+
+def _strings(nodes: Any) -> Iterator[str]:
+    for node in nodes:
+        yield node.string.sval
+
+
+def _range(node: Any) -> str:
+    return qualified([node.schemaname, node.relname] if node.schemaname else [node.relname])
+
+
+def _first_token(raw: bytes, start: int, comments: list[Any]) -> int:
+    """The position of the statement's first token: after white space and comments."""
+    for comment in comments:
+        if comment.start >= start and not raw[start : comment.start].strip():
+            start = comment.end
+    while start < len(raw) and raw[start : start + 1].isspace():
+        start += 1
+    return start
+
+
+def _comment_above(raw: bytes, previous_end: int, start: int, comments: list[Any]) -> str:
+    """The comment that ends on the line above the statement, without a blank line between its parts."""
+    block = start
+    for comment in reversed(comments):
+        gap = raw[comment.end : block]
+        if comment.start < previous_end or comment.end > block:
+            continue
+        line_start = raw.rfind(b"\n", 0, comment.start) + 1
+        if gap.strip() or gap.count(b"\n") > 1 or raw[line_start : comment.start].strip():
+            break
+        block = comment.start
+    return raw[block:start].decode().strip()
