@@ -3,19 +3,14 @@
 It listens on a Unix socket in a short private folder and on no TCP port, so any number of projects run side
 by side. It survives reboots, crashes and `kill -9`: what runs is decided by asking the system, not by a
 lock file that was left.
-
-`.dbtool/data` holds the data. For root, whose servers run as `nobody`, it is a link to the state folder (see
-toolkit.account) when `nobody` cannot enter the project; what such a link led to is discarded with it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,14 +18,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from toolkit import cluster
-from toolkit.account import Account, can_enter, run_as, server_account, state_dir
+from toolkit import cluster, places
+from toolkit.account import Account, run_as, server_account
 from toolkit.binaries import Binaries, find_binaries, for_account
 from toolkit.errors import DbtoolError, LockTimeout
 from toolkit.processes import end, end_servers_in, is_alive
 from toolkit.urls import socket_url
 
-SOCKETS = Path("/tmp")  # noqa: S108  a socket's path is limited to 107 bytes; each folder below is private
 LOCK_TIMEOUT_SECONDS = 120.0
 START_TIMEOUT_SECONDS = 600.0
 STOP_TIMEOUT_SECONDS = 60.0
@@ -72,15 +66,19 @@ class EmbeddedServer:
 
     def is_running(self) -> bool:
         """Whether it accepts connections now."""
-        lock = cluster.serving(self._data)
+        data = places.find_data(self.home)
+        lock = cluster.serving(data) if data else None
         return lock is not None and lock.is_ready
 
     def url(self, dbname: str = "app") -> str:
         """libpq URL of one of its databases, as superuser; no password: only its owner reaches the socket."""
-        lock = cluster.serving(self._data)
+        data = places.find_data(self.home)
+        if data is None:
+            raise DbtoolError(f"there is no server in {self.home} yet", hint="start it: dbtool up")
+        lock = cluster.serving(data)
         if lock is not None and lock.socket_dir is not None:
             return socket_url(lock.socket_dir, dbname, lock.port)
-        return socket_url(self._socket_dir(self._data), dbname)
+        return socket_url(places.socket_folder(data, self._uid), dbname)
 
     def start(self, report: Report | None = None) -> bool:
         """Start it, making its data and the database `app` at first; returns whether it was running already.
@@ -102,43 +100,32 @@ class EmbeddedServer:
         if not self.home.is_dir():
             return False
         with self._locked():
-            return self._stop(self._data)
+            data = places.find_data(self.home)
+            return data is not None and self._stop(data)
 
     def destroy(self) -> bool:
         """Stop it and remove all its data; returns whether there was any."""
         if not self.home.is_dir():
             return False
         with self._locked():
-            data = self._data
+            data = places.find_data(self.home)
+            if data is None:
+                return False
             self._stop(data)
-            existed = data.exists()
-            if self._link.is_symlink():
-                shutil.rmtree(data.parent, ignore_errors=True)
-                self._link.unlink()
-            shutil.rmtree(data, ignore_errors=True)
-            if data.exists():
-                raise DbtoolError(f"could not remove all of {data}", hint="it may belong to another user")
+            places.remove(self.home, data)
             for leftover in (self.log, self.log.with_suffix(".log.1")):
                 leftover.unlink(missing_ok=True)
-        return existed
+            return True
 
     # -- where things are ------------------------------------------------------------------------------------
-
-    @property
-    def _link(self) -> Path:
-        return self.home / "data"
-
-    @property
-    def _data(self) -> Path:
-        """The real data folder, which need not exist yet."""
-        return self._link.resolve()
 
     @cached_property
     def _account(self) -> Account | None:
         """Who the server runs as: the owner of the data that is there, else see `server_account`."""
         account = server_account()
-        if account is not None and self._link.exists():
-            owner = self._link.stat()
+        data = self.home / "data"
+        if account is not None and data.exists():
+            owner = data.stat()
             if owner.st_uid != 0:
                 return Account(owner.st_uid, owner.st_gid)
         return account
@@ -146,21 +133,6 @@ class EmbeddedServer:
     @property
     def _uid(self) -> int:
         return self._account.uid if self._account else os.geteuid()
-
-    def _socket_dir(self, data: Path) -> Path:
-        """The socket's folder: always the same for this data, unless another user has taken the name."""
-        name = "dbtool-" + hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-        candidates = [SOCKETS / name, *(SOCKETS / f"{name}-{number}" for number in range(1, 10))]
-        for folder in candidates:
-            try:
-                found = folder.lstat()
-            except FileNotFoundError:
-                return folder
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == self._uid:
-                return folder
-        raise DbtoolError(
-            f"other users have taken every name for the server's socket, such as {candidates[0]}"
-        )
 
     # -- one at a time ---------------------------------------------------------------------------------------
 
@@ -210,12 +182,13 @@ class EmbeddedServer:
 
     def _find_running(self, report: Report) -> bool:
         """Whether our server runs, waiting while it starts; ends one that nobody can reach any more."""
-        data = self._data
+        data = places.find_data(self.home)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         told = False
-        while lock := cluster.serving(data):
+        while data and (lock := cluster.serving(data)):
             if lock.is_ready:
                 if lock.socket is not None and lock.socket.exists():
+                    places.claim(self.home, data)
                     return True
                 self._stop(data)  # its socket was cleaned away
                 return False
@@ -229,7 +202,9 @@ class EmbeddedServer:
 
     def _prepare(self, report: Report) -> Path:
         """Bring the data folder into the state in which a server can start on it; makes it at first."""
-        data = self._place()
+        found = places.find_data(self.home)
+        data = found or places.make_place(self.home, self._account, self._stop)
+        places.claim(self.home, data)
         version_file = data / "PG_VERSION"
         if version_file.exists():
             self._check_usable(data, version_file.read_text(encoding="utf-8").strip())
@@ -257,30 +232,6 @@ class EmbeddedServer:
             draft.rename(data)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        return data
-
-    def _place(self) -> Path:
-        """Where the data is or is going to be; makes root's link to the state folder where it is needed."""
-        link = self._link
-        if link.is_symlink():
-            data = self._data
-            record = data.parent / "home"
-            recorded = Path(record.read_text(encoding="utf-8")) if record.exists() else self.home
-            is_ours = recorded == self.home or not (recorded / "data").is_symlink()
-            if is_ours and data.parent.is_dir():
-                record.write_text(str(self.home), encoding="utf-8")  # the project may have been moved
-                return data
-            link.unlink()  # the project is a copy, or its data is gone: it gets data of its own
-        if link.exists() or self._account is None or can_enter(self.home, self._account):
-            return self._data
-        place = state_dir() / ("project-" + hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:16])
-        data = place / "data"
-        if data.exists():  # of an earlier folder with this path, which was removed
-            self._stop(data)
-            shutil.rmtree(data)
-        place.mkdir(exist_ok=True)
-        (place / "home").write_text(str(self.home), encoding="utf-8")
-        link.symlink_to(data)
         return data
 
     def _check_usable(self, data: Path, major: str) -> None:
@@ -362,7 +313,7 @@ class EmbeddedServer:
 
     def _make_socket_dir(self, data: Path) -> Path:
         """An empty private folder for the socket. Our server does not run: what is in it is left over."""
-        folder = self._socket_dir(data)
+        folder = places.socket_folder(data, self._uid)
         orphan = cluster.read_lock_file(folder, ".s.PGSQL.5432.lock")
         if orphan is not None and orphan.data == data and cluster.is_server(orphan):
             end(orphan.pid, signal.SIGQUIT, 10)  # its data was deleted under it

@@ -29,7 +29,7 @@ def run_pytest(root: Path, args: Sequence[str], server_url: str, environ: Mappin
     """Run the tests in `root` with the server's URL in $DBTOOL_TEST_SERVER; returns dbtool's exit code.
 
     No URL of the outer environment reaches the tests, so that none can touch a real database. Raises
-    DbtoolError when pytest is not installed or finds no test, UsageProblem when it does not take its arguments,
+    DbtoolError when pytest is not installed or finds no test, UsageProblem when it refuses its arguments,
     and KeyboardInterrupt when it ended because of Ctrl-C.
     """
     if importlib.util.find_spec("pytest") is None:

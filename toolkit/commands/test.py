@@ -17,6 +17,7 @@ from toolkit.options import pass_context, project_option
     "--server",
     "kind",
     metavar="KIND",
+    envvar="DBTOOL_TEST_SERVER",
     help="embedded, container, container:15 (a postgres:N image), or the URL of a running server, on which "
     "databases are made and dropped. Default: a container where Docker has the image, else embedded.",
 )

@@ -1,0 +1,35 @@
+# One word for each thing that a checkout is for. Everything runs in .venv, which is made when it is first needed
+# and again when pyproject.toml changes. ARGS go to the command: make test ARGS='tests/xp -k streak'
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help up down test check bench lint
+help:
+	@echo "make up      start a PostgreSQL of this checkout's own, build and seed the database in it"
+	@echo "make down    stop it (ARGS=--destroy: remove its data too)"
+	@echo "make test    run the tests on a throwaway PostgreSQL"
+	@echo "make check   prove that sources, migrations and rollbacks agree"
+	@echo "make lint    ruff and mypy"
+	@echo "make bench   measure"
+
+up down test check: $(READY)
+	@$(BIN)/dbtool $@ $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python bench/run.py $(ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+$(READY): pyproject.toml hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; make PYTHON=… names one" \
+	  if sys.version_info < (3, 10) else 0)'
+	@echo "installing into $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
