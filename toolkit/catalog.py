@@ -1,10 +1,9 @@
 """What a database consists of, and how two databases differ.
 
 `read` describes every object that a project can make: everything in the user schemas (all but pg_*,
-information_schema and
-`dbtool`, which holds the migration history) and what lives outside schemas: extensions, event triggers,
-publications,
-settings and grants of the database, default privileges, and the roles that own or may do something here.
+information_schema and `dbtool`, which holds the migration history) and what lives outside schemas:
+extensions, event triggers, publications, settings and grants of the database, default privileges, and the
+roles that own or may do something here.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,8 +26,7 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Catalog:
-    """Objects by (kind, identity), each with its facts; identities are qualified and quoted as
-    PostgreSQL prints them."""
+    """Objects by (kind, identity as PostgreSQL prints it, qualified and quoted), each with its facts."""
 
     objects: Mapping[Key, Facts]
 
@@ -52,22 +51,28 @@ class Difference:
         return "\n  ".join([line, *self.details])
 
 
-def read(conn: psycopg.Connection[Any]) -> Catalog:
-    """The catalog of the database as the connection's open transaction sees it.
-
-    Any role can read it. The search_path of the session is as before afterwards.
-    """
+@contextmanager
+def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Lets PostgreSQL print every name with its schema; the search_path is as before afterwards."""
     with conn.transaction():
         before = conn.execute("select current_setting('search_path')").fetchone()
         conn.execute("select set_config('search_path', '', true)")
-        rows = conn.execute(CATALOG).fetchall()
+        yield
         conn.execute("select set_config('search_path', %s, true)", before)
+
+
+def read(conn: psycopg.Connection[Any]) -> Catalog:
+    """The catalog of the database as the connection's open transaction sees it.
+
+    Any role can read it.
+    """
+    with qualified_names(conn):
+        rows = conn.execute(CATALOG).fetchall()
     return Catalog({(kind, identity): facts for kind, identity, facts in rows})
 
 
 def diff(before: Catalog, after: Catalog) -> list[Difference]:
-    """Every object that is only in `after` (added), only in `before` (removed) or not the same in both
-    (changed)."""
+    """What is only in `after` (added), only in `before` (removed), or in both but not the same (changed)."""
     found = []
     for key in sorted(before.objects.keys() | after.objects.keys()):
         old, new = before.objects.get(key), after.objects.get(key)

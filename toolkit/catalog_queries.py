@@ -1,10 +1,8 @@
 """The SQL that describes a database: one query per kind of object, joined into one statement.
 
 Every query yields (kind, identity, facts as jsonb). It runs with an empty search_path, so that every name
-PostgreSQL prints is
-qualified. Only catalogs that any role may read are used. Written for PostgreSQL 15 to 18.
+that PostgreSQL prints is qualified, and reads only catalogs that any role may read. For PostgreSQL 15 to 18.
 """
-
 # ruff: noqa: S608  the parts put into the SQL are constants of this module
 
 from __future__ import annotations
@@ -22,8 +20,8 @@ relation as materialized (
   select c.*, c.xmin::text as version
     from pg_class c
     join user_schema s on s.oid = c.relnamespace
-   where not exists (select from extension_member e where e.classid = 'pg_class'::regclass
-     and e.objid = c.oid)
+   where not exists (select from extension_member e
+                      where e.classid = 'pg_class'::regclass and e.objid = c.oid)
 ),
 routine as materialized (
   select p.*, p.xmin::text as version
@@ -35,8 +33,7 @@ routine as materialized (
 
 
 def _grants(acl: str, kind: str, owner: str) -> str:
-    """SQL for the sorted grants in the column `acl`; NULL means what acldefault says for this kind and
-    owner."""
+    """SQL for the sorted grants in an acl; NULL means what acldefault says for this kind and owner."""
     return f"""(
       select coalesce(jsonb_agg(line order by line collate "C"), '[]')
         from (select case g.grantee when 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end
@@ -55,18 +52,19 @@ def _member(catalog: str, oid: str) -> str:
     )
 
 
-def _plain(kind: str, catalog: str, alias_where: str = "true", facts: str = "'{}'::jsonb") -> str:
+def _plain(kind: str, catalog: str, facts: str = "'{}'::jsonb") -> str:
     """SQL for rarely used objects: that they exist, their comment, and the facts given."""
     return f"""
 select '{kind}', o.identity, {facts} || jsonb_build_object('comment', obj_description(x.oid, '{catalog}'))
   from {catalog} x, pg_identify_object('pg_catalog.{catalog}'::regclass, x.oid, 0) o
- where x.oid >= 16384 and {alias_where} and not {_member(catalog, "x.oid")}
+ where x.oid >= 16384 and not {_member(catalog, "x.oid")}
    and coalesce(o.schema, '') not in ('information_schema', 'dbtool')"""
 
 
 SCHEMAS = f"""
 select 'schema', quote_ident(n.nspname), jsonb_build_object(
-         'owner', pg_get_userbyid(n.nspowner), 'grants', {_grants("n.nspacl", "n", "n.nspowner")},
+         'owner', pg_get_userbyid(n.nspowner),
+         'grants', {_grants("n.nspacl", "n", "n.nspowner")},
          'comment', obj_description(n.oid, 'pg_namespace'))
   from pg_namespace n
   join user_schema s on s.oid = n.oid
@@ -74,35 +72,47 @@ select 'schema', quote_ident(n.nspname), jsonb_build_object(
 
 TABLES = f"""
 select case c.relkind when 'f' then 'foreign table' else 'table' end, c.oid::regclass::text,
-  jsonb_build_object(
-         'kind', c.relkind, 'owner', pg_get_userbyid(c.relowner), 'grants', {
-    _grants("c.relacl", "r", "c.relowner")
-},
-         'comment', obj_description(c.oid, 'pg_class'), 'persistence', c.relpersistence,
-         'row security', c.relrowsecurity, 'row security forced', c.relforcerowsecurity,
-         'options', c.reloptions, 'toast options', (select t.reloptions from pg_class t
-           where t.oid = c.reltoastrelid),
-         'partition key', pg_get_partkeydef(c.oid), 'partition bound', pg_get_expr(c.relpartbound, c.oid),
-         'parents', (select jsonb_agg(i.inhparent::regclass::text order by i.inhseqno) from pg_inherits i
+       jsonb_build_object(
+         'kind', c.relkind,
+         'owner', pg_get_userbyid(c.relowner),
+         'grants', {_grants("c.relacl", "r", "c.relowner")},
+         'comment', obj_description(c.oid, 'pg_class'),
+         'persistence', c.relpersistence,
+         'row security', c.relrowsecurity,
+         'row security forced', c.relforcerowsecurity,
+         'options', c.reloptions,
+         'toast options', (select t.reloptions from pg_class t where t.oid = c.reltoastrelid),
+         'partition key', pg_get_partkeydef(c.oid),
+         'partition bound', pg_get_expr(c.relpartbound, c.oid),
+         'parents', (select jsonb_agg(i.inhparent::regclass::text order by i.inhseqno)
+                       from pg_inherits i
                       where i.inhrelid = c.oid),
-         'of type', nullif(c.reloftype, 0)::regtype::text, 'replica identity', c.relreplident,
-         'access method', (select amname from pg_am where pg_am.oid = c.relam),
-         'tablespace', (select spcname from pg_tablespace where pg_tablespace.oid = c.reltablespace),
+         'of type', nullif(c.reloftype, 0)::regtype::text,
+         'replica identity', c.relreplident,
+         'access method', (select a.amname from pg_am a where a.oid = c.relam),
+         'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
          'foreign', (select jsonb_build_object('server', f.srvname, 'options', t.ftoptions)
-                       from pg_foreign_table t join pg_foreign_server f on f.oid = t.ftserver
-                         where t.ftrelid = c.oid))
+                       from pg_foreign_table t
+                       join pg_foreign_server f on f.oid = t.ftserver
+                      where t.ftrelid = c.oid))
   from relation c
  where c.relkind in ('r', 'p', 'f')"""
 
 COLUMNS = f"""
 select 'column', a.attrelid::regclass::text || '.' || quote_ident(a.attname), jsonb_build_object(
-         'type', format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'identity', a.attidentity,
-         'generated', a.attgenerated, 'default', pg_get_expr(d.adbin, d.adrelid),
-         'collation', (select nullif(a.attcollation, t.typcollation)::regcollation::text from pg_type t
+         'type', format_type(a.atttypid, a.atttypmod),
+         'not null', a.attnotnull,
+         'identity', a.attidentity,
+         'generated', a.attgenerated,
+         'default', pg_get_expr(d.adbin, d.adrelid),
+         'collation', (select nullif(a.attcollation, t.typcollation)::regcollation::text
+                         from pg_type t
                         where t.oid = a.atttypid),
-         'storage', a.attstorage, 'compression', a.attcompression, 'statistics target',
-           nullif(a.attstattarget, -1),
-         'options', a.attoptions, 'local', a.attislocal,
+         'storage', a.attstorage,
+         'compression', a.attcompression,
+         'statistics target', nullif(a.attstattarget, -1),
+         'options', a.attoptions,
+         'local', a.attislocal,
          'position', row_number() over (partition by a.attrelid order by a.attnum),
          'grants', case when a.attacl is not null then {_grants("a.attacl", "c", "c.relowner")} end,
          'comment', col_description(a.attrelid, a.attnum))
@@ -111,16 +121,18 @@ select 'column', a.attrelid::regclass::text || '.' || quote_ident(a.attname), js
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where c.relkind in ('r', 'p', 'f', 'v', 'm', 'c') and a.attnum > 0 and not a.attisdropped"""
 
-# PostgreSQL 18 lists NOT NULL as a constraint ('n'), which the column says already; 't' is a constraint
-# trigger.
+# 'n' is NOT NULL, which PostgreSQL 18 lists and the column says already; 't' is a constraint trigger.
 CONSTRAINTS = """
 select 'constraint',
-       quote_ident(k.conname) || ' on ' || coalesce(nullif(k.conrelid, 0)::regclass::text,
-         k.contypid::regtype::text),
+       quote_ident(k.conname) || ' on '
+         || coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text),
        jsonb_build_object(
-         'definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated, 'deferrable',
-           k.condeferrable,
-         'deferred', k.condeferred, 'local', k.conislocal, 'inherited', k.conparentid <> 0,
+         'definition', pg_get_constraintdef(k.oid),
+         'validated', k.convalidated,
+         'deferrable', k.condeferrable,
+         'deferred', k.condeferred,
+         'local', k.conislocal,
+         'inherited', k.conparentid <> 0,
          'comment', obj_description(k.oid, 'pg_constraint'))
   from pg_constraint k
   join user_schema s on s.oid = k.connamespace
@@ -129,13 +141,15 @@ select 'constraint',
 
 INDEXES = """
 select 'index', i.indexrelid::regclass::text, jsonb_build_object(
-         'table', i.indrelid::regclass::text, 'definition', pg_get_indexdef(i.indexrelid), 'valid',
-           i.indisvalid,
-         'clustered', i.indisclustered, 'replica identity', i.indisreplident,
-         'statistics targets', (select jsonb_agg(nullif(a.attstattarget, -1) order by a.attnum)
-           from pg_attribute a
+         'table', i.indrelid::regclass::text,
+         'definition', pg_get_indexdef(i.indexrelid),
+         'valid', i.indisvalid,
+         'clustered', i.indisclustered,
+         'replica identity', i.indisreplident,
+         'statistics targets', (select jsonb_object_agg(a.attnum, a.attstattarget)
+                                  from pg_attribute a
                                  where a.attrelid = i.indexrelid and a.attstattarget >= 0),
-         'tablespace', (select spcname from pg_tablespace t where t.oid = x.reltablespace),
+         'tablespace', (select t.spcname from pg_tablespace t where t.oid = x.reltablespace),
          'comment', obj_description(i.indexrelid, 'pg_class'))
   from pg_index i
   join relation c on c.oid = i.indrelid
@@ -143,22 +157,30 @@ select 'index', i.indexrelid::regclass::text, jsonb_build_object(
 
 SEQUENCES = f"""
 select 'sequence', c.oid::regclass::text, jsonb_build_object(
-         'type', q.seqtypid::regtype::text, 'start', q.seqstart, 'increment', q.seqincrement, 'minimum',
-           q.seqmin,
-         'maximum', q.seqmax, 'cache', q.seqcache, 'cycle', q.seqcycle, 'persistence', c.relpersistence,
+         'type', q.seqtypid::regtype::text,
+         'start', q.seqstart,
+         'increment', q.seqincrement,
+         'minimum', q.seqmin,
+         'maximum', q.seqmax,
+         'cache', q.seqcache,
+         'cycle', q.seqcycle,
+         'persistence', c.relpersistence,
          'owned by', (select d.refobjid::regclass::text || '.' || quote_ident(a.attname)
                         from pg_depend d
                         join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-                       where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
-                         and d.refclassid = 'pg_class'::regclass),
-         'owner', pg_get_userbyid(c.relowner), 'grants', {_grants("c.relacl", "s", "c.relowner")},
+                       where d.classid = 'pg_class'::regclass and d.objid = c.oid
+                         and d.deptype in ('a', 'i') and d.refclassid = 'pg_class'::regclass),
+         'owner', pg_get_userbyid(c.relowner),
+         'grants', {_grants("c.relacl", "s", "c.relowner")},
          'comment', obj_description(c.oid, 'pg_class'))
   from pg_sequence q
   join relation c on c.oid = q.seqrelid"""
 
 TRIGGERS = """
 select 'trigger', quote_ident(t.tgname) || ' on ' || t.tgrelid::regclass::text, jsonb_build_object(
-         'definition', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled, 'cloned', t.tgparentid <> 0,
+         'definition', pg_get_triggerdef(t.oid),
+         'enabled', t.tgenabled,
+         'cloned', t.tgparentid <> 0,
          'comment', obj_description(t.oid, 'pg_trigger'))
   from pg_trigger t
   join relation c on c.oid = t.tgrelid
@@ -171,48 +193,60 @@ select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else '
          'definition', case when p.prokind <> 'a' then pg_get_functiondef(p.oid) end,
          'aggregate', (select to_jsonb(a) - '{{aggfnoid,aggsortop,aggtranstype,aggmtranstype}}'::text[]
                               || jsonb_build_object('state', a.aggtranstype::regtype::text,
+                                                    'moving state', a.aggmtranstype::regtype::text,
                                                     'arguments', pg_get_function_arguments(p.oid),
                                                     'sort', nullif(a.aggsortop, 0)::regoperator::text,
                                                     'parallel', p.proparallel)
-                         from pg_aggregate a where a.aggfnoid = p.oid),
-         'owner', pg_get_userbyid(p.proowner), 'grants', {_grants("p.proacl", "f", "p.proowner")},
+                         from pg_aggregate a
+                        where a.aggfnoid = p.oid),
+         'owner', pg_get_userbyid(p.proowner),
+         'grants', {_grants("p.proacl", "f", "p.proowner")},
          'comment', obj_description(p.oid, 'pg_proc'))
   from routine p"""
 
 VIEWS = f"""
 select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::regclass::text,
-  jsonb_build_object(
-         'definition', pg_get_viewdef(c.oid), 'options', c.reloptions, 'populated', c.relispopulated,
-         'owner', pg_get_userbyid(c.relowner), 'grants', {_grants("c.relacl", "r", "c.relowner")},
+       jsonb_build_object(
+         'definition', pg_get_viewdef(c.oid),
+         'options', c.reloptions,
+         'populated', c.relispopulated,
+         'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
+         'owner', pg_get_userbyid(c.relowner),
+         'grants', {_grants("c.relacl", "r", "c.relowner")},
          'comment', obj_description(c.oid, 'pg_class'))
   from relation c
  where c.relkind in ('v', 'm')"""
 
 RULES = """
 select 'rule', quote_ident(r.rulename) || ' on ' || r.ev_class::regclass::text, jsonb_build_object(
-         'definition', pg_get_ruledef(r.oid), 'enabled', r.ev_enabled, 'comment', obj_description(r.oid,
-           'pg_rewrite'))
+         'definition', pg_get_ruledef(r.oid),
+         'enabled', r.ev_enabled,
+         'comment', obj_description(r.oid, 'pg_rewrite'))
   from pg_rewrite r
   join relation c on c.oid = r.ev_class
  where r.rulename <> '_RETURN'"""
 
 TYPES = f"""
-select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 'range' when 'c' then 'composite type
-  '
-       else 'type' end,
+select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 'range'
+                      when 'c' then 'composite type' else 'type' end,
        t.oid::regtype::text,
        jsonb_build_object(
-         'labels', (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e
-           where e.enumtypid = t.oid),
+         'labels', (select jsonb_agg(e.enumlabel order by e.enumsortorder)
+                      from pg_enum e
+                     where e.enumtypid = t.oid),
          'base type', case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end,
-         'not null', t.typnotnull, 'default', t.typdefault,
+         'not null', t.typnotnull,
+         'default', t.typdefault,
          'collation', case when t.typtype = 'd' then nullif(t.typcollation, 0)::regcollation::text end,
          'range', (select jsonb_build_object('of', r.rngsubtype::regtype::text,
                                              'collation', nullif(r.rngcollation, 0)::regcollation::text,
-                                             'canonical', r.rngcanonical, 'difference', r.rngsubdiff,
+                                             'canonical', r.rngcanonical,
+                                             'difference', r.rngsubdiff,
                                              'multirange', r.rngmultitypid::regtype::text)
-                     from pg_range r where r.rngtypid = t.oid),
-         'owner', pg_get_userbyid(t.typowner), 'grants', {_grants("t.typacl", "T", "t.typowner")},
+                     from pg_range r
+                    where r.rngtypid = t.oid),
+         'owner', pg_get_userbyid(t.typowner),
+         'grants', {_grants("t.typacl", "T", "t.typowner")},
          'comment', obj_description(t.oid, 'pg_type'))
   from pg_type t
   join user_schema s on s.oid = t.typnamespace
@@ -222,55 +256,70 @@ select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 
 
 POLICIES = """
 select 'policy', quote_ident(p.polname) || ' on ' || p.polrelid::regclass::text, jsonb_build_object(
-         'command', p.polcmd, 'permissive', p.polpermissive,
-         'roles', (select jsonb_agg(case r when 0 then 'PUBLIC' else pg_get_userbyid(r)::text end order by 1)
-                     from unnest(p.polroles) r),
-         'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid),
+         'command', p.polcmd,
+         'permissive', p.polpermissive,
+         'roles', (select jsonb_agg(name order by name)
+                     from unnest(p.polroles) role,
+                          lateral (select case role when 0 then 'PUBLIC'
+                                                    else pg_get_userbyid(role)::text end) named (name)),
+         'using', pg_get_expr(p.polqual, p.polrelid),
+         'check', pg_get_expr(p.polwithcheck, p.polrelid),
          'comment', obj_description(p.oid, 'pg_policy'))
   from pg_policy p
   join relation c on c.oid = p.polrelid"""
 
 STATISTICS = """
 select 'statistics', o.identity, jsonb_build_object(
-         'definition', pg_get_statisticsobjdef(x.oid), 'target', nullif(x.stxstattarget, -1),
-         'owner', pg_get_userbyid(x.stxowner), 'comment', obj_description(x.oid, 'pg_statistic_ext'))
+         'definition', pg_get_statisticsobjdef(x.oid),
+         'target', nullif(x.stxstattarget, -1),
+         'owner', pg_get_userbyid(x.stxowner),
+         'comment', obj_description(x.oid, 'pg_statistic_ext'))
   from pg_statistic_ext x
   join user_schema s on s.oid = x.stxnamespace,
        pg_identify_object('pg_statistic_ext'::regclass, x.oid, 0) o"""
 
 EVENT_TRIGGERS = f"""
 select 'event trigger', quote_ident(t.evtname), jsonb_build_object(
-         'event', t.evtevent, 'function', t.evtfoid::regprocedure::text, 'enabled', t.evtenabled, 'tags',
-           t.evttags,
-         'owner', pg_get_userbyid(t.evtowner), 'comment', obj_description(t.oid, 'pg_event_trigger'))
+         'event', t.evtevent,
+         'function', t.evtfoid::regprocedure::text,
+         'enabled', t.evtenabled,
+         'tags', t.evttags,
+         'owner', pg_get_userbyid(t.evtowner),
+         'comment', obj_description(t.oid, 'pg_event_trigger'))
   from pg_event_trigger t
  where not {_member("pg_event_trigger", "t.oid")}"""
 
 PUBLICATIONS = """
 select 'publication', quote_ident(p.pubname),
        to_jsonb(p) - '{oid,pubname,pubowner}'::text[] || jsonb_build_object(
-         'owner', pg_get_userbyid(p.pubowner), 'comment', obj_description(p.oid, 'pg_publication'),
-         'schemas', (select jsonb_agg(n.pnnspid::regnamespace::text order by 1)
-           from pg_publication_namespace n
-                      where n.pnpubid = p.oid),
-         'tables', (select jsonb_agg(jsonb_build_object('table', r.prrelid::regclass::text, 'columns',
-           r.prattrs,
+         'owner', pg_get_userbyid(p.pubowner),
+         'comment', obj_description(p.oid, 'pg_publication'),
+         'schemas', (select jsonb_agg(n.nspname order by n.nspname)
+                       from pg_publication_namespace x
+                       join pg_namespace n on n.oid = x.pnnspid
+                      where x.pnpubid = p.oid),
+         'tables', (select jsonb_agg(jsonb_build_object('table', r.prrelid::regclass::text,
+                                                        'columns', r.prattrs,
                                                         'filter', pg_get_expr(r.prqual, r.prrelid))
                                      order by r.prrelid::regclass::text)
-                      from pg_publication_rel r where r.prpubid = p.oid))
+                      from pg_publication_rel r
+                     where r.prpubid = p.oid))
   from pg_publication p"""
 
 EXTENSIONS = """
 select 'extension', quote_ident(x.extname), jsonb_build_object(
-         'version', x.extversion, 'schema', x.extnamespace::regnamespace::text, 'owner',
-           pg_get_userbyid(x.extowner),
+         'version', x.extversion,
+         'schema', x.extnamespace::regnamespace::text,
+         'owner', pg_get_userbyid(x.extowner),
          'comment', obj_description(x.oid, 'pg_extension'))
   from pg_extension x"""
 
 DATABASE = f"""
 select 'database', 'this database', jsonb_build_object(
-         'grants', {_grants("d.datacl", "d", "d.datdba")}, 'comment', shobj_description(d.oid, 'pg_database'),
-         'settings', (select to_jsonb(s.setconfig) from pg_db_role_setting s
+         'grants', {_grants("d.datacl", "d", "d.datdba")},
+         'comment', shobj_description(d.oid, 'pg_database'),
+         'settings', (select to_jsonb(s.setconfig)
+                        from pg_db_role_setting s
                        where s.setdatabase = d.oid and s.setrole = 0))
   from pg_database d
  where d.datname = current_database()
@@ -281,61 +330,59 @@ select 'role setting', quote_ident(pg_get_userbyid(s.setrole)) || ' in this data
   join pg_database d on d.oid = s.setdatabase and d.datname = current_database()
  where s.setrole <> 0"""
 
-DEFAULT_PRIVILEGES = """
+DEFAULT_PRIVILEGES = f"""
 select 'default privileges',
        format('of %I%s for %s', pg_get_userbyid(d.defaclrole),
-              case when d.defaclnamespace <> 0 then ' in ' || d.defaclnamespace::regnamespace else '' end,
+              ' in ' || nullif(d.defaclnamespace, 0)::regnamespace,
               case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
-                                   when 'T' then 'types' when 'n' then 'schemas'
-                                     else d.defaclobjtype::text end),
-       jsonb_build_object('grants', (
-         select jsonb_agg(line order by line collate "C")
-           from (select case g.grantee when 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end
-                        || '=' || g.privilege_type
-                          || case when g.is_grantable then ' with grant option' else '' end line
-                   from aclexplode(d.defaclacl) g) grants))
+                                   when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end),
+       jsonb_build_object('grants', {_grants("d.defaclacl", "f", "d.defaclrole")})
   from pg_default_acl d"""
 
-# Roles belong to the whole cluster: the ones listed own something here, are granted something here, or are
-# named in a policy here.
+# Roles belong to the whole cluster. Listed are those that own something here, are granted something here, or
+# are named in a policy here.
 ROLES = """
 select 'role', quote_ident(r.rolname), jsonb_build_object(
-         'superuser', r.rolsuper, 'inherit', r.rolinherit, 'create role', r.rolcreaterole, 'create database',
-         r.rolcreatedb, 'login', r.rolcanlogin, 'replication', r.rolreplication, 'bypass row security',
-           r.rolbypassrls,
-         'connections', r.rolconnlimit, 'valid until', r.rolvaliduntil, 'settings',
-         (select to_jsonb(s.setconfig) from pg_db_role_setting s where s.setrole = r.oid
-           and s.setdatabase = 0),
-         'member of', (select jsonb_agg(pg_get_userbyid(m.roleid)
-           || case when m.admin_option then ' with admin' else '' end
-                                        order by 1)
-                         from pg_auth_members m where m.member = r.oid),
+         'superuser', r.rolsuper,
+         'inherit', r.rolinherit,
+         'create role', r.rolcreaterole,
+         'create database', r.rolcreatedb,
+         'login', r.rolcanlogin,
+         'replication', r.rolreplication,
+         'bypass row security', r.rolbypassrls,
+         'connections', r.rolconnlimit,
+         'valid until', r.rolvaliduntil,
+         'settings', (select to_jsonb(s.setconfig)
+                        from pg_db_role_setting s
+                       where s.setrole = r.oid and s.setdatabase = 0),
+         'member of', (select jsonb_agg(g.rolname || case when m.admin_option then ' with admin' else '' end
+                                        order by g.rolname)
+                         from pg_auth_members m
+                         join pg_roles g on g.oid = m.roleid
+                        where m.member = r.oid),
          'comment', shobj_description(r.oid, 'pg_authid'))
   from pg_roles r
  where r.rolname !~ '^pg_'
    and exists (select
                  from pg_shdepend d
+                 join pg_database b on b.datname = current_database()
                 where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
-                  and (d.dbid = (select oid from pg_database where datname = current_database())
-                       or d.classid = 'pg_database'::regclass
-                          and d.objid = (select oid from pg_database where datname = current_database())))"""
+                  and (d.dbid = b.oid or d.classid = 'pg_database'::regclass and d.objid = b.oid))"""
 
 OTHERS = (
-    _plain("cast", "pg_cast", facts="to_jsonb(x) - '{oid,castsource,casttarget,castfunc}'::text[]"),
-    _plain("operator", "pg_operator", facts="jsonb_build_object('function', x.oprcode)"),
-    _plain("operator class", "pg_opclass", facts="jsonb_build_object('default', x.opcdefault)"),
+    _plain("cast", "pg_cast", "to_jsonb(x) - '{oid,castsource,casttarget,castfunc}'::text[]"),
+    _plain("operator", "pg_operator", "jsonb_build_object('function', x.oprcode)"),
+    _plain("operator class", "pg_opclass", "jsonb_build_object('default', x.opcdefault)"),
     _plain("operator family", "pg_opfamily"),
-    _plain("collation", "pg_collation", facts="to_jsonb(x) - '{oid,collnamespace,collowner}'::text[]"),
-    _plain("conversion", "pg_conversion", facts="jsonb_build_object('function', x.conproc)"),
+    _plain("collation", "pg_collation", "to_jsonb(x) - '{oid,collnamespace,collowner}'::text[]"),
+    _plain("conversion", "pg_conversion", "jsonb_build_object('function', x.conproc)"),
     _plain("text search configuration", "pg_ts_config"),
-    _plain("text search dictionary", "pg_ts_dict", facts="jsonb_build_object('options', x.dictinitoption)"),
+    _plain("text search dictionary", "pg_ts_dict", "jsonb_build_object('options', x.dictinitoption)"),
     _plain("language", "pg_language"),
     _plain("access method", "pg_am"),
     _plain("transform", "pg_transform"),
-    _plain(
-        "foreign data wrapper", "pg_foreign_data_wrapper", facts="jsonb_build_object('options', x.fdwoptions)"
-    ),
-    _plain("foreign server", "pg_foreign_server", facts="jsonb_build_object('options', x.srvoptions)"),
+    _plain("foreign data wrapper", "pg_foreign_data_wrapper", "jsonb_build_object('options', x.fdwoptions)"),
+    _plain("foreign server", "pg_foreign_server", "jsonb_build_object('options', x.srvoptions)"),
 )
 
 CATALOG = COMMON + "\nunion all\n".join(

@@ -1,9 +1,10 @@
-"""Proving a project on a throwaway database: sources = migrations, rollbacks exact, nothing shipped edited,
-conventions kept."""
+"""Proving a project: sources = migrations, rollbacks exact, nothing shipped edited, conventions kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import drift, lint, migrations, shipped, sources
@@ -24,8 +25,8 @@ Connect = Callable[[], "Connection[tuple[Any, ...]]"]
 def check(connect: Connect, project: Project) -> list[Finding]:
     """Everything that is wrong with the project; nothing when all is well.
 
-    `connect` leads to an empty database, which holds everything at the end. Raises DbtoolError only
-    when the server fails, never for what is wrong with the project.
+    `connect` leads to an empty database, which holds everything at the end. Raises DbtoolError only when the
+    server fails, never for what is wrong with the project.
     """
     try:
         scripts = project.scripts()
@@ -53,9 +54,7 @@ class _Walk:
     def run(self, found: Sources) -> list[Finding]:
         self._look()
         for script in self.scripts:
-            if not self._step(
-                script, script.path, lambda to: migrations.migrate(self.connect, self.project, to=to)
-            ):
+            if not self._step(script.path, partial(self._migrate, script)):
                 return self.findings
             self._look()
         self._compare_and_lint(found)
@@ -85,7 +84,7 @@ class _Walk:
             if script.rollback_path is None:
                 return False  # reported with the files
             target = _version(self.scripts[index - 1]) if index else 0
-            if not self._step(script, script.rollback_path, lambda _, to=target: self._roll_back(to)):
+            if not self._step(script.rollback_path, partial(self._roll_back, target)):
                 return False
             label = self.project.relative(script.rollback_path)
             with self.connect() as conn:
@@ -103,7 +102,7 @@ class _Walk:
 
     def _up_again(self) -> None:
         last = self.scripts[-1]
-        if self._step(last, last.path, lambda to: migrations.migrate(self.connect, self.project, to=to)):
+        if self._step(last.path, partial(self._migrate, last)):
             with self.connect() as conn:
                 for difference in diff(self.catalogs[-1], read_catalog(conn)):
                     message = "is not the same when everything is applied a second time"
@@ -112,14 +111,17 @@ class _Walk:
                         Finding("rollback", None, None, name, "\n  ".join([message, *difference.details]))
                     )
 
+    def _migrate(self, script: Script) -> None:
+        migrations.migrate(self.connect, self.project, to=_version(script))
+
     def _roll_back(self, to: int | str) -> None:
         migrations.rollback(self.connect, self.project, to=to)
 
-    def _step(self, script: Script, path: Any, act: Callable[[int | str], object]) -> bool:
+    def _step(self, path: Path, act: Callable[[], None]) -> bool:
         """Applies or undoes a script; a failure becomes a finding."""
         label = self.project.relative(path)
         try:
-            act(_version(script))
+            act()
         except ScriptFailed as error:
             message = error.message.split(": ", 1)[-1]
             details = [
@@ -140,8 +142,7 @@ def _version(script: Script) -> int | str:
 
 
 def _roles_left(conn: Connection[Any], label: str, made: set[str]) -> list[Finding]:
-    """Roles that the script made and its rollback left, unless another database of the cluster
-    uses them."""
+    """Roles that the script made and its rollback left, unless another database of the cluster uses them."""
     rows = conn.execute(
         """select rolname
              from pg_roles r

@@ -1,13 +1,10 @@
-"""Whether a database is what the sources say: its routines, views and triggers against functions/,
-triggers/ and views/."""
+"""Whether a database is what the sources say: its routines, views and triggers against the files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import psycopg
 
 from toolkit.catalog import Catalog, Difference, Key, diff
 from toolkit.catalog import read as read_catalog
@@ -35,14 +32,13 @@ class Drift:
 
 
 def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Drift:
-    """Runs every source on the database, looks at what changed, and rolls back. `database` is its
-    catalog now.
+    """Runs every source on the database, whose catalog is `database`, and tells what that changed.
 
-    Before that, what sources give an object is taken away (comments, grants, triggers), so that a
-    source that forgets one is found. Raises Unsettled when a source cannot be run.
+    Before that, what sources give an object is taken away (comments, grants, triggers), so that a source that
+    forgets one is found. Raises Unsettled when a source cannot be run.
     """
     by_name = sources.by_name()
-    with conn.transaction() as savepoint:
+    with conn.transaction(force_rollback=True):
         before = live(conn)
         orphans = {item.key: item for item in before.values() if item.name not in by_name}
         stale = {item.key: item for item in _other_signatures(conn, before.values(), by_name)}
@@ -57,7 +53,6 @@ def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Drift
             if item.name.kind == "routine" and key not in orphans and _untouched(item, wanted.get(key))
         }
         after = read_catalog(conn)
-        raise psycopg.Rollback(savepoint)
     surplus = orphans | stale
     findings = [_without_source(item, by_name) for item in surplus.values()]
     changed: dict[str, Piece] = {}

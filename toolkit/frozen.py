@@ -41,8 +41,8 @@ class FrozenTexts:
     def piece(self, conn: Connection[Any], item: Live, *, as_catalog: bool = False) -> Piece:
         """What makes the object as it is in the database now: its text, comments and grants.
 
-        The text is the scripts', or, with `as_catalog` or where they have none, PostgreSQL's
-        wording. Raises DbtoolError when there is neither (an aggregate made by dynamic SQL).
+        The text is the scripts', or, with `as_catalog` or where they have none, PostgreSQL's wording. Raises
+        DbtoolError when there is neither (an aggregate made by dynamic SQL).
         """
         text = None if as_catalog else self.texts.get(item.name)
         if text is None:

@@ -1,5 +1,4 @@
-"""Writing the next migration: a frozen copy of every changed source, and the text that puts the old ones
-back."""
+"""Writing the next migration: a frozen copy of every changed source, and the text that undoes it."""
 
 from __future__ import annotations
 
@@ -8,8 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psycopg
 
 from toolkit import drift, sources
 from toolkit.catalog import Catalog, Key, diff
@@ -55,10 +52,9 @@ def new_migration(
 ) -> NewMigration:
     """Writes the next migration and its rollback; never overwrites.
 
-    `conn` is to a throwaway database that holds all migrations; it is left as it was. With `empty`, or
-    when no source changed, the files hold only the header. What is written was run both ways before and
-    found exact. Raises DbtoolError, writing nothing, when a source cannot be run or the pair is not
-    exact.
+    `conn` is to a throwaway database that holds all migrations; it is left as it was. With `empty`, or when
+    no source changed, the files hold only the header. What is written was run both ways before and found
+    exact. Raises DbtoolError, writing nothing, when a source cannot be run or the pair is not exact.
     """
     if project.is_packaged:
         raise UsageProblem(
@@ -66,7 +62,7 @@ def new_migration(
         )
     render = _renderer(project, max(script.number for script in project.scripts()) + 1, description, today)
     found = sources.read(project)
-    with conn.transaction() as whole:
+    with conn.transaction(force_rollback=True):
         if empty:
             texts = _Texts()
         else:
@@ -74,7 +70,6 @@ def new_migration(
             texts = _texts(conn, project, found, render)
         files = {is_undo: render(texts.undo if is_undo else texts.body, is_undo) for is_undo in (False, True)}
         _verify(conn, files, None if empty else found)
-        raise psycopg.Rollback(whole)
     number = max(script.number for script in project.scripts()) + 1
     path = project.migrations_dir / f"migration{number}.sql"
     rollback_path = project.migrations_dir / f"migration{number}.rollback.sql"
@@ -104,7 +99,7 @@ def _texts(
     doubted: set[Key] = set()
     while True:
         old = {key: frozen.piece(conn, item, as_catalog=key in doubted) for key, item in before.items()}
-        with conn.transaction() as attempt:
+        with conn.transaction(force_rollback=True):
             settled, body = _transition(
                 conn,
                 changes.changed,
@@ -114,7 +109,6 @@ def _texts(
                 role,
             )
             wrong, undo = _undo(conn, base, before, old, role)
-            raise psycopg.Rollback(attempt)
         if wrong <= doubted:
             return _Texts(body, undo, settled)
         # The scripts' text of these is not what the database has (made by dynamic SQL, say): take
@@ -179,10 +173,9 @@ def _transition(
 
 
 def _verify(conn: Connection[Any], files: Mapping[bool, str], found: Sources | None) -> None:
-    """Runs the pair as it will be written. Raises DbtoolError unless it leads to the sources and back
-    again."""
+    """Runs the pair as it will be written. Raises DbtoolError unless it leads to the sources and back."""
     base = read_catalog(conn)
-    with conn.transaction() as trial:
+    with conn.transaction(force_rollback=True):
         try:
             _run(conn, files[False], "the new migration")
             there = drift.compare(conn, found, read_catalog(conn)).findings if found else ()
@@ -194,7 +187,6 @@ def _verify(conn: Connection[Any], files: Mapping[bool, str], found: Sources | N
                 detail="\n".join(part for part in (error.message, error.detail) if part),
                 hint=error.hint,
             ) from error
-        raise psycopg.Rollback(trial)
     if there or back:
         lines = [f"after the migration: {finding}" for finding in there]
         lines += [f"after its rollback: {difference}" for difference in back]
@@ -212,10 +204,9 @@ def _run(conn: Connection[Any], text: str, label: str) -> None:
 
 def _role(conn: Connection[Any], render: Callable[[str, bool], str]) -> str:
     """The role, quoted, in which the project's template lets a migration run."""
-    with conn.transaction() as probe:
+    with conn.transaction(force_rollback=True):
         _run(conn, render(_ROLE_PROBE, False), f"migrations/{TEMPLATE}")
         row = conn.execute("select current_setting('dbtool.role')").fetchone()
-        raise psycopg.Rollback(probe)
     assert row is not None
     return str(row[0])
 

@@ -1,5 +1,5 @@
-"""The conventions that every project of this layout keeps: what the catalog and the files can tell without
-running anything."""
+"""The conventions of this layout: what the catalog and the files tell without running anything."""
+# ruff: noqa: S608  the parts put into the SQL are constants
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from toolkit.catalog_queries import COMMON
 from toolkit.errors import DbtoolError
 from toolkit.findings import Finding
 from toolkit.project import Project, Script, is_transactional, read_sql
@@ -20,49 +21,41 @@ if TYPE_CHECKING:
 # A function that must be inlined may go without search_path when its file says why.
 _NO_SEARCH_PATH = re.compile(r"--\s*no search_path:\s*\S")
 
-_ROUTINES = """
-select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a' as is_aggregate, p.prosecdef,
-       exists (select from unnest(p.proconfig) setting
-         where setting like 'search\\_path=%') as has_search_path,
-       coalesce(obj_description(p.oid, 'pg_proc'), '') <> '' as has_comment,
-       exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
-         where g.grantee = 0) as is_public,
-       count(*) over (partition by n.oid, p.proname) as same_name
-  from pg_proc p
+_ROUTINES = f"""{COMMON}
+select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a', p.prosecdef,
+       exists (select from unnest(p.proconfig) setting where starts_with(setting, 'search_path=')),
+       coalesce(obj_description(p.oid, 'pg_proc'), '') <> '',
+       exists (select
+                 from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+                where g.grantee = 0),
+       count(*) over (partition by n.oid, p.proname)
+  from routine p
   join pg_namespace n on n.oid = p.pronamespace
- where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dbtool')
-   and not exists (select from pg_depend d
-                    where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
  order by 3
 """
 
-_UNCOMMENTED = """
-
-  select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end,
+_UNCOMMENTED = f"""{COMMON}
+select case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
+                      when 'f' then 'foreign table' else 'table' end,
        n.nspname, c.relname
-  from pg_class c
+  from relation c
   join pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
    and coalesce(obj_description(c.oid, 'pg_class'), '') = ''
-   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dbtool')
-   and not exists (select from pg_depend d
-                    where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
  order by 2, 3
 """
 
-# An index serves a foreign key when the key's columns are its first columns, in any order. A partial one
-# does when all that it
-# leaves out are rows whose key is null.
-_UNINDEXED = """
+# An index serves a foreign key when the key's columns are its first columns, in any order. A partial one does
+# when all that it leaves out are rows whose key is null.
+_UNINDEXED = f"""{COMMON}
 select n.nspname, c.relname, k.conname,
        (select string_agg(quote_ident(a.attname), ', ' order by u.position)
           from unnest(k.conkey) with ordinality u (attnum, position)
           join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.attnum)
   from pg_constraint k
-  join pg_class c on c.oid = k.conrelid
+  join relation c on c.oid = k.conrelid
   join pg_namespace n on n.oid = c.relnamespace
  where k.contype = 'f' and k.conparentid = 0
-   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dbtool')
    and not exists (
      select
        from pg_index i
@@ -70,7 +63,8 @@ select n.nspname, c.relname, k.conname,
         and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
         and (i.indpred is null
              or pg_get_expr(i.indpred, i.indrelid) in (
-                  select format('(%I IS NOT NULL)', a.attname) from pg_attribute a
+                  select format('(%I IS NOT NULL)', a.attname)
+                    from pg_attribute a
                    where a.attrelid = k.conrelid and a.attnum = any(k.conkey))))
  order by 1, 2, 3
 """
@@ -118,8 +112,7 @@ def conventions(conn: Connection[Any], by_name: Mapping[Name, Piece]) -> Iterato
 
 
 def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:
-    """The first reason why each file cannot be run as promised: syntax, psql's meta-commands, BEGIN and
-    the like."""
+    """The first reason why each file cannot run as promised: syntax, psql's meta-commands, BEGIN …"""
     for script in scripts:
         for path in (script.path, script.rollback_path):
             if path is None:

@@ -1,6 +1,4 @@
-"""The routines, views and triggers that live in a database: who depends on them, and the SQL that makes
-them again."""
-
+"""The routines, views and triggers of a database: who uses them, and the SQL that makes them again."""
 # ruff: noqa: S608  the parts put into the SQL are constants of this module
 
 from __future__ import annotations
@@ -10,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit.catalog import Key
+from toolkit.catalog import Key, qualified_names
 from toolkit.catalog_queries import COMMON
 from toolkit.statements import Name, qualified, quote
 
@@ -63,27 +61,26 @@ class Live:
 
 
 def _grant_rows(acl: str, owner: str, column: str = "''") -> str:
-    """SQL for the grants in an acl to others than the owner, each as [grantee, privilege, column, with
-    grant option]."""
+    """SQL for an acl's grants to others than the owner: [grantee, privilege, column, with grant option]."""
     return f"""select jsonb_build_array(
                         case g.grantee when 0 then 'PUBLIC' else quote_ident(pg_get_userbyid(g.grantee)) end,
                         lower(g.privilege_type), {column}, g.is_grantable) as item
                  from aclexplode({acl}) g where g.grantee <> {owner}"""
 
 
-def _bare(kind: str, code: str, owner: str, schema: str) -> str:
+def _bare(kind: str, owner: str, schema: str) -> str:
     """What a new object of this owner starts with, ALTER DEFAULT PRIVILEGES included."""
+    everywhere = (
+        f"coalesce((select d.defaclacl from pg_default_acl d where d.defaclrole = {owner} "
+        f"and d.defaclnamespace = 0 and d.defaclobjtype = '{kind}'), acldefault('{kind}', {owner}))"
+    )
     return f"""array(
-      select b.item from ({
-        _grant_rows(
-            f"coalesce((select d.defaclacl from pg_default_acl d where d.defaclrole = {owner} "
-            f"and d.defaclnamespace = 0 and d.defaclobjtype = '{kind}'), acldefault('{code}', {owner}))",
-            owner,
-        )
-    }
+      select b.item from ({_grant_rows(everywhere, owner)}) b
       union select b.item from pg_default_acl d, lateral ({_grant_rows("d.defaclacl", owner)}) b
-       where d.defaclrole = {owner} and d.defaclnamespace = {schema} and d.defaclobjtype = '{kind}') b)"""
+       where d.defaclrole = {owner} and d.defaclnamespace = {schema} and d.defaclobjtype = '{kind}')"""
 
+
+_COLUMN_GRANTS = _grant_rows("a.attacl", "c.relowner", "quote_ident(a.attname)")
 
 LIVE = f"""{COMMON}
 select 'routine', n.nspname, p.proname::text, null::text, p.proargtypes::oid[],
@@ -91,7 +88,7 @@ select 'routine', n.nspname, p.proname::text, null::text, p.proargtypes::oid[],
        p.oid::regprocedure::text, 'pg_proc', p.oid, quote_ident(pg_get_userbyid(p.proowner)),
        p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype), p.version,
        to_jsonb(array({_grant_rows("coalesce(p.proacl, acldefault('f', p.proowner))", "p.proowner")})),
-       to_jsonb({_bare("f", "f", "p.proowner", "p.pronamespace")}),
+       to_jsonb({_bare("f", "p.proowner", "p.pronamespace")}),
        jsonb_build_object('', obj_description(p.oid, 'pg_proc'))
   from routine p
   join pg_namespace n on n.oid = p.pronamespace
@@ -102,11 +99,10 @@ select 'relation', n.nspname, c.relname::text, null, null::oid[],
        to_jsonb(array(
          {_grant_rows("coalesce(c.relacl, acldefault('r', c.relowner))", "c.relowner")}
          union all
-         select g.item from pg_attribute a, lateral ({
-    _grant_rows("a.attacl", "c.relowner", "quote_ident(a.attname)")
-}) g
+         select g.item
+           from pg_attribute a, lateral ({_COLUMN_GRANTS}) g
           where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped)),
-       to_jsonb({_bare("r", "r", "c.relowner", "c.relnamespace")}),
+       to_jsonb({_bare("r", "c.relowner", "c.relnamespace")}),
        jsonb_build_object('', obj_description(c.oid, 'pg_class')) || coalesce(
          (select jsonb_object_agg(quote_ident(a.attname), d.description)
             from pg_attribute a
@@ -126,17 +122,16 @@ select 'trigger', n.nspname, c.relname::text, t.tgname::text, null, 'trigger',
  where not t.tgisinternal and t.tgparentid = 0
 union all
 select 'event trigger', null, null, t.evtname::text, null, 'event trigger', quote_ident(t.evtname),
-  'pg_event_trigger',
-       t.oid, quote_ident(pg_get_userbyid(t.evtowner)), false, t.xmin::text, '[]', '[]',
+       'pg_event_trigger', t.oid, quote_ident(pg_get_userbyid(t.evtowner)), false, t.xmin::text, '[]', '[]',
        jsonb_build_object('', obj_description(t.oid, 'pg_event_trigger'))
   from pg_event_trigger t
  where not exists (select from extension_member e where e.classid = 'pg_event_trigger'::regclass
-   and e.objid = t.oid)
+                                                     and e.objid = t.oid)
  order by 1, 7
 """
 
-# Every dependency between what the project made; the rule behind a view stands for the view, an index for
-# its table.
+# Every dependency between what the project made. The rule behind a view stands for the view, an index of a
+# materialized view for that.
 DEPENDENCIES = """
 select case when d.classid = 'pg_rewrite'::regclass then 'pg_class' else d.classid::regclass::text end,
        coalesce(r.ev_class, i.indrelid, d.objid),
@@ -150,13 +145,9 @@ select case when d.classid = 'pg_rewrite'::regclass then 'pg_class' else d.class
 
 
 def live(conn: psycopg.Connection[Any]) -> dict[Key, Live]:
-    """Every routine, view and trigger in the user schemas and every event trigger, extensions' own left
-    out."""
-    with conn.transaction():
-        before = conn.execute("select current_setting('search_path')").fetchone()
-        conn.execute("select set_config('search_path', '', true)")
+    """Every routine, view and trigger in the user schemas and every event trigger, but extensions' own."""
+    with qualified_names(conn):
         rows = conn.execute(LIVE).fetchall()
-        conn.execute("select set_config('search_path', %s, true)", before)
     return {(row[5], row[6]): _live(row) for row in rows}
 
 
@@ -165,8 +156,8 @@ def dependents(
 ) -> tuple[list[Live], list[str]]:
     """Which known objects go when the targets are dropped, targets included, and what else stands in the way.
 
-    The second list describes, in PostgreSQL's words, tables' defaults, constraints, policies
-      and the like that use one.
+    The second list describes, in PostgreSQL's words, tables' defaults, constraints, policies and the like
+    that use one.
     """
     by_oid = {(item.catalog_class, item.oid): item for item in known}
     users: dict[tuple[str, int], list[tuple[Any, ...]]] = defaultdict(list)
@@ -218,11 +209,8 @@ def definition(conn: psycopg.Connection[Any], item: Live) -> str | None:
     }.get(item.kind)
     if query is None:
         return None
-    with conn.transaction():
-        before = conn.execute("select current_setting('search_path')").fetchone()
-        conn.execute("select set_config('search_path', '', true)")
+    with qualified_names(conn):
         row = conn.execute(query, {"oid": item.oid}).fetchone()
-        conn.execute("select set_config('search_path', %s, true)", before)
     return row[0].rstrip("; \n") + ";" if row else None
 
 

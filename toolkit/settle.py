@@ -1,10 +1,8 @@
-"""Brings a database's routines, views and triggers to the text of some files, in an order that PostgreSQL
-accepts.
+"""Brings a database's routines, views and triggers to the text of files, in an order that works.
 
-The order is guessed from names and then proven by running it: what fails is tried again after the others,
-and what cannot be
-replaced in place is dropped first together with everything that uses it. All of it happens in the caller's
-transaction.
+The order is guessed from names and then proven by running it: what fails is tried again after the others, and
+what cannot be replaced in place is dropped first together with everything that uses it. All of it happens in
+the caller's transaction.
 """
 
 from __future__ import annotations
@@ -61,8 +59,7 @@ def settle(
     gone: Iterable[Live],
     library: Callable[[Live], Piece | None],
 ) -> Settled:
-    """Drops `gone`, applies `pieces`, and drops and makes again whatever uses something that had to be
-    dropped.
+    """Drops `gone` and applies `pieces`; what uses something that had to be dropped is made again.
 
     `library` has the text of objects beyond `pieces`. Objects made again keep their owner. Raises Unsettled.
     """
@@ -97,8 +94,7 @@ def settle(
 
 
 def reset(conn: Connection[Any], items: Iterable[Live]) -> None:
-    """Takes from each object what its source gives it: triggers go, comments too, grants return to
-    those of a new object."""
+    """Takes away what sources give: triggers, comments, and grants beyond those of a new object."""
     statements = []
     for item in items:
         if item.kind in ("trigger", "event trigger"):
@@ -111,8 +107,10 @@ def reset(conn: Connection[Any], items: Iterable[Live]) -> None:
 
 
 def _apply(conn: Connection[Any], pieces: list[Piece]) -> tuple[list[Piece], list[Piece], list[Finding]]:
-    """Runs the pieces until none is left or none can be run: those that ran, those that
-    need their object dropped first, and the failures."""
+    """Runs the pieces until none is left or none can be run.
+
+    Returns those that ran, those whose object must be dropped first, and the failures.
+    """
     waiting = in_order(pieces)
     done: list[Piece] = []
     while waiting:

@@ -18,8 +18,8 @@ _FIRST_FROZEN = 1
 def edited(project: Project) -> Iterator[Finding]:
     """Scripts that differ from, or are gone since, the first release with them that CHANGELOG.md names.
 
-    A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its
-    heading. Finds nothing outside a git checkout and before 1.0.0.
+    A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its heading.
+    Finds nothing outside a git checkout and before 1.0.0.
     """
     changelog = project.root / "CHANGELOG.md"
     if not changelog.is_file():
@@ -32,15 +32,13 @@ def edited(project: Project) -> Iterator[Finding]:
     first_shipped: dict[str, tuple[str, str]] = {}
     for version in sorted(versions, key=lambda text: [int(part) for part in text.split(".")]):
         commit = _commit_of(project, version)
-        if commit is None:
-            continue
-        for line in (
-            _git(project, "ls-tree", "-r", "--full-tree", commit, f"{_prefix(project)}") or ""
-        ).splitlines():
-            blob, path = line.split()[2], line.split("\t", 1)[1]
-            name = path.removeprefix(_prefix(project))
+        if commit is None and _is_shallow(project):
+            message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
+            yield Finding("shipped", changelog.name, None, None, message)
+        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
+            facts, name = entry.split("\t", 1)
             if _FROZEN.fullmatch(name):
-                first_shipped.setdefault(name, (version, blob))
+                first_shipped.setdefault(name, (version, facts.split()[2]))
     for name, (version, blob) in first_shipped.items():
         path = project.root / name
         if not path.is_file():
@@ -55,13 +53,15 @@ def _commit_of(project: Project, version: str) -> str | None:
         commit = _git(project, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}")
         if commit:
             return commit.strip()
-    commits = _git(project, "log", "--format=%H", f"-G^## .*{re.escape(version)}", "--", "CHANGELOG.md") or ""
-    return commits.split()[-1] if commits.split() else None
+    if _is_shallow(project):
+        return None  # its oldest commit seems to have written everything
+    heading = f"-G^##.*[^0-9.]{re.escape(version)}([^0-9.]|$)"
+    commits = (_git(project, "log", "--format=%H", heading, "--", "CHANGELOG.md") or "").split()
+    return commits[-1] if commits else None
 
 
-def _prefix(project: Project) -> str:
-    """The project's folder inside the checkout: empty, or ending in a slash."""
-    return (_git(project, "rev-parse", "--show-prefix") or "").strip()
+def _is_shallow(project: Project) -> bool:
+    return (_git(project, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
 
 
 def _normalised(text: str | None) -> str | None:

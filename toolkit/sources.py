@@ -1,8 +1,8 @@
 """Today's text of every function, trigger and view: one object per file below functions/, triggers/, views/.
 
-A function file holds `create or replace function` with its comments, revokes and grants. A trigger file
-holds the trigger
-function and its triggers, or only triggers of one name that reuse a function; a view file holds one view.
+A function file holds `create or replace function` with its comments, revokes and grants. A trigger file holds
+the trigger function and its triggers, or only triggers of one name that reuse a function; a view file holds
+one view.
 """
 
 from __future__ import annotations

@@ -96,8 +96,10 @@ def creates(statement: Statement) -> Name | None:
 
 
 def input_types(statement: Statement) -> tuple[str, ...] | None:
-    """The names of the input types of a function or procedure that the statement creates; None when it makes
-    something else, or says `table.column%type`."""
+    """The input types of a function or procedure that the statement creates.
+
+    None when it creates something else, and when a type is given as `table.column%type`.
+    """
     if statement.kind != "create_function_stmt":
         return None
     parameters = [node.function_parameter for node in statement.node.parameters]

@@ -16,9 +16,8 @@ from toolkit.options import json_option, pass_context, project_option
 def command(context: Context, server: str | None) -> None:
     """Prove that sources, migrations and rollbacks agree.
 
-    On a throwaway database: the migrations build what functions/, triggers/ and views/ say; every
-    rollback restores
-    what was there before, to the last comment and grant; no shipped migration was edited; the
+    On a throwaway database: the migrations build what functions/, triggers/ and views/ say; every rollback
+    restores what was there before, to the last comment and grant; no shipped migration was edited; the
     conventions are kept.
     """
     from toolkit import checks, output

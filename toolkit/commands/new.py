@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 import click
 
@@ -20,25 +21,20 @@ from toolkit.options import json_option, pass_context, project_option
 def command(context: Context, description: str, empty: bool, server: str | None) -> None:
     """Write the next migration from the changed sources.
 
-    migrationN.sql gets a frozen copy of every changed file below functions/, triggers/ and views/, in
-    an order that works;
-    migrationN.rollback.sql puts back what they replace. Both are run on a throwaway server first. When
-    no source changed,
-    the two files hold only the header, for you to fill.
+    migrationN.sql gets a frozen copy of every changed file below functions/, triggers/ and views/, in an
+    order that works; migrationN.rollback.sql puts back what they replace. Both are run on a throwaway server
+    first. When no source changed, the two files hold only the header, for you to fill.
     """
     from toolkit import generate, migrations, output
+    from toolkit.context import connect
     from toolkit.servers import open_throwaway
 
     with open_throwaway(server) as throwaway:
         throwaway.create_database("new")
 
-        def connect() -> migrations.Connection:
-            from toolkit.context import connect
-
-            return connect(throwaway.url("new"), application_name="dbtool new")
-
-        migrations.migrate(connect, context.project)
-        with connect() as conn:
+        connect_to = partial(connect, throwaway.url("new"), application_name="dbtool new")
+        migrations.migrate(connect_to, context.project)
+        with connect_to() as conn:
             made = generate.new_migration(conn, context.project, description, date.today(), empty=empty)
     files = [context.project.relative(path) for path in (made.path, made.rollback_path)]
     if context.as_json:
