@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -58,7 +59,8 @@ class LazyGroup(click.Group):
         """Runs dbtool and exits: 0 good, 1 failed, 2 usage, 3 to 6 as the errors say, 130 on Ctrl-C."""
         context = extra.pop("obj", None) or Context()
         extra["standalone_mode"] = False
-        signal.signal(signal.SIGTERM, _terminate)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _terminate)
         try:
             code = super().main(args, *more, obj=context, **extra)
             sys.stdout.flush()
@@ -80,7 +82,8 @@ def _report(error: BaseException, debug: bool) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        terminated = isinstance(error, Terminated)
+        # click turns KeyboardInterrupt, and so Terminated, into Abort.
+        terminated = isinstance(error.__cause__ or error, Terminated)
         click.echo("terminated" if terminated else "interrupted", err=True)
         return 143 if terminated else 130
     if isinstance(error, BrokenPipeError):

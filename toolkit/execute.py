@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -85,12 +85,8 @@ def run_each(connection: Connection, text: str, statements: Sequence[Statement],
     for number, statement in enumerate(statements, 1):
         outcome = send(connection, statement.text)
         if outcome.error is not None:
-            inner = failing_line(statement.text, [statement], 1, outcome.error.diag)
-            line = (
-                statement.line + inner - 1
-                if inner
-                else failing_line(text, [statement], 0, outcome.error.diag)
-            )
+            inner = failing_line(statement.text, [replace(statement, line=1)], 0, outcome.error.diag)
+            line = statement.line + (inner or 1) - 1
             _roll_back(connection)
             raise failure(outcome.error, source, text, line, kept=statements[:kept], of=len(statements))
         if connection.info.transaction_status == TransactionStatus.IDLE:
@@ -122,7 +118,7 @@ def failure(
         excerpt(text, line) if line else None,
         diagnostic.message_detail,
         diagnostic.context,
-        _kept_text(kept, of) if kept is not None else None,
+        f"nothing of {source} was kept" if kept is None else _kept_text(kept, of),
     ]
     hint = diagnostic.message_hint
     if error.sqlstate == "25001" and kept is None:

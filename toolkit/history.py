@@ -92,6 +92,7 @@ class History:
             self._connection.execute("create schema dbtool")
         self._backend().upgrade()
         self._connection.execute(_CREATE)
+        self._is_complete = True
 
     def mark(self, script: Script, seconds: float) -> None:
         """Records a script as applied; part of the transaction that is open."""
@@ -109,7 +110,7 @@ class History:
     def drop(self) -> None:
         """Removes the tables, and the schema unless someone keeps other things in it."""
         for table in _TABLES:
-            self._connection.execute(f"drop table if exists dbtool.{table}")  # type: ignore[arg-type]
+            self._connection.execute(f"drop table if exists dbtool.{table}")
         try:
             with self._connection.transaction():
                 self._connection.execute("drop schema if exists dbtool")

@@ -70,7 +70,7 @@ class ScriptState:
         """For an edited script: the unified diff from the text that was applied to the file."""
         if self.state != EDITED or self.script is None or self.applied is None or self.applied.text is None:
             return None
-        before, after = self.applied.text.splitlines(), self.script.text.splitlines()
+        before, after = self.applied.text.split("\n"), self.script.text.split("\n")
         names = (f"{self.script.path.name} as applied", f"{self.script.path.name} in the project")
         return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
 
@@ -297,6 +297,7 @@ def _apply(
     with _one_file(connection, source, script.text):
         if not script.transactional:
             run_each(connection, script.text, statements, source)
+            forget_session(connection)
         with connection.transaction():
             hold_in_transaction(connection)
             history.ensure()
@@ -312,6 +313,7 @@ def _undo(connection: Connection, history: History, undo: Rollback, *, is_last: 
     with _one_file(connection, undo.source, undo.text):
         if not undo.transactional:
             run_each(connection, undo.text, undo.statements, undo.source)
+            forget_session(connection)
         with connection.transaction():
             hold_in_transaction(connection)
             if undo.transactional:
@@ -336,14 +338,19 @@ def _one_file(connection: Connection, source: str, text: str) -> Iterator[None]:
 
 @contextmanager
 def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
-    """A connection for running scripts, closed afterwards: autocommit, server warnings reported."""
+    """A connection for running scripts, closed afterwards."""
     with closing(connect()) as connection:
-        connection.autocommit = True
-        connection.add_notice_handler(lambda diagnostic: _report_warning(diagnostic, report))
-        watch_client(connection)
+        make_ready(connection, report)
         yield connection
 
 
-def _report_warning(diagnostic: psycopg.errors.Diagnostic, report: Reporter) -> None:
-    if diagnostic.severity_nonlocalized == "WARNING":
-        report.notice(f"warning: {diagnostic.message_primary}")
+def make_ready(connection: Connection, report: Reporter) -> None:
+    """Prepares a connection for running scripts: autocommit, server warnings reported."""
+
+    def report_warning(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            report.notice(f"warning: {diagnostic.message_primary}")
+
+    connection.autocommit = True
+    connection.add_notice_handler(report_warning)
+    watch_client(connection)

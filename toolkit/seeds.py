@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 
 from toolkit.errors import PendingMigrations, UsageProblem
-from toolkit.execute import RESET_SETTINGS, Connection, failure, forget_session, run_whole, watch_client
+from toolkit.execute import RESET_SETTINGS, Connection, failure, forget_session, run_whole
 from toolkit.lock import exclusive, hold_in_transaction
-from toolkit.migrations import LOCK_TIMEOUT_SECONDS, PENDING, refuse_problems, status
+from toolkit.migrations import LOCK_TIMEOUT_SECONDS, PENDING, make_ready, refuse_problems, status
 from toolkit.output import Reporter
 from toolkit.project import Project, natural_key, read_sql
 from toolkit.script import prepare
@@ -68,8 +68,7 @@ def seed(
     """
     report = report or Reporter()
     sets = plan(project, names, demo=demo)
-    connection.autocommit = True
-    watch_client(connection)
+    make_ready(connection, report)
     with exclusive(connection, lock_timeout, report.waiting):
         _refuse_unless_migrated(connection, project)
         for seeds in sets:

@@ -7,7 +7,6 @@ its log. Ordering, splitting, transactions and locking are dbtool's own.
 from __future__ import annotations
 
 import getpass
-import os
 import socket
 import uuid
 from collections.abc import Iterable
@@ -91,8 +90,8 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
 
 def _user_name() -> str:
-    """The name of the user who runs dbtool; the number of one who has no name, as in some containers."""
+    """The name of the user who runs dbtool, as far as the system has one: in containers it may not."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return str(os.getuid())
+        return "unknown"

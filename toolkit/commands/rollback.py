@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.context import Context
-from toolkit.errors import UsageProblem
+from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.options import json_option, lock_timeout_option, pass_context, target_options, yes_option
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def command(context: Context, to: str | None, steps: int | None, lock_timeout: f
         if not sys.stdin.isatty():
             raise UsageProblem("rollback asks for confirmation, and there is no terminal", hint="Give --yes.")
         names = ", ".join(applied.id for applied in plan)
-        click.confirm(f"Undo {names} on {context.target().label}?", abort=True, err=True)
+        if not click.confirm(f"Undo {names} on {context.target().label}?", err=True):
+            raise DbtoolError("nothing was undone")
 
     undone = migrations.rollback(
         context.connect,

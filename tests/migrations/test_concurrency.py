@@ -1,0 +1,200 @@
+"""Several runs at once, runs that are killed, and runs that are interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import AbstractContextManager
+
+import psycopg
+import pytest
+
+from tests.migrations.conftest import Workshop
+from toolkit.errors import DbtoolError, LockTimeout
+from toolkit.lock import KEY
+from toolkit.output import Reporter
+
+SLEEP = "create table shop.half (); select pg_sleep(60) as sleeping_beauty;"
+SESSIONS = """
+select count(*) = 0 from pg_stat_activity
+ where application_name like 'dbtool%' and datname = current_database()
+"""
+
+
+def wait_until_asleep(workshop: Workshop) -> None:
+    """Wait until SLEEP runs in the server."""
+    workshop.wait_until(
+        "select count(*) > 0 from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'"
+        " and datname = current_database()"
+    )
+
+
+def test_four_runs_at_once_apply_everything_once(workshop: Workshop) -> None:
+    workshop.write(
+        "schema.sql", "create schema shop; create table shop.runs (id serial); select pg_sleep(0.5);"
+    )
+    for number in range(1, 6):
+        workshop.write(f"migrations/migration{number}.sql", "insert into shop.runs values (1);")
+
+    runs = [workshop.start("migrate") for _ in range(4)]
+    outcomes = [run.communicate(timeout=60) for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0, 0, 0]
+    assert workshop.value("select count(*) from shop.runs") == 5
+    assert set(workshop.states().values()) == {"applied"}
+    assert sum("applied migration5" in out for out, _ in outcomes) == 1
+    assert sum("nothing to apply" in out for out, _ in outcomes) == 3
+    assert sum("waiting for the lock" in err for _, err in outcomes) == 3
+
+
+def test_run_that_waited_too_long_says_who_holds_the_lock(workshop: Workshop) -> None:
+    with psycopg.connect(workshop.url, application_name="night shift", autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+        pid, user = holder.info.backend_pid, holder.info.user
+        result = workshop.dbtool("migrate", "--lock-timeout", "0.3")
+    assert result.exit_code == 5
+    for fact in (str(pid), "night shift", user):
+        assert fact in result.stderr
+    assert workshop.value("select to_regnamespace('shop') is null")
+
+
+@pytest.mark.parametrize("command", [("rollback", "--yes"), ("seed",)])
+def test_every_writing_command_waits_for_the_lock(workshop: Workshop, command: tuple[str, ...]) -> None:
+    workshop.migrate()
+    with psycopg.connect(workshop.url, autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+        assert workshop.dbtool(*command, "--lock-timeout", "0").exit_code == 5
+
+
+def test_lock_of_another_database_does_not_matter(workshop: Workshop) -> None:
+    with psycopg.connect(workshop.url, dbname="postgres", autocommit=True) as other:
+        other.execute("select pg_advisory_lock(%s)", (KEY,))
+        assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+
+
+def test_waiting_run_does_not_block_create_index_concurrently(workshop: Workshop) -> None:
+    workshop.migrate(to=1)
+    workshop.write(
+        "migrations/migration2.sql",
+        "-- transactional: false\nselect pg_sleep(1);\n"
+        "create index concurrently items_name on shop.items (name);\nselect pg_sleep(0.5)",
+    )
+    runs = [workshop.start("migrate") for _ in range(3)]
+    assert [run.wait(60) for run in runs] == [0, 0, 0]
+    assert workshop.value("select indisvalid from pg_index where indexrelid = 'shop.items_name'::regclass")
+
+
+class LockThief(Reporter):
+    """Takes the lock from another session as soon as migration1 is about to run."""
+
+    def __init__(self, thief: psycopg.Connection[tuple[object, ...]]) -> None:
+        self._thief = thief
+
+    def step(self, doing: str, done: str, name: str) -> AbstractContextManager[None]:
+        if name == "migration1":
+            self._thief.execute("select pg_advisory_lock(%s)", (KEY,))
+        return super().step(doing, done, name)
+
+
+def test_script_that_gives_the_lock_away_cannot_let_a_second_run_in(workshop: Workshop) -> None:
+    workshop.write("schema.sql", "create schema shop; select pg_advisory_unlock_all();")
+    with psycopg.connect(workshop.url, autocommit=True) as thief, pytest.raises(LockTimeout):
+        workshop.migrate(report=LockThief(thief))
+    assert workshop.states() == {"schema": "applied", "migration1": "pending", "migration2": "pending"}
+
+
+def test_kill_9_in_the_middle_leaves_nothing_half_applied(workshop: Workshop) -> None:
+    workshop.migrate(to="schema")
+    workshop.write("migrations/migration1.sql", SLEEP)
+    workshop.write("migrations/migration2.sql", "create table shop.two ();")
+    run = workshop.start("migrate")
+    wait_until_asleep(workshop)
+
+    run.send_signal(signal.SIGKILL)
+    run.wait(10)
+    workshop.wait_until(SESSIONS)
+
+    assert workshop.value("select to_regclass('shop.half') is null")
+    assert workshop.states() == {"schema": "applied", "migration1": "pending", "migration2": "pending"}
+    workshop.write("migrations/migration1.sql", SLEEP.replace("60", "0"))
+    assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+    assert set(workshop.states().values()) == {"applied"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kill_9_at_any_moment_never_applies_twice(workshop: Workshop, seed: int) -> None:
+    workshop.write("schema.sql", "create schema shop; create table shop.ran (number int);")
+    for number in range(1, 21):
+        workshop.write(
+            f"migrations/migration{number}.sql",
+            f"select pg_sleep(0.01); insert into shop.ran values ({number}); select pg_sleep(0.01);",
+        )
+    run = workshop.start("migrate")
+    done = 3 * seed + 1
+    workshop.wait_until("select to_regclass('shop.ran') is not null")
+    workshop.wait_until(f"select count(*) >= {done} from shop.ran")
+    run.kill()
+    run.wait(10)
+    workshop.wait_until(SESSIONS)
+
+    states = workshop.states()
+    rows = {number for (number,) in workshop.query("select number from shop.ran")}
+    assert {f"migration{number}" for number in rows} | {"schema"} == {
+        id for id, state in states.items() if state == "applied"
+    }
+    assert done <= len(rows) < 20
+    assert workshop.dbtool("migrate").exit_code == 0
+    assert [number for (number,) in workshop.query("select number from shop.ran order by 1")] == list(
+        range(1, 21)
+    )
+
+
+def test_killed_run_that_waited_leaves_nothing_behind(workshop: Workshop) -> None:
+    with psycopg.connect(workshop.url, autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+        run = workshop.start("migrate")
+        workshop.wait_until(f"select not ({SESSIONS})")
+        run.kill()
+        run.wait(10)
+        workshop.wait_until(SESSIONS)
+    assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+
+
+@pytest.mark.parametrize(("how", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_run_leaves_no_query_running(
+    workshop: Workshop, how: signal.Signals, exit_code: int
+) -> None:
+    workshop.migrate(to="schema")
+    workshop.write("migrations/migration1.sql", SLEEP)
+    run = workshop.start("migrate")
+    wait_until_asleep(workshop)
+
+    os.kill(run.pid, how)
+    out, err = run.communicate(timeout=10)
+
+    assert run.returncode == exit_code
+    assert "Traceback" not in out + err
+    workshop.wait_until(SESSIONS, timeout=0.5)
+    assert workshop.states()["migration1"] == "pending"
+    assert workshop.value("select to_regclass('shop.half') is null")
+
+
+def test_interrupted_wait_for_the_lock_ends_at_once(workshop: Workshop) -> None:
+    with psycopg.connect(workshop.url, autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+        run = workshop.start("migrate", "--lock-timeout", "60")
+        workshop.wait_until(f"select not ({SESSIONS})")
+        run.send_signal(signal.SIGINT)
+        try:
+            assert run.wait(5) == 130
+        except subprocess.TimeoutExpired:
+            run.kill()
+            raise
+
+
+def test_history_that_changes_while_rollback_asks_undoes_nothing(workshop: Workshop) -> None:
+    workshop.migrate()
+    with pytest.raises(DbtoolError, match="changed"):
+        workshop.rollback(steps=2, confirm=lambda _: workshop.rollback() and None)
+    assert workshop.states() == {"schema": "applied", "migration1": "applied", "migration2": "pending"}
