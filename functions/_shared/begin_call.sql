@@ -1,0 +1,76 @@
+-- The opening of every public function that changes a learner's state: locks the user first, answers a retry from its
+-- idempotency key, and notes what held before. When the result carries a replay, the caller returns that and nothing else.
+-- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user; LX013 the key was used for
+-- another call.
+create or replace function learn_internal.begin_call(
+  p_function        text,
+  p_user_id         uuid,
+  p_arguments       jsonb,
+  p_occurred_at     timestamptz,
+  p_idempotency_key text
+)
+returns learn_internal.call
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_call      learn_internal.call;
+  v_is_active boolean;
+  v_earlier   learn.idempotency_keys;
+begin
+  select s.total_xp, s.current_level, u.is_active
+  into v_call.total_xp, v_call.current_level, v_is_active
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.user_id = p_user_id
+  for no key update of s;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  if not v_is_active then
+    raise exception 'the user is inactive'
+      using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Set learn.users.is_active to let the user take part again.';
+  end if;
+
+  v_call.user_id := p_user_id;
+  v_call.function_name := p_function;
+
+  if p_idempotency_key is not null then
+    if btrim(p_idempotency_key) = '' or length(p_idempotency_key) > 200 then
+      raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
+        using errcode = 'LX001', detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+          hint = 'Use a UUID made for the request, or pass null.';
+    end if;
+    v_call.idempotency_key := p_idempotency_key;
+    v_call.arguments_hash := learn_internal.hash_call(
+      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at));
+
+    select k.* into v_earlier
+    from learn.idempotency_keys k
+    where k.user_id = p_user_id and k.key = p_idempotency_key;
+    if found then
+      if v_earlier.arguments_hash <> v_call.arguments_hash then
+        raise exception 'the idempotency key was used for another call'
+          using errcode = 'LX013',
+            detail = format('key %s: %s at %s', p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
+            hint = 'Retry with the same arguments, or use a new key for a new call.';
+      end if;
+      v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
+      v_call.replay.replayed := true;
+      return v_call;
+    end if;
+  end if;
+
+  perform learn_internal.require_event_time(p_occurred_at);
+  v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
+  v_call.last_achievement := learn_internal.last_achievement(p_user_id);
+  return v_call;
+end;
+$$;
+comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) is
+  'Opens a public call: locks the user, replays a retry (LX013 when it differs), notes what held before.';
+revoke all on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) from public;

@@ -1,0 +1,19 @@
+-- The close of every public function that changes a learner's state: sums up, and keeps the answer for a retry.
+create or replace function learn_internal.end_call(p_call learn_internal.call)
+returns learn.award_summary
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_summary learn.award_summary := learn_internal.summarize(p_call);
+begin
+  if p_call.idempotency_key is not null then
+    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary));
+  end if;
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.end_call(learn_internal.call) is 'Closes a public call: sums up, and keeps the answer for a retry.';
+revoke all on function learn_internal.end_call(learn_internal.call) from public;

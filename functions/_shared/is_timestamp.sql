@@ -1,0 +1,16 @@
+-- Whether a text is a point in time.
+create or replace function learn_internal.is_timestamp(p_text text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return isfinite(p_text::timestamptz);
+exception
+  when invalid_datetime_format or datetime_field_overflow or invalid_parameter_value then
+    return false;
+end;
+$$;
+comment on function learn_internal.is_timestamp(text) is 'Whether a text is a (finite) point in time.';
+revoke all on function learn_internal.is_timestamp(text) from public;

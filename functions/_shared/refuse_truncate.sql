@@ -1,0 +1,16 @@
+-- Append-only tables are not emptied either.
+-- Errors: LX009.
+create or replace function learn_internal.refuse_truncate()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  raise exception '% is append-only', tg_table_name
+    using errcode = 'LX009', detail = format('truncate of %s.%s', tg_table_schema, tg_table_name),
+      hint = 'To retire old rows, detach or drop a whole month''s partition.';
+end;
+$$;
+comment on function learn_internal.refuse_truncate() is 'Statement trigger: refuses truncate (LX009).';
+revoke all on function learn_internal.refuse_truncate() from public;

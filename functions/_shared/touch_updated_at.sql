@@ -1,0 +1,14 @@
+-- Keeps updated_at true on the tables that have one.
+create or replace function learn_internal.touch_updated_at()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  new.updated_at := learn.clock();
+  return new;
+end;
+$$;
+comment on function learn_internal.touch_updated_at() is 'Row trigger: sets updated_at to the time of the change.';
+revoke all on function learn_internal.touch_updated_at() from public;

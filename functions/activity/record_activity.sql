@@ -1,0 +1,49 @@
+-- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type that happens once
+-- per subject is recorded once: a repeat changes nothing and is no error.
+-- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where a metric wants one;
+-- LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
+create or replace function learn.record_activity(
+  p_user_id         uuid,
+  p_activity_type   text,
+  p_subject_type    text default null,
+  p_subject_id      text default null,
+  p_properties      jsonb default '{}',
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call    learn_internal.call := learn_internal.begin_call(
+    'record_activity', p_user_id,
+    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type, 'subject_id', p_subject_id,
+      'properties', p_properties),
+    p_occurred_at, p_idempotency_key);
+  v_problem text;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_problem := learn_internal.activity_problem(p_activity_type, p_subject_type, p_subject_id, p_properties);
+  if v_problem is not null then
+    raise exception 'the activity cannot be recorded'
+      using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
+        hint = 'Activity types are rows of learn.activity_types.';
+  end if;
+
+  if learn_internal.is_first_time(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+    perform learn_internal.write_facts(
+      array[(p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null, v_call.occurred_at)::learn_internal.fact],
+      p_idempotency_key);
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
+  'Records what a user did; pays, counts and awards by the rules. Types that happen once per subject are recorded once.';
+revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) from public;
+grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) to learn_app;

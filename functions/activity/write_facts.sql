@@ -1,0 +1,20 @@
+-- Writes facts to the log, with the local date of each and whether it makes the day active.
+create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying,
+     idempotency_key)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp, f.occurred_at,
+    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key
+  from unnest(p_facts) with ordinality
+    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
+  join learn.users u on u.id = f.user_id
+  join learn.activity_types t on t.key = f.activity_type
+  order by f.position;
+$$;
+comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
+revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;

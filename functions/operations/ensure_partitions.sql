@@ -1,0 +1,31 @@
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until.
+-- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
+-- Errors: LX001 p_until is missing or more than ten years ahead.
+create or replace function learn.ensure_partitions(p_until date)
+returns integer
+language plpgsql
+volatile
+security definer                  -- partitions belong to the owner of the table
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_now  date := date_trunc('month', learn.clock())::date;
+  v_made integer;
+begin
+  if p_until is null or p_until > v_now + interval '10 years' then
+    raise exception 'partitions are made at most ten years ahead'
+      using errcode = 'LX001', detail = format('p_until = %s', coalesce(p_until::text, 'null')),
+        hint = 'Give a date some months ahead.';
+  end if;
+
+  select count(*) filter (where learn_internal.ensure_month(t.name, m.month::date)) into v_made
+  from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
+  cross join generate_series(
+    v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
+  return v_made;
+end;
+$$;
+comment on function learn.ensure_partitions(date) is
+  'Makes the monthly partitions of activity_log and xp_transactions up to a date; returns how many were made.';
+revoke all on function learn.ensure_partitions(date) from public;

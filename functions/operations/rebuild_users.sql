@@ -1,0 +1,75 @@
+-- Recomputes every projection of users from facts: active days and streaks, XP and levels from the ledger, metrics,
+-- progress in exercises, tracks, paths and difficulties. Nothing is paid, earned or lost: the ledger, the log and what
+-- was earned are the facts; an achievement whose row was lost is put back from the log.
+create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
+  insert into learn.user_stats (user_id)
+  select u.id from learn.users u where u.id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- Days and streaks
+  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
+  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  select r.user_id, r.activity_date, r.is_freeze
+  from learn_internal.activity_day_recounts r
+  where r.user_id = any (p_user_ids);
+
+  -- XP, level, streak
+  update learn.user_stats s
+  set total_xp = x.total_xp,
+    current_level = learn.calculate_level_from_xp(x.total_xp),
+    highest_level = x.highest_level,
+    current_streak = coalesce(d.current_streak, 0),
+    longest_streak = coalesce(d.longest_streak, 0),
+    active_days = coalesce(d.active_days, 0),
+    last_activity_date = d.last_activity_date,
+    streak_freezes = (select count(*) from learn.streak_freezes z where z.user_id = s.user_id and z.used_on is null)
+  from learn_internal.xp_recounts x
+  left join (
+    select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
+  ) d on d.user_id = x.user_id
+  where s.user_id = any (p_user_ids) and x.user_id = s.user_id;
+
+  -- Metrics
+  delete from learn.user_metrics m where m.user_id = any (p_user_ids);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.user_id = any (p_user_ids) and r.value <> 0;
+
+  -- Progress
+  delete from learn.user_exercise_progress p
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.query_submissions q where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
+  insert into learn.user_exercise_progress as p
+    (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try, solved_at)
+  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at
+  from learn_internal.exercise_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, exercise_id) do update
+    set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
+      failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
+      solved_at = excluded.solved_at;
+
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
+  from learn_internal.achievement_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t)) f;
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_paths(p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_difficulties(p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+end;
+$$;
+comment on function learn_internal.rebuild_users(uuid[]) is 'Recomputes every projection of users from facts.';
+revoke all on function learn_internal.rebuild_users(uuid[]) from public;

@@ -1,0 +1,38 @@
+-- Marks tracks as completed for users and follows up: learning paths and difficulties. Takes parallel arrays of rows of
+-- user_track_progress that have just reached their total. Returns the facts to write, and writes none itself, so that a
+-- caller can put them into one statement with its own.
+create or replace function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[])
+returns setof learn_internal.fact
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return query
+  with completed as (
+    update learn.user_track_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
+    where p.user_id = c.user_id and p.track_id = c.track_id
+    returning p.user_id, p.track_id, p.completed_at
+  )
+  select c.user_id, 'track_completed', 'track', c.track_id::text,
+    jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at
+  from completed c
+  join learn.tracks t on t.id = c.track_id
+  order by c.user_id, c.completed_at, c.track_id;
+
+  return query
+  select f.* from learn_internal.refresh_paths(
+    p_user_ids, (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))
+  ) f;
+
+  return query
+  select f.* from learn_internal.refresh_difficulties(
+    p_user_ids, (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))
+  ) f;
+end;
+$$;
+comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
+  'Completes tracks for users, then the paths and difficulties that this completes; returns the facts to write.';
+revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;

@@ -1,0 +1,38 @@
+-- After a change of content: recounts tracks for everybody who has begun one. Percentages are live, completions sticky.
+-- A learner who has by now completed all that is left of a published track completes it.
+create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+  v_facts    learn_internal.fact[];
+begin
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_track_progress p where p.track_id = any (p_track_ids)
+      union
+      select r.user_id from learn_internal.track_recounts r where r.track_id = any (p_track_ids))
+    order by s.user_id
+    for no key update
+  ) l;
+
+  if v_user_ids is not null then
+    select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, p_track_ids) f;
+    perform learn_internal.write_facts(v_facts);
+  end if;
+
+  -- A track that is new, gone, empty, or no longer published changes what its paths and its difficulty ask for.
+  perform learn_internal.refresh_goals(
+    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids)),
+    (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
+end;
+$$;
+comment on function learn_internal.refresh_tracks(bigint[]) is
+  'Recounts tracks, and what follows from them, for everybody concerned, after a change of content.';
+revoke all on function learn_internal.refresh_tracks(bigint[]) from public;

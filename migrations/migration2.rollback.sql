@@ -1,0 +1,17 @@
+-- Undoes migration2.sql. What its tables held is lost.
+
+set role learn_owner;
+
+drop function learn.ensure_partitions(p_until date);
+drop function learn_internal.ensure_month(p_table name, p_month date);
+drop function learn_internal.complete_activity();
+drop function learn_internal.refuse_truncate();
+drop function learn_internal.refuse_change();
+drop table learn_internal.user_metric_days;
+drop table learn.user_metrics;
+drop table learn.metrics;
+drop table learn_internal.recorded_subjects;
+drop table learn.activity_log;
+drop table learn.activity_types;
+
+reset role;

@@ -1,0 +1,313 @@
+-- activity: the log of facts that everything is a projection of, and metrics as data.
+
+set role learn_owner;
+
+create table learn.activity_types (
+  key           text primary key,
+  description   text not null default '',
+  is_qualifying boolean not null default false,
+  happens_once  boolean not null default false,
+  is_internal   boolean not null default false,
+  constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$')
+);
+comment on table learn.activity_types is 'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
+comment on column learn.activity_types.is_qualifying is 'Makes the user''s local day an active one: a learning act.';
+comment on column learn.activity_types.happens_once is
+  'At most once per user and subject: record_activity() ignores a repeat.';
+comment on column learn.activity_types.is_internal is 'Written by Laurel alone: record_activity() refuses it (LX010).';
+grant select on learn.activity_types to learn_app, learn_readonly;
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal) values
+  ('user_registered', 'The user''s account was made.', false, true, true),
+  ('lesson_started', 'The user started a lesson.', true, true, false),
+  ('lesson_completed', 'The user completed a lesson.', true, true, false),
+  ('lesson_perfect', 'The user completed a lesson without a fault.', true, true, false),
+  ('track_completed', 'The user completed every item of a track.', true, true, false),
+  ('difficulty_completed', 'The user completed every track of a difficulty.', true, true, false),
+  ('path_completed', 'The user completed every track of a learning path.', true, true, false),
+  ('achievement_earned', 'The user earned an achievement.', false, false, true),
+  ('achievement_revoked', 'An achievement was taken away from the user.', false, false, true),
+  ('level_reached', 'The user reached a level for the first time.', false, true, true),
+  ('xp_awarded', 'XP was awarded by award_xp().', false, false, true),
+  ('xp_reversed', 'XP was taken back by reverse_xp().', false, false, true),
+  ('streak_freeze_granted', 'The user was given a streak freeze.', false, false, true),
+  ('streak_freeze_earned', 'The user''s streak earned a freeze.', false, false, true),
+  ('streak_freeze_used', 'A freeze covered a missed day.', false, false, true);
+
+create table learn.activity_log (
+  user_id         uuid not null references learn.users on delete cascade,
+  id              bigint generated always as identity,
+  activity_type   text not null references learn.activity_types on update cascade,
+  subject_type    text,
+  subject_id      text,
+  properties      jsonb not null default '{}',
+  xp              integer,
+  occurred_at     timestamptz not null default learn.clock(),
+  local_date      date not null,
+  is_qualifying   boolean not null,
+  recorded_at     timestamptz not null default learn.clock(),
+  idempotency_key text,
+  primary key (user_id, id, recorded_at),
+  constraint properties_are_an_object check (jsonb_typeof(properties) = 'object'),
+  constraint subject_has_type_and_id check ((subject_type is null) = (subject_id is null))
+) partition by range (recorded_at);
+comment on table learn.activity_log is
+  'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted moves the '
+  'streak, pays XP, counts in metrics and earns achievements in the same statement.';
+comment on column learn.activity_log.subject_id is 'Id or slug of what the fact is about, as text.';
+comment on column learn.activity_log.xp is 'XP that the fact itself carries; null: what xp_rules pays for its type.';
+comment on column learn.activity_log.occurred_at is 'When it happened; recorded_at is when Laurel heard of it.';
+comment on column learn.activity_log.local_date is 'The user''s local date at occurred_at. A later change of timezone leaves it.';
+comment on column learn.activity_log.is_qualifying is 'Whether the activity type made a day active when this was recorded.';
+grant select on learn.activity_log to learn_app, learn_readonly;
+create table learn.activity_log_default partition of learn.activity_log default;
+comment on table learn.activity_log_default is 'Facts of months without a partition of their own; ensure_partitions() empties it.';
+grant select on learn.activity_log_default to learn_app, learn_readonly;
+
+create table learn_internal.recorded_subjects (
+  user_id       uuid not null references learn.users on delete cascade,
+  activity_type text not null,
+  subject_type  text not null,
+  subject_id    text not null,
+  primary key (user_id, activity_type, subject_type, subject_id)
+);
+comment on table learn_internal.recorded_subjects is
+  'Facts from outside that happen once per subject, so that a repeat is known without a scan of the log. '
+  'Laurel''s own triggers need no row here: their tables'' keys say the same.';
+
+create table learn.metrics (
+  key                 text primary key,
+  activity_type       text references learn.activity_types on update cascade,
+  aggregate           text not null default 'count',
+  property            text,
+  filter              jsonb not null default '{}',
+  scope_property      text,
+  reset_activity_type text references learn.activity_types on update cascade,
+  reset_filter        jsonb not null default '{}',
+  description         text not null default '',
+  is_board            boolean not null default false,
+  constraint metric_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint aggregate_is_known check (aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
+  constraint stats_come_from_user_stats check (
+    (aggregate = 'stat') = (activity_type is null)
+    and (aggregate <> 'stat' or key in ('xp', 'level_reached', 'current_streak', 'active_days'))),
+  constraint sums_and_maxima_name_a_property check ((aggregate in ('sum', 'max')) = (property is not null)),
+  constraint runs_have_a_reset check ((aggregate = 'run') = (reset_activity_type is not null)),
+  constraint filters_are_objects check (jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object')
+);
+comment on table learn.metrics is
+  'What is counted per user. count: facts; sum and max: of a number in properties; distinct_days: local days; '
+  'run: facts since the last reset; stat: a column of user_stats (kept there, not in user_metrics).';
+comment on column learn.metrics.filter is 'Only facts whose properties contain this count.';
+comment on column learn.metrics.scope_property is
+  'Property whose value is a scope: the metric is kept in total (scope '''') and once per value.';
+comment on column learn.metrics.reset_activity_type is 'For runs: a fact of this type, with reset_filter, ends the run.';
+comment on column learn.metrics.is_board is 'May be asked for as a leaderboard.';
+create index metrics_activity_type on learn.metrics (activity_type);
+create index metrics_reset_activity_type on learn.metrics (reset_activity_type);
+grant select on learn.metrics to learn_app, learn_readonly;
+
+create table learn.user_metrics (
+  user_id uuid not null references learn.users on delete cascade,
+  metric  text not null references learn.metrics on update cascade on delete cascade,
+  scope   text not null default '',
+  value   bigint not null default 0,
+  primary key (user_id, metric, scope)
+) with (fillfactor = 70);
+comment on table learn.user_metrics is 'Value of each metric for each user and scope: a projection of activity_log.';
+create index user_metrics_metric on learn.user_metrics (metric, scope);
+grant select on learn.user_metrics to learn_app, learn_readonly;
+
+create table learn_internal.user_metric_days (
+  user_id       uuid not null references learn.users on delete cascade,
+  metric        text not null references learn.metrics on update cascade on delete cascade,
+  scope         text not null,
+  activity_date date not null,
+  primary key (user_id, metric, scope, activity_date)
+);
+comment on table learn_internal.user_metric_days is 'The days that a distinct_days metric has counted already.';
+create index user_metric_days_metric on learn_internal.user_metric_days (metric);
+
+-- frozen: functions/_shared/refuse_change.sql
+-- Append-only tables: rows are neither changed nor deleted, except with the user whose rows they are.
+-- Errors: LX009.
+create or replace function learn_internal.refuse_change()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
+    return old;  -- goes with its user
+  end if;
+  raise exception '% is append-only', tg_table_name
+    using errcode = 'LX009',
+      detail = format('%s of a row of user %s', lower(tg_op), old.user_id),
+      hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
+end;
+$$;
+comment on function learn_internal.refuse_change() is 'Row trigger: refuses update and delete (LX009) while the user exists.';
+revoke all on function learn_internal.refuse_change() from public;
+
+-- frozen: functions/_shared/refuse_truncate.sql
+-- Append-only tables are not emptied either.
+-- Errors: LX009.
+create or replace function learn_internal.refuse_truncate()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  raise exception '% is append-only', tg_table_name
+    using errcode = 'LX009', detail = format('truncate of %s.%s', tg_table_schema, tg_table_name),
+      hint = 'To retire old rows, detach or drop a whole month''s partition.';
+end;
+$$;
+comment on function learn_internal.refuse_truncate() is 'Statement trigger: refuses truncate (LX009).';
+revoke all on function learn_internal.refuse_truncate() from public;
+
+-- frozen: triggers/activity/activity_log_is_append_only.sql
+-- When a fact is changed or deleted: refused.
+create or replace trigger activity_log_is_append_only
+  before update or delete on learn.activity_log
+  for each row
+  execute function learn_internal.refuse_change();
+comment on trigger activity_log_is_append_only on learn.activity_log is 'Refuses update and delete (LX009).';
+
+-- frozen: triggers/activity/activity_log_truncate.sql
+-- When someone empties the log: refused.
+create or replace trigger activity_log_truncate
+  before truncate on learn.activity_log
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
+
+-- frozen: triggers/activity/complete_activity.sql
+-- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers leave nothing out,
+-- set-based, so that this row trigger does not fire for them.
+-- Errors: LX001 unknown activity type; LX002 unknown user.
+create or replace function learn_internal.complete_activity()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  if new.local_date is null then
+    select (new.occurred_at at time zone u.timezone)::date into new.local_date
+    from learn.users u
+    where u.id = new.user_id;
+    if not found then
+      raise exception 'unknown user'
+        using errcode = 'LX002', detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
+          hint = 'Register the user first.';
+    end if;
+  end if;
+  if new.is_qualifying is null then
+    select t.is_qualifying into new.is_qualifying
+    from learn.activity_types t
+    where t.key = new.activity_type;
+    if not found then
+      raise exception 'unknown activity type'
+        using errcode = 'LX001', detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
+          hint = 'Add it to learn.activity_types first.';
+    end if;
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.complete_activity() is 'Row trigger: fills local_date and is_qualifying of a fact.';
+revoke all on function learn_internal.complete_activity() from public;
+
+create or replace trigger complete_activity
+  before insert on learn.activity_log
+  for each row
+  when (new.local_date is null or new.is_qualifying is null)
+  execute function learn_internal.complete_activity();
+comment on trigger complete_activity on learn.activity_log is 'Fills local_date and is_qualifying where left out.';
+
+-- frozen: functions/operations/ensure_month.sql
+-- Makes the partition of one month of a log that is partitioned by month, and moves the rows of that month out of
+-- the default partition. Returns whether there was something to do.
+create or replace function learn_internal.ensure_month(p_table name, p_month date)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_partition name := p_table || to_char(p_month, '_YYYY_MM');
+  v_default   name := p_table || '_default';
+  v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+begin
+  if to_regclass(format('learn.%I', v_partition)) is not null then
+    return false;
+  end if;
+
+  -- Writers wait for this short while: rows must not slip into the default partition in between.
+  execute format('lock table learn.%I in access exclusive mode', p_table);
+  if to_regclass(format('learn.%I', v_partition)) is not null then
+    return false;  -- another session made it while this one waited
+  end if;
+
+  execute format('create table learn.%I (like learn.%I including defaults including constraints)', v_partition, v_default);
+  execute format('alter table learn.%I disable trigger user', v_default);
+  execute format(
+    'with moved as (delete from learn.%1$I where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
+     insert into learn.%5$I select * from moved',
+    v_default, v_key, p_month::timestamp at time zone 'UTC',
+    (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
+  execute format('alter table learn.%I enable trigger user', v_default);
+  execute format(
+    'alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
+    p_table, v_partition, p_month::timestamp at time zone 'UTC',
+    (p_month + interval '1 month')::timestamp at time zone 'UTC');
+  execute format(
+    'create trigger %I before truncate on learn.%I for each statement execute function learn_internal.refuse_truncate()',
+    v_partition || '_truncate', v_partition);
+  execute format('comment on table learn.%I is %L', v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
+  execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
+  return true;
+end;
+$$;
+comment on function learn_internal.ensure_month(name, date) is
+  'Makes one month''s partition of activity_log or xp_transactions; false when it is there already.';
+revoke all on function learn_internal.ensure_month(name, date) from public;
+
+-- frozen: functions/operations/ensure_partitions.sql
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until.
+-- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
+-- Errors: LX001 p_until is missing or more than ten years ahead.
+create or replace function learn.ensure_partitions(p_until date)
+returns integer
+language plpgsql
+volatile
+security definer                  -- partitions belong to the owner of the table
+set search_path = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_now  date := date_trunc('month', learn.clock())::date;
+  v_made integer;
+begin
+  if p_until is null or p_until > v_now + interval '10 years' then
+    raise exception 'partitions are made at most ten years ahead'
+      using errcode = 'LX001', detail = format('p_until = %s', coalesce(p_until::text, 'null')),
+        hint = 'Give a date some months ahead.';
+  end if;
+
+  select count(*) filter (where learn_internal.ensure_month(t.name, m.month::date)) into v_made
+  from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
+  cross join generate_series(
+    v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
+  return v_made;
+end;
+$$;
+comment on function learn.ensure_partitions(date) is
+  'Makes the monthly partitions of activity_log and xp_transactions up to a date; returns how many were made.';
+revoke all on function learn.ensure_partitions(date) from public;
+
+reset role;

@@ -1,0 +1,56 @@
+-- Undoes migration7.sql.
+
+set role learn_owner;
+
+drop trigger paths_touch on learn.learning_paths;
+drop trigger paths_updated on learn.learning_paths;
+drop function learn_internal.paths_updated();
+drop trigger path_tracks_deleted on learn.learning_path_tracks;
+drop function learn_internal.path_tracks_deleted();
+drop trigger path_tracks_updated on learn.learning_path_tracks;
+drop function learn_internal.path_tracks_updated();
+drop trigger path_tracks_inserted on learn.learning_path_tracks;
+drop function learn_internal.path_tracks_inserted();
+drop trigger tracks_deleted on learn.tracks;
+drop function learn_internal.tracks_deleted();
+drop trigger tracks_touch on learn.tracks;
+drop trigger tracks_updated on learn.tracks;
+drop function learn_internal.tracks_updated();
+drop trigger track_lessons_deleted on learn.track_lessons;
+drop function learn_internal.track_lessons_deleted();
+drop trigger track_lessons_updated on learn.track_lessons;
+drop function learn_internal.track_lessons_updated();
+drop trigger track_lessons_inserted on learn.track_lessons;
+drop function learn_internal.track_lessons_inserted();
+drop trigger track_prerequisites_updated on learn.track_prerequisites;
+drop trigger track_prerequisites_inserted on learn.track_prerequisites;
+drop trigger lesson_progress_deleted on learn.user_lesson_progress;
+drop function learn_internal.lesson_progress_deleted();
+drop trigger lesson_progress_updated on learn.user_lesson_progress;
+drop function learn_internal.lesson_progress_updated();
+drop trigger lesson_progress_inserted on learn.user_lesson_progress;
+drop function learn_internal.lesson_progress_inserted();
+drop trigger keep_completions on learn.user_lesson_progress;
+drop trigger date_completions on learn.user_lesson_progress;
+drop function learn_internal.date_completions();
+drop function learn_internal.refuse_cycle();
+drop function learn_internal.write_lesson_starts(p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamp with time zone[]);
+drop function learn_internal.apply_lesson_completions(p_user_ids uuid[], p_lesson_ids bigint[]);
+drop function learn_internal.refresh_tracks(p_track_ids bigint[]);
+drop function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[]);
+drop function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[]);
+drop function learn_internal.advance_tracks(p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamp with time zone[]);
+drop function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamp with time zone[]);
+drop function learn_internal.refresh_difficulties(p_user_ids uuid[], p_difficulties text[]);
+drop function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[]);
+drop function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text);
+drop view learn_internal.difficulty_recounts;
+drop view learn_internal.path_recounts;
+drop view learn_internal.path_sizes;
+drop view learn_internal.track_recounts;
+drop view learn_internal.track_sizes;
+drop view learn_internal.completed_items;
+drop view learn_internal.track_items;
+drop type learn_internal.fact;
+
+reset role;

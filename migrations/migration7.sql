@@ -1,0 +1,988 @@
+-- progress and catalog: what a completed lesson does to tracks, paths and difficulties, and what a change of content
+-- does to everybody's progress.
+
+set role learn_owner;
+
+create type learn_internal.fact as (
+  user_id       uuid,
+  activity_type text,
+  subject_type  text,
+  subject_id    text,
+  properties    jsonb,
+  xp            integer,
+  occurred_at   timestamptz
+);
+comment on type learn_internal.fact is 'A fact before it is written to learn.activity_log.';
+
+-- frozen: views/catalog/track_items.sql
+-- What a track is made of, whatever kind of item: the one definition. Only published items count, and a track counts
+-- whether published or not (an unpublished one keeps its learners' numbers right for the day it comes back).
+create or replace view learn_internal.track_items as
+select tl.track_id, 'lesson' as item_type, tl.lesson_id as item_id
+from learn.track_lessons tl
+join learn.lessons l on l.id = tl.lesson_id
+where l.is_published;
+comment on view learn_internal.track_items is 'The published items of each track: what there is to complete.';
+
+-- frozen: views/progress/completed_items.sql
+-- What users have completed, whatever kind of item: the other half of the definition of a track's progress.
+create or replace view learn_internal.completed_items as
+select p.user_id, 'lesson' as item_type, p.lesson_id as item_id, p.completed_at
+from learn.user_lesson_progress p
+where p.completed_at is not null;
+comment on view learn_internal.completed_items is 'The items of tracks that users have completed.';
+
+-- frozen: views/progress/track_sizes.sql
+-- How many published items each track has; no row for a track without any.
+create or replace view learn_internal.track_sizes as
+select i.track_id, count(*)::integer as total_items
+from learn_internal.track_items i
+group by i.track_id;
+comment on view learn_internal.track_sizes is 'Number of published items per track.';
+
+-- frozen: views/progress/track_recounts.sql
+-- Progress in tracks recounted from what users have completed: what user_track_progress must say.
+create or replace view learn_internal.track_recounts as
+select c.user_id, i.track_id, count(*)::integer as items_completed, max(c.completed_at) as last_completed_at
+from learn_internal.track_items i
+join learn_internal.completed_items c on c.item_type = i.item_type and c.item_id = i.item_id
+group by c.user_id, i.track_id;
+comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
+
+-- frozen: views/progress/path_sizes.sql
+-- How many published tracks each learning path has; no row for a path without any.
+create or replace view learn_internal.path_sizes as
+select pt.path_id, count(*)::integer as total_tracks
+from learn.learning_path_tracks pt
+join learn.tracks t on t.id = pt.track_id
+where t.is_published
+group by pt.path_id;
+comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
+
+-- frozen: views/progress/path_recounts.sql
+-- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
+create or replace view learn_internal.path_recounts as
+select p.user_id, pt.path_id, count(*)::integer as tracks_completed, max(p.completed_at) as last_completed_at
+from learn.learning_path_tracks pt
+join learn.tracks t on t.id = pt.track_id
+join learn.user_track_progress p on p.track_id = pt.track_id
+where t.is_published and p.completed_at is not null
+group by p.user_id, pt.path_id;
+comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
+
+-- frozen: views/progress/difficulty_recounts.sql
+-- Difficulties of which users have completed every published track that has something in it, at least one.
+create or replace view learn_internal.difficulty_recounts as
+select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
+from learn.tracks t
+join learn_internal.track_sizes s on s.track_id = t.id
+join learn.user_track_progress p on p.track_id = t.id and p.completed_at is not null
+where t.is_published
+group by p.user_id, t.difficulty
+having count(*) = (
+  select count(*)
+  from learn.tracks a
+  join learn_internal.track_sizes b on b.track_id = a.id
+  where a.is_published and a.difficulty = t.difficulty);
+comment on view learn_internal.difficulty_recounts is 'Difficulties whose published tracks a user has all completed.';
+
+-- frozen: functions/activity/write_facts.sql
+-- Writes facts to the log, with the local date of each and whether it makes the day active.
+create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying,
+     idempotency_key)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp, f.occurred_at,
+    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key
+  from unnest(p_facts) with ordinality
+    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
+  join learn.users u on u.id = f.user_id
+  join learn.activity_types t on t.key = f.activity_type
+  order by f.position;
+$$;
+comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
+revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;
+
+-- frozen: functions/progress/refresh_paths.sql
+-- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
+create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
+returns setof learn_internal.fact
+language sql
+volatile
+set search_path = ''
+as $$
+  with recounted as (
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed, s.total_tracks, s.is_published,
+      r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
+      from learn.learning_paths p
+      left join learn_internal.path_sizes z on z.path_id = p.id
+      where p.id = any (p_path_ids)
+    ) s
+    left join learn_internal.path_recounts r on r.user_id = u.user_id and r.path_id = s.path_id
+    where r.user_id is not null or exists (
+      select from learn.user_path_progress e where e.user_id = u.user_id and e.path_id = s.path_id)
+  ), earlier as (
+    select e.user_id, e.path_id
+    from learn.user_path_progress e
+    join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
+    where e.completed_at is not null
+  ), saved as (
+    insert into learn.user_path_progress as p (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
+      case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
+        then r.last_completed_at end
+    from recounted r
+    order by r.user_id, r.path_id
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed,
+        total_tracks = excluded.total_tracks,
+        completed_at = coalesce(p.completed_at, excluded.completed_at)
+    returning p.user_id, p.path_id, p.completed_at
+  )
+  select s.user_id, 'path_completed', 'path', s.path_id::text, jsonb_build_object('slug', p.slug), null::integer,
+    s.completed_at
+  from saved s
+  join learn.learning_paths p on p.id = s.path_id
+  where s.completed_at is not null
+    and not exists (select from earlier e where e.user_id = s.user_id and e.path_id = s.path_id)
+  order by s.user_id, s.completed_at, s.path_id;
+$$;
+comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
+  'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
+revoke all on function learn_internal.refresh_paths(uuid[], bigint[]) from public;
+
+-- frozen: functions/progress/refresh_difficulties.sql
+-- Notes the difficulties that users have completed by now. Returns the facts to write.
+create or replace function learn_internal.refresh_difficulties(p_user_ids uuid[], p_difficulties text[])
+returns setof learn_internal.fact
+language sql
+volatile
+set search_path = ''
+as $$
+  with saved as (
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select r.user_id, r.difficulty, r.last_completed_at
+    from learn_internal.difficulty_recounts r
+    where r.user_id = any (p_user_ids) and r.difficulty = any (p_difficulties)
+    order by r.user_id, r.difficulty
+    on conflict do nothing
+    returning user_id, difficulty, completed_at
+  )
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty, jsonb_build_object('difficulty', s.difficulty),
+    null::integer, s.completed_at
+  from saved s
+  order by s.user_id, s.completed_at, s.difficulty;
+$$;
+comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
+  'Notes the difficulties that users have completed by now; returns the facts to write.';
+revoke all on function learn_internal.refresh_difficulties(uuid[], text[]) from public;
+
+-- frozen: functions/progress/complete_tracks.sql
+-- Marks tracks as completed for users and follows up: learning paths and difficulties. Takes parallel arrays of rows of
+-- user_track_progress that have just reached their total. Returns the facts to write, and writes none itself, so that a
+-- caller can put them into one statement with its own.
+create or replace function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[])
+returns setof learn_internal.fact
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return query
+  with completed as (
+    update learn.user_track_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
+    where p.user_id = c.user_id and p.track_id = c.track_id
+    returning p.user_id, p.track_id, p.completed_at
+  )
+  select c.user_id, 'track_completed', 'track', c.track_id::text,
+    jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at
+  from completed c
+  join learn.tracks t on t.id = c.track_id
+  order by c.user_id, c.completed_at, c.track_id;
+
+  return query
+  select f.* from learn_internal.refresh_paths(
+    p_user_ids, (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))
+  ) f;
+
+  return query
+  select f.* from learn_internal.refresh_difficulties(
+    p_user_ids, (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))
+  ) f;
+end;
+$$;
+comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
+  'Completes tracks for users, then the paths and difficulties that this completes; returns the facts to write.';
+revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;
+
+-- frozen: functions/progress/advance_tracks.sql
+-- Counts newly completed items towards the tracks that contain them. Takes parallel arrays of completions that were not
+-- completed before. Increments, so that a completion costs the same in a track of five items and of five thousand.
+-- Returns the facts to write: tracks, paths and difficulties that this completes.
+create or replace function learn_internal.advance_tracks(
+  p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
+)
+returns setof learn_internal.fact
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
+begin
+  with gained as (
+    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at
+    from unnest(p_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
+    join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
+    group by c.user_id, i.track_id
+  ), counted as (
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select g.user_id, g.track_id, g.items, s.total_items
+    from gained g
+    cross join lateral (
+      select coalesce(
+        (select e.total_items from learn.user_track_progress e where e.user_id = g.user_id and e.track_id = g.track_id),
+        (select z.total_items from learn_internal.track_sizes z where z.track_id = g.track_id)) as total_items
+    ) s
+    order by g.user_id, g.track_id
+    on conflict (user_id, track_id) do update
+      set items_completed = p.items_completed + excluded.items_completed
+    returning p.user_id, p.track_id, p.items_completed, p.total_items, p.completed_at
+  )
+  select array_agg(c.user_id), array_agg(c.track_id), array_agg(g.at) into v_user_ids, v_track_ids, v_at
+  from counted c
+  join gained g on g.user_id = c.user_id and g.track_id = c.track_id
+  join learn.tracks t on t.id = c.track_id and t.is_published
+  where c.items_completed = c.total_items and c.completed_at is null;
+
+  if v_user_ids is not null then
+    return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
+  end if;
+end;
+$$;
+comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) is
+  'Counts newly completed items towards their tracks; returns the facts to write.';
+revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) from public;
+
+-- frozen: functions/progress/recount_tracks.sql
+-- Recounts tracks for users, whose stats rows the caller has locked, and completes the tracks that are complete by now.
+-- Returns the facts to write.
+create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
+returns setof learn_internal.fact
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
+begin
+  with recounted as (
+    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed, s.total_items, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select t.id as track_id, coalesce(z.total_items, 0) as total_items
+      from learn.tracks t
+      left join learn_internal.track_sizes z on z.track_id = t.id
+      where t.id = any (p_track_ids)
+    ) s
+    left join learn_internal.track_recounts r on r.user_id = u.user_id and r.track_id = s.track_id
+    where r.user_id is not null or exists (
+      select from learn.user_track_progress e where e.user_id = u.user_id and e.track_id = s.track_id)
+  ), saved as (
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select r.user_id, r.track_id, r.items_completed, r.total_items
+    from recounted r
+    order by r.user_id, r.track_id
+    on conflict (user_id, track_id) do update
+      set items_completed = excluded.items_completed, total_items = excluded.total_items
+    returning p.user_id, p.track_id, p.items_completed, p.total_items, p.completed_at
+  )
+  select array_agg(s.user_id), array_agg(s.track_id), array_agg(r.last_completed_at)
+  into v_user_ids, v_track_ids, v_at
+  from saved s
+  join recounted r on r.user_id = s.user_id and r.track_id = s.track_id
+  join learn.tracks t on t.id = s.track_id and t.is_published
+  where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
+
+  if v_user_ids is not null then
+    return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
+  end if;
+end;
+$$;
+comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
+  'Recounts tracks for users and completes those that are complete by now; returns the facts to write.';
+revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;
+
+-- frozen: functions/progress/refresh_goals.sql
+-- After a change of content: recounts learning paths and difficulties for everybody who has completed a track of them.
+create or replace function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+  v_facts    learn_internal.fact[];
+begin
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_path_progress p where p.path_id = any (p_path_ids)
+      union
+      select r.user_id from learn_internal.path_recounts r where r.path_id = any (p_path_ids)
+      union
+      select r.user_id from learn_internal.difficulty_recounts r where r.difficulty = any (p_difficulties))
+    order by s.user_id
+    for no key update
+  ) l;
+  if v_user_ids is null then
+    return;
+  end if;
+
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(v_user_ids, p_path_ids) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(v_user_ids, p_difficulties) d
+  ) f;
+  perform learn_internal.write_facts(v_facts);
+end;
+$$;
+comment on function learn_internal.refresh_goals(bigint[], text[]) is
+  'Recounts learning paths and difficulties for everybody concerned, after a change of content.';
+revoke all on function learn_internal.refresh_goals(bigint[], text[]) from public;
+
+-- frozen: functions/progress/refresh_tracks.sql
+-- After a change of content: recounts tracks for everybody who has begun one. Percentages are live, completions sticky.
+-- A learner who has by now completed all that is left of a published track completes it.
+create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+  v_facts    learn_internal.fact[];
+begin
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_track_progress p where p.track_id = any (p_track_ids)
+      union
+      select r.user_id from learn_internal.track_recounts r where r.track_id = any (p_track_ids))
+    order by s.user_id
+    for no key update
+  ) l;
+
+  if v_user_ids is not null then
+    select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, p_track_ids) f;
+    perform learn_internal.write_facts(v_facts);
+  end if;
+
+  -- A track that is new, gone, empty, or no longer published changes what its paths and its difficulty ask for.
+  perform learn_internal.refresh_goals(
+    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids)),
+    (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
+end;
+$$;
+comment on function learn_internal.refresh_tracks(bigint[]) is
+  'Recounts tracks, and what follows from them, for everybody concerned, after a change of content.';
+revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
+
+-- frozen: functions/progress/apply_lesson_completions.sql
+-- What completing lessons causes. Takes parallel arrays of rows of user_lesson_progress that have just become completed.
+-- All facts are written in one statement, so that the engine runs once.
+create or replace function learn_internal.apply_lesson_completions(p_user_ids uuid[], p_lesson_ids bigint[])
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set jit = off
+as $$
+declare
+  v_at timestamptz[];
+begin
+  -- The users first, in key order: everything else of theirs comes after this lock.
+  perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
+
+  select array_agg(p.completed_at order by c.position) into v_at
+  from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
+  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id;
+
+  with completed as materialized (
+    select p.user_id, p.lesson_id, p.completed_at, l.slug, e.exercises > 0 as has_exercises,
+      case when e.exercises > 0 then e.is_first_try else p.score = 100 end as is_perfect,
+      e.is_first_try, e.is_flawless, e.is_clean,
+      extract(epoch from p.completed_at - p.started_at) between 0 and (
+        select (s.value #>> '{}')::numeric - 0.000001
+        from learn.platform_settings s
+        where s.key = 'speed_runner_seconds') as is_fast,
+      round(coalesce(l.xp_reward, (
+        select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
+        * coalesce(d.xp_multiplier, 1))::integer as xp
+    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+    join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
+    join learn.lessons l on l.id = c.lesson_id
+    left join learn.difficulties d on d.key = l.difficulty
+    cross join lateral (
+      select count(*) as exercises,
+        coalesce(bool_and(coalesce(x.is_first_try, false)), false) as is_first_try,
+        coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
+        coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
+      from learn.exercises e
+      left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
+      where e.lesson_id = c.lesson_id and e.is_published
+    ) e
+  ), facts as (
+    select c.user_id, 'lesson_completed' as activity_type, 'lesson' as subject_type, c.lesson_id::text as subject_id,
+      jsonb_build_object('slug', c.slug, 'has_exercises', c.has_exercises, 'is_fast', coalesce(c.is_fast, false))
+        || case when c.has_exercises then jsonb_build_object(
+          'is_clean', c.is_clean, 'is_first_try', c.is_first_try, 'is_flawless', c.is_flawless)
+        else '{}' end as properties,
+      c.xp, c.completed_at as occurred_at, 1 as rank
+    from completed c
+    union all
+    select c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null, c.completed_at, 2
+    from completed c
+    where c.is_perfect
+    union all
+    select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at, 3
+    from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, v_at) f
+  )
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at,
+    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
+  from facts f
+  join learn.users u on u.id = f.user_id
+  join learn.activity_types t on t.key = f.activity_type
+  order by f.user_id, f.occurred_at, f.rank;
+end;
+$$;
+comment on function learn_internal.apply_lesson_completions(uuid[], bigint[]) is
+  'Writes the facts of newly completed lessons, and moves their tracks.';
+revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[]) from public;
+
+-- frozen: functions/progress/write_lesson_starts.sql
+-- Writes the facts of newly started lessons.
+create or replace function learn_internal.write_lesson_starts(
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+  select learn_internal.write_facts(array_agg(
+    (s.user_id, 'lesson_started', 'lesson', s.lesson_id::text, '{}', null, s.at)::learn_internal.fact
+    order by s.user_id, s.at))
+  from unnest(p_user_ids, p_lesson_ids, p_at) s(user_id, lesson_id, at);
+$$;
+comment on function learn_internal.write_lesson_starts(uuid[], bigint[], timestamptz[]) is
+  'Writes lesson_started facts.';
+revoke all on function learn_internal.write_lesson_starts(uuid[], bigint[], timestamptz[]) from public;
+
+-- frozen: functions/catalog/refuse_cycle.sql
+-- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL. Arguments of the
+-- trigger: the column of the dependent and the column of its prerequisite. Two edges written at the same time, each
+-- harmless alone, wait for each other here.
+-- Errors: LX012.
+create or replace function learn_internal.refuse_cycle()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_cycle text;
+begin
+  -- One writer of this table's edges at a time, so that the check sees all there are.
+  perform pg_advisory_xact_lock(tg_relid::integer, 1);
+  execute format(
+    $query$
+      with recursive walk(start, node, path) as (
+        select n.%1$I, n.%2$I, array[n.%1$I, n.%2$I] from new_edges n
+        union all
+        select w.start, e.%2$I, w.path || e.%2$I
+        from walk w
+        join %3$s e on e.%1$I = w.node
+        where w.node <> w.start and not e.%2$I = any (w.path[2:])
+      )
+      select array_to_string(w.path, ' → ') from walk w where w.node = w.start limit 1
+    $query$, tg_argv[0], tg_argv[1], tg_relid::regclass)
+  into v_cycle;
+  if v_cycle is not null then
+    raise exception 'prerequisites would form a cycle'
+      using errcode = 'LX012', detail = v_cycle, hint = 'Remove one of these prerequisites first.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.refuse_cycle() is
+  'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: dependent and prerequisite column.';
+revoke all on function learn_internal.refuse_cycle() from public;
+
+-- frozen: triggers/progress/date_completions.sql
+-- When lesson progress is written by hand: status and date agree, and a completion stays.
+-- Errors: LX009 the change would take a completion away.
+create or replace function learn_internal.date_completions()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if tg_op = 'UPDATE' and old.completed_at is not null then
+    if new.status <> 'completed' or new.completed_at is null then
+      raise exception 'a completed lesson stays completed'
+        using errcode = 'LX009', detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
+          hint = 'Completions are sticky; XP is taken back by learn.reverse_xp().';
+    end if;
+    new.completed_at := old.completed_at;
+  elsif new.status = 'completed' and new.completed_at is null then
+    new.completed_at := learn.clock();
+  elsif new.completed_at is not null then
+    new.status := 'completed';
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.date_completions() is
+  'Row trigger: a completed lesson has a date, and keeps it (LX009).';
+revoke all on function learn_internal.date_completions() from public;
+
+create or replace trigger date_completions
+  before insert on learn.user_lesson_progress
+  for each row
+  when ((new.status = 'completed') <> (new.completed_at is not null))
+  execute function learn_internal.date_completions();
+comment on trigger date_completions on learn.user_lesson_progress is 'Makes status and completed_at agree.';
+
+create or replace trigger keep_completions
+  before update on learn.user_lesson_progress
+  for each row
+  when ((new.status = 'completed') <> (new.completed_at is not null)
+    or old.completed_at is not null and new.completed_at is distinct from old.completed_at)
+  execute function learn_internal.date_completions();
+comment on trigger keep_completions on learn.user_lesson_progress is 'A completion is sticky (LX009).';
+
+-- frozen: triggers/progress/lesson_progress_inserted.sql
+-- When lesson progress is written: started lessons are facts, and completed ones pay and move their tracks.
+create or replace function learn_internal.lesson_progress_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+  v_at         timestamptz[];
+begin
+  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.started_at)
+  into v_user_ids, v_lesson_ids, v_at
+  from new_rows n
+  where n.started_at is not null;
+  if v_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+    perform learn_internal.write_lesson_starts(v_user_ids, v_lesson_ids, v_at);
+  end if;
+
+  select array_agg(n.user_id), array_agg(n.lesson_id) into v_user_ids, v_lesson_ids
+  from new_rows n
+  where n.completed_at is not null;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_inserted() is
+  'Statement trigger: facts of started lessons; completed ones pay and move their tracks.';
+revoke all on function learn_internal.lesson_progress_inserted() from public;
+
+create or replace trigger lesson_progress_inserted
+  after insert on learn.user_lesson_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_inserted();
+comment on trigger lesson_progress_inserted on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+
+-- frozen: triggers/progress/lesson_progress_updated.sql
+-- When lesson progress changes: what has become started or completed by the change is treated like new rows.
+create or replace function learn_internal.lesson_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+  v_at         timestamptz[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+
+  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.started_at)
+  into v_user_ids, v_lesson_ids, v_at
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id
+  where n.started_at is not null and o.started_at is null;
+  if v_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+    perform learn_internal.write_lesson_starts(v_user_ids, v_lesson_ids, v_at);
+  end if;
+
+  select array_agg(n.user_id), array_agg(n.lesson_id) into v_user_ids, v_lesson_ids
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id
+  where n.completed_at is not null and o.completed_at is null;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_updated() is
+  'Statement trigger: lessons that a change has started or completed become facts.';
+revoke all on function learn_internal.lesson_progress_updated() from public;
+
+create or replace trigger lesson_progress_updated
+  after update on learn.user_lesson_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_updated();
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+
+-- frozen: triggers/progress/lesson_progress_deleted.sql
+-- When lesson progress is deleted, alone or with its lesson: the tracks concerned are recounted.
+create or replace function learn_internal.lesson_progress_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_facts     learn_internal.fact[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct i.track_id) into v_user_ids, v_track_ids
+  from deleted_rows d
+  join learn_internal.track_items i on i.item_type = 'lesson' and i.item_id = d.lesson_id
+  join learn.users u on u.id = d.user_id
+  where d.completed_at is not null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, v_track_ids) f;
+  perform learn_internal.write_facts(v_facts);
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_deleted() is 'Statement trigger: recounts the tracks of deleted lesson progress.';
+revoke all on function learn_internal.lesson_progress_deleted() from public;
+
+create or replace trigger lesson_progress_deleted
+  after delete on learn.user_lesson_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.lesson_progress_deleted();
+comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts tracks.';
+
+-- frozen: triggers/catalog/track_prerequisites_inserted.sql
+-- When a track gets a prerequisite: no cycle.
+create or replace trigger track_prerequisites_inserted
+  after insert on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_inserted on learn.track_prerequisites is 'Refuses a cycle (LX012).';
+
+-- frozen: triggers/catalog/track_prerequisites_updated.sql
+-- When a track's prerequisite changes: no cycle.
+create or replace trigger track_prerequisites_updated
+  after update on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_updated on learn.track_prerequisites is 'Refuses a cycle (LX012).';
+
+-- frozen: triggers/catalog/track_lessons_inserted.sql
+-- When lessons are put into tracks: learners' percentages follow.
+create or replace function learn_internal.track_lessons_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(distinct n.track_id)) from new_rows n having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.track_lessons_inserted() is 'Statement trigger: recounts tracks that got lessons.';
+revoke all on function learn_internal.track_lessons_inserted() from public;
+
+create or replace trigger track_lessons_inserted
+  after insert on learn.track_lessons
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.track_lessons_inserted();
+comment on trigger track_lessons_inserted on learn.track_lessons is 'Recounts the tracks.';
+
+-- frozen: triggers/catalog/track_lessons_updated.sql
+-- When lessons move between tracks: both tracks' percentages follow.
+create or replace function learn_internal.track_lessons_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(distinct c.track_id))
+  from (
+    select o.track_id, o.lesson_id from old_rows o
+    union all
+    select n.track_id, n.lesson_id from new_rows n
+  ) c
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.track_lessons_updated() is 'Statement trigger: recounts tracks whose lessons changed.';
+revoke all on function learn_internal.track_lessons_updated() from public;
+
+create or replace trigger track_lessons_updated
+  after update on learn.track_lessons
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.track_lessons_updated();
+comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';
+
+-- frozen: triggers/catalog/track_lessons_deleted.sql
+-- When lessons are taken out of tracks, alone or with the lesson: learners' percentages follow.
+create or replace function learn_internal.track_lessons_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(distinct o.track_id)) from old_rows o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.track_lessons_deleted() is 'Statement trigger: recounts tracks that lost lessons.';
+revoke all on function learn_internal.track_lessons_deleted() from public;
+
+create or replace trigger track_lessons_deleted
+  after delete on learn.track_lessons
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.track_lessons_deleted();
+comment on trigger track_lessons_deleted on learn.track_lessons is 'Recounts the tracks.';
+
+-- frozen: triggers/catalog/tracks_updated.sql
+-- When tracks change: one that is published, unpublished or of another difficulty changes what paths and difficulties
+-- ask for.
+create or replace function learn_internal.tracks_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(n.id)),
+    learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))  -- the difficulty that it had
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published or n.difficulty <> o.difficulty
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tracks_updated() is 'Statement trigger: recounts what a published or unpublished track belongs to.';
+revoke all on function learn_internal.tracks_updated() from public;
+
+create or replace trigger tracks_updated
+  after update on learn.tracks
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.tracks_updated();
+comment on trigger tracks_updated on learn.tracks is 'Recounts paths and difficulties.';
+
+create or replace trigger tracks_touch
+  before update on learn.tracks
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger tracks_touch on learn.tracks is 'Keeps updated_at.';
+
+-- frozen: triggers/catalog/tracks_deleted.sql
+-- When tracks are deleted: their difficulty may be complete without them. (Their paths hear of it from the rows of
+-- learning_path_tracks that go with them.)
+create or replace function learn_internal.tracks_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty)) from old_rows o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tracks_deleted() is 'Statement trigger: recounts the difficulties of deleted tracks.';
+revoke all on function learn_internal.tracks_deleted() from public;
+
+create or replace trigger tracks_deleted
+  after delete on learn.tracks
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.tracks_deleted();
+comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';
+
+-- frozen: triggers/catalog/path_tracks_inserted.sql
+-- When tracks are put into learning paths: learners' progress follows.
+create or replace function learn_internal.path_tracks_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null) from new_rows n having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.path_tracks_inserted() is 'Statement trigger: recounts paths that got tracks.';
+revoke all on function learn_internal.path_tracks_inserted() from public;
+
+create or replace trigger path_tracks_inserted
+  after insert on learn.learning_path_tracks
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.path_tracks_inserted();
+comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- frozen: triggers/catalog/path_tracks_updated.sql
+-- When tracks move between learning paths: both paths' progress follows.
+create or replace function learn_internal.path_tracks_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_goals(array_agg(distinct c.path_id), null)
+  from (select o.path_id from old_rows o union all select n.path_id from new_rows n) c
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.path_tracks_updated() is 'Statement trigger: recounts paths whose tracks changed.';
+revoke all on function learn_internal.path_tracks_updated() from public;
+
+create or replace trigger path_tracks_updated
+  after update on learn.learning_path_tracks
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.path_tracks_updated();
+comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- frozen: triggers/catalog/path_tracks_deleted.sql
+-- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
+create or replace function learn_internal.path_tracks_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null) from old_rows o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.path_tracks_deleted() is 'Statement trigger: recounts paths that lost tracks.';
+revoke all on function learn_internal.path_tracks_deleted() from public;
+
+create or replace trigger path_tracks_deleted
+  after delete on learn.learning_path_tracks
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.path_tracks_deleted();
+comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- frozen: triggers/catalog/paths_updated.sql
+-- When learning paths change: one that is published may be complete for some learners already.
+create or replace function learn_internal.paths_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_goals(array_agg(n.id), null)
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.paths_updated() is 'Statement trigger: recounts published and unpublished paths.';
+revoke all on function learn_internal.paths_updated() from public;
+
+create or replace trigger paths_updated
+  after update on learn.learning_paths
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.paths_updated();
+comment on trigger paths_updated on learn.learning_paths is 'Recounts the paths.';
+
+create or replace trigger paths_touch
+  before update on learn.learning_paths
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger paths_touch on learn.learning_paths is 'Keeps updated_at.';
+
+reset role;

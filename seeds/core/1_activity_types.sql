@@ -1,0 +1,16 @@
+-- Activity types that products share beyond those that Laurel's own triggers write (migrations bring those).
+-- A deployment's changes stay: rows that are there are left alone.
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('course_enrolled', 'The user enrolled in a course.', false, true),
+  ('course_completed', 'The user completed a course.', true, true),
+  ('level_completed', 'The user completed a level of a course.', true, true),
+  ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
+  ('quiz_completed', 'The user completed a quiz.', true, false),
+  ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false),
+  ('challenge_level_passed', 'The user passed a level of a challenge for the first time.', true, true),
+  ('challenge_completed', 'The user passed every level of a challenge.', true, true),
+  ('daily_challenge_completed', 'The user passed a daily challenge.', true, true),
+  ('discussion_posted', 'The user started a discussion.', false, true),
+  ('reply_posted', 'The user replied in a discussion.', false, true),
+  ('solution_accepted', 'A reply of the user was accepted as the solution.', false, true)
+on conflict (key) do nothing;

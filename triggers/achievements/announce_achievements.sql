@@ -1,0 +1,45 @@
+-- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays their XP.
+create or replace function learn_internal.announce_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  if not exists (select from earned) then
+    return null;
+  end if;
+
+  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
+  select e.user_id, a.unlocks_avatar_id, e.earned_at
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  where a.unlocks_avatar_id is not null
+  order by e.user_id, a.unlocks_avatar_id
+  on conflict do nothing;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying)
+  select e.user_id, 'achievement_earned', 'achievement', a.slug,
+    jsonb_build_object(
+      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system), a.xp_reward,
+    e.earned_at, (e.earned_at at time zone u.timezone)::date, false
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  join learn.users u on u.id = e.user_id
+  where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
+  order by e.user_id, e.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_achievements() is
+  'Statement trigger: unlocks the avatars of earned achievements and writes achievement_earned facts.';
+revoke all on function learn_internal.announce_achievements() from public;
+
+create or replace trigger announce_achievements
+  after insert on learn.user_achievements
+  referencing new table as earned
+  for each statement
+  execute function learn_internal.announce_achievements();
+comment on trigger announce_achievements on learn.user_achievements is 'Unlocks avatars and writes achievement_earned facts.';

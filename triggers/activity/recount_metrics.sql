@@ -1,0 +1,65 @@
+-- When metrics are defined or redefined: their values are recounted from the log, for everybody. So a metric that comes
+-- late knows the past; what it deserves is granted by backfill_achievement().
+create or replace function learn_internal.recount_metrics()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_metrics text[];
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(n.key) into v_metrics from new_metrics n where n.aggregate <> 'stat';
+  else
+    select array_agg(n.key) into v_metrics
+    from new_metrics n
+    left join old_metrics o on o.key = n.key
+      and (o.activity_type, o.aggregate, o.filter, o.reset_filter) = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
+      and o.property is not distinct from n.property
+      and o.scope_property is not distinct from n.scope_property
+      and o.reset_activity_type is not distinct from n.reset_activity_type
+    where n.aggregate <> 'stat' and o.key is null;
+  end if;
+  if v_metrics is null or not exists (select from learn.activity_log) then
+    return null;
+  end if;
+
+  -- Nobody earns anything while the values change.
+  perform from learn.user_stats s order by s.user_id for no key update;
+  delete from learn.user_metrics u where u.metric = any (v_metrics);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.metric = any (v_metrics) and r.value <> 0
+  order by r.user_id, r.metric, r.scope;
+
+  delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select distinct f.user_id, m.key, s.scope, f.local_date
+  from learn.metrics m
+  join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
+  cross join lateral (
+    select '' union all select f.properties ->> m.scope_property where f.properties ->> m.scope_property <> ''
+  ) s(scope)
+  where m.key = any (v_metrics) and m.aggregate = 'distinct_days';
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_metrics() is 'Statement trigger: recounts new and redefined metrics for everybody.';
+revoke all on function learn_internal.recount_metrics() from public;
+
+create or replace trigger metrics_inserted
+  after insert on learn.metrics
+  referencing new table as new_metrics
+  for each statement
+  execute function learn_internal.recount_metrics();
+comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
+
+create or replace trigger metrics_updated
+  after update on learn.metrics
+  referencing old table as old_metrics new table as new_metrics
+  for each statement
+  execute function learn_internal.recount_metrics();
+comment on trigger metrics_updated on learn.metrics is 'Recounts the metrics that are defined otherwise now.';

@@ -1,0 +1,27 @@
+-- When exercises change: one that is unpublished, or moved to another lesson, may leave its lesson solved.
+create or replace function learn_internal.exercises_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_lessons(array_agg(distinct l.lesson_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.lesson_id), (o.lesson_id)) l(lesson_id)
+  where n.is_published <> o.is_published or n.lesson_id <> o.lesson_id
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.exercises_updated() is 'Statement trigger: completes lessons that a change of exercises leaves solved.';
+revoke all on function learn_internal.exercises_updated() from public;
+
+create or replace trigger exercises_updated
+  after update on learn.exercises
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.exercises_updated();
+comment on trigger exercises_updated on learn.exercises is 'Completes lessons that this leaves solved.';

@@ -1,0 +1,35 @@
+-- When users are made: each gets a stats row, and signing up is a fact.
+-- Errors: LX001 unknown time zone.
+create or replace function learn_internal.register_users()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  if not exists (select from new_users) then
+    return null;
+  end if;
+  perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
+
+  insert into learn.user_stats (user_id)
+  select u.id from new_users u order by u.id;
+
+  insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
+  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
+  from new_users u
+  join learn.activity_types t on t.key = 'user_registered'
+  order by u.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.register_users() is 'Statement trigger: makes users'' stats rows and writes user_registered facts.';
+revoke all on function learn_internal.register_users() from public;
+
+create or replace trigger register_users
+  after insert on learn.users
+  referencing new table as new_users
+  for each statement
+  execute function learn_internal.register_users();
+comment on trigger register_users on learn.users is 'Makes stats rows and writes user_registered facts.';

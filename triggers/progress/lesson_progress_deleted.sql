@@ -1,0 +1,36 @@
+-- When lesson progress is deleted, alone or with its lesson: the tracks concerned are recounted.
+create or replace function learn_internal.lesson_progress_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_facts     learn_internal.fact[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct i.track_id) into v_user_ids, v_track_ids
+  from deleted_rows d
+  join learn_internal.track_items i on i.item_type = 'lesson' and i.item_id = d.lesson_id
+  join learn.users u on u.id = d.user_id
+  where d.completed_at is not null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, v_track_ids) f;
+  perform learn_internal.write_facts(v_facts);
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_deleted() is 'Statement trigger: recounts the tracks of deleted lesson progress.';
+revoke all on function learn_internal.lesson_progress_deleted() from public;
+
+create or replace trigger lesson_progress_deleted
+  after delete on learn.user_lesson_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.lesson_progress_deleted();
+comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts tracks.';
