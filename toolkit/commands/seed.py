@@ -22,10 +22,11 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, lock_timeout
     """
     from toolkit import output, seeds
 
+    project = context.project
     with context.connect() as connection:
         loaded = seeds.seed(
             connection,
-            context.project,
+            project,
             systems,
             demo=demo,
             lock_timeout=lock_timeout,
@@ -33,7 +34,7 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, lock_timeout
         )
     if context.as_json:
         listing = [
-            {"system": entry.system, "files": [context.project.relative(path) for path in entry.files]}
+            {"system": entry.system, "files": [project.relative(path) for path in entry.files]}
             for entry in loaded
         ]
         output.print_json({"target": context.target().label, "seeded": listing})

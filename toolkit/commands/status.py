@@ -27,8 +27,9 @@ def command(context: Context) -> None:
     """
     from toolkit import migrations, output
 
+    project = context.project
     with context.connect() as connection:
-        states = migrations.status(connection, context.project)
+        states = migrations.status(connection, project)
     if context.as_json:
         scripts = [_as_json(context, entry) for entry in states]
         output.print_json({"target": context.target().label, "scripts": scripts})
@@ -36,7 +37,7 @@ def command(context: Context) -> None:
         rows = [_as_row(context, entry) for entry in states]
         styles = [STYLES.get(entry.state, "red") for entry in states]
         output.print_table(("state", "script", "applied at", "file"), rows, styles)
-    migrations.refuse_problems(states, context.project)
+    migrations.refuse_problems(states, project)
     pending = sum(entry.state == migrations.PENDING for entry in states)
     if pending:
         raise PendingMigrations(
