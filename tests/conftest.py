@@ -7,8 +7,10 @@ or the URL of a running server. Without it: a container where Docker has the ima
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -18,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.fixtures import learn as learn
 from toolkit.project import Project
 from toolkit.servers import ThrowawayServer, open_throwaway
 
@@ -26,6 +29,20 @@ TEMPLATE = "laurel_template"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folder() -> Iterator[None]:
+    """Where root's servers put what their user cannot reach in the project: a folder of this test run."""
+    if os.geteuid() != 0 or "DBTOOL_STATE_DIR" in os.environ:
+        yield
+        return
+    folder = Path(tempfile.mkdtemp(prefix="dbtool-state-", dir="/tmp"))
+    folder.chmod(0o755)
+    os.environ["DBTOOL_STATE_DIR"] = str(folder)
+    yield
+    del os.environ["DBTOOL_STATE_DIR"]
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def serving(data: Path) -> LockFile | None:
 
 
 def disown_lock_file(data: Path) -> None:
-    """Make a lock file that no server holds harmless when its process number now belongs to another process.
+    """Make a lock file that no server holds harmless: its process number may be another process's by now.
 
     Only the number is replaced. PostgreSQL still sees from the rest whether processes of the crashed server
     are left, which it would not if the file were removed.

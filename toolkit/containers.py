@@ -44,21 +44,32 @@ def docker_has(image: str) -> bool:
 
     Only a Unix socket and plain TCP can be asked; for another $DOCKER_HOST (ssh, TLS) the answer is False.
     """
+    return _ask_for(image) == "200"
+
+
+def newest_image() -> str | None:
+    """The newest `postgres:N` that Docker has, or None; a Docker that does not answer is asked once."""
+    for number in NEWEST_FIRST:
+        answer = _ask_for(f"postgres:{number}")
+        if answer == "200":
+            return f"postgres:{number}"
+        if not answer:
+            break
+    return None
+
+
+def _ask_for(image: str) -> str:
+    """The status of Docker's answer when asked for an image, such as 200 or 404; empty without an answer."""
     address = _docker_address()
     if address is None:
-        return False
+        return ""
     try:
         with _dial(address) as docker:
             path = f"/images/{quote(image, safe=':/@')}/json"
             docker.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
-            return docker.recv(32).split()[1:2] == [b"200"]
+            return docker.recv(32).decode("ascii", "replace").partition(" ")[2][:3]
     except (OSError, ValueError):
-        return False
-
-
-def newest_image() -> str | None:
-    """The newest `postgres:N` that Docker has, or None."""
-    return next((image for image in map("postgres:{}".format, NEWEST_FIRST) if docker_has(image)), None)
+        return ""
 
 
 @contextlib.contextmanager

@@ -112,6 +112,7 @@ class EmbeddedServer:
             if data is None:
                 return False
             self._stop(data)
+            shutil.rmtree(places.socket_folder(data, self._uid), ignore_errors=True)
             places.remove(self.home, data)
             for leftover in (self.log, self.log.with_suffix(".log.1")):
                 leftover.unlink(missing_ok=True)
@@ -210,9 +211,7 @@ class EmbeddedServer:
             self._check_usable(data, version_file.read_text(encoding="utf-8").strip())
             if (data / "postmaster.pid").exists():
                 report("the server did not stop properly last time; it recovers by itself")
-                lock = cluster.read_lock_file(data)
-                if lock is None or is_alive(lock.pid):
-                    cluster.disown_lock_file(data)
+                cluster.disown_lock_file(data)
             return data
         if data.exists() and any(data.iterdir()):
             raise DbtoolError(
@@ -220,9 +219,8 @@ class EmbeddedServer:
                 hint="move away what is in it, then try again",
             )
         report(f"making a new PostgreSQL {self.binaries.major} server")
-        draft = data.with_name("data.new")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
+        places.remove_drafts(data)
+        draft = places.make_draft(data)
         if self._account:
             self._account.own(draft)
         try:

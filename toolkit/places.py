@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from toolkit.account import Account, can_enter, state_dir
 from toolkit.errors import DbtoolError
 
 SOCKETS = Path("/tmp")  # noqa: S108  a socket's path is limited to 107 bytes; each folder below is private
+DRAFT = "data.new-"
 
 
 def find_data(home: Path) -> Path | None:
@@ -54,6 +56,17 @@ def make_place(home: Path, account: Account | None, stop: Callable[[Path], objec
     return data
 
 
+def make_draft(data: Path) -> Path:
+    """A new folder beside `data` to make it in; the initdb of a killed dbtool may still write to its own."""
+    return Path(tempfile.mkdtemp(prefix=DRAFT, dir=data.parent))
+
+
+def remove_drafts(data: Path) -> None:
+    """Remove what killed runs left of folders in the making."""
+    for draft in data.parent.glob(f"{DRAFT}*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 def claim(home: Path, data: Path) -> None:
     """Note beside data in the state folder whose it is; the project may have been moved since."""
     if (home / "data").is_symlink():
@@ -66,6 +79,7 @@ def remove(home: Path, data: Path) -> None:
     if link.is_symlink():
         shutil.rmtree(data.parent, ignore_errors=True)
         link.unlink()
+    remove_drafts(data)
     shutil.rmtree(data, ignore_errors=True)
     if data.exists():
         raise DbtoolError(f"could not remove all of {data}", hint="it may belong to another user")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 SUPERUSER = "postgres"
 PORT = 5432
@@ -26,4 +26,4 @@ def with_database(url: str, dbname: str) -> str:
     query = parts.query
     if any(name == "dbname" for name, _ in options):
         query = urlencode([option for option in options if option[0] != "dbname"], quote_via=quote)
-    return urlunsplit(parts._replace(path="/" + quote(dbname, safe=""), query=query))
+    return f"{parts.scheme}://{parts.netloc}/{quote(dbname, safe='')}" + (f"?{query}" if query else "")
