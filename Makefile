@@ -24,7 +24,7 @@ bench: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy $(wildcard hatch_build.py toolkit tests bench)
 
 $(READY): pyproject.toml hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; make PYTHON=… names one" \
