@@ -1,7 +1,7 @@
 """Fixtures that every test can use: a server, databases of several kinds, a sample project, and the CLI.
 
-The server is a throwaway one. `dbtool test` names it in $DBTOOL_TEST_SERVER: embedded, container, container:15
-or the URL of a running server. Without it: a container where Docker has the image, else embedded.
+The server is a throwaway one. `dbtool test` names it in $DBTOOL_TEST_SERVER: embedded, container,
+container:15 or the URL of a running server. Without it: a container where Docker has an image, else embedded.
 """
 
 from __future__ import annotations
