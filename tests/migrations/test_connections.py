@@ -153,23 +153,24 @@ def test_variable_of_dbtool_wins_over_the_common_one_and_the_option_over_both(wo
     assert run(*project, "status", "--database-url", workshop.url, env=env).exit_code == 3
 
 
-SEES_NAME = (
-    "create schema shop; create table shop.seen as select current_setting('application_name') as name;"
-)
+SEES_NAME = "create schema shop; create table shop.seen as select current_setting('application_name') name;"
 
 
 @pytest.mark.parametrize(
-    ("extra", "name"), [({}, "dbtool migrate"), ({"application_name": "night"}, "night")]
+    ("extra", "env", "name"),
+    [
+        ({}, {}, "dbtool migrate"),
+        ({"application_name": "night"}, {}, "night"),
+        ({}, {"PGAPPNAME": "nightly"}, "nightly"),
+    ],
 )
-def test_connection_is_named_after_the_command_unless_the_url_names_it(
-    workshop: Workshop, extra: dict[str, str], name: str
+def test_connection_is_named_after_the_command_unless_the_caller_names_it(
+    workshop: Workshop, extra: dict[str, str], env: dict[str, str], name: str
 ) -> None:
     workshop.write("schema.sql", SEES_NAME)
     url = make_conninfo(workshop.url, **extra)
-    assert (
-        workshop.run("--project", workshop.root, "--database-url", url, "migrate", "--to", "schema").exit_code
-        == 0
-    )
+    arguments = ("--project", workshop.root, "--database-url", url, "migrate", "--to", "schema")
+    assert workshop.run(*arguments, env=env).exit_code == 0
     assert workshop.value("select name from shop.seen") == name
 
 

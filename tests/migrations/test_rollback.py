@@ -86,6 +86,14 @@ def test_missing_rollback_file_undoes_nothing(workshop: Workshop, gone: str) -> 
     assert workshop.value("select to_regclass('shop.cheap') is not null")
 
 
+def test_every_missing_rollback_file_is_named_at_once(workshop: Workshop) -> None:
+    workshop.migrate()
+    for number in (1, 2):
+        (workshop.root / f"migrations/migration{number}.rollback.sql").unlink()
+    with pytest.raises(DbtoolError, match=r"migration2\.rollback\.sql, migrations/migration1\.rollback\.sql"):
+        workshop.rollback(steps=2)
+
+
 def test_rollback_file_outside_the_range_may_be_missing(workshop: Workshop) -> None:
     workshop.migrate()
     (workshop.root / "schema.rollback.sql").unlink()

@@ -18,7 +18,7 @@ from toolkit.script import prepare, split
         ("select ';'; select 'C:\\'; select E'\\';'", ["select ';'", "select 'C:\\'", "select E'\\';'"]),
         ("select $$;$$; select $a$ $$;$$ ; $a$", ["select $$;$$", "select $a$ $$;$$ ; $a$"]),
         ("/* a; /* b; */ c; */ select 1 /* ; */ + 1; select 2", ["select 1 /* ; */ + 1", "select 2"]),
-        ('alter table t add begin int, add "end;" int; end', ['alter table t add begin int, add "end;" int', "end"]),
+        ('alter table t rename begin to "e;"; end', ['alter table t rename begin to "e;"', "end"]),
         (
             "create function f() returns int begin atomic select 1; select 2; end; select 3",
             ["create function f() returns int begin atomic select 1; select 2; end", "select 3"],
