@@ -60,7 +60,7 @@ def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Drift
         key = (difference.kind, difference.identity)
         if key in surplus:
             continue
-        name = _owner_of(key, after, database, {**before, **wanted})
+        name = part_of(key, {**before, **wanted}, after, database)
         piece = by_name.get(name) if name else None
         if piece is not None:
             changed[piece.label] = piece
@@ -119,8 +119,8 @@ def _finding(difference: Difference, piece: Piece | None) -> Finding:
     return Finding("drift", label, None, f"{difference.kind} {difference.identity}", message)
 
 
-def _owner_of(key: Key, after: Catalog, database: Catalog, known: Mapping[Key, Live]) -> Name | None:
-    """The routine, view or trigger that an entry of the catalog is part of: its columns, rules, indexes."""
+def part_of(key: Key, known: Mapping[Key, Live], *catalogs: Catalog) -> Name | None:
+    """What a catalog's entry is part of: a routine, trigger or view, for a view's columns, rules, indexes."""
     if key in known:
         return known[key].name
     kind, identity = key
@@ -128,7 +128,7 @@ def _owner_of(key: Key, after: Catalog, database: Catalog, known: Mapping[Key, L
     if kind == "rule":
         return relations.get(table_of(Name("trigger", identity)))
     if kind == "index":
-        facts = after.objects.get(key) or database.objects[key]
+        facts = next(catalog.objects[key] for catalog in catalogs if key in catalog.objects)
         return relations.get(facts["table"])
     if kind == "column":
         return next((name for view, name in relations.items() if identity.startswith(f"{view}.")), None)

@@ -133,11 +133,13 @@ def _undo(
         if not wrong:
             raise
         return wrong, ""
-    differing = {(each.kind, each.identity) for each in diff(base, read_catalog(conn))}
-    relations = {
-        key for key in touched if any(identity.startswith(f"{key[1]}.") for _, identity in differing)
+    now_catalog = read_catalog(conn)
+    known = {**live(conn), **before}
+    names = {
+        drift.part_of((each.kind, each.identity), known, base, now_catalog)
+        for each in diff(base, now_catalog)
     }
-    return (differing & old.keys()) | relations, text
+    return {key for key, item in before.items() if item.name in names}, text
 
 
 def _transition(
@@ -206,7 +208,9 @@ def _role(conn: Connection[Any], render: Callable[[str, bool], str]) -> str:
     """The role, quoted, in which the project's template lets a migration run."""
     with conn.transaction(force_rollback=True):
         _run(conn, render(_ROLE_PROBE, False), f"migrations/{TEMPLATE}")
-        row = conn.execute("select current_setting('dbtool.role')").fetchone()
+        row = conn.execute(
+            "select coalesce(current_setting('dbtool.role', true), quote_ident(current_user))"
+        ).fetchone()
     assert row is not None
     return str(row[0])
 

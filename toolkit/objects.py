@@ -242,8 +242,12 @@ def comments_sql(item: Live) -> list[str]:
 def privileges_sql(item: Live, have: frozenset[Grant], want: frozenset[Grant]) -> list[str]:
     """REVOKE and GRANT statements that turn what an object has into what it should have."""
     statements = []
-    regrant = {grant for grant in want if any(grant[:3] == lost[:3] for lost in have - want)}
-    for grantee, privileges in _by_grantee(have - want):
+    # REVOKE takes the grant with and without grant option, and on a view the columns' grants as well.
+    lost = have - want
+    regrant = {
+        grant for grant in want if any(grant[:2] == each[:2] and each[2] in ("", grant[2]) for each in lost)
+    }
+    for grantee, privileges in _by_grantee(lost):
         statements.append(f"revoke {privileges} on {item.target} from {_role(grantee[0])};")
     for grantee, privileges in _by_grantee((want - have) | regrant):
         option = " with grant option" if grantee[1] else ""

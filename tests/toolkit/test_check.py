@@ -1,0 +1,265 @@
+"""`dbtool check`: sources = migrations, every rollback exact, nothing shipped edited."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.conftest import RunDbtool
+from tests.toolkit.shop import Shop
+from toolkit.findings import Finding
+
+
+def found(shop: Shop, area: str) -> list[tuple[str | None, str | None]]:
+    """File and object of the findings of one part of the check."""
+    return [(each.file, each.object) for each in shop.check() if each.area == area]
+
+
+def test_a_project_in_order_has_no_findings(released: Shop) -> None:
+    assert released.check() == []
+    assert released.value("select count(*) from dbtool._yoyo_migration") == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "object_"),
+    [
+        ("functions/prices/with_tax.sql", "119", "120", "function shop.with_tax(integer)"),
+        ("functions/prices/with_tax.sql", "'Adds the tax.'", "'Other.'", "function shop.with_tax(integer)"),
+        ("functions/prices/add_shipping.sql", "grant execute", "--", "function shop.add_shipping(integer)"),
+        ("views/items/priced.sql", "grant select", "-- grant", "view shop.priced"),
+        ("views/items/priced.sql", "comment on column", "-- comment", "column shop.priced.price"),
+        ("triggers/items/check_price.sql", "before", "after", "trigger check_price on shop.items"),
+        ("triggers/items/check_price.sql", "comment on trigger", "--", "trigger check_price on shop.items"),
+        ("views/items/cheap.sql", "select id", "select id, price", "column shop.cheap.price"),
+    ],
+)  # fmt: skip
+def test_a_source_that_differs_from_the_migrations_is_found(
+    released: Shop, file: str, old: str, new: str, object_: str
+) -> None:
+    released.edit(file, old, new)
+    assert (file, object_) in found(released, "drift")
+
+
+def test_a_changed_return_type_is_found_without_trouble_for_what_uses_it(released: Shop) -> None:
+    released.edit("functions/prices/with_tax.sql", "returns integer", "returns bigint")
+    released.edit("functions/prices/add_shipping.sql", "returns integer", "returns bigint")
+    objects = dict(found(released, "drift"))
+    assert objects["functions/prices/with_tax.sql"] == "function shop.with_tax(integer)"
+    assert objects["views/items/priced.sql"] == "column shop.priced.price"
+
+
+def test_changed_arguments_are_found_as_what_is_surplus_and_what_is_missing(released: Shop) -> None:
+    released.edit(
+        "functions/prices/with_tax.sql", "p_price integer)", "p_price integer, p_rate integer default 19)"
+    )
+    released.edit("functions/prices/with_tax.sql", "with_tax(integer)", "with_tax(integer, integer)")
+    assert found(released, "drift") == [
+        ("functions/prices/with_tax.sql", "function shop.with_tax(integer)"),
+        ("functions/prices/with_tax.sql", "function shop.with_tax(integer,integer)"),
+    ]
+
+
+def test_an_object_without_source_is_found_with_the_place_of_its_source(released: Shop) -> None:
+    released.write({"views/items/cheap.sql": None, "triggers/items/check_price.sql": None})
+    messages = {each.object: each.message for each in released.check() if each.area == "drift"}
+    assert messages["view shop.cheap"].endswith("it belongs in views/<domain>/cheap.sql")
+    assert messages["function shop.check_price()"].endswith("it belongs in triggers/<domain>/check_price.sql")
+    assert set(messages) == {
+        "view shop.cheap",
+        "function shop.check_price()",
+        "trigger check_price on shop.items",
+    }
+
+
+def test_a_source_that_no_migration_has_is_found(released: Shop) -> None:
+    released.write({"views/items/dear.sql": "create or replace view shop.dear as select 1 as id;"})
+    assert ("views/items/dear.sql", "view shop.dear") in found(released, "drift")
+
+
+def test_a_source_that_cannot_run_is_found_with_its_line(released: Shop) -> None:
+    released.write(
+        {"views/items/cheap.sql": "create or replace view shop.cheap as\nselect nothing from shop.items;"}
+    )
+    broken = [each for each in released.check() if each.area == "source"]
+    assert [(each.file, each.line) for each in broken] == [("views/items/cheap.sql", 2)]
+
+
+def test_default_privileges_of_the_owner_count_as_given_to_a_new_object(released: Shop) -> None:
+    revoke = "alter default privileges revoke execute on functions from public;"
+    released.edit("schema.sql", "create schema shop;", f"create schema shop;\n{revoke}")
+    grant = "alter default privileges grant execute on functions to public;"
+    released.edit("schema.rollback.sql", "cascade;", f"cascade;\n{grant}")
+    released.edit("functions/prices/with_tax.sql", "revoke all", "-- revoke all")
+    assert released.check() == []
+
+
+ROLLBACKS = [
+    ("comment on table shop.items is 'Other.';", "", "table shop.items"),
+    ("alter table shop.items add column weight integer;", "", "column shop.items.weight"),
+    (
+        "alter table shop.items alter name type varchar(9);",
+        "alter table shop.items alter name type varchar(8);",
+        "column shop.items.name",
+    ),
+    ("create index items_by_name on shop.items (name);", "", "index shop.items_by_name"),
+    ("grant select on shop.items to pg_monitor;", "", "table shop.items"),
+    (
+        "drop trigger check_price on shop.items;",
+        "create trigger check_price before insert on shop.items execute function shop.check_price();",
+        "trigger check_price on shop.items",
+    ),
+    ("create role check_test_role;", "", "role check_test_role"),
+    ("create schema more;", "", "schema more"),
+]
+
+
+@pytest.mark.parametrize(("up", "down", "object_"), ROLLBACKS, ids=[row[0] for row in ROLLBACKS])
+def test_a_rollback_that_forgets_something_is_found(released: Shop, up: str, down: str, object_: str) -> None:
+    released.write({"migrations/migration2.sql": up, "migrations/migration2.rollback.sql": down})
+    try:
+        assert found(released, "rollback") == [("migrations/migration2.rollback.sql", object_)]
+    finally:
+        with released.connect() as conn:
+            conn.execute("drop role if exists check_test_role")
+
+
+def test_a_rollback_of_the_schema_that_leaves_something_is_found(released: Shop) -> None:
+    released.edit(
+        "schema.sql", "create schema shop;", "create schema shop; create table public.stray (id integer);"
+    )
+    files = {file for file, _ in found(released, "rollback")}
+    assert files == {"schema.rollback.sql"}
+
+
+def test_a_missing_rollback_file_is_found_and_the_rest_is_still_checked(released: Shop) -> None:
+    released.write({"migrations/migration2.sql": "create table shop.more (id integer);"})
+    findings = released.check()
+    assert [(each.area, each.file, each.object) for each in findings] == [
+        ("script", "migrations/migration2.sql", None),
+        ("convention", None, "table shop.more"),
+    ]
+
+
+def test_a_rollback_that_fails_is_found_with_its_line(released: Shop) -> None:
+    released.edit("migrations/migration1.rollback.sql", "drop view shop.cheap;", "drop view shop.missing;")
+    findings = [each for each in released.check() if each.area == "script"]
+    assert [each.file for each in findings] == ["migrations/migration1.rollback.sql"]
+    assert findings[0].line is not None
+
+
+def test_a_migration_that_fails_is_found_with_its_line(released: Shop) -> None:
+    released.write(
+        {
+            "migrations/migration2.sql": "select 1;\nselect 1 / 0;",
+            "migrations/migration2.rollback.sql": "select 1;",
+        }
+    )
+    findings = released.check()
+    assert [(each.area, each.file, each.line) for each in findings] == [
+        ("script", "migrations/migration2.sql", 2)
+    ]
+
+
+def test_a_migration_without_transaction_is_walked_too(released: Shop) -> None:
+    released.write(
+        {
+            "migrations/migration2.sql": "-- transactional: false\n"
+            "create index concurrently items_by_name on shop.items (name);",
+            "migrations/migration2.rollback.sql": "-- transactional: false\n"
+            "drop index concurrently shop.items_by_name;",
+        }
+    )
+    assert released.check() == []
+
+
+def test_a_role_that_another_database_uses_may_stay(released: Shop, server_option: str) -> None:
+    released.edit("schema.sql", "create schema shop;", "create role check_test_shared;\ncreate schema shop;")
+    released.edit("schema.rollback.sql", "cascade;", "cascade;\nselect 1;")
+    released.migrate("schema")
+    released.empty()
+    with released.connect() as conn:
+        conn.execute("drop role check_test_shared")
+    assert found(released, "rollback") == [("schema.rollback.sql", "role check_test_shared")]
+
+
+def git(shop: Shop, *arguments: str) -> None:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *arguments], cwd=shop.root, check=True, capture_output=True)
+
+
+def release(shop: Shop, version: str, *, tag: bool = True) -> None:
+    shop.write({"CHANGELOG.md": f"# Changelog\n\n## [Unreleased]\n\n## [{version}] - 2026-01-31\n"})
+    git(shop, "init")
+    git(shop, "add", "-A")
+    git(shop, "commit", "-m", "release")
+    if tag:
+        git(shop, "tag", f"v{version}")
+
+
+@pytest.mark.parametrize("tag", [True, False], ids=["tagged", "by the commit of the heading"])
+def test_a_shipped_migration_that_was_edited_or_removed_is_found(released: Shop, tag: bool) -> None:
+    released.write(
+        {"migrations/migration2.sql": "select 1;", "migrations/migration2.rollback.sql": "select 1;"}
+    )
+    release(released, "1.0.0", tag=tag)
+    assert found(released, "shipped") == []
+    released.empty()
+    released.edit("migrations/migration1.sql", "-- 2026-01-31", "-- 2026-02-01")
+    released.write({"migrations/migration2.sql": None, "migrations/migration2.rollback.sql": None})
+    git(released, "commit", "-am", "later")
+    assert found(released, "shipped") == [
+        ("migrations/migration1.sql", None),
+        ("migrations/migration2.sql", None),
+    ]
+
+
+def test_before_1_0_0_a_shipped_migration_may_be_regrouped(released: Shop) -> None:
+    release(released, "0.9.0")
+    released.edit("migrations/migration1.sql", "-- 2026-01-31", "-- 2026-02-01")
+    assert found(released, "shipped") == []
+
+
+def test_line_ends_and_a_byte_order_mark_are_no_edit(released: Shop) -> None:
+    release(released, "1.2.3")
+    path = released.root / "migrations/migration1.sql"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert found(released, "shipped") == []
+
+
+def test_a_new_migration_after_a_release_is_no_edit(released: Shop) -> None:
+    release(released, "1.0.0")
+    released.write(
+        {"migrations/migration2.sql": "select 1;", "migrations/migration2.rollback.sql": "select 1;"}
+    )
+    assert released.check() == []
+
+
+def test_a_finding_reads_as_one_line_with_its_place() -> None:
+    finding = Finding("source", "views/a/v.sql", 3, "view a.v", "is wrong")
+    assert str(finding) == "views/a/v.sql:3: view a.v: is wrong"
+    assert str(Finding("drift", None, None, "view a.v", "is wrong")) == "view a.v: is wrong"
+
+
+def test_the_command_exits_with_6_and_lists_every_finding(
+    released: Shop, run_dbtool: RunDbtool, server_option: str
+) -> None:
+    released.edit("functions/prices/with_tax.sql", "119", "120")
+    result = run_dbtool("check", "--project", released.root, "--server", server_option)
+    assert result.exit_code == 6
+    assert result.stdout.startswith("functions/prices/with_tax.sql: function shop.with_tax(integer): ")
+    assert "Traceback" not in result.stderr
+
+
+def test_the_command_prints_json_for_programs(
+    released: Shop, run_dbtool: RunDbtool, server_option: str
+) -> None:
+    good = run_dbtool("check", "--json", "--project", released.root, "--server", server_option)
+    assert good.exit_code == 0, good.stderr
+    assert json.loads(good.stdout)["ok"] is True
+    released.write({"migrations/migration2.sql": "select 1;"})
+    bad = run_dbtool("check", "--json", "--project", released.root, "--server", server_option)
+    assert bad.exit_code == 6
+    (finding,) = json.loads(bad.stdout)["findings"]
+    assert (finding["area"], finding["file"]) == ("script", "migrations/migration2.sql")
