@@ -57,15 +57,17 @@ class LazyGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> NoReturn:
         """Runs dbtool and exits: 0 good, 1 failed, 2 usage, 3 to 6 as the errors say, 130 on Ctrl-C."""
-        context = extra.pop("obj", None) or Context()
+        context = None
         extra["standalone_mode"] = False
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
         try:
+            context = extra.pop("obj", None) or Context()
             code = super().main(args, *more, obj=context, **extra)
             sys.stdout.flush()
         except BaseException as error:
-            code = _report(error, context.debug or bool(os.environ.get("DBTOOL_DEBUG")))
+            debug = bool(os.environ.get("DBTOOL_DEBUG")) if context is None else context.debug
+            code = _report(error, debug)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -110,7 +112,7 @@ def _as_dbtool_error(error: BaseException) -> DbtoolError:
         if isinstance(error, psycopg.Error):
             return from_psycopg(error)
     if isinstance(error, OSError):
-        return DbtoolError(str(error))
+        return DbtoolError(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     hint = "This is a fault in dbtool: run again with --debug and report the traceback."
     return DbtoolError(f"unexpected {type(error).__name__}: {error}", hint=hint)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_LOST = "the connection broke, perhaps during the commit: `dbtool status` tells whether it was applied"
+
 # What a script may leave behind for the session. Works inside a transaction block, where DISCARD ALL does
 # not, and leaves advisory locks alone, of which dbtool holds one.
 RESET_SETTINGS = "reset session authorization; reset role; reset all"
@@ -109,8 +111,13 @@ def failure(
     *,
     kept: Sequence[Statement] | None = None,
     of: int = 0,
+    is_lost: bool = False,
 ) -> ScriptFailed:
-    """The server's error as dbtool shows it. `kept`: what stays of a script that ran without transaction."""
+    """The server's error as dbtool shows it.
+
+    `kept` is what stays of a script that ran without transaction. `is_lost`: the connection broke outside
+    the script's own statements, and so perhaps during the commit.
+    """
     diagnostic = error.diag
     message = diagnostic.message_primary or " ".join(str(error).split()) or type(error).__name__
     state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
@@ -118,7 +125,7 @@ def failure(
         excerpt(text, line) if line else None,
         diagnostic.message_detail,
         diagnostic.context,
-        f"nothing of {source} was kept" if kept is None else _kept_text(kept, of),
+        _LOST if is_lost else f"nothing of {source} was kept" if kept is None else _kept_text(kept, of),
     ]
     hint = diagnostic.message_hint
     if error.sqlstate == "25001" and kept is None:

@@ -1,4 +1,4 @@
-"""Applying and undoing the scripts of a project, and telling what a database has and lacks.
+"""Applying and undoing the scripts of a project.
 
 Each transactional file runs in one transaction that also marks it as applied: it is there as a whole and
 known, or not at all. One run at a time, by an advisory lock.
@@ -6,19 +6,16 @@ known, or not at all. One run at a time, by an advisory lock.
 
 from __future__ import annotations
 
-import difflib
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 import psycopg
 
-from toolkit.errors import DbtoolError, HistoryProblem, UsageProblem
+from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.execute import (
     RESET_SETTINGS,
     Connection,
@@ -33,46 +30,14 @@ from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
 from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
 from toolkit.script import Statement, prepare
+from toolkit.states import PENDING, ScriptState, refuse_problems, status
 
-APPLIED, PENDING, EDITED, MISSING, LATE = "applied", "pending", "edited", "missing", "late"
-PROBLEMS = (EDITED, MISSING, LATE)
+__all__ = ["Connect", "ScriptState", "make_ready", "migrate", "rollback", "status"]
+
 LOCK_TIMEOUT_SECONDS = 60.0
 NOTHING = -1  # the version below `schema`, whose number is 0
 
 Connect = Callable[[], Connection]
-
-
-@dataclass(frozen=True)
-class ScriptState:
-    """What is known about one script: its file, its row in the history, or both."""
-
-    number: int
-    script: Script | None
-    applied: Applied | None
-    state: str
-    """applied; pending; edited: the file is not what was applied; missing: applied, but the file is gone;
-    late: not applied although one with a higher number is."""
-
-    @property
-    def id(self) -> str:
-        return f"migration{self.number}" if self.number else SCHEMA_ID
-
-    @property
-    def applied_at(self) -> datetime | None:
-        return self.applied.applied_at if self.applied else None
-
-    @property
-    def path(self) -> Path | None:
-        return self.script.path if self.script else None
-
-    @cached_property
-    def diff(self) -> str | None:
-        """For an edited script: the unified diff from the text that was applied to the file."""
-        if self.state != EDITED or self.script is None or self.applied is None or self.applied.text is None:
-            return None
-        before, after = self.applied.text.split("\n"), self.script.text.split("\n")
-        names = (f"{self.script.path.name} as applied", f"{self.script.path.name} in the project")
-        return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
 
 
 @dataclass(frozen=True)
@@ -84,19 +49,6 @@ class Rollback:
     text: str
     transactional: bool
     statements: Sequence[Statement]
-
-
-def status(connection: Connection, project: Project) -> list[ScriptState]:
-    """Every script of the project and of the history, in numeric order. Writes nothing."""
-    scripts = {script.number: script for script in project.scripts()}
-    applied = {record.number: record for record in History(connection).read()}
-    newest = max(applied, default=NOTHING)
-    return [
-        ScriptState(
-            number, scripts.get(number), applied.get(number), _state(scripts, applied, number, newest)
-        )
-        for number in sorted(scripts.keys() | applied.keys())
-    ]
 
 
 def migrate(
@@ -122,16 +74,16 @@ def migrate(
         )
     with session(connect, report) as connection:
         plan = _pending(connection, project, limit)
-        prepared = {script.number: _prepare(script, project) for script in plan}
+        work = [(script, _prepare(script, project)) for script in plan]
         if dry_run or not plan:
             return plan
         with exclusive(connection, lock_timeout, report.waiting):
-            # Another run may have applied them while this one waited.
+            # Another run may have applied them while this one waited, or the files may have changed.
             plan = _pending(connection, project, limit)
+            work = [(script, _prepare(script, project)) for script in plan]
             history = History(connection)
             history.read()
-            for script in plan:
-                statements = prepared.get(script.number) or _prepare(script, project)
+            for script, statements in work:
                 with report.step("applying", "applied", script.id):
                     _apply(connection, history, script, project.relative(script.path), statements)
             return plan
@@ -171,53 +123,6 @@ def rollback(
                 with report.step("undoing", "undid", undo.applied.id):
                     _undo(connection, history, undo, is_last=remaining == 0)
             return plan
-
-
-def _state(scripts: Mapping[int, Script], applied: Mapping[int, Applied], number: int, newest: int) -> str:
-    script, record = scripts.get(number), applied.get(number)
-    if record is None:
-        return LATE if number < newest else PENDING
-    if script is None:
-        return MISSING
-    return APPLIED if record.checksum in (None, script.checksum) else EDITED
-
-
-def refuse_problems(states: Sequence[ScriptState], project: Project) -> None:
-    """Raises HistoryProblem, with the diffs and the ways out, when scripts are edited, missing or late."""
-    details, hints = [], []
-    by_state = {state: [entry for entry in states if entry.state == state] for state in PROBLEMS}
-    if by_state[EDITED]:
-        details += [
-            entry.diff or f"{entry.id}: the text that was applied is not known" for entry in by_state[EDITED]
-        ]
-        hints.append(
-            "Restore an edited file and put the change into a new migration"
-            " (or roll back to before it, where that may be done)."
-        )
-    if by_state[MISSING]:
-        details.append(_listing("applied, but without a file in the project", by_state[MISSING]))
-        hints.append(
-            "A missing file may be one of a newer version of the project, or of another branch: get it from"
-            " there; its text is in dbtool.applied_script."
-        )
-    if by_state[LATE]:
-        details.append(_listing("never applied, although a later one is", by_state[LATE]))
-        free = max(entry.number for entry in states) + 1
-        hints.append(
-            f"Rename a late migration to the next free number (migration{free}.sql) with its rollback"
-            " file, or roll back to before it."
-        )
-    if details:
-        problems = ", ".join(f"{len(found)} {state}" for state, found in by_state.items() if found)
-        raise HistoryProblem(
-            f"the history of the database and {project.root} contradict each other: {problems}",
-            detail="\n".join(details),
-            hint="\n".join(hints),
-        )
-
-
-def _listing(what: str, entries: Sequence[ScriptState]) -> str:
-    return f"{what}: {', '.join(entry.id for entry in entries)}"
 
 
 def _pending(connection: Connection, project: Project, limit: int) -> list[Script]:
@@ -330,7 +235,7 @@ def _one_file(connection: Connection, source: str, text: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise failure(error, source, text, None) from error
+        raise failure(error, source, text, None, is_lost=connection.closed) from error
     finally:
         with suppress(psycopg.Error):
             forget_session(connection)

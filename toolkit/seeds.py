@@ -11,10 +11,11 @@ import psycopg
 from toolkit.errors import PendingMigrations, UsageProblem
 from toolkit.execute import RESET_SETTINGS, Connection, failure, forget_session, run_whole
 from toolkit.lock import exclusive, hold_in_transaction
-from toolkit.migrations import LOCK_TIMEOUT_SECONDS, PENDING, make_ready, refuse_problems, status
+from toolkit.migrations import LOCK_TIMEOUT_SECONDS, make_ready
 from toolkit.output import Reporter
 from toolkit.project import Project, natural_key, read_sql
 from toolkit.script import prepare
+from toolkit.states import PENDING, refuse_problems, status
 
 CORE = "core"
 
@@ -97,7 +98,8 @@ def _load(connection: Connection, project: Project, seeds: SeedSet) -> None:
                 run_whole(connection, text, prepare(text, source, transactional=True), source)
                 connection.execute(RESET_SETTINGS)
     except psycopg.Error as error:
-        raise failure(error, f"seeds of {seeds.system}", text, None) from error
+        lost = connection.closed
+        raise failure(error, f"seeds of {seeds.system}", text, None, is_lost=lost) from error
     finally:
         forget_session(connection)
 

@@ -67,6 +67,25 @@ def test_every_writing_command_waits_for_the_lock(workshop: Workshop, command: t
         assert workshop.dbtool(*command, "--lock-timeout", "0").exit_code == 5
 
 
+def test_lock_row_that_a_killed_yoyo_left_does_not_matter(workshop: Workshop) -> None:
+    workshop.migrate(to=1)
+    workshop.query("insert into dbtool.yoyo_lock (locked, ctime, pid) values (1, now(), 4711)")
+    assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+    assert workshop.dbtool("rollback", "--yes", "--lock-timeout", "0").exit_code == 0
+
+
+def test_file_that_changes_while_a_run_waits_is_applied_as_it_is_then(workshop: Workshop) -> None:
+    with psycopg.connect(workshop.url, autocommit=True) as holder:
+        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+        run = workshop.start("migrate")
+        workshop.wait_until(f"select not ({SESSIONS.strip()})")
+        workshop.write("migrations/migration2.sql", "select 1;\n\nselect nothing;")
+        holder.execute("select pg_advisory_unlock(%s)", (KEY,))
+        _, err = run.communicate(timeout=20)
+    assert run.returncode == 1
+    assert "migrations/migration2.sql:3: " in err
+
+
 def test_lock_of_another_database_does_not_matter(workshop: Workshop) -> None:
     with psycopg.connect(workshop.url, dbname="postgres", autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", (KEY,))

@@ -176,3 +176,23 @@ def test_backend_that_is_terminated_leaves_nothing_and_gives_one_message(worksho
     assert "migrations/migration1.sql:2: " in result.stderr
     assert workshop.states()["migration1"] == "pending"
     assert workshop.value("select to_regclass('shop.t') is null")
+
+
+def test_connection_that_breaks_during_the_commit_is_not_said_to_have_kept_nothing(
+    workshop: Workshop,
+) -> None:
+    workshop.migrate(to="schema")
+    workshop.write(
+        "migrations/migration1.sql",
+        "create function shop.die() returns trigger language plpgsql as\n"
+        "  $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;\n"
+        "create constraint trigger die after insert on shop.items initially deferred\n"
+        "  for each row execute function shop.die();\n"
+        "insert into shop.items values (1, 'a');",
+    )
+    result = workshop.dbtool("migrate")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.stderr
+    assert "nothing of" not in result.stderr
+    assert "dbtool status" in result.stderr
+    assert workshop.states()["migration1"] == "pending"

@@ -76,6 +76,23 @@ def test_folder_that_is_no_project_is_a_usage_error(tmp_path: Path, run_dbtool: 
     assert run_dbtool("--project", tmp_path, "--database-url", "postgresql:///x", "status").exit_code == 2
 
 
+def test_folder_that_is_gone_gives_one_message(tmp_path: Path) -> None:
+    code = "import os; os.rmdir(os.getcwd()); from toolkit.cli import cli; cli(['status'])"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_version_is_that_of_the_package(run_dbtool: RunDbtool) -> None:
     from toolkit import __version__
 

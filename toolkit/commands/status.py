@@ -11,7 +11,7 @@ from toolkit.errors import PendingMigrations
 from toolkit.options import json_option, pass_context, target_options
 
 if TYPE_CHECKING:
-    from toolkit.migrations import ScriptState
+    from toolkit.states import ScriptState
 
 STYLES = {"applied": "green", "pending": "yellow"}
 
@@ -25,20 +25,21 @@ def command(context: Context) -> None:
 
     Exit code 3 when something is pending, 4 when something is edited, missing or late. Writes nothing.
     """
-    from toolkit import migrations, output
+    from toolkit.output import print_json, print_table
+    from toolkit.states import PENDING, refuse_problems, status
 
     project = context.project
     with context.connect() as connection:
-        states = migrations.status(connection, project)
+        states = status(connection, project)
     if context.as_json:
         scripts = [_as_json(context, entry) for entry in states]
-        output.print_json({"target": context.target().label, "scripts": scripts})
+        print_json({"target": context.target().label, "scripts": scripts})
     else:
         rows = [_as_row(context, entry) for entry in states]
         styles = [STYLES.get(entry.state, "red") for entry in states]
-        output.print_table(("state", "script", "applied at", "file"), rows, styles)
-    migrations.refuse_problems(states, project)
-    pending = sum(entry.state == migrations.PENDING for entry in states)
+        print_table(("state", "script", "applied at", "file"), rows, styles)
+    refuse_problems(states, project)
+    pending = sum(entry.state == PENDING for entry in states)
     if pending:
         raise PendingMigrations(
             f"{pending} pending on {context.target().label}", hint="Run `dbtool migrate`."

@@ -1,0 +1,111 @@
+"""What a database has and lacks of a project: applied, pending, edited, missing, late."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from toolkit.errors import HistoryProblem
+from toolkit.execute import Connection
+from toolkit.history import Applied, History
+from toolkit.project import SCHEMA_ID, Project, Script
+
+APPLIED, PENDING, EDITED, MISSING, LATE = "applied", "pending", "edited", "missing", "late"
+PROBLEMS = (EDITED, MISSING, LATE)
+
+
+@dataclass(frozen=True)
+class ScriptState:
+    """What is known about one script: its file, its row in the history, or both."""
+
+    number: int
+    script: Script | None
+    applied: Applied | None
+    state: str
+    """applied; pending; edited: the file is not what was applied; missing: applied, but the file is gone;
+    late: not applied although one with a higher number is."""
+
+    @property
+    def id(self) -> str:
+        return f"migration{self.number}" if self.number else SCHEMA_ID
+
+    @property
+    def applied_at(self) -> datetime | None:
+        return self.applied.applied_at if self.applied else None
+
+    @property
+    def path(self) -> Path | None:
+        return self.script.path if self.script else None
+
+    @cached_property
+    def diff(self) -> str | None:
+        """For an edited script: the unified diff from the text that was applied to the file."""
+        if self.state != EDITED or self.script is None or self.applied is None or self.applied.text is None:
+            return None
+        before, after = self.applied.text.split("\n"), self.script.text.split("\n")
+        names = (f"{self.script.path.name} as applied", f"{self.script.path.name} in the project")
+        return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
+
+
+def status(connection: Connection, project: Project) -> list[ScriptState]:
+    """Every script of the project and of the history, in numeric order. Writes nothing."""
+    scripts = {script.number: script for script in project.scripts()}
+    applied = {record.number: record for record in History(connection).read()}
+    newest = max(applied, default=-1)
+    return [
+        ScriptState(
+            number, scripts.get(number), applied.get(number), _state(scripts, applied, number, newest)
+        )
+        for number in sorted(scripts.keys() | applied.keys())
+    ]
+
+
+def refuse_problems(states: Sequence[ScriptState], project: Project) -> None:
+    """Raises HistoryProblem, with the diffs and the ways out, when scripts are edited, missing or late."""
+    details, hints = [], []
+    by_state = {state: [entry for entry in states if entry.state == state] for state in PROBLEMS}
+    if by_state[EDITED]:
+        details += [
+            entry.diff or f"{entry.id}: the text that was applied is not known" for entry in by_state[EDITED]
+        ]
+        hints.append(
+            "Restore an edited file and put the change into a new migration"
+            " (or roll back to before it, where that may be done)."
+        )
+    if by_state[MISSING]:
+        details.append(_listing("applied, but without a file in the project", by_state[MISSING]))
+        hints.append(
+            "A missing file may be one of a newer version of the project, or of another branch: get it from"
+            " there; its text is in dbtool.applied_script."
+        )
+    if by_state[LATE]:
+        details.append(_listing("never applied, although a later one is", by_state[LATE]))
+        free = max(entry.number for entry in states) + 1
+        hints.append(
+            f"Rename a late migration to the next free number (migration{free}.sql) with its rollback"
+            " file, or roll back to before it."
+        )
+    if details:
+        problems = ", ".join(f"{len(found)} {state}" for state, found in by_state.items() if found)
+        raise HistoryProblem(
+            f"the history of the database and {project.root} contradict each other: {problems}",
+            detail="\n".join(details),
+            hint="\n".join(hints),
+        )
+
+
+def _state(scripts: Mapping[int, Script], applied: Mapping[int, Applied], number: int, newest: int) -> str:
+    script, record = scripts.get(number), applied.get(number)
+    if record is None:
+        return LATE if number < newest else PENDING
+    if script is None:
+        return MISSING
+    return APPLIED if record.checksum in (None, script.checksum) else EDITED
+
+
+def _listing(what: str, entries: Sequence[ScriptState]) -> str:
+    return f"{what}: {', '.join(entry.id for entry in entries)}"
