@@ -25,6 +25,7 @@ from toolkit.project import Project
 from toolkit.servers import ThrowawayServer, open_throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
+IDLE, INTRANS = psycopg.pq.TransactionStatus.IDLE, psycopg.pq.TransactionStatus.INTRANS
 TEMPLATE = "laurel_template"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -80,10 +81,11 @@ def db(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Connect
     with psycopg.connect(shared_database) as connection:
         try:
             yield connection
-            if connection.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
+            if connection.info.transaction_status in (IDLE, INTRANS):
                 check_integrity(connection, request)
         finally:
-            connection.rollback()
+            if not connection.closed:
+                connection.rollback()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,13 @@ class Account:
 def server_account() -> Account | None:
     """The account that a server must drop to, or None when it runs as the user who asked.
 
-    Raises DbtoolError for root on a machine without the user `nobody`.
+    Raises DbtoolError for root on a machine without the user `nobody`, and on Windows.
     """
+    if sys.platform == "win32":
+        raise DbtoolError(
+            "dbtool runs PostgreSQL servers on Linux and macOS only",
+            hint="use WSL, or name a running server with --database-url (dbtool test: --server)",
+        )
     if os.geteuid() != 0:
         return None
     import pwd

@@ -87,6 +87,7 @@ class EmbeddedServer:
         with the server's own words when it does not start, and LockTimeout when another dbtool holds it for
         two minutes.
         """
+        _ = self._account  # says so where dbtool cannot run servers
         with self._locked():
             was_running = self._find_running(report or (lambda _: None))
             if not was_running:
