@@ -560,8 +560,9 @@ class Learn:
         slug = slug or f"avatar-{next(_numbers)}"
         return int(
             self.value(
-                "insert into learn.avatars (slug, name, is_default) values (%s, %s, %s) returning id",
-                [slug, slug, default],
+                "insert into learn.avatars (slug, name, image_url, is_default)"
+                " values (%s, %s, %s, %s) returning id",
+                [slug, slug, f"/avatars/{slug}.svg", default],
             )
         )
 
