@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     import psycopg
 
 Key = tuple[str, str]
-Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Objects by (kind, identity as PostgreSQL prints it, qualified and quoted), each with its facts."""
+    """Objects by (kind, identity as PostgreSQL prints it, qualified and quoted), each with its facts as JSON.
 
-    objects: Mapping[Key, Facts]
+    The JSON is PostgreSQL's own text, which is the same for the same facts.
+    """
 
-    def kinds(self, *kinds: str) -> Iterator[tuple[str, Facts]]:
-        """Identity and facts of every object of these kinds, in order of identity."""
-        for (kind, identity), facts in sorted(self.objects.items()):
-            if kind in kinds:
-                yield identity, facts
+    objects: Mapping[Key, str]
+
+    def facts(self, key: Key) -> dict[str, Any]:
+        """What is known about one object; nothing when it does not exist."""
+        facts: dict[str, Any] = json.loads(self.objects.get(key, "{}"))
+        return facts
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,13 @@ class Difference:
 
 @contextmanager
 def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Lets PostgreSQL print every name with its schema; the search_path is as before afterwards."""
+    """Lets PostgreSQL print every name with its schema; the search_path is as before afterwards.
+
+    Compiling the long queries that want this takes longer than running them, so that is off as well.
+    """
     with conn.transaction():
         before = conn.execute("select current_setting('search_path')").fetchone()
-        conn.execute("select set_config('search_path', '', true)")
+        conn.execute("select set_config('search_path', '', true), set_config('jit', 'off', true)")
         yield
         conn.execute("select set_config('search_path', %s, true)", before)
 
@@ -81,11 +85,12 @@ def diff(before: Catalog, after: Catalog) -> list[Difference]:
         elif new is None:
             found.append(Difference(*key, "removed"))
         elif old != new:
-            found.append(Difference(*key, "changed", tuple(_describe(old, new))))
+            details = _describe(before.facts(key), after.facts(key))
+            found.append(Difference(*key, "changed", tuple(details)))
     return found
 
 
-def _describe(old: Facts, new: Facts) -> Iterator[str]:
+def _describe(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     """One line per fact that changed; a long definition as its changed lines."""
     for name in sorted(old.keys() | new.keys()):
         was, now = old.get(name), new.get(name)

@@ -385,10 +385,12 @@ OTHERS = (
     _plain("foreign server", "pg_foreign_server", "jsonb_build_object('options', x.srvoptions)"),
 )
 
-CATALOG = COMMON + "\nunion all\n".join(
-    (
-        SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, ROUTINES, VIEWS, RULES,
-        TYPES, POLICIES,
-        STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE, DEFAULT_PRIVILEGES, ROLES, *OTHERS,
-    )
+PARTS = (
+    SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, ROUTINES, VIEWS, RULES, TYPES,
+    POLICIES, STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE, DEFAULT_PRIVILEGES, ROLES,
+    *OTHERS,
 )  # fmt: skip
+
+CATALOG = f"""{COMMON}
+select kind, identity, facts::text
+  from ({" union all ".join(PARTS)}) objects (kind, identity, facts)"""

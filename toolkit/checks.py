@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,27 +52,29 @@ class _Walk:
         self.roles: list[set[str]] = []
 
     def run(self, found: Sources) -> list[Finding]:
-        self._look()
-        for script in self.scripts:
-            if not self._step(script.path, partial(self._migrate, script)):
-                return self.findings
-            self._look()
-        self._compare_and_lint(found)
-        if self._down():
-            self._up_again()
+        # One connection looks at every version: the server remembers on it what it has looked up.
+        with self.connect() as observer:
+            observer.autocommit = True
+            self._look(observer)
+            for script in self.scripts:
+                if not self._step(script.path, partial(self._migrate, script)):
+                    return self.findings
+                self._look(observer)
+            self._compare_and_lint(found)
+            if self._down(observer):
+                self._up_again(observer)
         return self.findings
 
     def _compare_and_lint(self, found: Sources) -> None:
         with self.connect() as conn:
             self.findings += lint.conventions(conn, found.by_name())
-            if not found.unreadable:
+            if found.in_use and not found.unreadable:
                 try:
                     self.findings += drift.compare(conn, found, self.catalogs[-1]).findings
                 except Unsettled as error:
                     self.findings += error.findings
-            conn.rollback()
 
-    def _down(self) -> bool:
+    def _down(self, observer: Connection[Any]) -> bool:
         """Undoes every script, comparing after each with the catalog before it. True when all was exact.
 
         A difference that the rollback of a later script left is not reported again.
@@ -87,29 +89,25 @@ class _Walk:
             if not self._step(script.rollback_path, partial(self._roll_back, target)):
                 return False
             label = self.project.relative(script.rollback_path)
-            with self.connect() as conn:
-                for difference in diff(self.catalogs[index], read_catalog(conn)):
-                    if difference in inherited:
-                        continue
-                    inherited.add(difference)
-                    message = "\n  ".join(
-                        [f"{difference.change} by going up and down again", *difference.details]
-                    )
-                    name = f"{difference.kind} {difference.identity}"
-                    self.findings.append(Finding("rollback", label, None, name, message))
-                self.findings += _roles_left(conn, label, self.roles[index + 1] - self.roles[index])
+            differences = [
+                each for each in diff(self.catalogs[index], read_catalog(observer)) if each not in inherited
+            ]
+            inherited.update(differences)
+            self._report(label, differences, "{change} by going up and down again")
+            self.findings += _roles_left(observer, label, self.roles[index + 1] - self.roles[index])
         return len(self.findings) == before
 
-    def _up_again(self) -> None:
+    def _up_again(self, observer: Connection[Any]) -> None:
         last = self.scripts[-1]
         if self._step(last.path, partial(self._migrate, last)):
-            with self.connect() as conn:
-                for difference in diff(self.catalogs[-1], read_catalog(conn)):
-                    message = "is not the same when everything is applied a second time"
-                    name = f"{difference.kind} {difference.identity}"
-                    self.findings.append(
-                        Finding("rollback", None, None, name, "\n  ".join([message, *difference.details]))
-                    )
+            differences = diff(self.catalogs[-1], read_catalog(observer))
+            self._report(None, differences, "{change} when everything is applied a second time")
+
+    def _report(self, label: str | None, differences: Iterable[Difference], text: str) -> None:
+        for difference in differences:
+            message = "\n  ".join([text.format(change=difference.change), *difference.details])
+            name = f"{difference.kind} {difference.identity}"
+            self.findings.append(Finding("rollback", label, None, name, message))
 
     def _migrate(self, script: Script) -> None:
         migrations.migrate(self.connect, self.project, to=_version(script))
@@ -124,17 +122,15 @@ class _Walk:
             act()
         except ScriptFailed as error:
             message = error.message.split(": ", 1)[-1]
-            details = [
-                line for line in (error.detail or "").splitlines() if not line.startswith("nothing of ")
-            ]
-            self.findings.append(Finding("script", label, error.line, None, "\n  ".join([message, *details])))
+            details = (error.detail or "").splitlines()
+            kept = [line for line in details if not line.startswith("nothing of ")]
+            self.findings.append(Finding("script", label, error.line, None, "\n  ".join([message, *kept])))
             return False
         return True
 
-    def _look(self) -> None:
-        with self.connect() as conn:
-            self.catalogs.append(read_catalog(conn))
-            self.roles.append({row[0] for row in conn.execute("select rolname from pg_roles")})
+    def _look(self, observer: Connection[Any]) -> None:
+        self.catalogs.append(read_catalog(observer))
+        self.roles.append({row[0] for row in observer.execute("select rolname from pg_roles")})
 
 
 def _version(script: Script) -> int | str:

@@ -128,8 +128,8 @@ def part_of(key: Key, known: Mapping[Key, Live], *catalogs: Catalog) -> Name | N
     if kind == "rule":
         return relations.get(table_of(Name("trigger", identity)))
     if kind == "index":
-        facts = next(catalog.objects[key] for catalog in catalogs if key in catalog.objects)
-        return relations.get(facts["table"])
+        tables = (catalog.facts(key).get("table") for catalog in catalogs)
+        return next((relations[table] for table in tables if table in relations), None)
     if kind == "column":
         return next((name for view, name in relations.items() if identity.startswith(f"{view}.")), None)
     return None

@@ -60,17 +60,14 @@ def new_migration(
         raise UsageProblem(
             "the installed package is not to be written to", hint="Name a project with --project DIR."
         )
-    render = _renderer(project, max(script.number for script in project.scripts()) + 1, description, today)
+    number = project.scripts()[-1].number + 1
+    render = _renderer(project, number, description, today)
     found = sources.read(project)
+    by_hand = empty or not found.in_use
     with conn.transaction(force_rollback=True):
-        if empty:
-            texts = _Texts()
-        else:
-            found.require_readable()
-            texts = _texts(conn, project, found, render)
+        texts = _Texts() if by_hand else _texts(conn, project, found, render)
         files = {is_undo: render(texts.undo if is_undo else texts.body, is_undo) for is_undo in (False, True)}
-        _verify(conn, files, None if empty else found)
-    number = max(script.number for script in project.scripts()) + 1
+        _verify(conn, files, None if by_hand else found)
     path = project.migrations_dir / f"migration{number}.sql"
     rollback_path = project.migrations_dir / f"migration{number}.rollback.sql"
     _write({path: files[False], rollback_path: files[True]})
@@ -88,6 +85,7 @@ def _texts(
     conn: Connection[Any], project: Project, found: Sources, render: Callable[[str, bool], str]
 ) -> _Texts:
     """What the next migration does and what its rollback does; the database is left as it was."""
+    found.require_readable()
     base = read_catalog(conn)
     changes = drift.compare(conn, found, base)
     if not changes.changed and not changes.surplus:

@@ -46,7 +46,8 @@ select case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
 """
 
 # An index serves a foreign key when the key's columns are its first columns, in any order. A partial one does
-# when all that it leaves out are rows whose key is null.
+# when all that it leaves out are rows whose key is null. A key to a lookup table may go without when the
+# constraint's comment says why.
 _UNINDEXED = f"""{COMMON}
 select n.nspname, c.relname, k.conname,
        (select string_agg(quote_ident(a.attname), ', ' order by u.position)
@@ -56,6 +57,7 @@ select n.nspname, c.relname, k.conname,
   join relation c on c.oid = k.conrelid
   join pg_namespace n on n.oid = c.relnamespace
  where k.contype = 'f' and k.conparentid = 0
+   and coalesce(obj_description(k.oid, 'pg_constraint'), '') !~ 'no index: *\\S'
    and not exists (
      select
        from pg_index i
@@ -107,7 +109,10 @@ def conventions(conn: Connection[Any], by_name: Mapping[Name, Piece]) -> Iterato
             "convention", label, None, f"{kind} {identity}", f"has no comment (comment on {kind} … is '…')"
         )
     for schema, table, constraint, columns in conn.execute(_UNINDEXED).fetchall():
-        message = f"the foreign key {constraint} has no index that begins with its columns ({columns})"
+        message = (
+            f"the foreign key {constraint} has no index that begins with its columns ({columns}),"
+            " nor a comment `no index: why`"
+        )
         yield Finding("convention", None, None, f"table {qualified([schema, table])}", message)
 
 

@@ -51,6 +51,8 @@ class Sources:
     pieces: tuple[Piece, ...]
     findings: tuple[Finding, ...]
     unreadable: tuple[Finding, ...]
+    in_use: bool = True
+    """False for a project with none of the three folders: its functions live in migrations alone."""
 
     def by_name(self) -> dict[Name, Piece]:
         """The file that defines each object; of two, the first."""
@@ -91,7 +93,8 @@ def read(project: Project) -> Sources:
             findings += _form(label, folder.name, path.stem, statements, names)
             signatures = tuple(input_types(each) for name, each in made if name.kind == "routine")
             pieces.append(Piece(label, text.strip() + "\n", names, signatures))
-    return Sources(tuple(pieces), tuple(findings), tuple(unreadable))
+    in_use = any(folder.is_dir() for folder in project.source_dirs)
+    return Sources(tuple(pieces), tuple(findings), tuple(unreadable), in_use)
 
 
 def in_order(pieces: list[Piece]) -> list[Piece]:

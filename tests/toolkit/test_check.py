@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -84,6 +85,12 @@ def test_a_source_that_cannot_run_is_found_with_its_line(released: Shop) -> None
     )
     broken = [each for each in released.check() if each.area == "source"]
     assert [(each.file, each.line) for each in broken] == [("views/items/cheap.sql", 2)]
+
+
+def test_a_project_without_source_folders_is_checked_for_the_rest(released: Shop) -> None:
+    for folder in ("functions", "triggers", "views"):
+        shutil.rmtree(released.root / folder)
+    assert released.check() == []
 
 
 def test_default_privileges_of_the_owner_count_as_given_to_a_new_object(released: Shop) -> None:

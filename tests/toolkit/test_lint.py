@@ -108,6 +108,11 @@ def test_tables_and_views_without_comment_are_found_but_not_partitions(released:
         ("create index on shop.lines (item_id) where item_id is not null;", True),
         ("create index on shop.lines (item_id) where id > 1;", False),
         ("create index on shop.lines ((item_id + 1));", False),
+        (
+            "comment on constraint lines_item_id_fkey on shop.lines is 'Small; no index: never deleted.';",
+            True,
+        ),
+        ("comment on constraint lines_item_id_fkey on shop.lines is 'The item.';", False),
     ],
 )
 def test_a_foreign_key_needs_an_index_that_begins_with_its_columns(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
+import psycopg
 import pytest
 
 from tests.conftest import RunDbtool
 from tests.toolkit.shop import Shop
-from toolkit import catalog, migrations
+from toolkit import catalog, generate, migrations
 from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.project import Project
 
 
 def undo_restores(shop: Shop, before: catalog.Catalog) -> bool:
@@ -59,6 +64,17 @@ def test_without_a_changed_source_the_pair_is_empty(released: Shop) -> None:
 def test_empty_leaves_changed_and_even_broken_sources_out(released: Shop) -> None:
     released.write({"views/items/cheap.sql": "create view nonsense is;"})
     assert released.new("table first", empty=True).sources == ()
+
+
+def test_a_project_without_source_folders_gets_an_empty_pair_and_keeps_its_views(
+    sample_project: Path, empty_database: str
+) -> None:
+    project = Project.open(sample_project)
+    migrations.migrate(lambda: psycopg.connect(empty_database), project)
+    with psycopg.connect(empty_database) as conn:
+        made = generate.new_migration(conn, project, "more", date(2026, 1, 31))
+    assert (made.sources, made.dropped) == ((), ())
+    assert made.path.read_text() == "-- migration3: more\n-- 2026-01-31\n"
 
 
 def test_a_change_of_a_header_comment_alone_is_no_change(released: Shop) -> None:
