@@ -76,7 +76,8 @@ def _holder(connection: Connection) -> str:
     if row is None:
         return "a session that has just ended"
     pid, application, user, address, since = row
-    host = f" from {address}" if address else ""
-    return (
-        f"pid {pid}, {application or 'unnamed application'}, user {user}{host}, connected {since:%H:%M:%S %Z}"
-    )
+    # Roles without pg_read_all_stats see neither the address nor the time of another role's session.
+    parts = [f"pid {pid}", application or "unnamed application", f"user {user}"]
+    parts += [f"from {address}"] if address else []
+    parts += [f"connected since {since:%Y-%m-%d %H:%M:%S %Z}"] if since else []
+    return ", ".join(parts)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError, LockTimeout
@@ -57,6 +58,21 @@ def test_run_that_waited_too_long_says_who_holds_the_lock(workshop: Workshop) ->
     for fact in (str(pid), "night shift", user):
         assert fact in result.stderr
     assert workshop.value("select to_regnamespace('shop') is null")
+
+
+def test_role_that_may_see_little_of_other_sessions_is_told_who_holds_the_lock(workshop: Workshop) -> None:
+    workshop.query("create role dbtool_test_humble")
+    try:
+        with psycopg.connect(workshop.url, application_name="night shift", autocommit=True) as holder:
+            holder.execute("select pg_advisory_lock(%s)", (KEY,))
+            humble = make_conninfo(workshop.url, options="-c role=dbtool_test_humble")
+            target = ("--project", workshop.root, "--database-url", humble)
+            pid = holder.info.backend_pid
+            result = workshop.run(*target, "migrate", "--lock-timeout", "0")
+        assert result.exit_code == 5
+        assert str(pid) in result.stderr
+    finally:
+        workshop.query("drop role dbtool_test_humble")
 
 
 @pytest.mark.parametrize("command", [("rollback", "--yes"), ("seed",)])
