@@ -70,13 +70,15 @@ comment on table learn_internal.clock_override is
 -- The time that all of Laurel goes by: the transaction's start, or what learn_internal.set_clock() says.
 create or replace function learn.clock()
 returns timestamptz
-language sql
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed in every statement
 stable
 parallel safe
 security definer                  -- the override is no caller's to read or write
 set search_path = ''
 as $$
-  select coalesce((select o.now_is from learn_internal.clock_override o), now());
+begin
+  return coalesce((select o.now_is from learn_internal.clock_override o), now());
+end;
 $$;
 comment on function learn.clock() is
   'The time Laurel goes by: the start of the transaction, unless a test has set another. App roles cannot set it.';
@@ -190,12 +192,9 @@ create table learn.user_stats (
   last_activity_date date,
   streak_freezes     integer not null default 0,
   constraint total_xp_is_not_negative check (total_xp >= 0),
-  constraint current_level_is_positive check (current_level >= 1),
-  constraint highest_level_was_reached check (highest_level >= 1),
-  constraint current_streak_is_not_negative check (current_streak >= 0),
-  constraint longest_streak_is_the_longest check (longest_streak >= current_streak),
-  constraint active_days_are_not_negative check (active_days >= 0),
-  constraint streak_freezes_are_not_negative check (streak_freezes >= 0)
+  constraint levels_are_positive check (current_level >= 1 and highest_level >= 1),
+  constraint streaks_are_not_negative check (
+    current_streak >= 0 and longest_streak >= current_streak and active_days >= 0 and streak_freezes >= 0)
 ) with (fillfactor = 70);
 comment on table learn.user_stats is
   'One row per user, made by trigger; its lock orders everything that happens to that user. A projection: '
@@ -341,7 +340,7 @@ create table learn.user_lesson_progress (
   user_id            uuid not null references learn.users on delete cascade,
   lesson_id          bigint not null references learn.lessons on delete cascade,
   status             text not null default 'not_started',
-  score              numeric(5, 2),
+  score              numeric,
   time_spent_seconds integer,
   started_at         timestamptz,
   completed_at       timestamptz,

@@ -10,10 +10,14 @@ drop function learn_internal.rebuild_users(p_user_ids uuid[]);
 drop trigger metrics_updated on learn.metrics;
 drop trigger metrics_inserted on learn.metrics;
 drop function learn_internal.recount_metrics();
+drop trigger date_metrics on learn.metrics;
+drop function learn_internal.date_metrics();
 drop view learn_internal.achievement_recounts;
 drop view learn_internal.exercise_recounts;
 drop view learn_internal.activity_day_recounts;
 drop view learn_internal.xp_recounts;
+drop view learn_internal.completion_facts;
+drop view learn_internal.metric_day_recounts;
 drop view learn_internal.metric_recounts;
 
 reset role;

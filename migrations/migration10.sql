@@ -25,7 +25,7 @@ from fed t
 where t.aggregate <> 'run' and t.amount is not null
 group by t.user_id, t.metric, t.scope, t.aggregate
 union all
-select r.user_id, r.metric, r.scope, count(*) filter (where not r.is_reset and r.id > coalesce(r.last_reset, 0))
+select r.user_id, r.metric, r.scope, count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
 from (
   select e.*, max(e.id) filter (where e.is_reset) over (partition by e.user_id, e.metric, e.scope) as last_reset
   from (
@@ -41,6 +41,26 @@ from (
 ) r
 group by r.user_id, r.metric, r.scope;
 comment on view learn_internal.metric_recounts is 'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- frozen: views/activity/metric_day_recounts.sql
+-- The days that distinct_days metrics have counted, recounted from the log: what user_metric_days must say.
+create or replace view learn_internal.metric_day_recounts as
+select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
+from learn.metrics m
+join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
+where m.aggregate = 'distinct_days';
+comment on view learn_internal.metric_day_recounts is 'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- frozen: views/progress/completion_facts.sql
+-- The first time that the log says a user completed something: tracks, paths, difficulties and all else that is completed
+-- as a whole.
+create or replace view learn_internal.completion_facts as
+select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
+from learn.activity_log f
+where f.activity_type in ('track_completed', 'path_completed', 'difficulty_completed') and f.subject_id is not null
+group by f.user_id, f.activity_type, f.subject_id;
+comment on view learn_internal.completion_facts is 'When the log says that users completed tracks, paths and difficulties.';
 
 -- frozen: views/xp/xp_recounts.sql
 -- XP recounted from the ledger, and the level that it means: what user_stats must say.
@@ -97,6 +117,38 @@ join learn.achievements a on a.id = f.achievement_id
 where f.activity_type = 'achievement_earned';
 comment on view learn_internal.achievement_recounts is 'Achievements earned and not revoked since, recounted from the log.';
 
+-- frozen: triggers/activity/date_metrics.sql
+-- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
+-- Errors: LX001 the key changes.
+create or replace function learn_internal.date_metrics()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if new.key <> old.key then
+    raise exception 'the key of a metric does not change'
+      using errcode = 'LX001', detail = format('%s to %s', old.key, new.key),
+        hint = 'Criteria name metrics by key: add a new metric and change the criteria.';
+  end if;
+  new.defined_at := learn.clock();
+  return new;
+end;
+$$;
+comment on function learn_internal.date_metrics() is 'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
+revoke all on function learn_internal.date_metrics() from public;
+
+create or replace trigger date_metrics
+  before update on learn.metrics
+  for each row
+  when ((old.key, old.activity_type, old.aggregate, old.property, old.filter, old.scope_property,
+      old.reset_activity_type, old.reset_filter)
+    is distinct from (new.key, new.activity_type, new.aggregate, new.property, new.filter, new.scope_property,
+      new.reset_activity_type, new.reset_filter))
+  execute function learn_internal.date_metrics();
+comment on trigger date_metrics on learn.metrics is 'Dates a metric''s definition, and keeps its key (LX001).';
+
 -- frozen: triggers/activity/recount_metrics.sql
 -- When metrics are defined or redefined: their values are recounted from the log, for everybody. So a metric that comes
 -- late knows the past; what it deserves is granted by backfill_achievement().
@@ -137,13 +189,9 @@ begin
 
   delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
   insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select distinct f.user_id, m.key, s.scope, f.local_date
-  from learn.metrics m
-  join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select '' union all select f.properties ->> m.scope_property where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-  where m.key = any (v_metrics) and m.aggregate = 'distinct_days';
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.metric = any (v_metrics);
   return null;
 end;
 $$;
@@ -210,6 +258,12 @@ begin
   from learn_internal.metric_recounts r
   where r.user_id = any (p_user_ids) and r.value <> 0;
 
+  delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.user_id = any (p_user_ids);
+
   -- Progress
   delete from learn.user_exercise_progress p
   where p.user_id = any (p_user_ids) and not exists (
@@ -228,6 +282,26 @@ begin
   select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
   from learn_internal.achievement_recounts r
   where r.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- What was completed stays completed: the facts say so, and are not written again.
+  insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, track_id) do update set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, path_id) do update set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+  select c.user_id, t.key, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
+  where c.user_id = any (p_user_ids)
   on conflict do nothing;
 
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
@@ -300,27 +374,28 @@ declare
   v_value  bigint;
 begin
   select m.* into v_metric from learn.metrics m where m.key = p_metric;
-  if not exists (
-    select from learn.activity_log f where f.user_id = p_user_id and f.recorded_at <= p_until
-      and f.activity_type <> 'user_registered')
-    and p_metric not in ('xp', 'level_reached')
-    and (v_metric.activity_type is distinct from 'user_registered')
-  then
-    return false;
+  p_until := greatest(p_until, v_metric.defined_at);  -- redefining a metric recounts it, and earns nothing
+  if v_metric.aggregate = 'run' or p_metric = 'current_streak' then
+    -- The best run of the past is not kept; but where there are no facts from before, there was none.
+    return case when exists (
+      select from learn.activity_log f
+      where f.user_id = p_user_id and f.recorded_at <= p_until and f.activity_type <> 'user_registered') then null
+    else false end;
   end if;
 
-  if p_metric in ('xp', 'level_reached') then
+  if p_metric = 'xp' then
     select sum(t.amount) into v_value
     from learn.xp_transactions t
     where t.user_id = p_user_id and t.created_at <= p_until;
-    if p_metric = 'level_reached' then
-      v_value := learn.calculate_level_from_xp(v_value);
-    end if;
+  elsif p_metric = 'level_reached' then
+    select max(f.subject_id::bigint) into v_value
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type = 'level_reached' and f.recorded_at <= p_until;
   elsif p_metric = 'active_days' then
     select count(distinct f.local_date) into v_value
     from learn.activity_log f
     where f.user_id = p_user_id and f.is_qualifying and f.recorded_at <= p_until;
-  elsif v_metric.aggregate in ('count', 'sum', 'max', 'distinct_days') then
+  else
     select case v_metric.aggregate
         when 'max' then max(a.amount)
         when 'distinct_days' then count(distinct f.local_date)
@@ -333,8 +408,6 @@ begin
     ) a
     where f.user_id = p_user_id and f.activity_type = v_metric.activity_type and f.recorded_at <= p_until
       and f.properties @> v_metric.filter and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope);
-  else
-    return null;
   end if;
   return coalesce(v_value, 0) >= p_threshold;
 end;
@@ -373,20 +446,21 @@ as $$
   join learn_internal.xp_recounts x on x.user_id = s.user_id
   where s.highest_level <> x.highest_level
   union all
-  select 'facts_are_paid', coalesce(f.user_id, t.user_id), coalesce(f.xp, 0)::text, coalesce(t.xp, 0)::text
+  select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
   from (
-    select l.user_id, sum(l.xp) as xp
+    select l.user_id, l.activity_type, sum(l.xp) as xp
     from learn.activity_log l
     where l.activity_type in ('xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
-    group by l.user_id
+    group by l.user_id, l.activity_type
   ) f
   full join (
-    select t.user_id, sum(t.amount) as xp
+    select t.user_id, t.activity_type, sum(t.amount) as xp
     from learn.xp_transactions t
-    where t.source_type in ('achievement_earned', 'achievement_revoked', 'reversal')
-      or not exists (select from learn.activity_types a where a.key = t.source_type)
-    group by t.user_id
-  ) t on t.user_id = f.user_id
+    where t.activity_type in ('xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by t.user_id, t.activity_type
+  ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
   where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
 
   -- streaks
@@ -424,6 +498,15 @@ as $$
   from learn_internal.metric_recounts r
   full join learn.user_metrics m on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
   where coalesce(r.value, 0) <> coalesce(m.value, 0)
+
+  union all
+  select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'none' else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+    case when d.user_id is null then 'none' else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+  from learn_internal.metric_day_recounts r
+  full join learn_internal.user_metric_days d
+    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope and d.activity_date = r.activity_date
+  where r.user_id is null or d.user_id is null
 
   -- practice
   union all

@@ -59,9 +59,12 @@ comment on column learn.activity_log.xp is 'XP that the fact itself carries; nul
 comment on column learn.activity_log.occurred_at is 'When it happened; recorded_at is when Laurel heard of it.';
 comment on column learn.activity_log.local_date is 'The user''s local date at occurred_at. A later change of timezone leaves it.';
 comment on column learn.activity_log.is_qualifying is 'Whether the activity type made a day active when this was recorded.';
+comment on constraint activity_log_activity_type_fkey on learn.activity_log is
+  'no index: activity types are hardly ever deleted, and an index would cost on every fact';
 grant select on learn.activity_log to learn_app, learn_readonly;
 create table learn.activity_log_default partition of learn.activity_log default;
-comment on table learn.activity_log_default is 'Facts of months without a partition of their own; ensure_partitions() empties it.';
+comment on table learn.activity_log_default is
+  'Facts of months without a partition of their own; ensure_partitions() moves them into one.';
 grant select on learn.activity_log_default to learn_app, learn_readonly;
 
 create table learn_internal.recorded_subjects (
@@ -73,7 +76,7 @@ create table learn_internal.recorded_subjects (
 );
 comment on table learn_internal.recorded_subjects is
   'Facts from outside that happen once per subject, so that a repeat is known without a scan of the log. '
-  'Laurel''s own triggers need no row here: their tables'' keys say the same.';
+  'Laurel''s own triggers write no row here, since their tables'' keys say the same, but heed those that are here.';
 
 create table learn.metrics (
   key                 text primary key,
@@ -86,6 +89,7 @@ create table learn.metrics (
   reset_filter        jsonb not null default '{}',
   description         text not null default '',
   is_board            boolean not null default false,
+  defined_at          timestamptz not null default learn.clock(),
   constraint metric_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint aggregate_is_known check (aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
   constraint stats_come_from_user_stats check (
@@ -102,6 +106,7 @@ comment on column learn.metrics.filter is 'Only facts whose properties contain t
 comment on column learn.metrics.scope_property is
   'Property whose value is a scope: the metric is kept in total (scope '''') and once per value.';
 comment on column learn.metrics.reset_activity_type is 'For runs: a fact of this type, with reset_filter, ends the run.';
+comment on column learn.metrics.defined_at is 'When the metric was defined as it is. Its values are recounted then.';
 comment on column learn.metrics.is_board is 'May be asked for as a leaderboard.';
 create index metrics_activity_type on learn.metrics (activity_type);
 create index metrics_reset_activity_type on learn.metrics (reset_activity_type);
@@ -109,7 +114,7 @@ grant select on learn.metrics to learn_app, learn_readonly;
 
 create table learn.user_metrics (
   user_id uuid not null references learn.users on delete cascade,
-  metric  text not null references learn.metrics on update cascade on delete cascade,
+  metric  text not null references learn.metrics on delete cascade,
   scope   text not null default '',
   value   bigint not null default 0,
   primary key (user_id, metric, scope)
@@ -120,7 +125,7 @@ grant select on learn.user_metrics to learn_app, learn_readonly;
 
 create table learn_internal.user_metric_days (
   user_id       uuid not null references learn.users on delete cascade,
-  metric        text not null references learn.metrics on update cascade on delete cascade,
+  metric        text not null references learn.metrics on delete cascade,
   scope         text not null,
   activity_date date not null,
   primary key (user_id, metric, scope, activity_date)
@@ -183,6 +188,12 @@ create or replace trigger activity_log_truncate
   for each statement
   execute function learn_internal.refuse_truncate();
 comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
+
+create or replace trigger activity_log_default_truncate
+  before truncate on learn.activity_log_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger activity_log_default_truncate on learn.activity_log_default is 'Refuses truncate (LX009).';
 
 -- frozen: triggers/activity/complete_activity.sql
 -- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers leave nothing out,
@@ -278,7 +289,8 @@ comment on function learn_internal.ensure_month(name, date) is
 revoke all on function learn_internal.ensure_month(name, date) from public;
 
 -- frozen: functions/operations/ensure_partitions.sql
--- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until.
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC), or the earliest one that has rows
+-- in a default partition, up to the one of p_until.
 -- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
 -- Errors: LX001 p_until is missing or more than ten years ahead.
 create or replace function learn.ensure_partitions(p_until date)
@@ -290,8 +302,9 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-  v_now  date := date_trunc('month', learn.clock())::date;
-  v_made integer;
+  v_now   date := date_trunc('month', learn.clock())::date;
+  v_first date;
+  v_made  integer;
 begin
   if p_until is null or p_until > v_now + interval '10 years' then
     raise exception 'partitions are made at most ten years ahead'
@@ -299,10 +312,15 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
+  select coalesce(date_trunc('month', least(
+    learn.clock(), (select min(f.recorded_at) from learn.activity_log_default f),
+    (select min(t.created_at) from learn.xp_transactions_default t))), v_now)::date
+  into v_first;
+
   select count(*) filter (where learn_internal.ensure_month(t.name, m.month::date)) into v_made
   from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
   cross join generate_series(
-    v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
+    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
   return v_made;
 end;
 $$;

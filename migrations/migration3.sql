@@ -14,27 +14,31 @@ comment on column learn.xp_rules.daily_cap is 'At most this much XP per user and
 grant select on learn.xp_rules to learn_app, learn_readonly;
 
 create table learn.xp_transactions (
-  user_id     uuid not null references learn.users on delete cascade,
-  id          bigint generated always as identity,
-  amount      integer not null,
-  source_type text not null,
-  source_id   text,
-  description text,
-  earned_on   date not null,
-  created_at  timestamptz not null default learn.clock(),
+  user_id       uuid not null references learn.users on delete cascade,
+  id            bigint generated always as identity,
+  amount        integer not null,
+  activity_type text not null references learn.activity_types on update cascade,
+  source_type   text not null,
+  source_id     text,
+  description   text,
+  earned_on     date not null,
+  created_at    timestamptz not null default learn.clock(),
   primary key (user_id, id, created_at),
   constraint amount_is_not_zero check (amount <> 0)
 ) partition by range (created_at);
 comment on table learn.xp_transactions is
   'The ledger: append-only (LX009), partitioned by month of created_at. user_stats.total_xp is its sum.';
+comment on column learn.xp_transactions.activity_type is 'The type of the fact that paid.';
 comment on column learn.xp_transactions.source_type is
   'Activity type that paid, or what award_xp() was told; reversal for a row that takes XP back.';
 comment on column learn.xp_transactions.earned_on is 'The user''s local date of the fact that paid.';
+comment on constraint xp_transactions_activity_type_fkey on learn.xp_transactions is
+  'no index: activity types are hardly ever deleted, and an index would cost on every payment';
 create index xp_transactions_earned_on on learn.xp_transactions (user_id, earned_on);
 grant select on learn.xp_transactions to learn_app, learn_readonly;
 create table learn.xp_transactions_default partition of learn.xp_transactions default;
 comment on table learn.xp_transactions_default is
-  'Ledger rows of months without a partition of their own; ensure_partitions() empties it.';
+  'Ledger rows of months without a partition of their own; ensure_partitions() moves them into one.';
 grant select on learn.xp_transactions_default to learn_app, learn_readonly;
 
 create table learn.level_thresholds (
@@ -109,6 +113,12 @@ create or replace trigger xp_transactions_truncate
   execute function learn_internal.refuse_truncate();
 comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
 
+create or replace trigger xp_transactions_default_truncate
+  before truncate on learn.xp_transactions_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is 'Refuses truncate (LX009).';
+
 -- frozen: triggers/xp/apply_level_curve.sql
 -- When the level curve is changed: it must be one, and everybody's level follows it. Levels that were reached stay
 -- reached: nothing is announced, and no achievement is taken away.
@@ -132,7 +142,7 @@ begin
   then
     raise exception 'the level curve must rise from level 1 at 0 XP without gaps'
       using errcode = 'LX001',
-        detail = (select string_agg(format('%s: %s', t.level, t.min_xp), ', ' order by t.level)
+        detail = (select coalesce(string_agg(format('%s: %s', t.level, t.min_xp), ', ' order by t.level), 'no levels')
                   from learn.level_thresholds t),
         hint = 'Change all levels concerned in one statement.';
   end if;
@@ -147,7 +157,7 @@ comment on function learn_internal.apply_level_curve() is 'Statement trigger: ch
 revoke all on function learn_internal.apply_level_curve() from public;
 
 create or replace trigger apply_level_curve
-  after insert or update or delete on learn.level_thresholds
+  after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.apply_level_curve();
 comment on trigger apply_level_curve on learn.level_thresholds is 'Checks the level curve (LX001) and applies it to all users.';

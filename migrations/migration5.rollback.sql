@@ -3,8 +3,11 @@
 set role learn_owner;
 
 alter table learn.users drop constraint users_selected_avatar_id_fkey;
+drop trigger announce_achievements on learn.user_achievements;
 drop function learn_internal.announce_achievements();
+drop trigger index_criteria on learn.achievements;
 drop function learn_internal.index_criteria();
+drop trigger check_criteria on learn.achievements;
 drop function learn_internal.check_criteria();
 drop function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb);
 drop function learn_internal.criteria_leaves(p_criteria jsonb);

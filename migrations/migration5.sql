@@ -54,7 +54,7 @@ create index achievements_criteria on learn.achievements using gin (criteria);
 grant select on learn.achievements to learn_app, learn_readonly;
 
 create table learn_internal.achievement_thresholds (
-  metric         text not null references learn.metrics on update cascade,
+  metric         text not null references learn.metrics,
   scope          text not null,
   threshold      bigint not null,
   achievement_id bigint not null references learn.achievements on delete cascade,
@@ -215,7 +215,7 @@ begin
     if v_problem is not null then
       return v_problem;
     end if;
-    if (p_criteria ->> 'at_least')::bigint > jsonb_array_length(p_criteria -> 'of') then
+    if (p_criteria ->> 'at_least')::numeric > jsonb_array_length(p_criteria -> 'of') then
       return format('%s.at_least is more than there are in the list', p_path);
     end if;
   end if;
@@ -251,7 +251,7 @@ as $$
     cross join lateral jsonb_array_elements(coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
     where not n.node ? 'metric'
   )
-  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''), (n.node ->> 'at_least')::bigint, n.is_root
+  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''), (n.node ->> 'at_least')::numeric::bigint, n.is_root
   from nodes n
   where n.node ? 'metric';
 $$;
@@ -275,7 +275,7 @@ begin
       select from learn_internal.reward_values v
       where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
         and v.scope = coalesce(p_criteria ->> 'scope', '')
-        and v.value >= (p_criteria ->> 'at_least')::bigint);
+        and v.value >= (p_criteria ->> 'at_least')::numeric::bigint);
   end if;
   select count(*) into v_satisfied
   from jsonb_array_elements(v_children) c
@@ -283,7 +283,7 @@ begin
   return v_satisfied >= case
     when p_criteria ? 'all' then jsonb_array_length(v_children)
     when p_criteria ? 'any' then 1
-    else (p_criteria ->> 'at_least')::integer
+    else (p_criteria ->> 'at_least')::numeric::integer
   end;
 end;
 $$;
@@ -360,6 +360,10 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 begin
   if not exists (select from earned) then

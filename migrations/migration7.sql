@@ -14,6 +14,9 @@ create type learn_internal.fact as (
 );
 comment on type learn_internal.fact is 'A fact before it is written to learn.activity_log.';
 
+create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
+comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
+
 -- frozen: views/catalog/track_items.sql
 -- What a track is made of, whatever kind of item: the one definition. Only published items count, and a track counts
 -- whether published or not (an unpublished one keeps its learners' numbers right for the day it comes back).
@@ -50,11 +53,12 @@ group by c.user_id, i.track_id;
 comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
 
 -- frozen: views/progress/path_sizes.sql
--- How many published tracks each learning path has; no row for a path without any.
+-- How many published tracks with something in them each learning path has; no row for a path without any.
 create or replace view learn_internal.path_sizes as
 select pt.path_id, count(*)::integer as total_tracks
 from learn.learning_path_tracks pt
 join learn.tracks t on t.id = pt.track_id
+join learn_internal.track_sizes s on s.track_id = pt.track_id
 where t.is_published
 group by pt.path_id;
 comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
@@ -65,6 +69,7 @@ create or replace view learn_internal.path_recounts as
 select p.user_id, pt.path_id, count(*)::integer as tracks_completed, max(p.completed_at) as last_completed_at
 from learn.learning_path_tracks pt
 join learn.tracks t on t.id = pt.track_id
+join learn_internal.track_sizes s on s.track_id = pt.track_id
 join learn.user_track_progress p on p.track_id = pt.track_id
 where t.is_published and p.completed_at is not null
 group by p.user_id, pt.path_id;
@@ -87,7 +92,8 @@ having count(*) = (
 comment on view learn_internal.difficulty_recounts is 'Difficulties whose published tracks a user has all completed.';
 
 -- frozen: functions/activity/write_facts.sql
--- Writes facts to the log, with the local date of each and whether it makes the day active.
+-- Writes facts to the log, with the local date of each and whether it makes the day active. One that happens once and
+-- that was recorded from outside already is left out.
 create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
 returns void
 language sql
@@ -103,6 +109,10 @@ as $$
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
   join learn.users u on u.id = f.user_id
   join learn.activity_types t on t.key = f.activity_type
+  where not t.happens_once or not exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = f.user_id and r.activity_type = f.activity_type
+      and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
   order by f.position;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
@@ -240,32 +250,43 @@ as $$
 declare
   v_user_ids  uuid[];
   v_track_ids bigint[];
+  v_items     integer[];
   v_at        timestamptz[];
+  v_has_new   boolean;
 begin
-  with gained as (
-    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at
+  select array_agg(g.user_id), array_agg(g.track_id), array_agg(g.items), array_agg(g.at), bool_or(g.is_new)
+  into v_user_ids, v_track_ids, v_items, v_at, v_has_new
+  from (
+    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at, bool_or(p.user_id is null) as is_new
     from unnest(p_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
     join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
+    left join learn.user_track_progress p on p.user_id = c.user_id and p.track_id = i.track_id
     group by c.user_id, i.track_id
-  ), counted as (
-    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-    select g.user_id, g.track_id, g.items, s.total_items
-    from gained g
-    cross join lateral (
-      select coalesce(
-        (select e.total_items from learn.user_track_progress e where e.user_id = g.user_id and e.track_id = g.track_id),
-        (select z.total_items from learn_internal.track_sizes z where z.track_id = g.track_id)) as total_items
-    ) s
-    order by g.user_id, g.track_id
-    on conflict (user_id, track_id) do update
-      set items_completed = p.items_completed + excluded.items_completed
-    returning p.user_id, p.track_id, p.items_completed, p.total_items, p.completed_at
+    order by c.user_id, i.track_id
+  ) g;
+  if v_user_ids is null then
+    return;
+  end if;
+
+  -- A first item of a track makes the row; what there is to complete is counted then, and kept by refresh_tracks().
+  if v_has_new then
+    insert into learn.user_track_progress (user_id, track_id, total_items)
+    select g.user_id, g.track_id, (select count(*) from learn_internal.track_items i where i.track_id = g.track_id)
+    from unnest(v_user_ids, v_track_ids) g(user_id, track_id)
+    where not exists (
+      select from learn.user_track_progress p where p.user_id = g.user_id and p.track_id = g.track_id);
+  end if;
+
+  with counted as (
+    update learn.user_track_progress p
+    set items_completed = p.items_completed + g.items
+    from unnest(v_user_ids, v_track_ids, v_items, v_at) g(user_id, track_id, items, at)
+    where p.user_id = g.user_id and p.track_id = g.track_id
+    returning p.user_id, p.track_id, g.at, p.items_completed = p.total_items and p.completed_at is null as is_full
   )
-  select array_agg(c.user_id), array_agg(c.track_id), array_agg(g.at) into v_user_ids, v_track_ids, v_at
+  select array_agg(c.user_id), array_agg(c.track_id), array_agg(c.at) into v_user_ids, v_track_ids, v_at
   from counted c
-  join gained g on g.user_id = c.user_id and g.track_id = c.track_id
-  join learn.tracks t on t.id = c.track_id and t.is_published
-  where c.items_completed = c.total_items and c.completed_at is null;
+  where c.is_full and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
 
   if v_user_ids is not null then
     return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
@@ -411,97 +432,96 @@ revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
 
 -- frozen: functions/progress/apply_lesson_completions.sql
 -- What completing lessons causes. Takes parallel arrays of rows of user_lesson_progress that have just become completed.
--- All facts are written in one statement, so that the engine runs once.
-create or replace function learn_internal.apply_lesson_completions(p_user_ids uuid[], p_lesson_ids bigint[])
+create or replace function learn_internal.apply_lesson_completions(
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+)
 returns void
 language plpgsql
 volatile
-security definer
 set search_path = ''
-set jit = off
 as $$
 declare
-  v_at timestamptz[];
+  v_fast_seconds numeric;
+  v_lesson_xp    integer;
+  v_now          timestamptz := learn.clock();
+  v_facts        learn_internal.fact[];
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
 
-  select array_agg(p.completed_at order by c.position) into v_at
-  from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
-  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id;
+  select (s.value #>> '{}')::numeric into v_fast_seconds
+  from learn.platform_settings s
+  where s.key = 'speed_runner_seconds';
+  select r.amount into v_lesson_xp from learn.xp_rules r where r.activity_type = 'lesson_completed';
 
-  with completed as materialized (
-    select p.user_id, p.lesson_id, p.completed_at, l.slug, e.exercises > 0 as has_exercises,
-      case when e.exercises > 0 then e.is_first_try else p.score = 100 end as is_perfect,
-      e.is_first_try, e.is_flawless, e.is_clean,
-      extract(epoch from p.completed_at - p.started_at) between 0 and (
-        select (s.value #>> '{}')::numeric - 0.000001
-        from learn.platform_settings s
-        where s.key = 'speed_runner_seconds') as is_fast,
-      round(coalesce(l.xp_reward, (
-        select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
-        * coalesce(d.xp_multiplier, 1))::integer as xp
-    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
-    join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
-    join learn.lessons l on l.id = c.lesson_id
-    left join learn.difficulties d on d.key = l.difficulty
-    cross join lateral (
-      select count(*) as exercises,
-        coalesce(bool_and(coalesce(x.is_first_try, false)), false) as is_first_try,
-        coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
-        coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
-      from learn.exercises e
-      left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
-      where e.lesson_id = c.lesson_id and e.is_published
-    ) e
-  ), facts as (
-    select c.user_id, 'lesson_completed' as activity_type, 'lesson' as subject_type, c.lesson_id::text as subject_id,
-      jsonb_build_object('slug', c.slug, 'has_exercises', c.has_exercises, 'is_fast', coalesce(c.is_fast, false))
-        || case when c.has_exercises then jsonb_build_object(
-          'is_clean', c.is_clean, 'is_first_try', c.is_first_try, 'is_flawless', c.is_flawless)
-        else '{}' end as properties,
-      c.xp, c.completed_at as occurred_at, 1 as rank
-    from completed c
-    union all
-    select c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null, c.completed_at, 2
-    from completed c
-    where c.is_perfect
-    union all
-    select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at, 3
-    from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, v_at) f
-  )
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at,
-    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
-  from facts f
-  join learn.users u on u.id = f.user_id
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying, recorded_at)
+  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp, p.completed_at,
+    (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
+  from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
+  join learn.users u on u.id = p.user_id
+  join learn.lessons l on l.id = p.lesson_id
+  cross join lateral (
+    select count(*) > 0 as has_exercises,
+      coalesce(bool_and(x.is_first_try is true), false) as is_first_try,
+      coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
+      coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
+    from learn.exercises e
+    left join learn.user_exercise_progress x on x.user_id = p.user_id and x.exercise_id = e.id
+    where e.lesson_id = p.lesson_id and e.is_published
+  ) e
+  cross join lateral (
+    values
+      ('lesson_completed', true,
+        jsonb_build_object('slug', l.slug, 'has_exercises', e.has_exercises,
+          'is_fast', coalesce(extract(epoch from p.completed_at - p.started_at) >= 0
+            and extract(epoch from p.completed_at - p.started_at) < v_fast_seconds, false))
+        || case when e.has_exercises then jsonb_build_object(
+          'is_clean', e.is_clean, 'is_first_try', e.is_first_try, 'is_flawless', e.is_flawless) else '{}' end,
+        round(coalesce(l.xp_reward, v_lesson_xp, 0) * coalesce((
+          select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1))::integer),
+      ('lesson_perfect', case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
+  ) f(activity_type, is_due, properties, xp)
   join learn.activity_types t on t.key = f.activity_type
-  order by f.user_id, f.occurred_at, f.rank;
+  where f.is_due and not exists (  -- recorded from outside already: paid
+    select from learn_internal.recorded_subjects r
+    where r.user_id = p.user_id and r.activity_type = f.activity_type
+      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text)
+  order by p.user_id, p.completed_at, p.lesson_id, f.activity_type;
+
+  select array_agg(a::learn_internal.fact) into v_facts
+  from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at) a;
+  if v_facts is not null then
+    perform learn_internal.write_facts(v_facts);
+  end if;
 end;
 $$;
-comment on function learn_internal.apply_lesson_completions(uuid[], bigint[]) is
+comment on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) is
   'Writes the facts of newly completed lessons, and moves their tracks.';
-revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[]) from public;
+revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) from public;
 
 -- frozen: functions/progress/write_lesson_starts.sql
 -- Writes the facts of newly started lessons.
-create or replace function learn_internal.write_lesson_starts(
-  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
-)
+create or replace function learn_internal.write_lesson_starts(p_starts learn_internal.lesson_event[])
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
-  select learn_internal.write_facts(array_agg(
-    (s.user_id, 'lesson_started', 'lesson', s.lesson_id::text, '{}', null, s.at)::learn_internal.fact
-    order by s.user_id, s.at))
-  from unnest(p_user_ids, p_lesson_ids, p_at) s(user_id, lesson_id, at);
+begin
+  perform from learn.user_stats s
+  where s.user_id in (select e.user_id from unnest(p_starts) e)
+  order by s.user_id
+  for no key update;
+  perform learn_internal.write_facts(array_agg(
+    (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}', null, e.at)::learn_internal.fact
+    order by e.user_id, e.at, e.lesson_id))
+  from unnest(p_starts) e;
+end;
 $$;
-comment on function learn_internal.write_lesson_starts(uuid[], bigint[], timestamptz[]) is
-  'Writes lesson_started facts.';
-revoke all on function learn_internal.write_lesson_starts(uuid[], bigint[], timestamptz[]) from public;
+comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is 'Writes lesson_started facts.';
+revoke all on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) from public;
 
 -- frozen: functions/catalog/refuse_cycle.sql
 -- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL. Arguments of the
@@ -596,26 +616,29 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 declare
+  v_started   learn_internal.lesson_event[];
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
 begin
-  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.started_at)
-  into v_user_ids, v_lesson_ids, v_at
-  from new_rows n
-  where n.started_at is not null;
-  if v_user_ids is not null then
-    perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
-    perform learn_internal.write_lesson_starts(v_user_ids, v_lesson_ids, v_at);
+  select
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event) filter (where n.started_at is not null),
+    array_agg(n.user_id) filter (where n.completed_at is not null),
+    array_agg(n.lesson_id) filter (where n.completed_at is not null),
+    array_agg(n.completed_at) filter (where n.completed_at is not null)
+  into v_started, v_user_ids, v_lesson_ids, v_at
+  from new_rows n;
+  if v_started is not null then
+    perform learn_internal.write_lesson_starts(v_started);
   end if;
-
-  select array_agg(n.user_id), array_agg(n.lesson_id) into v_user_ids, v_lesson_ids
-  from new_rows n
-  where n.completed_at is not null;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids);
+    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
   end if;
   return null;
 end;
@@ -639,8 +662,13 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 declare
+  v_started    learn_internal.lesson_event[];
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
@@ -648,23 +676,20 @@ begin
   if not exists (select from new_rows) then
     return null;
   end if;
-
-  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.started_at)
-  into v_user_ids, v_lesson_ids, v_at
+  select
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+      filter (where n.started_at is not null and o.started_at is null),
+    array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null)
+  into v_started, v_user_ids, v_lesson_ids, v_at
   from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id
-  where n.started_at is not null and o.started_at is null;
-  if v_user_ids is not null then
-    perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
-    perform learn_internal.write_lesson_starts(v_user_ids, v_lesson_ids, v_at);
+  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  if v_started is not null then
+    perform learn_internal.write_lesson_starts(v_started);
   end if;
-
-  select array_agg(n.user_id), array_agg(n.lesson_id) into v_user_ids, v_lesson_ids
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id
-  where n.completed_at is not null and o.completed_at is null;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids);
+    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
   end if;
   return null;
 end;
@@ -688,6 +713,10 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 declare
   v_user_ids  uuid[];

@@ -9,6 +9,7 @@ drop trigger exercises_deleted on learn.exercises;
 drop function learn_internal.exercises_deleted();
 drop trigger exercises_updated on learn.exercises;
 drop function learn_internal.exercises_updated();
+drop trigger grade_submissions on learn.query_submissions;
 drop function learn_internal.grade_submissions();
 drop function learn_internal.refresh_lessons(p_lesson_ids bigint[]);
 drop function learn_internal.complete_solved_lessons(p_user_ids uuid[], p_lesson_ids bigint[]);

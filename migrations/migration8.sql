@@ -5,7 +5,8 @@ set role learn_owner;
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
   ('exercise_attempted', 'The user ran a query for an exercise.', true, false),
   ('exercise_solved', 'The user solved an exercise for the first time.', true, true),
-  ('exercise_solved_first_try', 'The user solved an exercise with the first submission.', true, true);
+  ('exercise_solved_first_try', 'The user solved an exercise with the first submission.', true, true)
+on conflict (key) do nothing;  -- they stay when this is rolled back, because facts of theirs may be in the log
 
 create table learn.query_submissions (
   user_id       uuid not null references learn.users on delete cascade,
@@ -125,6 +126,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -228,6 +232,10 @@ begin
       from facts f
       join learn.users u on u.id = f.user_id
       join learn.activity_types t on t.key = f.activity_type
+      where f.rank = 1 or not exists (  -- recorded from outside already: paid
+        select from learn_internal.recorded_subjects r
+        where r.user_id = f.user_id and r.activity_type = f.activity_type
+          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text)
       order by f.user_id, f.id, f.rank
     )
     select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids

@@ -15,7 +15,7 @@ drop function learn.record_activities(p_batch jsonb);
 drop function learn_internal.batch_problems(p_batch jsonb);
 drop function learn_internal.batch_rows(p_batch jsonb);
 drop function learn.record_activity(p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text, p_properties jsonb, p_occurred_at timestamp with time zone, p_idempotency_key text);
-drop function learn_internal.is_first_time(p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text);
+drop function learn_internal.has_happened(p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text);
 drop function learn_internal.activity_problem_code(p_activity_type text);
 drop function learn_internal.activity_problem(p_activity_type text, p_subject_type text, p_subject_id text, p_properties jsonb);
 drop function learn.submit_query(p_user_id uuid, p_exercise_id bigint, p_query_text text, p_is_correct boolean, p_error_message text, p_duration_ms integer, p_occurred_at timestamp with time zone, p_idempotency_key text);
@@ -32,6 +32,7 @@ drop function learn_internal.summarize(p_call learn_internal.call);
 drop function learn_internal.last_achievement(p_user_id uuid);
 drop function learn_internal.require_event_time(p_occurred_at timestamp with time zone);
 drop function learn_internal.hash_call(p_function text, p_arguments jsonb);
+drop view learn_internal.domain_facts;
 drop type learn_internal.call;
 drop type learn.award_summary;
 

@@ -31,6 +31,39 @@ create type learn_internal.call as (
 );
 comment on type learn_internal.call is 'A public call under way: what held before it, or the answer to replay.';
 
+-- frozen: views/activity/domain_facts.sql
+-- The facts that happen once per subject and that follow from rows of Laurel's own tables: what those tables' keys say,
+-- in the words of the log.
+create or replace view learn_internal.domain_facts as
+select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
+from learn.user_lesson_progress p
+cross join lateral (
+  values ('lesson_started', p.started_at is not null), ('lesson_completed', p.completed_at is not null),
+    ('lesson_perfect', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
+from learn.user_exercise_progress p
+cross join lateral (
+  values ('exercise_solved', p.solved_at is not null), ('exercise_solved_first_try', p.solved_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, 'track_completed', 'track', p.track_id::text
+from learn.user_track_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'path_completed', 'path', p.path_id::text
+from learn.user_path_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
+from learn.user_difficulty_progress p;
+comment on view learn_internal.domain_facts is
+  'Facts that happen once per subject and follow from rows of Laurel''s own tables. A lesson or exercise that is done '
+  'settles the bonus facts of it too, earned or not.';
+
 -- frozen: functions/_shared/hash_call.sql
 -- What tells two calls apart: SHA-256 of the function's name and its arguments, in hex.
 create or replace function learn_internal.hash_call(p_function text, p_arguments jsonb)
@@ -169,7 +202,7 @@ begin
     end if;
     v_call.idempotency_key := p_idempotency_key;
     v_call.arguments_hash := learn_internal.hash_call(
-      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at));
+      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
 
     select k.* into v_earlier
     from learn.idempotency_keys k
@@ -415,7 +448,7 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', p_score, 'time_spent_seconds', p_time_spent_seconds),
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score), 'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
   v_unsolved bigint[];
 begin
@@ -450,7 +483,8 @@ begin
       score = greatest(p.score, excluded.score),
       time_spent_seconds = case
         when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
-        else coalesce(p.time_spent_seconds, 0) + coalesce(excluded.time_spent_seconds, 0) end,
+        else least(coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0), 2147483647)::integer
+      end,
       completed_at = coalesce(p.completed_at, excluded.completed_at);
 
   return learn_internal.end_call(v_call);
@@ -545,6 +579,13 @@ as $$
     when t.is_internal then format('%s is written by Laurel itself', t.key)
     when (p_subject_type is null) <> (p_subject_id is null) then 'a subject has both a type and an id'
     when jsonb_typeof(p_properties) is distinct from 'object' then 'the properties are not a JSON object'
+    else (
+      select format('the property %s is not a number of at most 1e15: %s', m.property, p_properties -> m.property)
+      from learn.metrics m
+      where m.activity_type = t.key and m.property is not null and p_properties @> m.filter
+        and not learn_internal.is_countable(p_properties -> m.property)
+      order by m.key
+      limit 1)
   end
   from (select p_activity_type as key) a
   left join learn.activity_types t on t.key = a.key;
@@ -568,32 +609,29 @@ $$;
 comment on function learn_internal.activity_problem_code(text) is 'SQLSTATE for an activity that cannot be recorded.';
 revoke all on function learn_internal.activity_problem_code(text) from public;
 
--- frozen: functions/activity/is_first_time.sql
--- Whether a fact may be recorded: always, unless its type happens once per subject and it has happened. Notes that it
--- has. The caller has locked the user.
-create or replace function learn_internal.is_first_time(
+-- frozen: functions/activity/has_happened.sql
+-- Whether a fact that happens once per subject has happened to a user: recorded from outside, or written by Laurel's own
+-- triggers, whose tables say so. The caller has locked the user.
+create or replace function learn_internal.has_happened(
   p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text
 )
 returns boolean
-language plpgsql
-volatile
+language sql
+stable
 set search_path = ''
 as $$
-begin
-  if p_subject_id is null or not exists (
-    select from learn.activity_types t where t.key = p_activity_type and t.happens_once)
-  then
-    return true;
-  end if;
-  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-  values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
-  on conflict do nothing;
-  return found;
-end;
+  select exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = p_user_id and r.activity_type = p_activity_type
+      and r.subject_type = p_subject_type and r.subject_id = p_subject_id)
+  or exists (
+    select from learn_internal.domain_facts d
+    where d.user_id = p_user_id and d.activity_type = p_activity_type
+      and d.subject_type = p_subject_type and d.subject_id = p_subject_id);
 $$;
-comment on function learn_internal.is_first_time(uuid, text, text, text) is
-  'Whether a fact may be recorded: once per subject, where its type says so.';
-revoke all on function learn_internal.is_first_time(uuid, text, text, text) from public;
+comment on function learn_internal.has_happened(uuid, text, text, text) is
+  'Whether a fact that happens once per subject has happened to a user.';
+revoke all on function learn_internal.has_happened(uuid, text, text, text) from public;
 
 -- frozen: functions/activity/record_activity.sql
 -- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type that happens once
@@ -622,6 +660,7 @@ declare
       'properties', p_properties),
     p_occurred_at, p_idempotency_key);
   v_problem text;
+  v_is_once boolean;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -633,10 +672,16 @@ begin
         hint = 'Activity types are rows of learn.activity_types.';
   end if;
 
-  if learn_internal.is_first_time(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+  v_is_once := p_subject_id is not null and exists (
+    select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
+  if not v_is_once or not learn_internal.has_happened(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
     perform learn_internal.write_facts(
       array[(p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null, v_call.occurred_at)::learn_internal.fact],
       p_idempotency_key);
+    if v_is_once then
+      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      values (p_user_id, p_activity_type, p_subject_type, p_subject_id);
+    end if;
   end if;
   return learn_internal.end_call(v_call);
 end;
@@ -663,8 +708,8 @@ as $$
     learn_internal.hash_call('record_activity', jsonb_build_object(
       'activity_type', e.value ->> 'activity_type', 'subject_type', e.value ->> 'subject_type',
       'subject_id', e.value ->> 'subject_id', 'properties', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
-      'occurred_at', (e.value ->> 'occurred_at')::timestamptz)),
-    min(e.position) over (partition by e.value ->> 'user_id', e.value ->> 'idempotency_key')
+      'occurred_at', (e.value ->> 'occurred_at')::timestamptz at time zone 'UTC')),
+    min(e.position) over (partition by (e.value ->> 'user_id')::uuid, e.value ->> 'idempotency_key')
   from jsonb_array_elements(p_batch) with ordinality e(value, position);
 $$;
 comment on function learn_internal.batch_rows(jsonb) is 'The elements of a valid batch of activities as rows.';
@@ -747,8 +792,9 @@ security definer                  -- backends write no table
 set search_path = ''
 as $$
 declare
-  v_bad   record;
-  v_calls learn_internal.call[];
+  v_bad      record;
+  v_calls    learn_internal.call[];
+  v_user_ids uuid[];
 begin
   if jsonb_typeof(p_batch) is distinct from 'array' then
     raise exception 'the batch is not a list'
@@ -785,6 +831,12 @@ begin
   ) u
   join learn.user_stats s on s.user_id = u.user_id;
 
+  -- Users of whom something is new. A key that was used before is a retry.
+  select array_agg(distinct b.user_id) into v_user_ids
+  from learn_internal.batch_rows(p_batch) b
+  where b.idempotency_key is null or not exists (
+    select from learn.idempotency_keys k where k.user_id = b.user_id and k.key = b.idempotency_key);
+
   -- A key that was used before is a retry, and so is its second appearance here.
   with rows as materialized (
     select b.* from learn_internal.batch_rows(p_batch) b
@@ -801,6 +853,7 @@ begin
     from fresh f
     join learn.activity_types t on t.key = f.activity_type and t.happens_once
     where f.subject_id is not null
+      and not learn_internal.has_happened(f.user_id, f.activity_type, f.subject_type, f.subject_id)
     order by 1, 2, 3, 4
     on conflict do nothing
     returning user_id, activity_type, subject_type, subject_id
@@ -830,6 +883,7 @@ begin
   where k.is_kept
   order by k.position;
 
+  -- The answers: of this call, and, where everything of a user was a retry, the first one.
   return query
   with summaries as (
     select c.position, learn_internal.summarize(c.call) as summary
@@ -839,21 +893,24 @@ begin
       from unnest(v_calls) with ordinality u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
         total_xp, current_level, last_achievement, replay, position)
     ) c
-  ), answers as (
+  ), kept as (
     update learn.idempotency_keys k
     set response = to_jsonb(s.summary)
     from summaries s
     where k.user_id = (s.summary).user_id and k.response is null
-    returning k.user_id
+  ), answers as (
+    select s.position, coalesce(
+      jsonb_populate_record(null::learn.award_summary, (
+        select k.response || '{"replayed": true}'
+        from learn_internal.batch_rows(p_batch) b
+        join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
+        where b.user_id = (s.summary).user_id and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
+        order by b.position
+        limit 1)),
+      s.summary) as answer
+    from summaries s
   )
-  select (s.summary).user_id, (s.summary).xp_awarded, (s.summary).total_xp, (s.summary).current_level,
-    (s.summary).leveled_up, (s.summary).current_streak, (s.summary).new_achievements, (s.summary).unlocked,
-    not exists (select from answers a where a.user_id = (s.summary).user_id)
-      and not exists (
-        select from learn_internal.batch_rows(p_batch) b
-        where b.user_id = (s.summary).user_id and b.idempotency_key is null)
-  from summaries s
-  order by s.position;
+  select (a.answer).* from answers a order by a.position;
 end;
 $$;
 comment on function learn.record_activities(jsonb) is
@@ -1136,7 +1193,8 @@ begin
         hint = 'Look at learn.user_achievements.';
   end if;
   insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
-  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at);
+  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
+  on conflict (user_id, achievement_id) do update set reason = excluded.reason, revoked_at = excluded.revoked_at;
 
   if v_achievement.unlocks_avatar_id is not null and not exists (
     select from learn.user_achievements u
@@ -1148,26 +1206,30 @@ begin
     where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
   end if;
 
-  -- What the achievement has paid and what has not been taken back since.
-  with payments as (
-    select t.id, t.amount
+  -- What the achievement has paid, under whatever slug, and what has not been taken back since.
+  with facts as (
+    select f.subject_id, f.xp
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
+      and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
+  ), payments as (
+    select t.id::text as id
     from learn.xp_transactions t
-    where t.user_id = p_user_id and t.source_id = p_slug
-      and t.source_type in ('achievement_earned', 'achievement_revoked')
+    where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
+      and t.source_id in (select f.subject_id from facts f)
   )
-  select coalesce(sum(p.amount), 0) + coalesce((
+  select coalesce(sum(f.xp), 0) + coalesce((
     select sum(t.amount)
     from learn.xp_transactions t
-    join payments q on t.source_id = q.id::text
-    where t.user_id = p_user_id and t.source_type = 'reversal'), 0)
+    where t.user_id = p_user_id and t.activity_type = 'xp_reversed' and t.source_id in (select p.id from payments p)), 0)
   into v_paid
-  from payments p;
+  from facts f;
 
   perform learn_internal.write_facts(
     array[(
       p_user_id, 'achievement_revoked', 'achievement', p_slug,
       jsonb_build_object('achievement_id', v_achievement.id, 'reason', p_reason),
-      -least(v_paid, v_call.total_xp), v_call.occurred_at
+      -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
     )::learn_internal.fact],
     p_idempotency_key);
   return learn_internal.end_call(v_call);
@@ -1240,13 +1302,13 @@ begin
           select v.value from learn_internal.reward_values v
           where v.user_id = p_user_id and v.metric = a.criteria ->> 'metric'
             and v.scope = coalesce(a.criteria ->> 'scope', ''))
-      end, 0) as value, (a.criteria ->> 'at_least')::bigint as target
+      end, 0) as value, (a.criteria ->> 'at_least')::numeric::bigint as target
     where a.criteria ? 'metric'
     union all
     select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c.value)), case
         when a.criteria ? 'all' then count(*)
         when a.criteria ? 'any' then 1
-        else (a.criteria ->> 'at_least')::bigint
+        else (a.criteria ->> 'at_least')::numeric::bigint
       end
     from jsonb_array_elements(coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
     where not a.criteria ? 'metric'

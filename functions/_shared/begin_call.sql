@@ -47,7 +47,7 @@ begin
     end if;
     v_call.idempotency_key := p_idempotency_key;
     v_call.arguments_hash := learn_internal.hash_call(
-      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at));
+      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
 
     select k.* into v_earlier
     from learn.idempotency_keys k

@@ -30,13 +30,13 @@ begin
           select v.value from learn_internal.reward_values v
           where v.user_id = p_user_id and v.metric = a.criteria ->> 'metric'
             and v.scope = coalesce(a.criteria ->> 'scope', ''))
-      end, 0) as value, (a.criteria ->> 'at_least')::bigint as target
+      end, 0) as value, (a.criteria ->> 'at_least')::numeric::bigint as target
     where a.criteria ? 'metric'
     union all
     select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c.value)), case
         when a.criteria ? 'all' then count(*)
         when a.criteria ? 'any' then 1
-        else (a.criteria ->> 'at_least')::bigint
+        else (a.criteria ->> 'at_least')::numeric::bigint
       end
     from jsonb_array_elements(coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
     where not a.criteria ? 'metric'

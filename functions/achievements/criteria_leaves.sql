@@ -13,7 +13,7 @@ as $$
     cross join lateral jsonb_array_elements(coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
     where not n.node ? 'metric'
   )
-  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''), (n.node ->> 'at_least')::bigint, n.is_root
+  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''), (n.node ->> 'at_least')::numeric::bigint, n.is_root
   from nodes n
   where n.node ? 'metric';
 $$;

@@ -55,7 +55,7 @@ begin
     if v_problem is not null then
       return v_problem;
     end if;
-    if (p_criteria ->> 'at_least')::bigint > jsonb_array_length(p_criteria -> 'of') then
+    if (p_criteria ->> 'at_least')::numeric > jsonb_array_length(p_criteria -> 'of') then
       return format('%s.at_least is more than there are in the list', p_path);
     end if;
   end if;

@@ -41,7 +41,8 @@ begin
         hint = 'Look at learn.user_achievements.';
   end if;
   insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
-  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at);
+  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
+  on conflict (user_id, achievement_id) do update set reason = excluded.reason, revoked_at = excluded.revoked_at;
 
   if v_achievement.unlocks_avatar_id is not null and not exists (
     select from learn.user_achievements u
@@ -53,26 +54,30 @@ begin
     where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
   end if;
 
-  -- What the achievement has paid and what has not been taken back since.
-  with payments as (
-    select t.id, t.amount
+  -- What the achievement has paid, under whatever slug, and what has not been taken back since.
+  with facts as (
+    select f.subject_id, f.xp
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
+      and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
+  ), payments as (
+    select t.id::text as id
     from learn.xp_transactions t
-    where t.user_id = p_user_id and t.source_id = p_slug
-      and t.source_type in ('achievement_earned', 'achievement_revoked')
+    where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
+      and t.source_id in (select f.subject_id from facts f)
   )
-  select coalesce(sum(p.amount), 0) + coalesce((
+  select coalesce(sum(f.xp), 0) + coalesce((
     select sum(t.amount)
     from learn.xp_transactions t
-    join payments q on t.source_id = q.id::text
-    where t.user_id = p_user_id and t.source_type = 'reversal'), 0)
+    where t.user_id = p_user_id and t.activity_type = 'xp_reversed' and t.source_id in (select p.id from payments p)), 0)
   into v_paid
-  from payments p;
+  from facts f;
 
   perform learn_internal.write_facts(
     array[(
       p_user_id, 'achievement_revoked', 'achievement', p_slug,
       jsonb_build_object('achievement_id', v_achievement.id, 'reason', p_reason),
-      -least(v_paid, v_call.total_xp), v_call.occurred_at
+      -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
     )::learn_internal.fact],
     p_idempotency_key);
   return learn_internal.end_call(v_call);

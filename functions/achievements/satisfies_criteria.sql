@@ -14,7 +14,7 @@ begin
       select from learn_internal.reward_values v
       where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
         and v.scope = coalesce(p_criteria ->> 'scope', '')
-        and v.value >= (p_criteria ->> 'at_least')::bigint);
+        and v.value >= (p_criteria ->> 'at_least')::numeric::bigint);
   end if;
   select count(*) into v_satisfied
   from jsonb_array_elements(v_children) c
@@ -22,7 +22,7 @@ begin
   return v_satisfied >= case
     when p_criteria ? 'all' then jsonb_array_length(v_children)
     when p_criteria ? 'any' then 1
-    else (p_criteria ->> 'at_least')::integer
+    else (p_criteria ->> 'at_least')::numeric::integer
   end;
 end;
 $$;

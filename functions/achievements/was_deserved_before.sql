@@ -13,27 +13,28 @@ declare
   v_value  bigint;
 begin
   select m.* into v_metric from learn.metrics m where m.key = p_metric;
-  if not exists (
-    select from learn.activity_log f where f.user_id = p_user_id and f.recorded_at <= p_until
-      and f.activity_type <> 'user_registered')
-    and p_metric not in ('xp', 'level_reached')
-    and (v_metric.activity_type is distinct from 'user_registered')
-  then
-    return false;
+  p_until := greatest(p_until, v_metric.defined_at);  -- redefining a metric recounts it, and earns nothing
+  if v_metric.aggregate = 'run' or p_metric = 'current_streak' then
+    -- The best run of the past is not kept; but where there are no facts from before, there was none.
+    return case when exists (
+      select from learn.activity_log f
+      where f.user_id = p_user_id and f.recorded_at <= p_until and f.activity_type <> 'user_registered') then null
+    else false end;
   end if;
 
-  if p_metric in ('xp', 'level_reached') then
+  if p_metric = 'xp' then
     select sum(t.amount) into v_value
     from learn.xp_transactions t
     where t.user_id = p_user_id and t.created_at <= p_until;
-    if p_metric = 'level_reached' then
-      v_value := learn.calculate_level_from_xp(v_value);
-    end if;
+  elsif p_metric = 'level_reached' then
+    select max(f.subject_id::bigint) into v_value
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type = 'level_reached' and f.recorded_at <= p_until;
   elsif p_metric = 'active_days' then
     select count(distinct f.local_date) into v_value
     from learn.activity_log f
     where f.user_id = p_user_id and f.is_qualifying and f.recorded_at <= p_until;
-  elsif v_metric.aggregate in ('count', 'sum', 'max', 'distinct_days') then
+  else
     select case v_metric.aggregate
         when 'max' then max(a.amount)
         when 'distinct_days' then count(distinct f.local_date)
@@ -46,8 +47,6 @@ begin
     ) a
     where f.user_id = p_user_id and f.activity_type = v_metric.activity_type and f.recorded_at <= p_until
       and f.properties @> v_metric.filter and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope);
-  else
-    return null;
   end if;
   return coalesce(v_value, 0) >= p_threshold;
 end;

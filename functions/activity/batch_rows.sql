@@ -14,8 +14,8 @@ as $$
     learn_internal.hash_call('record_activity', jsonb_build_object(
       'activity_type', e.value ->> 'activity_type', 'subject_type', e.value ->> 'subject_type',
       'subject_id', e.value ->> 'subject_id', 'properties', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
-      'occurred_at', (e.value ->> 'occurred_at')::timestamptz)),
-    min(e.position) over (partition by e.value ->> 'user_id', e.value ->> 'idempotency_key')
+      'occurred_at', (e.value ->> 'occurred_at')::timestamptz at time zone 'UTC')),
+    min(e.position) over (partition by (e.value ->> 'user_id')::uuid, e.value ->> 'idempotency_key')
   from jsonb_array_elements(p_batch) with ordinality e(value, position);
 $$;
 comment on function learn_internal.batch_rows(jsonb) is 'The elements of a valid batch of activities as rows.';

@@ -12,7 +12,7 @@ begin
   if v_value is null or jsonb_typeof(v_value) = 'null' then
     return null;
   end if;
-  if jsonb_typeof(v_value) <> 'number' or abs(v_value::numeric) > 1e15 then
+  if not learn_internal.is_countable(v_value) then
     raise exception 'the property % must be a number', p_property
       using errcode = 'LX001', detail = format('%s = %s', p_property, v_value),
         hint = 'A metric counts this property; send a JSON number of at most 1e15.';

@@ -11,8 +11,9 @@ security definer                  -- backends write no table
 set search_path = ''
 as $$
 declare
-  v_bad   record;
-  v_calls learn_internal.call[];
+  v_bad      record;
+  v_calls    learn_internal.call[];
+  v_user_ids uuid[];
 begin
   if jsonb_typeof(p_batch) is distinct from 'array' then
     raise exception 'the batch is not a list'
@@ -49,6 +50,12 @@ begin
   ) u
   join learn.user_stats s on s.user_id = u.user_id;
 
+  -- Users of whom something is new. A key that was used before is a retry.
+  select array_agg(distinct b.user_id) into v_user_ids
+  from learn_internal.batch_rows(p_batch) b
+  where b.idempotency_key is null or not exists (
+    select from learn.idempotency_keys k where k.user_id = b.user_id and k.key = b.idempotency_key);
+
   -- A key that was used before is a retry, and so is its second appearance here.
   with rows as materialized (
     select b.* from learn_internal.batch_rows(p_batch) b
@@ -65,6 +72,7 @@ begin
     from fresh f
     join learn.activity_types t on t.key = f.activity_type and t.happens_once
     where f.subject_id is not null
+      and not learn_internal.has_happened(f.user_id, f.activity_type, f.subject_type, f.subject_id)
     order by 1, 2, 3, 4
     on conflict do nothing
     returning user_id, activity_type, subject_type, subject_id
@@ -94,6 +102,7 @@ begin
   where k.is_kept
   order by k.position;
 
+  -- The answers: of this call, and, where everything of a user was a retry, the first one.
   return query
   with summaries as (
     select c.position, learn_internal.summarize(c.call) as summary
@@ -103,21 +112,24 @@ begin
       from unnest(v_calls) with ordinality u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
         total_xp, current_level, last_achievement, replay, position)
     ) c
-  ), answers as (
+  ), kept as (
     update learn.idempotency_keys k
     set response = to_jsonb(s.summary)
     from summaries s
     where k.user_id = (s.summary).user_id and k.response is null
-    returning k.user_id
+  ), answers as (
+    select s.position, coalesce(
+      jsonb_populate_record(null::learn.award_summary, (
+        select k.response || '{"replayed": true}'
+        from learn_internal.batch_rows(p_batch) b
+        join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
+        where b.user_id = (s.summary).user_id and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
+        order by b.position
+        limit 1)),
+      s.summary) as answer
+    from summaries s
   )
-  select (s.summary).user_id, (s.summary).xp_awarded, (s.summary).total_xp, (s.summary).current_level,
-    (s.summary).leveled_up, (s.summary).current_streak, (s.summary).new_achievements, (s.summary).unlocked,
-    not exists (select from answers a where a.user_id = (s.summary).user_id)
-      and not exists (
-        select from learn_internal.batch_rows(p_batch) b
-        where b.user_id = (s.summary).user_id and b.idempotency_key is null)
-  from summaries s
-  order by s.position;
+  select (a.answer).* from answers a order by a.position;
 end;
 $$;
 comment on function learn.record_activities(jsonb) is

@@ -24,6 +24,7 @@ declare
       'properties', p_properties),
     p_occurred_at, p_idempotency_key);
   v_problem text;
+  v_is_once boolean;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -35,10 +36,16 @@ begin
         hint = 'Activity types are rows of learn.activity_types.';
   end if;
 
-  if learn_internal.is_first_time(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+  v_is_once := p_subject_id is not null and exists (
+    select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
+  if not v_is_once or not learn_internal.has_happened(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
     perform learn_internal.write_facts(
       array[(p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null, v_call.occurred_at)::learn_internal.fact],
       p_idempotency_key);
+    if v_is_once then
+      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      values (p_user_id, p_activity_type, p_subject_type, p_subject_id);
+    end if;
   end if;
   return learn_internal.end_call(v_call);
 end;

@@ -1,4 +1,5 @@
--- Writes facts to the log, with the local date of each and whether it makes the day active.
+-- Writes facts to the log, with the local date of each and whether it makes the day active. One that happens once and
+-- that was recorded from outside already is left out.
 create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
 returns void
 language sql
@@ -14,6 +15,10 @@ as $$
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
   join learn.users u on u.id = f.user_id
   join learn.activity_types t on t.key = f.activity_type
+  where not t.happens_once or not exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = f.user_id and r.activity_type = f.activity_type
+      and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
   order by f.position;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';

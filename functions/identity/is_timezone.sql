@@ -10,8 +10,8 @@ begin
   if p_name in ('UTC', 'GMT') then
     return true;
   end if;
-  if p_name !~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)+$' then
-    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);  -- Japan, EST5EDT; slow, rare
+  if p_name !~ '^[A-Za-z_]+(/[A-Za-z_]+(-[A-Za-z_]+)*)+$' then
+    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);  -- Japan, Etc/GMT+3; slow, rare
   end if;
   perform now() at time zone p_name;
   return true;

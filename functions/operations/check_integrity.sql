@@ -27,20 +27,21 @@ as $$
   join learn_internal.xp_recounts x on x.user_id = s.user_id
   where s.highest_level <> x.highest_level
   union all
-  select 'facts_are_paid', coalesce(f.user_id, t.user_id), coalesce(f.xp, 0)::text, coalesce(t.xp, 0)::text
+  select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
   from (
-    select l.user_id, sum(l.xp) as xp
+    select l.user_id, l.activity_type, sum(l.xp) as xp
     from learn.activity_log l
     where l.activity_type in ('xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
-    group by l.user_id
+    group by l.user_id, l.activity_type
   ) f
   full join (
-    select t.user_id, sum(t.amount) as xp
+    select t.user_id, t.activity_type, sum(t.amount) as xp
     from learn.xp_transactions t
-    where t.source_type in ('achievement_earned', 'achievement_revoked', 'reversal')
-      or not exists (select from learn.activity_types a where a.key = t.source_type)
-    group by t.user_id
-  ) t on t.user_id = f.user_id
+    where t.activity_type in ('xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by t.user_id, t.activity_type
+  ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
   where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
 
   -- streaks
@@ -78,6 +79,15 @@ as $$
   from learn_internal.metric_recounts r
   full join learn.user_metrics m on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
   where coalesce(r.value, 0) <> coalesce(m.value, 0)
+
+  union all
+  select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'none' else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+    case when d.user_id is null then 'none' else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+  from learn_internal.metric_day_recounts r
+  full join learn_internal.user_metric_days d
+    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope and d.activity_date = r.activity_date
+  where r.user_id is null or d.user_id is null
 
   -- practice
   union all

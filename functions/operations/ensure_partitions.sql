@@ -1,4 +1,5 @@
--- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until.
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC), or the earliest one that has rows
+-- in a default partition, up to the one of p_until.
 -- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
 -- Errors: LX001 p_until is missing or more than ten years ahead.
 create or replace function learn.ensure_partitions(p_until date)
@@ -10,8 +11,9 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-  v_now  date := date_trunc('month', learn.clock())::date;
-  v_made integer;
+  v_now   date := date_trunc('month', learn.clock())::date;
+  v_first date;
+  v_made  integer;
 begin
   if p_until is null or p_until > v_now + interval '10 years' then
     raise exception 'partitions are made at most ten years ahead'
@@ -19,10 +21,15 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
+  select coalesce(date_trunc('month', least(
+    learn.clock(), (select min(f.recorded_at) from learn.activity_log_default f),
+    (select min(t.created_at) from learn.xp_transactions_default t))), v_now)::date
+  into v_first;
+
   select count(*) filter (where learn_internal.ensure_month(t.name, m.month::date)) into v_made
   from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
   cross join generate_series(
-    v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
+    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
   return v_made;
 end;
 $$;

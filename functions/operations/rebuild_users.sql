@@ -43,6 +43,12 @@ begin
   from learn_internal.metric_recounts r
   where r.user_id = any (p_user_ids) and r.value <> 0;
 
+  delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.user_id = any (p_user_ids);
+
   -- Progress
   delete from learn.user_exercise_progress p
   where p.user_id = any (p_user_ids) and not exists (
@@ -61,6 +67,26 @@ begin
   select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
   from learn_internal.achievement_recounts r
   where r.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- What was completed stays completed: the facts say so, and are not written again.
+  insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, track_id) do update set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, path_id) do update set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+  select c.user_id, t.key, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
+  where c.user_id = any (p_user_ids)
   on conflict do nothing;
 
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))

@@ -12,32 +12,43 @@ as $$
 declare
   v_user_ids  uuid[];
   v_track_ids bigint[];
+  v_items     integer[];
   v_at        timestamptz[];
+  v_has_new   boolean;
 begin
-  with gained as (
-    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at
+  select array_agg(g.user_id), array_agg(g.track_id), array_agg(g.items), array_agg(g.at), bool_or(g.is_new)
+  into v_user_ids, v_track_ids, v_items, v_at, v_has_new
+  from (
+    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at, bool_or(p.user_id is null) as is_new
     from unnest(p_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
     join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
+    left join learn.user_track_progress p on p.user_id = c.user_id and p.track_id = i.track_id
     group by c.user_id, i.track_id
-  ), counted as (
-    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-    select g.user_id, g.track_id, g.items, s.total_items
-    from gained g
-    cross join lateral (
-      select coalesce(
-        (select e.total_items from learn.user_track_progress e where e.user_id = g.user_id and e.track_id = g.track_id),
-        (select z.total_items from learn_internal.track_sizes z where z.track_id = g.track_id)) as total_items
-    ) s
-    order by g.user_id, g.track_id
-    on conflict (user_id, track_id) do update
-      set items_completed = p.items_completed + excluded.items_completed
-    returning p.user_id, p.track_id, p.items_completed, p.total_items, p.completed_at
+    order by c.user_id, i.track_id
+  ) g;
+  if v_user_ids is null then
+    return;
+  end if;
+
+  -- A first item of a track makes the row; what there is to complete is counted then, and kept by refresh_tracks().
+  if v_has_new then
+    insert into learn.user_track_progress (user_id, track_id, total_items)
+    select g.user_id, g.track_id, (select count(*) from learn_internal.track_items i where i.track_id = g.track_id)
+    from unnest(v_user_ids, v_track_ids) g(user_id, track_id)
+    where not exists (
+      select from learn.user_track_progress p where p.user_id = g.user_id and p.track_id = g.track_id);
+  end if;
+
+  with counted as (
+    update learn.user_track_progress p
+    set items_completed = p.items_completed + g.items
+    from unnest(v_user_ids, v_track_ids, v_items, v_at) g(user_id, track_id, items, at)
+    where p.user_id = g.user_id and p.track_id = g.track_id
+    returning p.user_id, p.track_id, g.at, p.items_completed = p.total_items and p.completed_at is null as is_full
   )
-  select array_agg(c.user_id), array_agg(c.track_id), array_agg(g.at) into v_user_ids, v_track_ids, v_at
+  select array_agg(c.user_id), array_agg(c.track_id), array_agg(c.at) into v_user_ids, v_track_ids, v_at
   from counted c
-  join gained g on g.user_id = c.user_id and g.track_id = c.track_id
-  join learn.tracks t on t.id = c.track_id and t.is_published
-  where c.items_completed = c.total_items and c.completed_at is null;
+  where c.is_full and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
 
   if v_user_ids is not null then
     return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;

@@ -1,73 +1,69 @@
 -- What completing lessons causes. Takes parallel arrays of rows of user_lesson_progress that have just become completed.
--- All facts are written in one statement, so that the engine runs once.
-create or replace function learn_internal.apply_lesson_completions(p_user_ids uuid[], p_lesson_ids bigint[])
+create or replace function learn_internal.apply_lesson_completions(
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+)
 returns void
 language plpgsql
 volatile
-security definer
 set search_path = ''
-set jit = off
 as $$
 declare
-  v_at timestamptz[];
+  v_fast_seconds numeric;
+  v_lesson_xp    integer;
+  v_now          timestamptz := learn.clock();
+  v_facts        learn_internal.fact[];
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
 
-  select array_agg(p.completed_at order by c.position) into v_at
-  from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
-  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id;
+  select (s.value #>> '{}')::numeric into v_fast_seconds
+  from learn.platform_settings s
+  where s.key = 'speed_runner_seconds';
+  select r.amount into v_lesson_xp from learn.xp_rules r where r.activity_type = 'lesson_completed';
 
-  with completed as materialized (
-    select p.user_id, p.lesson_id, p.completed_at, l.slug, e.exercises > 0 as has_exercises,
-      case when e.exercises > 0 then e.is_first_try else p.score = 100 end as is_perfect,
-      e.is_first_try, e.is_flawless, e.is_clean,
-      extract(epoch from p.completed_at - p.started_at) between 0 and (
-        select (s.value #>> '{}')::numeric - 0.000001
-        from learn.platform_settings s
-        where s.key = 'speed_runner_seconds') as is_fast,
-      round(coalesce(l.xp_reward, (
-        select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
-        * coalesce(d.xp_multiplier, 1))::integer as xp
-    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
-    join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
-    join learn.lessons l on l.id = c.lesson_id
-    left join learn.difficulties d on d.key = l.difficulty
-    cross join lateral (
-      select count(*) as exercises,
-        coalesce(bool_and(coalesce(x.is_first_try, false)), false) as is_first_try,
-        coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
-        coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
-      from learn.exercises e
-      left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
-      where e.lesson_id = c.lesson_id and e.is_published
-    ) e
-  ), facts as (
-    select c.user_id, 'lesson_completed' as activity_type, 'lesson' as subject_type, c.lesson_id::text as subject_id,
-      jsonb_build_object('slug', c.slug, 'has_exercises', c.has_exercises, 'is_fast', coalesce(c.is_fast, false))
-        || case when c.has_exercises then jsonb_build_object(
-          'is_clean', c.is_clean, 'is_first_try', c.is_first_try, 'is_flawless', c.is_flawless)
-        else '{}' end as properties,
-      c.xp, c.completed_at as occurred_at, 1 as rank
-    from completed c
-    union all
-    select c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null, c.completed_at, 2
-    from completed c
-    where c.is_perfect
-    union all
-    select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at, 3
-    from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, v_at) f
-  )
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at,
-    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
-  from facts f
-  join learn.users u on u.id = f.user_id
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying, recorded_at)
+  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp, p.completed_at,
+    (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
+  from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
+  join learn.users u on u.id = p.user_id
+  join learn.lessons l on l.id = p.lesson_id
+  cross join lateral (
+    select count(*) > 0 as has_exercises,
+      coalesce(bool_and(x.is_first_try is true), false) as is_first_try,
+      coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
+      coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
+    from learn.exercises e
+    left join learn.user_exercise_progress x on x.user_id = p.user_id and x.exercise_id = e.id
+    where e.lesson_id = p.lesson_id and e.is_published
+  ) e
+  cross join lateral (
+    values
+      ('lesson_completed', true,
+        jsonb_build_object('slug', l.slug, 'has_exercises', e.has_exercises,
+          'is_fast', coalesce(extract(epoch from p.completed_at - p.started_at) >= 0
+            and extract(epoch from p.completed_at - p.started_at) < v_fast_seconds, false))
+        || case when e.has_exercises then jsonb_build_object(
+          'is_clean', e.is_clean, 'is_first_try', e.is_first_try, 'is_flawless', e.is_flawless) else '{}' end,
+        round(coalesce(l.xp_reward, v_lesson_xp, 0) * coalesce((
+          select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1))::integer),
+      ('lesson_perfect', case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
+  ) f(activity_type, is_due, properties, xp)
   join learn.activity_types t on t.key = f.activity_type
-  order by f.user_id, f.occurred_at, f.rank;
+  where f.is_due and not exists (  -- recorded from outside already: paid
+    select from learn_internal.recorded_subjects r
+    where r.user_id = p.user_id and r.activity_type = f.activity_type
+      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text)
+  order by p.user_id, p.completed_at, p.lesson_id, f.activity_type;
+
+  select array_agg(a::learn_internal.fact) into v_facts
+  from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at) a;
+  if v_facts is not null then
+    perform learn_internal.write_facts(v_facts);
+  end if;
 end;
 $$;
-comment on function learn_internal.apply_lesson_completions(uuid[], bigint[]) is
+comment on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) is
   'Writes the facts of newly completed lessons, and moves their tracks.';
-revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[]) from public;
+revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) from public;

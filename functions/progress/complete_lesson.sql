@@ -18,7 +18,7 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', p_score, 'time_spent_seconds', p_time_spent_seconds),
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score), 'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
   v_unsolved bigint[];
 begin
@@ -53,7 +53,8 @@ begin
       score = greatest(p.score, excluded.score),
       time_spent_seconds = case
         when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
-        else coalesce(p.time_spent_seconds, 0) + coalesce(excluded.time_spent_seconds, 0) end,
+        else least(coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0), 2147483647)::integer
+      end,
       completed_at = coalesce(p.completed_at, excluded.completed_at);
 
   return learn_internal.end_call(v_call);

@@ -5,6 +5,10 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 begin
   if not exists (select from earned) then

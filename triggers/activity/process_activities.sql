@@ -2,43 +2,54 @@
 -- a million: lock, streak, XP and level, metrics, achievements. Earned achievements and new levels are facts too: they
 -- are written to the log and come through here again, until nothing is new.
 --
--- The set of users goes through arrays, so that every statement is planned for index access whatever size of statement
--- this session saw first. Costs do not depend on a user's history: counters are incremented, thresholds found by index.
+-- Costs do not depend on a user's history: counters are incremented, thresholds found by index. Statements are small
+-- and the rare ones conditional, because for a single fact preparing a plan to run costs more than running it.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
+  v_told constant text[] := array['xp_awarded', 'xp_reversed'];  -- their callers say what the ledger shall name
   v_user_ids      uuid[];
   v_last_at       timestamptz[];       -- per user: when the latest of these facts occurred
+  v_types         text[];
   v_is_qualifying boolean;
+  v_has_caps      boolean;             -- some of these facts pay within a cap for the day
+  v_has_runs      boolean;             -- some of these facts feed or end a run, or count a day
   v_xp            bigint[];            -- per user, before these facts: what achievements are measured by
   v_level         integer[];
   v_streak        integer[];
   v_active_days   integer[];
   v_day_user_ids  uuid[];
   v_days          date[];
-  v_has_new_level boolean;
-  v_winners       uuid[];
+  v_paid_user_ids uuid[];
+  v_paid          bigint[];
+  v_is_new_level  boolean;
+  v_winners       uuid[];              -- thresholds crossed: who, which achievement, and by what
   v_won           bigint[];
-  v_is_sole       boolean[];
   v_evidence      jsonb[];
+  v_more_winners  uuid[];
+  v_more_won      bigint[];
+  v_more_evidence jsonb[];
 begin
-  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying)
-  into v_user_ids, v_last_at, v_is_qualifying
-  from (
-    select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying
-    from new_facts n
-    group by n.user_id
-    order by n.user_id
-  ) f;
+  select array_agg(f.user_id), array_agg(f.last_at) into v_user_ids, v_last_at
+  from (select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id order by n.user_id) f;
   if v_user_ids is null then
     return null;  -- statement triggers fire for zero rows too: without this they would call each other for ever
   end if;
+  select array_agg(distinct n.activity_type), bool_or(n.is_qualifying) into v_types, v_is_qualifying from new_facts n;
+  v_has_caps := exists (
+    select from learn.xp_rules r where r.activity_type = any (v_types) and r.daily_cap is not null);
+  v_has_runs := exists (
+      select from learn.metrics m where m.activity_type = any (v_types) and m.aggregate in ('run', 'distinct_days'))
+    or exists (select from learn.metrics m where m.reset_activity_type = any (v_types));
 
   -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
   select array_agg(s.total_xp), array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
@@ -64,129 +75,102 @@ begin
     end if;
   end if;
 
-  -- 3. XP: what the fact carries, else what the rule pays, within the rule's cap for the day. 4. The level follows.
-  with priced as (
-    select n.user_id, n.id, n.activity_type, n.subject_id, n.properties, n.local_date, n.recorded_at,
-      coalesce(n.xp, r.amount) as amount, case when coalesce(n.xp, r.amount) > 0 then r.daily_cap end as daily_cap
+  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
+  with paid as (
+    insert into learn.xp_transactions
+      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+    select n.user_id, coalesce(n.xp, r.amount), n.activity_type,
+      case when n.activity_type = any (v_told) then n.properties ->> 'source_type' else n.activity_type end,
+      case when n.activity_type = any (v_told) then n.properties ->> 'source_id' else n.subject_id end,
+      case when n.activity_type = any (v_told) then n.properties ->> 'description' end,
+      n.local_date, n.recorded_at
     from new_facts n
     left join learn.xp_rules r on r.activity_type = n.activity_type
-    where coalesce(n.xp, r.amount, 0) <> 0
-  ), payable as (
-    select p.user_id, p.id, p.activity_type, p.subject_id, p.properties, p.local_date, p.recorded_at, p.amount
-    from priced p
-    where p.daily_cap is null
-    union all
-    select c.user_id, c.id, c.activity_type, c.subject_id, c.properties, c.local_date, c.recorded_at,
-      least(c.amount, greatest(0, c.daily_cap - c.earlier - c.before))
-    from (
-      select p.*,
-        sum(p.amount) over (partition by p.user_id, p.activity_type, p.local_date order by p.id) - p.amount as earlier,
+    where coalesce(n.xp, r.amount, 0) <> 0 and (r.daily_cap is null or n.xp < 0)
+    returning user_id, amount
+  )
+  select array_agg(g.user_id), array_agg(g.amount) into v_paid_user_ids, v_paid
+  from (select p.user_id, sum(p.amount) as amount from paid p group by p.user_id) g;
+
+  if v_has_caps then
+    -- Within a cap: less what the same type has paid this user for the same day, in the ledger and before in this
+    -- statement. Ledger rows of a day are never older than it, which leaves older partitions alone.
+    with capped as (
+      select n.user_id, n.id, n.activity_type, n.local_date, n.recorded_at, coalesce(n.xp, r.amount) as amount, r.daily_cap,
+        case when n.activity_type = any (v_told) then n.properties ->> 'source_type' else n.activity_type end as source_type,
+        case when n.activity_type = any (v_told) then n.properties ->> 'source_id' else n.subject_id end as source_id,
+        case when n.activity_type = any (v_told) then n.properties ->> 'description' end as description,
+        sum(coalesce(n.xp, r.amount)) over (
+          partition by n.user_id, n.activity_type, n.local_date order by n.id) - coalesce(n.xp, r.amount) as earlier,
         (
           select coalesce(sum(t.amount), 0)
           from learn.xp_transactions t
-          where t.user_id = p.user_id and t.earned_on = p.local_date and t.source_type = p.activity_type
-            and t.amount > 0 and t.created_at >= p.local_date - interval '2 days'  -- leaves older partitions alone
+          where t.user_id = n.user_id and t.earned_on = n.local_date and t.activity_type = n.activity_type
+            and t.amount > 0 and t.created_at >= n.local_date - interval '2 days'
         ) as before
-      from priced p
-      where p.daily_cap is not null
-    ) c
-  ), paid as (
-    insert into learn.xp_transactions (user_id, amount, source_type, source_id, description, earned_on, created_at)
-    select p.user_id, p.amount,
-      case when s.is_told then p.properties ->> 'source_type' else p.activity_type end,
-      case when s.is_told then p.properties ->> 'source_id' else p.subject_id end,
-      case when s.is_told then p.properties ->> 'description' end,
-      p.local_date, p.recorded_at
-    from payable p
-    cross join lateral (select p.activity_type in ('xp_awarded', 'xp_reversed')) s(is_told)
-    where p.amount <> 0
-    order by p.user_id, p.id
-    returning user_id, amount
-  ), gained as (
-    select p.user_id, sum(p.amount) as amount from paid p group by p.user_id
-  ), credited as (
-    update learn.user_stats s
-    set total_xp = o.total_xp + g.amount,
-      current_level = l.level,
-      highest_level = greatest(o.highest_level, l.level)
-    from gained g
-    join learn.user_stats o on o.user_id = g.user_id
-    cross join lateral (
-      select coalesce((
-        select t.level from learn.level_thresholds t
-        where t.min_xp <= o.total_xp + g.amount
-        order by t.min_xp desc
-        limit 1), 1) as level
-    ) l
-    where s.user_id = g.user_id
-    returning l.level > o.highest_level as is_new_level
-  )
-  select bool_or(c.is_new_level) into v_has_new_level from credited c;
+      from new_facts n
+      join learn.xp_rules r on r.activity_type = n.activity_type
+      where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
+    ), paid as (
+      insert into learn.xp_transactions
+        (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+      select c.user_id, least(c.amount, c.daily_cap - c.earlier - c.before), c.activity_type, c.source_type, c.source_id,
+        c.description, c.local_date, c.recorded_at
+      from capped c
+      where c.amount > 0 and c.daily_cap > c.earlier + c.before
+      order by c.user_id, c.id
+      returning user_id, amount
+    )
+    select v_paid_user_ids || array_agg(p.user_id), v_paid || array_agg(p.amount::bigint)
+    into v_paid_user_ids, v_paid
+    from paid p;
+  end if;
 
-  -- 5. Metrics count what happened. 6. The achievements whose thresholds that crossed are found by index.
-  with fed as (
-    select n.user_id, n.id, n.local_date, m.key as metric, m.aggregate, s.scope,
-      case when m.property is null then 1 else learn_internal.number_property(n.properties, m.property) end as amount
-    from new_facts n
-    join learn.metrics m on m.activity_type = n.activity_type and n.properties @> m.filter
-    cross join lateral (
-      select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
-    ) s(scope)
-  ), new_days as (
-    insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-    select distinct f.user_id, f.metric, f.scope, f.local_date
-    from fed f
-    where f.aggregate = 'distinct_days'
-    on conflict do nothing
-    returning user_id, metric, scope
-  ), run_events as (
-    select f.user_id, f.metric, f.scope, f.id, false as is_reset from fed f where f.aggregate = 'run'
-    union all
-    select n.user_id, m.key, s.scope, n.id, true
-    from new_facts n
-    join learn.metrics m on m.reset_activity_type = n.activity_type and n.properties @> m.reset_filter
-    cross join lateral (
-      select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
-    ) s(scope)
-  ), runs as (
-    -- Run 0 goes on from before this statement, each reset starts another; the last one is the value that stays.
-    select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
-      e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
-    from (
-      select r.*, count(*) filter (where r.is_reset) over (
-        partition by r.user_id, r.metric, r.scope order by r.id, r.is_reset desc
-        rows unbounded preceding) as run
-      from run_events r
-    ) e
-    group by e.user_id, e.metric, e.scope, e.run
-  ), tallied as (
-    select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount) as total, max(f.amount) as greatest_amount,
-      null::bigint as run_before, null::bigint as run_peak, null::bigint as run_now
-    from fed f
-    where f.aggregate in ('count', 'sum', 'max') and f.amount is not null
-    group by f.user_id, f.metric, f.scope, f.aggregate
-    union all
-    select d.user_id, d.metric, d.scope, 'distinct_days', count(*), null, null, null, null
-    from new_days d
-    group by d.user_id, d.metric, d.scope
-    union all
-    select r.user_id, r.metric, r.scope, 'run', null, null,
-      sum(r.length) filter (where r.run = 0),
-      max(r.length) filter (where r.run > 0),
-      sum(r.length) filter (where r.is_last and r.run > 0)
-    from runs r
-    group by r.user_id, r.metric, r.scope
-  ), changed as (
+  -- 4. The total and the level follow.
+  if v_paid_user_ids is not null then
+    with credited as (
+      update learn.user_stats s
+      set total_xp = o.total_xp + g.amount,
+        current_level = l.level,
+        highest_level = greatest(o.highest_level, l.level)
+      from (
+        select p.user_id, sum(p.amount)::bigint as amount
+        from unnest(v_paid_user_ids, v_paid) p(user_id, amount)
+        group by p.user_id
+      ) g
+      join learn.user_stats o on o.user_id = g.user_id
+      cross join lateral (
+        select coalesce((
+          select t.level from learn.level_thresholds t
+          where t.min_xp <= o.total_xp + g.amount
+          order by t.min_xp desc
+          limit 1), 1) as level
+      ) l
+      where s.user_id = g.user_id
+      returning s.highest_level > o.highest_level as is_new_level
+    )
+    select bool_or(c.is_new_level) into v_is_new_level from credited c;
+  end if;
+
+  -- 5. Metrics count what happened. 6. The achievements whose thresholds that crosses are found by index.
+  with changed as (
     select t.user_id, t.metric, t.scope, o.value as old_value,
-      case t.aggregate
-        when 'max' then greatest(o.value, t.greatest_amount)
-        when 'run' then coalesce(t.run_now, o.value + t.run_before)
-        else o.value + t.total
-      end as new_value,
-      case t.aggregate
-        when 'run' then greatest(o.value + coalesce(t.run_before, 0), t.run_peak)
-      end as peak
-    from tallied t
+      case when t.aggregate = 'max' then greatest(o.value, t.greatest_amount) else o.value + t.total end as new_value
+    from (
+      select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount)::bigint as total, max(f.amount) as greatest_amount
+      from (
+        select n.user_id, m.key as metric, m.aggregate, s.scope,
+          case when m.property is null then 1 else learn_internal.number_property(n.properties, m.property) end as amount
+        from new_facts n
+        join learn.metrics m on m.activity_type = n.activity_type
+        cross join lateral (
+          select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
+        ) s(scope)
+        where m.aggregate in ('count', 'sum', 'max') and n.properties @> m.filter
+      ) f
+      where f.amount is not null
+      group by f.user_id, f.metric, f.scope, f.aggregate
+    ) t
     cross join lateral (
       select coalesce((
         select u.value from learn.user_metrics u
@@ -197,32 +181,104 @@ begin
     select c.user_id, c.metric, c.scope, c.new_value
     from changed c
     where c.new_value <> c.old_value
-    order by c.user_id, c.metric, c.scope
     on conflict (user_id, metric, scope) do update set value = excluded.value
-  ), risen as (
-    select c.user_id, c.metric, c.scope, c.old_value, greatest(c.new_value, c.peak) as new_value from changed c
-    union all
-    select s.user_id, v.metric, '', v.old_value, v.new_value
+  )
+  select array_agg(c.user_id), array_agg(t.achievement_id),
+    array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value))
+  into v_winners, v_won, v_evidence
+  from changed c
+  join learn_internal.achievement_thresholds t
+    on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.new_value;
+
+  if v_has_runs then
+    with new_days as (
+      insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+      select distinct n.user_id, m.key, s.scope, n.local_date
+      from new_facts n
+      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'distinct_days'
+        and n.properties @> m.filter
+      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
+      on conflict do nothing
+      returning user_id, metric, scope
+    ), events as (
+      select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
+      from new_facts n
+      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'run' and n.properties @> m.filter
+      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
+      union all
+      select n.user_id, m.key, s.scope, n.id, true
+      from new_facts n
+      join learn.metrics m on m.reset_activity_type = n.activity_type and n.properties @> m.reset_filter
+      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
+    ), runs as (
+      -- Run 0 goes on from before this statement, each reset starts another; the last one is the value that stays.
+      select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
+        e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
+      from (
+        select v.*, count(*) filter (where v.is_reset) over (
+          partition by v.user_id, v.metric, v.scope order by v.id, v.is_reset desc rows unbounded preceding) as run
+        from events v
+      ) e
+      group by e.user_id, e.metric, e.scope, e.run
+    ), tallied as (
+      select d.user_id, d.metric, d.scope, count(*) as added, null::bigint as started, null::bigint as peak
+      from new_days d
+      group by d.user_id, d.metric, d.scope
+      union all
+      select r.user_id, r.metric, r.scope, coalesce(sum(r.length) filter (where r.run = 0), 0),
+        sum(r.length) filter (where r.is_last and r.run > 0),
+        max(r.length) filter (where r.run > 0)
+      from runs r
+      group by r.user_id, r.metric, r.scope
+    ), changed as (
+      select t.user_id, t.metric, t.scope, o.value as old_value, coalesce(t.started, o.value + t.added) as new_value,
+        greatest(o.value + t.added, t.peak) as peak
+      from tallied t
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
+      ) o
+    ), saved as (
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      select c.user_id, c.metric, c.scope, c.new_value
+      from changed c
+      where c.new_value <> c.old_value
+      on conflict (user_id, metric, scope) do update set value = excluded.value
+    )
+    select array_agg(c.user_id), array_agg(t.achievement_id),
+      array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak))
+    into v_more_winners, v_more_won, v_more_evidence
+    from changed c
+    join learn_internal.achievement_thresholds t
+      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.peak;
+    v_winners := v_winners || v_more_winners;
+    v_won := v_won || v_more_won;
+    v_evidence := v_evidence || v_more_evidence;
+  end if;
+
+  if v_paid_user_ids is not null or v_days is not null then
+    select array_agg(s.user_id), array_agg(t.achievement_id),
+      array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
+    into v_more_winners, v_more_won, v_more_evidence
     from unnest(v_user_ids, v_xp, v_level, v_streak, v_active_days) b(user_id, xp, level, streak, active_days)
     join learn.user_stats s on s.user_id = b.user_id
     cross join lateral (
       values ('xp', b.xp, s.total_xp), ('level_reached', b.level, s.highest_level),
         ('current_streak', b.streak, s.longest_streak), ('active_days', b.active_days, s.active_days)
     ) v(metric, old_value, new_value)
-    where v.new_value > v.old_value
-  )
-  select array_agg(r.user_id), array_agg(t.achievement_id), array_agg(t.is_sole),
-    array_agg(jsonb_build_object('metric', r.metric, 'scope', r.scope, 'value', r.new_value))
-  into v_winners, v_won, v_is_sole, v_evidence
-  from risen r
-  join learn_internal.achievement_thresholds t
-    on t.metric = r.metric and t.scope = r.scope and t.threshold > r.old_value and t.threshold <= r.new_value;
+    join learn_internal.achievement_thresholds t
+      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value and t.threshold <= v.new_value;
+    v_winners := v_winners || v_more_winners;
+    v_won := v_won || v_more_won;
+    v_evidence := v_evidence || v_more_evidence;
+  end if;
 
   -- 7. What was reached is a fact too.
-  if v_has_new_level then
+  if v_is_new_level then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying)
-    select b.user_id, 'level_reached', 'level', l.level::text, jsonb_build_object('level', l.level),
+    select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
       b.last_at, (b.last_at at time zone u.timezone)::date, t.is_qualifying
     from unnest(v_user_ids, v_last_at, v_level) b(user_id, last_at, level)
     join learn.user_stats s on s.user_id = b.user_id
@@ -235,10 +291,10 @@ begin
   if v_won is not null then
     insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
     select w.user_id, w.achievement_id, b.last_at, w.evidence
-    from unnest(v_winners, v_won, v_is_sole, v_evidence) w(user_id, achievement_id, is_sole, evidence)
+    from unnest(v_winners, v_won, v_evidence) w(user_id, achievement_id, evidence)
     join unnest(v_user_ids, v_last_at) b(user_id, last_at) on b.user_id = w.user_id
     join learn.achievements a on a.id = w.achievement_id
-    where (w.is_sole or learn_internal.satisfies_criteria(w.user_id, a.criteria))
+    where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
       and not exists (
         select from learn.revoked_achievements r
         where r.user_id = w.user_id and r.achievement_id = w.achievement_id)

@@ -37,13 +37,9 @@ begin
 
   delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
   insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select distinct f.user_id, m.key, s.scope, f.local_date
-  from learn.metrics m
-  join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select '' union all select f.properties ->> m.scope_property where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-  where m.key = any (v_metrics) and m.aggregate = 'distinct_days';
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.metric = any (v_metrics);
   return null;
 end;
 $$;

@@ -10,6 +10,9 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
@@ -113,6 +116,10 @@ begin
       from facts f
       join learn.users u on u.id = f.user_id
       join learn.activity_types t on t.key = f.activity_type
+      where f.rank = 1 or not exists (  -- recorded from outside already: paid
+        select from learn_internal.recorded_subjects r
+        where r.user_id = f.user_id and r.activity_type = f.activity_type
+          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text)
       order by f.user_id, f.id, f.rank
     )
     select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids

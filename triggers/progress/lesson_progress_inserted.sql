@@ -5,26 +5,29 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 declare
+  v_started   learn_internal.lesson_event[];
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
 begin
-  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.started_at)
-  into v_user_ids, v_lesson_ids, v_at
-  from new_rows n
-  where n.started_at is not null;
-  if v_user_ids is not null then
-    perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
-    perform learn_internal.write_lesson_starts(v_user_ids, v_lesson_ids, v_at);
+  select
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event) filter (where n.started_at is not null),
+    array_agg(n.user_id) filter (where n.completed_at is not null),
+    array_agg(n.lesson_id) filter (where n.completed_at is not null),
+    array_agg(n.completed_at) filter (where n.completed_at is not null)
+  into v_started, v_user_ids, v_lesson_ids, v_at
+  from new_rows n;
+  if v_started is not null then
+    perform learn_internal.write_lesson_starts(v_started);
   end if;
-
-  select array_agg(n.user_id), array_agg(n.lesson_id) into v_user_ids, v_lesson_ids
-  from new_rows n
-  where n.completed_at is not null;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids);
+    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
   end if;
   return null;
 end;

@@ -20,7 +20,7 @@ begin
   then
     raise exception 'the level curve must rise from level 1 at 0 XP without gaps'
       using errcode = 'LX001',
-        detail = (select string_agg(format('%s: %s', t.level, t.min_xp), ', ' order by t.level)
+        detail = (select coalesce(string_agg(format('%s: %s', t.level, t.min_xp), ', ' order by t.level), 'no levels')
                   from learn.level_thresholds t),
         hint = 'Change all levels concerned in one statement.';
   end if;
@@ -35,7 +35,7 @@ comment on function learn_internal.apply_level_curve() is 'Statement trigger: ch
 revoke all on function learn_internal.apply_level_curve() from public;
 
 create or replace trigger apply_level_curve
-  after insert or update or delete on learn.level_thresholds
+  after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.apply_level_curve();
 comment on trigger apply_level_curve on learn.level_thresholds is 'Checks the level curve (LX001) and applies it to all users.';

@@ -20,7 +20,7 @@ from fed t
 where t.aggregate <> 'run' and t.amount is not null
 group by t.user_id, t.metric, t.scope, t.aggregate
 union all
-select r.user_id, r.metric, r.scope, count(*) filter (where not r.is_reset and r.id > coalesce(r.last_reset, 0))
+select r.user_id, r.metric, r.scope, count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
 from (
   select e.*, max(e.id) filter (where e.is_reset) over (partition by e.user_id, e.metric, e.scope) as last_reset
   from (

@@ -1,0 +1,17 @@
+-- Whether a value of a fact's properties can be summed up: missing, null, or a number that fits a counter.
+create or replace function learn_internal.is_countable(p_value jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select case coalesce(jsonb_typeof(p_value), 'null')
+    when 'null' then true
+    when 'number' then abs(p_value::numeric) <= 1e15
+    else false
+  end;
+$$;
+comment on function learn_internal.is_countable(jsonb) is
+  'Whether a value of a fact''s properties can be summed up: missing, null, or a number of at most 1e15.';
+revoke all on function learn_internal.is_countable(jsonb) from public;
