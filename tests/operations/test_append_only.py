@@ -14,12 +14,11 @@ LOGS = ["activity_log", "xp_transactions"]
 
 @pytest.fixture
 def user(learn: Learn) -> UUID:
-    """A user with rows in the default partitions and in those of a month of their own."""
-    learn.set_clock("2035-05-20 12:00")
+    """A user with rows in a month's partitions and in the default ones."""
     user = learn.make_user()
     learn.award_xp(user, 10)
-    learn.set_clock("2035-06-13 12:00")
-    assert learn.ensure_partitions(date(2035, 6, 30)) == 2
+    learn.ensure_partitions(date(2035, 6, 30))
+    learn.set_clock("2035-07-20 12:00")
     learn.award_xp(user, 20)
     return user
 

@@ -164,18 +164,36 @@ def test_a_lesson_in_two_tracks_moves_both_and_pays_once(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("is_completed_first", [True, False])
-def test_a_completion_told_by_record_activity_as_well_is_not_paid_twice(
+def test_a_completion_told_by_record_activity_as_well_is_one_completion(
     learn: Learn, is_completed_first: bool
 ) -> None:
-    """Either the type is Laurel's own (LX010), or the two ways know of each other: 50 XP at most."""
-    user, lesson = learn.make_user(), learn.make_lesson(0)
+    user, lesson = learn.make_user(), learn.make_lesson(1)
+    track = learn.make_track(lesson)
+    told = [
+        ("exercise_solved", "exercise", str(lesson.exercises[0])),
+        ("exercise_solved_first_try", "exercise", str(lesson.exercises[0])),
+        ("lesson_completed", "lesson", str(lesson.id)),
+        ("lesson_perfect", "lesson", str(lesson.id)),
+        ("track_completed", "track", str(track.id)),
+        ("difficulty_completed", "difficulty", "intermediate"),
+    ]
     if is_completed_first:
-        learn.complete_lesson(user, lesson)
-    with learn.refuses("LX010"):
-        learn.record_activity(user, "lesson_completed", "lesson", str(lesson.id))
+        learn.solve(user, lesson)
+    for activity, subject_type, subject_id in told:
+        learn.record_activity(user, activity, subject_type, subject_id)
     if not is_completed_first:
-        learn.complete_lesson(user, lesson)
-    assert learn.ledger(user) == [(50, "lesson_completed", str(lesson.id))]
+        learn.solve(user, lesson)
+    assert sorted(learn.ledger(user)) == [
+        (5, "exercise_solved_first_try", str(lesson.exercises[0])),
+        (10, "exercise_solved", str(lesson.exercises[0])),
+        (20, "lesson_perfect", str(lesson.id)),
+        (50, "lesson_completed", str(lesson.id)),
+        (200, "track_completed", str(track.id)),
+    ]
+    for activity, subject_type, subject_id in told:
+        assert learn.facts(user, activity) == [(activity, subject_type, subject_id)]
+    assert learn.metric(user, "lessons_completed") == 1
+    assert learn.metric(user, "tracks_completed") == 1
 
 
 # ── daily caps ─────────────────────────────────────────────────────────────────────────────────────────────

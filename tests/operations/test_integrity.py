@@ -1,0 +1,299 @@
+"""check_integrity() finds damage by its name, and a rebuild mends what follows from facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.client import Learn, Lesson, Path, Track, days
+
+
+@dataclass
+class Scene:
+    """A learner with something of everything."""
+
+    learn: Learn
+    user: UUID
+    lesson: Lesson
+    track: Track
+    path: Path
+    badge: str
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def look(self) -> dict[str, Any]:
+        """All that is a projection of facts, and the facts."""
+        user, learn = self.user, self.learn
+        tables = {
+            "metrics": "select metric, scope, value from learn.user_metrics"
+            " where value <> 0 and user_id = %s",
+            "metric days": "select metric, scope, activity_date from learn_internal.user_metric_days"
+            " where user_id = %s",
+            "exercises": "select * from learn.user_exercise_progress where user_id = %s",
+            "lessons": "select * from learn.user_lesson_progress where user_id = %s",
+            "tracks": "select * from learn.user_track_progress where user_id = %s",
+            "paths": "select * from learn.user_path_progress where user_id = %s",
+            "difficulties": "select * from learn.user_difficulty_progress where user_id = %s",
+            "freezes": "select * from learn.streak_freezes where user_id = %s",
+        }
+        found: dict[str, Any] = {
+            name: learn.tuples(f"{query} order by 1, 2", [user]) for name, query in tables.items()
+        }
+        found["stats"] = learn.stats(user)
+        found["days"] = learn.active_days(user)
+        found["badges"] = sorted(learn.badges(user))
+        found["avatars"] = learn.avatars(user)
+        found["ledger"] = learn.ledger(user)
+        found["facts"] = learn.facts(user)
+        return found
+
+
+@pytest.fixture
+def scene(learn: Learn) -> Scene:
+    learn.set_clock("2035-06-10 12:00")
+    user = learn.make_user("damaged", timezone="Europe/Paris")
+    activity = learn.make_activity_type(qualifying=True)
+    learn.make_metric(activity, "distinct_days")
+    badge = learn.make_achievement(
+        {"metric": "xp", "at_least": 100}, xp_reward=25, avatar=learn.make_avatar()
+    )
+    lesson = learn.make_lesson(2)
+    track = learn.make_track(lesson, difficulty="beginner")
+    path = learn.make_path(track)
+    learn.solve(user, lesson, mistakes=1)
+    learn.grant_streak_freezes(user, 2)
+    learn.advance(days(2))
+    learn.record_activity(user, activity)
+    learn.award_xp(user, 300)
+    learn.reverse_xp(user, learn.transactions(user)[0])
+    scene = Scene(learn, user, lesson, track, path, badge)
+    scene.state = scene.look()
+    assert badge in scene.state["badges"]
+    assert len(scene.state["metric days"]) == 1
+    assert scene.state["stats"].streak_freezes == 1
+    assert learn.check_integrity() == []
+    return scene
+
+
+def damage(scene: Scene, statement: str) -> None:
+    """Runs a statement on the user's rows without any trigger or foreign key taking notice."""
+    connection = scene.learn.connection
+    connection.execute("set local session_replication_role = replica")
+    done = connection.execute(statement.format(user=f"'{scene.user}'", track=scene.track.id).encode())
+    connection.execute("set local session_replication_role = origin")
+    assert done.rowcount > 0
+
+
+MENDED = {
+    "user_has_stats": "delete from learn.user_stats where user_id = {user}",
+    "total_xp_is_the_ledger_sum": "update learn.user_stats set total_xp = total_xp + 1"
+    " where user_id = {user}",
+    "level_follows_the_curve": "update learn.user_stats set current_level = 9 where user_id = {user}",
+    "levels_are_announced": "update learn.user_stats set highest_level = 9 where user_id = {user}",
+    "active_days_follow_from_facts": "delete from learn.user_activity_days"
+    " where user_id = {user} and not is_freeze",
+    "streak_follows_from_days": "update learn.user_stats set longest_streak = 9 where user_id = {user}",
+    "freezes_held_are_counted": "update learn.user_stats set streak_freezes = 9 where user_id = {user}",
+    "metrics_follow_from_facts": "update learn.user_metrics set value = value + 1"
+    " where user_id = {user} and metric = 'lessons_completed'",
+    "metric_days_follow_from_facts": "delete from learn_internal.user_metric_days where user_id = {user}",
+    "exercise_progress_follows_from_submissions": "update learn.user_exercise_progress"
+    " set submissions = submissions + 1, wrong_submissions = wrong_submissions + 1 where user_id = {user}",
+    "track_progress_follows_from_items": "update learn.user_track_progress set items_completed = 0"
+    " where user_id = {user}",
+    "full_tracks_are_completed": "update learn.user_track_progress set completed_at = null"
+    " where user_id = {user}",
+    "path_progress_follows_from_tracks": "update learn.user_path_progress set tracks_completed = 0"
+    " where user_id = {user}",
+    "full_paths_are_completed": "update learn.user_path_progress set completed_at = null"
+    " where user_id = {user}",
+    "full_difficulties_are_completed": "delete from learn.user_difficulty_progress where user_id = {user}",
+    "achievements_follow_from_facts": "delete from learn.user_achievements where user_id = {user}",
+}
+
+OTHER_WAYS = {
+    "current streak": (
+        "streak_follows_from_days",
+        "update learn.user_stats set current_streak = 1, longest_streak = 9",
+    ),
+    "last day": ("streak_follows_from_days", "update learn.user_stats set last_activity_date = null"),
+    "active days": ("streak_follows_from_days", "update learn.user_stats set active_days = active_days + 1"),
+    "one day too many": (
+        "active_days_follow_from_facts",
+        "insert into learn.user_activity_days select {user}, '2030-01-01' --",
+    ),
+    "a frozen day that is active": (
+        "active_days_follow_from_facts",
+        "update learn.user_activity_days set is_freeze = not is_freeze",
+    ),
+    "a metric too many": (
+        "metrics_follow_from_facts",
+        "insert into learn.user_metrics (user_id, metric, value) select {user}, 'quizzes_completed', 3 --",
+    ),
+    "a metric too few": ("metrics_follow_from_facts", "delete from learn.user_metrics"),
+    "an exercise too few": (
+        "exercise_progress_follows_from_submissions",
+        "delete from learn.user_exercise_progress",
+    ),
+    "a track too few": ("track_progress_follows_from_items", "delete from learn.user_track_progress"),
+    "another total": (
+        "track_progress_follows_from_items",
+        "update learn.user_track_progress set total_items = 7",
+    ),
+    "a path too few": ("path_progress_follows_from_tracks", "delete from learn.user_path_progress"),
+    "another number of tracks": (
+        "path_progress_follows_from_tracks",
+        "update learn.user_path_progress set total_tracks = 7",
+    ),
+}
+
+
+def names(scene: Scene) -> set[str]:
+    found = scene.learn.check_integrity()
+    assert {row.user_id for row in found} <= {scene.user}
+    return {row.check_name for row in found}
+
+
+@pytest.mark.parametrize("check", MENDED)
+def test_damage_is_found_by_its_name_and_mended_by_a_rebuild(scene: Scene, check: str) -> None:
+    damage(scene, MENDED[check])
+    assert check in names(scene)
+    scene.learn.rebuild_user(scene.user)
+    assert scene.learn.check_integrity() == []
+    assert scene.look() == scene.state
+
+
+@pytest.mark.parametrize("way", OTHER_WAYS)
+def test_other_ways_to_the_same_damage_are_found_and_mended_too(scene: Scene, way: str) -> None:
+    check, statement = OTHER_WAYS[way]
+    damage(scene, f"{statement} where user_id = {{user}}")
+    assert check in names(scene)
+    scene.learn.rebuild_user(scene.user)
+    assert scene.learn.check_integrity() == []
+    assert scene.look() == scene.state
+
+
+@pytest.mark.parametrize(
+    ("check", "statement"),
+    [
+        (
+            "facts_are_paid",
+            "delete from learn.xp_transactions where user_id = {user} and source_type = 'manual'",
+        ),
+        (
+            "facts_are_paid",
+            "insert into learn.xp_transactions (user_id, amount, activity_type, source_type, earned_on)"
+            " select {user}, 5, 'xp_awarded', 'manual', '2035-06-12'",
+        ),
+        (
+            "completed_lessons_are_facts",
+            "delete from learn.activity_log where user_id = {user} and activity_type = 'lesson_completed'",
+        ),
+        ("solved_lessons_are_completed", "delete from learn.user_lesson_progress where user_id = {user}"),
+        (
+            "achievements_follow_from_facts",
+            "insert into learn.user_achievements (user_id, achievement_id)"
+            " select {user}, id from learn.achievements where slug = 'lesson-master'",
+        ),
+        (
+            "reached_achievements_are_earned",
+            "insert into learn.user_metrics (user_id, metric, value) select {user}, 'quizzes_completed', 3",
+        ),
+    ],
+)
+@pytest.mark.no_integrity
+def test_damage_to_the_facts_themselves_is_found_by_its_name(
+    scene: Scene, check: str, statement: str
+) -> None:
+    if check == "reached_achievements_are_earned":
+        scene.learn.make_achievement({"metric": "quizzes_completed", "at_least": 3})
+        scene.learn.advance(days(1))
+    damage(scene, statement)
+    assert check in names(scene)
+
+
+def test_every_check_is_broken_by_a_test(learn: Learn) -> None:
+    """The names of the checks as the function's text has them."""
+    text = learn.value("select prosrc from pg_proc where oid = 'learn.check_integrity'::regproc")
+    found = set(learn.tuples(r"select (regexp_matches(%s, 'select ''([a-z_]+)''', 'g'))[1]", [text]))
+    broken = {
+        *MENDED,
+        "facts_are_paid",
+        "completed_lessons_are_facts",
+        "solved_lessons_are_completed",
+        "reached_achievements_are_earned",
+    }
+    assert {name for (name,) in found} == broken
+
+
+def test_an_achievement_that_its_rows_owe_is_found(scene: Scene) -> None:
+    """A user's badge taken away without a trace: the fact says that it was earned."""
+    damage(
+        scene,
+        "delete from learn.user_achievements where user_id = {user}"
+        f" and achievement_id = (select id from learn.achievements where slug = '{scene.badge}')",
+    )
+    assert "achievements_follow_from_facts" in names(scene)
+    scene.learn.rebuild_user(scene.user)
+    assert scene.look() == scene.state
+
+
+def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
+    before = scene.learn.row_counts()
+    scene.learn.rebuild_user(scene.user)
+    assert scene.look() == scene.state
+    assert scene.learn.row_counts() == before
+
+
+def test_a_rebuild_of_all_mends_all(scene: Scene) -> None:
+    learn = scene.learn
+    other = learn.make_user()
+    learn.solve(other, learn.make_lesson(1))
+    stats = learn.stats(other)
+    for table in ("user_metrics", "user_activity_days", "user_track_progress", "user_exercise_progress"):
+        damage(scene, f"delete from learn.{table}")
+    damage(scene, "update learn.user_stats set total_xp = 1, current_level = 1")
+    users = learn.value("select count(*) from learn.users")
+    assert learn.rebuild_all() == users
+    assert learn.check_integrity() == []
+    assert scene.look() == scene.state
+    assert learn.stats(other) == stats
+
+
+def test_rebuilding_everything_that_was_lost_pays_nothing_twice(scene: Scene) -> None:
+    for table in (
+        "user_stats",
+        "user_activity_days",
+        "user_metrics",
+        "user_exercise_progress",
+        "user_track_progress",
+        "user_path_progress",
+        "user_difficulty_progress",
+        "user_achievements",
+    ):
+        damage(scene, f"delete from learn.{table} where user_id = {{user}}")
+    scene.learn.rebuild_user(scene.user)
+    assert scene.look() == scene.state
+
+
+def test_life_goes_on_after_a_rebuild(scene: Scene) -> None:
+    learn, user = scene.learn, scene.user
+    damage(scene, "delete from learn.user_metrics where user_id = {user}")
+    learn.rebuild_user(user)
+    learn.solve(user, learn.make_lesson(1))
+    assert learn.metric(user, "lessons_completed") == 2
+
+
+def test_a_rebuild_of_nobody_is_refused(learn: Learn) -> None:
+    for unknown in (None, UUID(int=1)):
+        with learn.refuses("LX002"):
+            learn.rebuild_user(unknown)
+
+
+def test_the_check_reads_only(scene: Scene) -> None:
+    assert (
+        scene.learn.value("select provolatile from pg_proc where oid = 'learn.check_integrity'::regproc")
+        in "s"
+    )
