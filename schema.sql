@@ -66,6 +66,17 @@ create table learn_internal.clock_override (
 comment on table learn_internal.clock_override is
   'At most one row: the time that learn.clock() returns instead of the real one. For tests; empty in production.';
 
+create table learn_internal.content_lock (
+  is_only_row boolean primary key default true,
+  version     bigint not null default 1,
+  constraint content_lock_has_one_row check (is_only_row)
+);
+comment on table learn_internal.content_lock is
+  'What happens to learners holds this table in row share mode, a change of content or rules in exclusive mode: so that '
+  'nobody is measured half by the old and half by the new. First in the order of locks, before user_stats. '
+  'version lets callers with an old snapshot (repeatable read, serializable) notice: they get 40001.';
+insert into learn_internal.content_lock default values;
+
 -- frozen: functions/_shared/clock.sql
 -- The time that all of Laurel goes by: the transaction's start, or what learn_internal.set_clock() says.
 create or replace function learn.clock()
@@ -84,6 +95,62 @@ comment on function learn.clock() is
   'The time Laurel goes by: the start of the transaction, unless a test has set another. App roles cannot set it.';
 revoke all on function learn.clock() from public;
 grant execute on function learn.clock() to learn_app, learn_readonly;
+
+-- frozen: functions/_shared/hold_content.sql
+-- Keeps content and rules as they are until the transaction ends: the first lock of all that happens to learners. It is
+-- shared and taken on the fast path, so that learners do not wait for each other, only for a change of content.
+-- A caller whose snapshot is older than such a change gets a serialization failure (40001) and retries.
+create or replace function learn_internal.hold_content()
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform from learn_internal.content_lock for share;
+  end if;
+end;
+$$;
+comment on function learn_internal.hold_content() is 'Keeps content and rules as they are until the transaction ends.';
+revoke all on function learn_internal.hold_content() from public;
+
+-- frozen: functions/_shared/hold_content_first.sql
+-- Tables that refer to content and are written by learners: content is held before the first row refers to it.
+create or replace function learn_internal.hold_content_first()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = ''
+as $$
+begin
+  perform learn_internal.hold_content();
+  return null;
+end;
+$$;
+comment on function learn_internal.hold_content_first() is 'Statement trigger: keeps content as it is until the transaction ends.';
+revoke all on function learn_internal.hold_content_first() from public;
+
+-- frozen: functions/_shared/change_content.sql
+-- Tables of content and rules: a change waits for the learners under way, and new ones wait for it, until it commits.
+-- Keep such transactions short on a live database.
+create or replace function learn_internal.change_content()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = ''
+as $$
+begin
+  lock table learn_internal.content_lock in exclusive mode;
+  update learn_internal.content_lock set version = version + 1;
+  return null;
+end;
+$$;
+comment on function learn_internal.change_content() is 'Statement trigger: a change of content or rules has learners wait.';
+revoke all on function learn_internal.change_content() from public;
 
 -- frozen: functions/_shared/set_clock.sql
 -- Stops Laurel's clock at a time, or lets it run again (null). For tests; only the owner may.

@@ -12,6 +12,7 @@ drop trigger metrics_inserted on learn.metrics;
 drop function learn_internal.recount_metrics();
 drop trigger date_metrics on learn.metrics;
 drop function learn_internal.date_metrics();
+drop trigger metrics_change on learn.metrics;
 drop view learn_internal.achievement_recounts;
 drop view learn_internal.exercise_recounts;
 drop view learn_internal.activity_day_recounts;

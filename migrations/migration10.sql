@@ -91,14 +91,17 @@ group by d.user_id, d.activity_date;
 comment on view learn_internal.activity_day_recounts is 'Active and frozen days recounted from the log and the freezes.';
 
 -- frozen: views/practice/exercise_recounts.sql
--- Progress in exercises recounted from the submissions: what user_exercise_progress must say.
+-- Progress in exercises recounted from the submissions, in the order in which they were graded, which is the order of
+-- their facts: what user_exercise_progress must say.
 create or replace view learn_internal.exercise_recounts as
 select q.user_id, q.exercise_id, count(*)::integer as submissions,
   count(*) filter (where not q.is_correct)::integer as wrong_submissions,
   count(*) filter (where q.error_message is not null)::integer as failed_submissions,
-  (array_agg(q.is_correct order by q.id))[1] as is_first_try,
-  (array_agg(q.submitted_at order by q.id) filter (where q.is_correct))[1] as solved_at
+  (array_agg(q.is_correct order by f.id))[1] as is_first_try,
+  (array_agg(q.submitted_at order by f.id) filter (where q.is_correct))[1] as solved_at
 from learn.query_submissions q
+join learn.activity_log f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
+  and f.properties -> 'submission_id' = to_jsonb(q.id)
 group by q.user_id, q.exercise_id;
 comment on view learn_internal.exercise_recounts is 'Progress in exercises recounted from query_submissions.';
 
@@ -116,6 +119,14 @@ from (
 join learn.achievements a on a.id = f.achievement_id
 where f.activity_type = 'achievement_earned';
 comment on view learn_internal.achievement_recounts is 'Achievements earned and not revoked since, recounted from the log.';
+
+-- frozen: triggers/activity/metrics_change.sql
+-- When metrics are defined otherwise: learners wait.
+create or replace trigger metrics_change
+  before insert or update or delete on learn.metrics
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger metrics_change on learn.metrics is 'A change has learners wait.';
 
 -- frozen: triggers/activity/date_metrics.sql
 -- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
@@ -223,6 +234,7 @@ volatile
 set search_path = ''
 as $$
 begin
+  perform learn_internal.hold_content();
   perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
   insert into learn.user_stats (user_id)
   select u.id from learn.users u where u.id = any (p_user_ids)

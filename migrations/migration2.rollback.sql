@@ -4,6 +4,7 @@ set role learn_owner;
 
 drop function learn.ensure_partitions(p_until date);
 drop function learn_internal.ensure_month(p_table name, p_month date);
+drop function learn_internal.lock_logs();
 drop trigger complete_activity on learn.activity_log;
 drop function learn_internal.complete_activity();
 drop trigger activity_log_default_truncate on learn.activity_log_default;

@@ -189,6 +189,8 @@ create or replace trigger activity_log_truncate
   execute function learn_internal.refuse_truncate();
 comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
 
+-- frozen: triggers/activity/activity_log_default_truncate.sql
+-- When someone empties the default partition: refused.
 create or replace trigger activity_log_default_truncate
   before truncate on learn.activity_log_default
   for each statement
@@ -240,9 +242,41 @@ create or replace trigger complete_activity
   execute function learn_internal.complete_activity();
 comment on trigger complete_activity on learn.activity_log is 'Fills local_date and is_qualifying where left out.';
 
+-- frozen: functions/operations/lock_logs.sql
+-- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys), the log and the
+-- ledger. Tries for short whiles, letting go in between, so that it is never part of a deadlock and never has writers
+-- queue behind it for long. Errors: 55P03 after 50 tries.
+create or replace function learn_internal.lock_logs()
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set lock_timeout = '200ms'
+as $$
+begin
+  for v_try in 1 .. 50 loop
+    begin
+      lock table learn.users in share row exclusive mode;
+      lock table learn.activity_types in share row exclusive mode;
+      lock table learn.activity_log in access exclusive mode;
+      lock table learn.xp_transactions in access exclusive mode;
+      return;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise;
+        end if;
+    end;
+    perform pg_sleep(0.02 * v_try);
+  end loop;
+end;
+$$;
+comment on function learn_internal.lock_logs() is 'Takes the locks that making partitions needs, all at once or none.';
+revoke all on function learn_internal.lock_logs() from public;
+
 -- frozen: functions/operations/ensure_month.sql
 -- Makes the partition of one month of a log that is partitioned by month, and moves the rows of that month out of
--- the default partition. Returns whether there was something to do.
+-- the default partition. Returns whether there was something to do. The caller holds the locks: see lock_logs().
 create or replace function learn_internal.ensure_month(p_table name, p_month date)
 returns boolean
 language plpgsql
@@ -256,12 +290,6 @@ declare
 begin
   if to_regclass(format('learn.%I', v_partition)) is not null then
     return false;
-  end if;
-
-  -- Writers wait for this short while: rows must not slip into the default partition in between.
-  execute format('lock table learn.%I in access exclusive mode', p_table);
-  if to_regclass(format('learn.%I', v_partition)) is not null then
-    return false;  -- another session made it while this one waited
   end if;
 
   execute format('create table learn.%I (like learn.%I including defaults including constraints)', v_partition, v_default);
@@ -292,7 +320,7 @@ revoke all on function learn_internal.ensure_month(name, date) from public;
 -- Makes the monthly partitions of the log and the ledger from the current month (UTC), or the earliest one that has rows
 -- in a default partition, up to the one of p_until.
 -- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
--- Errors: LX001 p_until is missing or more than ten years ahead.
+-- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could not be locked: call it again.
 create or replace function learn.ensure_partitions(p_until date)
 returns integer
 language plpgsql
@@ -302,9 +330,11 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-  v_now   date := date_trunc('month', learn.clock())::date;
-  v_first date;
-  v_made  integer;
+  v_now    date := date_trunc('month', learn.clock())::date;
+  v_first  date;
+  v_tables name[];
+  v_months date[];
+  v_made   integer;
 begin
   if p_until is null or p_until > v_now + interval '10 years' then
     raise exception 'partitions are made at most ten years ahead'
@@ -312,15 +342,24 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
+  -- Nothing to do is the common case, and takes no lock that anybody waits for.
   select coalesce(date_trunc('month', least(
     learn.clock(), (select min(f.recorded_at) from learn.activity_log_default f),
     (select min(t.created_at) from learn.xp_transactions_default t))), v_now)::date
   into v_first;
-
-  select count(*) filter (where learn_internal.ensure_month(t.name, m.month::date)) into v_made
+  select array_agg(t.name order by m.month, t.name), array_agg(m.month::date order by m.month, t.name)
+  into v_tables, v_months
   from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
   cross join generate_series(
-    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
+    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month)
+  where to_regclass(format('learn.%I', t.name || to_char(m.month, '_YYYY_MM'))) is null;
+  if v_tables is null then
+    return 0;
+  end if;
+
+  perform learn_internal.lock_logs();
+  select count(*) filter (where learn_internal.ensure_month(m.name, m.month)) into v_made
+  from unnest(v_tables, v_months) m(name, month);
   return v_made;
 end;
 $$;

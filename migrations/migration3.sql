@@ -113,11 +113,21 @@ create or replace trigger xp_transactions_truncate
   execute function learn_internal.refuse_truncate();
 comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
 
+-- frozen: triggers/xp/xp_transactions_default_truncate.sql
+-- When someone empties the default partition: refused.
 create or replace trigger xp_transactions_default_truncate
   before truncate on learn.xp_transactions_default
   for each statement
   execute function learn_internal.refuse_truncate();
 comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is 'Refuses truncate (LX009).';
+
+-- frozen: triggers/xp/level_thresholds_change.sql
+-- When the level curve changes: learners wait.
+create or replace trigger level_thresholds_change
+  before insert or update or delete or truncate on learn.level_thresholds
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger level_thresholds_change on learn.level_thresholds is 'A change has learners wait.';
 
 -- frozen: triggers/xp/apply_level_curve.sql
 -- When the level curve is changed: it must be one, and everybody's level follows it. Levels that were reached stay
@@ -147,6 +157,10 @@ begin
         hint = 'Change all levels concerned in one statement.';
   end if;
 
+  perform from learn.user_stats s
+  where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+  order by s.user_id
+  for no key update;
   update learn.user_stats s
   set current_level = learn.calculate_level_from_xp(s.total_xp)
   where s.current_level <> learn.calculate_level_from_xp(s.total_xp);

@@ -184,12 +184,14 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_rounds  integer[];
-  v_round   integer;
-  v_last    integer;
-  v_gap     record;
-  v_every   integer := learn_internal.setting_number('streak_freeze_every_days');
-  v_maximum integer := learn_internal.setting_number('streak_freeze_maximum');
+  v_rounds    integer[];
+  v_round     integer;
+  v_last      integer;
+  v_gap       record;
+  v_earners   uuid[];
+  v_earned_on date[];
+  v_every     integer := learn_internal.setting_number('streak_freeze_every_days');
+  v_maximum   integer := learn_internal.setting_number('streak_freeze_maximum');
 begin
   select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
   from (
@@ -229,38 +231,38 @@ begin
     on conflict (user_id, activity_date) do update set is_freeze = false;
 
     -- A day after the last one continues the run or starts a new one; a late day may join two runs: recount.
-    update learn.user_stats s
-    set current_streak = n.current_streak,
-      longest_streak = greatest(s.longest_streak, n.longest_streak),
-      active_days = s.active_days + 1,
-      last_activity_date = greatest(s.last_activity_date, d.activity_date)
-    from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-    join learn.user_stats o on o.user_id = d.user_id
-    cross join lateral (
-      select c.current_streak, c.current_streak as longest_streak
-      from (
-        select 1 + case when exists (
-          select from learn.user_activity_days y
-          where y.user_id = d.user_id and y.activity_date = d.activity_date - 1
-        ) then o.current_streak else 0 end as current_streak
-      ) c
-      where o.last_activity_date is null or d.activity_date > o.last_activity_date
-      union all
-      select v.current_streak, v.longest_streak
-      from learn_internal.streak_states v
-      where v.user_id = d.user_id and d.activity_date < o.last_activity_date
-    ) n
-    where d.round = v_round and s.user_id = d.user_id;
+    with moved as (
+      update learn.user_stats s
+      set current_streak = n.current_streak,
+        longest_streak = greatest(s.longest_streak, n.longest_streak),
+        active_days = s.active_days + 1,
+        last_activity_date = greatest(s.last_activity_date, d.activity_date)
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      join learn.user_stats o on o.user_id = d.user_id
+      cross join lateral (
+        select c.continued + 1 as current_streak, c.continued + 1 as longest_streak, c.continued
+        from (
+          select case when exists (
+            select from learn.user_activity_days y
+            where y.user_id = d.user_id and y.activity_date = d.activity_date - 1
+          ) then o.current_streak else 0 end as continued
+        ) c
+        where o.last_activity_date is null or d.activity_date > o.last_activity_date
+        union all
+        select v.current_streak, v.longest_streak, o.current_streak
+        from learn_internal.streak_states v
+        where v.user_id = d.user_id and d.activity_date < o.last_activity_date
+      ) n
+      where d.round = v_round and s.user_id = d.user_id
+      returning s.user_id, d.activity_date, s.streak_freezes, n.continued, n.current_streak
+    )
+    select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
+    from moved m
+    where v_every > 0 and m.streak_freezes < v_maximum and m.current_streak / v_every > m.continued / v_every;
 
     -- A streak that has grown by so many days earns a freeze.
-    if v_every > 0 then
-      perform learn_internal.give_streak_freezes(
-        array_agg(s.user_id), array_agg(d.activity_date), 1, 'streak_freeze_earned', p_at)
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats s on s.user_id = d.user_id
-      where d.round = v_round and s.last_activity_date = d.activity_date
-        and s.current_streak % v_every = 0 and s.streak_freezes < v_maximum
-      having count(*) > 0;
+    if v_earners is not null then
+      perform learn_internal.give_streak_freezes(v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
     end if;
   end loop;
 end;

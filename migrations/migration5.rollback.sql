@@ -9,6 +9,7 @@ drop trigger index_criteria on learn.achievements;
 drop function learn_internal.index_criteria();
 drop trigger check_criteria on learn.achievements;
 drop function learn_internal.check_criteria();
+drop trigger achievements_change on learn.achievements;
 drop function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb);
 drop function learn_internal.criteria_leaves(p_criteria jsonb);
 drop function learn_internal.criteria_problem(p_criteria jsonb, p_path text);

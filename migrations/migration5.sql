@@ -290,6 +290,14 @@ $$;
 comment on function learn_internal.satisfies_criteria(uuid, jsonb) is 'Whether a user''s metrics satisfy an achievement''s criteria.';
 revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;
 
+-- frozen: triggers/achievements/achievements_change.sql
+-- When the rules of achievements change: learners wait.
+create or replace trigger achievements_change
+  before insert or update of criteria, is_active or delete on learn.achievements
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger achievements_change on learn.achievements is 'A change has learners wait.';
+
 -- frozen: triggers/achievements/check_criteria.sql
 -- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
 -- Errors: LX011 criteria are not of the grammar, or name an unknown metric.

@@ -747,6 +747,62 @@ create or replace trigger lesson_progress_deleted
   execute function learn_internal.lesson_progress_deleted();
 comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts tracks.';
 
+-- frozen: triggers/progress/user_lesson_progress_hold.sql
+-- Before lesson progress is written: content is held.
+create or replace trigger user_lesson_progress_hold
+  before insert or update on learn.user_lesson_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is 'Keeps content as it is.';
+
+-- frozen: triggers/catalog/lessons_change.sql
+-- When lessons are published, unpublished or deleted: learners wait.
+create or replace trigger lessons_change
+  before update of is_published or delete on learn.lessons
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger lessons_change on learn.lessons is 'A change has learners wait.';
+
+-- frozen: triggers/catalog/tracks_change.sql
+-- When tracks change in what they count for: learners wait.
+create or replace trigger tracks_change
+  before update of is_published, difficulty or delete on learn.tracks
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger tracks_change on learn.tracks is 'A change has learners wait.';
+
+-- frozen: triggers/catalog/learning_paths_change.sql
+-- When learning paths are published, unpublished or deleted: learners wait.
+create or replace trigger learning_paths_change
+  before update of is_published or delete on learn.learning_paths
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger learning_paths_change on learn.learning_paths is 'A change has learners wait.';
+
+-- frozen: triggers/catalog/track_lessons_change.sql
+-- When the lessons of tracks change: learners wait.
+create or replace trigger track_lessons_change
+  before insert or update or delete on learn.track_lessons
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger track_lessons_change on learn.track_lessons is 'A change has learners wait.';
+
+-- frozen: triggers/catalog/learning_path_tracks_change.sql
+-- When the tracks of learning paths change: learners wait.
+create or replace trigger learning_path_tracks_change
+  before insert or update or delete on learn.learning_path_tracks
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger learning_path_tracks_change on learn.learning_path_tracks is 'A change has learners wait.';
+
+-- frozen: triggers/catalog/track_prerequisites_change.sql
+-- When prerequisites of tracks change: learners wait.
+create or replace trigger track_prerequisites_change
+  before insert or update or delete on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger track_prerequisites_change on learn.track_prerequisites is 'A change has learners wait.';
+
 -- frozen: triggers/catalog/track_prerequisites_inserted.sql
 -- When a track gets a prerequisite: no cycle.
 create or replace trigger track_prerequisites_inserted

@@ -9,6 +9,8 @@ drop trigger exercises_deleted on learn.exercises;
 drop function learn_internal.exercises_deleted();
 drop trigger exercises_updated on learn.exercises;
 drop function learn_internal.exercises_updated();
+drop trigger exercises_change on learn.exercises;
+drop trigger query_submissions_hold on learn.query_submissions;
 drop trigger grade_submissions on learn.query_submissions;
 drop function learn_internal.grade_submissions();
 drop function learn_internal.refresh_lessons(p_lesson_ids bigint[]);

@@ -213,7 +213,7 @@ begin
       on conflict (user_id, lesson_id) do nothing
     ), facts as (
       select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
-        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed) as properties,
+        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed, 'submission_id', s.id) as properties,
         s.submitted_at as occurred_at
       from submitted s
       union all
@@ -259,6 +259,22 @@ create or replace trigger grade_submissions
   for each statement
   execute function learn_internal.grade_submissions();
 comment on trigger grade_submissions on learn.query_submissions is 'Submissions become facts, solve exercises and complete lessons.';
+
+-- frozen: triggers/practice/query_submissions_hold.sql
+-- Before submissions are written: content is held.
+create or replace trigger query_submissions_hold
+  before insert on learn.query_submissions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
+
+-- frozen: triggers/catalog/exercises_change.sql
+-- When a lesson's exercises change: learners wait.
+create or replace trigger exercises_change
+  before insert or update of is_published, lesson_id or delete on learn.exercises
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger exercises_change on learn.exercises is 'A change has learners wait.';
 
 -- frozen: triggers/catalog/exercises_updated.sql
 -- When exercises change: one that is unpublished, or moved to another lesson, may leave its lesson solved.

@@ -153,7 +153,7 @@ comment on function learn_internal.summarize(learn_internal.call) is 'What has h
 revoke all on function learn_internal.summarize(learn_internal.call) from public;
 
 -- frozen: functions/_shared/begin_call.sql
--- The opening of every public function that changes a learner's state: locks the user first, answers a retry from its
+-- The opening of every public function that changes a learner's state: takes the locks in order, answers a retry from its
 -- idempotency key, and notes what held before. When the result carries a replay, the caller returns that and nothing else.
 -- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user; LX013 the key was used for
 -- another call.
@@ -174,17 +174,17 @@ declare
   v_is_active boolean;
   v_earlier   learn.idempotency_keys;
 begin
-  select s.total_xp, s.current_level, u.is_active
-  into v_call.total_xp, v_call.current_level, v_is_active
+  perform learn_internal.hold_content();
+  select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s
-  join learn.users u on u.id = s.user_id
   where s.user_id = p_user_id
-  for no key update of s;
+  for no key update;
   if not found then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
+  select u.is_active into v_is_active from learn.users u where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
@@ -243,7 +243,8 @@ declare
 begin
   if p_call.idempotency_key is not null then
     insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
-    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary));
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary))
+    on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
   end if;
   return v_summary;
 end;
@@ -802,7 +803,8 @@ begin
         hint = 'Pass a JSON array of activities.';
   end if;
 
-  -- Users first, in key order.
+  perform learn_internal.hold_content();
+  -- Users next, in key order.
   perform from learn.user_stats s
   where s.user_id in (
     select (e.value ->> 'user_id')::uuid
@@ -872,6 +874,7 @@ begin
     select f.user_id, f.idempotency_key, 'record_activity', f.arguments_hash
     from fresh f
     where f.idempotency_key is not null
+    on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
   )
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying,
@@ -1337,26 +1340,24 @@ as $$
 declare
   v_achievement_id bigint := learn_internal.require_achievement(p_slug);
   v_user_ids       uuid[];
-  v_evidence       jsonb[];
   v_earned         bigint;
 begin
-  select array_agg(d.user_id), array_agg(d.evidence) into v_user_ids, v_evidence
-  from (
-    select distinct on (d.user_id) d.user_id, d.evidence
-    from learn_internal.deserved_achievements d
-    where d.achievement_id = v_achievement_id
-      and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-    order by d.user_id
-  ) d;
+  perform learn_internal.hold_content();
+  select array_agg(distinct d.user_id) into v_user_ids
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id;
   if v_user_ids is null then
     return 0;
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
 
+  -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select d.user_id, v_achievement_id, learn.clock(), d.evidence || '{"is_backfill": true}'
-  from unnest(v_user_ids, v_evidence) d(user_id, evidence)
-  order by d.user_id
+  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(), d.evidence || '{"is_backfill": true}'
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  order by d.user_id, d.metric, d.scope
   on conflict (user_id, achievement_id) do nothing;
   get diagnostics v_earned = row_count;
   return v_earned;

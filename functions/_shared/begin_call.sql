@@ -1,4 +1,4 @@
--- The opening of every public function that changes a learner's state: locks the user first, answers a retry from its
+-- The opening of every public function that changes a learner's state: takes the locks in order, answers a retry from its
 -- idempotency key, and notes what held before. When the result carries a replay, the caller returns that and nothing else.
 -- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user; LX013 the key was used for
 -- another call.
@@ -19,17 +19,17 @@ declare
   v_is_active boolean;
   v_earlier   learn.idempotency_keys;
 begin
-  select s.total_xp, s.current_level, u.is_active
-  into v_call.total_xp, v_call.current_level, v_is_active
+  perform learn_internal.hold_content();
+  select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s
-  join learn.users u on u.id = s.user_id
   where s.user_id = p_user_id
-  for no key update of s;
+  for no key update;
   if not found then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
+  select u.is_active into v_is_active from learn.users u where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),

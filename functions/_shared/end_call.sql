@@ -10,7 +10,8 @@ declare
 begin
   if p_call.idempotency_key is not null then
     insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
-    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary));
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary))
+    on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
   end if;
   return v_summary;
 end;

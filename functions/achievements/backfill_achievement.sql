@@ -11,26 +11,24 @@ as $$
 declare
   v_achievement_id bigint := learn_internal.require_achievement(p_slug);
   v_user_ids       uuid[];
-  v_evidence       jsonb[];
   v_earned         bigint;
 begin
-  select array_agg(d.user_id), array_agg(d.evidence) into v_user_ids, v_evidence
-  from (
-    select distinct on (d.user_id) d.user_id, d.evidence
-    from learn_internal.deserved_achievements d
-    where d.achievement_id = v_achievement_id
-      and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-    order by d.user_id
-  ) d;
+  perform learn_internal.hold_content();
+  select array_agg(distinct d.user_id) into v_user_ids
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id;
   if v_user_ids is null then
     return 0;
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
 
+  -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select d.user_id, v_achievement_id, learn.clock(), d.evidence || '{"is_backfill": true}'
-  from unnest(v_user_ids, v_evidence) d(user_id, evidence)
-  order by d.user_id
+  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(), d.evidence || '{"is_backfill": true}'
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  order by d.user_id, d.metric, d.scope
   on conflict (user_id, achievement_id) do nothing;
   get diagnostics v_earned = row_count;
   return v_earned;

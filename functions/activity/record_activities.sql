@@ -21,7 +21,8 @@ begin
         hint = 'Pass a JSON array of activities.';
   end if;
 
-  -- Users first, in key order.
+  perform learn_internal.hold_content();
+  -- Users next, in key order.
   perform from learn.user_stats s
   where s.user_id in (
     select (e.value ->> 'user_id')::uuid
@@ -91,6 +92,7 @@ begin
     select f.user_id, f.idempotency_key, 'record_activity', f.arguments_hash
     from fresh f
     where f.idempotency_key is not null
+    on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
   )
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying,

@@ -1,5 +1,5 @@
 -- Makes the partition of one month of a log that is partitioned by month, and moves the rows of that month out of
--- the default partition. Returns whether there was something to do.
+-- the default partition. Returns whether there was something to do. The caller holds the locks: see lock_logs().
 create or replace function learn_internal.ensure_month(p_table name, p_month date)
 returns boolean
 language plpgsql
@@ -13,12 +13,6 @@ declare
 begin
   if to_regclass(format('learn.%I', v_partition)) is not null then
     return false;
-  end if;
-
-  -- Writers wait for this short while: rows must not slip into the default partition in between.
-  execute format('lock table learn.%I in access exclusive mode', p_table);
-  if to_regclass(format('learn.%I', v_partition)) is not null then
-    return false;  -- another session made it while this one waited
   end if;
 
   execute format('create table learn.%I (like learn.%I including defaults including constraints)', v_partition, v_default);

@@ -1,7 +1,7 @@
 -- Makes the monthly partitions of the log and the ledger from the current month (UTC), or the earliest one that has rows
 -- in a default partition, up to the one of p_until.
 -- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
--- Errors: LX001 p_until is missing or more than ten years ahead.
+-- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could not be locked: call it again.
 create or replace function learn.ensure_partitions(p_until date)
 returns integer
 language plpgsql
@@ -11,9 +11,11 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-  v_now   date := date_trunc('month', learn.clock())::date;
-  v_first date;
-  v_made  integer;
+  v_now    date := date_trunc('month', learn.clock())::date;
+  v_first  date;
+  v_tables name[];
+  v_months date[];
+  v_made   integer;
 begin
   if p_until is null or p_until > v_now + interval '10 years' then
     raise exception 'partitions are made at most ten years ahead'
@@ -21,15 +23,24 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
+  -- Nothing to do is the common case, and takes no lock that anybody waits for.
   select coalesce(date_trunc('month', least(
     learn.clock(), (select min(f.recorded_at) from learn.activity_log_default f),
     (select min(t.created_at) from learn.xp_transactions_default t))), v_now)::date
   into v_first;
-
-  select count(*) filter (where learn_internal.ensure_month(t.name, m.month::date)) into v_made
+  select array_agg(t.name order by m.month, t.name), array_agg(m.month::date order by m.month, t.name)
+  into v_tables, v_months
   from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
   cross join generate_series(
-    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month);
+    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month)
+  where to_regclass(format('learn.%I', t.name || to_char(m.month, '_YYYY_MM'))) is null;
+  if v_tables is null then
+    return 0;
+  end if;
+
+  perform learn_internal.lock_logs();
+  select count(*) filter (where learn_internal.ensure_month(m.name, m.month)) into v_made
+  from unnest(v_tables, v_months) m(name, month);
   return v_made;
 end;
 $$;

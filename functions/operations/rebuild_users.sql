@@ -8,6 +8,7 @@ volatile
 set search_path = ''
 as $$
 begin
+  perform learn_internal.hold_content();
   perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
   insert into learn.user_stats (user_id)
   select u.id from learn.users u where u.id = any (p_user_ids)

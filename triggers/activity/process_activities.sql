@@ -44,6 +44,7 @@ begin
   if v_user_ids is null then
     return null;  -- statement triggers fire for zero rows too: without this they would call each other for ever
   end if;
+  perform learn_internal.hold_content();
   select array_agg(distinct n.activity_type), bool_or(n.is_qualifying) into v_types, v_is_qualifying from new_facts n;
   v_has_caps := exists (
     select from learn.xp_rules r where r.activity_type = any (v_types) and r.daily_cap is not null);

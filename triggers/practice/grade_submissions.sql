@@ -97,7 +97,7 @@ begin
       on conflict (user_id, lesson_id) do nothing
     ), facts as (
       select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
-        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed) as properties,
+        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed, 'submission_id', s.id) as properties,
         s.submitted_at as occurred_at
       from submitted s
       union all

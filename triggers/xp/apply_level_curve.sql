@@ -25,6 +25,10 @@ begin
         hint = 'Change all levels concerned in one statement.';
   end if;
 
+  perform from learn.user_stats s
+  where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+  order by s.user_id
+  for no key update;
   update learn.user_stats s
   set current_level = learn.calculate_level_from_xp(s.total_xp)
   where s.current_level <> learn.calculate_level_from_xp(s.total_xp);

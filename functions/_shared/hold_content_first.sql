@@ -1,0 +1,15 @@
+-- Tables that refer to content and are written by learners: content is held before the first row refers to it.
+create or replace function learn_internal.hold_content_first()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = ''
+as $$
+begin
+  perform learn_internal.hold_content();
+  return null;
+end;
+$$;
+comment on function learn_internal.hold_content_first() is 'Statement trigger: keeps content as it is until the transaction ends.';
+revoke all on function learn_internal.hold_content_first() from public;
