@@ -439,16 +439,15 @@ class Learner:
         for freeze in self.freezes:  # active after all: the freeze comes back
             if freeze.used_on == day:
                 freeze.used_on = None
+        last, length = self.runs()[-1] if self.days else (day - 2 * DAY, 0)
+        continued = length if day <= last + DAY else 0
         self.days.add(day)
-        last, length = self.runs()[-1]
         every = self.world.freeze_every_days
-        if (
-            every > 0
-            and last == day
-            and length % every == 0
-            and len(self.held_freezes) < self.world.freeze_maximum
-        ):
-            self.freezes.append(Freeze(day))
+        if every > 0 and len(self.held_freezes) < self.world.freeze_maximum:
+            if (
+                self.runs()[-1][1] // every > continued // every
+            ):  # one more multiple reached, or several at once
+                self.freezes.append(Freeze(day))
 
     def _complete_lesson(self, name: str, at: datetime, score: int | None = None) -> None:
         lesson = self.world.lessons[name]

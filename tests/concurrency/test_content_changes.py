@@ -1,0 +1,263 @@
+"""Editors change content while learners complete it: whoever commits first, everything adds up afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.client import Learn, Lesson, Path, Track
+from tests.concurrency.sessions import Task, client, pair, race
+from tests.conftest import FreshDatabase
+
+
+@dataclass
+class Course:
+    """A path of two tracks, with a lesson without and lessons with exercises, and what is not in it yet."""
+
+    user: UUID
+    plain: Lesson
+    other: Lesson
+    solvable: Lesson
+    outside: Lesson
+    unpublished: Lesson
+    track: Track
+    second: Track
+    unpublished_track: Track
+    path: Path
+    empty_path: Path
+
+    @classmethod
+    def build(cls, learn: Learn) -> Course:
+        """Tracks: `track` of plain, solvable and unpublished; `second` and `unpublished_track` of other."""
+        difficulty = f"difficulty-{learn.value('select count(*) from learn.difficulties')}"
+        learn.connection.execute("insert into learn.difficulties (key, rank) values (%s, 1)", [difficulty])
+        plain, other, outside = (learn.make_lesson(0) for _ in range(3))
+        solvable = learn.make_lesson(2)
+        unpublished = learn.make_lesson(1, published=False)
+        track = learn.make_track(plain, solvable, unpublished, difficulty=difficulty)
+        second = learn.make_track(other, difficulty=difficulty)
+        unpublished_track = learn.make_track(other, difficulty=difficulty, published=False)
+        return cls(
+            user=learn.make_user(),
+            plain=plain,
+            other=other,
+            solvable=solvable,
+            outside=outside,
+            unpublished=unpublished,
+            track=track,
+            second=second,
+            unpublished_track=unpublished_track,
+            path=learn.make_path(track, second),
+            empty_path=learn.make_path(),
+        )
+
+
+Act = Callable[[Learn, Course], object]
+
+# What a learner does, and what is done before, so that the act is their first in a track or completes it.
+LEARNERS: dict[str, tuple[list[Act], Act]] = {
+    "first lesson": ([], lambda learn, c: learn.complete_lesson(c.user, c.plain)),
+    "first lesson of a track of one": ([], lambda learn, c: learn.complete_lesson(c.user, c.other)),
+    "lesson outside": ([], lambda learn, c: learn.complete_lesson(c.user, c.outside)),
+    "first exercise": ([], lambda learn, c: learn.submit_query(c.user, c.solvable.exercises[0])),
+    "last exercise": (
+        [lambda learn, c: learn.submit_query(c.user, c.solvable.exercises[0])],
+        lambda learn, c: learn.submit_query(c.user, c.solvable.exercises[1]),
+    ),
+    "last lesson": (
+        [lambda learn, c: learn.solve(c.user, c.solvable)],
+        lambda learn, c: learn.complete_lesson(c.user, c.plain),
+    ),
+    "last track": (
+        [
+            lambda learn, c: learn.solve(c.user, c.solvable),
+            lambda learn, c: learn.complete_lesson(c.user, c.plain),
+        ],
+        lambda learn, c: learn.complete_lesson(c.user, c.other),
+    ),
+}
+
+
+def run(statement: str, *ids: Callable[[Course], int]) -> Act:
+    """An editor's statement with ids of the course."""
+    return lambda learn, c: learn.connection.execute(statement.encode(), [number(c) for number in ids])
+
+
+def flip(table: str, number: Callable[[Course], int]) -> Act:
+    """Publish what is not, or the other way round."""
+    return run(f"update learn.{table} set is_published = not is_published where id = %s", number)
+
+
+EDITORS: dict[str, Act] = {
+    "publish lesson": flip("lessons", lambda c: c.unpublished.id),
+    "unpublish lesson": flip("lessons", lambda c: c.plain.id),
+    "unpublish lesson with exercises": flip("lessons", lambda c: c.solvable.id),
+    "unpublish only lesson": flip("lessons", lambda c: c.other.id),
+    "unpublish exercise": flip("exercises", lambda c: c.solvable.exercises[1]),
+    "delete exercise": run("delete from learn.exercises where id = %s", lambda c: c.solvable.exercises[1]),
+    "add exercise": lambda learn, c: learn.make_exercise(c.solvable),
+    "add exercise to plain lesson": lambda learn, c: learn.make_exercise(c.plain),
+    "move exercise": run(
+        "update learn.exercises set lesson_id = %s where id = %s",
+        lambda c: c.plain.id,
+        lambda c: c.solvable.exercises[1],
+    ),
+    "add lesson": lambda learn, c: learn.add_to_track(c.track, c.outside),
+    "remove lesson": run(
+        "delete from learn.track_lessons where track_id = %s and lesson_id = %s",
+        lambda c: c.track.id,
+        lambda c: c.plain.id,
+    ),
+    "move lesson": run(
+        "update learn.track_lessons set track_id = %s where track_id = %s and lesson_id = %s",
+        lambda c: c.second.id,
+        lambda c: c.track.id,
+        lambda c: c.plain.id,
+    ),
+    "publish track": flip("tracks", lambda c: c.unpublished_track.id),
+    "unpublish track": flip("tracks", lambda c: c.second.id),
+    "change difficulty": run(
+        "update learn.tracks set difficulty = 'advanced' where id = %s", lambda c: c.second.id
+    ),
+    "unpublish path": flip("learning_paths", lambda c: c.path.id),
+    "add track": lambda learn, c: learn.add_to_path(c.path, c.unpublished_track),
+    "first track of a path": lambda learn, c: learn.add_to_path(c.empty_path, c.second),
+    "remove track": run(
+        "delete from learn.learning_path_tracks where path_id = %s and track_id = %s",
+        lambda c: c.path.id,
+        lambda c: c.second.id,
+    ),
+}
+DELETIONS: dict[str, Act] = {
+    "lesson": run("delete from learn.lessons where id = %s", lambda c: c.plain.id),
+    "lesson with exercises": run("delete from learn.lessons where id = %s", lambda c: c.solvable.id),
+    "track": run("delete from learn.tracks where id = %s", lambda c: c.second.id),
+    "path": run("delete from learn.learning_paths where id = %s", lambda c: c.path.id),
+}
+# A learner who comes second may find the content gone: unknown, unpublished, or with exercises to solve.
+REFUSALS = (None, "LX003", "LX004", "LX007")
+OLD_SNAPSHOT = psycopg.IsolationLevel.REPEATABLE_READ
+
+
+def overlap(
+    fresh: FreshDatabase,
+    edit: Act,
+    *,
+    editor_first: bool,
+    isolation: psycopg.IsolationLevel | None = None,
+) -> dict[str, object]:
+    """Each learner's act overlaps with the edit; returns what is wrong afterwards, by the act."""
+    wrong: dict[str, object] = {}
+    with pair(fresh, isolation) as both, client(fresh) as learn:
+        for name, (before, act) in LEARNERS.items():
+            course = Course.build(learn)
+            for earlier in before:
+                earlier(learn, course)
+
+            def learner(learn: Learn, act: Act = act, course: Course = course) -> object:
+                return act(learn, course)
+
+            def editor(learn: Learn, course: Course = course) -> object:
+                return edit(learn, course)
+
+            tasks: tuple[Task[object], Task[object]] = (
+                (editor, learner) if editor_first else (learner, editor)
+            )
+            codes = both.interleave(*tasks)
+            editor_code, learner_code = codes if editor_first else (codes[1], codes[0])
+            if isolation is not None and codes[1] == "40001":
+                continue
+            damage = [
+                (found.check_name, found.expected, found.actual)
+                for found in learn.check_integrity()
+                if found.user_id == course.user
+            ]
+            if editor_code is not None or learner_code not in REFUSALS or damage:
+                wrong[name] = (editor_code, learner_code, damage)
+    return wrong
+
+
+@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
+def test_a_completion_that_starts_before_the_edit_commits_adds_up(fresh: FreshDatabase, edit: Act) -> None:
+    assert overlap(fresh, edit, editor_first=True) == {}
+
+
+@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
+def test_an_edit_that_starts_before_the_completion_commits_adds_up(fresh: FreshDatabase, edit: Act) -> None:
+    assert overlap(fresh, edit, editor_first=False) == {}
+
+
+@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
+def test_a_completion_from_a_snapshot_before_the_edit_adds_up_or_is_told_to_retry(
+    fresh: FreshDatabase, edit: Act
+) -> None:
+    assert overlap(fresh, edit, editor_first=True, isolation=OLD_SNAPSHOT) == {}
+
+
+@pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
+@pytest.mark.parametrize("editor_first", [True, False])
+def test_content_is_deleted_while_it_is_completed(
+    fresh: FreshDatabase, delete: Act, editor_first: bool
+) -> None:
+    """The learner may be refused; neither deadlocks."""
+    assert overlap(fresh, delete, editor_first=editor_first) == {}
+
+
+class UnpublishedError(Exception):
+    """The lesson is not there to be solved just now."""
+
+
+def solve(learn: Learn, user: UUID, lesson: Lesson) -> None:
+    """Solve a lesson that may be unpublished between one call and the next."""
+    try:
+        learn.solve(user, lesson)
+    except psycopg.Error as error:
+        if error.sqlstate not in ("LX004", "LX007"):
+            raise
+        raise UnpublishedError from error
+
+
+def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDatabase) -> None:
+    with client(fresh) as learn:
+        lessons = [learn.make_lesson(number % 2) for number in range(6)]
+        tracks = [learn.make_track(*lessons[:3]), learn.make_track(*lessons[2:])]
+        spare = learn.make_track()
+        learn.make_path(*tracks, spare)
+        users = [learn.make_user() for _ in range(6)]
+
+    def study(user: UUID) -> Task[object]:
+        def run(learn: Learn) -> object:
+            for lesson in lessons:
+                with suppress(UnpublishedError):
+                    solve(learn, user, lesson)
+            return True
+
+        return run
+
+    def edit(learn: Learn) -> object:
+        for lesson in lessons:
+            learn.connection.execute(
+                "update learn.lessons set is_published = not is_published where id = %s", [lesson.id]
+            )
+        for track in tracks:
+            learn.connection.execute(
+                "update learn.tracks set is_published = not is_published where id = %s", [track.id]
+            )
+        for track, lesson in zip(tracks, (lessons[0], lessons[5]), strict=True):
+            learn.connection.execute(
+                "update learn.track_lessons set track_id = %s where track_id = %s and lesson_id = %s",
+                [spare.id, track.id, lesson.id],
+            )
+            learn.connection.execute(
+                "update learn.track_lessons set track_id = %s where track_id = %s and lesson_id = %s",
+                [track.id, spare.id, lesson.id],
+            )
+        return True
+
+    outcomes = race(fresh, [*(study(user) for user in users), edit, edit], rounds=4)
+    assert {outcome.sqlstate for outcome in outcomes} == {None}
