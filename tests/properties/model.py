@@ -443,11 +443,9 @@ class Learner:
         continued = length if day <= last + DAY else 0
         self.days.add(day)
         every = self.world.freeze_every_days
-        if every > 0 and len(self.held_freezes) < self.world.freeze_maximum:
-            if (
-                self.runs()[-1][1] // every > continued // every
-            ):  # one more multiple reached, or several at once
-                self.freezes.append(Freeze(day))
+        has_room = len(self.held_freezes) < self.world.freeze_maximum
+        if every > 0 and has_room and self.runs()[-1][1] // every > continued // every:
+            self.freezes.append(Freeze(day))  # one, however many multiples are reached at once
 
     def _complete_lesson(self, name: str, at: datetime, score: int | None = None) -> None:
         lesson = self.world.lessons[name]
