@@ -91,6 +91,15 @@ def test_two_achievements_may_unlock_one_avatar(learn: Learn, activity: str, met
     assert learn.avatars(user) == [avatar_slug(learn, avatar)]
 
 
+def test_an_avatar_is_told_of_once_when_it_is_unlocked(learn: Learn, activity: str, metric: str) -> None:
+    avatar = learn.make_avatar("owl")
+    for at_least in (1, 1, 2):
+        learn.make_achievement({"metric": metric, "at_least": at_least}, avatar=avatar)
+    user = learn.make_user()
+    assert learn.record_activity(user, activity).unlocked == {"avatars": ["owl"]}
+    assert learn.record_activity(user, activity).unlocked == {}
+
+
 def test_an_inactive_achievement_is_not_earned_until_it_is_active(
     learn: Learn, activity: str, metric: str
 ) -> None:

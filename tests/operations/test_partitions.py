@@ -89,6 +89,17 @@ def test_rows_of_past_months_leave_the_default_partition_too(learn: Learn) -> No
     assert held_by(learn, "xp_transactions", user) == ["2035_04", "2035_06"]
 
 
+def test_one_old_row_makes_its_month_and_none_without_rows(learn: Learn) -> None:
+    user = learn.make_user()
+    learn.connection.execute(
+        "insert into learn.activity_log (user_id, activity_type, recorded_at)"
+        " values (%s, 'lesson_started', '1999-01-02')",
+        [user],
+    )
+    assert learn.ensure_partitions(date(2035, 6, 30)) <= 4
+    assert held_by(learn, "activity_log", user) == ["1999_01", "2035_06"]
+
+
 def test_ids_go_on_across_partitions(learn: Learn) -> None:
     user = learn.make_user()
     learn.award_xp(user, 1)

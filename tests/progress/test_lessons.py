@@ -210,3 +210,38 @@ def test_the_date_of_a_completion_stays(learn: Learn, user: UUID, lesson: Lesson
         [user],
     )
     assert learn.lesson_progress(user, lesson) == LessonProgress("completed", None, None, None, NOON)
+
+
+def test_deleting_a_completion_lowers_the_percentage_and_keeps_what_was_paid(
+    learn: Learn, user: UUID, lesson: Lesson
+) -> None:
+    track = learn.make_track(lesson, learn.make_lesson(0))
+    learn.complete_lesson(user, lesson)
+    learn.connection.execute("delete from learn.user_lesson_progress where user_id = %s", [user])
+    progress = learn.track_progress(user, track)
+    assert progress is not None
+    assert (progress.items_completed, progress.total_items) == (0, 2)
+    assert learn.stats(user).total_xp == 50
+
+
+def test_an_old_import_has_its_own_dates(learn: Learn, user: UUID) -> None:
+    """The owner's rows may lie further back than a caller's."""
+    imported = learn.make_lesson(1)
+    learn.connection.execute(
+        "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct, submitted_at)"
+        " values (%s, %s, 'select 1', true, '2001-02-03 04:05+00')",
+        [user, imported.exercises[0]],
+    )
+    assert learn.lesson_progress(user, imported) == LessonProgress(
+        "completed", None, None, None, moment("2001-02-03 04:05")
+    )
+    assert [str(day) for day, _ in learn.active_days(user)] == ["2001-02-03"]
+    assert learn.stats(user).total_xp == 85
+
+
+def test_a_lesson_completed_before_it_was_started_is_not_fast(
+    learn: Learn, user: UUID, lesson: Lesson
+) -> None:
+    learn.start_lesson(user, lesson)
+    learn.complete_lesson(user, lesson, at="2035-06-13 11:59:50")
+    assert "speed-runner" not in learn.badges(user)
