@@ -209,7 +209,7 @@ create table learn.users (
   last_active_at       timestamptz,
   created_at           timestamptz not null default learn.clock(),
   updated_at           timestamptz not null default learn.clock(),
-  constraint username_is_not_blank check (btrim(username) <> '' and length(username) <= 100),
+  constraint username_is_not_blank check (username ~ '\S' and length(username) <= 100),
   constraint email_looks_like_one check (email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(email) <= 320),
   constraint locale_is_a_language_tag check (locale ~ '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$'),
   constraint role_is_known check (role in ('user', 'moderator', 'admin')),
@@ -243,7 +243,7 @@ create table learn.user_credentials (
   user_id       uuid primary key references learn.users on delete cascade,
   password_hash text not null,
   updated_at    timestamptz not null default learn.clock(),
-  constraint password_hash_is_not_blank check (btrim(password_hash) <> '')
+  constraint password_hash_is_not_blank check (password_hash ~ '\S')
 );
 comment on table learn.user_credentials is
   'Password hashes, apart from users so that no role that reads users can read them: only functions do.';
@@ -298,7 +298,7 @@ create table learn.learning_paths (
   updated_at   timestamptz not null default learn.clock(),
   constraint learning_paths_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint title_is_not_blank check (btrim(title) <> '')
+  constraint title_is_not_blank check (title ~ '\S')
 );
 comment on table learn.learning_paths is 'A sequence of tracks; completed when all its published tracks are.';
 grant select on learn.learning_paths to learn_app, learn_readonly;
@@ -317,7 +317,7 @@ create table learn.tracks (
   updated_at      timestamptz not null default learn.clock(),
   constraint tracks_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint title_is_not_blank check (btrim(title) <> ''),
+  constraint title_is_not_blank check (title ~ '\S'),
   constraint estimated_hours_are_positive check (estimated_hours > 0),
   constraint completion_xp_is_not_negative check (completion_xp >= 0)
 );
@@ -363,8 +363,8 @@ create table learn.lessons (
   updated_at         timestamptz not null default learn.clock(),
   constraint lessons_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint title_is_not_blank check (btrim(title) <> ''),
-  constraint lesson_type_is_not_blank check (btrim(lesson_type) <> ''),
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint lesson_type_is_not_blank check (lesson_type ~ '\S'),
   constraint xp_reward_is_not_negative check (xp_reward >= 0),
   constraint time_limit_is_positive check (time_limit_seconds > 0),
   constraint estimated_minutes_are_positive check (estimated_minutes > 0),

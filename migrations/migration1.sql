@@ -10,7 +10,8 @@ create table learn.platform_settings (
   updated_at  timestamptz not null default learn.clock(),
   constraint setting_has_its_type check (jsonb_typeof(value) = value_type),
   constraint value_type_is_known check (value_type in ('number', 'string', 'boolean', 'object', 'array')),
-  constraint number_is_not_negative check (value_type <> 'number' or (value #>> '{}')::numeric >= 0)
+  constraint number_is_not_negative check (
+    case when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric >= 0 else true end)
 );
 comment on table learn.platform_settings is 'What a deployment may tune. A change applies to what happens from then on.';
 comment on column learn.platform_settings.value_type is 'The JSON type that value must have.';
@@ -30,7 +31,7 @@ create table learn.idempotency_keys (
   response       jsonb,
   created_at     timestamptz not null default learn.clock(),
   primary key (user_id, key),
-  constraint key_is_not_blank check (btrim(key) <> '' and length(key) <= 200)
+  constraint key_is_not_blank check (key ~ '\S' and length(key) <= 200)
 );
 comment on table learn.idempotency_keys is
   'Answers of calls that carried a p_idempotency_key, so that a retry gets the first answer and changes nothing.';

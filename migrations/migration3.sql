@@ -44,7 +44,7 @@ grant select on learn.xp_transactions_default to learn_app, learn_readonly;
 create table learn.level_thresholds (
   level  integer primary key,
   min_xp bigint not null,
-  constraint level_thresholds_min_xp_is_unique unique (min_xp),
+  constraint level_thresholds_min_xp_is_unique unique (min_xp) deferrable,  -- checked once per statement
   constraint level_is_positive check (level >= 1),
   constraint min_xp_is_not_negative check (min_xp >= 0)
 );

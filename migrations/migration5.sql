@@ -38,7 +38,7 @@ create table learn.achievements (
   created_at          timestamptz not null default learn.clock(),
   constraint achievements_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint name_is_not_blank check (btrim(name) <> ''),
+  constraint name_is_not_blank check (name ~ '\S'),
   constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
   constraint xp_reward_is_not_negative check (xp_reward >= 0)
 );

@@ -18,7 +18,7 @@ create table learn.query_submissions (
   duration_ms   integer,
   submitted_at  timestamptz not null default learn.clock(),
   primary key (user_id, id),
-  constraint query_text_is_not_blank check (btrim(query_text) <> ''),
+  constraint query_text_is_not_blank check (query_text ~ '\S'),
   constraint failing_query_is_not_correct check (error_message is null or not is_correct),
   constraint duration_is_not_negative check (duration_ms >= 0)
 );

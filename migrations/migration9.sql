@@ -141,10 +141,16 @@ as $$
   )::learn.award_summary
   from learn.user_stats s
   cross join lateral (
-    select array_agg(a.slug order by u.id) as slugs, jsonb_agg(v.slug order by u.id) filter (where v.id is not null) as avatars
+    select array_agg(a.slug order by u.id) as slugs, (
+        select jsonb_agg(v.slug order by v.display_order, v.slug)
+        from learn.avatars v
+        where v.id = any (array_agg(a.unlocks_avatar_id)) and not exists (  -- unlocked before by another achievement
+          select from learn.user_achievements o
+          join learn.achievements b on b.id = o.achievement_id
+          where o.user_id = p_call.user_id and o.id <= p_call.last_achievement and b.unlocks_avatar_id = v.id)
+      ) as avatars
     from learn.user_achievements u
     join learn.achievements a on a.id = u.achievement_id
-    left join learn.avatars v on v.id = a.unlocks_avatar_id
     where u.user_id = s.user_id and u.id > p_call.last_achievement
   ) n
   where s.user_id = p_call.user_id;
@@ -195,7 +201,7 @@ begin
   v_call.function_name := p_function;
 
   if p_idempotency_key is not null then
-    if btrim(p_idempotency_key) = '' or length(p_idempotency_key) > 200 then
+    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
         using errcode = 'LX001', detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
           hint = 'Use a UUID made for the request, or pass null.';
@@ -325,7 +331,7 @@ security definer                  -- no app role reads or writes user_credential
 set search_path = ''
 as $$
 begin
-  if coalesce(btrim(p_password_hash), '') = '' then
+  if coalesce(p_password_hash, '') !~ '\S' then
     raise exception 'the password hash is blank'
       using errcode = 'LX001', detail = 'p_password_hash is blank or null', hint = 'Hash the password in the backend.';
   end if;
@@ -541,7 +547,7 @@ begin
       using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
         hint = 'Publish the exercise and its lesson: is_published.';
   end if;
-  if coalesce(btrim(p_query_text), '') = '' or p_is_correct is null or p_duration_ms < 0
+  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then
     raise exception 'the submission makes no sense'
@@ -681,7 +687,8 @@ begin
       p_idempotency_key);
     if v_is_once then
       insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-      values (p_user_id, p_activity_type, p_subject_type, p_subject_id);
+      values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
+      on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
     end if;
   end if;
   return learn_internal.end_call(v_call);
@@ -733,14 +740,14 @@ begin
       then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
     when e.value ->> 'occurred_at' is not null and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
       then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
-    when btrim(e.value ->> 'idempotency_key') = '' or length(e.value ->> 'idempotency_key') > 200
+    when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
   end
   from jsonb_array_elements(p_batch) with ordinality e(value, position)
   where jsonb_typeof(e.value) <> 'object'
     or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
     or e.value ->> 'occurred_at' is not null and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-    or btrim(e.value ->> 'idempotency_key') = '' or length(e.value ->> 'idempotency_key') > 200;
+    or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
   if found then
     return;
   end if;
@@ -950,7 +957,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_amount is null or p_amount <= 0 or coalesce(btrim(p_source_type), '') = '' or btrim(p_source_id) = '' then
+  if p_amount is null or p_amount <= 0 or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
     raise exception 'an award is a positive amount from a named source'
       using errcode = 'LX001',
         detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L', p_amount, p_source_type, p_source_id),
@@ -1016,7 +1023,7 @@ begin
       using errcode = 'LX003', detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
         hint = 'Look it up in learn.xp_transactions.';
   end if;
-  if v_amount < 0 or coalesce(btrim(p_reason), '') = '' then
+  if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
     raise exception 'a reversal takes back a payment, for a reason'
       using errcode = 'LX001',
         detail = format('transaction %s is of %s XP; p_reason = %L', p_transaction_id, v_amount, p_reason),
@@ -1179,7 +1186,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if coalesce(btrim(p_reason), '') = '' then
+  if coalesce(p_reason, '') !~ '\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
   end if;

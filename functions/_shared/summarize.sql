@@ -18,10 +18,16 @@ as $$
   )::learn.award_summary
   from learn.user_stats s
   cross join lateral (
-    select array_agg(a.slug order by u.id) as slugs, jsonb_agg(v.slug order by u.id) filter (where v.id is not null) as avatars
+    select array_agg(a.slug order by u.id) as slugs, (
+        select jsonb_agg(v.slug order by v.display_order, v.slug)
+        from learn.avatars v
+        where v.id = any (array_agg(a.unlocks_avatar_id)) and not exists (  -- unlocked before by another achievement
+          select from learn.user_achievements o
+          join learn.achievements b on b.id = o.achievement_id
+          where o.user_id = p_call.user_id and o.id <= p_call.last_achievement and b.unlocks_avatar_id = v.id)
+      ) as avatars
     from learn.user_achievements u
     join learn.achievements a on a.id = u.achievement_id
-    left join learn.avatars v on v.id = a.unlocks_avatar_id
     where u.user_id = s.user_id and u.id > p_call.last_achievement
   ) n
   where s.user_id = p_call.user_id;

@@ -14,14 +14,14 @@ begin
       then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
     when e.value ->> 'occurred_at' is not null and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
       then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
-    when btrim(e.value ->> 'idempotency_key') = '' or length(e.value ->> 'idempotency_key') > 200
+    when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
   end
   from jsonb_array_elements(p_batch) with ordinality e(value, position)
   where jsonb_typeof(e.value) <> 'object'
     or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
     or e.value ->> 'occurred_at' is not null and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-    or btrim(e.value ->> 'idempotency_key') = '' or length(e.value ->> 'idempotency_key') > 200;
+    or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
   if found then
     return;
   end if;

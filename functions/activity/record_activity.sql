@@ -44,7 +44,8 @@ begin
       p_idempotency_key);
     if v_is_once then
       insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-      values (p_user_id, p_activity_type, p_subject_type, p_subject_id);
+      values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
+      on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
     end if;
   end if;
   return learn_internal.end_call(v_call);

@@ -8,7 +8,7 @@ security definer                  -- no app role reads or writes user_credential
 set search_path = ''
 as $$
 begin
-  if coalesce(btrim(p_password_hash), '') = '' then
+  if coalesce(p_password_hash, '') !~ '\S' then
     raise exception 'the password hash is blank'
       using errcode = 'LX001', detail = 'p_password_hash is blank or null', hint = 'Hash the password in the backend.';
   end if;

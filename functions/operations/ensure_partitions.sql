@@ -1,5 +1,5 @@
--- Makes the monthly partitions of the log and the ledger from the current month (UTC), or the earliest one that has rows
--- in a default partition, up to the one of p_until.
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until, and for
+-- every month that has rows in a default partition.
 -- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
 -- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could not be locked: call it again.
 create or replace function learn.ensure_partitions(p_until date)
@@ -12,7 +12,6 @@ set timezone = 'UTC'
 as $$
 declare
   v_now    date := date_trunc('month', learn.clock())::date;
-  v_first  date;
   v_tables name[];
   v_months date[];
   v_made   integer;
@@ -23,17 +22,21 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
-  -- Nothing to do is the common case, and takes no lock that anybody waits for.
-  select coalesce(date_trunc('month', least(
-    learn.clock(), (select min(f.recorded_at) from learn.activity_log_default f),
-    (select min(t.created_at) from learn.xp_transactions_default t))), v_now)::date
-  into v_first;
-  select array_agg(t.name order by m.month, t.name), array_agg(m.month::date order by m.month, t.name)
+  -- One scheduler at a time. Nothing to do is the common case, and takes no lock that a writer waits for.
+  perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
+  select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
   into v_tables, v_months
-  from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
-  cross join generate_series(
-    v_first::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') m(month)
-  where to_regclass(format('learn.%I', t.name || to_char(m.month, '_YYYY_MM'))) is null;
+  from (
+    select t.name, g.month::date as month
+    from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
+    cross join generate_series(
+      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') g(month)
+    union
+    select 'activity_log', date_trunc('month', f.recorded_at)::date from learn.activity_log_default f
+    union
+    select 'xp_transactions', date_trunc('month', t.created_at)::date from learn.xp_transactions_default t
+  ) m
+  where to_regclass(format('learn.%I', m.name || to_char(m.month, '_YYYY_MM'))) is null;
   if v_tables is null then
     return 0;
   end if;

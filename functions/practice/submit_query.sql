@@ -42,7 +42,7 @@ begin
       using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
         hint = 'Publish the exercise and its lesson: is_published.';
   end if;
-  if coalesce(btrim(p_query_text), '') = '' or p_is_correct is null or p_duration_ms < 0
+  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then
     raise exception 'the submission makes no sense'

@@ -25,7 +25,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_amount is null or p_amount <= 0 or coalesce(btrim(p_source_type), '') = '' or btrim(p_source_id) = '' then
+  if p_amount is null or p_amount <= 0 or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
     raise exception 'an award is a positive amount from a named source'
       using errcode = 'LX001',
         detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L', p_amount, p_source_type, p_source_id),

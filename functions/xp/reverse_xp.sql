@@ -33,7 +33,7 @@ begin
       using errcode = 'LX003', detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
         hint = 'Look it up in learn.xp_transactions.';
   end if;
-  if v_amount < 0 or coalesce(btrim(p_reason), '') = '' then
+  if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
     raise exception 'a reversal takes back a payment, for a reason'
       using errcode = 'LX001',
         detail = format('transaction %s is of %s XP; p_reason = %L', p_transaction_id, v_amount, p_reason),
