@@ -216,6 +216,20 @@ def test_a_revoked_achievement_is_not_earned_again_by_itself(learn: Learn) -> No
     assert sole not in learn.badges(user)
 
 
+def test_crossing_its_threshold_does_not_bring_a_revoked_achievement_back(learn: Learn) -> None:
+    activity = learn.make_activity_type()
+    metric = learn.make_metric(activity)
+    sole = learn.make_achievement({"metric": metric, "at_least": 2})
+    composite = learn.make_achievement({"all": [{"metric": metric, "at_least": 2}]})
+    user = learn.make_user()
+    for slug in (sole, composite):
+        learn.grant_achievement(user, slug)
+        learn.revoke_achievement(user, slug)
+    for _ in range(3):
+        assert learn.record_activity(user, activity).new_achievements == []
+    assert not {sole, composite} & set(learn.badges(user))
+
+
 def test_a_revoked_achievement_may_be_granted_and_revoked_again(learn: Learn, user: UUID) -> None:
     slug = learn.make_achievement(NEVER, xp_reward=100)
     for total in (100, 0, 100, 0):
