@@ -141,6 +141,7 @@ DELETIONS: dict[str, Act] = {
 }
 # A learner who comes second may find the content gone: unknown, unpublished, or with exercises to solve.
 REFUSALS = (None, "LX003", "LX004", "LX007")
+SEEN_BY_OLD_SNAPSHOTS = ("unpublish lesson", "unpublish exercise", "add lesson", "publish track", "add track")
 OLD_SNAPSHOT = psycopg.IsolationLevel.REPEATABLE_READ
 
 
@@ -192,11 +193,11 @@ def test_an_edit_that_starts_before_the_completion_commits_adds_up(fresh: FreshD
     assert overlap(fresh, edit, editor_first=False) == {}
 
 
-@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
+@pytest.mark.parametrize("name", [*SEEN_BY_OLD_SNAPSHOTS])
 def test_a_completion_from_a_snapshot_before_the_edit_adds_up_or_is_told_to_retry(
-    fresh: FreshDatabase, edit: Act
+    fresh: FreshDatabase, name: str
 ) -> None:
-    assert overlap(fresh, edit, editor_first=True, isolation=OLD_SNAPSHOT) == {}
+    assert overlap(fresh, EDITORS[name], editor_first=True, isolation=OLD_SNAPSHOT) == {}
 
 
 @pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)

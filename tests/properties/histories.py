@@ -249,6 +249,23 @@ _steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Relink, st.just("track"), _tracks, _lessons),
     st.builds(Relink, st.just("path"), _paths, _tracks),
 )
+
+
+def _timed(lesson: str, seconds: int, learner: int) -> list[Step]:
+    """Start a lesson, and complete it so many seconds later."""
+    solving = [Call("submit", (name, "right"), learner) for name in _world.lessons[lesson].exercises]
+    completing = [Call("complete_lesson", (lesson, 100), learner)]
+    return [
+        Call("start_lesson", (lesson,), learner),
+        Wait(timedelta(seconds=seconds)),
+        *(solving or completing),
+    ]
+
+
+_episodes: st.SearchStrategy[list[Step]] = st.one_of(
+    *[_steps.map(lambda step: [step])] * 6,
+    st.builds(_timed, _lessons, st.sampled_from([0, 59, 60, 61]), _learner),
+)
 _daily: st.SearchStrategy[Step] = st.one_of(  # for long streaks: learning, waiting about a day, freezes
     st.builds(
         Call,
@@ -262,7 +279,9 @@ _daily: st.SearchStrategy[Step] = st.one_of(  # for long streaks: learning, wait
     st.builds(Call, st.just("grant_freezes"), st.tuples(st.integers(1, 2)), _learner, _ago),
     st.builds(Move, st.sampled_from(ZONES), _learner),
 )
-histories = st.one_of(st.lists(_steps, max_size=10), st.lists(_steps, min_size=30, max_size=60))
+histories = st.one_of(st.lists(_episodes, max_size=10), st.lists(_episodes, min_size=30, max_size=50)).map(
+    lambda episodes: [step for episode in episodes for step in episode]
+)
 streak_histories = st.one_of(st.lists(_daily, max_size=10), st.lists(_daily, min_size=20, max_size=60))
 timezones = st.tuples(st.sampled_from(ZONES), st.sampled_from(ZONES))
 
