@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.client import Connection, Learn
 from tests.properties.examples import examples
-from tests.properties.histories import Play, Stage, Step, histories, streak_histories, timezones
+from tests.properties.histories import Play, Stage, Step, histories, streak_histories, timed, timezones
 from tests.properties.snapshots import differences, snapshot
 
 
@@ -35,6 +35,8 @@ def play(stage: Stage, steps: list[Step], zones: tuple[str, str], freeze_every: 
 
 
 @settings(max_examples=examples(90))
+@example(steps=[*timed("read", 60, 0), *timed("select", 61, 0)], zones=("UTC", "UTC"))
+@example(steps=[*timed("joins", 59, 0), *timed("where", 60, 0)], zones=("UTC", "UTC"))
 @given(steps=histories, zones=timezones)
 def test_any_history_leaves_what_the_rules_say(
     stage: Stage, steps: list[Step], zones: tuple[str, str]
