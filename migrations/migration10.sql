@@ -316,8 +316,7 @@ begin
   where c.user_id = any (p_user_ids)
   on conflict do nothing;
 
-  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
-  from learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t)) f;
+  perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
   from learn_internal.refresh_paths(p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))

@@ -17,7 +17,7 @@ create table learn.xp_transactions (
   user_id       uuid not null references learn.users on delete cascade,
   id            bigint generated always as identity,
   amount        integer not null,
-  activity_type text not null references learn.activity_types on update cascade,
+  activity_type text not null,
   source_type   text not null,
   source_id     text,
   description   text,
@@ -28,12 +28,10 @@ create table learn.xp_transactions (
 ) partition by range (created_at);
 comment on table learn.xp_transactions is
   'The ledger: append-only (LX009), partitioned by month of created_at. user_stats.total_xp is its sum.';
-comment on column learn.xp_transactions.activity_type is 'The type of the fact that paid.';
+comment on column learn.xp_transactions.activity_type is 'The type of the fact that paid, which the log has checked.';
 comment on column learn.xp_transactions.source_type is
   'Activity type that paid, or what award_xp() was told; reversal for a row that takes XP back.';
 comment on column learn.xp_transactions.earned_on is 'The user''s local date of the fact that paid.';
-comment on constraint xp_transactions_activity_type_fkey on learn.xp_transactions is
-  'no index: activity types are hardly ever deleted, and an index would cost on every payment';
 create index xp_transactions_earned_on on learn.xp_transactions (user_id, earned_on);
 grant select on learn.xp_transactions to learn_app, learn_readonly;
 create table learn.xp_transactions_default partition of learn.xp_transactions default;

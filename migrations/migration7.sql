@@ -96,10 +96,11 @@ comment on view learn_internal.difficulty_recounts is 'Difficulties whose publis
 -- that was recorded from outside already is left out.
 create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+begin
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying,
      idempotency_key)
@@ -114,6 +115,7 @@ as $$
     where r.user_id = f.user_id and r.activity_type = f.activity_type
       and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
   order by f.position;
+end;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
 revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;
@@ -197,16 +199,16 @@ revoke all on function learn_internal.refresh_difficulties(uuid[], text[]) from 
 
 -- frozen: functions/progress/complete_tracks.sql
 -- Marks tracks as completed for users and follows up: learning paths and difficulties. Takes parallel arrays of rows of
--- user_track_progress that have just reached their total. Returns the facts to write, and writes none itself, so that a
--- caller can put them into one statement with its own.
+-- user_track_progress that have just reached their total. What it completes is written to the log.
 create or replace function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[])
-returns setof learn_internal.fact
+returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_facts learn_internal.fact[];
 begin
-  return query
   with completed as (
     update learn.user_track_progress p
     set completed_at = c.at
@@ -214,35 +216,40 @@ begin
     where p.user_id = c.user_id and p.track_id = c.track_id
     returning p.user_id, p.track_id, p.completed_at
   )
-  select c.user_id, 'track_completed', 'track', c.track_id::text,
-    jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at
+  select array_agg(
+    (c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.track_id)
+  into v_facts
   from completed c
-  join learn.tracks t on t.id = c.track_id
-  order by c.user_id, c.completed_at, c.track_id;
+  join learn.tracks t on t.id = c.track_id;
+  perform learn_internal.write_facts(v_facts);
 
-  return query
-  select f.* from learn_internal.refresh_paths(
-    p_user_ids, (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(p_user_ids, (
+      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(p_user_ids, (
+      select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
   ) f;
-
-  return query
-  select f.* from learn_internal.refresh_difficulties(
-    p_user_ids, (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))
-  ) f;
+  if v_facts is not null then
+    perform learn_internal.write_facts(v_facts);
+  end if;
 end;
 $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
-  'Completes tracks for users, then the paths and difficulties that this completes; returns the facts to write.';
+  'Completes tracks for users, then the paths and difficulties that this completes; and writes the facts.';
 revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;
 
 -- frozen: functions/progress/advance_tracks.sql
 -- Counts newly completed items towards the tracks that contain them. Takes parallel arrays of completions that were not
 -- completed before. Increments, so that a completion costs the same in a track of five items and of five thousand.
--- Returns the facts to write: tracks, paths and difficulties that this completes.
+-- Completes the tracks, paths and difficulties that this fills.
 create or replace function learn_internal.advance_tracks(
   p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
 )
-returns setof learn_internal.fact
+returns void
 language plpgsql
 volatile
 set search_path = ''
@@ -289,19 +296,18 @@ begin
   where c.is_full and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
 
   if v_user_ids is not null then
-    return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;
 $$;
 comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) is
-  'Counts newly completed items towards their tracks; returns the facts to write.';
+  'Counts newly completed items towards their tracks.';
 revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) from public;
 
 -- frozen: functions/progress/recount_tracks.sql
 -- Recounts tracks for users, whose stats rows the caller has locked, and completes the tracks that are complete by now.
--- Returns the facts to write.
 create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
-returns setof learn_internal.fact
+returns void
 language plpgsql
 volatile
 set search_path = ''
@@ -340,12 +346,12 @@ begin
   where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
 
   if v_user_ids is not null then
-    return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;
 $$;
 comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
-  'Recounts tracks for users and completes those that are complete by now; returns the facts to write.';
+  'Recounts tracks for users and completes those that are complete by now.';
 revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;
 
 -- frozen: functions/progress/refresh_goals.sql
@@ -401,7 +407,6 @@ set search_path = ''
 as $$
 declare
   v_user_ids uuid[];
-  v_facts    learn_internal.fact[];
 begin
   select array_agg(l.user_id) into v_user_ids
   from (
@@ -416,8 +421,7 @@ begin
   ) l;
 
   if v_user_ids is not null then
-    select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, p_track_ids) f;
-    perform learn_internal.write_facts(v_facts);
+    perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
   end if;
 
   -- A track that is new, gone, empty, or no longer published changes what its paths and its difficulty ask for.
@@ -444,7 +448,6 @@ declare
   v_fast_seconds numeric;
   v_lesson_xp    integer;
   v_now          timestamptz := learn.clock();
-  v_facts        learn_internal.fact[];
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
@@ -490,11 +493,7 @@ begin
       and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text)
   order by p.user_id, p.completed_at, p.lesson_id, f.activity_type;
 
-  select array_agg(a::learn_internal.fact) into v_facts
-  from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at) a;
-  if v_facts is not null then
-    perform learn_internal.write_facts(v_facts);
-  end if;
+  perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
 $$;
 comment on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) is
@@ -721,7 +720,6 @@ as $$
 declare
   v_user_ids  uuid[];
   v_track_ids bigint[];
-  v_facts     learn_internal.fact[];
 begin
   select array_agg(distinct d.user_id), array_agg(distinct i.track_id) into v_user_ids, v_track_ids
   from deleted_rows d
@@ -732,8 +730,7 @@ begin
     return null;
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
-  select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, v_track_ids) f;
-  perform learn_internal.write_facts(v_facts);
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
   return null;
 end;
 $$;

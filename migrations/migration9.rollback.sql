@@ -29,7 +29,6 @@ drop function learn_internal.is_timestamp(p_text text);
 drop function learn_internal.end_call(p_call learn_internal.call);
 drop function learn_internal.begin_call(p_function text, p_user_id uuid, p_arguments jsonb, p_occurred_at timestamp with time zone, p_idempotency_key text);
 drop function learn_internal.summarize(p_call learn_internal.call);
-drop function learn_internal.last_achievement(p_user_id uuid);
 drop function learn_internal.require_event_time(p_occurred_at timestamp with time zone);
 drop function learn_internal.hash_call(p_function text, p_arguments jsonb);
 drop view learn_internal.domain_facts;

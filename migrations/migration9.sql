@@ -107,53 +107,49 @@ comment on function learn_internal.require_event_time(timestamptz) is
   'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
 revoke all on function learn_internal.require_event_time(timestamptz) from public;
 
--- frozen: functions/_shared/last_achievement.sql
--- Id of the newest user_achievements row of a user: what is newer was earned after this moment.
-create or replace function learn_internal.last_achievement(p_user_id uuid)
-returns bigint
-language sql
-stable
-set search_path = ''
-as $$
-  select coalesce(max(a.id), 0) from learn.user_achievements a where a.user_id = p_user_id;
-$$;
-comment on function learn_internal.last_achievement(uuid) is 'Id of the newest achievement row of a user; 0 without any.';
-revoke all on function learn_internal.last_achievement(uuid) from public;
-
 -- frozen: functions/_shared/summarize.sql
 -- What has happened to a user since a call began.
 create or replace function learn_internal.summarize(p_call learn_internal.call)
 returns learn.award_summary
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select (
-    s.user_id,
-    (s.total_xp - p_call.total_xp)::integer,
-    s.total_xp,
-    s.current_level,
-    s.current_level > p_call.current_level,
-    learn.calculate_user_streak(s.user_id),
-    coalesce(n.slugs, '{}'),
-    case when n.avatars is null then '{}'::jsonb else jsonb_build_object('avatars', n.avatars) end,
-    false
-  )::learn.award_summary
+declare
+  v_summary learn.award_summary;
+begin
+  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp, s.current_level, s.current_level > p_call.current_level
+  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp, v_summary.current_level, v_summary.leveled_up
   from learn.user_stats s
-  cross join lateral (
-    select array_agg(a.slug order by u.id) as slugs, (
-        select jsonb_agg(v.slug order by v.display_order, v.slug)
-        from learn.avatars v
-        where v.id = any (array_agg(a.unlocks_avatar_id)) and not exists (  -- unlocked before by another achievement
-          select from learn.user_achievements o
-          join learn.achievements b on b.id = o.achievement_id
-          where o.user_id = p_call.user_id and o.id <= p_call.last_achievement and b.unlocks_avatar_id = v.id)
-      ) as avatars
-    from learn.user_achievements u
-    join learn.achievements a on a.id = u.achievement_id
-    where u.user_id = s.user_id and u.id > p_call.last_achievement
-  ) n
   where s.user_id = p_call.user_id;
+  v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  v_summary.unlocked := '{}';
+  v_summary.replayed := false;
+
+  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  from learn.user_achievements u
+  join learn.achievements a on a.id = u.achievement_id
+  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
+  if v_summary.new_achievements is null then
+    v_summary.new_achievements := '{}';
+    return v_summary;
+  end if;
+
+  -- Avatars that these achievements unlock and no earlier one had unlocked.
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug)) into v_summary.unlocked
+  from learn.avatars v
+  where exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id > p_call.last_achievement and a.unlocks_avatar_id = v.id)
+    and not exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement and a.unlocks_avatar_id = v.id)
+  having count(*) > 0;
+  v_summary.unlocked := coalesce(v_summary.unlocked, '{}');
+  return v_summary;
+end;
 $$;
 comment on function learn_internal.summarize(learn_internal.call) is 'What has happened to a user since a call began.';
 revoke all on function learn_internal.summarize(learn_internal.call) from public;
@@ -228,7 +224,8 @@ begin
 
   perform learn_internal.require_event_time(p_occurred_at);
   v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
-  v_call.last_achievement := learn_internal.last_achievement(p_user_id);
+  v_call.last_achievement := coalesce((
+    select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
   return v_call;
 end;
 $$;
@@ -833,7 +830,8 @@ begin
   -- What held before, per user.
   select array_agg(
     (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
-      learn_internal.last_achievement(s.user_id), null)::learn_internal.call order by u.first_position)
+      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0), null
+    )::learn_internal.call order by u.first_position)
   into v_calls
   from (
     select b.user_id, min(b.position) as first_position from learn_internal.batch_rows(p_batch) b group by b.user_id

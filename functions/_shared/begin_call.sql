@@ -67,7 +67,8 @@ begin
 
   perform learn_internal.require_event_time(p_occurred_at);
   v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
-  v_call.last_achievement := learn_internal.last_achievement(p_user_id);
+  v_call.last_achievement := coalesce((
+    select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
   return v_call;
 end;
 $$;

@@ -44,7 +44,8 @@ begin
   -- What held before, per user.
   select array_agg(
     (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
-      learn_internal.last_achievement(s.user_id), null)::learn_internal.call order by u.first_position)
+      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0), null
+    )::learn_internal.call order by u.first_position)
   into v_calls
   from (
     select b.user_id, min(b.position) as first_position from learn_internal.batch_rows(p_batch) b group by b.user_id

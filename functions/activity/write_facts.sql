@@ -2,10 +2,11 @@
 -- that was recorded from outside already is left out.
 create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+begin
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying,
      idempotency_key)
@@ -20,6 +21,7 @@ as $$
     where r.user_id = f.user_id and r.activity_type = f.activity_type
       and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
   order by f.position;
+end;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
 revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;

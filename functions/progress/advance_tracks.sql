@@ -1,10 +1,10 @@
 -- Counts newly completed items towards the tracks that contain them. Takes parallel arrays of completions that were not
 -- completed before. Increments, so that a completion costs the same in a track of five items and of five thousand.
--- Returns the facts to write: tracks, paths and difficulties that this completes.
+-- Completes the tracks, paths and difficulties that this fills.
 create or replace function learn_internal.advance_tracks(
   p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
 )
-returns setof learn_internal.fact
+returns void
 language plpgsql
 volatile
 set search_path = ''
@@ -51,10 +51,10 @@ begin
   where c.is_full and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
 
   if v_user_ids is not null then
-    return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;
 $$;
 comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) is
-  'Counts newly completed items towards their tracks; returns the facts to write.';
+  'Counts newly completed items towards their tracks.';
 revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) from public;

@@ -11,7 +11,6 @@ declare
   v_fast_seconds numeric;
   v_lesson_xp    integer;
   v_now          timestamptz := learn.clock();
-  v_facts        learn_internal.fact[];
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
@@ -57,11 +56,7 @@ begin
       and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text)
   order by p.user_id, p.completed_at, p.lesson_id, f.activity_type;
 
-  select array_agg(a::learn_internal.fact) into v_facts
-  from learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at) a;
-  if v_facts is not null then
-    perform learn_internal.write_facts(v_facts);
-  end if;
+  perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
 $$;
 comment on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) is

@@ -1,14 +1,14 @@
 -- Marks tracks as completed for users and follows up: learning paths and difficulties. Takes parallel arrays of rows of
--- user_track_progress that have just reached their total. Returns the facts to write, and writes none itself, so that a
--- caller can put them into one statement with its own.
+-- user_track_progress that have just reached their total. What it completes is written to the log.
 create or replace function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[])
-returns setof learn_internal.fact
+returns void
 language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_facts learn_internal.fact[];
 begin
-  return query
   with completed as (
     update learn.user_track_progress p
     set completed_at = c.at
@@ -16,23 +16,28 @@ begin
     where p.user_id = c.user_id and p.track_id = c.track_id
     returning p.user_id, p.track_id, p.completed_at
   )
-  select c.user_id, 'track_completed', 'track', c.track_id::text,
-    jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at
+  select array_agg(
+    (c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.track_id)
+  into v_facts
   from completed c
-  join learn.tracks t on t.id = c.track_id
-  order by c.user_id, c.completed_at, c.track_id;
+  join learn.tracks t on t.id = c.track_id;
+  perform learn_internal.write_facts(v_facts);
 
-  return query
-  select f.* from learn_internal.refresh_paths(
-    p_user_ids, (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(p_user_ids, (
+      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(p_user_ids, (
+      select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
   ) f;
-
-  return query
-  select f.* from learn_internal.refresh_difficulties(
-    p_user_ids, (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))
-  ) f;
+  if v_facts is not null then
+    perform learn_internal.write_facts(v_facts);
+  end if;
 end;
 $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
-  'Completes tracks for users, then the paths and difficulties that this completes; returns the facts to write.';
+  'Completes tracks for users, then the paths and difficulties that this completes; and writes the facts.';
 revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;

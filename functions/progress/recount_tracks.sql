@@ -1,7 +1,6 @@
 -- Recounts tracks for users, whose stats rows the caller has locked, and completes the tracks that are complete by now.
--- Returns the facts to write.
 create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
-returns setof learn_internal.fact
+returns void
 language plpgsql
 volatile
 set search_path = ''
@@ -40,10 +39,10 @@ begin
   where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
 
   if v_user_ids is not null then
-    return query select f.* from learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at) f;
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;
 $$;
 comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
-  'Recounts tracks for users and completes those that are complete by now; returns the facts to write.';
+  'Recounts tracks for users and completes those that are complete by now.';
 revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;

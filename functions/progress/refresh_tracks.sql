@@ -8,7 +8,6 @@ set search_path = ''
 as $$
 declare
   v_user_ids uuid[];
-  v_facts    learn_internal.fact[];
 begin
   select array_agg(l.user_id) into v_user_ids
   from (
@@ -23,8 +22,7 @@ begin
   ) l;
 
   if v_user_ids is not null then
-    select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, p_track_ids) f;
-    perform learn_internal.write_facts(v_facts);
+    perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
   end if;
 
   -- A track that is new, gone, empty, or no longer published changes what its paths and its difficulty ask for.

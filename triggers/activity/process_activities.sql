@@ -22,7 +22,8 @@ declare
   v_types         text[];
   v_is_qualifying boolean;
   v_has_caps      boolean;             -- some of these facts pay within a cap for the day
-  v_has_runs      boolean;             -- some of these facts feed or end a run, or count a day
+  v_has_resets    boolean;             -- some of these facts end a run
+  v_has_days      boolean;             -- some of these facts may be the first of their day for a metric
   v_xp            bigint[];            -- per user, before these facts: what achievements are measured by
   v_level         integer[];
   v_streak        integer[];
@@ -35,9 +36,6 @@ declare
   v_winners       uuid[];              -- thresholds crossed: who, which achievement, and by what
   v_won           bigint[];
   v_evidence      jsonb[];
-  v_more_winners  uuid[];
-  v_more_won      bigint[];
-  v_more_evidence jsonb[];
 begin
   select array_agg(f.user_id), array_agg(f.last_at) into v_user_ids, v_last_at
   from (select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id order by n.user_id) f;
@@ -48,9 +46,11 @@ begin
   select array_agg(distinct n.activity_type), bool_or(n.is_qualifying) into v_types, v_is_qualifying from new_facts n;
   v_has_caps := exists (
     select from learn.xp_rules r where r.activity_type = any (v_types) and r.daily_cap is not null);
-  v_has_runs := exists (
-      select from learn.metrics m where m.activity_type = any (v_types) and m.aggregate in ('run', 'distinct_days'))
-    or exists (select from learn.metrics m where m.reset_activity_type = any (v_types));
+  v_has_resets := exists (
+    select from new_facts n
+    join learn.metrics m on m.reset_activity_type = n.activity_type and n.properties @> m.reset_filter);
+  v_has_days := exists (
+    select from learn.metrics m where m.activity_type = any (v_types) and m.aggregate = 'distinct_days');
 
   -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
   select array_agg(s.total_xp), array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
@@ -167,7 +167,8 @@ begin
         cross join lateral (
           select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
         ) s(scope)
-        where m.aggregate in ('count', 'sum', 'max') and n.properties @> m.filter
+        where n.properties @> m.filter
+          and (m.aggregate in ('count', 'sum', 'max') or m.aggregate = 'run' and not v_has_resets)
       ) f
       where f.amount is not null
       group by f.user_id, f.metric, f.scope, f.aggregate
@@ -191,7 +192,7 @@ begin
   join learn_internal.achievement_thresholds t
     on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.new_value;
 
-  if v_has_runs then
+  if v_has_days then
     with new_days as (
       insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
       select distinct n.user_id, m.key, s.scope, n.local_date
@@ -201,7 +202,28 @@ begin
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
       on conflict do nothing
       returning user_id, metric, scope
-    ), events as (
+    ), saved as (
+      insert into learn.user_metrics as u (user_id, metric, scope, value)
+      select d.user_id, d.metric, d.scope, count(*)
+      from new_days d
+      group by d.user_id, d.metric, d.scope
+      on conflict (user_id, metric, scope) do update set value = u.value + excluded.value
+      returning u.user_id, u.metric, u.scope, u.value
+    ), changed as (
+      select v.user_id, v.metric, v.scope, v.value, (
+        select count(*) from new_days d where d.user_id = v.user_id and d.metric = v.metric and d.scope = v.scope) as added
+      from saved v
+    )
+    select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
+      v_evidence || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.value))
+    into v_winners, v_won, v_evidence
+    from changed c
+    join learn_internal.achievement_thresholds t
+      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.value - c.added and t.threshold <= c.value;
+  end if;
+
+  if v_has_resets then
+    with events as (
       select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
       from new_facts n
       join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'run' and n.properties @> m.filter
@@ -221,25 +243,21 @@ begin
         from events v
       ) e
       group by e.user_id, e.metric, e.scope, e.run
-    ), tallied as (
-      select d.user_id, d.metric, d.scope, count(*) as added, null::bigint as started, null::bigint as peak
-      from new_days d
-      group by d.user_id, d.metric, d.scope
-      union all
-      select r.user_id, r.metric, r.scope, coalesce(sum(r.length) filter (where r.run = 0), 0),
-        sum(r.length) filter (where r.is_last and r.run > 0),
-        max(r.length) filter (where r.run > 0)
-      from runs r
-      group by r.user_id, r.metric, r.scope
     ), changed as (
-      select t.user_id, t.metric, t.scope, o.value as old_value, coalesce(t.started, o.value + t.added) as new_value,
-        greatest(o.value + t.added, t.peak) as peak
-      from tallied t
+      select r.user_id, r.metric, r.scope, o.value as old_value,
+        coalesce(
+          sum(r.length) filter (where r.is_last and r.run > 0),
+          o.value + sum(r.length) filter (where r.run = 0)) as new_value,
+        greatest(
+          o.value + coalesce(sum(r.length) filter (where r.run = 0), 0),
+          max(r.length) filter (where r.run > 0)) as peak
+      from runs r
       cross join lateral (
         select coalesce((
           select u.value from learn.user_metrics u
-          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
+          where u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope), 0) as value
       ) o
+      group by r.user_id, r.metric, r.scope, o.value
     ), saved as (
       insert into learn.user_metrics (user_id, metric, scope, value)
       select c.user_id, c.metric, c.scope, c.new_value
@@ -247,21 +265,18 @@ begin
       where c.new_value <> c.old_value
       on conflict (user_id, metric, scope) do update set value = excluded.value
     )
-    select array_agg(c.user_id), array_agg(t.achievement_id),
-      array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak))
-    into v_more_winners, v_more_won, v_more_evidence
+    select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
+      v_evidence || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak))
+    into v_winners, v_won, v_evidence
     from changed c
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.peak;
-    v_winners := v_winners || v_more_winners;
-    v_won := v_won || v_more_won;
-    v_evidence := v_evidence || v_more_evidence;
   end if;
 
   if v_paid_user_ids is not null or v_days is not null then
-    select array_agg(s.user_id), array_agg(t.achievement_id),
-      array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
-    into v_more_winners, v_more_won, v_more_evidence
+    select v_winners || array_agg(s.user_id), v_won || array_agg(t.achievement_id),
+      v_evidence || array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
+    into v_winners, v_won, v_evidence
     from unnest(v_user_ids, v_xp, v_level, v_streak, v_active_days) b(user_id, xp, level, streak, active_days)
     join learn.user_stats s on s.user_id = b.user_id
     cross join lateral (
@@ -270,9 +285,6 @@ begin
     ) v(metric, old_value, new_value)
     join learn_internal.achievement_thresholds t
       on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value and t.threshold <= v.new_value;
-    v_winners := v_winners || v_more_winners;
-    v_won := v_won || v_more_won;
-    v_evidence := v_evidence || v_more_evidence;
   end if;
 
   -- 7. What was reached is a fact too.

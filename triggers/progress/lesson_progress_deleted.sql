@@ -13,7 +13,6 @@ as $$
 declare
   v_user_ids  uuid[];
   v_track_ids bigint[];
-  v_facts     learn_internal.fact[];
 begin
   select array_agg(distinct d.user_id), array_agg(distinct i.track_id) into v_user_ids, v_track_ids
   from deleted_rows d
@@ -24,8 +23,7 @@ begin
     return null;
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
-  select array_agg(f::learn_internal.fact) into v_facts from learn_internal.recount_tracks(v_user_ids, v_track_ids) f;
-  perform learn_internal.write_facts(v_facts);
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
   return null;
 end;
 $$;
