@@ -48,7 +48,9 @@ def test_of_many_prerequisites_that_form_a_ring_one_is_refused(fresh: FreshDatab
 
 
 @pytest.mark.parametrize(
-    "isolation", [psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE]
+    "isolation",
+    [psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE],
+    ids=["repeatable read", "serializable"],
 )
 def test_a_cycle_is_not_closed_from_an_old_snapshot(
     fresh: FreshDatabase, isolation: psycopg.IsolationLevel

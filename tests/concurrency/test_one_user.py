@@ -171,7 +171,9 @@ def test_racing_reversals_never_take_more_than_there_is(fresh: FreshDatabase) ->
 
 
 @pytest.mark.parametrize(
-    "isolation", [psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE]
+    "isolation",
+    [psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE],
+    ids=["repeatable read", "serializable"],
 )
 def test_a_caller_with_an_old_snapshot_is_told_to_retry_or_is_right(
     fresh: FreshDatabase, isolation: psycopg.IsolationLevel
