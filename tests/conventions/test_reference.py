@@ -1,0 +1,11 @@
+"""docs/reference.md says what the database says."""
+
+from __future__ import annotations
+
+from docs.make_reference import PAGE, render
+from tests.client import Learn
+
+
+def test_the_reference_is_what_the_database_says(learn: Learn) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == render(learn.connection), "run: .venv/bin/python docs/make_reference.py"
