@@ -21,7 +21,11 @@ drop trigger users_touch on learn.users;
 drop table learn.users;
 drop function learn_internal.touch_updated_at();
 drop function learn_internal.set_clock(p_at timestamp with time zone);
+drop function learn_internal.change_content();
+drop function learn_internal.hold_content_first();
+drop function learn_internal.hold_content();
 drop function learn.clock();
+drop table learn_internal.content_lock;
 drop table learn_internal.clock_override;
 
 reset role;

@@ -8,12 +8,24 @@ create table learn.activity_types (
   is_qualifying boolean not null default false,
   happens_once  boolean not null default false,
   is_internal   boolean not null default false,
+  pays          boolean not null default false,
+  is_capped     boolean not null default false,
+  feeds_metrics boolean not null default false,
+  feeds_days    boolean not null default false,
+  resets_runs   boolean not null default false,
   constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$')
 );
 comment on table learn.activity_types is 'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
 comment on column learn.activity_types.is_qualifying is 'Makes the user''s local day an active one: a learning act.';
 comment on column learn.activity_types.happens_once is
   'At most once per user and subject: record_activity() ignores a repeat.';
+comment on column learn.activity_types.pays is
+  'A rule in xp_rules pays for it. This and the next four are kept by the triggers of xp_rules and metrics, so that the '
+  'engine leaves out what a fact cannot cause.';
+comment on column learn.activity_types.is_capped is 'The rule that pays has a cap for the day.';
+comment on column learn.activity_types.feeds_metrics is 'Some metric counts, sums up, runs on or keeps the maximum of it.';
+comment on column learn.activity_types.feeds_days is 'Some metric counts its days.';
+comment on column learn.activity_types.resets_runs is 'It ends a run of some metric.';
 comment on column learn.activity_types.is_internal is 'Written by Laurel alone: record_activity() refuses it (LX010).';
 grant select on learn.activity_types to learn_app, learn_readonly;
 
@@ -241,6 +253,46 @@ create or replace trigger complete_activity
   when (new.local_date is null or new.is_qualifying is null)
   execute function learn_internal.complete_activity();
 comment on trigger complete_activity on learn.activity_log is 'Fills local_date and is_qualifying where left out.';
+
+-- frozen: functions/activity/note_consequences.sql
+-- When rules or metrics change: what each type of fact can cause is noted with the type.
+create or replace function learn_internal.note_consequences()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  update learn.activity_types t
+  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics, feeds_days = c.feeds_days,
+    resets_runs = c.resets_runs
+  from (
+    select a.key,
+      exists (select from learn.xp_rules r where r.activity_type = a.key) as pays,
+      exists (select from learn.xp_rules r where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
+      exists (
+        select from learn.metrics m where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+      exists (
+        select from learn.metrics m where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
+      exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs
+    from learn.activity_types a
+  ) c
+  where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs)
+    <> (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+  return null;
+end;
+$$;
+comment on function learn_internal.note_consequences() is 'Statement trigger: notes with activity types what facts can cause.';
+revoke all on function learn_internal.note_consequences() from public;
+
+-- frozen: triggers/activity/metrics_consequences.sql
+-- When metrics change: what each type of fact can cause is noted with the type.
+create or replace trigger metrics_consequences
+  after insert or update or delete on learn.metrics
+  for each statement
+  execute function learn_internal.note_consequences();
+comment on trigger metrics_consequences on learn.metrics is 'Notes with activity types what facts can cause.';
 
 -- frozen: functions/operations/lock_logs.sql
 -- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys), the log and the

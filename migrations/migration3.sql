@@ -119,6 +119,22 @@ create or replace trigger xp_transactions_default_truncate
   execute function learn_internal.refuse_truncate();
 comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is 'Refuses truncate (LX009).';
 
+-- frozen: triggers/xp/xp_rules_change.sql
+-- When the rules that pay change: learners wait.
+create or replace trigger xp_rules_change
+  before insert or update or delete on learn.xp_rules
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger xp_rules_change on learn.xp_rules is 'A change has learners wait.';
+
+-- frozen: triggers/xp/xp_rules_consequences.sql
+-- When the rules that pay change: what each type of fact can cause is noted with the type.
+create or replace trigger xp_rules_consequences
+  after insert or update or delete on learn.xp_rules
+  for each statement
+  execute function learn_internal.note_consequences();
+comment on trigger xp_rules_consequences on learn.xp_rules is 'Notes with activity types what facts can cause.';
+
 -- frozen: triggers/xp/level_thresholds_change.sql
 -- When the level curve changes: learners wait.
 create or replace trigger level_thresholds_change

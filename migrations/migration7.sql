@@ -278,8 +278,14 @@ begin
   -- A first item of a track makes the row; what there is to complete is counted then, and kept by refresh_tracks().
   if v_has_new then
     insert into learn.user_track_progress (user_id, track_id, total_items)
-    select g.user_id, g.track_id, (select count(*) from learn_internal.track_items i where i.track_id = g.track_id)
+    select g.user_id, g.track_id, z.total_items
     from unnest(v_user_ids, v_track_ids) g(user_id, track_id)
+    join (
+      select i.track_id, count(*) as total_items
+      from learn_internal.track_items i
+      where i.track_id = any (v_track_ids)
+      group by i.track_id
+    ) z on z.track_id = g.track_id
     where not exists (
       select from learn.user_track_progress p where p.user_id = g.user_id and p.track_id = g.track_id);
   end if;
@@ -446,7 +452,6 @@ set search_path = ''
 as $$
 declare
   v_fast_seconds numeric;
-  v_lesson_xp    integer;
   v_now          timestamptz := learn.clock();
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
@@ -455,7 +460,6 @@ begin
   select (s.value #>> '{}')::numeric into v_fast_seconds
   from learn.platform_settings s
   where s.key = 'speed_runner_seconds';
-  select r.amount into v_lesson_xp from learn.xp_rules r where r.activity_type = 'lesson_completed';
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying, recorded_at)
@@ -482,7 +486,8 @@ begin
             and extract(epoch from p.completed_at - p.started_at) < v_fast_seconds, false))
         || case when e.has_exercises then jsonb_build_object(
           'is_clean', e.is_clean, 'is_first_try', e.is_first_try, 'is_flawless', e.is_flawless) else '{}' end,
-        round(coalesce(l.xp_reward, v_lesson_xp, 0) * coalesce((
+        round(coalesce(l.xp_reward, (
+          select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0) * coalesce((
           select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1))::integer),
       ('lesson_perfect', case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
   ) f(activity_type, is_due, properties, xp)

@@ -16,45 +16,45 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_told constant text[] := array['xp_awarded', 'xp_reversed'];  -- their callers say what the ledger shall name
   v_user_ids      uuid[];
   v_last_at       timestamptz[];       -- per user: when the latest of these facts occurred
-  v_types         text[];
-  v_is_qualifying boolean;
-  v_has_caps      boolean;             -- some of these facts pay within a cap for the day
-  v_has_resets    boolean;             -- some of these facts end a run
-  v_has_days      boolean;             -- some of these facts may be the first of their day for a metric
-  v_xp            bigint[];            -- per user, before these facts: what achievements are measured by
-  v_level         integer[];
+  v_is_qualifying boolean;             -- what some of these facts cause, so that the rest is left out:
+  v_pays          boolean;
+  v_is_capped     boolean;
+  v_feeds_metrics boolean;
+  v_feeds_days    boolean;
+  v_resets_runs   boolean;
+  v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
+  v_level         integer[];           -- per user, before these facts
   v_streak        integer[];
   v_active_days   integer[];
   v_day_user_ids  uuid[];
   v_days          date[];
-  v_paid_user_ids uuid[];
-  v_paid          bigint[];
   v_is_new_level  boolean;
   v_winners       uuid[];              -- thresholds crossed: who, which achievement, and by what
   v_won           bigint[];
   v_evidence      jsonb[];
 begin
-  select array_agg(f.user_id), array_agg(f.last_at) into v_user_ids, v_last_at
-  from (select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id order by n.user_id) f;
+  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays), bool_or(f.is_capped),
+    bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs)
+  into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped, v_feeds_metrics, v_feeds_days, v_resets_runs
+  from (
+    select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying,
+      bool_or(coalesce(n.xp <> 0, t.pays)) as pays, bool_or(t.is_capped) as is_capped,
+      bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days, bool_or(t.resets_runs) as resets_runs
+    from new_facts n
+    join learn.activity_types t on t.key = n.activity_type
+    group by n.user_id
+    order by n.user_id
+  ) f;
   if v_user_ids is null then
     return null;  -- statement triggers fire for zero rows too: without this they would call each other for ever
   end if;
   perform learn_internal.hold_content();
-  select array_agg(distinct n.activity_type), bool_or(n.is_qualifying) into v_types, v_is_qualifying from new_facts n;
-  v_has_caps := exists (
-    select from learn.xp_rules r where r.activity_type = any (v_types) and r.daily_cap is not null);
-  v_has_resets := exists (
-    select from new_facts n
-    join learn.metrics m on m.reset_activity_type = n.activity_type and n.properties @> m.reset_filter);
-  v_has_days := exists (
-    select from learn.metrics m where m.activity_type = any (v_types) and m.aggregate = 'distinct_days');
 
   -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
-  select array_agg(s.total_xp), array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
-  into v_xp, v_level, v_streak, v_active_days
+  select array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
+  into v_level, v_streak, v_active_days
   from (
     select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id for no key update
   ) s;
@@ -76,31 +76,13 @@ begin
     end if;
   end if;
 
-  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
-  with paid as (
-    insert into learn.xp_transactions
-      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
-    select n.user_id, coalesce(n.xp, r.amount), n.activity_type,
-      case when n.activity_type = any (v_told) then n.properties ->> 'source_type' else n.activity_type end,
-      case when n.activity_type = any (v_told) then n.properties ->> 'source_id' else n.subject_id end,
-      case when n.activity_type = any (v_told) then n.properties ->> 'description' end,
-      n.local_date, n.recorded_at
-    from new_facts n
-    left join learn.xp_rules r on r.activity_type = n.activity_type
-    where coalesce(n.xp, r.amount, 0) <> 0 and (r.daily_cap is null or n.xp < 0)
-    returning user_id, amount
-  )
-  select array_agg(g.user_id), array_agg(g.amount) into v_paid_user_ids, v_paid
-  from (select p.user_id, sum(p.amount) as amount from paid p group by p.user_id) g;
-
-  if v_has_caps then
+  -- 3. XP into the ledger: what the fact carries, else what the rule pays. 4. The total and the level follow.
+  if v_is_capped then
     -- Within a cap: less what the same type has paid this user for the same day, in the ledger and before in this
     -- statement. Ledger rows of a day are never older than it, which leaves older partitions alone.
-    with capped as (
-      select n.user_id, n.id, n.activity_type, n.local_date, n.recorded_at, coalesce(n.xp, r.amount) as amount, r.daily_cap,
-        case when n.activity_type = any (v_told) then n.properties ->> 'source_type' else n.activity_type end as source_type,
-        case when n.activity_type = any (v_told) then n.properties ->> 'source_id' else n.subject_id end as source_id,
-        case when n.activity_type = any (v_told) then n.properties ->> 'description' end as description,
+    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before))) into v_capped
+    from (
+      select n.id, coalesce(n.xp, r.amount) as amount, r.daily_cap,
         sum(coalesce(n.xp, r.amount)) over (
           partition by n.user_id, n.activity_type, n.local_date order by n.id) - coalesce(n.xp, r.amount) as earlier,
         (
@@ -112,33 +94,32 @@ begin
       from new_facts n
       join learn.xp_rules r on r.activity_type = n.activity_type
       where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
-    ), paid as (
-      insert into learn.xp_transactions
-        (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
-      select c.user_id, least(c.amount, c.daily_cap - c.earlier - c.before), c.activity_type, c.source_type, c.source_id,
-        c.description, c.local_date, c.recorded_at
-      from capped c
-      where c.amount > 0 and c.daily_cap > c.earlier + c.before
-      order by c.user_id, c.id
-      returning user_id, amount
-    )
-    select v_paid_user_ids || array_agg(p.user_id), v_paid || array_agg(p.amount::bigint)
-    into v_paid_user_ids, v_paid
-    from paid p;
+    ) c;
   end if;
 
-  -- 4. The total and the level follow.
-  if v_paid_user_ids is not null then
-    with credited as (
+  if v_pays then
+    with paid as (
+      insert into learn.xp_transactions
+        (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+      select p.user_id, p.amount, p.activity_type,
+        case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
+        case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
+        case when p.is_told then p.properties ->> 'description' end,
+        p.local_date, p.recorded_at
+      from (
+        select n.*, n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,  -- its caller names the source
+          coalesce((v_capped ->> n.id::text)::integer, n.xp, r.amount) as amount
+        from new_facts n
+        left join learn.xp_rules r on r.activity_type = n.activity_type
+      ) p
+      where p.amount <> 0
+      returning user_id, amount
+    ), credited as (
       update learn.user_stats s
       set total_xp = o.total_xp + g.amount,
         current_level = l.level,
         highest_level = greatest(o.highest_level, l.level)
-      from (
-        select p.user_id, sum(p.amount)::bigint as amount
-        from unnest(v_paid_user_ids, v_paid) p(user_id, amount)
-        group by p.user_id
-      ) g
+      from (select p.user_id, sum(p.amount)::bigint as amount from paid p group by p.user_id) g
       join learn.user_stats o on o.user_id = g.user_id
       cross join lateral (
         select coalesce((
@@ -148,51 +129,63 @@ begin
           limit 1), 1) as level
       ) l
       where s.user_id = g.user_id
-      returning s.highest_level > o.highest_level as is_new_level
+      returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp, o.highest_level as old_level,
+        s.highest_level as new_level
     )
-    select bool_or(c.is_new_level) into v_is_new_level from credited c;
+    select bool_or(c.new_level > c.old_level), array_agg(c.user_id) filter (where t.metric is not null),
+      array_agg(t.achievement_id) filter (where t.metric is not null),
+      array_agg(jsonb_build_object('metric', t.metric, 'scope', '', 'value', case t.metric
+        when 'xp' then c.new_xp else c.new_level end)) filter (where t.metric is not null)
+    into v_is_new_level, v_winners, v_won, v_evidence
+    from credited c
+    left join learn_internal.achievement_thresholds t
+      on t.scope = '' and (
+        t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
+        or t.metric = 'level_reached' and t.threshold > c.old_level and t.threshold <= c.new_level);
   end if;
 
   -- 5. Metrics count what happened. 6. The achievements whose thresholds that crosses are found by index.
-  with changed as (
-    select t.user_id, t.metric, t.scope, o.value as old_value,
-      case when t.aggregate = 'max' then greatest(o.value, t.greatest_amount) else o.value + t.total end as new_value
-    from (
-      select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount)::bigint as total, max(f.amount) as greatest_amount
+  if v_feeds_metrics then
+    with changed as (
+      select t.user_id, t.metric, t.scope, o.value as old_value,
+        case when t.aggregate = 'max' then greatest(o.value, t.greatest_amount) else o.value + t.total end as new_value
       from (
-        select n.user_id, m.key as metric, m.aggregate, s.scope,
-          case when m.property is null then 1 else learn_internal.number_property(n.properties, m.property) end as amount
-        from new_facts n
-        join learn.metrics m on m.activity_type = n.activity_type
-        cross join lateral (
-          select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
-        ) s(scope)
-        where n.properties @> m.filter
-          and (m.aggregate in ('count', 'sum', 'max') or m.aggregate = 'run' and not v_has_resets)
-      ) f
-      where f.amount is not null
-      group by f.user_id, f.metric, f.scope, f.aggregate
-    ) t
-    cross join lateral (
-      select coalesce((
-        select u.value from learn.user_metrics u
-        where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
-    ) o
-  ), saved as (
-    insert into learn.user_metrics (user_id, metric, scope, value)
-    select c.user_id, c.metric, c.scope, c.new_value
+        select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount)::bigint as total, max(f.amount) as greatest_amount
+        from (
+          select n.user_id, m.key as metric, m.aggregate, s.scope,
+            case when m.property is null then 1 else learn_internal.number_property(n.properties, m.property) end as amount
+          from new_facts n
+          join learn.metrics m on m.activity_type = n.activity_type
+          cross join lateral (
+            select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
+          ) s(scope)
+          where n.properties @> m.filter
+            and (m.aggregate in ('count', 'sum', 'max') or m.aggregate = 'run' and not v_resets_runs)
+        ) f
+        where f.amount is not null
+        group by f.user_id, f.metric, f.scope, f.aggregate
+      ) t
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
+      ) o
+    ), saved as (
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      select c.user_id, c.metric, c.scope, c.new_value
+      from changed c
+      where c.new_value <> c.old_value
+      on conflict (user_id, metric, scope) do update set value = excluded.value
+    )
+    select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
+      v_evidence || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value))
+    into v_winners, v_won, v_evidence
     from changed c
-    where c.new_value <> c.old_value
-    on conflict (user_id, metric, scope) do update set value = excluded.value
-  )
-  select array_agg(c.user_id), array_agg(t.achievement_id),
-    array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value))
-  into v_winners, v_won, v_evidence
-  from changed c
-  join learn_internal.achievement_thresholds t
-    on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.new_value;
+    join learn_internal.achievement_thresholds t
+      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.new_value;
+  end if;
 
-  if v_has_days then
+  if v_feeds_days then
     with new_days as (
       insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
       select distinct n.user_id, m.key, s.scope, n.local_date
@@ -222,7 +215,7 @@ begin
       on t.metric = c.metric and t.scope = c.scope and t.threshold > c.value - c.added and t.threshold <= c.value;
   end if;
 
-  if v_has_resets then
+  if v_resets_runs then
     with events as (
       select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
       from new_facts n
@@ -273,15 +266,14 @@ begin
       on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.peak;
   end if;
 
-  if v_paid_user_ids is not null or v_days is not null then
+  if v_days is not null then
     select v_winners || array_agg(s.user_id), v_won || array_agg(t.achievement_id),
       v_evidence || array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
     into v_winners, v_won, v_evidence
-    from unnest(v_user_ids, v_xp, v_level, v_streak, v_active_days) b(user_id, xp, level, streak, active_days)
+    from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
     join learn.user_stats s on s.user_id = b.user_id
     cross join lateral (
-      values ('xp', b.xp, s.total_xp), ('level_reached', b.level, s.highest_level),
-        ('current_streak', b.streak, s.longest_streak), ('active_days', b.active_days, s.active_days)
+      values ('current_streak', b.streak, s.longest_streak), ('active_days', b.active_days, s.active_days)
     ) v(metric, old_value, new_value)
     join learn_internal.achievement_thresholds t
       on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value and t.threshold <= v.new_value;

@@ -1,0 +1,6 @@
+-- When the rules that pay change: learners wait.
+create or replace trigger xp_rules_change
+  before insert or update or delete on learn.xp_rules
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger xp_rules_change on learn.xp_rules is 'A change has learners wait.';
