@@ -1,0 +1,47 @@
+-- What the engine is measured against.
+-- bench.lesson_progress: the same rows as learn.user_lesson_progress with the same keys, and nothing that follows.
+-- bench.complete(): one function that writes the rows that the engine writes for a completion, with no rule in it.
+create schema bench;
+
+create table bench.lesson_progress (like learn.user_lesson_progress including all);
+alter table bench.lesson_progress
+  add foreign key (user_id) references learn.users on delete cascade,
+  add foreign key (lesson_id) references learn.lessons on delete cascade;
+
+create table bench.written_progress (like bench.lesson_progress including all);
+alter table bench.written_progress
+  add foreign key (user_id) references learn.users on delete cascade,
+  add foreign key (lesson_id) references learn.lessons on delete cascade;
+create table bench.facts (like learn.activity_log including all) partition by range (recorded_at);
+create table bench.facts_default partition of bench.facts default;
+alter table bench.facts
+  add foreign key (user_id) references learn.users on delete cascade,
+  add foreign key (activity_type) references learn.activity_types;
+create table bench.ledger (like learn.xp_transactions including all) partition by range (created_at);
+create table bench.ledger_default partition of bench.ledger default;
+alter table bench.ledger add foreign key (user_id) references learn.users on delete cascade;
+create table bench.stats (like learn.user_stats including all);
+create table bench.days (like learn.user_activity_days including all);
+create table bench.metrics (like learn.user_metrics including all);
+alter table bench.metrics add foreign key (user_id) references learn.users on delete cascade;
+create table bench.tracks (like learn.user_track_progress including all);
+alter table bench.tracks add foreign key (user_id) references learn.users on delete cascade;
+
+create function bench.complete(p_user_id uuid, p_lesson_id bigint, p_track_id bigint) returns void
+language plpgsql
+as $$
+begin
+  insert into bench.written_progress (user_id, lesson_id, status, completed_at)
+  values (p_user_id, p_lesson_id, 'completed', now());
+  insert into bench.facts (user_id, activity_type, subject_type, subject_id, xp, occurred_at, local_date, is_qualifying, recorded_at)
+  values (p_user_id, 'lesson_completed', 'lesson', p_lesson_id::text, 50, now(), current_date, true, now());
+  insert into bench.ledger (user_id, amount, activity_type, source_type, source_id, earned_on, created_at)
+  values (p_user_id, 50, 'lesson_completed', 'lesson_completed', p_lesson_id::text, current_date, now());
+  update bench.stats set total_xp = total_xp + 50 where user_id = p_user_id;
+  insert into bench.days (user_id, activity_date) values (p_user_id, current_date) on conflict do nothing;
+  insert into bench.metrics as m (user_id, metric, scope, value) values (p_user_id, 'lessons_completed', '', 1)
+  on conflict (user_id, metric, scope) do update set value = m.value + 1;
+  insert into bench.tracks as t (user_id, track_id, items_completed, total_items) values (p_user_id, p_track_id, 1, 20)
+  on conflict (user_id, track_id) do update set items_completed = t.items_completed + 1;
+end;
+$$;
