@@ -330,6 +330,8 @@ class EmbeddedServer:
             with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=30) as connection:
                 if not connection.execute("select from pg_database where datname = %s", [name]).fetchall():
                     connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            pass  # what a killed start had asked for was done in this moment
         except psycopg.OperationalError as error:
             raise DbtoolError(
                 "the embedded server runs, but does not let us in", detail=str(error), hint=f"see {self.log}"

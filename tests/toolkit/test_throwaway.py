@@ -21,8 +21,9 @@ from toolkit.servers import ThrowawayServer, open_throwaway
 from toolkit.urls import socket_url, with_database
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from toolkit.servers import open_throwaway
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and that is inherited
 with open_throwaway(sys.argv[1]) as server:
     for name in sys.argv[2:]:
         server.create_database(name)
