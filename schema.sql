@@ -1,13 +1,15 @@
 -- The baseline of Laurel: roles, schemas, the clock, and the tables that everything else stands on
 -- (identity, catalog, progress). Every later change is a numbered file in migrations/.
 --
--- Two schemas: `learn` is public (callers use its functions, tables and views), `learn_internal` is not.
--- Three roles: `learn_owner` owns every object and cannot log in; `learn_app` is what backends are granted;
--- `learn_readonly` is for people and dashboards. Grant them to login roles of your own.
--- Every key of a user-owned row starts with user_id, and foreign keys point only to the same user's rows or to
--- the catalog: that is what lets a deployment shard by user.
+-- Two schemas: `learn` is public (callers use its functions, tables and views),
+-- `learn_internal` is not.
+-- Three roles: `learn_owner` owns every object and cannot log in; `learn_app` is what backends are
+-- granted; `learn_readonly` is for people and dashboards. Grant them to login roles of your own.
+-- Every key of a user-owned row starts with user_id, and foreign keys point only to the same
+-- user's rows or to the catalog: that is what lets a deployment shard by user. Their other indexes
+-- end with user_id, so that a plan made while a table was small finds one user's row by either.
 
--- ── _shared: roles and schemas ─────────────────────────────────────────────────────────────────────────────
+-- ── _shared: roles and schemas ───────────────────────────────────────────────────────────────────
 
 do $$
 declare
@@ -24,8 +26,10 @@ begin
           raise exception 'role % does not exist and % may not create it', v_role, current_user
             using errcode = '42501',
               detail = format('missing role: %s', v_role),
-              hint = 'Let an administrator run: create role learn_owner nologin; create role learn_app nologin; '
-                'create role learn_readonly nologin; grant learn_owner to ' || quote_ident(current_user) || ';';
+              hint = 'Let an administrator run: create role learn_owner nologin; '
+                'create role learn_app nologin; '
+                'create role learn_readonly nologin; '
+                'grant learn_owner to ' || quote_ident(current_user) || ';';
       end;
     end if;
   end loop;
@@ -33,16 +37,19 @@ begin
   if not pg_catalog.pg_has_role(current_user, 'learn_owner', 'member')
     or not (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user)
   then
-    -- A role that may create roles does not become a member of those that it creates (or not one that may
-    -- SET ROLE, from PostgreSQL 16 on). Where an administrator has granted membership already, this is not needed.
+    -- A role that may create roles does not become a member of those that it creates
+    -- (or not one that may SET ROLE, from PostgreSQL 16 on). Where an administrator has granted
+    -- membership already, this is not needed.
     begin
       execute format('grant learn_owner to %I', current_user);
     exception
       when insufficient_privilege then
         if not pg_catalog.pg_has_role(current_user, 'learn_owner', 'member') then
-          raise exception '% is not a member of learn_owner and may not grant it to itself', current_user
+          raise exception '% is not a member of learn_owner and may not grant it to itself',
+            current_user
             using errcode = '42501',
-              hint = 'Let an administrator run: grant learn_owner to ' || quote_ident(current_user) || ';';
+              hint = 'Let an administrator run: grant learn_owner to '
+                || quote_ident(current_user) || ';';
         end if;
     end;
   end if;
@@ -54,7 +61,8 @@ create schema learn_internal authorization learn_owner;
 
 set role learn_owner;
 
-comment on schema learn is 'Learning progress and rewards: the public functions, tables and views of Laurel.';
+comment on schema learn is
+  'Learning progress and rewards: the public functions, tables and views of Laurel.';
 comment on schema learn_internal is 'Internals of Laurel: nothing here is for callers.';
 grant usage on schema learn to learn_app, learn_readonly;
 
@@ -64,7 +72,8 @@ create table learn_internal.clock_override (
   constraint clock_override_has_one_row check (is_only_row)
 );
 comment on table learn_internal.clock_override is
-  'At most one row: the time that learn.clock() returns instead of the real one. For tests; empty in production.';
+  'At most one row: the time that learn.clock() returns instead of the real one. '
+  'For tests; empty in production.';
 
 create table learn_internal.content_lock (
   is_only_row boolean primary key default true,
@@ -72,16 +81,19 @@ create table learn_internal.content_lock (
   constraint content_lock_has_one_row check (is_only_row)
 );
 comment on table learn_internal.content_lock is
-  'What happens to learners holds this table in row share mode, a change of content or rules in exclusive mode: so that '
-  'nobody is measured half by the old and half by the new. First in the order of locks, before user_stats. '
-  'version lets callers with an old snapshot (repeatable read, serializable) notice: they get 40001.';
+  'What happens to learners holds this table in row share mode, a change of content or rules '
+  'in exclusive mode: so that nobody is measured half by the old and half by the new. '
+  'First in the order of locks, before user_stats. version lets callers with an old snapshot '
+  '(repeatable read, serializable) notice: they get 40001.';
 insert into learn_internal.content_lock default values;
 
--- frozen: functions/_shared/clock.sql
--- The time that all of Laurel goes by: the transaction's start, or what learn_internal.set_clock() says.
+-- functions/_shared/clock.sql
+-- The time that all of Laurel goes by: the transaction's start,
+-- or what learn_internal.set_clock() says.
 create or replace function learn.clock()
 returns timestamptz
-language plpgsql                  -- keeps its plan, where an SQL function would be parsed in every statement
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
 stable
 parallel safe
 security definer                  -- the override is no caller's to read or write
@@ -92,14 +104,16 @@ begin
 end;
 $$;
 comment on function learn.clock() is
-  'The time Laurel goes by: the start of the transaction, unless a test has set another. App roles cannot set it.';
+  'The time Laurel goes by: the start of the transaction, unless a test has set another. '
+  'App roles cannot set it.';
 revoke all on function learn.clock() from public;
 grant execute on function learn.clock() to learn_app, learn_readonly;
 
--- frozen: functions/_shared/hold_content.sql
--- Keeps content and rules as they are until the transaction ends: the first lock of all that happens to learners. It is
--- shared and taken on the fast path, so that learners do not wait for each other, only for a change of content.
--- A caller whose snapshot is older than such a change gets a serialization failure (40001) and retries.
+-- functions/_shared/hold_content.sql
+-- Keeps content and rules as they are until the transaction ends: the first lock of all that
+-- happens to learners. It is shared and taken on the fast path, so that learners do not wait
+-- for each other, only for a change of content. A caller whose snapshot is older than such a change
+-- gets a serialization failure (40001) and retries.
 create or replace function learn_internal.hold_content()
 returns void
 language plpgsql
@@ -113,11 +127,13 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.hold_content() is 'Keeps content and rules as they are until the transaction ends.';
+comment on function learn_internal.hold_content() is
+  'Keeps content and rules as they are until the transaction ends.';
 revoke all on function learn_internal.hold_content() from public;
 
--- frozen: functions/_shared/hold_content_first.sql
--- Tables that refer to content and are written by learners: content is held before the first row refers to it.
+-- functions/_shared/hold_content_first.sql
+-- Tables that refer to content and are written by learners: content is held before
+-- the first row refers to it.
 create or replace function learn_internal.hold_content_first()
 returns trigger
 language plpgsql
@@ -130,12 +146,13 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.hold_content_first() is 'Statement trigger: keeps content as it is until the transaction ends.';
+comment on function learn_internal.hold_content_first() is
+  'Statement trigger: keeps content as it is until the transaction ends.';
 revoke all on function learn_internal.hold_content_first() from public;
 
--- frozen: functions/_shared/change_content.sql
--- Tables of content and rules: a change waits for the learners under way, and new ones wait for it, until it commits.
--- Keep such transactions short on a live database.
+-- functions/_shared/change_content.sql
+-- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
+-- until it commits. Keep such transactions short on a live database.
 create or replace function learn_internal.change_content()
 returns trigger
 language plpgsql
@@ -149,10 +166,11 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.change_content() is 'Statement trigger: a change of content or rules has learners wait.';
+comment on function learn_internal.change_content() is
+  'Statement trigger: a change of content or rules has learners wait.';
 revoke all on function learn_internal.change_content() from public;
 
--- frozen: functions/_shared/set_clock.sql
+-- functions/_shared/set_clock.sql
 -- Stops Laurel's clock at a time, or lets it run again (null). For tests; only the owner may.
 create or replace function learn_internal.set_clock(p_at timestamptz)
 returns void
@@ -167,7 +185,7 @@ comment on function learn_internal.set_clock(timestamptz) is
   'Stops learn.clock() at a time; null lets it run again. For tests.';
 revoke all on function learn_internal.set_clock(timestamptz) from public;
 
--- frozen: functions/_shared/touch_updated_at.sql
+-- functions/_shared/touch_updated_at.sql
 -- Keeps updated_at true on the tables that have one.
 create or replace function learn_internal.touch_updated_at()
 returns trigger
@@ -180,10 +198,11 @@ begin
   return new;
 end;
 $$;
-comment on function learn_internal.touch_updated_at() is 'Row trigger: sets updated_at to the time of the change.';
+comment on function learn_internal.touch_updated_at() is
+  'Row trigger: sets updated_at to the time of the change.';
 revoke all on function learn_internal.touch_updated_at() from public;
 
--- ── identity ───────────────────────────────────────────────────────────────────────────────────────────────
+-- ── identity ─────────────────────────────────────────────────────────────────────────────────────
 
 create table learn.users (
   id                   uuid primary key default gen_random_uuid(),
@@ -210,7 +229,8 @@ create table learn.users (
   created_at           timestamptz not null default learn.clock(),
   updated_at           timestamptz not null default learn.clock(),
   constraint username_is_not_blank check (username ~ '\S' and length(username) <= 100),
-  constraint email_looks_like_one check (email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(email) <= 320),
+  constraint email_looks_like_one check (
+    email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(email) <= 320),
   constraint locale_is_a_language_tag check (locale ~ '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$'),
   constraint role_is_known check (role in ('user', 'moderator', 'admin')),
   constraint skill_level_is_known check (skill_level in ('beginner', 'intermediate', 'advanced')),
@@ -219,18 +239,22 @@ create table learn.users (
   constraint preferences_are_an_object check (jsonb_typeof(preferences) = 'object')
 );
 comment on table learn.users is
-  'A learner, moderator or administrator. Only username is required. A row''s user_stats row comes with it.';
-comment on column learn.users.timezone is 'IANA time zone; a learner''s days are local dates in it.';
-comment on column learn.users.is_active is 'False: calls for this user are refused (LX004) and no board shows them.';
+  'A learner, moderator or administrator. Only username is required. '
+  'A row''s user_stats row comes with it.';
+comment on column learn.users.timezone is
+  'IANA time zone; a learner''s days are local dates in it.';
+comment on column learn.users.is_active is
+  'False: calls for this user are refused (LX004) and no board shows them.';
 comment on column learn.users.show_on_leaderboard is 'False: no leaderboard shows this user.';
 create unique index users_username_is_unique on learn.users (lower(username));
 create unique index users_email_is_unique on learn.users (lower(email));
 create unique index users_evm_address_is_unique on learn.users (lower(evm_address));
 create unique index users_hedera_account_id_is_unique on learn.users (hedera_account_id);
-create index users_selected_avatar on learn.users (selected_avatar_id) where selected_avatar_id is not null;
+create index users_selected_avatar on learn.users (selected_avatar_id)
+  where selected_avatar_id is not null;
 grant select on learn.users to learn_app, learn_readonly;
 
--- frozen: triggers/identity/users_touch.sql
+-- triggers/identity/users_touch.sql
 -- When a user's row is changed, its updated_at says so.
 create or replace trigger users_touch
   before update on learn.users
@@ -246,7 +270,8 @@ create table learn.user_credentials (
   constraint password_hash_is_not_blank check (password_hash ~ '\S')
 );
 comment on table learn.user_credentials is
-  'Password hashes, apart from users so that no role that reads users can read them: only functions do.';
+  'Password hashes, apart from users so that no role that reads users can read them: '
+  'only functions do.';
 
 create table learn.user_stats (
   user_id            uuid primary key references learn.users on delete cascade,
@@ -261,17 +286,21 @@ create table learn.user_stats (
   constraint total_xp_is_not_negative check (total_xp >= 0),
   constraint levels_are_positive check (current_level >= 1 and highest_level >= 1),
   constraint streaks_are_not_negative check (
-    current_streak >= 0 and longest_streak >= current_streak and active_days >= 0 and streak_freezes >= 0)
+    current_streak >= 0 and longest_streak >= current_streak
+    and active_days >= 0 and streak_freezes >= 0)
 ) with (fillfactor = 70);
 comment on table learn.user_stats is
-  'One row per user, made by trigger; its lock orders everything that happens to that user. A projection: '
-  'total_xp is the sum of xp_transactions, the rest follows from user_activity_days and level_thresholds.';
+  'One row per user, made by trigger; its lock orders everything that happens to that user. '
+  'A projection: total_xp is the sum of xp_transactions, the rest follows from '
+  'user_activity_days and level_thresholds.';
 comment on column learn.user_stats.current_streak is
-  'Run of active days that ends at last_activity_date. For the streak as of today use calculate_user_streak().';
-comment on column learn.user_stats.highest_level is 'Highest level ever reached; each is announced once.';
+  'Run of active days that ends at last_activity_date. For the streak as of today '
+  'use calculate_user_streak().';
+comment on column learn.user_stats.highest_level is
+  'Highest level ever reached; each is announced once.';
 grant select on learn.user_stats to learn_app, learn_readonly;
 
--- ── catalog ────────────────────────────────────────────────────────────────────────────────────────────────
+-- ── catalog ──────────────────────────────────────────────────────────────────────────────────────
 
 create table learn.difficulties (
   key           text primary key,
@@ -280,7 +309,8 @@ create table learn.difficulties (
   constraint difficulty_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0)
 );
-comment on table learn.difficulties is 'Difficulties of tracks, courses, lessons and challenges, with what they multiply XP by.';
+comment on table learn.difficulties is
+  'Difficulties of tracks, courses, lessons and challenges, with what they multiply XP by.';
 grant select on learn.difficulties to learn_app, learn_readonly;
 
 insert into learn.difficulties (key, rank, xp_multiplier) values
@@ -300,7 +330,8 @@ create table learn.learning_paths (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S')
 );
-comment on table learn.learning_paths is 'A sequence of tracks; completed when all its published tracks are.';
+comment on table learn.learning_paths is
+  'A sequence of tracks; completed when all its published tracks are.';
 grant select on learn.learning_paths to learn_app, learn_readonly;
 
 create table learn.tracks (
@@ -321,8 +352,10 @@ create table learn.tracks (
   constraint estimated_hours_are_positive check (estimated_hours > 0),
   constraint completion_xp_is_not_negative check (completion_xp >= 0)
 );
-comment on table learn.tracks is 'A set of items (lessons) to complete; needs at least one published item to be completable.';
-comment on column learn.tracks.completion_xp is 'XP for completing the track; null: what xp_rules pays for track_completed.';
+comment on table learn.tracks is
+  'A set of items (lessons) to complete; needs at least one published item to be completable.';
+comment on column learn.tracks.completion_xp is
+  'XP for completing the track; null: what xp_rules pays for track_completed.';
 create index tracks_difficulty on learn.tracks (difficulty);
 grant select on learn.tracks to learn_app, learn_readonly;
 
@@ -332,7 +365,8 @@ create table learn.learning_path_tracks (
   position integer not null default 0,
   primary key (path_id, track_id)
 );
-comment on table learn.learning_path_tracks is 'The tracks of a learning path, in order of position.';
+comment on table learn.learning_path_tracks is
+  'The tracks of a learning path, in order of position.';
 create index learning_path_tracks_track on learn.learning_path_tracks (track_id);
 grant select on learn.learning_path_tracks to learn_app, learn_readonly;
 
@@ -342,7 +376,8 @@ create table learn.track_prerequisites (
   primary key (track_id, prerequisite_track_id),
   constraint track_is_not_its_own_prerequisite check (track_id <> prerequisite_track_id)
 );
-comment on table learn.track_prerequisites is 'Tracks to complete before another. A cycle is refused (LX012).';
+comment on table learn.track_prerequisites is
+  'Tracks to complete before another. A cycle is refused (LX012).';
 create index track_prerequisites_prerequisite on learn.track_prerequisites (prerequisite_track_id);
 grant select on learn.track_prerequisites to learn_app, learn_readonly;
 
@@ -371,10 +406,13 @@ create table learn.lessons (
   constraint translations_are_an_object check (jsonb_typeof(translations) = 'object')
 );
 comment on table learn.lessons is
-  'A lesson with 0..n exercises. One with published exercises completes by itself when all of them are solved.';
+  'A lesson with 0..n exercises. One with published exercises completes by itself '
+  'when all of them are solved.';
 comment on column learn.lessons.xp_reward is
-  'XP for completing the lesson before the difficulty''s multiplier; null: what xp_rules pays for lesson_completed.';
-comment on column learn.lessons.time_limit_seconds is 'For clients to show and enforce; the database does not.';
+  'XP for completing the lesson before the difficulty''s multiplier; null: '
+  'what xp_rules pays for lesson_completed.';
+comment on column learn.lessons.time_limit_seconds is
+  'For clients to show and enforce; the database does not.';
 create index lessons_difficulty on learn.lessons (difficulty);
 grant select on learn.lessons to learn_app, learn_readonly;
 
@@ -401,7 +439,7 @@ comment on table learn.track_lessons is 'The lessons of a track, in order of pos
 create index track_lessons_lesson on learn.track_lessons (lesson_id);
 grant select on learn.track_lessons to learn_app, learn_readonly;
 
--- ── progress ───────────────────────────────────────────────────────────────────────────────────────────────
+-- ── progress ─────────────────────────────────────────────────────────────────────────────────────
 
 create table learn.user_lesson_progress (
   user_id            uuid not null references learn.users on delete cascade,
@@ -413,15 +451,18 @@ create table learn.user_lesson_progress (
   completed_at       timestamptz,
   primary key (user_id, lesson_id),
   constraint status_is_known check (status in ('not_started', 'in_progress', 'completed')),
-  constraint completed_lessons_have_a_date check ((status = 'completed') = (completed_at is not null)),
+  constraint completed_lessons_have_a_date check (
+    (status = 'completed') = (completed_at is not null)),
   constraint score_is_a_percentage check (score between 0 and 100),
   constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
 ) with (fillfactor = 90);
 comment on table learn.user_lesson_progress is
-  'Where a user stands with a lesson. A row that becomes completed pays XP and moves tracks, however it is written.';
-comment on column learn.user_lesson_progress.completed_at is 'Sticky: never goes away, whatever happens to the content.';
+  'Where a user stands with a lesson. A row that becomes completed pays XP and moves tracks, '
+  'however it is written.';
+comment on column learn.user_lesson_progress.completed_at is
+  'Sticky: never goes away, whatever happens to the content.';
 comment on column learn.user_lesson_progress.score is 'Percent, 0 to 100.';
-create index user_lesson_progress_lesson on learn.user_lesson_progress (lesson_id);
+create index user_lesson_progress_lesson on learn.user_lesson_progress (lesson_id, user_id);
 grant select on learn.user_lesson_progress to learn_app, learn_readonly;
 
 create table learn.user_track_progress (
@@ -433,14 +474,15 @@ create table learn.user_track_progress (
   items_completed     integer not null default 0,
   total_items         integer not null,
   progress_percentage numeric(5, 2) not null generated always as (
-    case when total_items = 0 then 0 else round(100.0 * items_completed / total_items, 2) end) stored,
+    case when total_items = 0 then 0
+      else round(100.0 * items_completed / total_items, 2) end) stored,
   completed_at        timestamptz,
   primary key (user_id, track_id),
   constraint items_completed_are_items check (items_completed between 0 and total_items)
 ) with (fillfactor = 70);
 comment on table learn.user_track_progress is
   'How many of a track''s published items a user has completed: live. completed_at is sticky.';
-create index user_track_progress_track on learn.user_track_progress (track_id);
+create index user_track_progress_track on learn.user_track_progress (track_id, user_id);
 grant select on learn.user_track_progress to learn_app, learn_readonly;
 
 create table learn.user_path_progress (
@@ -454,7 +496,7 @@ create table learn.user_path_progress (
 ) with (fillfactor = 70);
 comment on table learn.user_path_progress is
   'How many of a path''s published tracks a user has completed: live. completed_at is sticky.';
-create index user_path_progress_path on learn.user_path_progress (path_id);
+create index user_path_progress_path on learn.user_path_progress (path_id, user_id);
 grant select on learn.user_path_progress to learn_app, learn_readonly;
 
 create table learn.user_difficulty_progress (
@@ -465,7 +507,8 @@ create table learn.user_difficulty_progress (
 );
 comment on table learn.user_difficulty_progress is
   'Difficulties of which a user has completed every published track, at least one. Sticky.';
-create index user_difficulty_progress_difficulty on learn.user_difficulty_progress (difficulty);
+create index user_difficulty_progress_difficulty
+  on learn.user_difficulty_progress (difficulty, user_id);
 grant select on learn.user_difficulty_progress to learn_app, learn_readonly;
 
 reset role;

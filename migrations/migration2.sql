@@ -15,18 +15,22 @@ create table learn.activity_types (
   resets_runs   boolean not null default false,
   constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$')
 );
-comment on table learn.activity_types is 'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
-comment on column learn.activity_types.is_qualifying is 'Makes the user''s local day an active one: a learning act.';
+comment on table learn.activity_types is
+  'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
+comment on column learn.activity_types.is_qualifying is
+  'Makes the user''s local day an active one: a learning act.';
 comment on column learn.activity_types.happens_once is
   'At most once per user and subject: record_activity() ignores a repeat.';
 comment on column learn.activity_types.pays is
-  'A rule in xp_rules pays for it. This and the next four are kept by the triggers of xp_rules and metrics, so that the '
-  'engine leaves out what a fact cannot cause.';
+  'A rule in xp_rules pays for it. This and the next four are kept by the triggers of xp_rules '
+  'and metrics, so that the engine leaves out what a fact cannot cause.';
 comment on column learn.activity_types.is_capped is 'The rule that pays has a cap for the day.';
-comment on column learn.activity_types.feeds_metrics is 'Some metric counts, sums up, runs on or keeps the maximum of it.';
+comment on column learn.activity_types.feeds_metrics is
+  'Some metric counts, sums up, runs on or keeps the maximum of it.';
 comment on column learn.activity_types.feeds_days is 'Some metric counts its days.';
 comment on column learn.activity_types.resets_runs is 'It ends a run of some metric.';
-comment on column learn.activity_types.is_internal is 'Written by Laurel alone: record_activity() refuses it (LX010).';
+comment on column learn.activity_types.is_internal is
+  'Written by Laurel alone: record_activity() refuses it (LX010).';
 grant select on learn.activity_types to learn_app, learn_readonly;
 
 insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal) values
@@ -64,13 +68,17 @@ create table learn.activity_log (
   constraint subject_has_type_and_id check ((subject_type is null) = (subject_id is null))
 ) partition by range (recorded_at);
 comment on table learn.activity_log is
-  'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted moves the '
-  'streak, pays XP, counts in metrics and earns achievements in the same statement.';
+  'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
+  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement.';
 comment on column learn.activity_log.subject_id is 'Id or slug of what the fact is about, as text.';
-comment on column learn.activity_log.xp is 'XP that the fact itself carries; null: what xp_rules pays for its type.';
-comment on column learn.activity_log.occurred_at is 'When it happened; recorded_at is when Laurel heard of it.';
-comment on column learn.activity_log.local_date is 'The user''s local date at occurred_at. A later change of timezone leaves it.';
-comment on column learn.activity_log.is_qualifying is 'Whether the activity type made a day active when this was recorded.';
+comment on column learn.activity_log.xp is
+  'XP that the fact itself carries; null: what xp_rules pays for its type.';
+comment on column learn.activity_log.occurred_at is
+  'When it happened; recorded_at is when Laurel heard of it.';
+comment on column learn.activity_log.local_date is
+  'The user''s local date at occurred_at. A later change of timezone leaves it.';
+comment on column learn.activity_log.is_qualifying is
+  'Whether the activity type made a day active when this was recorded.';
 comment on constraint activity_log_activity_type_fkey on learn.activity_log is
   'no index: activity types are hardly ever deleted, and an index would cost on every fact';
 grant select on learn.activity_log to learn_app, learn_readonly;
@@ -87,8 +95,9 @@ create table learn_internal.recorded_subjects (
   primary key (user_id, activity_type, subject_type, subject_id)
 );
 comment on table learn_internal.recorded_subjects is
-  'Facts from outside that happen once per subject, so that a repeat is known without a scan of the log. '
-  'Laurel''s own triggers write no row here, since their tables'' keys say the same, but heed those that are here.';
+  'Facts from outside that happen once per subject, so that a repeat is known without a scan '
+  'of the log. Laurel''s own triggers write no row here, since their tables'' keys say the same, '
+  'but heed those that are here.';
 
 create table learn.metrics (
   key                 text primary key,
@@ -103,22 +112,28 @@ create table learn.metrics (
   is_board            boolean not null default false,
   defined_at          timestamptz not null default learn.clock(),
   constraint metric_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint aggregate_is_known check (aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
+  constraint aggregate_is_known check (
+    aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
   constraint stats_come_from_user_stats check (
     (aggregate = 'stat') = (activity_type is null)
     and (aggregate <> 'stat' or key in ('xp', 'level_reached', 'current_streak', 'active_days'))),
-  constraint sums_and_maxima_name_a_property check ((aggregate in ('sum', 'max')) = (property is not null)),
+  constraint sums_and_maxima_name_a_property check (
+    (aggregate in ('sum', 'max')) = (property is not null)),
   constraint runs_have_a_reset check ((aggregate = 'run') = (reset_activity_type is not null)),
-  constraint filters_are_objects check (jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object')
+  constraint filters_are_objects check (
+    jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object')
 );
 comment on table learn.metrics is
-  'What is counted per user. count: facts; sum and max: of a number in properties; distinct_days: local days; '
-  'run: facts since the last reset; stat: a column of user_stats (kept there, not in user_metrics).';
+  'What is counted per user. count: facts; sum and max: of a number in properties; '
+  'distinct_days: local days; run: facts since the last reset; '
+  'stat: a column of user_stats (kept there, not in user_metrics).';
 comment on column learn.metrics.filter is 'Only facts whose properties contain this count.';
 comment on column learn.metrics.scope_property is
   'Property whose value is a scope: the metric is kept in total (scope '''') and once per value.';
-comment on column learn.metrics.reset_activity_type is 'For runs: a fact of this type, with reset_filter, ends the run.';
-comment on column learn.metrics.defined_at is 'When the metric was defined as it is. Its values are recounted then.';
+comment on column learn.metrics.reset_activity_type is
+  'For runs: a fact of this type, with reset_filter, ends the run.';
+comment on column learn.metrics.defined_at is
+  'When the metric was defined as it is. Its values are recounted then.';
 comment on column learn.metrics.is_board is 'May be asked for as a leaderboard.';
 create index metrics_activity_type on learn.metrics (activity_type);
 create index metrics_reset_activity_type on learn.metrics (reset_activity_type);
@@ -131,8 +146,9 @@ create table learn.user_metrics (
   value   bigint not null default 0,
   primary key (user_id, metric, scope)
 ) with (fillfactor = 70);
-comment on table learn.user_metrics is 'Value of each metric for each user and scope: a projection of activity_log.';
-create index user_metrics_metric on learn.user_metrics (metric, scope);
+comment on table learn.user_metrics is
+  'Value of each metric for each user and scope: a projection of activity_log.';
+create index user_metrics_metric on learn.user_metrics (metric, scope, user_id);
 grant select on learn.user_metrics to learn_app, learn_readonly;
 
 create table learn_internal.user_metric_days (
@@ -142,11 +158,13 @@ create table learn_internal.user_metric_days (
   activity_date date not null,
   primary key (user_id, metric, scope, activity_date)
 );
-comment on table learn_internal.user_metric_days is 'The days that a distinct_days metric has counted already.';
-create index user_metric_days_metric on learn_internal.user_metric_days (metric);
+comment on table learn_internal.user_metric_days is
+  'The days that a distinct_days metric has counted already.';
+create index user_metric_days_metric on learn_internal.user_metric_days (metric, user_id);
 
--- frozen: functions/_shared/refuse_change.sql
--- Append-only tables: rows are neither changed nor deleted, except with the user whose rows they are.
+-- functions/_shared/refuse_change.sql
+-- Append-only tables: rows are neither changed nor deleted, except with the user
+-- whose rows they are.
 -- Errors: LX009.
 create or replace function learn_internal.refuse_change()
 returns trigger
@@ -164,10 +182,11 @@ begin
       hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
 end;
 $$;
-comment on function learn_internal.refuse_change() is 'Row trigger: refuses update and delete (LX009) while the user exists.';
+comment on function learn_internal.refuse_change() is
+  'Row trigger: refuses update and delete (LX009) while the user exists.';
 revoke all on function learn_internal.refuse_change() from public;
 
--- frozen: functions/_shared/refuse_truncate.sql
+-- functions/_shared/refuse_truncate.sql
 -- Append-only tables are not emptied either.
 -- Errors: LX009.
 create or replace function learn_internal.refuse_truncate()
@@ -182,18 +201,20 @@ begin
       hint = 'To retire old rows, detach or drop a whole month''s partition.';
 end;
 $$;
-comment on function learn_internal.refuse_truncate() is 'Statement trigger: refuses truncate (LX009).';
+comment on function learn_internal.refuse_truncate() is
+  'Statement trigger: refuses truncate (LX009).';
 revoke all on function learn_internal.refuse_truncate() from public;
 
--- frozen: triggers/activity/activity_log_is_append_only.sql
+-- triggers/activity/activity_log_is_append_only.sql
 -- When a fact is changed or deleted: refused.
 create or replace trigger activity_log_is_append_only
   before update or delete on learn.activity_log
   for each row
   execute function learn_internal.refuse_change();
-comment on trigger activity_log_is_append_only on learn.activity_log is 'Refuses update and delete (LX009).';
+comment on trigger activity_log_is_append_only on learn.activity_log is
+  'Refuses update and delete (LX009).';
 
--- frozen: triggers/activity/activity_log_truncate.sql
+-- triggers/activity/activity_log_truncate.sql
 -- When someone empties the log: refused.
 create or replace trigger activity_log_truncate
   before truncate on learn.activity_log
@@ -201,17 +222,18 @@ create or replace trigger activity_log_truncate
   execute function learn_internal.refuse_truncate();
 comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
 
--- frozen: triggers/activity/activity_log_default_truncate.sql
+-- triggers/activity/activity_log_default_truncate.sql
 -- When someone empties the default partition: refused.
 create or replace trigger activity_log_default_truncate
   before truncate on learn.activity_log_default
   for each statement
   execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_default_truncate on learn.activity_log_default is 'Refuses truncate (LX009).';
+comment on trigger activity_log_default_truncate on learn.activity_log_default is
+  'Refuses truncate (LX009).';
 
--- frozen: triggers/activity/complete_activity.sql
--- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers leave nothing out,
--- set-based, so that this row trigger does not fire for them.
+-- triggers/activity/complete_activity.sql
+-- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
+-- leave nothing out, set-based, so that this row trigger does not fire for them.
 -- Errors: LX001 unknown activity type; LX002 unknown user.
 create or replace function learn_internal.complete_activity()
 returns trigger
@@ -227,7 +249,8 @@ begin
     where u.id = new.user_id;
     if not found then
       raise exception 'unknown user'
-        using errcode = 'LX002', detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
+        using errcode = 'LX002',
+          detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
           hint = 'Register the user first.';
     end if;
   end if;
@@ -237,14 +260,16 @@ begin
     where t.key = new.activity_type;
     if not found then
       raise exception 'unknown activity type'
-        using errcode = 'LX001', detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
+        using errcode = 'LX001',
+          detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
           hint = 'Add it to learn.activity_types first.';
     end if;
   end if;
   return new;
 end;
 $$;
-comment on function learn_internal.complete_activity() is 'Row trigger: fills local_date and is_qualifying of a fact.';
+comment on function learn_internal.complete_activity() is
+  'Row trigger: fills local_date and is_qualifying of a fact.';
 revoke all on function learn_internal.complete_activity() from public;
 
 create or replace trigger complete_activity
@@ -252,9 +277,10 @@ create or replace trigger complete_activity
   for each row
   when (new.local_date is null or new.is_qualifying is null)
   execute function learn_internal.complete_activity();
-comment on trigger complete_activity on learn.activity_log is 'Fills local_date and is_qualifying where left out.';
+comment on trigger complete_activity on learn.activity_log is
+  'Fills local_date and is_qualifying where left out.';
 
--- frozen: functions/activity/note_consequences.sql
+-- functions/activity/note_consequences.sql
 -- When rules or metrics change: what each type of fact can cause is noted with the type.
 create or replace function learn_internal.note_consequences()
 returns trigger
@@ -265,16 +291,20 @@ set search_path = ''
 as $$
 begin
   update learn.activity_types t
-  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics, feeds_days = c.feeds_days,
-    resets_runs = c.resets_runs
+  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
+    feeds_days = c.feeds_days, resets_runs = c.resets_runs
   from (
     select a.key,
       exists (select from learn.xp_rules r where r.activity_type = a.key) as pays,
-      exists (select from learn.xp_rules r where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
       exists (
-        select from learn.metrics m where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+        select from learn.xp_rules r
+        where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
       exists (
-        select from learn.metrics m where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
+        select from learn.metrics m
+        where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+      exists (
+        select from learn.metrics m
+        where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
       exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs
     from learn.activity_types a
   ) c
@@ -283,21 +313,23 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.note_consequences() is 'Statement trigger: notes with activity types what facts can cause.';
+comment on function learn_internal.note_consequences() is
+  'Statement trigger: notes with activity types what facts can cause.';
 revoke all on function learn_internal.note_consequences() from public;
 
--- frozen: triggers/activity/metrics_consequences.sql
+-- triggers/activity/metrics_consequences.sql
 -- When metrics change: what each type of fact can cause is noted with the type.
 create or replace trigger metrics_consequences
   after insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.note_consequences();
-comment on trigger metrics_consequences on learn.metrics is 'Notes with activity types what facts can cause.';
+comment on trigger metrics_consequences on learn.metrics is
+  'Notes with activity types what facts can cause.';
 
--- frozen: functions/operations/lock_logs.sql
--- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys), the log and the
--- ledger. Tries for short whiles, letting go in between, so that it is never part of a deadlock and never has writers
--- queue behind it for long. Errors: 55P03 after 50 tries.
+-- functions/operations/lock_logs.sql
+-- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
+-- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
+-- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
 create or replace function learn_internal.lock_logs()
 returns void
 language plpgsql
@@ -323,12 +355,14 @@ begin
   end loop;
 end;
 $$;
-comment on function learn_internal.lock_logs() is 'Takes the locks that making partitions needs, all at once or none.';
+comment on function learn_internal.lock_logs() is
+  'Takes the locks that making partitions needs, all at once or none.';
 revoke all on function learn_internal.lock_logs() from public;
 
--- frozen: functions/operations/ensure_month.sql
--- Makes the partition of one month of a log that is partitioned by month, and moves the rows of that month out of
--- the default partition. Returns whether there was something to do. The caller holds the locks: see lock_logs().
+-- functions/operations/ensure_month.sql
+-- Makes the partition of one month of a log that is partitioned by month, and moves the rows
+-- of that month out of the default partition. Returns whether there was something to do.
+-- The caller holds the locks: see lock_logs().
 create or replace function learn_internal.ensure_month(p_table name, p_month date)
 returns boolean
 language plpgsql
@@ -344,10 +378,12 @@ begin
     return false;
   end if;
 
-  execute format('create table learn.%I (like learn.%I including defaults including constraints)', v_partition, v_default);
+  execute format('create table learn.%I (like learn.%I including defaults including constraints)',
+    v_partition, v_default);
   execute format('alter table learn.%I disable trigger user', v_default);
   execute format(
-    'with moved as (delete from learn.%1$I where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
+    'with moved as (delete from learn.%1$I '
+    'where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
      insert into learn.%5$I select * from moved',
     v_default, v_key, p_month::timestamp at time zone 'UTC',
     (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
@@ -357,22 +393,27 @@ begin
     p_table, v_partition, p_month::timestamp at time zone 'UTC',
     (p_month + interval '1 month')::timestamp at time zone 'UTC');
   execute format(
-    'create trigger %I before truncate on learn.%I for each statement execute function learn_internal.refuse_truncate()',
+    'create trigger %I before truncate on learn.%I for each statement execute function '
+    'learn_internal.refuse_truncate()',
     v_partition || '_truncate', v_partition);
-  execute format('comment on table learn.%I is %L', v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
+  execute format('comment on table learn.%I is %L',
+    v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
   execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
   return true;
 end;
 $$;
 comment on function learn_internal.ensure_month(name, date) is
-  'Makes one month''s partition of activity_log or xp_transactions; false when it is there already.';
+  'Makes one month''s partition of activity_log or xp_transactions; '
+  'false when it is there already.';
 revoke all on function learn_internal.ensure_month(name, date) from public;
 
--- frozen: functions/operations/ensure_partitions.sql
--- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until, and for
--- every month that has rows in a default partition.
--- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
--- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could not be locked: call it again.
+-- functions/operations/ensure_partitions.sql
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC)
+-- up to the one of p_until, and for every month that has rows in a default partition.
+-- Call it from a scheduler, some months ahead; without it rows go to the default
+-- partitions and nothing fails.
+-- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could
+-- not be locked: call it again.
 create or replace function learn.ensure_partitions(p_until date)
 returns integer
 language plpgsql
@@ -393,7 +434,8 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
-  -- One scheduler at a time. Nothing to do is the common case, and takes no lock that a writer waits for.
+  -- One scheduler at a time. Nothing to do is the common case, and takes no lock
+  -- that a writer waits for.
   perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
   select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
   into v_tables, v_months
@@ -401,11 +443,14 @@ begin
     select t.name, g.month::date as month
     from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
     cross join generate_series(
-      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') g(month)
+      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp),
+      interval '1 month') g(month)
     union
-    select 'activity_log', date_trunc('month', f.recorded_at)::date from learn.activity_log_default f
+    select 'activity_log', date_trunc('month', f.recorded_at)::date
+    from learn.activity_log_default f
     union
-    select 'xp_transactions', date_trunc('month', t.created_at)::date from learn.xp_transactions_default t
+    select 'xp_transactions', date_trunc('month', t.created_at)::date
+    from learn.xp_transactions_default t
   ) m
   where to_regclass(format('learn.%I', m.name || to_char(m.month, '_YYYY_MM'))) is null;
   if v_tables is null then
@@ -419,7 +464,8 @@ begin
 end;
 $$;
 comment on function learn.ensure_partitions(date) is
-  'Makes the monthly partitions of activity_log and xp_transactions up to a date; returns how many were made.';
+  'Makes the monthly partitions of activity_log and xp_transactions up to a date; '
+  'returns how many were made.';
 revoke all on function learn.ensure_partitions(date) from public;
 
 reset role;

@@ -9,7 +9,8 @@ create table learn.user_activity_days (
   primary key (user_id, activity_date)
 );
 comment on table learn.user_activity_days is
-  'The user''s local days with a qualifying activity, and the missed days that a freeze covers (is_freeze).';
+  'The user''s local days with a qualifying activity, and the missed days that '
+  'a freeze covers (is_freeze).';
 grant select on learn.user_activity_days to learn_app, learn_readonly;
 
 create table learn.streak_freezes (
@@ -22,19 +23,21 @@ create table learn.streak_freezes (
   constraint freezes_cover_no_day_before_they_are_held check (used_on >= granted_on)
 );
 comment on table learn.streak_freezes is
-  'One row per freeze a user was granted or earned. used_on is the missed day that it covers; null: still held. '
-  'user_stats.streak_freezes counts those held.';
+  'One row per freeze a user was granted or earned. used_on is the missed day that it covers; '
+  'null: still held. user_stats.streak_freezes counts those held.';
 grant select on learn.streak_freezes to learn_app, learn_readonly;
 
--- frozen: views/streaks/streak_states.sql
--- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers keeps a run together
--- but adds nothing to it. Filter by user_id: the condition reaches the table.
+-- views/streaks/streak_states.sql
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
 create or replace view learn_internal.streak_states as
 with runs as (
-  select d.user_id, max(d.activity_date) as last_date, count(*) filter (where not d.is_freeze) as days
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
   from (
     select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
+      a.activity_date
+        - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
     from learn.user_activity_days a
   ) d
   group by d.user_id, d.run
@@ -46,11 +49,13 @@ select r.user_id,
   max(r.last_date) as last_activity_date
 from runs r
 group by r.user_id;
-comment on view learn_internal.streak_states is 'Streaks recounted from user_activity_days, one row per user with any.';
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';
 
--- frozen: functions/streaks/covering_freezes.sql
--- The freezes that would keep a streak alive over the missed days between two dates: the i-th freeze covers the i-th
--- missed day and must have been held by then. All days or none: no row where one of them stays uncovered.
+-- functions/streaks/covering_freezes.sql
+-- The freezes that would keep a streak alive over the missed days between two dates:
+-- the i-th freeze covers the i-th missed day and must have been held by then. All days or none:
+-- no row where one of them stays uncovered.
 create or replace function learn_internal.covering_freezes(p_user_id uuid, p_last date, p_next date)
 returns table (freeze_id bigint, missed_day date)
 language sql
@@ -58,7 +63,8 @@ stable
 set search_path = ''
 as $$
   with candidates as (
-    select f.id, f.granted_on, p_last + (row_number() over (order by f.granted_on, f.id))::integer as missed_day
+    select f.id, f.granted_on,
+      p_last + (row_number() over (order by f.granted_on, f.id))::integer as missed_day
     from learn.streak_freezes f
     where f.user_id = p_user_id and f.used_on is null
   ), covered as (
@@ -72,14 +78,15 @@ comment on function learn_internal.covering_freezes(uuid, date, date) is
   'Freezes that cover every missed day between two dates; none where they do not suffice.';
 revoke all on function learn_internal.covering_freezes(uuid, date, date) from public;
 
--- frozen: functions/streaks/calculate_user_streak.sql
+-- functions/streaks/calculate_user_streak.sql
 -- The user's streak as of their local today: 0 once a day was missed that no freeze in hand covers.
 -- Errors: LX002 unknown user.
 create or replace function learn.calculate_user_streak(p_user_id uuid)
 returns integer
 language plpgsql
 stable
-security definer                  -- freezes and time zones are read for a caller who may see neither
+security definer                  -- freezes and time zones are read for a caller
+                                  -- who may see neither
 set search_path = ''
 as $$
 declare
@@ -96,10 +103,12 @@ begin
     return 0;
   end if;
 
-  select (learn.clock() at time zone u.timezone)::date into v_today from learn.users u where u.id = p_user_id;
+  select (learn.clock() at time zone u.timezone)::date into v_today
+  from learn.users u where u.id = p_user_id;
   if v_stats.last_activity_date >= v_today - 1
     or v_stats.streak_freezes > 0
-      and exists (select from learn_internal.covering_freezes(p_user_id, v_stats.last_activity_date, v_today))
+      and exists (
+        select from learn_internal.covering_freezes(p_user_id, v_stats.last_activity_date, v_today))
   then
     return v_stats.current_streak;
   end if;
@@ -111,16 +120,20 @@ comment on function learn.calculate_user_streak(uuid) is
 revoke all on function learn.calculate_user_streak(uuid) from public;
 grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_readonly;
 
--- frozen: functions/streaks/spend_streak_freezes.sql
--- Covers the missed days between two active days of a user, where the freezes in hand suffice for all of them.
-create or replace function learn_internal.spend_streak_freezes(p_user_id uuid, p_last date, p_next date, p_at timestamptz)
+-- functions/streaks/spend_streak_freezes.sql
+-- Covers the missed days between two active days of a user, where the freezes in hand
+-- suffice for all of them.
+create or replace function learn_internal.spend_streak_freezes(
+  p_user_id uuid, p_last date, p_next date, p_at timestamptz
+)
 returns void
 language sql
 volatile
 set search_path = ''
 as $$
   with covering as (
-    select c.freeze_id, c.missed_day from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
+    select c.freeze_id, c.missed_day
+    from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
   ), used as (
     update learn.streak_freezes f
     set used_on = c.missed_day
@@ -134,7 +147,8 @@ as $$
     set streak_freezes = s.streak_freezes - (select count(*) from covering)
     where s.user_id = p_user_id and exists (select from covering)
   )
-  insert into learn.activity_log (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
   select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
   from covering c
   order by c.missed_day;
@@ -143,8 +157,9 @@ comment on function learn_internal.spend_streak_freezes(uuid, date, date, timest
   'Covers the days a user missed between two active days, all of them or none.';
 revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) from public;
 
--- frozen: functions/streaks/give_streak_freezes.sql
--- Gives users streak freezes, each held from the given local date on. The caller has locked their stats rows.
+-- functions/streaks/give_streak_freezes.sql
+-- Gives users streak freezes, each held from the given local date on.
+-- The caller has locked their stats rows.
 create or replace function learn_internal.give_streak_freezes(
   p_user_ids uuid[], p_dates date[], p_count integer, p_activity_type text, p_at timestamptz
 )
@@ -164,20 +179,26 @@ as $$
     from unnest(p_user_ids) d(user_id)
     where s.user_id = d.user_id
   )
-  insert into learn.activity_log (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
+  insert into learn.activity_log
+    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
   select d.user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, d.granted_on, false
   from unnest(p_user_ids, p_dates) d(user_id, granted_on);
 $$;
-comment on function learn_internal.give_streak_freezes(uuid[], date[], integer, text, timestamptz) is
+comment on function learn_internal.give_streak_freezes(
+  uuid[], date[], integer, text, timestamptz) is
   'Gives users streak freezes, held from a local date on, and writes the facts.';
 revoke all on function learn_internal.give_streak_freezes(uuid[], date[], integer, text, timestamptz) from public;
 
--- frozen: functions/streaks/advance_streaks.sql
--- Makes days of users active and moves their streaks. Takes parallel arrays of days that are not active yet, each
--- day once, in the order in which they became known. The users' stats rows are locked by the caller.
--- A user's days are taken one at a time, because freezes earned and spent on one decide about the next: the loop runs
--- once per new day of the user with the most, each time for all users at once. A single fact is one round.
-create or replace function learn_internal.advance_streaks(p_user_ids uuid[], p_dates date[], p_at timestamptz)
+-- functions/streaks/advance_streaks.sql
+-- Makes days of users active and moves their streaks. Takes parallel arrays of days
+-- that are not active yet, each day once, in the order in which they became known.
+-- The users' stats rows are locked by the caller.
+-- A user's days are taken one at a time, because freezes earned and spent on one decide about the
+-- next: the loop runs once per new day of the user with the most, each time for all users at once.
+-- A single fact is one round.
+create or replace function learn_internal.advance_streaks(
+  p_user_ids uuid[], p_dates date[], p_at timestamptz
+)
 returns void
 language plpgsql
 volatile
@@ -195,7 +216,8 @@ declare
 begin
   select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
   from (
-    select d.position, (row_number() over (partition by d.user_id order by d.position))::integer as round
+    select d.position,
+      (row_number() over (partition by d.user_id order by d.position))::integer as round
     from unnest(p_user_ids) with ordinality d(user_id, position)
   ) n;
 
@@ -205,10 +227,12 @@ begin
       select s.user_id, s.last_activity_date, d.activity_date
       from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
       join learn.user_stats s on s.user_id = d.user_id
-      where d.round = v_round and s.streak_freezes > 0 and d.activity_date > s.last_activity_date + 1
+      where d.round = v_round and s.streak_freezes > 0
+        and d.activity_date > s.last_activity_date + 1
       order by s.user_id
     loop
-      perform learn_internal.spend_streak_freezes(v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
+      perform learn_internal.spend_streak_freezes(
+        v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
     end loop;
 
     -- A day that a freeze covered and that was active after all gives the freeze back.
@@ -230,7 +254,8 @@ begin
     where d.round = v_round
     on conflict (user_id, activity_date) do update set is_freeze = false;
 
-    -- A day after the last one continues the run or starts a new one; a late day may join two runs: recount.
+    -- A day after the last one continues the run or starts a new one;
+    -- a late day may join two runs: recount.
     with moved as (
       update learn.user_stats s
       set current_streak = n.current_streak,
@@ -258,17 +283,20 @@ begin
     )
     select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
     from moved m
-    where v_every > 0 and m.streak_freezes < v_maximum and m.current_streak / v_every > m.continued / v_every;
+    where v_every > 0 and m.streak_freezes < v_maximum
+      and m.current_streak / v_every > m.continued / v_every;
 
     -- A streak that has grown by so many days earns a freeze.
     if v_earners is not null then
-      perform learn_internal.give_streak_freezes(v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
+      perform learn_internal.give_streak_freezes(
+        v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
     end if;
   end loop;
 end;
 $$;
 comment on function learn_internal.advance_streaks(uuid[], date[], timestamptz) is
-  'Makes new days of users active, moves their streaks, and spends, returns and earns freezes on the way.';
+  'Makes new days of users active, moves their streaks, and spends, '
+  'returns and earns freezes on the way.';
 revoke all on function learn_internal.advance_streaks(uuid[], date[], timestamptz) from public;
 
 reset role;

@@ -1,4 +1,5 @@
--- achievements: badges and avatars, their criteria as data, and the index that finds what a counter has crossed.
+-- achievements: badges and avatars, their criteria as data, and the index that finds
+-- what a counter has crossed.
 
 set role learn_owner;
 
@@ -16,7 +17,8 @@ create table learn.avatars (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary'))
 );
-comment on table learn.avatars is 'Pictures a user may select: default ones belong to everyone, others are unlocked.';
+comment on table learn.avatars is
+  'Pictures a user may select: default ones belong to everyone, others are unlocked.';
 grant select on learn.avatars to learn_app, learn_readonly;
 
 create table learn.achievements (
@@ -43,13 +45,15 @@ create table learn.achievements (
   constraint xp_reward_is_not_negative check (xp_reward >= 0)
 );
 comment on table learn.achievements is
-  'Badges. A new one applies to what happens from then on; backfill_achievement() grants it for what has happened.';
+  'Badges. A new one applies to what happens from then on; backfill_achievement() '
+  'grants it for what has happened.';
 comment on column learn.achievements.criteria is
-  '{"metric": m, "scope": s?, "at_least": n} | {"all": [c…]} | {"any": [c…]} | {"at_least": k, "of": [c…]}; '
-  'anything else is refused (LX011).';
+  '{"metric": m, "scope": s?, "at_least": n} | {"all": [c…]} | {"any": [c…]} | '
+  '{"at_least": k, "of": [c…]}; anything else is refused (LX011).';
 comment on column learn.achievements.system is 'The product that it belongs to, or core.';
 comment on column learn.achievements.is_hidden is 'Shown to a user only once earned.';
-create index achievements_unlocks_avatar on learn.achievements (unlocks_avatar_id) where unlocks_avatar_id is not null;
+create index achievements_unlocks_avatar on learn.achievements (unlocks_avatar_id)
+  where unlocks_avatar_id is not null;
 create index achievements_criteria on learn.achievements using gin (criteria);
 grant select on learn.achievements to learn_app, learn_readonly;
 
@@ -62,10 +66,12 @@ create table learn_internal.achievement_thresholds (
   primary key (metric, scope, threshold, achievement_id)
 );
 comment on table learn_internal.achievement_thresholds is
-  'The leaves of active achievements'' criteria, so that the ones a counter crosses are found by index.';
+  'The leaves of active achievements'' criteria, so that the ones '
+  'a counter crosses are found by index.';
 comment on column learn_internal.achievement_thresholds.is_sole is
   'The leaf is the whole criterion: crossing it earns the achievement.';
-create index achievement_thresholds_achievement on learn_internal.achievement_thresholds (achievement_id);
+create index achievement_thresholds_achievement
+  on learn_internal.achievement_thresholds (achievement_id);
 
 create table learn.user_achievements (
   user_id        uuid not null references learn.users on delete cascade,
@@ -76,9 +82,11 @@ create table learn.user_achievements (
   primary key (user_id, achievement_id),
   constraint user_achievements_are_in_order unique (user_id, id)
 );
-comment on table learn.user_achievements is 'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
-comment on column learn.user_achievements.evidence is 'The metric and value that earned it, or who granted it.';
-create index user_achievements_achievement on learn.user_achievements (achievement_id);
+comment on table learn.user_achievements is
+  'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
+comment on column learn.user_achievements.evidence is
+  'The metric and value that earned it, or who granted it.';
+create index user_achievements_achievement on learn.user_achievements (achievement_id, user_id);
 grant select on learn.user_achievements to learn_app, learn_readonly;
 
 create table learn.revoked_achievements (
@@ -90,7 +98,8 @@ create table learn.revoked_achievements (
 );
 comment on table learn.revoked_achievements is
   'Achievements taken away: not earned again by themselves, only by grant_achievement().';
-create index revoked_achievements_achievement on learn.revoked_achievements (achievement_id);
+create index revoked_achievements_achievement
+  on learn.revoked_achievements (achievement_id, user_id);
 grant select on learn.revoked_achievements to learn_app, learn_readonly;
 
 create table learn.user_avatars (
@@ -99,16 +108,18 @@ create table learn.user_avatars (
   unlocked_at timestamptz not null default learn.clock(),
   primary key (user_id, avatar_id)
 );
-comment on table learn.user_avatars is 'Avatars a user has unlocked; default avatars belong to everyone without a row.';
-create index user_avatars_avatar on learn.user_avatars (avatar_id);
+comment on table learn.user_avatars is
+  'Avatars a user has unlocked; default avatars belong to everyone without a row.';
+create index user_avatars_avatar on learn.user_avatars (avatar_id, user_id);
 grant select on learn.user_avatars to learn_app, learn_readonly;
 
 alter table learn.users add constraint users_selected_avatar_id_fkey
   foreign key (selected_avatar_id) references learn.avatars on delete set null;
 
--- frozen: views/achievements/reward_values.sql
--- The values that achievements are measured by: metrics, and the columns of user_stats that count as metrics. A streak
--- counts at its longest and a level at its highest, since an achievement, once deserved, stays so.
+-- views/achievements/reward_values.sql
+-- The values that achievements are measured by: metrics, and the columns of user_stats that count
+-- as metrics. A streak counts at its longest and a level at its highest, since an achievement,
+-- once deserved, stays so.
 create or replace view learn_internal.reward_values as
 select m.user_id, m.metric, m.scope, m.value
 from learn.user_metrics m
@@ -120,25 +131,33 @@ union all
 select s.user_id, 'current_streak', '', s.longest_streak from learn.user_stats s
 union all
 select s.user_id, 'active_days', '', s.active_days from learn.user_stats s;
-comment on view learn_internal.reward_values is 'Value of every metric of every user, those kept in user_stats included.';
+comment on view learn_internal.reward_values is
+  'Value of every metric of every user, those kept in user_stats included.';
 
--- frozen: views/achievements/deserved_achievements.sql
--- Achievements that users' metrics deserve and that they neither have nor were deprived of: by the one condition that
--- is the whole criterion, or (is_sole is false) by one of several, so that satisfies_criteria() has to be asked.
+-- views/achievements/deserved_achievements.sql
+-- Achievements that users' metrics deserve and that they neither have nor were deprived of:
+-- by the one condition that is the whole criterion, or (is_sole is false) by one of several,
+-- so that satisfies_criteria() has to be asked.
 create or replace view learn_internal.deserved_achievements as
-select v.user_id, t.achievement_id, t.is_sole, a.criteria, a.slug, a.criteria_changed_at, t.metric, t.scope, t.threshold,
+select v.user_id, t.achievement_id, t.is_sole, a.criteria, a.slug, a.criteria_changed_at,
+  t.metric, t.scope, t.threshold,
   jsonb_build_object('metric', v.metric, 'scope', v.scope, 'value', v.value) as evidence
 from learn_internal.achievement_thresholds t
 join learn.achievements a on a.id = t.achievement_id
-join learn_internal.reward_values v on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
+join learn_internal.reward_values v
+  on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
 where not exists (
-  select from learn.user_achievements u where u.user_id = v.user_id and u.achievement_id = t.achievement_id)
+  select from learn.user_achievements u
+  where u.user_id = v.user_id and u.achievement_id = t.achievement_id)
   and not exists (
-  select from learn.revoked_achievements r where r.user_id = v.user_id and r.achievement_id = t.achievement_id);
-comment on view learn_internal.deserved_achievements is 'Achievements that users'' metrics deserve and that they do not have.';
+  select from learn.revoked_achievements r
+  where r.user_id = v.user_id and r.achievement_id = t.achievement_id);
+comment on view learn_internal.deserved_achievements is
+  'Achievements that users'' metrics deserve and that they do not have.';
 
--- frozen: functions/achievements/count_problem.sql
--- What is wrong with a count in criteria: it must be a whole number of at least 1 that fits a bigint.
+-- functions/achievements/count_problem.sql
+-- What is wrong with a count in criteria: it must be a whole number
+-- of at least 1 that fits a bigint.
 create or replace function learn_internal.count_problem(p_count jsonb, p_path text)
 returns text
 language sql
@@ -157,9 +176,11 @@ comment on function learn_internal.count_problem(jsonb, text) is
   'What is wrong with a count in criteria, in words; null when nothing is.';
 revoke all on function learn_internal.count_problem(jsonb, text) from public;
 
--- frozen: functions/achievements/criteria_problem.sql
+-- functions/achievements/criteria_problem.sql
 -- What is wrong with an achievement's criteria; null when nothing is.
-create or replace function learn_internal.criteria_problem(p_criteria jsonb, p_path text default '$')
+create or replace function learn_internal.criteria_problem(
+  p_criteria jsonb, p_path text default '$'
+)
 returns text
 language plpgsql
 stable
@@ -207,7 +228,8 @@ begin
   if v_list is null then
     return format('%s has the keys (%s)', p_path, array_to_string(v_keys, ', '));
   end if;
-  if jsonb_typeof(p_criteria -> v_list) <> 'array' or jsonb_array_length(p_criteria -> v_list) = 0 then
+  if jsonb_typeof(p_criteria -> v_list) <> 'array'
+    or jsonb_array_length(p_criteria -> v_list) = 0 then
     return format('%s.%s is not a list with something in it', p_path, v_list);
   end if;
   if v_list = 'of' then
@@ -220,7 +242,8 @@ begin
     end if;
   end if;
   for v_child in
-    select c.value, c.position from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
+    select c.value, c.position
+    from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
   loop
     v_problem := learn_internal.criteria_problem(
       v_child.value, format('%s.%s[%s]', p_path, v_list, v_child.position - 1));
@@ -235,7 +258,7 @@ comment on function learn_internal.criteria_problem(jsonb, text) is
   'What is wrong with an achievement''s criteria, in words; null when nothing is.';
 revoke all on function learn_internal.criteria_problem(jsonb, text) from public;
 
--- frozen: functions/achievements/criteria_leaves.sql
+-- functions/achievements/criteria_leaves.sql
 -- The conditions on single metrics in an achievement's criteria.
 create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
 returns table (metric text, scope text, threshold bigint, is_sole boolean)
@@ -248,17 +271,20 @@ as $$
     union all
     select c.value, false
     from nodes n
-    cross join lateral jsonb_array_elements(coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
+    cross join lateral jsonb_array_elements(
+      coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
     where not n.node ? 'metric'
   )
-  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''), (n.node ->> 'at_least')::numeric::bigint, n.is_root
+  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''),
+    (n.node ->> 'at_least')::numeric::bigint, n.is_root
   from nodes n
   where n.node ? 'metric';
 $$;
-comment on function learn_internal.criteria_leaves(jsonb) is 'The conditions on single metrics in an achievement''s criteria.';
+comment on function learn_internal.criteria_leaves(jsonb) is
+  'The conditions on single metrics in an achievement''s criteria.';
 revoke all on function learn_internal.criteria_leaves(jsonb) from public;
 
--- frozen: functions/achievements/satisfies_criteria.sql
+-- functions/achievements/satisfies_criteria.sql
 -- Whether a user's metrics satisfy criteria.
 create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb)
 returns boolean
@@ -287,10 +313,11 @@ begin
   end;
 end;
 $$;
-comment on function learn_internal.satisfies_criteria(uuid, jsonb) is 'Whether a user''s metrics satisfy an achievement''s criteria.';
+comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
+  'Whether a user''s metrics satisfy an achievement''s criteria.';
 revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;
 
--- frozen: triggers/achievements/achievements_change.sql
+-- triggers/achievements/achievements_change.sql
 -- When the rules of achievements change: learners wait.
 create or replace trigger achievements_change
   before insert or update of criteria, is_active or delete on learn.achievements
@@ -298,7 +325,7 @@ create or replace trigger achievements_change
   execute function learn_internal.change_content();
 comment on trigger achievements_change on learn.achievements is 'A change has learners wait.';
 
--- frozen: triggers/achievements/check_criteria.sql
+-- triggers/achievements/check_criteria.sql
 -- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
 -- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
 create or replace function learn_internal.check_criteria()
@@ -314,8 +341,8 @@ begin
   if v_problem is not null then
     raise exception 'invalid criteria of achievement %', new.slug
       using errcode = 'LX011', detail = v_problem,
-        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, {"any": […]} or '
-          '{"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
+        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
+          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
   end if;
   if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
     new.criteria_changed_at := learn.clock();
@@ -323,7 +350,8 @@ begin
   return new;
 end;
 $$;
-comment on function learn_internal.check_criteria() is 'Row trigger: validates an achievement''s criteria (LX011).';
+comment on function learn_internal.check_criteria() is
+  'Row trigger: validates an achievement''s criteria (LX011).';
 revoke all on function learn_internal.check_criteria() from public;
 
 create or replace trigger check_criteria
@@ -332,8 +360,9 @@ create or replace trigger check_criteria
   execute function learn_internal.check_criteria();
 comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
 
--- frozen: triggers/achievements/index_criteria.sql
--- When an achievement is written: its thresholds are indexed, or taken out of the index while it is inactive.
+-- triggers/achievements/index_criteria.sql
+-- When an achievement is written: its thresholds are indexed, or taken out of the index
+-- while it is inactive.
 create or replace function learn_internal.index_criteria()
 returns trigger
 language plpgsql
@@ -344,24 +373,28 @@ as $$
 begin
   delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
   if new.is_active then
-    insert into learn_internal.achievement_thresholds (metric, scope, threshold, achievement_id, is_sole)
+    insert into learn_internal.achievement_thresholds
+      (metric, scope, threshold, achievement_id, is_sole)
     select distinct l.metric, l.scope, l.threshold, new.id, l.is_sole
     from learn_internal.criteria_leaves(new.criteria) l;
   end if;
   return null;
 end;
 $$;
-comment on function learn_internal.index_criteria() is 'Row trigger: indexes the thresholds of an active achievement.';
+comment on function learn_internal.index_criteria() is
+  'Row trigger: indexes the thresholds of an active achievement.';
 revoke all on function learn_internal.index_criteria() from public;
 
 create or replace trigger index_criteria
   after insert or update of criteria, is_active on learn.achievements
   for each row
   execute function learn_internal.index_criteria();
-comment on trigger index_criteria on learn.achievements is 'Indexes the thresholds of an active achievement.';
+comment on trigger index_criteria on learn.achievements is
+  'Indexes the thresholds of an active achievement.';
 
--- frozen: triggers/achievements/announce_achievements.sql
--- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays their XP.
+-- triggers/achievements/announce_achievements.sql
+-- When achievements are earned: their avatars are unlocked, and earning them is a fact,
+-- which pays their XP.
 create or replace function learn_internal.announce_achievements()
 returns trigger
 language plpgsql
@@ -387,11 +420,12 @@ begin
   on conflict do nothing;
 
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying)
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying)
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
-      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system), a.xp_reward,
-    e.earned_at, (e.earned_at at time zone u.timezone)::date, false
+      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
+    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false
   from earned e
   join learn.achievements a on a.id = e.achievement_id
   join learn.users u on u.id = e.user_id
@@ -401,7 +435,8 @@ begin
 end;
 $$;
 comment on function learn_internal.announce_achievements() is
-  'Statement trigger: unlocks the avatars of earned achievements and writes achievement_earned facts.';
+  'Statement trigger: unlocks the avatars of earned achievements and writes '
+  'achievement_earned facts.';
 revoke all on function learn_internal.announce_achievements() from public;
 
 create or replace trigger announce_achievements
@@ -409,6 +444,7 @@ create or replace trigger announce_achievements
   referencing new table as earned
   for each statement
   execute function learn_internal.announce_achievements();
-comment on trigger announce_achievements on learn.user_achievements is 'Unlocks avatars and writes achievement_earned facts.';
+comment on trigger announce_achievements on learn.user_achievements is
+  'Unlocks avatars and writes achievement_earned facts.';
 
 reset role;

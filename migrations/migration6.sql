@@ -1,9 +1,11 @@
--- activity: the engine. One statement trigger turns facts into streaks, XP, levels, metrics and achievements.
+-- activity: the engine. One statement trigger turns facts into streaks, XP, levels,
+-- metrics and achievements.
 
 set role learn_owner;
 
--- frozen: functions/activity/is_countable.sql
--- Whether a value of a fact's properties can be summed up: missing, null, or a number that fits a counter.
+-- functions/activity/is_countable.sql
+-- Whether a value of a fact's properties can be summed up: missing, null,
+-- or a number that fits a counter.
 create or replace function learn_internal.is_countable(p_value jsonb)
 returns boolean
 language sql
@@ -18,11 +20,13 @@ as $$
   end;
 $$;
 comment on function learn_internal.is_countable(jsonb) is
-  'Whether a value of a fact''s properties can be summed up: missing, null, or a number of at most 1e15.';
+  'Whether a value of a fact''s properties can be summed up: missing, null, '
+  'or a number of at most 1e15.';
 revoke all on function learn_internal.is_countable(jsonb) from public;
 
--- frozen: functions/activity/number_property.sql
--- A number in a fact's properties, for metrics that sum it or keep its maximum; a missing one is null.
+-- functions/activity/number_property.sql
+-- A number in a fact's properties, for metrics that sum it or keep its maximum;
+-- a missing one is null.
 -- Errors: LX001 the property is no number, or too large for a counter.
 create or replace function learn_internal.number_property(p_properties jsonb, p_property text)
 returns bigint
@@ -48,8 +52,9 @@ comment on function learn_internal.number_property(jsonb, text) is
   'A number in a fact''s properties, rounded to a whole one; null when missing.';
 revoke all on function learn_internal.number_property(jsonb, text) from public;
 
--- frozen: functions/activity/metric_scopes.sql
--- The scopes in which a fact counts: the total, and its own where the metric has scopes and the fact names one.
+-- functions/activity/metric_scopes.sql
+-- The scopes in which a fact counts: the total, and its own where the metric has scopes
+-- and the fact names one.
 create or replace function learn_internal.metric_scopes(p_properties jsonb, p_scope_property text)
 returns setof text
 language sql
@@ -57,14 +62,18 @@ immutable
 parallel safe
 set search_path = ''
 as $$
-  select '' union all select p_properties ->> p_scope_property where p_properties ->> p_scope_property <> '';
+  select ''
+  union all
+  select p_properties ->> p_scope_property
+  where p_properties ->> p_scope_property <> '';
 $$;
-comment on function learn_internal.metric_scopes(jsonb, text) is 'The scopes in which a fact counts: '''' and its own.';
+comment on function learn_internal.metric_scopes(jsonb, text) is
+  'The scopes in which a fact counts: '''' and its own.';
 revoke all on function learn_internal.metric_scopes(jsonb, text) from public;
 
--- frozen: functions/identity/is_timezone.sql
--- Whether a name is an IANA time zone. PostgreSQL also takes abbreviations and POSIX rules, whose signs are the other
--- way round (UTC+3 is three hours west): those are not IANA names.
+-- functions/identity/is_timezone.sql
+-- Whether a name is an IANA time zone. PostgreSQL also takes abbreviations and POSIX rules,
+-- whose signs are the other way round (UTC+3 is three hours west): those are not IANA names.
 create or replace function learn_internal.is_timezone(p_name text)
 returns boolean
 language plpgsql
@@ -76,7 +85,8 @@ begin
     return true;
   end if;
   if p_name !~ '^[A-Za-z_]+(/[A-Za-z_]+(-[A-Za-z_]+)*)+$' then
-    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);  -- Japan, Etc/GMT+3; slow, rare
+    -- Japan, Etc/GMT+3; slow, rare
+    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);
   end if;
   perform now() at time zone p_name;
   return true;
@@ -88,7 +98,7 @@ $$;
 comment on function learn_internal.is_timezone(text) is 'Whether a name is an IANA time zone.';
 revoke all on function learn_internal.is_timezone(text) from public;
 
--- frozen: functions/identity/require_timezones.sql
+-- functions/identity/require_timezones.sql
 -- Refuses time zones that are none.
 -- Errors: LX001.
 create or replace function learn_internal.require_timezones(p_names text[])
@@ -108,16 +118,19 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.require_timezones(text[]) is 'Refuses names that are no IANA time zones (LX001).';
+comment on function learn_internal.require_timezones(text[]) is
+  'Refuses names that are no IANA time zones (LX001).';
 revoke all on function learn_internal.require_timezones(text[]) from public;
 
--- frozen: triggers/activity/process_activities.sql
--- When facts are written: the engine. Everything that a fact causes happens here, in this order, for one fact or for
--- a million: lock, streak, XP and level, metrics, achievements. Earned achievements and new levels are facts too: they
--- are written to the log and come through here again, until nothing is new.
+-- triggers/activity/process_activities.sql
+-- When facts are written: the engine. Everything that a fact causes happens here, in this order,
+-- for one fact or for a million: lock, streak, XP and level, metrics, achievements.
+-- Earned achievements and new levels are facts too: they are written to the log and come through
+-- here again, until nothing is new.
 --
--- Costs do not depend on a user's history: counters are incremented, thresholds found by index. Statements are small
--- and the rare ones conditional, because for a single fact preparing a plan to run costs more than running it.
+-- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
+-- Statements are small and the rare ones conditional, because for a single fact preparing a plan
+-- to run costs more than running it.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
@@ -132,7 +145,8 @@ as $$
 declare
   v_user_ids      uuid[];
   v_last_at       timestamptz[];       -- per user: when the latest of these facts occurred
-  v_is_qualifying boolean;             -- what some of these facts cause, so that the rest is left out:
+  -- what some of these facts cause, so that the rest is left out:
+  v_is_qualifying boolean;
   v_pays          boolean;
   v_is_capped     boolean;
   v_feeds_metrics boolean;
@@ -149,20 +163,23 @@ declare
   v_won           bigint[];
   v_evidence      jsonb[];
 begin
-  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays), bool_or(f.is_capped),
-    bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs)
-  into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped, v_feeds_metrics, v_feeds_days, v_resets_runs
+  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays),
+    bool_or(f.is_capped), bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs)
+  into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped,
+    v_feeds_metrics, v_feeds_days, v_resets_runs
   from (
     select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying,
       bool_or(coalesce(n.xp <> 0, t.pays)) as pays, bool_or(t.is_capped) as is_capped,
-      bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days, bool_or(t.resets_runs) as resets_runs
+      bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days,
+      bool_or(t.resets_runs) as resets_runs
     from new_facts n
     join learn.activity_types t on t.key = n.activity_type
     group by n.user_id
     order by n.user_id
   ) f;
   if v_user_ids is null then
-    return null;  -- statement triggers fire for zero rows too: without this they would call each other for ever
+    -- statement triggers fire for zero rows too: without this they would call each other for ever
+    return null;
   end if;
   perform learn_internal.hold_content();
 
@@ -170,7 +187,8 @@ begin
   select array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
   into v_level, v_streak, v_active_days
   from (
-    select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id for no key update
+    select * from learn.user_stats l where l.user_id = any (v_user_ids)
+    order by l.user_id for no key update
   ) s;
 
   -- 2. Local active days move the streak.
@@ -190,19 +208,24 @@ begin
     end if;
   end if;
 
-  -- 3. XP into the ledger: what the fact carries, else what the rule pays. 4. The total and the level follow.
+  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
+  -- 4. The total and the level follow.
   if v_is_capped then
-    -- Within a cap: less what the same type has paid this user for the same day, in the ledger and before in this
-    -- statement. Ledger rows of a day are never older than it, which leaves older partitions alone.
-    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before))) into v_capped
+    -- Within a cap: less what the same type has paid this user for the same day,
+    -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
+    -- which leaves older partitions alone.
+    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
+    into v_capped
     from (
       select n.id, coalesce(n.xp, r.amount) as amount, r.daily_cap,
         sum(coalesce(n.xp, r.amount)) over (
-          partition by n.user_id, n.activity_type, n.local_date order by n.id) - coalesce(n.xp, r.amount) as earlier,
+          partition by n.user_id, n.activity_type, n.local_date
+          order by n.id) - coalesce(n.xp, r.amount) as earlier,
         (
           select coalesce(sum(t.amount), 0)
           from learn.xp_transactions t
-          where t.user_id = n.user_id and t.earned_on = n.local_date and t.activity_type = n.activity_type
+          where t.user_id = n.user_id and t.earned_on = n.local_date
+            and t.activity_type = n.activity_type
             and t.amount > 0 and t.created_at >= n.local_date - interval '2 days'
         ) as before
       from new_facts n
@@ -221,7 +244,9 @@ begin
         case when p.is_told then p.properties ->> 'description' end,
         p.local_date, p.recorded_at
       from (
-        select n.*, n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,  -- its caller names the source
+        select n.*,
+          -- its caller names the source
+          n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
           coalesce((v_capped ->> n.id::text)::integer, n.xp, r.amount) as amount
         from new_facts n
         left join learn.xp_rules r on r.activity_type = n.activity_type
@@ -246,7 +271,8 @@ begin
       returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp, o.highest_level as old_level,
         s.highest_level as new_level
     )
-    select bool_or(c.new_level > c.old_level), array_agg(c.user_id) filter (where t.metric is not null),
+    select bool_or(c.new_level > c.old_level),
+      array_agg(c.user_id) filter (where t.metric is not null),
       array_agg(t.achievement_id) filter (where t.metric is not null),
       array_agg(jsonb_build_object('metric', t.metric, 'scope', '', 'value', case t.metric
         when 'xp' then c.new_xp else c.new_level end)) filter (where t.metric is not null)
@@ -258,23 +284,31 @@ begin
         or t.metric = 'level_reached' and t.threshold > c.old_level and t.threshold <= c.new_level);
   end if;
 
-  -- 5. Metrics count what happened. 6. The achievements whose thresholds that crosses are found by index.
+  -- 5. Metrics count what happened.
+  -- 6. The achievements whose thresholds that crosses are found by index.
   if v_feeds_metrics then
     with changed as (
       select t.user_id, t.metric, t.scope, o.value as old_value,
-        case when t.aggregate = 'max' then greatest(o.value, t.greatest_amount) else o.value + t.total end as new_value
+        case when t.aggregate = 'max' then greatest(o.value, t.greatest_amount)
+          else o.value + t.total end as new_value
       from (
-        select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount)::bigint as total, max(f.amount) as greatest_amount
+        select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount)::bigint as total,
+          max(f.amount) as greatest_amount
         from (
           select n.user_id, m.key as metric, m.aggregate, s.scope,
-            case when m.property is null then 1 else learn_internal.number_property(n.properties, m.property) end as amount
+            case when m.property is null then 1
+              else learn_internal.number_property(n.properties, m.property) end as amount
           from new_facts n
           join learn.metrics m on m.activity_type = n.activity_type
           cross join lateral (
-            select '' union all select n.properties ->> m.scope_property where n.properties ->> m.scope_property <> ''
+            select ''
+            union all
+            select n.properties ->> m.scope_property
+            where n.properties ->> m.scope_property <> ''
           ) s(scope)
           where n.properties @> m.filter
-            and (m.aggregate in ('count', 'sum', 'max') or m.aggregate = 'run' and not v_resets_runs)
+            and (m.aggregate in ('count', 'sum', 'max')
+              or m.aggregate = 'run' and not v_resets_runs)
         ) f
         where f.amount is not null
         group by f.user_id, f.metric, f.scope, f.aggregate
@@ -292,11 +326,13 @@ begin
       on conflict (user_id, metric, scope) do update set value = excluded.value
     )
     select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value))
+      v_evidence
+        || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value))
     into v_winners, v_won, v_evidence
     from changed c
     join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.new_value;
+      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
+        and t.threshold <= c.new_value;
   end if;
 
   if v_feeds_days then
@@ -318,35 +354,42 @@ begin
       returning u.user_id, u.metric, u.scope, u.value
     ), changed as (
       select v.user_id, v.metric, v.scope, v.value, (
-        select count(*) from new_days d where d.user_id = v.user_id and d.metric = v.metric and d.scope = v.scope) as added
+        select count(*) from new_days d
+        where d.user_id = v.user_id and d.metric = v.metric and d.scope = v.scope) as added
       from saved v
     )
     select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.value))
+      v_evidence
+        || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.value))
     into v_winners, v_won, v_evidence
     from changed c
     join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.value - c.added and t.threshold <= c.value;
+      on t.metric = c.metric and t.scope = c.scope
+        and t.threshold > c.value - c.added and t.threshold <= c.value;
   end if;
 
   if v_resets_runs then
     with events as (
       select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
       from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'run' and n.properties @> m.filter
+      join learn.metrics m on m.activity_type = n.activity_type
+        and m.aggregate = 'run' and n.properties @> m.filter
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
       union all
       select n.user_id, m.key, s.scope, n.id, true
       from new_facts n
-      join learn.metrics m on m.reset_activity_type = n.activity_type and n.properties @> m.reset_filter
+      join learn.metrics m on m.reset_activity_type = n.activity_type
+        and n.properties @> m.reset_filter
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
     ), runs as (
-      -- Run 0 goes on from before this statement, each reset starts another; the last one is the value that stays.
+      -- Run 0 goes on from before this statement, each reset starts another;
+      -- the last one is the value that stays.
       select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
         e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
       from (
         select v.*, count(*) filter (where v.is_reset) over (
-          partition by v.user_id, v.metric, v.scope order by v.id, v.is_reset desc rows unbounded preceding) as run
+          partition by v.user_id, v.metric, v.scope
+          order by v.id, v.is_reset desc rows unbounded preceding) as run
         from events v
       ) e
       group by e.user_id, e.metric, e.scope, e.run
@@ -373,30 +416,37 @@ begin
       on conflict (user_id, metric, scope) do update set value = excluded.value
     )
     select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak))
+      v_evidence
+        || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak))
     into v_winners, v_won, v_evidence
     from changed c
     join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value and t.threshold <= c.peak;
+      on t.metric = c.metric and t.scope = c.scope
+        and t.threshold > c.old_value and t.threshold <= c.peak;
   end if;
 
   if v_days is not null then
     select v_winners || array_agg(s.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence || array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
+      v_evidence
+        || array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
     into v_winners, v_won, v_evidence
     from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
     join learn.user_stats s on s.user_id = b.user_id
     cross join lateral (
-      values ('current_streak', b.streak, s.longest_streak), ('active_days', b.active_days, s.active_days)
+      values
+        ('current_streak', b.streak, s.longest_streak),
+        ('active_days', b.active_days, s.active_days)
     ) v(metric, old_value, new_value)
     join learn_internal.achievement_thresholds t
-      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value and t.threshold <= v.new_value;
+      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value
+        and t.threshold <= v.new_value;
   end if;
 
   -- 7. What was reached is a fact too.
   if v_is_new_level then
     insert into learn.activity_log
-      (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying)
+      (user_id, activity_type, subject_type, subject_id, properties,
+       occurred_at, local_date, is_qualifying)
     select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
       b.last_at, (b.last_at at time zone u.timezone)::date, t.is_qualifying
     from unnest(v_user_ids, v_last_at, v_level) b(user_id, last_at, level)
@@ -424,7 +474,8 @@ begin
 end;
 $$;
 comment on function learn_internal.process_activities() is
-  'The engine, a statement trigger: facts move streaks, pay XP, count in metrics and earn achievements.';
+  'The engine, a statement trigger: facts move streaks, pay XP, count in metrics '
+  'and earn achievements.';
 revoke all on function learn_internal.process_activities() from public;
 
 create or replace trigger process_activities
@@ -432,9 +483,10 @@ create or replace trigger process_activities
   referencing new table as new_facts
   for each statement
   execute function learn_internal.process_activities();
-comment on trigger process_activities on learn.activity_log is 'The engine: streaks, XP, levels, metrics, achievements.';
+comment on trigger process_activities on learn.activity_log is
+  'The engine: streaks, XP, levels, metrics, achievements.';
 
--- frozen: triggers/identity/register_users.sql
+-- triggers/identity/register_users.sql
 -- When users are made: each gets a stats row, and signing up is a fact.
 -- Errors: LX001 unknown time zone.
 create or replace function learn_internal.register_users()
@@ -465,7 +517,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.register_users() is 'Statement trigger: makes users'' stats rows and writes user_registered facts.';
+comment on function learn_internal.register_users() is
+  'Statement trigger: makes users'' stats rows and writes user_registered facts.';
 revoke all on function learn_internal.register_users() from public;
 
 create or replace trigger register_users
@@ -473,9 +526,10 @@ create or replace trigger register_users
   referencing new table as new_users
   for each statement
   execute function learn_internal.register_users();
-comment on trigger register_users on learn.users is 'Makes stats rows and writes user_registered facts.';
+comment on trigger register_users on learn.users is
+  'Makes stats rows and writes user_registered facts.';
 
--- frozen: triggers/identity/check_timezone.sql
+-- triggers/identity/check_timezone.sql
 -- When a user moves to another time zone: it must be one. Days that were are not rewritten.
 -- Errors: LX001 unknown time zone.
 create or replace function learn_internal.check_timezone()
@@ -489,7 +543,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.check_timezone() is 'Row trigger: refuses an unknown time zone (LX001).';
+comment on function learn_internal.check_timezone() is
+  'Row trigger: refuses an unknown time zone (LX001).';
 revoke all on function learn_internal.check_timezone() from public;
 
 create or replace trigger check_timezone

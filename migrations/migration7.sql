@@ -1,5 +1,5 @@
--- progress and catalog: what a completed lesson does to tracks, paths and difficulties, and what a change of content
--- does to everybody's progress.
+-- progress and catalog: what a completed lesson does to tracks, paths and difficulties,
+-- and what a change of content does to everybody's progress.
 
 set role learn_owner;
 
@@ -17,25 +17,28 @@ comment on type learn_internal.fact is 'A fact before it is written to learn.act
 create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
 comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
 
--- frozen: views/catalog/track_items.sql
--- What a track is made of, whatever kind of item: the one definition. Only published items count, and a track counts
--- whether published or not (an unpublished one keeps its learners' numbers right for the day it comes back).
+-- views/catalog/track_items.sql
+-- What a track is made of, whatever kind of item: the one definition. Only published items count,
+-- and a track counts whether published or not (an unpublished one keeps its learners' numbers
+-- right for the day it comes back).
 create or replace view learn_internal.track_items as
 select tl.track_id, 'lesson' as item_type, tl.lesson_id as item_id
 from learn.track_lessons tl
 join learn.lessons l on l.id = tl.lesson_id
 where l.is_published;
-comment on view learn_internal.track_items is 'The published items of each track: what there is to complete.';
+comment on view learn_internal.track_items is
+  'The published items of each track: what there is to complete.';
 
--- frozen: views/progress/completed_items.sql
--- What users have completed, whatever kind of item: the other half of the definition of a track's progress.
+-- views/progress/completed_items.sql
+-- What users have completed, whatever kind of item: the other half of the definition
+-- of a track's progress.
 create or replace view learn_internal.completed_items as
 select p.user_id, 'lesson' as item_type, p.lesson_id as item_id, p.completed_at
 from learn.user_lesson_progress p
 where p.completed_at is not null;
 comment on view learn_internal.completed_items is 'The items of tracks that users have completed.';
 
--- frozen: views/progress/track_sizes.sql
+-- views/progress/track_sizes.sql
 -- How many published items each track has; no row for a track without any.
 create or replace view learn_internal.track_sizes as
 select i.track_id, count(*)::integer as total_items
@@ -43,17 +46,19 @@ from learn_internal.track_items i
 group by i.track_id;
 comment on view learn_internal.track_sizes is 'Number of published items per track.';
 
--- frozen: views/progress/track_recounts.sql
+-- views/progress/track_recounts.sql
 -- Progress in tracks recounted from what users have completed: what user_track_progress must say.
 create or replace view learn_internal.track_recounts as
-select c.user_id, i.track_id, count(*)::integer as items_completed, max(c.completed_at) as last_completed_at
+select c.user_id, i.track_id, count(*)::integer as items_completed,
+  max(c.completed_at) as last_completed_at
 from learn_internal.track_items i
 join learn_internal.completed_items c on c.item_type = i.item_type and c.item_id = i.item_id
 group by c.user_id, i.track_id;
 comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
 
--- frozen: views/progress/path_sizes.sql
--- How many published tracks with something in them each learning path has; no row for a path without any.
+-- views/progress/path_sizes.sql
+-- How many published tracks with something in them each learning path has;
+-- no row for a path without any.
 create or replace view learn_internal.path_sizes as
 select pt.path_id, count(*)::integer as total_tracks
 from learn.learning_path_tracks pt
@@ -63,10 +68,11 @@ where t.is_published
 group by pt.path_id;
 comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
 
--- frozen: views/progress/path_recounts.sql
+-- views/progress/path_recounts.sql
 -- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
 create or replace view learn_internal.path_recounts as
-select p.user_id, pt.path_id, count(*)::integer as tracks_completed, max(p.completed_at) as last_completed_at
+select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
+  max(p.completed_at) as last_completed_at
 from learn.learning_path_tracks pt
 join learn.tracks t on t.id = pt.track_id
 join learn_internal.track_sizes s on s.track_id = pt.track_id
@@ -75,8 +81,9 @@ where t.is_published and p.completed_at is not null
 group by p.user_id, pt.path_id;
 comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
 
--- frozen: views/progress/difficulty_recounts.sql
--- Difficulties of which users have completed every published track that has something in it, at least one.
+-- views/progress/difficulty_recounts.sql
+-- Difficulties of which users have completed every published track that has something in it,
+-- at least one.
 create or replace view learn_internal.difficulty_recounts as
 select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
 from learn.tracks t
@@ -89,12 +96,15 @@ having count(*) = (
   from learn.tracks a
   join learn_internal.track_sizes b on b.track_id = a.id
   where a.is_published and a.difficulty = t.difficulty);
-comment on view learn_internal.difficulty_recounts is 'Difficulties whose published tracks a user has all completed.';
+comment on view learn_internal.difficulty_recounts is
+  'Difficulties whose published tracks a user has all completed.';
 
--- frozen: functions/activity/write_facts.sql
--- Writes facts to the log, with the local date of each and whether it makes the day active. One that happens once and
--- that was recorded from outside already is left out.
-create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
+-- functions/activity/write_facts.sql
+-- Writes facts to the log, with the local date of each and whether it makes the day active.
+-- One that happens once and that was recorded from outside already is left out.
+create or replace function learn_internal.write_facts(
+  p_facts learn_internal.fact[], p_idempotency_key text default null
+)
 returns void
 language plpgsql
 volatile
@@ -102,9 +112,10 @@ set search_path = ''
 as $$
 begin
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying,
-     idempotency_key)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp, f.occurred_at,
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, idempotency_key)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
+    coalesce(f.properties, '{}'), f.xp, f.occurred_at,
     (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key
   from unnest(p_facts) with ordinality
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
@@ -117,10 +128,11 @@ begin
   order by f.position;
 end;
 $$;
-comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
+comment on function learn_internal.write_facts(learn_internal.fact[], text) is
+  'Writes facts to the log, in the given order.';
 revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;
 
--- frozen: functions/progress/refresh_paths.sql
+-- functions/progress/refresh_paths.sql
 -- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
 create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
 returns setof learn_internal.fact
@@ -129,8 +141,8 @@ volatile
 set search_path = ''
 as $$
   with recounted as (
-    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed, s.total_tracks, s.is_published,
-      r.last_completed_at
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
+      s.total_tracks, s.is_published, r.last_completed_at
     from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
     cross join (
       select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
@@ -147,7 +159,8 @@ as $$
     join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
     where e.completed_at is not null
   ), saved as (
-    insert into learn.user_path_progress as p (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
     select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
       case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
         then r.last_completed_at end
@@ -159,8 +172,8 @@ as $$
         completed_at = coalesce(p.completed_at, excluded.completed_at)
     returning p.user_id, p.path_id, p.completed_at
   )
-  select s.user_id, 'path_completed', 'path', s.path_id::text, jsonb_build_object('slug', p.slug), null::integer,
-    s.completed_at
+  select s.user_id, 'path_completed', 'path', s.path_id::text,
+    jsonb_build_object('slug', p.slug), null::integer, s.completed_at
   from saved s
   join learn.learning_paths p on p.id = s.path_id
   where s.completed_at is not null
@@ -171,9 +184,11 @@ comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
   'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
 revoke all on function learn_internal.refresh_paths(uuid[], bigint[]) from public;
 
--- frozen: functions/progress/refresh_difficulties.sql
+-- functions/progress/refresh_difficulties.sql
 -- Notes the difficulties that users have completed by now. Returns the facts to write.
-create or replace function learn_internal.refresh_difficulties(p_user_ids uuid[], p_difficulties text[])
+create or replace function learn_internal.refresh_difficulties(
+  p_user_ids uuid[], p_difficulties text[]
+)
 returns setof learn_internal.fact
 language sql
 volatile
@@ -188,8 +203,8 @@ as $$
     on conflict do nothing
     returning user_id, difficulty, completed_at
   )
-  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty, jsonb_build_object('difficulty', s.difficulty),
-    null::integer, s.completed_at
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
+    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
   from saved s
   order by s.user_id, s.completed_at, s.difficulty;
 $$;
@@ -197,10 +212,13 @@ comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
   'Notes the difficulties that users have completed by now; returns the facts to write.';
 revoke all on function learn_internal.refresh_difficulties(uuid[], text[]) from public;
 
--- frozen: functions/progress/complete_tracks.sql
--- Marks tracks as completed for users and follows up: learning paths and difficulties. Takes parallel arrays of rows of
--- user_track_progress that have just reached their total. What it completes is written to the log.
-create or replace function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[])
+-- functions/progress/complete_tracks.sql
+-- Marks tracks as completed for users and follows up: learning paths and difficulties.
+-- Takes parallel arrays of rows of user_track_progress that have just reached their total.
+-- What it completes is written to the log.
+create or replace function learn_internal.complete_tracks(
+  p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
+)
 returns void
 language plpgsql
 volatile
@@ -218,7 +236,8 @@ begin
   )
   select array_agg(
     (c.user_id, 'track_completed', 'track', c.track_id::text,
-      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at)::learn_internal.fact
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp,
+      c.completed_at)::learn_internal.fact
     order by c.user_id, c.completed_at, c.track_id)
   into v_facts
   from completed c
@@ -228,7 +247,8 @@ begin
   select array_agg(f::learn_internal.fact) into v_facts
   from (
     select p.* from learn_internal.refresh_paths(p_user_ids, (
-      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))) p
+      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids))) p
     union all
     select d.* from learn_internal.refresh_difficulties(p_user_ids, (
       select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
@@ -239,12 +259,14 @@ begin
 end;
 $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
-  'Completes tracks for users, then the paths and difficulties that this completes; and writes the facts.';
+  'Completes tracks for users, then the paths and difficulties that this completes; '
+  'and writes the facts.';
 revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;
 
--- frozen: functions/progress/advance_tracks.sql
--- Counts newly completed items towards the tracks that contain them. Takes parallel arrays of completions that were not
--- completed before. Increments, so that a completion costs the same in a track of five items and of five thousand.
+-- functions/progress/advance_tracks.sql
+-- Counts newly completed items towards the tracks that contain them.
+-- Takes parallel arrays of completions that were not completed before. Increments,
+-- so that a completion costs the same in a track of five items and of five thousand.
 -- Completes the tracks, paths and difficulties that this fills.
 create or replace function learn_internal.advance_tracks(
   p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
@@ -261,10 +283,12 @@ declare
   v_at        timestamptz[];
   v_has_new   boolean;
 begin
-  select array_agg(g.user_id), array_agg(g.track_id), array_agg(g.items), array_agg(g.at), bool_or(g.is_new)
+  select array_agg(g.user_id), array_agg(g.track_id), array_agg(g.items),
+    array_agg(g.at), bool_or(g.is_new)
   into v_user_ids, v_track_ids, v_items, v_at, v_has_new
   from (
-    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at, bool_or(p.user_id is null) as is_new
+    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at,
+      bool_or(p.user_id is null) as is_new
     from unnest(p_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
     join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
     left join learn.user_track_progress p on p.user_id = c.user_id and p.track_id = i.track_id
@@ -275,7 +299,8 @@ begin
     return;
   end if;
 
-  -- A first item of a track makes the row; what there is to complete is counted then, and kept by refresh_tracks().
+  -- A first item of a track makes the row; what there is to complete is counted then,
+  -- and kept by refresh_tracks().
   if v_has_new then
     insert into learn.user_track_progress (user_id, track_id, total_items)
     select g.user_id, g.track_id, z.total_items
@@ -287,7 +312,8 @@ begin
       group by i.track_id
     ) z on z.track_id = g.track_id
     where not exists (
-      select from learn.user_track_progress p where p.user_id = g.user_id and p.track_id = g.track_id);
+      select from learn.user_track_progress p
+      where p.user_id = g.user_id and p.track_id = g.track_id);
   end if;
 
   with counted as (
@@ -295,11 +321,14 @@ begin
     set items_completed = p.items_completed + g.items
     from unnest(v_user_ids, v_track_ids, v_items, v_at) g(user_id, track_id, items, at)
     where p.user_id = g.user_id and p.track_id = g.track_id
-    returning p.user_id, p.track_id, g.at, p.items_completed = p.total_items and p.completed_at is null as is_full
+    returning p.user_id, p.track_id, g.at,
+      p.items_completed = p.total_items and p.completed_at is null as is_full
   )
-  select array_agg(c.user_id), array_agg(c.track_id), array_agg(c.at) into v_user_ids, v_track_ids, v_at
+  select array_agg(c.user_id), array_agg(c.track_id), array_agg(c.at)
+  into v_user_ids, v_track_ids, v_at
   from counted c
-  where c.is_full and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
+  where c.is_full
+    and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
 
   if v_user_ids is not null then
     perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
@@ -310,8 +339,9 @@ comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timest
   'Counts newly completed items towards their tracks.';
 revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) from public;
 
--- frozen: functions/progress/recount_tracks.sql
--- Recounts tracks for users, whose stats rows the caller has locked, and completes the tracks that are complete by now.
+-- functions/progress/recount_tracks.sql
+-- Recounts tracks for users, whose stats rows the caller has locked, and completes
+-- the tracks that are complete by now.
 create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
 returns void
 language plpgsql
@@ -324,7 +354,8 @@ declare
   v_at        timestamptz[];
 begin
   with recounted as (
-    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed, s.total_items, r.last_completed_at
+    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed,
+      s.total_items, r.last_completed_at
     from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
     cross join (
       select t.id as track_id, coalesce(z.total_items, 0) as total_items
@@ -334,7 +365,8 @@ begin
     ) s
     left join learn_internal.track_recounts r on r.user_id = u.user_id and r.track_id = s.track_id
     where r.user_id is not null or exists (
-      select from learn.user_track_progress e where e.user_id = u.user_id and e.track_id = s.track_id)
+      select from learn.user_track_progress e
+      where e.user_id = u.user_id and e.track_id = s.track_id)
   ), saved as (
     insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
     select r.user_id, r.track_id, r.items_completed, r.total_items
@@ -360,8 +392,9 @@ comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
   'Recounts tracks for users and completes those that are complete by now.';
 revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;
 
--- frozen: functions/progress/refresh_goals.sql
--- After a change of content: recounts learning paths and difficulties for everybody who has completed a track of them.
+-- functions/progress/refresh_goals.sql
+-- After a change of content: recounts learning paths and difficulties for everybody
+-- who has completed a track of them.
 create or replace function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[])
 returns void
 language plpgsql
@@ -381,7 +414,8 @@ begin
       union
       select r.user_id from learn_internal.path_recounts r where r.path_id = any (p_path_ids)
       union
-      select r.user_id from learn_internal.difficulty_recounts r where r.difficulty = any (p_difficulties))
+      select r.user_id from learn_internal.difficulty_recounts r
+      where r.difficulty = any (p_difficulties))
     order by s.user_id
     for no key update
   ) l;
@@ -402,9 +436,10 @@ comment on function learn_internal.refresh_goals(bigint[], text[]) is
   'Recounts learning paths and difficulties for everybody concerned, after a change of content.';
 revoke all on function learn_internal.refresh_goals(bigint[], text[]) from public;
 
--- frozen: functions/progress/refresh_tracks.sql
--- After a change of content: recounts tracks for everybody who has begun one. Percentages are live, completions sticky.
--- A learner who has by now completed all that is left of a published track completes it.
+-- functions/progress/refresh_tracks.sql
+-- After a change of content: recounts tracks for everybody who has begun one.
+-- Percentages are live, completions sticky. A learner who has by now completed all that is left
+-- of a published track completes it.
 create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
 returns void
 language plpgsql
@@ -430,20 +465,25 @@ begin
     perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
   end if;
 
-  -- A track that is new, gone, empty, or no longer published changes what its paths and its difficulty ask for.
+  -- A track that is new, gone, empty, or no longer published changes what its paths
+  -- and its difficulty ask for.
   perform learn_internal.refresh_goals(
-    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids)),
+    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids)),
     (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
 end;
 $$;
 comment on function learn_internal.refresh_tracks(bigint[]) is
-  'Recounts tracks, and what follows from them, for everybody concerned, after a change of content.';
+  'Recounts tracks, and what follows from them, for everybody concerned, '
+  'after a change of content.';
 revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
 
--- frozen: functions/progress/apply_lesson_completions.sql
--- What completing lessons causes. Takes parallel arrays of rows of user_lesson_progress that have just become completed.
+-- functions/progress/apply_lesson_completions.sql
+-- What completing lessons causes. Takes rows of user_lesson_progress that have just become
+-- completed, as parallel arrays.
 create or replace function learn_internal.apply_lesson_completions(
-  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
+  p_started_at timestamptz[], p_scores numeric[]
 )
 returns void
 language plpgsql
@@ -455,18 +495,20 @@ declare
   v_now          timestamptz := learn.clock();
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
-  perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
 
   select (s.value #>> '{}')::numeric into v_fast_seconds
   from learn.platform_settings s
   where s.key = 'speed_runner_seconds';
 
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying, recorded_at)
-  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp, p.completed_at,
-    (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
-  from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
-  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
+     local_date, is_qualifying, recorded_at)
+  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
+  from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores)
+    p(user_id, lesson_id, completed_at, started_at, score)
   join learn.users u on u.id = p.user_id
   join learn.lessons l on l.id = p.lesson_id
   cross join lateral (
@@ -485,11 +527,15 @@ begin
           'is_fast', coalesce(extract(epoch from p.completed_at - p.started_at) >= 0
             and extract(epoch from p.completed_at - p.started_at) < v_fast_seconds, false))
         || case when e.has_exercises then jsonb_build_object(
-          'is_clean', e.is_clean, 'is_first_try', e.is_first_try, 'is_flawless', e.is_flawless) else '{}' end,
+          'is_clean', e.is_clean, 'is_first_try', e.is_first_try,
+          'is_flawless', e.is_flawless) else '{}' end,
         round(coalesce(l.xp_reward, (
-          select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0) * coalesce((
-          select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1))::integer),
-      ('lesson_perfect', case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
+            select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
+          * coalesce((
+            select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1)
+        )::integer),
+      ('lesson_perfect',
+        case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
   ) f(activity_type, is_due, properties, xp)
   join learn.activity_types t on t.key = f.activity_type
   where f.is_due and not exists (  -- recorded from outside already: paid
@@ -501,13 +547,16 @@ begin
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
 $$;
-comment on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) is
+comment on function learn_internal.apply_lesson_completions(
+  uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) is
   'Writes the facts of newly completed lessons, and moves their tracks.';
-revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) from public;
+revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) from public;
 
--- frozen: functions/progress/write_lesson_starts.sql
+-- functions/progress/write_lesson_starts.sql
 -- Writes the facts of newly started lessons.
-create or replace function learn_internal.write_lesson_starts(p_starts learn_internal.lesson_event[])
+create or replace function learn_internal.write_lesson_starts(
+  p_starts learn_internal.lesson_event[]
+)
 returns void
 language plpgsql
 volatile
@@ -519,18 +568,20 @@ begin
   order by s.user_id
   for no key update;
   perform learn_internal.write_facts(array_agg(
-    (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}', null, e.at)::learn_internal.fact
+    (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}',
+      null, e.at)::learn_internal.fact
     order by e.user_id, e.at, e.lesson_id))
   from unnest(p_starts) e;
 end;
 $$;
-comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is 'Writes lesson_started facts.';
+comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is
+  'Writes lesson_started facts.';
 revoke all on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) from public;
 
--- frozen: functions/catalog/refuse_cycle.sql
--- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL. Arguments of the
--- trigger: the column of the dependent and the column of its prerequisite. Two edges written at the same time, each
--- harmless alone, wait for each other here.
+-- functions/catalog/refuse_cycle.sql
+-- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL.
+-- Arguments of the trigger: the column of the dependent and the column of its prerequisite.
+-- Two edges written at the same time, each harmless alone, wait for each other here.
 -- Errors: LX012.
 create or replace function learn_internal.refuse_cycle()
 returns trigger
@@ -565,10 +616,11 @@ begin
 end;
 $$;
 comment on function learn_internal.refuse_cycle() is
-  'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: dependent and prerequisite column.';
+  'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: '
+  'dependent and prerequisite column.';
 revoke all on function learn_internal.refuse_cycle() from public;
 
--- frozen: triggers/progress/date_completions.sql
+-- triggers/progress/date_completions.sql
 -- When lesson progress is written by hand: status and date agree, and a completion stays.
 -- Errors: LX009 the change would take a completion away.
 create or replace function learn_internal.date_completions()
@@ -581,7 +633,8 @@ begin
   if tg_op = 'UPDATE' and old.completed_at is not null then
     if new.status <> 'completed' or new.completed_at is null then
       raise exception 'a completed lesson stays completed'
-        using errcode = 'LX009', detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
+        using errcode = 'LX009',
+          detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
           hint = 'Completions are sticky; XP is taken back by learn.reverse_xp().';
     end if;
     new.completed_at := old.completed_at;
@@ -602,7 +655,8 @@ create or replace trigger date_completions
   for each row
   when ((new.status = 'completed') <> (new.completed_at is not null))
   execute function learn_internal.date_completions();
-comment on trigger date_completions on learn.user_lesson_progress is 'Makes status and completed_at agree.';
+comment on trigger date_completions on learn.user_lesson_progress is
+  'Makes status and completed_at agree.';
 
 create or replace trigger keep_completions
   before update on learn.user_lesson_progress
@@ -610,10 +664,12 @@ create or replace trigger keep_completions
   when ((new.status = 'completed') <> (new.completed_at is not null)
     or old.completed_at is not null and new.completed_at is distinct from old.completed_at)
   execute function learn_internal.date_completions();
-comment on trigger keep_completions on learn.user_lesson_progress is 'A completion is sticky (LX009).';
+comment on trigger keep_completions on learn.user_lesson_progress is
+  'A completion is sticky (LX009).';
 
--- frozen: triggers/progress/lesson_progress_inserted.sql
--- When lesson progress is written: started lessons are facts, and completed ones pay and move their tracks.
+-- triggers/progress/lesson_progress_inserted.sql
+-- When lesson progress is written: started lessons are facts, and completed ones
+-- pay and move their tracks.
 create or replace function learn_internal.lesson_progress_inserted()
 returns trigger
 language plpgsql
@@ -626,23 +682,29 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started   learn_internal.lesson_event[];
+  v_started    learn_internal.lesson_event[];
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
+  v_started_at timestamptz[];
+  v_scores     numeric[];
 begin
   select
-    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event) filter (where n.started_at is not null),
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+      filter (where n.started_at is not null),
     array_agg(n.user_id) filter (where n.completed_at is not null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null)
-  into v_started, v_user_ids, v_lesson_ids, v_at
+    array_agg(n.completed_at) filter (where n.completed_at is not null),
+    array_agg(n.started_at) filter (where n.completed_at is not null),
+    array_agg(n.score) filter (where n.completed_at is not null)
+  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n;
   if v_started is not null then
     perform learn_internal.write_lesson_starts(v_started);
   end if;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
+    perform learn_internal.apply_lesson_completions(
+      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
   end if;
   return null;
 end;
@@ -656,10 +718,12 @@ create or replace trigger lesson_progress_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_inserted();
-comment on trigger lesson_progress_inserted on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';
 
--- frozen: triggers/progress/lesson_progress_updated.sql
--- When lesson progress changes: what has become started or completed by the change is treated like new rows.
+-- triggers/progress/lesson_progress_updated.sql
+-- When lesson progress changes: what has become started or completed by the change
+-- is treated like new rows.
 create or replace function learn_internal.lesson_progress_updated()
 returns trigger
 language plpgsql
@@ -676,6 +740,8 @@ declare
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
+  v_started_at timestamptz[];
+  v_scores     numeric[];
 begin
   if not exists (select from new_rows) then
     return null;
@@ -685,15 +751,18 @@ begin
       filter (where n.started_at is not null and o.started_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null)
-  into v_started, v_user_ids, v_lesson_ids, v_at
+    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
+  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
   if v_started is not null then
     perform learn_internal.write_lesson_starts(v_started);
   end if;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
+    perform learn_internal.apply_lesson_completions(
+      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
   end if;
   return null;
 end;
@@ -707,9 +776,10 @@ create or replace trigger lesson_progress_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_updated();
-comment on trigger lesson_progress_updated on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';
 
--- frozen: triggers/progress/lesson_progress_deleted.sql
+-- triggers/progress/lesson_progress_deleted.sql
 -- When lesson progress is deleted, alone or with its lesson: the tracks concerned are recounted.
 create or replace function learn_internal.lesson_progress_deleted()
 returns trigger
@@ -734,12 +804,14 @@ begin
   if v_user_ids is null then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
   perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
   return null;
 end;
 $$;
-comment on function learn_internal.lesson_progress_deleted() is 'Statement trigger: recounts the tracks of deleted lesson progress.';
+comment on function learn_internal.lesson_progress_deleted() is
+  'Statement trigger: recounts the tracks of deleted lesson progress.';
 revoke all on function learn_internal.lesson_progress_deleted() from public;
 
 create or replace trigger lesson_progress_deleted
@@ -749,15 +821,16 @@ create or replace trigger lesson_progress_deleted
   execute function learn_internal.lesson_progress_deleted();
 comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts tracks.';
 
--- frozen: triggers/progress/user_lesson_progress_hold.sql
+-- triggers/progress/user_lesson_progress_hold.sql
 -- Before lesson progress is written: content is held.
 create or replace trigger user_lesson_progress_hold
   before insert or update on learn.user_lesson_progress
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is 'Keeps content as it is.';
+comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
+  'Keeps content as it is.';
 
--- frozen: triggers/catalog/lessons_change.sql
+-- triggers/catalog/lessons_change.sql
 -- When lessons are published, unpublished or deleted: learners wait.
 create or replace trigger lessons_change
   before update of is_published or delete on learn.lessons
@@ -765,7 +838,7 @@ create or replace trigger lessons_change
   execute function learn_internal.change_content();
 comment on trigger lessons_change on learn.lessons is 'A change has learners wait.';
 
--- frozen: triggers/catalog/tracks_change.sql
+-- triggers/catalog/tracks_change.sql
 -- When tracks change in what they count for: learners wait.
 create or replace trigger tracks_change
   before update of is_published, difficulty or delete on learn.tracks
@@ -773,7 +846,7 @@ create or replace trigger tracks_change
   execute function learn_internal.change_content();
 comment on trigger tracks_change on learn.tracks is 'A change has learners wait.';
 
--- frozen: triggers/catalog/learning_paths_change.sql
+-- triggers/catalog/learning_paths_change.sql
 -- When learning paths are published, unpublished or deleted: learners wait.
 create or replace trigger learning_paths_change
   before update of is_published or delete on learn.learning_paths
@@ -781,7 +854,7 @@ create or replace trigger learning_paths_change
   execute function learn_internal.change_content();
 comment on trigger learning_paths_change on learn.learning_paths is 'A change has learners wait.';
 
--- frozen: triggers/catalog/track_lessons_change.sql
+-- triggers/catalog/track_lessons_change.sql
 -- When the lessons of tracks change: learners wait.
 create or replace trigger track_lessons_change
   before insert or update or delete on learn.track_lessons
@@ -789,41 +862,45 @@ create or replace trigger track_lessons_change
   execute function learn_internal.change_content();
 comment on trigger track_lessons_change on learn.track_lessons is 'A change has learners wait.';
 
--- frozen: triggers/catalog/learning_path_tracks_change.sql
+-- triggers/catalog/learning_path_tracks_change.sql
 -- When the tracks of learning paths change: learners wait.
 create or replace trigger learning_path_tracks_change
   before insert or update or delete on learn.learning_path_tracks
   for each statement
   execute function learn_internal.change_content();
-comment on trigger learning_path_tracks_change on learn.learning_path_tracks is 'A change has learners wait.';
+comment on trigger learning_path_tracks_change on learn.learning_path_tracks is
+  'A change has learners wait.';
 
--- frozen: triggers/catalog/track_prerequisites_change.sql
+-- triggers/catalog/track_prerequisites_change.sql
 -- When prerequisites of tracks change: learners wait.
 create or replace trigger track_prerequisites_change
   before insert or update or delete on learn.track_prerequisites
   for each statement
   execute function learn_internal.change_content();
-comment on trigger track_prerequisites_change on learn.track_prerequisites is 'A change has learners wait.';
+comment on trigger track_prerequisites_change on learn.track_prerequisites is
+  'A change has learners wait.';
 
--- frozen: triggers/catalog/track_prerequisites_inserted.sql
+-- triggers/catalog/track_prerequisites_inserted.sql
 -- When a track gets a prerequisite: no cycle.
 create or replace trigger track_prerequisites_inserted
   after insert on learn.track_prerequisites
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
-comment on trigger track_prerequisites_inserted on learn.track_prerequisites is 'Refuses a cycle (LX012).';
+comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
 
--- frozen: triggers/catalog/track_prerequisites_updated.sql
+-- triggers/catalog/track_prerequisites_updated.sql
 -- When a track's prerequisite changes: no cycle.
 create or replace trigger track_prerequisites_updated
   after update on learn.track_prerequisites
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
-comment on trigger track_prerequisites_updated on learn.track_prerequisites is 'Refuses a cycle (LX012).';
+comment on trigger track_prerequisites_updated on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
 
--- frozen: triggers/catalog/track_lessons_inserted.sql
+-- triggers/catalog/track_lessons_inserted.sql
 -- When lessons are put into tracks: learners' percentages follow.
 create or replace function learn_internal.track_lessons_inserted()
 returns trigger
@@ -833,11 +910,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_tracks(array_agg(distinct n.track_id)) from new_rows n having count(*) > 0;
+  perform learn_internal.refresh_tracks(array_agg(distinct n.track_id))
+  from new_rows n having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.track_lessons_inserted() is 'Statement trigger: recounts tracks that got lessons.';
+comment on function learn_internal.track_lessons_inserted() is
+  'Statement trigger: recounts tracks that got lessons.';
 revoke all on function learn_internal.track_lessons_inserted() from public;
 
 create or replace trigger track_lessons_inserted
@@ -847,7 +926,7 @@ create or replace trigger track_lessons_inserted
   execute function learn_internal.track_lessons_inserted();
 comment on trigger track_lessons_inserted on learn.track_lessons is 'Recounts the tracks.';
 
--- frozen: triggers/catalog/track_lessons_updated.sql
+-- triggers/catalog/track_lessons_updated.sql
 -- When lessons move between tracks: both tracks' percentages follow.
 create or replace function learn_internal.track_lessons_updated()
 returns trigger
@@ -867,7 +946,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.track_lessons_updated() is 'Statement trigger: recounts tracks whose lessons changed.';
+comment on function learn_internal.track_lessons_updated() is
+  'Statement trigger: recounts tracks whose lessons changed.';
 revoke all on function learn_internal.track_lessons_updated() from public;
 
 create or replace trigger track_lessons_updated
@@ -877,7 +957,7 @@ create or replace trigger track_lessons_updated
   execute function learn_internal.track_lessons_updated();
 comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';
 
--- frozen: triggers/catalog/track_lessons_deleted.sql
+-- triggers/catalog/track_lessons_deleted.sql
 -- When lessons are taken out of tracks, alone or with the lesson: learners' percentages follow.
 create or replace function learn_internal.track_lessons_deleted()
 returns trigger
@@ -887,11 +967,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_tracks(array_agg(distinct o.track_id)) from old_rows o having count(*) > 0;
+  perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
+  from old_rows o having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.track_lessons_deleted() is 'Statement trigger: recounts tracks that lost lessons.';
+comment on function learn_internal.track_lessons_deleted() is
+  'Statement trigger: recounts tracks that lost lessons.';
 revoke all on function learn_internal.track_lessons_deleted() from public;
 
 create or replace trigger track_lessons_deleted
@@ -901,9 +983,9 @@ create or replace trigger track_lessons_deleted
   execute function learn_internal.track_lessons_deleted();
 comment on trigger track_lessons_deleted on learn.track_lessons is 'Recounts the tracks.';
 
--- frozen: triggers/catalog/tracks_updated.sql
--- When tracks change: one that is published, unpublished or of another difficulty changes what paths and difficulties
--- ask for.
+-- triggers/catalog/tracks_updated.sql
+-- When tracks change: one that is published, unpublished or of another difficulty changes
+-- what paths and difficulties ask for.
 create or replace function learn_internal.tracks_updated()
 returns trigger
 language plpgsql
@@ -913,7 +995,8 @@ set search_path = ''
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(n.id)),
-    learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))  -- the difficulty that it had
+    -- the difficulty that it had
+    learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
   from new_rows n
   join old_rows o on o.id = n.id
   where n.is_published <> o.is_published or n.difficulty <> o.difficulty
@@ -921,7 +1004,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.tracks_updated() is 'Statement trigger: recounts what a published or unpublished track belongs to.';
+comment on function learn_internal.tracks_updated() is
+  'Statement trigger: recounts what a published or unpublished track belongs to.';
 revoke all on function learn_internal.tracks_updated() from public;
 
 create or replace trigger tracks_updated
@@ -938,9 +1022,9 @@ create or replace trigger tracks_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger tracks_touch on learn.tracks is 'Keeps updated_at.';
 
--- frozen: triggers/catalog/tracks_deleted.sql
--- When tracks are deleted: their difficulty may be complete without them. (Their paths hear of it from the rows of
--- learning_path_tracks that go with them.)
+-- triggers/catalog/tracks_deleted.sql
+-- When tracks are deleted: their difficulty may be complete without them. (Their paths hear
+-- of it from the rows of learning_path_tracks that go with them.)
 create or replace function learn_internal.tracks_deleted()
 returns trigger
 language plpgsql
@@ -949,11 +1033,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty)) from old_rows o having count(*) > 0;
+  perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
+  from old_rows o having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.tracks_deleted() is 'Statement trigger: recounts the difficulties of deleted tracks.';
+comment on function learn_internal.tracks_deleted() is
+  'Statement trigger: recounts the difficulties of deleted tracks.';
 revoke all on function learn_internal.tracks_deleted() from public;
 
 create or replace trigger tracks_deleted
@@ -963,7 +1049,7 @@ create or replace trigger tracks_deleted
   execute function learn_internal.tracks_deleted();
 comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';
 
--- frozen: triggers/catalog/path_tracks_inserted.sql
+-- triggers/catalog/path_tracks_inserted.sql
 -- When tracks are put into learning paths: learners' progress follows.
 create or replace function learn_internal.path_tracks_inserted()
 returns trigger
@@ -973,11 +1059,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null) from new_rows n having count(*) > 0;
+  perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null)
+  from new_rows n having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.path_tracks_inserted() is 'Statement trigger: recounts paths that got tracks.';
+comment on function learn_internal.path_tracks_inserted() is
+  'Statement trigger: recounts paths that got tracks.';
 revoke all on function learn_internal.path_tracks_inserted() from public;
 
 create or replace trigger path_tracks_inserted
@@ -987,7 +1075,7 @@ create or replace trigger path_tracks_inserted
   execute function learn_internal.path_tracks_inserted();
 comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
 
--- frozen: triggers/catalog/path_tracks_updated.sql
+-- triggers/catalog/path_tracks_updated.sql
 -- When tracks move between learning paths: both paths' progress follows.
 create or replace function learn_internal.path_tracks_updated()
 returns trigger
@@ -1003,7 +1091,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.path_tracks_updated() is 'Statement trigger: recounts paths whose tracks changed.';
+comment on function learn_internal.path_tracks_updated() is
+  'Statement trigger: recounts paths whose tracks changed.';
 revoke all on function learn_internal.path_tracks_updated() from public;
 
 create or replace trigger path_tracks_updated
@@ -1013,7 +1102,7 @@ create or replace trigger path_tracks_updated
   execute function learn_internal.path_tracks_updated();
 comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';
 
--- frozen: triggers/catalog/path_tracks_deleted.sql
+-- triggers/catalog/path_tracks_deleted.sql
 -- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
 create or replace function learn_internal.path_tracks_deleted()
 returns trigger
@@ -1023,11 +1112,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null) from old_rows o having count(*) > 0;
+  perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null)
+  from old_rows o having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.path_tracks_deleted() is 'Statement trigger: recounts paths that lost tracks.';
+comment on function learn_internal.path_tracks_deleted() is
+  'Statement trigger: recounts paths that lost tracks.';
 revoke all on function learn_internal.path_tracks_deleted() from public;
 
 create or replace trigger path_tracks_deleted
@@ -1037,7 +1128,7 @@ create or replace trigger path_tracks_deleted
   execute function learn_internal.path_tracks_deleted();
 comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
 
--- frozen: triggers/catalog/paths_updated.sql
+-- triggers/catalog/paths_updated.sql
 -- When learning paths change: one that is published may be complete for some learners already.
 create or replace function learn_internal.paths_updated()
 returns trigger
@@ -1055,7 +1146,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.paths_updated() is 'Statement trigger: recounts published and unpublished paths.';
+comment on function learn_internal.paths_updated() is
+  'Statement trigger: recounts published and unpublished paths.';
 revoke all on function learn_internal.paths_updated() from public;
 
 create or replace trigger paths_updated

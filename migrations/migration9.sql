@@ -1,4 +1,5 @@
--- The public functions of this part: each is about one user, runs in the caller's transaction, and says what it did.
+-- The public functions of this part: each is about one user, runs in the caller's transaction,
+-- and says what it did.
 
 set role learn_owner;
 
@@ -14,9 +15,9 @@ create type learn.award_summary as (
   replayed         boolean
 );
 comment on type learn.award_summary is
-  'What a call did for a user: XP of this call and in total, level, streak as of today in days, slugs of achievements '
-  'earned by this call, what it unlocked ({"avatars": [slug, …]}), and whether it is the stored answer of an earlier '
-  'call with the same idempotency key.';
+  'What a call did for a user: XP of this call and in total, level, streak as of today in days, '
+  'slugs of achievements earned by this call, what it unlocked ({"avatars": [slug, …]}), '
+  'and whether it is the stored answer of an earlier call with the same idempotency key.';
 
 create type learn_internal.call as (
   user_id          uuid,
@@ -29,16 +30,19 @@ create type learn_internal.call as (
   last_achievement bigint,
   replay           learn.award_summary
 );
-comment on type learn_internal.call is 'A public call under way: what held before it, or the answer to replay.';
+comment on type learn_internal.call is
+  'A public call under way: what held before it, or the answer to replay.';
 
--- frozen: views/activity/domain_facts.sql
--- The facts that happen once per subject and that follow from rows of Laurel's own tables: what those tables' keys say,
--- in the words of the log.
+-- views/activity/domain_facts.sql
+-- The facts that happen once per subject and that follow from rows of Laurel's own tables:
+-- what those tables' keys say, in the words of the log.
 create or replace view learn_internal.domain_facts as
 select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
 from learn.user_lesson_progress p
 cross join lateral (
-  values ('lesson_started', p.started_at is not null), ('lesson_completed', p.completed_at is not null),
+  values
+    ('lesson_started', p.started_at is not null),
+    ('lesson_completed', p.completed_at is not null),
     ('lesson_perfect', p.completed_at is not null)
 ) t(activity_type, has_happened)
 where t.has_happened
@@ -46,7 +50,9 @@ union all
 select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
 from learn.user_exercise_progress p
 cross join lateral (
-  values ('exercise_solved', p.solved_at is not null), ('exercise_solved_first_try', p.solved_at is not null)
+  values
+    ('exercise_solved', p.solved_at is not null),
+    ('exercise_solved_first_try', p.solved_at is not null)
 ) t(activity_type, has_happened)
 where t.has_happened
 union all
@@ -61,10 +67,10 @@ union all
 select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
 from learn.user_difficulty_progress p;
 comment on view learn_internal.domain_facts is
-  'Facts that happen once per subject and follow from rows of Laurel''s own tables. A lesson or exercise that is done '
-  'settles the bonus facts of it too, earned or not.';
+  'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
+  'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
 
--- frozen: functions/_shared/hash_call.sql
+-- functions/_shared/hash_call.sql
 -- What tells two calls apart: SHA-256 of the function's name and its arguments, in hex.
 create or replace function learn_internal.hash_call(p_function text, p_arguments jsonb)
 returns text
@@ -78,7 +84,7 @@ $$;
 comment on function learn_internal.hash_call(text, jsonb) is 'SHA-256 of a call, in hex.';
 revoke all on function learn_internal.hash_call(text, jsonb) from public;
 
--- frozen: functions/_shared/require_event_time.sql
+-- functions/_shared/require_event_time.sql
 -- Refuses a time of occurrence that lies ahead or too far back.
 -- Errors: LX001.
 create or replace function learn_internal.require_event_time(p_occurred_at timestamptz)
@@ -99,7 +105,9 @@ begin
   then
     raise exception 'the time of the event is out of bounds'
       using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
-        hint = format('It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).', v_days);
+        hint = format(
+          'It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).',
+          v_days);
   end if;
 end;
 $$;
@@ -107,7 +115,7 @@ comment on function learn_internal.require_event_time(timestamptz) is
   'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
 revoke all on function learn_internal.require_event_time(timestamptz) from public;
 
--- frozen: functions/_shared/summarize.sql
+-- functions/_shared/summarize.sql
 -- What has happened to a user since a call began.
 create or replace function learn_internal.summarize(p_call learn_internal.call)
 returns learn.award_summary
@@ -118,8 +126,10 @@ as $$
 declare
   v_summary learn.award_summary;
 begin
-  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp, s.current_level, s.current_level > p_call.current_level
-  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp, v_summary.current_level, v_summary.leveled_up
+  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+    s.current_level, s.current_level > p_call.current_level
+  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
+    v_summary.current_level, v_summary.leveled_up
   from learn.user_stats s
   where s.user_id = p_call.user_id;
   v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
@@ -136,29 +146,34 @@ begin
   end if;
 
   -- Avatars that these achievements unlock and no earlier one had unlocked.
-  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug)) into v_summary.unlocked
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_summary.unlocked
   from learn.avatars v
   where exists (
       select from learn.user_achievements u
       join learn.achievements a on a.id = u.achievement_id
-      where u.user_id = p_call.user_id and u.id > p_call.last_achievement and a.unlocks_avatar_id = v.id)
+      where u.user_id = p_call.user_id and u.id > p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
     and not exists (
       select from learn.user_achievements u
       join learn.achievements a on a.id = u.achievement_id
-      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement and a.unlocks_avatar_id = v.id)
+      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
   having count(*) > 0;
   v_summary.unlocked := coalesce(v_summary.unlocked, '{}');
   return v_summary;
 end;
 $$;
-comment on function learn_internal.summarize(learn_internal.call) is 'What has happened to a user since a call began.';
+comment on function learn_internal.summarize(learn_internal.call) is
+  'What has happened to a user since a call began.';
 revoke all on function learn_internal.summarize(learn_internal.call) from public;
 
--- frozen: functions/_shared/begin_call.sql
--- The opening of every public function that changes a learner's state: takes the locks in order, answers a retry from its
--- idempotency key, and notes what held before. When the result carries a replay, the caller returns that and nothing else.
--- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user; LX013 the key was used for
--- another call.
+-- functions/_shared/begin_call.sql
+-- The opening of every public function that changes a learner's state: takes the locks in order,
+-- answers a retry from its idempotency key, and notes what held before. When the result carries
+-- a replay, the caller returns that and nothing else.
+-- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
+-- LX013 the key was used for another call.
 create or replace function learn_internal.begin_call(
   p_function        text,
   p_user_id         uuid,
@@ -199,12 +214,14 @@ begin
   if p_idempotency_key is not null then
     if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
-        using errcode = 'LX001', detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+        using errcode = 'LX001',
+          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
           hint = 'Use a UUID made for the request, or pass null.';
     end if;
     v_call.idempotency_key := p_idempotency_key;
     v_call.arguments_hash := learn_internal.hash_call(
-      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
+      p_function,
+      p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
 
     select k.* into v_earlier
     from learn.idempotency_keys k
@@ -213,7 +230,8 @@ begin
       if v_earlier.arguments_hash <> v_call.arguments_hash then
         raise exception 'the idempotency key was used for another call'
           using errcode = 'LX013',
-            detail = format('key %s: %s at %s', p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
+            detail = format('key %s: %s at %s',
+              p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
             hint = 'Retry with the same arguments, or use a new key for a new call.';
       end if;
       v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
@@ -230,11 +248,13 @@ begin
 end;
 $$;
 comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) is
-  'Opens a public call: locks the user, replays a retry (LX013 when it differs), notes what held before.';
+  'Opens a public call: locks the user, replays a retry (LX013 when it differs), '
+  'notes what held before.';
 revoke all on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) from public;
 
--- frozen: functions/_shared/end_call.sql
--- The close of every public function that changes a learner's state: sums up, and keeps the answer for a retry.
+-- functions/_shared/end_call.sql
+-- The close of every public function that changes a learner's state: sums up,
+-- and keeps the answer for a retry.
 create or replace function learn_internal.end_call(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
@@ -246,16 +266,18 @@ declare
 begin
   if p_call.idempotency_key is not null then
     insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
-    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary))
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
+      p_call.arguments_hash, to_jsonb(v_summary))
     on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
   end if;
   return v_summary;
 end;
 $$;
-comment on function learn_internal.end_call(learn_internal.call) is 'Closes a public call: sums up, and keeps the answer for a retry.';
+comment on function learn_internal.end_call(learn_internal.call) is
+  'Closes a public call: sums up, and keeps the answer for a retry.';
 revoke all on function learn_internal.end_call(learn_internal.call) from public;
 
--- frozen: functions/_shared/is_timestamp.sql
+-- functions/_shared/is_timestamp.sql
 -- Whether a text is a point in time.
 create or replace function learn_internal.is_timestamp(p_text text)
 returns boolean
@@ -270,12 +292,14 @@ exception
     return false;
 end;
 $$;
-comment on function learn_internal.is_timestamp(text) is 'Whether a text is a (finite) point in time.';
+comment on function learn_internal.is_timestamp(text) is
+  'Whether a text is a (finite) point in time.';
 revoke all on function learn_internal.is_timestamp(text) from public;
 
--- frozen: functions/identity/register_user.sql
+-- functions/identity/register_user.sql
 -- Makes a user. Signing up is a fact, so that a welcome badge is there when this returns.
--- Errors: LX001 blank or taken username, malformed or taken email, unknown time zone, malformed locale.
+-- Errors: LX001 blank or taken username, malformed or taken email, unknown time zone,
+-- malformed locale.
 create or replace function learn.register_user(
   p_username     text,
   p_email        text default null,
@@ -294,7 +318,8 @@ declare
   v_constraint text;
 begin
   insert into learn.users (username, email, timezone, locale, display_name)
-  values (p_username, p_email, coalesce(p_timezone, 'UTC'), coalesce(p_locale, 'en'), p_display_name)
+  values (p_username, p_email, coalesce(p_timezone, 'UTC'),
+    coalesce(p_locale, 'en'), p_display_name)
   returning id into v_user_id;
   return v_user_id;
 exception
@@ -309,7 +334,8 @@ exception
             when '' then 'username is missing'
             else replace(v_constraint, '_', ' ') || ' does not hold'
           end, coalesce(p_username, 'null'), coalesce(p_email, 'null'), p_locale),
-        hint = 'Usernames and emails are unique without regard to case; only the username is required.';
+        hint = 'Usernames and emails are unique without regard to case; '
+          'only the username is required.';
 end;
 $$;
 comment on function learn.register_user(text, text, text, text, text) is
@@ -317,7 +343,7 @@ comment on function learn.register_user(text, text, text, text, text) is
 revoke all on function learn.register_user(text, text, text, text, text) from public;
 grant execute on function learn.register_user(text, text, text, text, text) to learn_app;
 
--- frozen: functions/identity/set_password_hash.sql
+-- functions/identity/set_password_hash.sql
 -- Stores the hash of a user's password, made by the backend. Laurel never sees a password.
 -- Errors: LX001 blank hash; LX002 unknown user.
 create or replace function learn.set_password_hash(p_user_id uuid, p_password_hash text)
@@ -330,7 +356,8 @@ as $$
 begin
   if coalesce(p_password_hash, '') !~ '\S' then
     raise exception 'the password hash is blank'
-      using errcode = 'LX001', detail = 'p_password_hash is blank or null', hint = 'Hash the password in the backend.';
+      using errcode = 'LX001', detail = 'p_password_hash is blank or null',
+        hint = 'Hash the password in the backend.';
   end if;
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
@@ -339,15 +366,18 @@ begin
   end if;
   insert into learn.user_credentials (user_id, password_hash)
   values (p_user_id, p_password_hash)
-  on conflict (user_id) do update set password_hash = excluded.password_hash, updated_at = learn.clock();
+  on conflict (user_id) do update
+    set password_hash = excluded.password_hash, updated_at = learn.clock();
 end;
 $$;
-comment on function learn.set_password_hash(uuid, text) is 'Stores the hash of a user''s password, made by the backend.';
+comment on function learn.set_password_hash(uuid, text) is
+  'Stores the hash of a user''s password, made by the backend.';
 revoke all on function learn.set_password_hash(uuid, text) from public;
 grant execute on function learn.set_password_hash(uuid, text) to learn_app;
 
--- frozen: functions/identity/get_password_hash.sql
--- The stored hash of one active user's password, for the backend to verify; null where there is none.
+-- functions/identity/get_password_hash.sql
+-- The stored hash of one active user's password, for the backend to verify;
+-- null where there is none.
 create or replace function learn.get_password_hash(p_user_id uuid)
 returns text
 language sql
@@ -365,7 +395,7 @@ comment on function learn.get_password_hash(uuid) is
 revoke all on function learn.get_password_hash(uuid) from public;
 grant execute on function learn.get_password_hash(uuid) to learn_app;
 
--- frozen: functions/catalog/require_lesson.sql
+-- functions/catalog/require_lesson.sql
 -- Refuses a lesson that does not exist or is not published.
 -- Errors: LX003, LX004.
 create or replace function learn_internal.require_lesson(p_lesson_id bigint)
@@ -380,7 +410,8 @@ begin
   select l.is_published into v_is_published from learn.lessons l where l.id = p_lesson_id;
   if not found then
     raise exception 'unknown lesson'
-      using errcode = 'LX003', detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
+      using errcode = 'LX003',
+        detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
         hint = 'Look the lesson up in learn.lessons.';
   end if;
   if not v_is_published then
@@ -390,10 +421,11 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.require_lesson(bigint) is 'Refuses an unknown (LX003) or unpublished (LX004) lesson.';
+comment on function learn_internal.require_lesson(bigint) is
+  'Refuses an unknown (LX003) or unpublished (LX004) lesson.';
 revoke all on function learn_internal.require_lesson(bigint) from public;
 
--- frozen: functions/progress/start_lesson.sql
+-- functions/progress/start_lesson.sql
 -- Notes that a user starts a lesson. Starting again changes nothing.
 -- Errors: LX001, LX002, LX003 unknown lesson, LX004 not published or user inactive, LX013.
 create or replace function learn.start_lesson(
@@ -410,7 +442,8 @@ set search_path = ''
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
-    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id), p_occurred_at, p_idempotency_key);
+    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id),
+    p_occurred_at, p_idempotency_key);
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -427,14 +460,16 @@ begin
 end;
 $$;
 comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
-  'Notes that a user starts a lesson; the time to its completion counts from here. Starting again changes nothing.';
+  'Notes that a user starts a lesson; the time to its completion counts from here. '
+  'Starting again changes nothing.';
 revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app;
 
--- frozen: functions/progress/complete_lesson.sql
--- Completes a lesson for a user. Completing it again pays nothing; it keeps the best score and adds up the time.
--- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published or user inactive;
--- LX007 exercises are not solved yet; LX013.
+-- functions/progress/complete_lesson.sql
+-- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
+-- score and adds up the time.
+-- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
+-- or user inactive; LX007 exercises are not solved yet; LX013.
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
@@ -452,7 +487,8 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score), 'time_spent_seconds', p_time_spent_seconds),
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
+      'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
   v_unsolved bigint[];
 begin
@@ -462,7 +498,8 @@ begin
   perform learn_internal.require_lesson(p_lesson_id);
   if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
     raise exception 'score or time is out of range'
-      using errcode = 'LX001', detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
+      using errcode = 'LX001',
+        detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
   end if;
 
@@ -476,18 +513,22 @@ begin
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
   then
     raise exception 'the lesson has unsolved exercises'
-      using errcode = 'LX007', detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
+      using errcode = 'LX007',
+        detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
         hint = 'It completes by itself when learn.submit_query() has solved all of them.';
   end if;
 
-  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
+  insert into learn.user_lesson_progress as p
+    (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
   values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
   on conflict (user_id, lesson_id) do update
     set status = 'completed',
       score = greatest(p.score, excluded.score),
       time_spent_seconds = case
         when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
-        else least(coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0), 2147483647)::integer
+        else least(
+          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0),
+          2147483647)::integer
       end,
       completed_at = coalesce(p.completed_at, excluded.completed_at);
 
@@ -495,14 +536,16 @@ begin
 end;
 $$;
 comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
-  'Completes a lesson for a user: score in percent (0 to 100), time in seconds. Again, it pays nothing.';
+  'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
+  'Again, it pays nothing.';
 revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) from public;
-grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) to learn_app;
+grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+  to learn_app;
 
--- frozen: functions/practice/submit_query.sql
+-- functions/practice/submit_query.sql
 -- Records a run of a query for an exercise, graded by the backend that ran it.
--- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration; LX002; LX003 unknown
--- exercise; LX004 exercise or lesson not published, or user inactive; LX013.
+-- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration;
+-- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive; LX013.
 create or replace function learn.submit_query(
   p_user_id         uuid,
   p_exercise_id     bigint,
@@ -522,8 +565,8 @@ as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(
     'submit_query', p_user_id,
-    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text, 'is_correct', p_is_correct,
-      'error_message', p_error_message, 'duration_ms', p_duration_ms),
+    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
+      'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
     p_occurred_at, p_idempotency_key);
   v_is_published boolean;
 begin
@@ -536,7 +579,8 @@ begin
   where e.id = p_exercise_id;
   if not found then
     raise exception 'unknown exercise'
-      using errcode = 'LX003', detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
+      using errcode = 'LX003',
+        detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
         hint = 'Look the exercise up in learn.exercises.';
   end if;
   if not v_is_published then
@@ -549,7 +593,8 @@ begin
   then
     raise exception 'the submission makes no sense'
       using errcode = 'LX001',
-        detail = format('p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
+        detail = format(
+          'p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
           left(p_query_text, 80), p_is_correct, p_error_message, p_duration_ms),
         hint = 'A submission has a query and a verdict; one with an error message is not correct; '
           'its duration is in milliseconds, 0 or more.';
@@ -558,17 +603,21 @@ begin
   insert into learn.query_submissions
     (user_id, exercise_id, query_text, is_correct, error_message, duration_ms, submitted_at)
   values
-    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message, p_duration_ms, v_call.occurred_at);
+    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message,
+     p_duration_ms, v_call.occurred_at);
 
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) is
-  'Records a graded run of a query for an exercise: an error message when it did not execute, duration in milliseconds.';
+comment on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) is
+  'Records a graded run of a query for an exercise: an error message when it did not execute, '
+  'duration in milliseconds.';
 revoke all on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
-grant execute on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
+grant execute on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
 
--- frozen: functions/activity/activity_problem.sql
+-- functions/activity/activity_problem.sql
 -- What is wrong with an activity that a backend wants recorded, in words; null when nothing is.
 create or replace function learn_internal.activity_problem(
   p_activity_type text, p_subject_type text, p_subject_id text, p_properties jsonb
@@ -581,10 +630,13 @@ as $$
   select case
     when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
     when t.is_internal then format('%s is written by Laurel itself', t.key)
-    when (p_subject_type is null) <> (p_subject_id is null) then 'a subject has both a type and an id'
-    when jsonb_typeof(p_properties) is distinct from 'object' then 'the properties are not a JSON object'
+    when (p_subject_type is null) <> (p_subject_id is null)
+      then 'a subject has both a type and an id'
+    when jsonb_typeof(p_properties) is distinct from 'object'
+      then 'the properties are not a JSON object'
     else (
-      select format('the property %s is not a number of at most 1e15: %s', m.property, p_properties -> m.property)
+      select format('the property %s is not a number of at most 1e15: %s',
+        m.property, p_properties -> m.property)
       from learn.metrics m
       where m.activity_type = t.key and m.property is not null and p_properties @> m.filter
         and not learn_internal.is_countable(p_properties -> m.property)
@@ -598,8 +650,9 @@ comment on function learn_internal.activity_problem(text, text, text, jsonb) is
   'What is wrong with an activity to record, in words; null when nothing is.';
 revoke all on function learn_internal.activity_problem(text, text, text, jsonb) from public;
 
--- frozen: functions/activity/activity_problem_code.sql
--- SQLSTATE for an activity that cannot be recorded: LX010 for a type that only Laurel writes, else LX001.
+-- functions/activity/activity_problem_code.sql
+-- SQLSTATE for an activity that cannot be recorded: LX010 for a type that only Laurel writes,
+-- else LX001.
 create or replace function learn_internal.activity_problem_code(p_activity_type text)
 returns text
 language sql
@@ -610,12 +663,13 @@ as $$
     select from learn.activity_types t where t.key = p_activity_type and t.is_internal
   ) then 'LX010' else 'LX001' end;
 $$;
-comment on function learn_internal.activity_problem_code(text) is 'SQLSTATE for an activity that cannot be recorded.';
+comment on function learn_internal.activity_problem_code(text) is
+  'SQLSTATE for an activity that cannot be recorded.';
 revoke all on function learn_internal.activity_problem_code(text) from public;
 
--- frozen: functions/activity/has_happened.sql
--- Whether a fact that happens once per subject has happened to a user: recorded from outside, or written by Laurel's own
--- triggers, whose tables say so. The caller has locked the user.
+-- functions/activity/has_happened.sql
+-- Whether a fact that happens once per subject has happened to a user: recorded from outside,
+-- or written by Laurel's own triggers, whose tables say so. The caller has locked the user.
 create or replace function learn_internal.has_happened(
   p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text
 )
@@ -637,11 +691,11 @@ comment on function learn_internal.has_happened(uuid, text, text, text) is
   'Whether a fact that happens once per subject has happened to a user.';
 revoke all on function learn_internal.has_happened(uuid, text, text, text) from public;
 
--- frozen: functions/activity/record_activity.sql
--- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type that happens once
--- per subject is recorded once: a repeat changes nothing and is no error.
--- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where a metric wants one;
--- LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
+-- functions/activity/record_activity.sql
+-- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
+-- that happens once per subject is recorded once: a repeat changes nothing and is no error.
+-- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where
+-- a metric wants one; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
 create or replace function learn.record_activity(
   p_user_id         uuid,
   p_activity_type   text,
@@ -660,8 +714,8 @@ as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
     'record_activity', p_user_id,
-    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type, 'subject_id', p_subject_id,
-      'properties', p_properties),
+    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type,
+      'subject_id', p_subject_id, 'properties', p_properties),
     p_occurred_at, p_idempotency_key);
   v_problem text;
   v_is_once boolean;
@@ -669,21 +723,28 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_problem := learn_internal.activity_problem(p_activity_type, p_subject_type, p_subject_id, p_properties);
+  v_problem := learn_internal.activity_problem(
+    p_activity_type, p_subject_type, p_subject_id, p_properties);
   if v_problem is not null then
     raise exception 'the activity cannot be recorded'
       using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
-        hint = 'Activity types are rows of learn.activity_types.';
+        hint = 'Activity types are rows of learn.activity_types; '
+          'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
+          'or learn.grant_achievement() is called.';
   end if;
 
   v_is_once := p_subject_id is not null and exists (
     select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
-  if not v_is_once or not learn_internal.has_happened(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+  if not v_is_once or not learn_internal.has_happened(
+      p_user_id, p_activity_type, p_subject_type, p_subject_id) then
     perform learn_internal.write_facts(
-      array[(p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null, v_call.occurred_at)::learn_internal.fact],
+      array[(
+        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null,
+        v_call.occurred_at)::learn_internal.fact],
       p_idempotency_key);
     if v_is_once then
-      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      insert into learn_internal.recorded_subjects
+        (user_id, activity_type, subject_type, subject_id)
       values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
       on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
     end if;
@@ -692,36 +753,44 @@ begin
 end;
 $$;
 comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
-  'Records what a user did; pays, counts and awards by the rules. Types that happen once per subject are recorded once.';
+  'Records what a user did; pays, counts and awards by the rules. Types that happen once '
+  'per subject are recorded once.';
 revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) from public;
-grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) to learn_app;
+grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  to learn_app;
 
--- frozen: functions/activity/batch_rows.sql
+-- functions/activity/batch_rows.sql
 -- The elements of a valid batch of activities as rows.
 create or replace function learn_internal.batch_rows(p_batch jsonb)
 returns table (
-  "position" bigint, user_id uuid, activity_type text, subject_type text, subject_id text, properties jsonb,
+  "position" bigint, user_id uuid,
+  activity_type text, subject_type text, subject_id text, properties jsonb,
   occurred_at timestamptz, idempotency_key text, arguments_hash text, first_position_of_key bigint
 )
 language sql
 stable
 set search_path = ''
 as $$
-  select e.position, (e.value ->> 'user_id')::uuid, e.value ->> 'activity_type', e.value ->> 'subject_type',
-    e.value ->> 'subject_id', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
-    coalesce((e.value ->> 'occurred_at')::timestamptz, learn.clock()), e.value ->> 'idempotency_key',
+  select e.position, (e.value ->> 'user_id')::uuid,
+    e.value ->> 'activity_type', e.value ->> 'subject_type', e.value ->> 'subject_id',
+    coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
+    coalesce((e.value ->> 'occurred_at')::timestamptz, learn.clock()),
+    e.value ->> 'idempotency_key',
     learn_internal.hash_call('record_activity', jsonb_build_object(
-      'activity_type', e.value ->> 'activity_type', 'subject_type', e.value ->> 'subject_type',
-      'subject_id', e.value ->> 'subject_id', 'properties', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
+      'activity_type', e.value ->> 'activity_type',
+      'subject_type', e.value ->> 'subject_type', 'subject_id', e.value ->> 'subject_id',
+      'properties', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
       'occurred_at', (e.value ->> 'occurred_at')::timestamptz at time zone 'UTC')),
     min(e.position) over (partition by (e.value ->> 'user_id')::uuid, e.value ->> 'idempotency_key')
   from jsonb_array_elements(p_batch) with ordinality e(value, position);
 $$;
-comment on function learn_internal.batch_rows(jsonb) is 'The elements of a valid batch of activities as rows.';
+comment on function learn_internal.batch_rows(jsonb) is
+  'The elements of a valid batch of activities as rows.';
 revoke all on function learn_internal.batch_rows(jsonb) from public;
 
--- frozen: functions/activity/batch_problems.sql
--- What is wrong with the elements of a batch of activities: their numbers from 1, an SQLSTATE, and words.
+-- functions/activity/batch_problems.sql
+-- What is wrong with the elements of a batch of activities: their numbers from 1,
+-- an SQLSTATE, and words.
 create or replace function learn_internal.batch_problems(p_batch jsonb)
 returns table ("position" bigint, code text, problem text)
 language plpgsql
@@ -735,7 +804,8 @@ begin
     when jsonb_typeof(e.value) <> 'object' then 'it is not a JSON object'
     when not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
       then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
-    when e.value ->> 'occurred_at' is not null and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
+    when e.value ->> 'occurred_at' is not null
+      and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
       then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
     when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
@@ -743,7 +813,8 @@ begin
   from jsonb_array_elements(p_batch) with ordinality e(value, position)
   where jsonb_typeof(e.value) <> 'object'
     or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
-    or e.value ->> 'occurred_at' is not null and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
+    or e.value ->> 'occurred_at' is not null
+      and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
     or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
   if found then
     return;
@@ -751,25 +822,30 @@ begin
 
   return query
   with rows as materialized (
-    select b.*, u.id as known_user_id, u.is_active, k.arguments_hash as earlier_hash, k.function_name,
+    select b.*, u.id as known_user_id, u.is_active,
+      k.arguments_hash as earlier_hash, k.function_name,
       first_value(b.arguments_hash) over (
         partition by b.user_id, b.idempotency_key order by b.position) as first_hash,
-      learn_internal.activity_problem(b.activity_type, b.subject_type, b.subject_id, b.properties) as problem
+      learn_internal.activity_problem(
+        b.activity_type, b.subject_type, b.subject_id, b.properties) as problem
     from learn_internal.batch_rows(p_batch) b
     left join learn.users u on u.id = b.user_id
     left join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
   ), limits as materialized (
     select learn.clock() + interval '5 minutes' as latest,
-      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '1 day' as earliest
+      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '1 day'
+        as earliest
   ), found as (
     select r.position, case
       when r.known_user_id is null then array['LX002', format('unknown user %s', r.user_id)]
       when not r.is_active then array['LX004', format('user %s is inactive', r.user_id)]
-      when r.idempotency_key is not null and r.arguments_hash <> coalesce(r.earlier_hash, r.first_hash)
-        then array['LX013', format('the idempotency key %s was used for another call (%s)', r.idempotency_key,
-          coalesce(r.function_name, 'an earlier element'))]
+      when r.idempotency_key is not null
+        and r.arguments_hash <> coalesce(r.earlier_hash, r.first_hash)
+        then array['LX013', format('the idempotency key %s was used for another call (%s)',
+          r.idempotency_key, coalesce(r.function_name, 'an earlier element'))]
       when r.earlier_hash is not null then null  -- a retry
-      when r.problem is not null then array[learn_internal.activity_problem_code(r.activity_type), r.problem]
+      when r.problem is not null
+        then array[learn_internal.activity_problem_code(r.activity_type), r.problem]
       when r.occurred_at not between l.earliest and l.latest
         then array['LX001', format('occurred_at is out of bounds: %s', r.occurred_at)]
     end as finding
@@ -783,12 +859,13 @@ comment on function learn_internal.batch_problems(jsonb) is
   'What is wrong with the elements of a batch of activities; no row when nothing is.';
 revoke all on function learn_internal.batch_problems(jsonb) from public;
 
--- frozen: functions/activity/record_activities.sql
--- Records a batch of activities, of one user or of many, in one set-based step: all or nothing. Each element is
--- {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, "occurred_at"?, "idempotency_key"?}.
--- Returns one summary per user, in order of first appearance; replayed: everything of that user was a retry.
--- Errors, each naming the element by its number from 1: LX001 malformed, unknown type, time out of bounds; LX002; LX004
--- user inactive; LX010 a type that Laurel writes itself; LX013.
+-- functions/activity/record_activities.sql
+-- Records a batch of activities, of one user or of many, in one set-based step: all or nothing.
+-- Each element is {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?,
+-- "occurred_at"?, "idempotency_key"?}. Returns one summary per user, in order of first appearance;
+-- replayed: everything of that user was a retry.
+-- Errors, each naming the element by its number from 1: LX001 malformed, unknown type,
+-- time out of bounds; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
 create or replace function learn.record_activities(p_batch jsonb)
 returns setof learn.award_summary
 language plpgsql
@@ -803,7 +880,8 @@ declare
 begin
   if jsonb_typeof(p_batch) is distinct from 'array' then
     raise exception 'the batch is not a list'
-      using errcode = 'LX001', detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
+      using errcode = 'LX001',
+        detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
         hint = 'Pass a JSON array of activities.';
   end if;
 
@@ -824,17 +902,20 @@ begin
   if found then
     raise exception 'element % of the batch cannot be recorded', v_bad.position
       using errcode = v_bad.code, detail = format('element %s: %s', v_bad.position, v_bad.problem),
-        hint = 'Nothing of the batch was recorded. Correct the element, or leave it out, and send the batch again.';
+        hint = 'Nothing of the batch was recorded. Correct the element, or leave it out, '
+          'and send the batch again.';
   end if;
 
   -- What held before, per user.
   select array_agg(
     (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
-      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0), null
+      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0),
+      null
     )::learn_internal.call order by u.first_position)
   into v_calls
   from (
-    select b.user_id, min(b.position) as first_position from learn_internal.batch_rows(p_batch) b group by b.user_id
+    select b.user_id, min(b.position) as first_position
+    from learn_internal.batch_rows(p_batch) b group by b.user_id
   ) u
   join learn.user_stats s on s.user_id = u.user_id;
 
@@ -852,7 +933,8 @@ begin
     from rows r
     where r.idempotency_key is null or (
       not exists (
-        select from learn.idempotency_keys k where k.user_id = r.user_id and k.key = r.idempotency_key)
+        select from learn.idempotency_keys k
+        where k.user_id = r.user_id and k.key = r.idempotency_key)
       and r.position = r.first_position_of_key)
   ), once as (
     insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
@@ -869,7 +951,8 @@ begin
       not t.happens_once or f.subject_id is null or (
         o.user_id is not null
         and row_number() over (
-          partition by f.user_id, f.activity_type, f.subject_type, f.subject_id order by f.position) = 1) as is_kept
+          partition by f.user_id, f.activity_type, f.subject_type, f.subject_id
+          order by f.position) = 1) as is_kept
     from fresh f
     join learn.activity_types t on t.key = f.activity_type
     left join once o on o.user_id = f.user_id and o.activity_type = f.activity_type
@@ -882,8 +965,8 @@ begin
     on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
   )
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying,
-     idempotency_key)
+    (user_id, activity_type, subject_type, subject_id, properties,
+     occurred_at, local_date, is_qualifying, idempotency_key)
   select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
     (k.occurred_at at time zone u.timezone)::date, k.is_qualifying, k.idempotency_key
   from kept k
@@ -896,10 +979,12 @@ begin
   with summaries as (
     select c.position, learn_internal.summarize(c.call) as summary
     from (
-      select u.position, (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at, u.total_xp,
-        u.current_level, u.last_achievement, u.replay)::learn_internal.call as call
-      from unnest(v_calls) with ordinality u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
-        total_xp, current_level, last_achievement, replay, position)
+      select u.position,
+        (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at,
+        u.total_xp, u.current_level, u.last_achievement, u.replay)::learn_internal.call as call
+      from unnest(v_calls) with ordinality
+        u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
+          total_xp, current_level, last_achievement, replay, position)
     ) c
   ), kept as (
     update learn.idempotency_keys k
@@ -912,7 +997,8 @@ begin
         select k.response || '{"replayed": true}'
         from learn_internal.batch_rows(p_batch) b
         join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
-        where b.user_id = (s.summary).user_id and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
+        where b.user_id = (s.summary).user_id
+          and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
         order by b.position
         limit 1)),
       s.summary) as answer
@@ -922,13 +1008,15 @@ begin
 end;
 $$;
 comment on function learn.record_activities(jsonb) is
-  'Records a batch of activities in one step, all or nothing; returns one summary per user. Elements are '
-  '{"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, "occurred_at"?, "idempotency_key"?}.';
+  'Records a batch of activities in one step, all or nothing; returns one summary per user. '
+  'Elements are {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, '
+  '"occurred_at"?, "idempotency_key"?}.';
 revoke all on function learn.record_activities(jsonb) from public;
 grant execute on function learn.record_activities(jsonb) to learn_app;
 
--- frozen: functions/xp/award_xp.sql
--- Pays XP for one fact, once: with a source id, a second payment for the same source changes nothing and is no error.
+-- functions/xp/award_xp.sql
+-- Pays XP for one fact, once: with a source id, a second payment for the same source
+-- changes nothing and is no error.
 -- Errors: LX001 amount is not positive, blank source; LX002; LX004 user inactive; LX013.
 create or replace function learn.award_xp(
   p_user_id         uuid,
@@ -955,10 +1043,12 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_amount is null or p_amount <= 0 or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
+  if p_amount is null or p_amount <= 0
+    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
     raise exception 'an award is a positive amount from a named source'
       using errcode = 'LX001',
-        detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L', p_amount, p_source_type, p_source_id),
+        detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L',
+          p_amount, p_source_type, p_source_id),
         hint = 'To take XP back, reverse the transaction: learn.reverse_xp().';
   end if;
 
@@ -970,7 +1060,8 @@ begin
   if p_source_id is null or found then
     perform learn_internal.write_facts(
       array[(
-        p_user_id, 'xp_awarded', case when p_source_id is not null then p_source_type end, p_source_id,
+        p_user_id, 'xp_awarded',
+        case when p_source_id is not null then p_source_type end, p_source_id,
         jsonb_strip_nulls(jsonb_build_object(
           'source_type', p_source_type, 'source_id', p_source_id, 'description', p_description)),
         p_amount, v_call.occurred_at
@@ -983,13 +1074,15 @@ $$;
 comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
   'Pays XP for one fact, once per source id.';
 revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) from public;
-grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) to learn_app;
+grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
+  to learn_app;
 
--- frozen: functions/xp/reverse_xp.sql
--- Takes back what a transaction paid, by a new negative row. The total never falls below 0: a reversal is cut to what
--- is there, and its description says so. A second reversal of the same transaction changes nothing.
--- Errors: LX001 no reason, or the transaction is itself a reversal; LX002; LX003 no such transaction of this user;
--- LX004 user inactive; LX013.
+-- functions/xp/reverse_xp.sql
+-- Takes back what a transaction paid, by a new negative row. The total never falls below 0:
+-- a reversal is cut to what is there, and its description says so. A second reversal
+-- of the same transaction changes nothing.
+-- Errors: LX001 no reason, or the transaction is itself a reversal; LX002; LX003 no such
+-- transaction of this user; LX004 user inactive; LX013.
 create or replace function learn.reverse_xp(
   p_user_id         uuid,
   p_transaction_id  bigint,
@@ -1005,7 +1098,8 @@ set search_path = ''
 as $$
 declare
   v_call   learn_internal.call := learn_internal.begin_call(
-    'reverse_xp', p_user_id, jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
+    'reverse_xp', p_user_id,
+    jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
     p_occurred_at, p_idempotency_key);
   v_amount integer;
   v_taken  integer;
@@ -1018,13 +1112,15 @@ begin
   where t.user_id = p_user_id and t.id = p_transaction_id;
   if not found then
     raise exception 'the user has no such transaction'
-      using errcode = 'LX003', detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
+      using errcode = 'LX003',
+        detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
         hint = 'Look it up in learn.xp_transactions.';
   end if;
   if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
     raise exception 'a reversal takes back a payment, for a reason'
       using errcode = 'LX001',
-        detail = format('transaction %s is of %s XP; p_reason = %L', p_transaction_id, v_amount, p_reason),
+        detail = format('transaction %s is of %s XP; p_reason = %L',
+          p_transaction_id, v_amount, p_reason),
         hint = 'To undo a reversal, pay again: learn.award_xp().';
   end if;
 
@@ -1038,7 +1134,8 @@ begin
         p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text,
         jsonb_build_object('source_type', 'reversal', 'source_id', p_transaction_id::text,
           'description', case
-            when v_taken < v_amount then format('%s (%s XP, cut to the %s there were)', p_reason, v_amount, v_taken)
+            when v_taken < v_amount
+              then format('%s (%s XP, cut to the %s there were)', p_reason, v_amount, v_taken)
             else p_reason end),
         -v_taken, v_call.occurred_at
       )::learn_internal.fact],
@@ -1052,8 +1149,9 @@ comment on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) is
 revoke all on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) from public;
 grant execute on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) to learn_app;
 
--- frozen: functions/streaks/grant_streak_freezes.sql
--- Gives a user streak freezes. Each covers one day missed from today on; a streak that is lost already stays lost.
+-- functions/streaks/grant_streak_freezes.sql
+-- Gives a user streak freezes. Each covers one day missed from today on;
+-- a streak that is lost already stays lost.
 -- Errors: LX001 count out of range; LX002; LX004 user inactive; LX013.
 create or replace function learn.grant_streak_freezes(
   p_user_id         uuid,
@@ -1069,7 +1167,8 @@ set search_path = ''
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
-    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count), p_occurred_at, p_idempotency_key);
+    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count),
+    p_occurred_at, p_idempotency_key);
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -1080,8 +1179,8 @@ begin
         hint = 'Pass a count from 1 to 100.';
   end if;
   perform learn_internal.give_streak_freezes(
-    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date], p_count, 'streak_freeze_granted',
-    v_call.occurred_at)
+    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date],
+    p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn.users u
   where u.id = p_user_id;
   return learn_internal.end_call(v_call);
@@ -1092,7 +1191,7 @@ comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text)
 revoke all on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) from public;
 grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
 
--- frozen: functions/achievements/require_achievement.sql
+-- functions/achievements/require_achievement.sql
 -- Id of an active achievement.
 -- Errors: LX003 unknown slug; LX004 inactive.
 create or replace function learn_internal.require_achievement(p_slug text)
@@ -1112,17 +1211,19 @@ begin
   end if;
   if not v_achievement.is_active then
     raise exception 'the achievement is inactive'
-      using errcode = 'LX004', detail = format('p_slug = %s', p_slug), hint = 'Set learn.achievements.is_active.';
+      using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
+        hint = 'Set learn.achievements.is_active.';
   end if;
   return v_achievement.id;
 end;
 $$;
-comment on function learn_internal.require_achievement(text) is 'Id of an active achievement (LX003, LX004).';
+comment on function learn_internal.require_achievement(text) is
+  'Id of an active achievement (LX003, LX004).';
 revoke all on function learn_internal.require_achievement(text) from public;
 
--- frozen: functions/achievements/grant_achievement.sql
--- Gives a user an achievement whatever its criteria say, with its XP and avatar; also one that was revoked. Granting
--- one that the user has changes nothing.
+-- functions/achievements/grant_achievement.sql
+-- Gives a user an achievement whatever its criteria say, with its XP and avatar;
+-- also one that was revoked. Granting one that the user has changes nothing.
 -- Errors: LX002; LX003 unknown achievement; LX004 inactive achievement or user; LX013.
 create or replace function learn.grant_achievement(
   p_user_id         uuid,
@@ -1138,16 +1239,19 @@ set search_path = ''
 as $$
 declare
   v_call           learn_internal.call := learn_internal.begin_call(
-    'grant_achievement', p_user_id, jsonb_build_object('slug', p_slug), p_occurred_at, p_idempotency_key);
+    'grant_achievement', p_user_id, jsonb_build_object('slug', p_slug),
+    p_occurred_at, p_idempotency_key);
   v_achievement_id bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
   v_achievement_id := learn_internal.require_achievement(p_slug);
-  delete from learn.revoked_achievements r where r.user_id = p_user_id and r.achievement_id = v_achievement_id;
+  delete from learn.revoked_achievements r
+  where r.user_id = p_user_id and r.achievement_id = v_achievement_id;
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  values (p_user_id, v_achievement_id, v_call.occurred_at, jsonb_build_object('granted_by', session_user))
+  values (p_user_id, v_achievement_id, v_call.occurred_at,
+    jsonb_build_object('granted_by', session_user))
   on conflict (user_id, achievement_id) do nothing;
   return learn_internal.end_call(v_call);
 end;
@@ -1157,10 +1261,11 @@ comment on function learn.grant_achievement(uuid, text, timestamptz, text) is
 revoke all on function learn.grant_achievement(uuid, text, timestamptz, text) from public;
 grant execute on function learn.grant_achievement(uuid, text, timestamptz, text) to learn_app;
 
--- frozen: functions/achievements/revoke_achievement.sql
--- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that only it unlocked. It
--- is not earned again by itself; grant_achievement() gives it back.
--- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement; LX004 user inactive; LX013.
+-- functions/achievements/revoke_achievement.sql
+-- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
+-- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
+-- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement;
+-- LX004 user inactive; LX013.
 create or replace function learn.revoke_achievement(
   p_user_id         uuid,
   p_slug            text,
@@ -1194,7 +1299,8 @@ begin
       using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
         hint = 'Look it up in learn.achievements.';
   end if;
-  delete from learn.user_achievements u where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
+  delete from learn.user_achievements u
+  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
   if not found then
     raise exception 'the user does not have the achievement'
       using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
@@ -1202,14 +1308,16 @@ begin
   end if;
   insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
   values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
-  on conflict (user_id, achievement_id) do update set reason = excluded.reason, revoked_at = excluded.revoked_at;
+  on conflict (user_id, achievement_id) do update
+    set reason = excluded.reason, revoked_at = excluded.revoked_at;
 
   if v_achievement.unlocks_avatar_id is not null and not exists (
     select from learn.user_achievements u
     join learn.achievements a on a.id = u.achievement_id
     where u.user_id = p_user_id and a.unlocks_avatar_id = v_achievement.unlocks_avatar_id)
   then
-    delete from learn.user_avatars v where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
+    delete from learn.user_avatars v
+    where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
     update learn.users u set selected_avatar_id = null
     where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
   end if;
@@ -1229,7 +1337,8 @@ begin
   select coalesce(sum(f.xp), 0) + coalesce((
     select sum(t.amount)
     from learn.xp_transactions t
-    where t.user_id = p_user_id and t.activity_type = 'xp_reversed' and t.source_id in (select p.id from payments p)), 0)
+    where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
+      and t.source_id in (select p.id from payments p)), 0)
   into v_paid
   from facts f;
 
@@ -1246,11 +1355,12 @@ $$;
 comment on function learn.revoke_achievement(uuid, text, text, timestamptz, text) is
   'Takes an achievement away, with its XP (cut to what is there) and its avatar.';
 revoke all on function learn.revoke_achievement(uuid, text, text, timestamptz, text) from public;
-grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text) to learn_app;
+grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text)
+  to learn_app;
 
--- frozen: functions/achievements/check_achievements.sql
--- Earns for a user every achievement that their metrics deserve by now, those that came after the deed included.
--- Returns the slugs that are new.
+-- functions/achievements/check_achievements.sql
+-- Earns for a user every achievement that their metrics deserve by now, those that came after
+-- the deed included. Returns the slugs that are new.
 -- Errors: LX002; LX004 user inactive.
 create or replace function learn.check_achievements(p_user_id uuid)
 returns setof text
@@ -1260,12 +1370,14 @@ security definer                  -- backends write no table
 set search_path = ''
 as $$
 declare
-  v_call learn_internal.call := learn_internal.begin_call('check_achievements', p_user_id, '{}', null, null);
+  v_call learn_internal.call := learn_internal.begin_call(
+    'check_achievements', p_user_id, '{}', null, null);
 begin
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
   select d.user_id, d.achievement_id, v_call.occurred_at, d.evidence
   from learn_internal.deserved_achievements d
-  where d.user_id = p_user_id and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  where d.user_id = p_user_id
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
   order by d.achievement_id
   on conflict (user_id, achievement_id) do nothing;
 
@@ -1277,13 +1389,15 @@ comment on function learn.check_achievements(uuid) is
 revoke all on function learn.check_achievements(uuid) from public;
 grant execute on function learn.check_achievements(uuid) to learn_app;
 
--- frozen: functions/achievements/achievement_progress.sql
--- How far a user is with every active achievement (hidden ones only once earned). For one condition, value and target
--- are the metric's; for a list, how many of its conditions hold and how many are needed.
+-- functions/achievements/achievement_progress.sql
+-- How far a user is with every active achievement (hidden ones only once earned).
+-- For one condition, value and target are the metric's; for a list, how many of its conditions
+-- hold and how many are needed.
 -- Errors: LX002.
 create or replace function learn.achievement_progress(p_user_id uuid)
 returns table (
-  slug text, name text, category text, value bigint, target bigint, percentage numeric, earned_at timestamptz
+  slug text, name text, category text, value bigint, target bigint,
+  percentage numeric, earned_at timestamptz
 )
 language plpgsql
 stable
@@ -1298,7 +1412,8 @@ begin
   end if;
   return query
   select a.slug, a.name, a.category, p.value, p.target,
-    case when u.earned_at is not null then 100.00 else least(100, round(100.0 * p.value / p.target, 2)) end,
+    case when u.earned_at is not null then 100.00
+      else least(100, round(100.0 * p.value / p.target, 2)) end,
     u.earned_at
   from learn.achievements a
   left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
@@ -1318,7 +1433,8 @@ begin
         when a.criteria ? 'any' then 1
         else (a.criteria ->> 'at_least')::numeric::bigint
       end
-    from jsonb_array_elements(coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
+    from jsonb_array_elements(
+      coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
     where not a.criteria ? 'metric'
     having not a.criteria ? 'metric'
   ) p
@@ -1327,13 +1443,14 @@ begin
 end;
 $$;
 comment on function learn.achievement_progress(uuid) is
-  'How far a user is with every active achievement: value of target, in percent, and when it was earned.';
+  'How far a user is with every active achievement: value of target, in percent, '
+  'and when it was earned.';
 revoke all on function learn.achievement_progress(uuid) from public;
 grant execute on function learn.achievement_progress(uuid) to learn_app, learn_readonly;
 
--- frozen: functions/achievements/backfill_achievement.sql
--- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after the deed. Set-based.
--- Returns how many users earned it.
+-- functions/achievements/backfill_achievement.sql
+-- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
+-- the deed. Set-based. Returns how many users earned it.
 -- Errors: LX003 unknown achievement; LX004 inactive.
 create or replace function learn.backfill_achievement(p_slug text)
 returns bigint
@@ -1354,11 +1471,13 @@ begin
   if v_user_ids is null then
     return 0;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
 
   -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(), d.evidence || '{"is_backfill": true}'
+  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(),
+    d.evidence || '{"is_backfill": true}'
   from learn_internal.deserved_achievements d
   where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
     and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))

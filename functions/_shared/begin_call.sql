@@ -1,7 +1,8 @@
--- The opening of every public function that changes a learner's state: takes the locks in order, answers a retry from its
--- idempotency key, and notes what held before. When the result carries a replay, the caller returns that and nothing else.
--- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user; LX013 the key was used for
--- another call.
+-- The opening of every public function that changes a learner's state: takes the locks in order,
+-- answers a retry from its idempotency key, and notes what held before. When the result carries
+-- a replay, the caller returns that and nothing else.
+-- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
+-- LX013 the key was used for another call.
 create or replace function learn_internal.begin_call(
   p_function        text,
   p_user_id         uuid,
@@ -42,12 +43,14 @@ begin
   if p_idempotency_key is not null then
     if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
-        using errcode = 'LX001', detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+        using errcode = 'LX001',
+          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
           hint = 'Use a UUID made for the request, or pass null.';
     end if;
     v_call.idempotency_key := p_idempotency_key;
     v_call.arguments_hash := learn_internal.hash_call(
-      p_function, p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
+      p_function,
+      p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
 
     select k.* into v_earlier
     from learn.idempotency_keys k
@@ -56,7 +59,8 @@ begin
       if v_earlier.arguments_hash <> v_call.arguments_hash then
         raise exception 'the idempotency key was used for another call'
           using errcode = 'LX013',
-            detail = format('key %s: %s at %s', p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
+            detail = format('key %s: %s at %s',
+              p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
             hint = 'Retry with the same arguments, or use a new key for a new call.';
       end if;
       v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
@@ -73,5 +77,6 @@ begin
 end;
 $$;
 comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) is
-  'Opens a public call: locks the user, replays a retry (LX013 when it differs), notes what held before.';
+  'Opens a public call: locks the user, replays a retry (LX013 when it differs), '
+  'notes what held before.';
 revoke all on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) from public;

@@ -1,5 +1,5 @@
--- Tables of content and rules: a change waits for the learners under way, and new ones wait for it, until it commits.
--- Keep such transactions short on a live database.
+-- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
+-- until it commits. Keep such transactions short on a live database.
 create or replace function learn_internal.change_content()
 returns trigger
 language plpgsql
@@ -13,5 +13,6 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.change_content() is 'Statement trigger: a change of content or rules has learners wait.';
+comment on function learn_internal.change_content() is
+  'Statement trigger: a change of content or rules has learners wait.';
 revoke all on function learn_internal.change_content() from public;

@@ -1,7 +1,9 @@
--- The time that all of Laurel goes by: the transaction's start, or what learn_internal.set_clock() says.
+-- The time that all of Laurel goes by: the transaction's start,
+-- or what learn_internal.set_clock() says.
 create or replace function learn.clock()
 returns timestamptz
-language plpgsql                  -- keeps its plan, where an SQL function would be parsed in every statement
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
 stable
 parallel safe
 security definer                  -- the override is no caller's to read or write
@@ -12,6 +14,7 @@ begin
 end;
 $$;
 comment on function learn.clock() is
-  'The time Laurel goes by: the start of the transaction, unless a test has set another. App roles cannot set it.';
+  'The time Laurel goes by: the start of the transaction, unless a test has set another. '
+  'App roles cannot set it.';
 revoke all on function learn.clock() from public;
 grant execute on function learn.clock() to learn_app, learn_readonly;

@@ -1,4 +1,5 @@
--- The close of every public function that changes a learner's state: sums up, and keeps the answer for a retry.
+-- The close of every public function that changes a learner's state: sums up,
+-- and keeps the answer for a retry.
 create or replace function learn_internal.end_call(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
@@ -10,11 +11,13 @@ declare
 begin
   if p_call.idempotency_key is not null then
     insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
-    values (p_call.user_id, p_call.idempotency_key, p_call.function_name, p_call.arguments_hash, to_jsonb(v_summary))
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
+      p_call.arguments_hash, to_jsonb(v_summary))
     on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
   end if;
   return v_summary;
 end;
 $$;
-comment on function learn_internal.end_call(learn_internal.call) is 'Closes a public call: sums up, and keeps the answer for a retry.';
+comment on function learn_internal.end_call(learn_internal.call) is
+  'Closes a public call: sums up, and keeps the answer for a retry.';
 revoke all on function learn_internal.end_call(learn_internal.call) from public;

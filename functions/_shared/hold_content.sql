@@ -1,6 +1,7 @@
--- Keeps content and rules as they are until the transaction ends: the first lock of all that happens to learners. It is
--- shared and taken on the fast path, so that learners do not wait for each other, only for a change of content.
--- A caller whose snapshot is older than such a change gets a serialization failure (40001) and retries.
+-- Keeps content and rules as they are until the transaction ends: the first lock of all that
+-- happens to learners. It is shared and taken on the fast path, so that learners do not wait
+-- for each other, only for a change of content. A caller whose snapshot is older than such a change
+-- gets a serialization failure (40001) and retries.
 create or replace function learn_internal.hold_content()
 returns void
 language plpgsql
@@ -14,5 +15,6 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.hold_content() is 'Keeps content and rules as they are until the transaction ends.';
+comment on function learn_internal.hold_content() is
+  'Keeps content and rules as they are until the transaction ends.';
 revoke all on function learn_internal.hold_content() from public;

@@ -1,4 +1,5 @@
--- Tables that refer to content and are written by learners: content is held before the first row refers to it.
+-- Tables that refer to content and are written by learners: content is held before
+-- the first row refers to it.
 create or replace function learn_internal.hold_content_first()
 returns trigger
 language plpgsql
@@ -11,5 +12,6 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.hold_content_first() is 'Statement trigger: keeps content as it is until the transaction ends.';
+comment on function learn_internal.hold_content_first() is
+  'Statement trigger: keeps content as it is until the transaction ends.';
 revoke all on function learn_internal.hold_content_first() from public;

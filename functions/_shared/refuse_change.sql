@@ -1,4 +1,5 @@
--- Append-only tables: rows are neither changed nor deleted, except with the user whose rows they are.
+-- Append-only tables: rows are neither changed nor deleted, except with the user
+-- whose rows they are.
 -- Errors: LX009.
 create or replace function learn_internal.refuse_change()
 returns trigger
@@ -16,5 +17,6 @@ begin
       hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
 end;
 $$;
-comment on function learn_internal.refuse_change() is 'Row trigger: refuses update and delete (LX009) while the user exists.';
+comment on function learn_internal.refuse_change() is
+  'Row trigger: refuses update and delete (LX009) while the user exists.';
 revoke all on function learn_internal.refuse_change() from public;

@@ -12,5 +12,6 @@ begin
       hint = 'To retire old rows, detach or drop a whole month''s partition.';
 end;
 $$;
-comment on function learn_internal.refuse_truncate() is 'Statement trigger: refuses truncate (LX009).';
+comment on function learn_internal.refuse_truncate() is
+  'Statement trigger: refuses truncate (LX009).';
 revoke all on function learn_internal.refuse_truncate() from public;

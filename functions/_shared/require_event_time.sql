@@ -18,7 +18,9 @@ begin
   then
     raise exception 'the time of the event is out of bounds'
       using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
-        hint = format('It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).', v_days);
+        hint = format(
+          'It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).',
+          v_days);
   end if;
 end;
 $$;

@@ -8,8 +8,10 @@ as $$
 declare
   v_summary learn.award_summary;
 begin
-  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp, s.current_level, s.current_level > p_call.current_level
-  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp, v_summary.current_level, v_summary.leveled_up
+  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+    s.current_level, s.current_level > p_call.current_level
+  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
+    v_summary.current_level, v_summary.leveled_up
   from learn.user_stats s
   where s.user_id = p_call.user_id;
   v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
@@ -26,20 +28,24 @@ begin
   end if;
 
   -- Avatars that these achievements unlock and no earlier one had unlocked.
-  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug)) into v_summary.unlocked
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_summary.unlocked
   from learn.avatars v
   where exists (
       select from learn.user_achievements u
       join learn.achievements a on a.id = u.achievement_id
-      where u.user_id = p_call.user_id and u.id > p_call.last_achievement and a.unlocks_avatar_id = v.id)
+      where u.user_id = p_call.user_id and u.id > p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
     and not exists (
       select from learn.user_achievements u
       join learn.achievements a on a.id = u.achievement_id
-      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement and a.unlocks_avatar_id = v.id)
+      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
   having count(*) > 0;
   v_summary.unlocked := coalesce(v_summary.unlocked, '{}');
   return v_summary;
 end;
 $$;
-comment on function learn_internal.summarize(learn_internal.call) is 'What has happened to a user since a call began.';
+comment on function learn_internal.summarize(learn_internal.call) is
+  'What has happened to a user since a call began.';
 revoke all on function learn_internal.summarize(learn_internal.call) from public;

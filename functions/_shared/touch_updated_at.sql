@@ -10,5 +10,6 @@ begin
   return new;
 end;
 $$;
-comment on function learn_internal.touch_updated_at() is 'Row trigger: sets updated_at to the time of the change.';
+comment on function learn_internal.touch_updated_at() is
+  'Row trigger: sets updated_at to the time of the change.';
 revoke all on function learn_internal.touch_updated_at() from public;

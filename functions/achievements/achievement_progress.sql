@@ -1,9 +1,11 @@
--- How far a user is with every active achievement (hidden ones only once earned). For one condition, value and target
--- are the metric's; for a list, how many of its conditions hold and how many are needed.
+-- How far a user is with every active achievement (hidden ones only once earned).
+-- For one condition, value and target are the metric's; for a list, how many of its conditions
+-- hold and how many are needed.
 -- Errors: LX002.
 create or replace function learn.achievement_progress(p_user_id uuid)
 returns table (
-  slug text, name text, category text, value bigint, target bigint, percentage numeric, earned_at timestamptz
+  slug text, name text, category text, value bigint, target bigint,
+  percentage numeric, earned_at timestamptz
 )
 language plpgsql
 stable
@@ -18,7 +20,8 @@ begin
   end if;
   return query
   select a.slug, a.name, a.category, p.value, p.target,
-    case when u.earned_at is not null then 100.00 else least(100, round(100.0 * p.value / p.target, 2)) end,
+    case when u.earned_at is not null then 100.00
+      else least(100, round(100.0 * p.value / p.target, 2)) end,
     u.earned_at
   from learn.achievements a
   left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
@@ -38,7 +41,8 @@ begin
         when a.criteria ? 'any' then 1
         else (a.criteria ->> 'at_least')::numeric::bigint
       end
-    from jsonb_array_elements(coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
+    from jsonb_array_elements(
+      coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
     where not a.criteria ? 'metric'
     having not a.criteria ? 'metric'
   ) p
@@ -47,6 +51,7 @@ begin
 end;
 $$;
 comment on function learn.achievement_progress(uuid) is
-  'How far a user is with every active achievement: value of target, in percent, and when it was earned.';
+  'How far a user is with every active achievement: value of target, in percent, '
+  'and when it was earned.';
 revoke all on function learn.achievement_progress(uuid) from public;
 grant execute on function learn.achievement_progress(uuid) to learn_app, learn_readonly;

@@ -1,5 +1,5 @@
--- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after the deed. Set-based.
--- Returns how many users earned it.
+-- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
+-- the deed. Set-based. Returns how many users earned it.
 -- Errors: LX003 unknown achievement; LX004 inactive.
 create or replace function learn.backfill_achievement(p_slug text)
 returns bigint
@@ -20,11 +20,13 @@ begin
   if v_user_ids is null then
     return 0;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
 
   -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(), d.evidence || '{"is_backfill": true}'
+  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(),
+    d.evidence || '{"is_backfill": true}'
   from learn_internal.deserved_achievements d
   where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
     and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))

@@ -1,5 +1,5 @@
--- Earns for a user every achievement that their metrics deserve by now, those that came after the deed included.
--- Returns the slugs that are new.
+-- Earns for a user every achievement that their metrics deserve by now, those that came after
+-- the deed included. Returns the slugs that are new.
 -- Errors: LX002; LX004 user inactive.
 create or replace function learn.check_achievements(p_user_id uuid)
 returns setof text
@@ -9,12 +9,14 @@ security definer                  -- backends write no table
 set search_path = ''
 as $$
 declare
-  v_call learn_internal.call := learn_internal.begin_call('check_achievements', p_user_id, '{}', null, null);
+  v_call learn_internal.call := learn_internal.begin_call(
+    'check_achievements', p_user_id, '{}', null, null);
 begin
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
   select d.user_id, d.achievement_id, v_call.occurred_at, d.evidence
   from learn_internal.deserved_achievements d
-  where d.user_id = p_user_id and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  where d.user_id = p_user_id
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
   order by d.achievement_id
   on conflict (user_id, achievement_id) do nothing;
 

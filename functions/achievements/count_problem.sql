@@ -1,4 +1,5 @@
--- What is wrong with a count in criteria: it must be a whole number of at least 1 that fits a bigint.
+-- What is wrong with a count in criteria: it must be a whole number
+-- of at least 1 that fits a bigint.
 create or replace function learn_internal.count_problem(p_count jsonb, p_path text)
 returns text
 language sql

@@ -10,12 +10,15 @@ as $$
     union all
     select c.value, false
     from nodes n
-    cross join lateral jsonb_array_elements(coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
+    cross join lateral jsonb_array_elements(
+      coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
     where not n.node ? 'metric'
   )
-  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''), (n.node ->> 'at_least')::numeric::bigint, n.is_root
+  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''),
+    (n.node ->> 'at_least')::numeric::bigint, n.is_root
   from nodes n
   where n.node ? 'metric';
 $$;
-comment on function learn_internal.criteria_leaves(jsonb) is 'The conditions on single metrics in an achievement''s criteria.';
+comment on function learn_internal.criteria_leaves(jsonb) is
+  'The conditions on single metrics in an achievement''s criteria.';
 revoke all on function learn_internal.criteria_leaves(jsonb) from public;

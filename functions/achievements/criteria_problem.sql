@@ -1,5 +1,7 @@
 -- What is wrong with an achievement's criteria; null when nothing is.
-create or replace function learn_internal.criteria_problem(p_criteria jsonb, p_path text default '$')
+create or replace function learn_internal.criteria_problem(
+  p_criteria jsonb, p_path text default '$'
+)
 returns text
 language plpgsql
 stable
@@ -47,7 +49,8 @@ begin
   if v_list is null then
     return format('%s has the keys (%s)', p_path, array_to_string(v_keys, ', '));
   end if;
-  if jsonb_typeof(p_criteria -> v_list) <> 'array' or jsonb_array_length(p_criteria -> v_list) = 0 then
+  if jsonb_typeof(p_criteria -> v_list) <> 'array'
+    or jsonb_array_length(p_criteria -> v_list) = 0 then
     return format('%s.%s is not a list with something in it', p_path, v_list);
   end if;
   if v_list = 'of' then
@@ -60,7 +63,8 @@ begin
     end if;
   end if;
   for v_child in
-    select c.value, c.position from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
+    select c.value, c.position
+    from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
   loop
     v_problem := learn_internal.criteria_problem(
       v_child.value, format('%s.%s[%s]', p_path, v_list, v_child.position - 1));

@@ -17,10 +17,12 @@ begin
   end if;
   if not v_achievement.is_active then
     raise exception 'the achievement is inactive'
-      using errcode = 'LX004', detail = format('p_slug = %s', p_slug), hint = 'Set learn.achievements.is_active.';
+      using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
+        hint = 'Set learn.achievements.is_active.';
   end if;
   return v_achievement.id;
 end;
 $$;
-comment on function learn_internal.require_achievement(text) is 'Id of an active achievement (LX003, LX004).';
+comment on function learn_internal.require_achievement(text) is
+  'Id of an active achievement (LX003, LX004).';
 revoke all on function learn_internal.require_achievement(text) from public;

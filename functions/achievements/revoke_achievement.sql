@@ -1,6 +1,7 @@
--- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that only it unlocked. It
--- is not earned again by itself; grant_achievement() gives it back.
--- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement; LX004 user inactive; LX013.
+-- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
+-- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
+-- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement;
+-- LX004 user inactive; LX013.
 create or replace function learn.revoke_achievement(
   p_user_id         uuid,
   p_slug            text,
@@ -34,7 +35,8 @@ begin
       using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
         hint = 'Look it up in learn.achievements.';
   end if;
-  delete from learn.user_achievements u where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
+  delete from learn.user_achievements u
+  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
   if not found then
     raise exception 'the user does not have the achievement'
       using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
@@ -42,14 +44,16 @@ begin
   end if;
   insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
   values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
-  on conflict (user_id, achievement_id) do update set reason = excluded.reason, revoked_at = excluded.revoked_at;
+  on conflict (user_id, achievement_id) do update
+    set reason = excluded.reason, revoked_at = excluded.revoked_at;
 
   if v_achievement.unlocks_avatar_id is not null and not exists (
     select from learn.user_achievements u
     join learn.achievements a on a.id = u.achievement_id
     where u.user_id = p_user_id and a.unlocks_avatar_id = v_achievement.unlocks_avatar_id)
   then
-    delete from learn.user_avatars v where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
+    delete from learn.user_avatars v
+    where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
     update learn.users u set selected_avatar_id = null
     where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
   end if;
@@ -69,7 +73,8 @@ begin
   select coalesce(sum(f.xp), 0) + coalesce((
     select sum(t.amount)
     from learn.xp_transactions t
-    where t.user_id = p_user_id and t.activity_type = 'xp_reversed' and t.source_id in (select p.id from payments p)), 0)
+    where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
+      and t.source_id in (select p.id from payments p)), 0)
   into v_paid
   from facts f;
 
@@ -86,4 +91,5 @@ $$;
 comment on function learn.revoke_achievement(uuid, text, text, timestamptz, text) is
   'Takes an achievement away, with its XP (cut to what is there) and its avatar.';
 revoke all on function learn.revoke_achievement(uuid, text, text, timestamptz, text) from public;
-grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text) to learn_app;
+grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text)
+  to learn_app;

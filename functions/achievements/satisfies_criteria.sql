@@ -26,5 +26,6 @@ begin
   end;
 end;
 $$;
-comment on function learn_internal.satisfies_criteria(uuid, jsonb) is 'Whether a user''s metrics satisfy an achievement''s criteria.';
+comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
+  'Whether a user''s metrics satisfy an achievement''s criteria.';
 revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;

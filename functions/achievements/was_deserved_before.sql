@@ -1,5 +1,6 @@
--- Whether a user's value of a metric had reached a threshold by a point in time already, as far as facts can tell; null
--- when they cannot. For check_integrity(): such an achievement is for backfill_achievement() to grant, not a fault.
+-- Whether a user's value of a metric had reached a threshold by a point in time already,
+-- as far as facts can tell; null when they cannot. For check_integrity(): such an achievement
+-- is for backfill_achievement() to grant, not a fault.
 create or replace function learn_internal.was_deserved_before(
   p_user_id uuid, p_metric text, p_scope text, p_threshold bigint, p_until timestamptz
 )
@@ -13,12 +14,15 @@ declare
   v_value  bigint;
 begin
   select m.* into v_metric from learn.metrics m where m.key = p_metric;
-  p_until := greatest(p_until, v_metric.defined_at);  -- redefining a metric recounts it, and earns nothing
+  -- redefining a metric recounts it, and earns nothing
+  p_until := greatest(p_until, v_metric.defined_at);
   if v_metric.aggregate = 'run' or p_metric = 'current_streak' then
-    -- The best run of the past is not kept; but where there are no facts from before, there was none.
+    -- The best run of the past is not kept; but where there are no facts from before,
+    -- there was none.
     return case when exists (
       select from learn.activity_log f
-      where f.user_id = p_user_id and f.recorded_at <= p_until and f.activity_type <> 'user_registered') then null
+      where f.user_id = p_user_id and f.recorded_at <= p_until
+        and f.activity_type <> 'user_registered') then null
     else false end;
   end if;
 
@@ -45,12 +49,14 @@ begin
       select case when v_metric.property is null then 1
         else learn_internal.number_property(f.properties, v_metric.property) end as amount
     ) a
-    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type and f.recorded_at <= p_until
-      and f.properties @> v_metric.filter and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope);
+    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type
+      and f.recorded_at <= p_until and f.properties @> v_metric.filter
+      and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope);
   end if;
   return coalesce(v_value, 0) >= p_threshold;
 end;
 $$;
 comment on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) is
-  'Whether a user''s metric had reached a threshold by a point in time already; null when facts cannot tell.';
+  'Whether a user''s metric had reached a threshold by a point in time already; '
+  'null when facts cannot tell.';
 revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) from public;

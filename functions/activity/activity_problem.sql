@@ -10,10 +10,13 @@ as $$
   select case
     when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
     when t.is_internal then format('%s is written by Laurel itself', t.key)
-    when (p_subject_type is null) <> (p_subject_id is null) then 'a subject has both a type and an id'
-    when jsonb_typeof(p_properties) is distinct from 'object' then 'the properties are not a JSON object'
+    when (p_subject_type is null) <> (p_subject_id is null)
+      then 'a subject has both a type and an id'
+    when jsonb_typeof(p_properties) is distinct from 'object'
+      then 'the properties are not a JSON object'
     else (
-      select format('the property %s is not a number of at most 1e15: %s', m.property, p_properties -> m.property)
+      select format('the property %s is not a number of at most 1e15: %s',
+        m.property, p_properties -> m.property)
       from learn.metrics m
       where m.activity_type = t.key and m.property is not null and p_properties @> m.filter
         and not learn_internal.is_countable(p_properties -> m.property)

@@ -1,5 +1,5 @@
--- Whether a fact that happens once per subject has happened to a user: recorded from outside, or written by Laurel's own
--- triggers, whose tables say so. The caller has locked the user.
+-- Whether a fact that happens once per subject has happened to a user: recorded from outside,
+-- or written by Laurel's own triggers, whose tables say so. The caller has locked the user.
 create or replace function learn_internal.has_happened(
   p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text
 )

@@ -1,4 +1,5 @@
--- Whether a value of a fact's properties can be summed up: missing, null, or a number that fits a counter.
+-- Whether a value of a fact's properties can be summed up: missing, null,
+-- or a number that fits a counter.
 create or replace function learn_internal.is_countable(p_value jsonb)
 returns boolean
 language sql
@@ -13,5 +14,6 @@ as $$
   end;
 $$;
 comment on function learn_internal.is_countable(jsonb) is
-  'Whether a value of a fact''s properties can be summed up: missing, null, or a number of at most 1e15.';
+  'Whether a value of a fact''s properties can be summed up: missing, null, '
+  'or a number of at most 1e15.';
 revoke all on function learn_internal.is_countable(jsonb) from public;

@@ -8,16 +8,20 @@ set search_path = ''
 as $$
 begin
   update learn.activity_types t
-  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics, feeds_days = c.feeds_days,
-    resets_runs = c.resets_runs
+  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
+    feeds_days = c.feeds_days, resets_runs = c.resets_runs
   from (
     select a.key,
       exists (select from learn.xp_rules r where r.activity_type = a.key) as pays,
-      exists (select from learn.xp_rules r where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
       exists (
-        select from learn.metrics m where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+        select from learn.xp_rules r
+        where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
       exists (
-        select from learn.metrics m where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
+        select from learn.metrics m
+        where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+      exists (
+        select from learn.metrics m
+        where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
       exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs
     from learn.activity_types a
   ) c
@@ -26,5 +30,6 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.note_consequences() is 'Statement trigger: notes with activity types what facts can cause.';
+comment on function learn_internal.note_consequences() is
+  'Statement trigger: notes with activity types what facts can cause.';
 revoke all on function learn_internal.note_consequences() from public;

@@ -1,4 +1,5 @@
--- A number in a fact's properties, for metrics that sum it or keep its maximum; a missing one is null.
+-- A number in a fact's properties, for metrics that sum it or keep its maximum;
+-- a missing one is null.
 -- Errors: LX001 the property is no number, or too large for a counter.
 create or replace function learn_internal.number_property(p_properties jsonb, p_property text)
 returns bigint

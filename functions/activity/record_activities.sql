@@ -1,8 +1,9 @@
--- Records a batch of activities, of one user or of many, in one set-based step: all or nothing. Each element is
--- {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, "occurred_at"?, "idempotency_key"?}.
--- Returns one summary per user, in order of first appearance; replayed: everything of that user was a retry.
--- Errors, each naming the element by its number from 1: LX001 malformed, unknown type, time out of bounds; LX002; LX004
--- user inactive; LX010 a type that Laurel writes itself; LX013.
+-- Records a batch of activities, of one user or of many, in one set-based step: all or nothing.
+-- Each element is {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?,
+-- "occurred_at"?, "idempotency_key"?}. Returns one summary per user, in order of first appearance;
+-- replayed: everything of that user was a retry.
+-- Errors, each naming the element by its number from 1: LX001 malformed, unknown type,
+-- time out of bounds; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
 create or replace function learn.record_activities(p_batch jsonb)
 returns setof learn.award_summary
 language plpgsql
@@ -17,7 +18,8 @@ declare
 begin
   if jsonb_typeof(p_batch) is distinct from 'array' then
     raise exception 'the batch is not a list'
-      using errcode = 'LX001', detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
+      using errcode = 'LX001',
+        detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
         hint = 'Pass a JSON array of activities.';
   end if;
 
@@ -38,17 +40,20 @@ begin
   if found then
     raise exception 'element % of the batch cannot be recorded', v_bad.position
       using errcode = v_bad.code, detail = format('element %s: %s', v_bad.position, v_bad.problem),
-        hint = 'Nothing of the batch was recorded. Correct the element, or leave it out, and send the batch again.';
+        hint = 'Nothing of the batch was recorded. Correct the element, or leave it out, '
+          'and send the batch again.';
   end if;
 
   -- What held before, per user.
   select array_agg(
     (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
-      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0), null
+      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0),
+      null
     )::learn_internal.call order by u.first_position)
   into v_calls
   from (
-    select b.user_id, min(b.position) as first_position from learn_internal.batch_rows(p_batch) b group by b.user_id
+    select b.user_id, min(b.position) as first_position
+    from learn_internal.batch_rows(p_batch) b group by b.user_id
   ) u
   join learn.user_stats s on s.user_id = u.user_id;
 
@@ -66,7 +71,8 @@ begin
     from rows r
     where r.idempotency_key is null or (
       not exists (
-        select from learn.idempotency_keys k where k.user_id = r.user_id and k.key = r.idempotency_key)
+        select from learn.idempotency_keys k
+        where k.user_id = r.user_id and k.key = r.idempotency_key)
       and r.position = r.first_position_of_key)
   ), once as (
     insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
@@ -83,7 +89,8 @@ begin
       not t.happens_once or f.subject_id is null or (
         o.user_id is not null
         and row_number() over (
-          partition by f.user_id, f.activity_type, f.subject_type, f.subject_id order by f.position) = 1) as is_kept
+          partition by f.user_id, f.activity_type, f.subject_type, f.subject_id
+          order by f.position) = 1) as is_kept
     from fresh f
     join learn.activity_types t on t.key = f.activity_type
     left join once o on o.user_id = f.user_id and o.activity_type = f.activity_type
@@ -96,8 +103,8 @@ begin
     on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
   )
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying,
-     idempotency_key)
+    (user_id, activity_type, subject_type, subject_id, properties,
+     occurred_at, local_date, is_qualifying, idempotency_key)
   select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
     (k.occurred_at at time zone u.timezone)::date, k.is_qualifying, k.idempotency_key
   from kept k
@@ -110,10 +117,12 @@ begin
   with summaries as (
     select c.position, learn_internal.summarize(c.call) as summary
     from (
-      select u.position, (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at, u.total_xp,
-        u.current_level, u.last_achievement, u.replay)::learn_internal.call as call
-      from unnest(v_calls) with ordinality u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
-        total_xp, current_level, last_achievement, replay, position)
+      select u.position,
+        (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at,
+        u.total_xp, u.current_level, u.last_achievement, u.replay)::learn_internal.call as call
+      from unnest(v_calls) with ordinality
+        u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
+          total_xp, current_level, last_achievement, replay, position)
     ) c
   ), kept as (
     update learn.idempotency_keys k
@@ -126,7 +135,8 @@ begin
         select k.response || '{"replayed": true}'
         from learn_internal.batch_rows(p_batch) b
         join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
-        where b.user_id = (s.summary).user_id and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
+        where b.user_id = (s.summary).user_id
+          and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
         order by b.position
         limit 1)),
       s.summary) as answer
@@ -136,7 +146,8 @@ begin
 end;
 $$;
 comment on function learn.record_activities(jsonb) is
-  'Records a batch of activities in one step, all or nothing; returns one summary per user. Elements are '
-  '{"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, "occurred_at"?, "idempotency_key"?}.';
+  'Records a batch of activities in one step, all or nothing; returns one summary per user. '
+  'Elements are {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, '
+  '"occurred_at"?, "idempotency_key"?}.';
 revoke all on function learn.record_activities(jsonb) from public;
 grant execute on function learn.record_activities(jsonb) to learn_app;

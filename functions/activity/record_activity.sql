@@ -1,7 +1,7 @@
--- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type that happens once
--- per subject is recorded once: a repeat changes nothing and is no error.
--- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where a metric wants one;
--- LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
+-- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
+-- that happens once per subject is recorded once: a repeat changes nothing and is no error.
+-- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where
+-- a metric wants one; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
 create or replace function learn.record_activity(
   p_user_id         uuid,
   p_activity_type   text,
@@ -20,8 +20,8 @@ as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
     'record_activity', p_user_id,
-    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type, 'subject_id', p_subject_id,
-      'properties', p_properties),
+    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type,
+      'subject_id', p_subject_id, 'properties', p_properties),
     p_occurred_at, p_idempotency_key);
   v_problem text;
   v_is_once boolean;
@@ -29,21 +29,28 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_problem := learn_internal.activity_problem(p_activity_type, p_subject_type, p_subject_id, p_properties);
+  v_problem := learn_internal.activity_problem(
+    p_activity_type, p_subject_type, p_subject_id, p_properties);
   if v_problem is not null then
     raise exception 'the activity cannot be recorded'
       using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
-        hint = 'Activity types are rows of learn.activity_types.';
+        hint = 'Activity types are rows of learn.activity_types; '
+          'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
+          'or learn.grant_achievement() is called.';
   end if;
 
   v_is_once := p_subject_id is not null and exists (
     select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
-  if not v_is_once or not learn_internal.has_happened(p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+  if not v_is_once or not learn_internal.has_happened(
+      p_user_id, p_activity_type, p_subject_type, p_subject_id) then
     perform learn_internal.write_facts(
-      array[(p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null, v_call.occurred_at)::learn_internal.fact],
+      array[(
+        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null,
+        v_call.occurred_at)::learn_internal.fact],
       p_idempotency_key);
     if v_is_once then
-      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      insert into learn_internal.recorded_subjects
+        (user_id, activity_type, subject_type, subject_id)
       values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
       on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
     end if;
@@ -52,6 +59,8 @@ begin
 end;
 $$;
 comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
-  'Records what a user did; pays, counts and awards by the rules. Types that happen once per subject are recorded once.';
+  'Records what a user did; pays, counts and awards by the rules. Types that happen once '
+  'per subject are recorded once.';
 revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) from public;
-grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) to learn_app;
+grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  to learn_app;

@@ -1,6 +1,8 @@
--- Writes facts to the log, with the local date of each and whether it makes the day active. One that happens once and
--- that was recorded from outside already is left out.
-create or replace function learn_internal.write_facts(p_facts learn_internal.fact[], p_idempotency_key text default null)
+-- Writes facts to the log, with the local date of each and whether it makes the day active.
+-- One that happens once and that was recorded from outside already is left out.
+create or replace function learn_internal.write_facts(
+  p_facts learn_internal.fact[], p_idempotency_key text default null
+)
 returns void
 language plpgsql
 volatile
@@ -8,9 +10,10 @@ set search_path = ''
 as $$
 begin
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying,
-     idempotency_key)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp, f.occurred_at,
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, idempotency_key)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
+    coalesce(f.properties, '{}'), f.xp, f.occurred_at,
     (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key
   from unnest(p_facts) with ordinality
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
@@ -23,5 +26,6 @@ begin
   order by f.position;
 end;
 $$;
-comment on function learn_internal.write_facts(learn_internal.fact[], text) is 'Writes facts to the log, in the given order.';
+comment on function learn_internal.write_facts(learn_internal.fact[], text) is
+  'Writes facts to the log, in the given order.';
 revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;

@@ -1,6 +1,6 @@
--- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL. Arguments of the
--- trigger: the column of the dependent and the column of its prerequisite. Two edges written at the same time, each
--- harmless alone, wait for each other here.
+-- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL.
+-- Arguments of the trigger: the column of the dependent and the column of its prerequisite.
+-- Two edges written at the same time, each harmless alone, wait for each other here.
 -- Errors: LX012.
 create or replace function learn_internal.refuse_cycle()
 returns trigger
@@ -35,5 +35,6 @@ begin
 end;
 $$;
 comment on function learn_internal.refuse_cycle() is
-  'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: dependent and prerequisite column.';
+  'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: '
+  'dependent and prerequisite column.';
 revoke all on function learn_internal.refuse_cycle() from public;

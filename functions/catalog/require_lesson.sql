@@ -12,7 +12,8 @@ begin
   select l.is_published into v_is_published from learn.lessons l where l.id = p_lesson_id;
   if not found then
     raise exception 'unknown lesson'
-      using errcode = 'LX003', detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
+      using errcode = 'LX003',
+        detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
         hint = 'Look the lesson up in learn.lessons.';
   end if;
   if not v_is_published then
@@ -22,5 +23,6 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.require_lesson(bigint) is 'Refuses an unknown (LX003) or unpublished (LX004) lesson.';
+comment on function learn_internal.require_lesson(bigint) is
+  'Refuses an unknown (LX003) or unpublished (LX004) lesson.';
 revoke all on function learn_internal.require_lesson(bigint) from public;

@@ -1,4 +1,5 @@
--- The stored hash of one active user's password, for the backend to verify; null where there is none.
+-- The stored hash of one active user's password, for the backend to verify;
+-- null where there is none.
 create or replace function learn.get_password_hash(p_user_id uuid)
 returns text
 language sql

@@ -1,5 +1,5 @@
--- Whether a name is an IANA time zone. PostgreSQL also takes abbreviations and POSIX rules, whose signs are the other
--- way round (UTC+3 is three hours west): those are not IANA names.
+-- Whether a name is an IANA time zone. PostgreSQL also takes abbreviations and POSIX rules,
+-- whose signs are the other way round (UTC+3 is three hours west): those are not IANA names.
 create or replace function learn_internal.is_timezone(p_name text)
 returns boolean
 language plpgsql
@@ -11,7 +11,8 @@ begin
     return true;
   end if;
   if p_name !~ '^[A-Za-z_]+(/[A-Za-z_]+(-[A-Za-z_]+)*)+$' then
-    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);  -- Japan, Etc/GMT+3; slow, rare
+    -- Japan, Etc/GMT+3; slow, rare
+    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);
   end if;
   perform now() at time zone p_name;
   return true;

@@ -1,5 +1,6 @@
 -- Makes a user. Signing up is a fact, so that a welcome badge is there when this returns.
--- Errors: LX001 blank or taken username, malformed or taken email, unknown time zone, malformed locale.
+-- Errors: LX001 blank or taken username, malformed or taken email, unknown time zone,
+-- malformed locale.
 create or replace function learn.register_user(
   p_username     text,
   p_email        text default null,
@@ -18,7 +19,8 @@ declare
   v_constraint text;
 begin
   insert into learn.users (username, email, timezone, locale, display_name)
-  values (p_username, p_email, coalesce(p_timezone, 'UTC'), coalesce(p_locale, 'en'), p_display_name)
+  values (p_username, p_email, coalesce(p_timezone, 'UTC'),
+    coalesce(p_locale, 'en'), p_display_name)
   returning id into v_user_id;
   return v_user_id;
 exception
@@ -33,7 +35,8 @@ exception
             when '' then 'username is missing'
             else replace(v_constraint, '_', ' ') || ' does not hold'
           end, coalesce(p_username, 'null'), coalesce(p_email, 'null'), p_locale),
-        hint = 'Usernames and emails are unique without regard to case; only the username is required.';
+        hint = 'Usernames and emails are unique without regard to case; '
+          'only the username is required.';
 end;
 $$;
 comment on function learn.register_user(text, text, text, text, text) is

@@ -17,5 +17,6 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.require_timezones(text[]) is 'Refuses names that are no IANA time zones (LX001).';
+comment on function learn_internal.require_timezones(text[]) is
+  'Refuses names that are no IANA time zones (LX001).';
 revoke all on function learn_internal.require_timezones(text[]) from public;

@@ -10,7 +10,8 @@ as $$
 begin
   if coalesce(p_password_hash, '') !~ '\S' then
     raise exception 'the password hash is blank'
-      using errcode = 'LX001', detail = 'p_password_hash is blank or null', hint = 'Hash the password in the backend.';
+      using errcode = 'LX001', detail = 'p_password_hash is blank or null',
+        hint = 'Hash the password in the backend.';
   end if;
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
@@ -19,9 +20,11 @@ begin
   end if;
   insert into learn.user_credentials (user_id, password_hash)
   values (p_user_id, p_password_hash)
-  on conflict (user_id) do update set password_hash = excluded.password_hash, updated_at = learn.clock();
+  on conflict (user_id) do update
+    set password_hash = excluded.password_hash, updated_at = learn.clock();
 end;
 $$;
-comment on function learn.set_password_hash(uuid, text) is 'Stores the hash of a user''s password, made by the backend.';
+comment on function learn.set_password_hash(uuid, text) is
+  'Stores the hash of a user''s password, made by the backend.';
 revoke all on function learn.set_password_hash(uuid, text) from public;
 grant execute on function learn.set_password_hash(uuid, text) to learn_app;

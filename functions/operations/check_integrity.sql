@@ -1,4 +1,5 @@
--- Recomputes every projection from facts, set-based, and compares. No row when all is well. Reads only.
+-- Recomputes every projection from facts, set-based, and compares. No row when all is well.
+-- Reads only.
 create or replace function learn.check_integrity()
 returns table (check_name text, user_id uuid, expected text, actual text)
 language sql
@@ -18,7 +19,8 @@ as $$
   join learn_internal.xp_recounts x on x.user_id = s.user_id
   where s.total_xp <> x.total_xp
   union all
-  select 'level_follows_the_curve', s.user_id, learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
+  select 'level_follows_the_curve', s.user_id,
+    learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
   from learn.user_stats s
   where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
   union all
@@ -33,13 +35,15 @@ as $$
   from (
     select l.user_id, l.activity_type, sum(l.xp) as xp
     from learn.activity_log l
-    where l.activity_type in ('xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    where l.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
     group by l.user_id, l.activity_type
   ) f
   full join (
     select t.user_id, t.activity_type, sum(t.amount) as xp
     from learn.xp_transactions t
-    where t.activity_type in ('xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    where t.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
     group by t.user_id, t.activity_type
   ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
   where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
@@ -47,17 +51,21 @@ as $$
   -- streaks
   union all
   select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-    case when r.user_id is null then 'no ' || d.activity_date else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
-    case when d.user_id is null then 'no ' || r.activity_date else format('%s freeze=%s', d.activity_date, d.is_freeze) end
+    case when r.user_id is null then 'no ' || d.activity_date
+      else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
+    case when d.user_id is null then 'no ' || r.activity_date
+      else format('%s freeze=%s', d.activity_date, d.is_freeze) end
   from learn_internal.activity_day_recounts r
-  full join learn.user_activity_days d on d.user_id = r.user_id and d.activity_date = r.activity_date
+  full join learn.user_activity_days d
+    on d.user_id = r.user_id and d.activity_date = r.activity_date
   where r.is_freeze is distinct from d.is_freeze
   union all
   select 'streak_follows_from_days', s.user_id,
-    format('current %s, longest %s, days %s, last %s', coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+    format('current %s, longest %s, days %s, last %s',
+      coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
       coalesce(r.active_days, 0), r.last_activity_date),
-    format('current %s, longest %s, days %s, last %s', s.current_streak, s.longest_streak, s.active_days,
-      s.last_activity_date)
+    format('current %s, longest %s, days %s, last %s',
+      s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
   from learn.user_stats s
   left join learn_internal.streak_states r on r.user_id = s.user_id
   where (s.current_streak, s.longest_streak, s.active_days)
@@ -67,26 +75,33 @@ as $$
   select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
   from learn.user_stats s
   left join (
-    select f.user_id, count(*) as held from learn.streak_freezes f where f.used_on is null group by f.user_id
+    select f.user_id, count(*) as held from learn.streak_freezes f
+    where f.used_on is null group by f.user_id
   ) z on z.user_id = s.user_id
   where s.streak_freezes <> coalesce(z.held, 0)
 
   -- activity
   union all
   select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
-    format('%s %s = %s', coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
-    format('%s %s = %s', coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
   from learn_internal.metric_recounts r
-  full join learn.user_metrics m on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+  full join learn.user_metrics m
+    on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
   where coalesce(r.value, 0) <> coalesce(m.value, 0)
 
   union all
   select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-    case when r.user_id is null then 'none' else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
-    case when d.user_id is null then 'none' else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+    case when r.user_id is null then 'none'
+      else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+    case when d.user_id is null then 'none'
+      else format('%s %s %s', d.metric, d.scope, d.activity_date) end
   from learn_internal.metric_day_recounts r
   full join learn_internal.user_metric_days d
-    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope and d.activity_date = r.activity_date
+    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+      and d.activity_date = r.activity_date
   where r.user_id is null or d.user_id is null
 
   -- practice
@@ -97,70 +112,86 @@ as $$
     format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
       (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
   from learn_internal.exercise_recounts r
-  full join learn.user_exercise_progress p on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+  full join learn.user_exercise_progress p
+    on p.user_id = r.user_id and p.exercise_id = r.exercise_id
   where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
-    is distinct from (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at)
+    is distinct from (p.submissions, p.wrong_submissions,
+      p.failed_submissions, p.is_first_try, p.solved_at)
 
   -- progress
   union all
-  select 'solved_lessons_are_completed', v.user_id, format('lesson %s completed', v.lesson_id), 'not completed'
+  select 'solved_lessons_are_completed', v.user_id,
+    format('lesson %s completed', v.lesson_id), 'not completed'
   from learn_internal.solved_lessons v
   where not exists (
     select from learn.user_lesson_progress p
     where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
   union all
-  select 'completed_lessons_are_facts', p.user_id, format('a fact for lesson %s', p.lesson_id), 'none'
+  select 'completed_lessons_are_facts', p.user_id,
+    format('a fact for lesson %s', p.lesson_id), 'none'
   from learn.user_lesson_progress p
   left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
     and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
   where p.completed_at is not null and f.id is null
   union all
   select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
-    format('track %s: %s of %s', coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
-    format('track %s: %s of %s', coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
   from learn_internal.track_recounts r
   full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
   left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
   where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
     or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
   union all
-  select 'full_tracks_are_completed', p.user_id, format('track %s completed', p.track_id), 'not completed'
+  select 'full_tracks_are_completed', p.user_id,
+    format('track %s completed', p.track_id), 'not completed'
   from learn.user_track_progress p
   join learn.tracks t on t.id = p.track_id and t.is_published
   where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
   union all
   select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
-    format('path %s: %s of %s', coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
-    format('path %s: %s of %s', coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
   from learn_internal.path_recounts r
   full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
   left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
   where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
     or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
   union all
-  select 'full_paths_are_completed', p.user_id, format('path %s completed', p.path_id), 'not completed'
+  select 'full_paths_are_completed', p.user_id,
+    format('path %s completed', p.path_id), 'not completed'
   from learn.user_path_progress p
   join learn.learning_paths l on l.id = p.path_id and l.is_published
   where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
   union all
-  select 'full_difficulties_are_completed', r.user_id, format('difficulty %s completed', r.difficulty), 'not completed'
+  select 'full_difficulties_are_completed', r.user_id,
+    format('difficulty %s completed', r.difficulty), 'not completed'
   from learn_internal.difficulty_recounts r
   where not exists (
-    select from learn.user_difficulty_progress p where p.user_id = r.user_id and p.difficulty = r.difficulty)
+    select from learn.user_difficulty_progress p
+    where p.user_id = r.user_id and p.difficulty = r.difficulty)
 
   -- achievements
   union all
   select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
-    case when r.user_id is null then 'no achievement ' || u.achievement_id else 'achievement ' || r.achievement_id end,
-    case when u.user_id is null then 'no achievement ' || r.achievement_id else 'achievement ' || u.achievement_id end
+    case when r.user_id is null then 'no achievement ' || u.achievement_id
+      else 'achievement ' || r.achievement_id end,
+    case when u.user_id is null then 'no achievement ' || r.achievement_id
+      else 'achievement ' || u.achievement_id end
   from learn_internal.achievement_recounts r
-  full join learn.user_achievements u on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+  full join learn.user_achievements u
+    on u.user_id = r.user_id and u.achievement_id = r.achievement_id
   where r.user_id is null or u.user_id is null
   union all
   select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
   from learn_internal.deserved_achievements d
   where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-    and not learn_internal.was_deserved_before(d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+    and not learn_internal.was_deserved_before(
+      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
 $$;
 comment on function learn.check_integrity() is
   'Recomputes every projection from facts and compares; no row when all is well. Reads only.';

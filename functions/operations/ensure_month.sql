@@ -1,5 +1,6 @@
--- Makes the partition of one month of a log that is partitioned by month, and moves the rows of that month out of
--- the default partition. Returns whether there was something to do. The caller holds the locks: see lock_logs().
+-- Makes the partition of one month of a log that is partitioned by month, and moves the rows
+-- of that month out of the default partition. Returns whether there was something to do.
+-- The caller holds the locks: see lock_logs().
 create or replace function learn_internal.ensure_month(p_table name, p_month date)
 returns boolean
 language plpgsql
@@ -15,10 +16,12 @@ begin
     return false;
   end if;
 
-  execute format('create table learn.%I (like learn.%I including defaults including constraints)', v_partition, v_default);
+  execute format('create table learn.%I (like learn.%I including defaults including constraints)',
+    v_partition, v_default);
   execute format('alter table learn.%I disable trigger user', v_default);
   execute format(
-    'with moved as (delete from learn.%1$I where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
+    'with moved as (delete from learn.%1$I '
+    'where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
      insert into learn.%5$I select * from moved',
     v_default, v_key, p_month::timestamp at time zone 'UTC',
     (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
@@ -28,13 +31,16 @@ begin
     p_table, v_partition, p_month::timestamp at time zone 'UTC',
     (p_month + interval '1 month')::timestamp at time zone 'UTC');
   execute format(
-    'create trigger %I before truncate on learn.%I for each statement execute function learn_internal.refuse_truncate()',
+    'create trigger %I before truncate on learn.%I for each statement execute function '
+    'learn_internal.refuse_truncate()',
     v_partition || '_truncate', v_partition);
-  execute format('comment on table learn.%I is %L', v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
+  execute format('comment on table learn.%I is %L',
+    v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
   execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
   return true;
 end;
 $$;
 comment on function learn_internal.ensure_month(name, date) is
-  'Makes one month''s partition of activity_log or xp_transactions; false when it is there already.';
+  'Makes one month''s partition of activity_log or xp_transactions; '
+  'false when it is there already.';
 revoke all on function learn_internal.ensure_month(name, date) from public;

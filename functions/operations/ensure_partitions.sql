@@ -1,7 +1,9 @@
--- Makes the monthly partitions of the log and the ledger from the current month (UTC) up to the one of p_until, and for
--- every month that has rows in a default partition.
--- Call it from a scheduler, some months ahead; without it rows go to the default partitions and nothing fails.
--- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could not be locked: call it again.
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC)
+-- up to the one of p_until, and for every month that has rows in a default partition.
+-- Call it from a scheduler, some months ahead; without it rows go to the default
+-- partitions and nothing fails.
+-- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could
+-- not be locked: call it again.
 create or replace function learn.ensure_partitions(p_until date)
 returns integer
 language plpgsql
@@ -22,7 +24,8 @@ begin
         hint = 'Give a date some months ahead.';
   end if;
 
-  -- One scheduler at a time. Nothing to do is the common case, and takes no lock that a writer waits for.
+  -- One scheduler at a time. Nothing to do is the common case, and takes no lock
+  -- that a writer waits for.
   perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
   select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
   into v_tables, v_months
@@ -30,11 +33,14 @@ begin
     select t.name, g.month::date as month
     from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
     cross join generate_series(
-      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp), interval '1 month') g(month)
+      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp),
+      interval '1 month') g(month)
     union
-    select 'activity_log', date_trunc('month', f.recorded_at)::date from learn.activity_log_default f
+    select 'activity_log', date_trunc('month', f.recorded_at)::date
+    from learn.activity_log_default f
     union
-    select 'xp_transactions', date_trunc('month', t.created_at)::date from learn.xp_transactions_default t
+    select 'xp_transactions', date_trunc('month', t.created_at)::date
+    from learn.xp_transactions_default t
   ) m
   where to_regclass(format('learn.%I', m.name || to_char(m.month, '_YYYY_MM'))) is null;
   if v_tables is null then
@@ -48,5 +54,6 @@ begin
 end;
 $$;
 comment on function learn.ensure_partitions(date) is
-  'Makes the monthly partitions of activity_log and xp_transactions up to a date; returns how many were made.';
+  'Makes the monthly partitions of activity_log and xp_transactions up to a date; '
+  'returns how many were made.';
 revoke all on function learn.ensure_partitions(date) from public;

@@ -1,6 +1,6 @@
--- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys), the log and the
--- ledger. Tries for short whiles, letting go in between, so that it is never part of a deadlock and never has writers
--- queue behind it for long. Errors: 55P03 after 50 tries.
+-- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
+-- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
+-- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
 create or replace function learn_internal.lock_logs()
 returns void
 language plpgsql
@@ -26,5 +26,6 @@ begin
   end loop;
 end;
 $$;
-comment on function learn_internal.lock_logs() is 'Takes the locks that making partitions needs, all at once or none.';
+comment on function learn_internal.lock_logs() is
+  'Takes the locks that making partitions needs, all at once or none.';
 revoke all on function learn_internal.lock_logs() from public;

@@ -1,5 +1,5 @@
--- Recomputes the projections of all users, set-based. Locks everybody's stats row until the transaction ends.
--- Returns the number of users.
+-- Recomputes the projections of all users, set-based. Locks everybody's stats row until
+-- the transaction ends. Returns the number of users.
 create or replace function learn.rebuild_all()
 returns bigint
 language plpgsql
@@ -15,5 +15,6 @@ begin
   return cardinality(v_user_ids);
 end;
 $$;
-comment on function learn.rebuild_all() is 'Recomputes the projections of all users; returns how many.';
+comment on function learn.rebuild_all() is
+  'Recomputes the projections of all users; returns how many.';
 revoke all on function learn.rebuild_all() from public;

@@ -1,4 +1,5 @@
--- Recomputes everything of one user that is a projection of facts. Reaches the state that live processing reaches.
+-- Recomputes everything of one user that is a projection of facts. Reaches the state
+-- that live processing reaches.
 -- Errors: LX002.
 create or replace function learn.rebuild_user(p_user_id uuid)
 returns void
@@ -16,5 +17,6 @@ begin
   perform learn_internal.rebuild_users(array[p_user_id]);
 end;
 $$;
-comment on function learn.rebuild_user(uuid) is 'Recomputes everything of one user that is a projection of facts.';
+comment on function learn.rebuild_user(uuid) is
+  'Recomputes everything of one user that is a projection of facts.';
 revoke all on function learn.rebuild_user(uuid) from public;

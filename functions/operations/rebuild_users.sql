@@ -1,6 +1,7 @@
--- Recomputes every projection of users from facts: active days and streaks, XP and levels from the ledger, metrics,
--- progress in exercises, tracks, paths and difficulties. Nothing is paid, earned or lost: the ledger, the log and what
--- was earned are the facts; an achievement whose row was lost is put back from the log.
+-- Recomputes every projection of users from facts: active days and streaks,
+-- XP and levels from the ledger, metrics, progress in exercises, tracks, paths and difficulties.
+-- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
+-- an achievement whose row was lost is put back from the log.
 create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
@@ -9,7 +10,8 @@ set search_path = ''
 as $$
 begin
   perform learn_internal.hold_content();
-  perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
   insert into learn.user_stats (user_id)
   select u.id from learn.users u where u.id = any (p_user_ids)
   on conflict do nothing;
@@ -30,7 +32,9 @@ begin
     longest_streak = coalesce(d.longest_streak, 0),
     active_days = coalesce(d.active_days, 0),
     last_activity_date = d.last_activity_date,
-    streak_freezes = (select count(*) from learn.streak_freezes z where z.user_id = s.user_id and z.used_on is null)
+    streak_freezes = (
+      select count(*) from learn.streak_freezes z
+      where z.user_id = s.user_id and z.used_on is null)
   from learn_internal.xp_recounts x
   left join (
     select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
@@ -53,10 +57,13 @@ begin
   -- Progress
   delete from learn.user_exercise_progress p
   where p.user_id = any (p_user_ids) and not exists (
-    select from learn.query_submissions q where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
+    select from learn.query_submissions q
+    where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
   insert into learn.user_exercise_progress as p
-    (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try, solved_at)
-  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at
+    (user_id, exercise_id, submissions, wrong_submissions,
+     failed_submissions, is_first_try, solved_at)
+  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
+    r.failed_submissions, r.is_first_try, r.solved_at
   from learn_internal.exercise_recounts r
   where r.user_id = any (p_user_ids)
   on conflict (user_id, exercise_id) do update
@@ -76,13 +83,15 @@ begin
   from learn_internal.completion_facts c
   join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
   where c.user_id = any (p_user_ids)
-  on conflict (user_id, track_id) do update set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  on conflict (user_id, track_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
   insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
   select c.user_id, t.id, 0, c.completed_at
   from learn_internal.completion_facts c
   join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
   where c.user_id = any (p_user_ids)
-  on conflict (user_id, path_id) do update set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  on conflict (user_id, path_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
   insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
   select c.user_id, t.key, c.completed_at
   from learn_internal.completion_facts c
@@ -92,10 +101,13 @@ begin
 
   perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
-  from learn_internal.refresh_paths(p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
+  from learn_internal.refresh_paths(
+    p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
-  from learn_internal.refresh_difficulties(p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+  from learn_internal.refresh_difficulties(
+    p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
 end;
 $$;
-comment on function learn_internal.rebuild_users(uuid[]) is 'Recomputes every projection of users from facts.';
+comment on function learn_internal.rebuild_users(uuid[]) is
+  'Recomputes every projection of users from facts.';
 revoke all on function learn_internal.rebuild_users(uuid[]) from public;

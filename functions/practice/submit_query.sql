@@ -1,6 +1,6 @@
 -- Records a run of a query for an exercise, graded by the backend that ran it.
--- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration; LX002; LX003 unknown
--- exercise; LX004 exercise or lesson not published, or user inactive; LX013.
+-- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration;
+-- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive; LX013.
 create or replace function learn.submit_query(
   p_user_id         uuid,
   p_exercise_id     bigint,
@@ -20,8 +20,8 @@ as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(
     'submit_query', p_user_id,
-    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text, 'is_correct', p_is_correct,
-      'error_message', p_error_message, 'duration_ms', p_duration_ms),
+    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
+      'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
     p_occurred_at, p_idempotency_key);
   v_is_published boolean;
 begin
@@ -34,7 +34,8 @@ begin
   where e.id = p_exercise_id;
   if not found then
     raise exception 'unknown exercise'
-      using errcode = 'LX003', detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
+      using errcode = 'LX003',
+        detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
         hint = 'Look the exercise up in learn.exercises.';
   end if;
   if not v_is_published then
@@ -47,7 +48,8 @@ begin
   then
     raise exception 'the submission makes no sense'
       using errcode = 'LX001',
-        detail = format('p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
+        detail = format(
+          'p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
           left(p_query_text, 80), p_is_correct, p_error_message, p_duration_ms),
         hint = 'A submission has a query and a verdict; one with an error message is not correct; '
           'its duration is in milliseconds, 0 or more.';
@@ -56,12 +58,16 @@ begin
   insert into learn.query_submissions
     (user_id, exercise_id, query_text, is_correct, error_message, duration_ms, submitted_at)
   values
-    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message, p_duration_ms, v_call.occurred_at);
+    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message,
+     p_duration_ms, v_call.occurred_at);
 
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) is
-  'Records a graded run of a query for an exercise: an error message when it did not execute, duration in milliseconds.';
+comment on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) is
+  'Records a graded run of a query for an exercise: an error message when it did not execute, '
+  'duration in milliseconds.';
 revoke all on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
-grant execute on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
+grant execute on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;

@@ -1,6 +1,8 @@
--- What completing lessons causes. Takes parallel arrays of rows of user_lesson_progress that have just become completed.
+-- What completing lessons causes. Takes rows of user_lesson_progress that have just become
+-- completed, as parallel arrays.
 create or replace function learn_internal.apply_lesson_completions(
-  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
+  p_started_at timestamptz[], p_scores numeric[]
 )
 returns void
 language plpgsql
@@ -12,18 +14,20 @@ declare
   v_now          timestamptz := learn.clock();
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
-  perform from learn.user_stats s where s.user_id = any (p_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
 
   select (s.value #>> '{}')::numeric into v_fast_seconds
   from learn.platform_settings s
   where s.key = 'speed_runner_seconds';
 
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying, recorded_at)
-  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp, p.completed_at,
-    (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
-  from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
-  join learn.user_lesson_progress p on p.user_id = c.user_id and p.lesson_id = c.lesson_id
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
+     local_date, is_qualifying, recorded_at)
+  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
+  from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores)
+    p(user_id, lesson_id, completed_at, started_at, score)
   join learn.users u on u.id = p.user_id
   join learn.lessons l on l.id = p.lesson_id
   cross join lateral (
@@ -42,11 +46,15 @@ begin
           'is_fast', coalesce(extract(epoch from p.completed_at - p.started_at) >= 0
             and extract(epoch from p.completed_at - p.started_at) < v_fast_seconds, false))
         || case when e.has_exercises then jsonb_build_object(
-          'is_clean', e.is_clean, 'is_first_try', e.is_first_try, 'is_flawless', e.is_flawless) else '{}' end,
+          'is_clean', e.is_clean, 'is_first_try', e.is_first_try,
+          'is_flawless', e.is_flawless) else '{}' end,
         round(coalesce(l.xp_reward, (
-          select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0) * coalesce((
-          select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1))::integer),
-      ('lesson_perfect', case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
+            select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
+          * coalesce((
+            select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1)
+        )::integer),
+      ('lesson_perfect',
+        case when e.has_exercises then e.is_first_try else p.score = 100 end, '{}', null)
   ) f(activity_type, is_due, properties, xp)
   join learn.activity_types t on t.key = f.activity_type
   where f.is_due and not exists (  -- recorded from outside already: paid
@@ -58,6 +66,7 @@ begin
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
 $$;
-comment on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) is
+comment on function learn_internal.apply_lesson_completions(
+  uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) is
   'Writes the facts of newly completed lessons, and moves their tracks.';
-revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[]) from public;
+revoke all on function learn_internal.apply_lesson_completions(uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) from public;

@@ -1,6 +1,7 @@
--- Completes a lesson for a user. Completing it again pays nothing; it keeps the best score and adds up the time.
--- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published or user inactive;
--- LX007 exercises are not solved yet; LX013.
+-- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
+-- score and adds up the time.
+-- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
+-- or user inactive; LX007 exercises are not solved yet; LX013.
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
@@ -18,7 +19,8 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score), 'time_spent_seconds', p_time_spent_seconds),
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
+      'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
   v_unsolved bigint[];
 begin
@@ -28,7 +30,8 @@ begin
   perform learn_internal.require_lesson(p_lesson_id);
   if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
     raise exception 'score or time is out of range'
-      using errcode = 'LX001', detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
+      using errcode = 'LX001',
+        detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
   end if;
 
@@ -42,18 +45,22 @@ begin
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
   then
     raise exception 'the lesson has unsolved exercises'
-      using errcode = 'LX007', detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
+      using errcode = 'LX007',
+        detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
         hint = 'It completes by itself when learn.submit_query() has solved all of them.';
   end if;
 
-  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
+  insert into learn.user_lesson_progress as p
+    (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
   values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
   on conflict (user_id, lesson_id) do update
     set status = 'completed',
       score = greatest(p.score, excluded.score),
       time_spent_seconds = case
         when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
-        else least(coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0), 2147483647)::integer
+        else least(
+          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0),
+          2147483647)::integer
       end,
       completed_at = coalesce(p.completed_at, excluded.completed_at);
 
@@ -61,6 +68,8 @@ begin
 end;
 $$;
 comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
-  'Completes a lesson for a user: score in percent (0 to 100), time in seconds. Again, it pays nothing.';
+  'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
+  'Again, it pays nothing.';
 revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) from public;
-grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) to learn_app;
+grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+  to learn_app;

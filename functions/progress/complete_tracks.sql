@@ -1,6 +1,9 @@
--- Marks tracks as completed for users and follows up: learning paths and difficulties. Takes parallel arrays of rows of
--- user_track_progress that have just reached their total. What it completes is written to the log.
-create or replace function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[])
+-- Marks tracks as completed for users and follows up: learning paths and difficulties.
+-- Takes parallel arrays of rows of user_track_progress that have just reached their total.
+-- What it completes is written to the log.
+create or replace function learn_internal.complete_tracks(
+  p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
+)
 returns void
 language plpgsql
 volatile
@@ -18,7 +21,8 @@ begin
   )
   select array_agg(
     (c.user_id, 'track_completed', 'track', c.track_id::text,
-      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, c.completed_at)::learn_internal.fact
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp,
+      c.completed_at)::learn_internal.fact
     order by c.user_id, c.completed_at, c.track_id)
   into v_facts
   from completed c
@@ -28,7 +32,8 @@ begin
   select array_agg(f::learn_internal.fact) into v_facts
   from (
     select p.* from learn_internal.refresh_paths(p_user_ids, (
-      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids))) p
+      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids))) p
     union all
     select d.* from learn_internal.refresh_difficulties(p_user_ids, (
       select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
@@ -39,5 +44,6 @@ begin
 end;
 $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
-  'Completes tracks for users, then the paths and difficulties that this completes; and writes the facts.';
+  'Completes tracks for users, then the paths and difficulties that this completes; '
+  'and writes the facts.';
 revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;

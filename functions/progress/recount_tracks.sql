@@ -1,4 +1,5 @@
--- Recounts tracks for users, whose stats rows the caller has locked, and completes the tracks that are complete by now.
+-- Recounts tracks for users, whose stats rows the caller has locked, and completes
+-- the tracks that are complete by now.
 create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
 returns void
 language plpgsql
@@ -11,7 +12,8 @@ declare
   v_at        timestamptz[];
 begin
   with recounted as (
-    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed, s.total_items, r.last_completed_at
+    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed,
+      s.total_items, r.last_completed_at
     from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
     cross join (
       select t.id as track_id, coalesce(z.total_items, 0) as total_items
@@ -21,7 +23,8 @@ begin
     ) s
     left join learn_internal.track_recounts r on r.user_id = u.user_id and r.track_id = s.track_id
     where r.user_id is not null or exists (
-      select from learn.user_track_progress e where e.user_id = u.user_id and e.track_id = s.track_id)
+      select from learn.user_track_progress e
+      where e.user_id = u.user_id and e.track_id = s.track_id)
   ), saved as (
     insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
     select r.user_id, r.track_id, r.items_completed, r.total_items

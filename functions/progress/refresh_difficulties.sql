@@ -1,5 +1,7 @@
 -- Notes the difficulties that users have completed by now. Returns the facts to write.
-create or replace function learn_internal.refresh_difficulties(p_user_ids uuid[], p_difficulties text[])
+create or replace function learn_internal.refresh_difficulties(
+  p_user_ids uuid[], p_difficulties text[]
+)
 returns setof learn_internal.fact
 language sql
 volatile
@@ -14,8 +16,8 @@ as $$
     on conflict do nothing
     returning user_id, difficulty, completed_at
   )
-  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty, jsonb_build_object('difficulty', s.difficulty),
-    null::integer, s.completed_at
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
+    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
   from saved s
   order by s.user_id, s.completed_at, s.difficulty;
 $$;

@@ -1,4 +1,5 @@
--- After a change of content: recounts learning paths and difficulties for everybody who has completed a track of them.
+-- After a change of content: recounts learning paths and difficulties for everybody
+-- who has completed a track of them.
 create or replace function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[])
 returns void
 language plpgsql
@@ -18,7 +19,8 @@ begin
       union
       select r.user_id from learn_internal.path_recounts r where r.path_id = any (p_path_ids)
       union
-      select r.user_id from learn_internal.difficulty_recounts r where r.difficulty = any (p_difficulties))
+      select r.user_id from learn_internal.difficulty_recounts r
+      where r.difficulty = any (p_difficulties))
     order by s.user_id
     for no key update
   ) l;

@@ -6,8 +6,8 @@ volatile
 set search_path = ''
 as $$
   with recounted as (
-    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed, s.total_tracks, s.is_published,
-      r.last_completed_at
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
+      s.total_tracks, s.is_published, r.last_completed_at
     from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
     cross join (
       select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
@@ -24,7 +24,8 @@ as $$
     join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
     where e.completed_at is not null
   ), saved as (
-    insert into learn.user_path_progress as p (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
     select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
       case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
         then r.last_completed_at end
@@ -36,8 +37,8 @@ as $$
         completed_at = coalesce(p.completed_at, excluded.completed_at)
     returning p.user_id, p.path_id, p.completed_at
   )
-  select s.user_id, 'path_completed', 'path', s.path_id::text, jsonb_build_object('slug', p.slug), null::integer,
-    s.completed_at
+  select s.user_id, 'path_completed', 'path', s.path_id::text,
+    jsonb_build_object('slug', p.slug), null::integer, s.completed_at
   from saved s
   join learn.learning_paths p on p.id = s.path_id
   where s.completed_at is not null

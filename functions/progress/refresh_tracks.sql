@@ -1,5 +1,6 @@
--- After a change of content: recounts tracks for everybody who has begun one. Percentages are live, completions sticky.
--- A learner who has by now completed all that is left of a published track completes it.
+-- After a change of content: recounts tracks for everybody who has begun one.
+-- Percentages are live, completions sticky. A learner who has by now completed all that is left
+-- of a published track completes it.
 create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
 returns void
 language plpgsql
@@ -25,12 +26,15 @@ begin
     perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
   end if;
 
-  -- A track that is new, gone, empty, or no longer published changes what its paths and its difficulty ask for.
+  -- A track that is new, gone, empty, or no longer published changes what its paths
+  -- and its difficulty ask for.
   perform learn_internal.refresh_goals(
-    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt where pt.track_id = any (p_track_ids)),
+    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids)),
     (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
 end;
 $$;
 comment on function learn_internal.refresh_tracks(bigint[]) is
-  'Recounts tracks, and what follows from them, for everybody concerned, after a change of content.';
+  'Recounts tracks, and what follows from them, for everybody concerned, '
+  'after a change of content.';
 revoke all on function learn_internal.refresh_tracks(bigint[]) from public;

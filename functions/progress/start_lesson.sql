@@ -14,7 +14,8 @@ set search_path = ''
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
-    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id), p_occurred_at, p_idempotency_key);
+    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id),
+    p_occurred_at, p_idempotency_key);
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -31,6 +32,7 @@ begin
 end;
 $$;
 comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
-  'Notes that a user starts a lesson; the time to its completion counts from here. Starting again changes nothing.';
+  'Notes that a user starts a lesson; the time to its completion counts from here. '
+  'Starting again changes nothing.';
 revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app;

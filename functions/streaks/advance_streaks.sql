@@ -1,8 +1,12 @@
--- Makes days of users active and moves their streaks. Takes parallel arrays of days that are not active yet, each
--- day once, in the order in which they became known. The users' stats rows are locked by the caller.
--- A user's days are taken one at a time, because freezes earned and spent on one decide about the next: the loop runs
--- once per new day of the user with the most, each time for all users at once. A single fact is one round.
-create or replace function learn_internal.advance_streaks(p_user_ids uuid[], p_dates date[], p_at timestamptz)
+-- Makes days of users active and moves their streaks. Takes parallel arrays of days
+-- that are not active yet, each day once, in the order in which they became known.
+-- The users' stats rows are locked by the caller.
+-- A user's days are taken one at a time, because freezes earned and spent on one decide about the
+-- next: the loop runs once per new day of the user with the most, each time for all users at once.
+-- A single fact is one round.
+create or replace function learn_internal.advance_streaks(
+  p_user_ids uuid[], p_dates date[], p_at timestamptz
+)
 returns void
 language plpgsql
 volatile
@@ -20,7 +24,8 @@ declare
 begin
   select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
   from (
-    select d.position, (row_number() over (partition by d.user_id order by d.position))::integer as round
+    select d.position,
+      (row_number() over (partition by d.user_id order by d.position))::integer as round
     from unnest(p_user_ids) with ordinality d(user_id, position)
   ) n;
 
@@ -30,10 +35,12 @@ begin
       select s.user_id, s.last_activity_date, d.activity_date
       from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
       join learn.user_stats s on s.user_id = d.user_id
-      where d.round = v_round and s.streak_freezes > 0 and d.activity_date > s.last_activity_date + 1
+      where d.round = v_round and s.streak_freezes > 0
+        and d.activity_date > s.last_activity_date + 1
       order by s.user_id
     loop
-      perform learn_internal.spend_streak_freezes(v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
+      perform learn_internal.spend_streak_freezes(
+        v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
     end loop;
 
     -- A day that a freeze covered and that was active after all gives the freeze back.
@@ -55,7 +62,8 @@ begin
     where d.round = v_round
     on conflict (user_id, activity_date) do update set is_freeze = false;
 
-    -- A day after the last one continues the run or starts a new one; a late day may join two runs: recount.
+    -- A day after the last one continues the run or starts a new one;
+    -- a late day may join two runs: recount.
     with moved as (
       update learn.user_stats s
       set current_streak = n.current_streak,
@@ -83,15 +91,18 @@ begin
     )
     select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
     from moved m
-    where v_every > 0 and m.streak_freezes < v_maximum and m.current_streak / v_every > m.continued / v_every;
+    where v_every > 0 and m.streak_freezes < v_maximum
+      and m.current_streak / v_every > m.continued / v_every;
 
     -- A streak that has grown by so many days earns a freeze.
     if v_earners is not null then
-      perform learn_internal.give_streak_freezes(v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
+      perform learn_internal.give_streak_freezes(
+        v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
     end if;
   end loop;
 end;
 $$;
 comment on function learn_internal.advance_streaks(uuid[], date[], timestamptz) is
-  'Makes new days of users active, moves their streaks, and spends, returns and earns freezes on the way.';
+  'Makes new days of users active, moves their streaks, and spends, '
+  'returns and earns freezes on the way.';
 revoke all on function learn_internal.advance_streaks(uuid[], date[], timestamptz) from public;

@@ -4,7 +4,8 @@ create or replace function learn.calculate_user_streak(p_user_id uuid)
 returns integer
 language plpgsql
 stable
-security definer                  -- freezes and time zones are read for a caller who may see neither
+security definer                  -- freezes and time zones are read for a caller
+                                  -- who may see neither
 set search_path = ''
 as $$
 declare
@@ -21,10 +22,12 @@ begin
     return 0;
   end if;
 
-  select (learn.clock() at time zone u.timezone)::date into v_today from learn.users u where u.id = p_user_id;
+  select (learn.clock() at time zone u.timezone)::date into v_today
+  from learn.users u where u.id = p_user_id;
   if v_stats.last_activity_date >= v_today - 1
     or v_stats.streak_freezes > 0
-      and exists (select from learn_internal.covering_freezes(p_user_id, v_stats.last_activity_date, v_today))
+      and exists (
+        select from learn_internal.covering_freezes(p_user_id, v_stats.last_activity_date, v_today))
   then
     return v_stats.current_streak;
   end if;

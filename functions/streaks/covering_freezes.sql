@@ -1,5 +1,6 @@
--- The freezes that would keep a streak alive over the missed days between two dates: the i-th freeze covers the i-th
--- missed day and must have been held by then. All days or none: no row where one of them stays uncovered.
+-- The freezes that would keep a streak alive over the missed days between two dates:
+-- the i-th freeze covers the i-th missed day and must have been held by then. All days or none:
+-- no row where one of them stays uncovered.
 create or replace function learn_internal.covering_freezes(p_user_id uuid, p_last date, p_next date)
 returns table (freeze_id bigint, missed_day date)
 language sql
@@ -7,7 +8,8 @@ stable
 set search_path = ''
 as $$
   with candidates as (
-    select f.id, f.granted_on, p_last + (row_number() over (order by f.granted_on, f.id))::integer as missed_day
+    select f.id, f.granted_on,
+      p_last + (row_number() over (order by f.granted_on, f.id))::integer as missed_day
     from learn.streak_freezes f
     where f.user_id = p_user_id and f.used_on is null
   ), covered as (

@@ -1,4 +1,5 @@
--- Gives users streak freezes, each held from the given local date on. The caller has locked their stats rows.
+-- Gives users streak freezes, each held from the given local date on.
+-- The caller has locked their stats rows.
 create or replace function learn_internal.give_streak_freezes(
   p_user_ids uuid[], p_dates date[], p_count integer, p_activity_type text, p_at timestamptz
 )
@@ -18,10 +19,12 @@ as $$
     from unnest(p_user_ids) d(user_id)
     where s.user_id = d.user_id
   )
-  insert into learn.activity_log (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
+  insert into learn.activity_log
+    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
   select d.user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, d.granted_on, false
   from unnest(p_user_ids, p_dates) d(user_id, granted_on);
 $$;
-comment on function learn_internal.give_streak_freezes(uuid[], date[], integer, text, timestamptz) is
+comment on function learn_internal.give_streak_freezes(
+  uuid[], date[], integer, text, timestamptz) is
   'Gives users streak freezes, held from a local date on, and writes the facts.';
 revoke all on function learn_internal.give_streak_freezes(uuid[], date[], integer, text, timestamptz) from public;

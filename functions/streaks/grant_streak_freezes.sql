@@ -1,4 +1,5 @@
--- Gives a user streak freezes. Each covers one day missed from today on; a streak that is lost already stays lost.
+-- Gives a user streak freezes. Each covers one day missed from today on;
+-- a streak that is lost already stays lost.
 -- Errors: LX001 count out of range; LX002; LX004 user inactive; LX013.
 create or replace function learn.grant_streak_freezes(
   p_user_id         uuid,
@@ -14,7 +15,8 @@ set search_path = ''
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
-    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count), p_occurred_at, p_idempotency_key);
+    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count),
+    p_occurred_at, p_idempotency_key);
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -25,8 +27,8 @@ begin
         hint = 'Pass a count from 1 to 100.';
   end if;
   perform learn_internal.give_streak_freezes(
-    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date], p_count, 'streak_freeze_granted',
-    v_call.occurred_at)
+    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date],
+    p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn.users u
   where u.id = p_user_id;
   return learn_internal.end_call(v_call);

@@ -1,12 +1,16 @@
--- Covers the missed days between two active days of a user, where the freezes in hand suffice for all of them.
-create or replace function learn_internal.spend_streak_freezes(p_user_id uuid, p_last date, p_next date, p_at timestamptz)
+-- Covers the missed days between two active days of a user, where the freezes in hand
+-- suffice for all of them.
+create or replace function learn_internal.spend_streak_freezes(
+  p_user_id uuid, p_last date, p_next date, p_at timestamptz
+)
 returns void
 language sql
 volatile
 set search_path = ''
 as $$
   with covering as (
-    select c.freeze_id, c.missed_day from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
+    select c.freeze_id, c.missed_day
+    from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
   ), used as (
     update learn.streak_freezes f
     set used_on = c.missed_day
@@ -20,7 +24,8 @@ as $$
     set streak_freezes = s.streak_freezes - (select count(*) from covering)
     where s.user_id = p_user_id and exists (select from covering)
   )
-  insert into learn.activity_log (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
   select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
   from covering c
   order by c.missed_day;

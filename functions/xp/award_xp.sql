@@ -1,4 +1,5 @@
--- Pays XP for one fact, once: with a source id, a second payment for the same source changes nothing and is no error.
+-- Pays XP for one fact, once: with a source id, a second payment for the same source
+-- changes nothing and is no error.
 -- Errors: LX001 amount is not positive, blank source; LX002; LX004 user inactive; LX013.
 create or replace function learn.award_xp(
   p_user_id         uuid,
@@ -25,10 +26,12 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_amount is null or p_amount <= 0 or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
+  if p_amount is null or p_amount <= 0
+    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
     raise exception 'an award is a positive amount from a named source'
       using errcode = 'LX001',
-        detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L', p_amount, p_source_type, p_source_id),
+        detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L',
+          p_amount, p_source_type, p_source_id),
         hint = 'To take XP back, reverse the transaction: learn.reverse_xp().';
   end if;
 
@@ -40,7 +43,8 @@ begin
   if p_source_id is null or found then
     perform learn_internal.write_facts(
       array[(
-        p_user_id, 'xp_awarded', case when p_source_id is not null then p_source_type end, p_source_id,
+        p_user_id, 'xp_awarded',
+        case when p_source_id is not null then p_source_type end, p_source_id,
         jsonb_strip_nulls(jsonb_build_object(
           'source_type', p_source_type, 'source_id', p_source_id, 'description', p_description)),
         p_amount, v_call.occurred_at
@@ -53,4 +57,5 @@ $$;
 comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
   'Pays XP for one fact, once per source id.';
 revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) from public;
-grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) to learn_app;
+grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
+  to learn_app;

@@ -1,4 +1,5 @@
--- Level for an amount of XP, by the curve in learn.level_thresholds. Below 0 is level 1; the highest level is the cap.
+-- Level for an amount of XP, by the curve in learn.level_thresholds. Below 0 is level 1;
+-- the highest level is the cap.
 create or replace function learn.calculate_level_from_xp(p_xp bigint)
 returns integer
 language sql
@@ -7,8 +8,10 @@ parallel safe
 set search_path = ''
 as $$
   select coalesce(
-    (select t.level from learn.level_thresholds t where t.min_xp <= p_xp order by t.min_xp desc limit 1), 1);
+    (select t.level from learn.level_thresholds t
+      where t.min_xp <= p_xp order by t.min_xp desc limit 1), 1);
 $$;
-comment on function learn.calculate_level_from_xp(bigint) is 'Level for an amount of XP, by the level curve.';
+comment on function learn.calculate_level_from_xp(bigint) is
+  'Level for an amount of XP, by the level curve.';
 revoke all on function learn.calculate_level_from_xp(bigint) from public;
 grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_readonly;

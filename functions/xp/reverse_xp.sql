@@ -1,7 +1,8 @@
--- Takes back what a transaction paid, by a new negative row. The total never falls below 0: a reversal is cut to what
--- is there, and its description says so. A second reversal of the same transaction changes nothing.
--- Errors: LX001 no reason, or the transaction is itself a reversal; LX002; LX003 no such transaction of this user;
--- LX004 user inactive; LX013.
+-- Takes back what a transaction paid, by a new negative row. The total never falls below 0:
+-- a reversal is cut to what is there, and its description says so. A second reversal
+-- of the same transaction changes nothing.
+-- Errors: LX001 no reason, or the transaction is itself a reversal; LX002; LX003 no such
+-- transaction of this user; LX004 user inactive; LX013.
 create or replace function learn.reverse_xp(
   p_user_id         uuid,
   p_transaction_id  bigint,
@@ -17,7 +18,8 @@ set search_path = ''
 as $$
 declare
   v_call   learn_internal.call := learn_internal.begin_call(
-    'reverse_xp', p_user_id, jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
+    'reverse_xp', p_user_id,
+    jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
     p_occurred_at, p_idempotency_key);
   v_amount integer;
   v_taken  integer;
@@ -30,13 +32,15 @@ begin
   where t.user_id = p_user_id and t.id = p_transaction_id;
   if not found then
     raise exception 'the user has no such transaction'
-      using errcode = 'LX003', detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
+      using errcode = 'LX003',
+        detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
         hint = 'Look it up in learn.xp_transactions.';
   end if;
   if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
     raise exception 'a reversal takes back a payment, for a reason'
       using errcode = 'LX001',
-        detail = format('transaction %s is of %s XP; p_reason = %L', p_transaction_id, v_amount, p_reason),
+        detail = format('transaction %s is of %s XP; p_reason = %L',
+          p_transaction_id, v_amount, p_reason),
         hint = 'To undo a reversal, pay again: learn.award_xp().';
   end if;
 
@@ -50,7 +54,8 @@ begin
         p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text,
         jsonb_build_object('source_type', 'reversal', 'source_id', p_transaction_id::text,
           'description', case
-            when v_taken < v_amount then format('%s (%s XP, cut to the %s there were)', p_reason, v_amount, v_taken)
+            when v_taken < v_amount
+              then format('%s (%s XP, cut to the %s there were)', p_reason, v_amount, v_taken)
             else p_reason end),
         -v_taken, v_call.occurred_at
       )::learn_internal.fact],

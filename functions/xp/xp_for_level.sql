@@ -14,7 +14,9 @@ begin
   if not found then
     raise exception 'there is no such level'
       using errcode = 'LX001', detail = format('p_level = %s', coalesce(p_level::text, 'null')),
-        hint = (select format('Levels go from %s to %s.', min(t.level), max(t.level)) from learn.level_thresholds t);
+        hint = (
+          select format('Levels go from %s to %s.', min(t.level), max(t.level))
+          from learn.level_thresholds t);
   end if;
   return v_xp;
 end;

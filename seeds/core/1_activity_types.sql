@@ -1,4 +1,5 @@
--- Activity types that products share beyond those that Laurel's own triggers write (migrations bring those).
+-- Activity types that products share beyond those that Laurel's own triggers write
+-- (migrations bring those).
 -- A deployment's changes stay: rows that are there are left alone.
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
   ('course_enrolled', 'The user enrolled in a course.', false, true),
@@ -7,7 +8,8 @@ insert into learn.activity_types (key, description, is_qualifying, happens_once)
   ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
   ('quiz_completed', 'The user completed a quiz.', true, false),
   ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false),
-  ('challenge_level_passed', 'The user passed a level of a challenge for the first time.', true, true),
+  ('challenge_level_passed',
+    'The user passed a level of a challenge for the first time.', true, true),
   ('challenge_completed', 'The user passed every level of a challenge.', true, true),
   ('daily_challenge_completed', 'The user passed a daily challenge.', true, true),
   ('discussion_posted', 'The user started a discussion.', false, true),

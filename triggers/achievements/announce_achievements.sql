@@ -1,4 +1,5 @@
--- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays their XP.
+-- When achievements are earned: their avatars are unlocked, and earning them is a fact,
+-- which pays their XP.
 create or replace function learn_internal.announce_achievements()
 returns trigger
 language plpgsql
@@ -24,11 +25,12 @@ begin
   on conflict do nothing;
 
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, is_qualifying)
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying)
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
-      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system), a.xp_reward,
-    e.earned_at, (e.earned_at at time zone u.timezone)::date, false
+      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
+    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false
   from earned e
   join learn.achievements a on a.id = e.achievement_id
   join learn.users u on u.id = e.user_id
@@ -38,7 +40,8 @@ begin
 end;
 $$;
 comment on function learn_internal.announce_achievements() is
-  'Statement trigger: unlocks the avatars of earned achievements and writes achievement_earned facts.';
+  'Statement trigger: unlocks the avatars of earned achievements and writes '
+  'achievement_earned facts.';
 revoke all on function learn_internal.announce_achievements() from public;
 
 create or replace trigger announce_achievements
@@ -46,4 +49,5 @@ create or replace trigger announce_achievements
   referencing new table as earned
   for each statement
   execute function learn_internal.announce_achievements();
-comment on trigger announce_achievements on learn.user_achievements is 'Unlocks avatars and writes achievement_earned facts.';
+comment on trigger announce_achievements on learn.user_achievements is
+  'Unlocks avatars and writes achievement_earned facts.';

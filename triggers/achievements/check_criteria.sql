@@ -13,8 +13,8 @@ begin
   if v_problem is not null then
     raise exception 'invalid criteria of achievement %', new.slug
       using errcode = 'LX011', detail = v_problem,
-        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, {"any": […]} or '
-          '{"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
+        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
+          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
   end if;
   if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
     new.criteria_changed_at := learn.clock();
@@ -22,7 +22,8 @@ begin
   return new;
 end;
 $$;
-comment on function learn_internal.check_criteria() is 'Row trigger: validates an achievement''s criteria (LX011).';
+comment on function learn_internal.check_criteria() is
+  'Row trigger: validates an achievement''s criteria (LX011).';
 revoke all on function learn_internal.check_criteria() from public;
 
 create or replace trigger check_criteria

@@ -1,5 +1,5 @@
--- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers leave nothing out,
--- set-based, so that this row trigger does not fire for them.
+-- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
+-- leave nothing out, set-based, so that this row trigger does not fire for them.
 -- Errors: LX001 unknown activity type; LX002 unknown user.
 create or replace function learn_internal.complete_activity()
 returns trigger
@@ -15,7 +15,8 @@ begin
     where u.id = new.user_id;
     if not found then
       raise exception 'unknown user'
-        using errcode = 'LX002', detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
+        using errcode = 'LX002',
+          detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
           hint = 'Register the user first.';
     end if;
   end if;
@@ -25,14 +26,16 @@ begin
     where t.key = new.activity_type;
     if not found then
       raise exception 'unknown activity type'
-        using errcode = 'LX001', detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
+        using errcode = 'LX001',
+          detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
           hint = 'Add it to learn.activity_types first.';
     end if;
   end if;
   return new;
 end;
 $$;
-comment on function learn_internal.complete_activity() is 'Row trigger: fills local_date and is_qualifying of a fact.';
+comment on function learn_internal.complete_activity() is
+  'Row trigger: fills local_date and is_qualifying of a fact.';
 revoke all on function learn_internal.complete_activity() from public;
 
 create or replace trigger complete_activity
@@ -40,4 +43,5 @@ create or replace trigger complete_activity
   for each row
   when (new.local_date is null or new.is_qualifying is null)
   execute function learn_internal.complete_activity();
-comment on trigger complete_activity on learn.activity_log is 'Fills local_date and is_qualifying where left out.';
+comment on trigger complete_activity on learn.activity_log is
+  'Fills local_date and is_qualifying where left out.';

@@ -16,7 +16,8 @@ begin
   return new;
 end;
 $$;
-comment on function learn_internal.date_metrics() is 'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
+comment on function learn_internal.date_metrics() is
+  'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
 revoke all on function learn_internal.date_metrics() from public;
 
 create or replace trigger date_metrics
@@ -24,7 +25,8 @@ create or replace trigger date_metrics
   for each row
   when ((old.key, old.activity_type, old.aggregate, old.property, old.filter, old.scope_property,
       old.reset_activity_type, old.reset_filter)
-    is distinct from (new.key, new.activity_type, new.aggregate, new.property, new.filter, new.scope_property,
-      new.reset_activity_type, new.reset_filter))
+    is distinct from (new.key, new.activity_type, new.aggregate, new.property,
+      new.filter, new.scope_property, new.reset_activity_type, new.reset_filter))
   execute function learn_internal.date_metrics();
-comment on trigger date_metrics on learn.metrics is 'Dates a metric''s definition, and keeps its key (LX001).';
+comment on trigger date_metrics on learn.metrics is
+  'Dates a metric''s definition, and keeps its key (LX001).';

@@ -3,4 +3,5 @@ create or replace trigger metrics_consequences
   after insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.note_consequences();
-comment on trigger metrics_consequences on learn.metrics is 'Notes with activity types what facts can cause.';
+comment on trigger metrics_consequences on learn.metrics is
+  'Notes with activity types what facts can cause.';

@@ -1,5 +1,5 @@
--- When metrics are defined or redefined: their values are recounted from the log, for everybody. So a metric that comes
--- late knows the past; what it deserves is granted by backfill_achievement().
+-- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
+-- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
 create or replace function learn_internal.recount_metrics()
 returns trigger
 language plpgsql
@@ -16,7 +16,8 @@ begin
     select array_agg(n.key) into v_metrics
     from new_metrics n
     left join old_metrics o on o.key = n.key
-      and (o.activity_type, o.aggregate, o.filter, o.reset_filter) = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
+      and (o.activity_type, o.aggregate, o.filter, o.reset_filter)
+        = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
       and o.property is not distinct from n.property
       and o.scope_property is not distinct from n.scope_property
       and o.reset_activity_type is not distinct from n.reset_activity_type
@@ -43,7 +44,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.recount_metrics() is 'Statement trigger: recounts new and redefined metrics for everybody.';
+comment on function learn_internal.recount_metrics() is
+  'Statement trigger: recounts new and redefined metrics for everybody.';
 revoke all on function learn_internal.recount_metrics() from public;
 
 create or replace trigger metrics_inserted
@@ -58,4 +60,5 @@ create or replace trigger metrics_updated
   referencing old table as old_metrics new table as new_metrics
   for each statement
   execute function learn_internal.recount_metrics();
-comment on trigger metrics_updated on learn.metrics is 'Recounts the metrics that are defined otherwise now.';
+comment on trigger metrics_updated on learn.metrics is
+  'Recounts the metrics that are defined otherwise now.';

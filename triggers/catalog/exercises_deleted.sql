@@ -7,11 +7,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_lessons(array_agg(distinct o.lesson_id)) from old_rows o having count(*) > 0;
+  perform learn_internal.refresh_lessons(array_agg(distinct o.lesson_id))
+  from old_rows o having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.exercises_deleted() is 'Statement trigger: completes lessons that deleted exercises leave solved.';
+comment on function learn_internal.exercises_deleted() is
+  'Statement trigger: completes lessons that deleted exercises leave solved.';
 revoke all on function learn_internal.exercises_deleted() from public;
 
 create or replace trigger exercises_deleted
@@ -19,4 +21,5 @@ create or replace trigger exercises_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.exercises_deleted();
-comment on trigger exercises_deleted on learn.exercises is 'Completes lessons that this leaves solved.';
+comment on trigger exercises_deleted on learn.exercises is
+  'Completes lessons that this leaves solved.';

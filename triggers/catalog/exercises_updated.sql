@@ -1,4 +1,5 @@
--- When exercises change: one that is unpublished, or moved to another lesson, may leave its lesson solved.
+-- When exercises change: one that is unpublished, or moved to another lesson,
+-- may leave its lesson solved.
 create or replace function learn_internal.exercises_updated()
 returns trigger
 language plpgsql
@@ -16,7 +17,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.exercises_updated() is 'Statement trigger: completes lessons that a change of exercises leaves solved.';
+comment on function learn_internal.exercises_updated() is
+  'Statement trigger: completes lessons that a change of exercises leaves solved.';
 revoke all on function learn_internal.exercises_updated() from public;
 
 create or replace trigger exercises_updated
@@ -24,4 +26,5 @@ create or replace trigger exercises_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.exercises_updated();
-comment on trigger exercises_updated on learn.exercises is 'Completes lessons that this leaves solved.';
+comment on trigger exercises_updated on learn.exercises is
+  'Completes lessons that this leaves solved.';

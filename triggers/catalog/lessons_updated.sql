@@ -1,5 +1,5 @@
--- When lessons change: one that is published or unpublished moves the percentages of its tracks, and one that is
--- published is complete for those who have solved its exercises already.
+-- When lessons change: one that is published or unpublished moves the percentages of its tracks,
+-- and one that is published is complete for those who have solved its exercises already.
 create or replace function learn_internal.lessons_updated()
 returns trigger
 language plpgsql
@@ -23,7 +23,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.lessons_updated() is 'Statement trigger: recounts tracks of published and unpublished lessons.';
+comment on function learn_internal.lessons_updated() is
+  'Statement trigger: recounts tracks of published and unpublished lessons.';
 revoke all on function learn_internal.lessons_updated() from public;
 
 create or replace trigger lessons_updated

@@ -7,11 +7,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null) from old_rows o having count(*) > 0;
+  perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null)
+  from old_rows o having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.path_tracks_deleted() is 'Statement trigger: recounts paths that lost tracks.';
+comment on function learn_internal.path_tracks_deleted() is
+  'Statement trigger: recounts paths that lost tracks.';
 revoke all on function learn_internal.path_tracks_deleted() from public;
 
 create or replace trigger path_tracks_deleted

@@ -7,11 +7,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null) from new_rows n having count(*) > 0;
+  perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null)
+  from new_rows n having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.path_tracks_inserted() is 'Statement trigger: recounts paths that got tracks.';
+comment on function learn_internal.path_tracks_inserted() is
+  'Statement trigger: recounts paths that got tracks.';
 revoke all on function learn_internal.path_tracks_inserted() from public;
 
 create or replace trigger path_tracks_inserted

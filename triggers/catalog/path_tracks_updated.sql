@@ -13,7 +13,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.path_tracks_updated() is 'Statement trigger: recounts paths whose tracks changed.';
+comment on function learn_internal.path_tracks_updated() is
+  'Statement trigger: recounts paths whose tracks changed.';
 revoke all on function learn_internal.path_tracks_updated() from public;
 
 create or replace trigger path_tracks_updated

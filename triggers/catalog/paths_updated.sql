@@ -15,7 +15,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.paths_updated() is 'Statement trigger: recounts published and unpublished paths.';
+comment on function learn_internal.paths_updated() is
+  'Statement trigger: recounts published and unpublished paths.';
 revoke all on function learn_internal.paths_updated() from public;
 
 create or replace trigger paths_updated

@@ -7,11 +7,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_tracks(array_agg(distinct o.track_id)) from old_rows o having count(*) > 0;
+  perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
+  from old_rows o having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.track_lessons_deleted() is 'Statement trigger: recounts tracks that lost lessons.';
+comment on function learn_internal.track_lessons_deleted() is
+  'Statement trigger: recounts tracks that lost lessons.';
 revoke all on function learn_internal.track_lessons_deleted() from public;
 
 create or replace trigger track_lessons_deleted

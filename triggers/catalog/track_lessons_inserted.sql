@@ -7,11 +7,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_tracks(array_agg(distinct n.track_id)) from new_rows n having count(*) > 0;
+  perform learn_internal.refresh_tracks(array_agg(distinct n.track_id))
+  from new_rows n having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.track_lessons_inserted() is 'Statement trigger: recounts tracks that got lessons.';
+comment on function learn_internal.track_lessons_inserted() is
+  'Statement trigger: recounts tracks that got lessons.';
 revoke all on function learn_internal.track_lessons_inserted() from public;
 
 create or replace trigger track_lessons_inserted

@@ -17,7 +17,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.track_lessons_updated() is 'Statement trigger: recounts tracks whose lessons changed.';
+comment on function learn_internal.track_lessons_updated() is
+  'Statement trigger: recounts tracks whose lessons changed.';
 revoke all on function learn_internal.track_lessons_updated() from public;
 
 create or replace trigger track_lessons_updated

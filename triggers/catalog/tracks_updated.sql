@@ -1,5 +1,5 @@
--- When tracks change: one that is published, unpublished or of another difficulty changes what paths and difficulties
--- ask for.
+-- When tracks change: one that is published, unpublished or of another difficulty changes
+-- what paths and difficulties ask for.
 create or replace function learn_internal.tracks_updated()
 returns trigger
 language plpgsql
@@ -9,7 +9,8 @@ set search_path = ''
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(n.id)),
-    learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))  -- the difficulty that it had
+    -- the difficulty that it had
+    learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
   from new_rows n
   join old_rows o on o.id = n.id
   where n.is_published <> o.is_published or n.difficulty <> o.difficulty
@@ -17,7 +18,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.tracks_updated() is 'Statement trigger: recounts what a published or unpublished track belongs to.';
+comment on function learn_internal.tracks_updated() is
+  'Statement trigger: recounts what a published or unpublished track belongs to.';
 revoke all on function learn_internal.tracks_updated() from public;
 
 create or replace trigger tracks_updated

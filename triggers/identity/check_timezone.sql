@@ -11,7 +11,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.check_timezone() is 'Row trigger: refuses an unknown time zone (LX001).';
+comment on function learn_internal.check_timezone() is
+  'Row trigger: refuses an unknown time zone (LX001).';
 revoke all on function learn_internal.check_timezone() from public;
 
 create or replace trigger check_timezone

@@ -28,7 +28,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.register_users() is 'Statement trigger: makes users'' stats rows and writes user_registered facts.';
+comment on function learn_internal.register_users() is
+  'Statement trigger: makes users'' stats rows and writes user_registered facts.';
 revoke all on function learn_internal.register_users() from public;
 
 create or replace trigger register_users
@@ -36,4 +37,5 @@ create or replace trigger register_users
   referencing new table as new_users
   for each statement
   execute function learn_internal.register_users();
-comment on trigger register_users on learn.users is 'Makes stats rows and writes user_registered facts.';
+comment on trigger register_users on learn.users is
+  'Makes stats rows and writes user_registered facts.';

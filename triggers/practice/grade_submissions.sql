@@ -1,9 +1,10 @@
--- When queries are submitted: every run is a fact, the first correct one solves the exercise, and solving the last
--- exercise completes the lesson.
+-- When queries are submitted: every run is a fact, the first correct one solves the exercise,
+-- and solving the last exercise completes the lesson.
 --
--- What a lesson is worth depends on the submissions before its completion and not on those after it. So a statement
--- with many submissions is taken in rounds, cut per user behind each submission that completes a lesson; the loop runs
--- as often as the user with the most completes one. A single submission is one round.
+-- What a lesson is worth depends on the submissions before its completion and not on those after
+-- it. So a statement with many submissions is taken in rounds, cut per user behind each submission
+-- that completes a lesson; the loop runs as often as the user with the most completes one.
+-- A single submission is one round.
 create or replace function learn_internal.grade_submissions()
 returns trigger
 language plpgsql
@@ -26,7 +27,8 @@ begin
   if v_user_ids is null then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
 
   with solving as (
     select n.user_id, n.exercise_id, min(n.id) as id
@@ -43,22 +45,28 @@ begin
   ), completing as (
     select s.user_id, s.id
     from solved s
-    where (select count(*) from learn.exercises e where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
+    where (
+      select count(*) from learn.exercises e
+      where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
       select count(*)
       from learn.exercises e
       join learn.user_exercise_progress x on x.user_id = s.user_id and x.exercise_id = e.id
       where e.lesson_id = s.lesson_id and e.is_published and x.solved_at is not null)
   ), rounds as (
     select n.id, 1 + coalesce(count(c.id) over (
-      partition by n.user_id order by n.id rows between unbounded preceding and 1 preceding), 0) as round
+      partition by n.user_id order by n.id
+      rows between unbounded preceding and 1 preceding), 0) as round
     from new_submissions n
     left join completing c on c.user_id = n.user_id and c.id = n.id
   )
-  select array_agg(r.id), array_agg(r.round), max(r.round) into v_ids, v_rounds, v_last from rounds r;
+  select array_agg(r.id), array_agg(r.round), max(r.round)
+  into v_ids, v_rounds, v_last
+  from rounds r;
 
   for v_round in 1 .. v_last loop
     with submitted as materialized (
-      select n.user_id, n.id, n.exercise_id, n.is_correct, n.error_message is not null as is_failed, n.submitted_at
+      select n.user_id, n.id, n.exercise_id, n.is_correct,
+        n.error_message is not null as is_failed, n.submitted_at
       from unnest(v_ids, v_rounds) r(id, round)
       join new_submissions n on n.id = r.id
       where r.round = v_round
@@ -72,14 +80,17 @@ begin
       from submitted s
       group by s.user_id, s.exercise_id
     ), graded as materialized (
-      select t.*, e.lesson_id, o.user_id is null as is_first_run, o.user_id is null and t.is_first_correct as is_first_try,
+      select t.*, e.lesson_id, o.user_id is null as is_first_run,
+        o.user_id is null and t.is_first_correct as is_first_try,
         t.solving_id is not null and o.solved_at is null as is_newly_solved
       from totals t
       join learn.exercises e on e.id = t.exercise_id
-      left join learn.user_exercise_progress o on o.user_id = t.user_id and o.exercise_id = t.exercise_id
+      left join learn.user_exercise_progress o
+        on o.user_id = t.user_id and o.exercise_id = t.exercise_id
     ), saved as (
       insert into learn.user_exercise_progress as p
-        (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try, solved_at)
+        (user_id, exercise_id, submissions, wrong_submissions,
+         failed_submissions, is_first_try, solved_at)
       select g.user_id, g.exercise_id, g.submissions, g.wrong, g.failed, g.is_first_try, g.solved_at
       from graded g
       order by g.user_id, g.exercise_id
@@ -97,7 +108,8 @@ begin
       on conflict (user_id, lesson_id) do nothing
     ), facts as (
       select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
-        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed, 'submission_id', s.id) as properties,
+        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed,
+          'submission_id', s.id) as properties,
         s.submitted_at as occurred_at
       from submitted s
       union all
@@ -105,13 +117,16 @@ begin
       from graded g
       where g.is_newly_solved
       union all
-      select g.user_id, g.solving_id, 3, 'exercise_solved_first_try', g.exercise_id, '{}', g.solved_at
+      select g.user_id, g.solving_id, 3, 'exercise_solved_first_try',
+        g.exercise_id, '{}', g.solved_at
       from graded g
       where g.is_newly_solved and g.is_first_try
     ), logged as (
       insert into learn.activity_log
-        (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date, is_qualifying)
-      select f.user_id, f.activity_type, 'exercise', f.exercise_id::text, f.properties, f.occurred_at,
+        (user_id, activity_type, subject_type, subject_id, properties,
+         occurred_at, local_date, is_qualifying)
+      select f.user_id, f.activity_type, 'exercise',
+        f.exercise_id::text, f.properties, f.occurred_at,
         (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
       from facts f
       join learn.users u on u.id = f.user_id
@@ -142,4 +157,5 @@ create or replace trigger grade_submissions
   referencing new table as new_submissions
   for each statement
   execute function learn_internal.grade_submissions();
-comment on trigger grade_submissions on learn.query_submissions is 'Submissions become facts, solve exercises and complete lessons.';
+comment on trigger grade_submissions on learn.query_submissions is
+  'Submissions become facts, solve exercises and complete lessons.';

@@ -10,7 +10,8 @@ begin
   if tg_op = 'UPDATE' and old.completed_at is not null then
     if new.status <> 'completed' or new.completed_at is null then
       raise exception 'a completed lesson stays completed'
-        using errcode = 'LX009', detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
+        using errcode = 'LX009',
+          detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
           hint = 'Completions are sticky; XP is taken back by learn.reverse_xp().';
     end if;
     new.completed_at := old.completed_at;
@@ -31,7 +32,8 @@ create or replace trigger date_completions
   for each row
   when ((new.status = 'completed') <> (new.completed_at is not null))
   execute function learn_internal.date_completions();
-comment on trigger date_completions on learn.user_lesson_progress is 'Makes status and completed_at agree.';
+comment on trigger date_completions on learn.user_lesson_progress is
+  'Makes status and completed_at agree.';
 
 create or replace trigger keep_completions
   before update on learn.user_lesson_progress
@@ -39,4 +41,5 @@ create or replace trigger keep_completions
   when ((new.status = 'completed') <> (new.completed_at is not null)
     or old.completed_at is not null and new.completed_at is distinct from old.completed_at)
   execute function learn_internal.date_completions();
-comment on trigger keep_completions on learn.user_lesson_progress is 'A completion is sticky (LX009).';
+comment on trigger keep_completions on learn.user_lesson_progress is
+  'A completion is sticky (LX009).';

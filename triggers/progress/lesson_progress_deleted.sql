@@ -22,12 +22,14 @@ begin
   if v_user_ids is null then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids) order by s.user_id for no key update;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
   perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
   return null;
 end;
 $$;
-comment on function learn_internal.lesson_progress_deleted() is 'Statement trigger: recounts the tracks of deleted lesson progress.';
+comment on function learn_internal.lesson_progress_deleted() is
+  'Statement trigger: recounts the tracks of deleted lesson progress.';
 revoke all on function learn_internal.lesson_progress_deleted() from public;
 
 create or replace trigger lesson_progress_deleted

@@ -1,4 +1,5 @@
--- When lesson progress is written: started lessons are facts, and completed ones pay and move their tracks.
+-- When lesson progress is written: started lessons are facts, and completed ones
+-- pay and move their tracks.
 create or replace function learn_internal.lesson_progress_inserted()
 returns trigger
 language plpgsql
@@ -11,23 +12,29 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started   learn_internal.lesson_event[];
+  v_started    learn_internal.lesson_event[];
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
+  v_started_at timestamptz[];
+  v_scores     numeric[];
 begin
   select
-    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event) filter (where n.started_at is not null),
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+      filter (where n.started_at is not null),
     array_agg(n.user_id) filter (where n.completed_at is not null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null)
-  into v_started, v_user_ids, v_lesson_ids, v_at
+    array_agg(n.completed_at) filter (where n.completed_at is not null),
+    array_agg(n.started_at) filter (where n.completed_at is not null),
+    array_agg(n.score) filter (where n.completed_at is not null)
+  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n;
   if v_started is not null then
     perform learn_internal.write_lesson_starts(v_started);
   end if;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
+    perform learn_internal.apply_lesson_completions(
+      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
   end if;
   return null;
 end;
@@ -41,4 +48,5 @@ create or replace trigger lesson_progress_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_inserted();
-comment on trigger lesson_progress_inserted on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';

@@ -1,4 +1,5 @@
--- When lesson progress changes: what has become started or completed by the change is treated like new rows.
+-- When lesson progress changes: what has become started or completed by the change
+-- is treated like new rows.
 create or replace function learn_internal.lesson_progress_updated()
 returns trigger
 language plpgsql
@@ -15,6 +16,8 @@ declare
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
+  v_started_at timestamptz[];
+  v_scores     numeric[];
 begin
   if not exists (select from new_rows) then
     return null;
@@ -24,15 +27,18 @@ begin
       filter (where n.started_at is not null and o.started_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null)
-  into v_started, v_user_ids, v_lesson_ids, v_at
+    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
+  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
   if v_started is not null then
     perform learn_internal.write_lesson_starts(v_started);
   end if;
   if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(v_user_ids, v_lesson_ids, v_at);
+    perform learn_internal.apply_lesson_completions(
+      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
   end if;
   return null;
 end;
@@ -46,4 +52,5 @@ create or replace trigger lesson_progress_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_updated();
-comment on trigger lesson_progress_updated on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';

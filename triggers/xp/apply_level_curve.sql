@@ -1,5 +1,5 @@
--- When the level curve is changed: it must be one, and everybody's level follows it. Levels that were reached stay
--- reached: nothing is announced, and no achievement is taken away.
+-- When the level curve is changed: it must be one, and everybody's level follows it.
+-- Levels that were reached stay reached: nothing is announced, and no achievement is taken away.
 -- Errors: LX001 not a curve.
 create or replace function learn_internal.apply_level_curve()
 returns trigger
@@ -20,8 +20,10 @@ begin
   then
     raise exception 'the level curve must rise from level 1 at 0 XP without gaps'
       using errcode = 'LX001',
-        detail = (select coalesce(string_agg(format('%s: %s', t.level, t.min_xp), ', ' order by t.level), 'no levels')
-                  from learn.level_thresholds t),
+        detail = (
+          select coalesce(
+            string_agg(format('%s: %s', t.level, t.min_xp), ', ' order by t.level), 'no levels')
+          from learn.level_thresholds t),
         hint = 'Change all levels concerned in one statement.';
   end if;
 
@@ -35,11 +37,13 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.apply_level_curve() is 'Statement trigger: checks the level curve (LX001) and applies it to all users.';
+comment on function learn_internal.apply_level_curve() is
+  'Statement trigger: checks the level curve (LX001) and applies it to all users.';
 revoke all on function learn_internal.apply_level_curve() from public;
 
 create or replace trigger apply_level_curve
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.apply_level_curve();
-comment on trigger apply_level_curve on learn.level_thresholds is 'Checks the level curve (LX001) and applies it to all users.';
+comment on trigger apply_level_curve on learn.level_thresholds is
+  'Checks the level curve (LX001) and applies it to all users.';

@@ -1,10 +1,12 @@
--- The facts that happen once per subject and that follow from rows of Laurel's own tables: what those tables' keys say,
--- in the words of the log.
+-- The facts that happen once per subject and that follow from rows of Laurel's own tables:
+-- what those tables' keys say, in the words of the log.
 create or replace view learn_internal.domain_facts as
 select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
 from learn.user_lesson_progress p
 cross join lateral (
-  values ('lesson_started', p.started_at is not null), ('lesson_completed', p.completed_at is not null),
+  values
+    ('lesson_started', p.started_at is not null),
+    ('lesson_completed', p.completed_at is not null),
     ('lesson_perfect', p.completed_at is not null)
 ) t(activity_type, has_happened)
 where t.has_happened
@@ -12,7 +14,9 @@ union all
 select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
 from learn.user_exercise_progress p
 cross join lateral (
-  values ('exercise_solved', p.solved_at is not null), ('exercise_solved_first_try', p.solved_at is not null)
+  values
+    ('exercise_solved', p.solved_at is not null),
+    ('exercise_solved_first_try', p.solved_at is not null)
 ) t(activity_type, has_happened)
 where t.has_happened
 union all
@@ -27,5 +31,5 @@ union all
 select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
 from learn.user_difficulty_progress p;
 comment on view learn_internal.domain_facts is
-  'Facts that happen once per subject and follow from rows of Laurel''s own tables. A lesson or exercise that is done '
-  'settles the bonus facts of it too, earned or not.';
+  'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
+  'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';

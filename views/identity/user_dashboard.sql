@@ -1,17 +1,20 @@
 -- What a user's home page shows, one row per user. The streak is as of the user's today.
 create or replace view learn.user_dashboard as
-select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji, v.slug as selected_avatar,
-  s.total_xp, s.current_level, s.total_xp - l.min_xp as xp_in_level, n.min_xp - s.total_xp as xp_to_next_level,
-  learn.calculate_user_streak(u.id) as current_streak, s.longest_streak, s.active_days, s.last_activity_date,
-  s.streak_freezes,
-  (select count(*) from learn.user_lesson_progress p where p.user_id = u.id and p.completed_at is not null)
-    as lessons_completed,
-  (select count(*) from learn.user_track_progress p where p.user_id = u.id and p.completed_at is not null)
-    as tracks_completed,
+select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji,
+  v.slug as selected_avatar,
+  s.total_xp, s.current_level, s.total_xp - l.min_xp as xp_in_level,
+  n.min_xp - s.total_xp as xp_to_next_level,
+  learn.calculate_user_streak(u.id) as current_streak, s.longest_streak,
+  s.active_days, s.last_activity_date, s.streak_freezes,
+  (select count(*) from learn.user_lesson_progress p
+    where p.user_id = u.id and p.completed_at is not null) as lessons_completed,
+  (select count(*) from learn.user_track_progress p
+    where p.user_id = u.id and p.completed_at is not null) as tracks_completed,
   (select count(*) from learn.user_achievements a where a.user_id = u.id) as achievements_earned,
   (
     select coalesce(jsonb_agg(jsonb_build_object(
-      'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at) order by r.id desc), '[]')
+      'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
+        order by r.id desc), '[]')
     from (
       select e.id, e.earned_at, a.slug, a.name, a.icon, a.rarity
       from learn.user_achievements e
@@ -27,6 +30,7 @@ left join learn.avatars v on v.id = u.selected_avatar_id
 left join learn.level_thresholds l on l.level = s.current_level
 left join learn.level_thresholds n on n.level = s.current_level + 1;
 comment on view learn.user_dashboard is
-  'One row per user for a home page: XP, level, streak as of the user''s today, counts, the five newest achievements.';
+  'One row per user for a home page: XP, level, streak as of the user''s today, counts, '
+  'the five newest achievements.';
 comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest level.';
 grant select on learn.user_dashboard to learn_app, learn_readonly;

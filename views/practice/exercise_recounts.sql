@@ -1,5 +1,5 @@
--- Progress in exercises recounted from the submissions, in the order in which they were graded, which is the order of
--- their facts: what user_exercise_progress must say.
+-- Progress in exercises recounted from the submissions, in the order in which they were graded,
+-- which is the order of their facts: what user_exercise_progress must say.
 create or replace view learn_internal.exercise_recounts as
 select q.user_id, q.exercise_id, count(*)::integer as submissions,
   count(*) filter (where not q.is_correct)::integer as wrong_submissions,
@@ -10,4 +10,5 @@ from learn.query_submissions q
 join learn.activity_log f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
   and f.properties -> 'submission_id' = to_jsonb(q.id)
 group by q.user_id, q.exercise_id;
-comment on view learn_internal.exercise_recounts is 'Progress in exercises recounted from query_submissions.';
+comment on view learn_internal.exercise_recounts is
+  'Progress in exercises recounted from query_submissions.';

@@ -1,4 +1,5 @@
--- Lessons of which a user has solved every published exercise, at least one: those complete by themselves.
+-- Lessons of which a user has solved every published exercise, at least one:
+-- those complete by themselves.
 create or replace view learn_internal.solved_lessons as
 select x.user_id, e.lesson_id, max(x.solved_at) as solved_at
 from learn.user_exercise_progress x
@@ -6,5 +7,8 @@ join learn.exercises e on e.id = x.exercise_id and e.is_published
 join learn.lessons l on l.id = e.lesson_id and l.is_published
 where x.solved_at is not null
 group by x.user_id, e.lesson_id
-having count(*) = (select count(*) from learn.exercises a where a.lesson_id = e.lesson_id and a.is_published);
-comment on view learn_internal.solved_lessons is 'Published lessons of which a user has solved every published exercise.';
+having count(*) = (
+  select count(*) from learn.exercises a
+  where a.lesson_id = e.lesson_id and a.is_published);
+comment on view learn_internal.solved_lessons is
+  'Published lessons of which a user has solved every published exercise.';

@@ -1,4 +1,5 @@
--- What users have completed, whatever kind of item: the other half of the definition of a track's progress.
+-- What users have completed, whatever kind of item: the other half of the definition
+-- of a track's progress.
 create or replace view learn_internal.completed_items as
 select p.user_id, 'lesson' as item_type, p.lesson_id as item_id, p.completed_at
 from learn.user_lesson_progress p

@@ -1,8 +1,10 @@
--- The first time that the log says a user completed something: tracks, paths, difficulties and all else that is completed
--- as a whole.
+-- The first time that the log says a user completed something: tracks, paths, difficulties
+-- and all else that is completed as a whole.
 create or replace view learn_internal.completion_facts as
 select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
 from learn.activity_log f
-where f.activity_type in ('track_completed', 'path_completed', 'difficulty_completed') and f.subject_id is not null
+where f.activity_type in ('track_completed', 'path_completed', 'difficulty_completed')
+  and f.subject_id is not null
 group by f.user_id, f.activity_type, f.subject_id;
-comment on view learn_internal.completion_facts is 'When the log says that users completed tracks, paths and difficulties.';
+comment on view learn_internal.completion_facts is
+  'When the log says that users completed tracks, paths and difficulties.';

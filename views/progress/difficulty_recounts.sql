@@ -1,4 +1,5 @@
--- Difficulties of which users have completed every published track that has something in it, at least one.
+-- Difficulties of which users have completed every published track that has something in it,
+-- at least one.
 create or replace view learn_internal.difficulty_recounts as
 select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
 from learn.tracks t
@@ -11,4 +12,5 @@ having count(*) = (
   from learn.tracks a
   join learn_internal.track_sizes b on b.track_id = a.id
   where a.is_published and a.difficulty = t.difficulty);
-comment on view learn_internal.difficulty_recounts is 'Difficulties whose published tracks a user has all completed.';
+comment on view learn_internal.difficulty_recounts is
+  'Difficulties whose published tracks a user has all completed.';

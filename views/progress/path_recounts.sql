@@ -1,6 +1,7 @@
 -- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
 create or replace view learn_internal.path_recounts as
-select p.user_id, pt.path_id, count(*)::integer as tracks_completed, max(p.completed_at) as last_completed_at
+select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
+  max(p.completed_at) as last_completed_at
 from learn.learning_path_tracks pt
 join learn.tracks t on t.id = pt.track_id
 join learn_internal.track_sizes s on s.track_id = pt.track_id

@@ -1,4 +1,5 @@
--- How many published tracks with something in them each learning path has; no row for a path without any.
+-- How many published tracks with something in them each learning path has;
+-- no row for a path without any.
 create or replace view learn_internal.path_sizes as
 select pt.path_id, count(*)::integer as total_tracks
 from learn.learning_path_tracks pt

@@ -1,11 +1,13 @@
--- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers keeps a run together
--- but adds nothing to it. Filter by user_id: the condition reaches the table.
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
 create or replace view learn_internal.streak_states as
 with runs as (
-  select d.user_id, max(d.activity_date) as last_date, count(*) filter (where not d.is_freeze) as days
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
   from (
     select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
+      a.activity_date
+        - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
     from learn.user_activity_days a
   ) d
   group by d.user_id, d.run
@@ -17,4 +19,5 @@ select r.user_id,
   max(r.last_date) as last_activity_date
 from runs r
 group by r.user_id;
-comment on view learn_internal.streak_states is 'Streaks recounted from user_activity_days, one row per user with any.';
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';

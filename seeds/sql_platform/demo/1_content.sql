@@ -5,8 +5,10 @@ on conflict (slug) do nothing;
 
 insert into learn.tracks (slug, title, description, difficulty, estimated_hours, position) values
   ('select-basics', 'SELECT basics', 'Reading rows and columns.', 'beginner', 1.5, 1),
-  ('filtering-and-sorting', 'Filtering and sorting', 'WHERE, ORDER BY and LIMIT.', 'beginner', 2, 2),
-  ('joins-and-groups', 'Joins and groups', 'Several tables, and sums over them.', 'intermediate', 3, 3)
+  ('filtering-and-sorting', 'Filtering and sorting',
+    'WHERE, ORDER BY and LIMIT.', 'beginner', 2, 2),
+  ('joins-and-groups', 'Joins and groups',
+    'Several tables, and sums over them.', 'intermediate', 3, 3)
 on conflict (slug) do nothing;
 
 insert into learn.learning_path_tracks (path_id, track_id, position)
@@ -18,26 +20,36 @@ on conflict do nothing;
 
 insert into learn.track_prerequisites (track_id, prerequisite_track_id)
 select t.id, p.id
-from (values ('filtering-and-sorting', 'select-basics'), ('joins-and-groups', 'filtering-and-sorting')) e(track, prerequisite)
+from (values
+  ('filtering-and-sorting', 'select-basics'), ('joins-and-groups', 'filtering-and-sorting')
+) e(track, prerequisite)
 join learn.tracks t on t.slug = e.track
 join learn.tracks p on p.slug = e.prerequisite
 on conflict do nothing;
 
 insert into learn.lessons (slug, title, lesson_type, content, difficulty, estimated_minutes) values
-  ('what-is-a-table', 'What is a table?', 'text', '{"body": "Rows, columns and types."}', 'beginner', 5),
-  ('choose-columns', 'Choosing columns', 'practice', '{"body": "SELECT and FROM."}', 'beginner', 10),
-  ('rename-columns', 'Naming what you select', 'practice', '{"body": "AS and expressions."}', 'beginner', 10),
-  ('where', 'Filtering with WHERE', 'practice', '{"body": "Comparisons, AND and OR."}', 'beginner', 15),
-  ('order-and-limit', 'Sorting and the first rows', 'practice', '{"body": "ORDER BY and LIMIT."}', 'beginner', 15),
-  ('nulls', 'When a value is missing', 'practice', '{"body": "NULL, IS NULL and COALESCE."}', 'beginner', 15),
+  ('what-is-a-table', 'What is a table?', 'text',
+    '{"body": "Rows, columns and types."}', 'beginner', 5),
+  ('choose-columns', 'Choosing columns', 'practice',
+    '{"body": "SELECT and FROM."}', 'beginner', 10),
+  ('rename-columns', 'Naming what you select', 'practice',
+    '{"body": "AS and expressions."}', 'beginner', 10),
+  ('where', 'Filtering with WHERE', 'practice',
+    '{"body": "Comparisons, AND and OR."}', 'beginner', 15),
+  ('order-and-limit', 'Sorting and the first rows', 'practice',
+    '{"body": "ORDER BY and LIMIT."}', 'beginner', 15),
+  ('nulls', 'When a value is missing', 'practice',
+    '{"body": "NULL, IS NULL and COALESCE."}', 'beginner', 15),
   ('inner-join', 'Joining two tables', 'practice', '{"body": "INNER JOIN."}', 'intermediate', 20),
-  ('group-by', 'Counting and adding up', 'practice', '{"body": "GROUP BY and HAVING."}', 'intermediate', 25)
+  ('group-by', 'Counting and adding up', 'practice',
+    '{"body": "GROUP BY and HAVING."}', 'intermediate', 25)
 on conflict (slug) do nothing;
 
 insert into learn.track_lessons (track_id, lesson_id, position)
 select t.id, l.id, e.position
 from (values
-  ('select-basics', 'what-is-a-table', 1), ('select-basics', 'choose-columns', 2), ('select-basics', 'rename-columns', 3),
+  ('select-basics', 'what-is-a-table', 1), ('select-basics', 'choose-columns', 2),
+  ('select-basics', 'rename-columns', 3),
   ('filtering-and-sorting', 'where', 1), ('filtering-and-sorting', 'order-and-limit', 2),
   ('filtering-and-sorting', 'nulls', 3),
   ('joins-and-groups', 'inner-join', 1), ('joins-and-groups', 'group-by', 2)
@@ -62,4 +74,6 @@ from (values
   ('group-by', 2, 'Show the customers who have spent more than 100.')
 ) e(lesson, position, prompt)
 join learn.lessons l on l.slug = e.lesson
-where not exists (select from learn.exercises x where x.lesson_id = l.id and x.position = e.position);
+where not exists (
+  select from learn.exercises x where x.lesson_id = l.id and x.position = e.position)
+order by l.id, e.position;
