@@ -475,7 +475,8 @@ $$;
 comment on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) is
   'Whether a user''s metric had reached a threshold by a point in time already; '
   'null when facts cannot tell.';
-revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) from public;
+revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz)
+  from public;
 
 -- functions/operations/check_integrity.sql
 -- Recomputes every projection from facts, set-based, and compares. No row when all is well.

@@ -53,7 +53,7 @@ insert into learn.activity_types (key, description, is_qualifying, happens_once,
 create table learn.activity_log (
   user_id         uuid not null references learn.users on delete cascade,
   id              bigint generated always as identity,
-  activity_type   text not null references learn.activity_types on update cascade,
+  activity_type   text not null,
   subject_type    text,
   subject_id      text,
   properties      jsonb not null default '{}',
@@ -70,6 +70,9 @@ create table learn.activity_log (
 comment on table learn.activity_log is
   'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
   'moves the streak, pays XP, counts in metrics and earns achievements in the same statement.';
+comment on column learn.activity_log.activity_type is
+  'A row of activity_types, which the engine makes sure of: no foreign key, because it would be asked '
+  'for every fact.';
 comment on column learn.activity_log.subject_id is 'Id or slug of what the fact is about, as text.';
 comment on column learn.activity_log.xp is
   'XP that the fact itself carries; null: what xp_rules pays for its type.';
@@ -79,8 +82,6 @@ comment on column learn.activity_log.local_date is
   'The user''s local date at occurred_at. A later change of timezone leaves it.';
 comment on column learn.activity_log.is_qualifying is
   'Whether the activity type made a day active when this was recorded.';
-comment on constraint activity_log_activity_type_fkey on learn.activity_log is
-  'no index: activity types are hardly ever deleted, and an index would cost on every fact';
 grant select on learn.activity_log to learn_app, learn_readonly;
 create table learn.activity_log_default partition of learn.activity_log default;
 comment on table learn.activity_log_default is
@@ -316,6 +317,47 @@ $$;
 comment on function learn_internal.note_consequences() is
   'Statement trigger: notes with activity types what facts can cause.';
 revoke all on function learn_internal.note_consequences() from public;
+
+-- triggers/activity/activity_types_change.sql
+-- When activity types are renamed or deleted: learners wait.
+create or replace trigger activity_types_change
+  before update of key or delete on learn.activity_types
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger activity_types_change on learn.activity_types is 'A change has learners wait.';
+
+-- triggers/activity/keep_activity_types.sql
+-- When activity types are renamed or deleted: not those that facts have, because the log keeps
+-- their keys.
+-- Errors: LX001 there are facts of the type.
+create or replace function learn_internal.keep_activity_types()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  if (tg_op = 'DELETE' or new.key <> old.key)
+    and exists (select from learn.activity_log f where f.activity_type = old.key)
+  then
+    raise exception 'there are facts of the activity type %', old.key
+      using errcode = 'LX001', detail = format('key = %s', old.key),
+        hint = 'The log is append-only: leave the type, and add another one.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_activity_types() is
+  'Row trigger: activity types that facts have keep their keys (LX001).';
+revoke all on function learn_internal.keep_activity_types() from public;
+
+create or replace trigger keep_activity_types
+  after update of key or delete on learn.activity_types
+  for each row
+  execute function learn_internal.keep_activity_types();
+comment on trigger keep_activity_types on learn.activity_types is
+  'Activity types that facts have keep their keys (LX001).';
 
 -- triggers/activity/metrics_consequences.sql
 -- When metrics change: what each type of fact can cause is noted with the type.

@@ -155,7 +155,8 @@ as $$
 $$;
 comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
   'Covers the days a user missed between two active days, all of them or none.';
-revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) from public;
+revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz)
+  from public;
 
 -- functions/streaks/give_streak_freezes.sql
 -- Gives users streak freezes, each held from the given local date on.
@@ -187,7 +188,8 @@ $$;
 comment on function learn_internal.give_streak_freezes(
   uuid[], date[], integer, text, timestamptz) is
   'Gives users streak freezes, held from a local date on, and writes the facts.';
-revoke all on function learn_internal.give_streak_freezes(uuid[], date[], integer, text, timestamptz) from public;
+revoke all on function learn_internal.give_streak_freezes(
+  uuid[], date[], integer, text, timestamptz) from public;
 
 -- functions/streaks/advance_streaks.sql
 -- Makes days of users active and moves their streaks. Takes parallel arrays of days

@@ -538,7 +538,8 @@ $$;
 comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
   'Again, it pays nothing.';
-revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) from public;
+revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+  from public;
 grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
   to learn_app;
 
@@ -613,7 +614,8 @@ comment on function learn.submit_query(
   uuid, bigint, text, boolean, text, integer, timestamptz, text) is
   'Records a graded run of a query for an exercise: an error message when it did not execute, '
   'duration in milliseconds.';
-revoke all on function learn.submit_query(uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
+revoke all on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
 grant execute on function learn.submit_query(
   uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
 
@@ -755,7 +757,8 @@ $$;
 comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
   'Records what a user did; pays, counts and awards by the rules. Types that happen once '
   'per subject are recorded once.';
-revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) from public;
+revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  from public;
 grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
   to learn_app;
 
@@ -1073,7 +1076,8 @@ end;
 $$;
 comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
   'Pays XP for one fact, once per source id.';
-revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) from public;
+revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
+  from public;
 grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
   to learn_app;
 

@@ -61,6 +61,7 @@ $$;
 comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
   'Records what a user did; pays, counts and awards by the rules. Types that happen once '
   'per subject are recorded once.';
-revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) from public;
+revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  from public;
 grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
   to learn_app;

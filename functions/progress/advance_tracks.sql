@@ -71,4 +71,5 @@ end;
 $$;
 comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) is
   'Counts newly completed items towards their tracks.';
-revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) from public;
+revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[])
+  from public;

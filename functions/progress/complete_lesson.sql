@@ -70,6 +70,7 @@ $$;
 comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
   'Again, it pays nothing.';
-revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) from public;
+revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+  from public;
 grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
   to learn_app;

@@ -21,4 +21,5 @@ end;
 $$;
 comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is
   'Writes lesson_started facts.';
-revoke all on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) from public;
+revoke all on function learn_internal.write_lesson_starts(learn_internal.lesson_event[])
+  from public;

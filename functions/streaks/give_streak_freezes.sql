@@ -27,4 +27,5 @@ $$;
 comment on function learn_internal.give_streak_freezes(
   uuid[], date[], integer, text, timestamptz) is
   'Gives users streak freezes, held from a local date on, and writes the facts.';
-revoke all on function learn_internal.give_streak_freezes(uuid[], date[], integer, text, timestamptz) from public;
+revoke all on function learn_internal.give_streak_freezes(
+  uuid[], date[], integer, text, timestamptz) from public;

@@ -32,4 +32,5 @@ as $$
 $$;
 comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
   'Covers the days a user missed between two active days, all of them or none.';
-revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) from public;
+revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz)
+  from public;

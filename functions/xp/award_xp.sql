@@ -56,6 +56,7 @@ end;
 $$;
 comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
   'Pays XP for one fact, once per source id.';
-revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) from public;
+revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
+  from public;
 grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
   to learn_app;

@@ -55,7 +55,7 @@ def test_a_function_says_its_volatility_path_comment_and_revocation(path: Path) 
     assert [line.strip() for line in head.splitlines() if line.strip() in MODES], "volatility"
     assert "set search_path = ''" in head
     assert re.search(rf"^comment on function {re.escape(name)}\(", text, re.MULTILINE)
-    assert re.search(rf"^revoke all on function {re.escape(name)}\(.*from public;$", text, re.MULTILINE)
+    assert re.search(rf"^revoke all on function {re.escape(name)}\([^;]*from public;$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if "errcode" in path.read_text("utf-8")], ids=named)

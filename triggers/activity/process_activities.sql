@@ -6,6 +6,7 @@
 -- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
 -- Statements are small and the rare ones conditional, because for a single fact preparing a plan
 -- to run costs more than running it.
+-- Errors: LX001 a fact of an unknown activity type.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
@@ -21,6 +22,7 @@ declare
   v_user_ids      uuid[];
   v_last_at       timestamptz[];       -- per user: when the latest of these facts occurred
   -- what some of these facts cause, so that the rest is left out:
+  v_is_unknown    boolean;
   v_is_qualifying boolean;
   v_pays          boolean;
   v_is_capped     boolean;
@@ -38,25 +40,36 @@ declare
   v_won           bigint[];
   v_evidence      jsonb[];
 begin
-  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays),
-    bool_or(f.is_capped), bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs)
-  into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped,
-    v_feeds_metrics, v_feeds_days, v_resets_runs
-  from (
-    select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying,
-      bool_or(coalesce(n.xp <> 0, t.pays)) as pays, bool_or(t.is_capped) as is_capped,
-      bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days,
-      bool_or(t.resets_runs) as resets_runs
-    from new_facts n
-    join learn.activity_types t on t.key = n.activity_type
-    group by n.user_id
-    order by n.user_id
-  ) f;
-  if v_user_ids is null then
+  perform from new_facts limit 1;
+  if not found then
     -- statement triggers fire for zero rows too: without this they would call each other for ever
     return null;
   end if;
   perform learn_internal.hold_content();
+
+  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays),
+    bool_or(f.is_capped), bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs),
+    bool_or(f.is_unknown)
+  into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped,
+    v_feeds_metrics, v_feeds_days, v_resets_runs, v_is_unknown
+  from (
+    select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying,
+      bool_or(coalesce(n.xp <> 0, t.pays)) as pays, bool_or(t.is_capped) as is_capped,
+      bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days,
+      bool_or(t.resets_runs) as resets_runs, bool_or(t.key is null) as is_unknown
+    from new_facts n
+    left join learn.activity_types t on t.key = n.activity_type
+    group by n.user_id
+    order by n.user_id
+  ) f;
+  if v_is_unknown then
+    raise exception 'unknown activity type'
+      using errcode = 'LX001', detail = (
+        select string_agg(distinct n.activity_type, ', ')
+        from new_facts n
+        where not exists (select from learn.activity_types t where t.key = n.activity_type)),
+        hint = 'Add it to learn.activity_types first.';
+  end if;
 
   -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
   select array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
