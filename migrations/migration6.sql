@@ -211,11 +211,12 @@ begin
     from (
       select n.user_id, n.local_date, min(n.id) as first_id
       from new_facts n
-      where n.is_qualifying and not exists (
-        select from learn.user_activity_days a
-        where a.user_id = n.user_id and a.activity_date = n.local_date and not a.is_freeze)
+      where n.is_qualifying
       group by n.user_id, n.local_date
-    ) d;
+    ) d
+    where not exists (
+      select from learn.user_activity_days a
+      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze);
     if v_days is not null then
       perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
     end if;

@@ -10,7 +10,8 @@ volatile
 set search_path = ''
 as $$
 declare
-  v_fast_seconds  numeric;
+  v_fast_seconds  interval;
+  v_has_recorded  boolean;
   v_now           timestamptz := learn.clock();
   -- how the exercises of each lesson were solved; null where no lesson has any
   v_has_exercises boolean[];
@@ -22,9 +23,11 @@ begin
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
 
-  select (s.value #>> '{}')::numeric into v_fast_seconds
+  select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
   from learn.platform_settings s
   where s.key = 'speed_runner_seconds';
+  v_has_recorded := exists (
+    select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids));
 
   if exists (
     select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
@@ -61,8 +64,8 @@ begin
     values
       ('lesson_completed', true,
         jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
-          'is_fast', coalesce(extract(epoch from p.completed_at - p.started_at) >= 0
-            and extract(epoch from p.completed_at - p.started_at) < v_fast_seconds, false))
+          'is_fast', coalesce(p.completed_at >= p.started_at
+            and p.completed_at < p.started_at + v_fast_seconds, false))
         || case when p.has_exercises then jsonb_build_object(
           'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
           'is_flawless', p.is_flawless) else '{}' end,
@@ -75,11 +78,10 @@ begin
         case when p.has_exercises then p.is_first_try else p.score = 100 end, '{}', null)
   ) f(activity_type, is_due, properties, xp)
   join learn.activity_types t on t.key = f.activity_type
-  where f.is_due and not exists (  -- recorded from outside already: paid
+  where f.is_due and not (v_has_recorded and exists (  -- recorded from outside already: paid
     select from learn_internal.recorded_subjects r
     where r.user_id = p.user_id and r.activity_type = f.activity_type
-      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text)
-  order by p.user_id, p.completed_at, p.lesson_id, f.activity_type;
+      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text));
 
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
