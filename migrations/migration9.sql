@@ -634,14 +634,21 @@ as $$
     when t.is_internal then format('%s is written by Laurel itself', t.key)
     when (p_subject_type is null) <> (p_subject_id is null)
       then 'a subject has both a type and an id'
+    when length(p_subject_type) > 100 or length(p_subject_id) > 500
+      then 'a subject''s type has at most 100 characters, its id at most 500'
     when jsonb_typeof(p_properties) is distinct from 'object'
       then 'the properties are not a JSON object'
     else (
-      select format('the property %s is not a number of at most 1e15: %s',
-        m.property, p_properties -> m.property)
+      select case
+        when not learn_internal.is_countable(p_properties -> m.property)
+          then format('the property %s is not a number of at most 1e15: %s',
+            m.property, p_properties -> m.property)
+        else format('the property %s, a scope, has more than 200 characters', m.scope_property)
+      end
       from learn.metrics m
-      where m.activity_type = t.key and m.property is not null and p_properties @> m.filter
-        and not learn_internal.is_countable(p_properties -> m.property)
+      where m.activity_type = t.key and p_properties @> m.filter
+        and (not learn_internal.is_countable(p_properties -> m.property)
+          or length(p_properties ->> m.scope_property) > 200)
       order by m.key
       limit 1)
   end
@@ -1046,13 +1053,15 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_amount is null or p_amount <= 0
-    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
-    raise exception 'an award is a positive amount from a named source'
+  if p_amount is null or p_amount not between 1 and 1000000000
+    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S'
+    or length(p_source_type) > 100 or length(p_source_id) > 500
+  then
+    raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
       using errcode = 'LX001',
         detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L',
-          p_amount, p_source_type, p_source_id),
-        hint = 'To take XP back, reverse the transaction: learn.reverse_xp().';
+          p_amount, left(p_source_type, 50), left(p_source_id, 50)),
+        hint = 'A source''s type has at most 100 characters, its id at most 500. To take XP back, reverse the transaction: learn.reverse_xp().';
   end if;
 
   if p_source_id is not null then

@@ -12,14 +12,21 @@ as $$
     when t.is_internal then format('%s is written by Laurel itself', t.key)
     when (p_subject_type is null) <> (p_subject_id is null)
       then 'a subject has both a type and an id'
+    when length(p_subject_type) > 100 or length(p_subject_id) > 500
+      then 'a subject''s type has at most 100 characters, its id at most 500'
     when jsonb_typeof(p_properties) is distinct from 'object'
       then 'the properties are not a JSON object'
     else (
-      select format('the property %s is not a number of at most 1e15: %s',
-        m.property, p_properties -> m.property)
+      select case
+        when not learn_internal.is_countable(p_properties -> m.property)
+          then format('the property %s is not a number of at most 1e15: %s',
+            m.property, p_properties -> m.property)
+        else format('the property %s, a scope, has more than 200 characters', m.scope_property)
+      end
       from learn.metrics m
-      where m.activity_type = t.key and m.property is not null and p_properties @> m.filter
-        and not learn_internal.is_countable(p_properties -> m.property)
+      where m.activity_type = t.key and p_properties @> m.filter
+        and (not learn_internal.is_countable(p_properties -> m.property)
+          or length(p_properties ->> m.scope_property) > 200)
       order by m.key
       limit 1)
   end

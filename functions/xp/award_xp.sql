@@ -26,13 +26,15 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_amount is null or p_amount <= 0
-    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S' then
-    raise exception 'an award is a positive amount from a named source'
+  if p_amount is null or p_amount not between 1 and 1000000000
+    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S'
+    or length(p_source_type) > 100 or length(p_source_id) > 500
+  then
+    raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
       using errcode = 'LX001',
         detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L',
-          p_amount, p_source_type, p_source_id),
-        hint = 'To take XP back, reverse the transaction: learn.reverse_xp().';
+          p_amount, left(p_source_type, 50), left(p_source_id, 50)),
+        hint = 'A source''s type has at most 100 characters, its id at most 500. To take XP back, reverse the transaction: learn.reverse_xp().';
   end if;
 
   if p_source_id is not null then

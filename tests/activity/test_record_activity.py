@@ -74,6 +74,28 @@ def test_half_a_subject_is_refused(learn: Learn, subject_type: str | None, subje
         learn.record_activity(user, activity, subject_type, subject_id)
 
 
+@pytest.mark.parametrize(("subject_type", "subject_id"), [("v" * 101, "42"), ("video", "4" * 501)])
+def test_a_subject_too_long_to_look_up_is_refused(learn: Learn, subject_type: str, subject_id: str) -> None:
+    activity, user = learn.make_activity_type(), learn.make_user()
+    with learn.refuses("LX001"):
+        learn.record_activity(user, activity, subject_type, subject_id)
+
+
+def test_the_longest_subject_is_recorded_once(learn: Learn) -> None:
+    user = learn.make_user()
+    for _ in range(2):
+        learn.record_activity(user, "course_completed", "é" * 100, "ß" * 500)
+    assert learn.metric(user, "courses_completed") == 1
+
+
+def test_a_scope_too_long_to_look_up_is_refused(learn: Learn) -> None:
+    user = learn.make_user()
+    with learn.refuses("LX001"):
+        learn.record_activity(user, "quiz_completed", properties={"exam_type": "x" * 201})
+    learn.record_activity(user, "quiz_completed", properties={"exam_type": "x" * 200})
+    assert learn.metric(user, "quizzes_completed", "x" * 200) == 1
+
+
 def test_properties_are_an_object(learn: Learn) -> None:
     activity, user = learn.make_activity_type(), learn.make_user()
     with learn.refuses("LX001"):
