@@ -141,6 +141,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 declare
@@ -164,6 +165,7 @@ declare
   v_winners       uuid[];              -- thresholds crossed: who, which achievement, and by what
   v_won           bigint[];
   v_evidence      jsonb[];
+  v_earned_at     jsonb;               -- last_at by user
 begin
   perform from new_facts limit 1;
   if not found then
@@ -359,27 +361,32 @@ begin
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
       on conflict do nothing
       returning user_id, metric, scope
-    ), saved as (
-      insert into learn.user_metrics as u (user_id, metric, scope, value)
-      select d.user_id, d.metric, d.scope, count(*)
-      from new_days d
-      group by d.user_id, d.metric, d.scope
-      on conflict (user_id, metric, scope) do update set value = u.value + excluded.value
-      returning u.user_id, u.metric, u.scope, u.value
     ), changed as (
-      select v.user_id, v.metric, v.scope, v.value, (
-        select count(*) from new_days d
-        where d.user_id = v.user_id and d.metric = v.metric and d.scope = v.scope) as added
-      from saved v
+      select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
+      from (
+        select n.user_id, n.metric, n.scope, count(*) as added
+        from new_days n
+        group by n.user_id, n.metric, n.scope
+      ) d
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = d.user_id and u.metric = d.metric and u.scope = d.scope), 0) as value
+      ) o
+    ), saved as (
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      select c.user_id, c.metric, c.scope, c.new_value from changed c
+      on conflict (user_id, metric, scope) do update set value = excluded.value
     )
     select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
       v_evidence
-        || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.value))
+        || array_agg(jsonb_build_object(
+          'metric', c.metric, 'scope', c.scope, 'value', c.new_value))
     into v_winners, v_won, v_evidence
     from changed c
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.value - c.added and t.threshold <= c.value;
+        and t.threshold > c.old_value and t.threshold <= c.new_value;
   end if;
 
   if v_resets_runs then
@@ -472,10 +479,12 @@ begin
   end if;
 
   if v_won is not null then
+    select jsonb_object_agg(b.user_id, b.last_at) into v_earned_at
+    from unnest(v_user_ids, v_last_at) b(user_id, last_at);
+
     insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-    select w.user_id, w.achievement_id, b.last_at, w.evidence
+    select w.user_id, w.achievement_id, (v_earned_at ->> w.user_id::text)::timestamptz, w.evidence
     from unnest(v_winners, v_won, v_evidence) w(user_id, achievement_id, evidence)
-    join unnest(v_user_ids, v_last_at) b(user_id, last_at) on b.user_id = w.user_id
     join learn.achievements a on a.id = w.achievement_id
     where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
       and not exists (

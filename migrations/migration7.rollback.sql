@@ -47,6 +47,7 @@ drop function learn_internal.refresh_tracks(p_track_ids bigint[]);
 drop function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[]);
 drop function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[]);
 drop function learn_internal.advance_tracks(p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamp with time zone[]);
+drop function learn_internal.begin_tracks(p_user_ids uuid[], p_track_ids bigint[]);
 drop function learn_internal.complete_tracks(p_user_ids uuid[], p_track_ids bigint[], p_at timestamp with time zone[]);
 drop function learn_internal.refresh_difficulties(p_user_ids uuid[], p_difficulties text[]);
 drop function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[]);

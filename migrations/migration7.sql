@@ -223,6 +223,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
   v_facts learn_internal.fact[];
@@ -263,6 +264,33 @@ comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz
   'and writes the facts.';
 revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;
 
+-- functions/progress/begin_tracks.sql
+-- Makes the rows of tracks that users have begun (parallel arrays), where there are none. What there
+-- is to complete is counted once per track, and kept true by refresh_tracks().
+create or replace function learn_internal.begin_tracks(p_user_ids uuid[], p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+begin
+  insert into learn.user_track_progress (user_id, track_id, total_items)
+  select g.user_id, g.track_id, z.total_items
+  from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+  join (
+    select i.track_id, count(*) as total_items
+    from learn_internal.track_items i
+    where i.track_id = any (p_track_ids)
+    group by i.track_id
+  ) z on z.track_id = g.track_id
+  on conflict (user_id, track_id) do nothing;
+end;
+$$;
+comment on function learn_internal.begin_tracks(uuid[], bigint[]) is
+  'Makes the progress rows of tracks that users have begun.';
+revoke all on function learn_internal.begin_tracks(uuid[], bigint[]) from public;
+
 -- functions/progress/advance_tracks.sql
 -- Counts newly completed items towards the tracks that contain them.
 -- Takes parallel arrays of completions that were not completed before. Increments,
@@ -275,6 +303,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
   v_user_ids  uuid[];
@@ -302,18 +331,7 @@ begin
   -- A first item of a track makes the row; what there is to complete is counted then,
   -- and kept by refresh_tracks().
   if v_has_new then
-    insert into learn.user_track_progress (user_id, track_id, total_items)
-    select g.user_id, g.track_id, z.total_items
-    from unnest(v_user_ids, v_track_ids) g(user_id, track_id)
-    join (
-      select i.track_id, count(*) as total_items
-      from learn_internal.track_items i
-      where i.track_id = any (v_track_ids)
-      group by i.track_id
-    ) z on z.track_id = g.track_id
-    where not exists (
-      select from learn.user_track_progress p
-      where p.user_id = g.user_id and p.track_id = g.track_id);
+    perform learn_internal.begin_tracks(v_user_ids, v_track_ids);
   end if;
 
   with counted as (
@@ -490,6 +508,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
   v_fast_seconds  interval;

@@ -9,6 +9,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
   v_user_ids  uuid[];
@@ -36,18 +37,7 @@ begin
   -- A first item of a track makes the row; what there is to complete is counted then,
   -- and kept by refresh_tracks().
   if v_has_new then
-    insert into learn.user_track_progress (user_id, track_id, total_items)
-    select g.user_id, g.track_id, z.total_items
-    from unnest(v_user_ids, v_track_ids) g(user_id, track_id)
-    join (
-      select i.track_id, count(*) as total_items
-      from learn_internal.track_items i
-      where i.track_id = any (v_track_ids)
-      group by i.track_id
-    ) z on z.track_id = g.track_id
-    where not exists (
-      select from learn.user_track_progress p
-      where p.user_id = g.user_id and p.track_id = g.track_id);
+    perform learn_internal.begin_tracks(v_user_ids, v_track_ids);
   end if;
 
   with counted as (

@@ -8,6 +8,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
   v_fast_seconds  interval;

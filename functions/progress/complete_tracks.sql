@@ -8,6 +8,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
   v_facts learn_internal.fact[];

@@ -85,8 +85,12 @@ begin
         t.solving_id is not null and o.solved_at is null as is_newly_solved
       from totals t
       join learn.exercises e on e.id = t.exercise_id
-      left join learn.user_exercise_progress o
-        on o.user_id = t.user_id and o.exercise_id = t.exercise_id
+      left join lateral (  -- by key, whatever the size of the statement
+        select x.user_id, x.solved_at
+        from learn.user_exercise_progress x
+        where x.user_id = t.user_id and x.exercise_id = t.exercise_id
+        limit 1
+      ) o on true
     ), saved as (
       insert into learn.user_exercise_progress as p
         (user_id, exercise_id, submissions, wrong_submissions,
@@ -129,7 +133,9 @@ begin
         f.exercise_id::text, f.properties, f.occurred_at,
         (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
       from facts f
-      join learn.users u on u.id = f.user_id
+      cross join lateral (
+        select x.timezone from learn.users x where x.id = f.user_id limit 1
+      ) u
       join learn.activity_types t on t.key = f.activity_type
       where f.rank = 1 or not exists (  -- recorded from outside already: paid
         select from learn_internal.recorded_subjects r
