@@ -2,9 +2,6 @@
 -- (migrations bring those).
 -- A deployment's changes stay: rows that are there are left alone.
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
-  ('course_enrolled', 'The user enrolled in a course.', false, true),
-  ('course_completed', 'The user completed a course.', true, true),
-  ('level_completed', 'The user completed a level of a course.', true, true),
   ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
   ('quiz_completed', 'The user completed a quiz.', true, false),
   ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false),

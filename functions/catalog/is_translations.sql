@@ -1,0 +1,15 @@
+-- Whether a document holds translations: {"fil": {"title": "…", "description": "…"}, …}.
+create or replace function learn_internal.is_translations(p_translations jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select jsonb_typeof(p_translations) = 'object'
+    and not jsonb_path_exists(p_translations, 'strict $.* ? (@.type() != "object")')
+    and not jsonb_path_exists(p_translations, 'strict $.*.* ? (@.type() != "string")');
+$$;
+comment on function learn_internal.is_translations(jsonb) is
+  'Whether a document holds translations: texts by field by language tag.';
+revoke all on function learn_internal.is_translations(jsonb) from public;
