@@ -2,6 +2,1182 @@
 
 set role learn_owner;
 
+drop trigger course_levels_change on learn.course_levels;
+drop trigger course_levels_deleted on learn.course_levels;
+drop trigger course_levels_inserted on learn.course_levels;
+drop trigger course_levels_touch on learn.course_levels;
+drop trigger course_levels_updated on learn.course_levels;
+drop trigger course_prerequisites_change on learn.course_prerequisites;
+drop trigger course_prerequisites_inserted on learn.course_prerequisites;
+drop trigger course_prerequisites_updated on learn.course_prerequisites;
+drop trigger course_progress_deleted on learn.user_course_progress;
+drop trigger course_progress_inserted on learn.user_course_progress;
+drop trigger courses_change on learn.courses;
+drop trigger courses_deleted on learn.courses;
+drop trigger courses_touch on learn.courses;
+drop trigger courses_updated on learn.courses;
+drop trigger difficulties_change on learn.difficulties;
+drop trigger difficulties_updated on learn.difficulties;
+drop trigger lessons_deleted on learn.lessons;
+drop trigger lessons_inserted on learn.lessons;
+drop trigger move_lessons on learn.lessons;
+drop trigger place_lessons on learn.lessons;
+drop trigger settings_updated on learn.platform_settings;
+drop trigger user_course_progress_hold on learn.user_course_progress;
+drop function learn.enroll_in_course(uuid,bigint,timestamp with time zone,text);
+drop function learn.rate_course(uuid,bigint,integer,text,timestamp with time zone,text);
+drop function learn_internal.advance_courses(uuid[],bigint[],timestamp with time zone[]);
+drop function learn_internal.complete_courses(uuid[],bigint[],timestamp with time zone[]);
+drop function learn_internal.count_courses(bigint[]);
+drop function learn_internal.course_levels_deleted();
+drop function learn_internal.course_levels_inserted();
+drop function learn_internal.course_levels_updated();
+drop function learn_internal.course_progress_deleted();
+drop function learn_internal.course_progress_inserted();
+drop function learn_internal.courses_deleted();
+drop function learn_internal.courses_updated();
+drop function learn_internal.difficulties_updated();
+drop function learn_internal.lessons_deleted();
+drop function learn_internal.lessons_inserted();
+drop function learn_internal.place_lessons();
+drop function learn_internal.refresh_courses(bigint[]);
+drop function learn_internal.require_course(bigint);
+drop function learn_internal.require_lesson(uuid,bigint);
+drop function learn_internal.require_unlocked(uuid[],bigint[]);
+drop function learn_internal.settings_updated();
+drop function learn_internal.settle_courses(uuid[],bigint[]);
+drop function learn_internal.touch_courses(learn_internal.lesson_time[]);
+drop function learn_internal.unlock_levels(uuid[],bigint[]);
+drop view learn.course_catalog;
+drop view learn.course_xp;
+drop view learn.user_dashboard;
+drop view learn_internal.course_level_recounts;
+drop view learn_internal.course_recounts;
+drop view learn_internal.course_sizes;
+drop view learn_internal.due_level_unlocks;
+drop view learn_internal.level_recounts;
+drop view learn_internal.solved_lessons;
+drop function learn.localized(jsonb,text,text,text);
+drop view learn_internal.course_lessons;
+drop view learn_internal.level_order;
+
+-- view learn.user_dashboard
+
+-- views/identity/user_dashboard.sql
+-- What a user's home page shows, one row per user. The streak is as of the user's today.
+create or replace view learn.user_dashboard as
+select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji,
+  v.slug as selected_avatar,
+  s.total_xp, s.current_level, s.total_xp - l.min_xp as xp_in_level,
+  n.min_xp - s.total_xp as xp_to_next_level,
+  learn.calculate_user_streak(u.id) as current_streak, s.longest_streak,
+  s.active_days, s.last_activity_date, s.streak_freezes,
+  (select count(*) from learn.user_lesson_progress p
+    where p.user_id = u.id and p.completed_at is not null) as lessons_completed,
+  (select count(*) from learn.user_track_progress p
+    where p.user_id = u.id and p.completed_at is not null) as tracks_completed,
+  (select count(*) from learn.user_achievements a where a.user_id = u.id) as achievements_earned,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
+        order by r.id desc), '[]')
+    from (
+      select e.id, e.earned_at, a.slug, a.name, a.icon, a.rarity
+      from learn.user_achievements e
+      join learn.achievements a on a.id = e.achievement_id
+      where e.user_id = u.id
+      order by e.id desc
+      limit 5
+    ) r
+  ) as recent_achievements
+from learn.users u
+join learn.user_stats s on s.user_id = u.id
+left join learn.avatars v on v.id = u.selected_avatar_id
+left join learn.level_thresholds l on l.level = s.current_level
+left join learn.level_thresholds n on n.level = s.current_level + 1;
+comment on view learn.user_dashboard is 'One row per user for a home page: XP, level, streak as of the user''s today, counts, the five newest achievements.';
+comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest level.';
+grant select on table learn.user_dashboard to learn_app;
+grant select on table learn.user_dashboard to learn_readonly;
+
+-- view learn_internal.completed_items
+
+-- views/progress/completed_items.sql
+-- What users have completed, whatever kind of item: the other half of the definition
+-- of a track's progress.
+create or replace view learn_internal.completed_items as
+select p.user_id, 'lesson' as item_type, p.lesson_id as item_id, p.completed_at
+from learn.user_lesson_progress p
+where p.completed_at is not null;
+comment on view learn_internal.completed_items is 'The items of tracks that users have completed.';
+
+-- view learn_internal.completion_facts
+
+-- views/progress/completion_facts.sql
+-- The first time that the log says a user completed something: tracks, paths, difficulties
+-- and all else that is completed as a whole.
+create or replace view learn_internal.completion_facts as
+select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
+from learn.activity_log f
+where f.activity_type in ('track_completed', 'path_completed', 'difficulty_completed')
+  and f.subject_id is not null
+group by f.user_id, f.activity_type, f.subject_id;
+comment on view learn_internal.completion_facts is 'When the log says that users completed tracks, paths and difficulties.';
+
+-- view learn_internal.domain_facts
+
+-- views/activity/domain_facts.sql
+-- The facts that happen once per subject and that follow from rows of Laurel's own tables:
+-- what those tables' keys say, in the words of the log.
+create or replace view learn_internal.domain_facts as
+select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
+from learn.user_lesson_progress p
+cross join lateral (
+  values
+    ('lesson_started', p.started_at is not null),
+    ('lesson_completed', p.completed_at is not null),
+    ('lesson_perfect', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
+from learn.user_exercise_progress p
+cross join lateral (
+  values
+    ('exercise_solved', p.solved_at is not null),
+    ('exercise_solved_first_try', p.solved_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, 'track_completed', 'track', p.track_id::text
+from learn.user_track_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'path_completed', 'path', p.path_id::text
+from learn.user_path_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
+from learn.user_difficulty_progress p;
+comment on view learn_internal.domain_facts is 'Facts that happen once per subject and follow from rows of Laurel''s own tables. A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
+
+-- view learn_internal.solved_lessons
+
+-- views/practice/solved_lessons.sql
+-- Lessons of which a user has solved every published exercise, at least one:
+-- those complete by themselves.
+create or replace view learn_internal.solved_lessons as
+select x.user_id, e.lesson_id, max(x.solved_at) as solved_at
+from learn.user_exercise_progress x
+join learn.exercises e on e.id = x.exercise_id and e.is_published
+join learn.lessons l on l.id = e.lesson_id and l.is_published
+where x.solved_at is not null
+group by x.user_id, e.lesson_id
+having count(*) = (
+  select count(*) from learn.exercises a
+  where a.lesson_id = e.lesson_id and a.is_published);
+comment on view learn_internal.solved_lessons is 'Published lessons of which a user has solved every published exercise.';
+
+-- view learn_internal.track_items
+
+-- views/catalog/track_items.sql
+-- What a track is made of, whatever kind of item: the one definition. Only published items count,
+-- and a track counts whether published or not (an unpublished one keeps its learners' numbers
+-- right for the day it comes back).
+create or replace view learn_internal.track_items as
+select tl.track_id, 'lesson' as item_type, tl.lesson_id as item_id
+from learn.track_lessons tl
+join learn.lessons l on l.id = tl.lesson_id
+where l.is_published;
+comment on view learn_internal.track_items is 'The published items of each track: what there is to complete.';
+
+-- function learn.check_integrity()
+
+-- functions/operations/check_integrity.sql
+-- Recomputes every projection from facts, set-based, and compares. No row when all is well.
+-- Reads only.
+create or replace function learn.check_integrity()
+returns table (check_name text, user_id uuid, expected text, actual text)
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  -- identity
+  select 'user_has_stats', u.id, 'a row in user_stats', 'none'
+  from learn.users u
+  where not exists (select from learn.user_stats s where s.user_id = u.id)
+
+  -- xp
+  union all
+  select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
+  from learn.user_stats s
+  join learn_internal.xp_recounts x on x.user_id = s.user_id
+  where s.total_xp <> x.total_xp
+  union all
+  select 'level_follows_the_curve', s.user_id,
+    learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
+  from learn.user_stats s
+  where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+  union all
+  select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
+  from learn.user_stats s
+  join learn_internal.xp_recounts x on x.user_id = s.user_id
+  where s.highest_level <> x.highest_level
+  union all
+  select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+  from (
+    select l.user_id, l.activity_type, sum(l.xp) as xp
+    from learn.activity_log l
+    where l.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by l.user_id, l.activity_type
+  ) f
+  full join (
+    select t.user_id, t.activity_type, sum(t.amount) as xp
+    from learn.xp_transactions t
+    where t.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by t.user_id, t.activity_type
+  ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+  where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
+
+  -- streaks
+  union all
+  select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'no ' || d.activity_date
+      else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
+    case when d.user_id is null then 'no ' || r.activity_date
+      else format('%s freeze=%s', d.activity_date, d.is_freeze) end
+  from learn_internal.activity_day_recounts r
+  full join learn.user_activity_days d
+    on d.user_id = r.user_id and d.activity_date = r.activity_date
+  where r.is_freeze is distinct from d.is_freeze
+  union all
+  select 'streak_follows_from_days', s.user_id,
+    format('current %s, longest %s, days %s, last %s',
+      coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+      coalesce(r.active_days, 0), r.last_activity_date),
+    format('current %s, longest %s, days %s, last %s',
+      s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+  from learn.user_stats s
+  left join learn_internal.streak_states r on r.user_id = s.user_id
+  where (s.current_streak, s.longest_streak, s.active_days)
+    <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+    or s.last_activity_date is distinct from r.last_activity_date
+  union all
+  select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+  from learn.user_stats s
+  left join (
+    select f.user_id, count(*) as held from learn.streak_freezes f
+    where f.used_on is null group by f.user_id
+  ) z on z.user_id = s.user_id
+  where s.streak_freezes <> coalesce(z.held, 0)
+
+  -- activity
+  union all
+  select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+  from learn_internal.metric_recounts r
+  full join learn.user_metrics m
+    on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+  where coalesce(r.value, 0) <> coalesce(m.value, 0)
+
+  union all
+  select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'none'
+      else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+    case when d.user_id is null then 'none'
+      else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+  from learn_internal.metric_day_recounts r
+  full join learn_internal.user_metric_days d
+    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+      and d.activity_date = r.activity_date
+  where r.user_id is null or d.user_id is null
+
+  -- practice
+  union all
+  select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
+    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+      (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)),
+    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+      (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
+  from learn_internal.exercise_recounts r
+  full join learn.user_exercise_progress p
+    on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+  where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
+    is distinct from (p.submissions, p.wrong_submissions,
+      p.failed_submissions, p.is_first_try, p.solved_at)
+
+  -- progress
+  union all
+  select 'solved_lessons_are_completed', v.user_id,
+    format('lesson %s completed', v.lesson_id), 'not completed'
+  from learn_internal.solved_lessons v
+  where not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+  union all
+  select 'completed_lessons_are_facts', p.user_id,
+    format('a fact for lesson %s', p.lesson_id), 'none'
+  from learn.user_lesson_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
+    and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
+  where p.completed_at is not null and f.id is null
+  union all
+  select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
+  from learn_internal.track_recounts r
+  full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
+  left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
+  where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
+    or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
+  union all
+  select 'full_tracks_are_completed', p.user_id,
+    format('track %s completed', p.track_id), 'not completed'
+  from learn.user_track_progress p
+  join learn.tracks t on t.id = p.track_id and t.is_published
+  where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
+  union all
+  select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
+  from learn_internal.path_recounts r
+  full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
+  left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
+  where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
+    or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
+  union all
+  select 'full_paths_are_completed', p.user_id,
+    format('path %s completed', p.path_id), 'not completed'
+  from learn.user_path_progress p
+  join learn.learning_paths l on l.id = p.path_id and l.is_published
+  where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
+  union all
+  select 'full_difficulties_are_completed', r.user_id,
+    format('difficulty %s completed', r.difficulty), 'not completed'
+  from learn_internal.difficulty_recounts r
+  where not exists (
+    select from learn.user_difficulty_progress p
+    where p.user_id = r.user_id and p.difficulty = r.difficulty)
+
+  -- achievements
+  union all
+  select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
+    case when r.user_id is null then 'no achievement ' || u.achievement_id
+      else 'achievement ' || r.achievement_id end,
+    case when u.user_id is null then 'no achievement ' || r.achievement_id
+      else 'achievement ' || u.achievement_id end
+  from learn_internal.achievement_recounts r
+  full join learn.user_achievements u
+    on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+  where r.user_id is null or u.user_id is null
+  union all
+  select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
+  from learn_internal.deserved_achievements d
+  where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+    and not learn_internal.was_deserved_before(
+      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+$$;
+comment on function learn.check_integrity() is 'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
+revoke execute on function learn.check_integrity() from public;
+
+-- function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text)
+
+-- functions/_shared/begin_call.sql
+-- The opening of every public function that changes a learner's state: takes the locks in order,
+-- answers a retry from its idempotency key, and notes what held before. When the result carries
+-- a replay, the caller returns that and nothing else.
+-- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
+-- LX013 the key was used for another call.
+create or replace function learn_internal.begin_call(
+  p_function        text,
+  p_user_id         uuid,
+  p_arguments       jsonb,
+  p_occurred_at     timestamptz,
+  p_idempotency_key text
+)
+returns learn_internal.call
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_call      learn_internal.call;
+  v_is_active boolean;
+  v_earlier   learn.idempotency_keys;
+begin
+  perform learn_internal.hold_content();
+  select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
+  from learn.user_stats s
+  where s.user_id = p_user_id
+  for no key update;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select u.is_active into v_is_active from learn.users u where u.id = p_user_id;
+  if not v_is_active then
+    raise exception 'the user is inactive'
+      using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Set learn.users.is_active to let the user take part again.';
+  end if;
+
+  v_call.user_id := p_user_id;
+  v_call.function_name := p_function;
+
+  if p_idempotency_key is not null then
+    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
+      raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
+        using errcode = 'LX001',
+          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+          hint = 'Use a UUID made for the request, or pass null.';
+    end if;
+    v_call.idempotency_key := p_idempotency_key;
+    v_call.arguments_hash := learn_internal.hash_call(
+      p_function,
+      p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
+
+    select k.* into v_earlier
+    from learn.idempotency_keys k
+    where k.user_id = p_user_id and k.key = p_idempotency_key;
+    if found then
+      if v_earlier.arguments_hash <> v_call.arguments_hash then
+        raise exception 'the idempotency key was used for another call'
+          using errcode = 'LX013',
+            detail = format('key %s: %s at %s',
+              p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
+            hint = 'Retry with the same arguments, or use a new key for a new call.';
+      end if;
+      v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
+      v_call.replay.replayed := true;
+      return v_call;
+    end if;
+  end if;
+
+  perform learn_internal.require_event_time(p_occurred_at);
+  v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
+  v_call.last_achievement := coalesce((
+    select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
+  return v_call;
+end;
+$$;
+comment on function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text) is 'Opens a public call: locks the user, replays a retry (LX013 when it differs), notes what held before.';
+revoke execute on function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text) from public;
+
+-- function learn_internal.require_lesson(bigint)
+
+CREATE OR REPLACE FUNCTION learn_internal.require_lesson(p_lesson_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is_published boolean;
+begin
+  select l.is_published into v_is_published from learn.lessons l where l.id = p_lesson_id;
+  if not found then
+    raise exception 'unknown lesson'
+      using errcode = 'LX003',
+        detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
+        hint = 'Look the lesson up in learn.lessons.';
+  end if;
+  if not v_is_published then
+    raise exception 'the lesson is not published'
+      using errcode = 'LX004', detail = format('p_lesson_id = %s', p_lesson_id),
+        hint = 'Publish it: learn.lessons.is_published.';
+  end if;
+end;
+$function$;
+comment on function learn_internal.require_lesson(bigint) is 'Refuses an unknown (LX003) or unpublished (LX004) lesson.';
+revoke execute on function learn_internal.require_lesson(bigint) from public;
+
+-- function learn.submit_query(uuid,bigint,text,boolean,text,integer,timestamp with time zone,text)
+
+-- functions/practice/submit_query.sql
+-- Records a run of a query for an exercise, graded by the backend that ran it.
+-- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration;
+-- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive; LX013.
+create or replace function learn.submit_query(
+  p_user_id         uuid,
+  p_exercise_id     bigint,
+  p_query_text      text,
+  p_is_correct      boolean,
+  p_error_message   text default null,
+  p_duration_ms     integer default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call         learn_internal.call := learn_internal.begin_call(
+    'submit_query', p_user_id,
+    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
+      'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
+    p_occurred_at, p_idempotency_key);
+  v_is_published boolean;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  select e.is_published and l.is_published into v_is_published
+  from learn.exercises e
+  join learn.lessons l on l.id = e.lesson_id
+  where e.id = p_exercise_id;
+  if not found then
+    raise exception 'unknown exercise'
+      using errcode = 'LX003',
+        detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
+        hint = 'Look the exercise up in learn.exercises.';
+  end if;
+  if not v_is_published then
+    raise exception 'the exercise is not published'
+      using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
+        hint = 'Publish the exercise and its lesson: is_published.';
+  end if;
+  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
+    or p_is_correct and p_error_message is not null
+  then
+    raise exception 'the submission makes no sense'
+      using errcode = 'LX001',
+        detail = format(
+          'p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
+          left(p_query_text, 80), p_is_correct, p_error_message, p_duration_ms),
+        hint = 'A submission has a query and a verdict; one with an error message is not correct; '
+          'its duration is in milliseconds, 0 or more.';
+  end if;
+
+  insert into learn.query_submissions
+    (user_id, exercise_id, query_text, is_correct, error_message, duration_ms, submitted_at)
+  values
+    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message,
+     p_duration_ms, v_call.occurred_at);
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.submit_query(uuid,bigint,text,boolean,text,integer,timestamp with time zone,text) is 'Records a graded run of a query for an exercise: an error message when it did not execute, duration in milliseconds.';
+revoke execute on function learn.submit_query(uuid,bigint,text,boolean,text,integer,timestamp with time zone,text) from public;
+grant execute on function learn.submit_query(uuid,bigint,text,boolean,text,integer,timestamp with time zone,text) to learn_app;
+
+-- function learn.complete_lesson(uuid,bigint,numeric,integer,timestamp with time zone,text)
+
+-- functions/progress/complete_lesson.sql
+-- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
+-- score and adds up the time.
+-- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
+-- or user inactive; LX007 exercises are not solved yet; LX013.
+create or replace function learn.complete_lesson(
+  p_user_id            uuid,
+  p_lesson_id          bigint,
+  p_score              numeric default null,
+  p_time_spent_seconds integer default null,
+  p_occurred_at        timestamptz default null,
+  p_idempotency_key    text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call     learn_internal.call := learn_internal.begin_call(
+    'complete_lesson', p_user_id,
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
+      'time_spent_seconds', p_time_spent_seconds),
+    p_occurred_at, p_idempotency_key);
+  v_unsolved bigint[];
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_lesson(p_lesson_id);
+  if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
+    raise exception 'score or time is out of range'
+      using errcode = 'LX001',
+        detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
+        hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
+  end if;
+
+  select array_agg(e.id order by e.position, e.id) into v_unsolved
+  from learn.exercises e
+  where e.lesson_id = p_lesson_id and e.is_published and not exists (
+    select from learn.user_exercise_progress x
+    where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  if v_unsolved is not null and not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
+  then
+    raise exception 'the lesson has unsolved exercises'
+      using errcode = 'LX007',
+        detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
+        hint = 'It completes by itself when learn.submit_query() has solved all of them.';
+  end if;
+
+  insert into learn.user_lesson_progress as p
+    (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
+  values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
+  on conflict (user_id, lesson_id) do update
+    set status = 'completed',
+      score = greatest(p.score, excluded.score),
+      time_spent_seconds = case
+        when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
+        else least(
+          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0),
+          2147483647)::integer
+      end,
+      completed_at = coalesce(p.completed_at, excluded.completed_at);
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.complete_lesson(uuid,bigint,numeric,integer,timestamp with time zone,text) is 'Completes a lesson for a user: score in percent (0 to 100), time in seconds. Again, it pays nothing.';
+revoke execute on function learn.complete_lesson(uuid,bigint,numeric,integer,timestamp with time zone,text) from public;
+grant execute on function learn.complete_lesson(uuid,bigint,numeric,integer,timestamp with time zone,text) to learn_app;
+
+-- function learn.start_lesson(uuid,bigint,timestamp with time zone,text)
+
+-- functions/progress/start_lesson.sql
+-- Notes that a user starts a lesson. Starting again changes nothing.
+-- Errors: LX001, LX002, LX003 unknown lesson, LX004 not published or user inactive, LX013.
+create or replace function learn.start_lesson(
+  p_user_id         uuid,
+  p_lesson_id       bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_lesson(p_lesson_id);
+
+  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, started_at)
+  values (p_user_id, p_lesson_id, 'in_progress', v_call.occurred_at)
+  on conflict (user_id, lesson_id) do update
+    set status = 'in_progress', started_at = excluded.started_at
+    where p.started_at is null and p.completed_at is null;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.start_lesson(uuid,bigint,timestamp with time zone,text) is 'Notes that a user starts a lesson; the time to its completion counts from here. Starting again changes nothing.';
+revoke execute on function learn.start_lesson(uuid,bigint,timestamp with time zone,text) from public;
+grant execute on function learn.start_lesson(uuid,bigint,timestamp with time zone,text) to learn_app;
+
+-- function learn_internal.apply_lesson_completions(uuid[],bigint[],timestamp with time zone[],timestamp with time zone[],numeric[])
+
+-- functions/progress/apply_lesson_completions.sql
+-- What completing lessons causes. Takes rows of user_lesson_progress that have just become
+-- completed, as parallel arrays.
+create or replace function learn_internal.apply_lesson_completions(
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
+  p_started_at timestamptz[], p_scores numeric[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+as $$
+declare
+  v_fast_seconds  interval;
+  v_has_recorded  boolean;
+  v_now           timestamptz := learn.clock();
+  -- how the exercises of each lesson were solved; null where no lesson has any
+  v_has_exercises boolean[];
+  v_is_first_try  boolean[];
+  v_is_flawless   boolean[];
+  v_is_clean      boolean[];
+begin
+  -- The users first, in key order: everything else of theirs comes after this lock.
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+
+  select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
+  from learn.platform_settings s
+  where s.key = 'speed_runner_seconds';
+  v_has_recorded := exists (
+    select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids));
+
+  if exists (
+    select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
+  then
+    select array_agg(q.exercises > 0 order by q.position),
+      array_agg(q.first_tries = q.exercises order by q.position),
+      array_agg(q.wrong = 0 order by q.position), array_agg(q.failed = 0 order by q.position)
+    into v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean
+    from (
+      select c.position, count(e.id) as exercises,
+        count(*) filter (where x.is_first_try) as first_tries,
+        coalesce(sum(x.wrong_submissions), 0) as wrong,
+        coalesce(sum(x.failed_submissions), 0) as failed
+      from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
+      left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
+      left join learn.user_exercise_progress x
+        on x.user_id = c.user_id and x.exercise_id = e.id
+      group by c.position
+    ) q;
+  end if;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
+     local_date, is_qualifying, recorded_at)
+  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
+  from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores,
+      v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean)
+    p(user_id, lesson_id, completed_at, started_at, score,
+      has_exercises, is_first_try, is_flawless, is_clean)
+  join learn.users u on u.id = p.user_id
+  join learn.lessons l on l.id = p.lesson_id
+  cross join lateral (
+    values
+      ('lesson_completed', true,
+        jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
+          'is_fast', coalesce(p.completed_at >= p.started_at
+            and p.completed_at < p.started_at + v_fast_seconds, false))
+        || case when p.has_exercises then jsonb_build_object(
+          'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
+          'is_flawless', p.is_flawless) else '{}' end,
+        round(coalesce(l.xp_reward, (
+            select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
+          * coalesce((
+            select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1)
+        )::integer),
+      ('lesson_perfect',
+        case when p.has_exercises then p.is_first_try else p.score = 100 end, '{}', null)
+  ) f(activity_type, is_due, properties, xp)
+  join learn.activity_types t on t.key = f.activity_type
+  where f.is_due and not (v_has_recorded and exists (  -- recorded from outside already: paid
+    select from learn_internal.recorded_subjects r
+    where r.user_id = p.user_id and r.activity_type = f.activity_type
+      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text));
+
+  perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
+end;
+$$;
+comment on function learn_internal.apply_lesson_completions(uuid[],bigint[],timestamp with time zone[],timestamp with time zone[],numeric[]) is 'Writes the facts of newly completed lessons, and moves their tracks.';
+revoke execute on function learn_internal.apply_lesson_completions(uuid[],bigint[],timestamp with time zone[],timestamp with time zone[],numeric[]) from public;
+
+-- function learn_internal.lesson_progress_deleted()
+
+-- triggers/progress/lesson_progress_deleted.sql
+-- When lesson progress is deleted, alone or with its lesson: the tracks concerned are recounted.
+create or replace function learn_internal.lesson_progress_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct i.track_id) into v_user_ids, v_track_ids
+  from deleted_rows d
+  join learn_internal.track_items i on i.item_type = 'lesson' and i.item_id = d.lesson_id
+  join learn.users u on u.id = d.user_id
+  where d.completed_at is not null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_deleted() is 'Statement trigger: recounts the tracks of deleted lesson progress.';
+revoke execute on function learn_internal.lesson_progress_deleted() from public;
+
+-- function learn_internal.lesson_progress_inserted()
+
+-- triggers/progress/lesson_progress_inserted.sql
+-- When lesson progress is written: started lessons are facts, and completed ones
+-- pay and move their tracks.
+create or replace function learn_internal.lesson_progress_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_started    learn_internal.lesson_event[];
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+  v_at         timestamptz[];
+  v_started_at timestamptz[];
+  v_scores     numeric[];
+begin
+  select
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+      filter (where n.started_at is not null),
+    array_agg(n.user_id) filter (where n.completed_at is not null),
+    array_agg(n.lesson_id) filter (where n.completed_at is not null),
+    array_agg(n.completed_at) filter (where n.completed_at is not null),
+    array_agg(n.started_at) filter (where n.completed_at is not null),
+    array_agg(n.score) filter (where n.completed_at is not null)
+  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+  from new_rows n;
+  if v_started is not null then
+    perform learn_internal.write_lesson_starts(v_started);
+  end if;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(
+      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_inserted() is 'Statement trigger: facts of started lessons; completed ones pay and move their tracks.';
+revoke execute on function learn_internal.lesson_progress_inserted() from public;
+
+-- function learn_internal.lesson_progress_updated()
+
+-- triggers/progress/lesson_progress_updated.sql
+-- When lesson progress changes: what has become started or completed by the change
+-- is treated like new rows.
+create or replace function learn_internal.lesson_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_started    learn_internal.lesson_event[];
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+  v_at         timestamptz[];
+  v_started_at timestamptz[];
+  v_scores     numeric[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+  select
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+      filter (where n.started_at is not null and o.started_at is null),
+    array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
+  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  if v_started is not null then
+    perform learn_internal.write_lesson_starts(v_started);
+  end if;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(
+      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_updated() is 'Statement trigger: lessons that a change has started or completed become facts.';
+revoke execute on function learn_internal.lesson_progress_updated() from public;
+
+-- function learn_internal.lessons_updated()
+
+-- triggers/catalog/lessons_updated.sql
+-- When lessons change: one that is published or unpublished moves the percentages of its tracks,
+-- and one that is published is complete for those who have solved its exercises already.
+create or replace function learn_internal.lessons_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  join learn.track_lessons t on t.lesson_id = n.id
+  where n.is_published <> o.is_published
+  having count(*) > 0;
+
+  perform learn_internal.refresh_lessons(array_agg(n.id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published and not o.is_published
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.lessons_updated() is 'Statement trigger: recounts tracks of published and unpublished lessons.';
+revoke execute on function learn_internal.lessons_updated() from public;
+
+-- function learn_internal.rebuild_users(uuid[])
+
+-- functions/operations/rebuild_users.sql
+-- Recomputes every projection of users from facts: active days and streaks,
+-- XP and levels from the ledger, metrics, progress in exercises, tracks, paths and difficulties.
+-- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
+-- an achievement whose row was lost is put back from the log.
+create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+  insert into learn.user_stats (user_id)
+  select u.id from learn.users u where u.id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- Days and streaks
+  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
+  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  select r.user_id, r.activity_date, r.is_freeze
+  from learn_internal.activity_day_recounts r
+  where r.user_id = any (p_user_ids);
+
+  -- XP, level, streak
+  update learn.user_stats s
+  set total_xp = x.total_xp,
+    current_level = learn.calculate_level_from_xp(x.total_xp),
+    highest_level = x.highest_level,
+    current_streak = coalesce(d.current_streak, 0),
+    longest_streak = coalesce(d.longest_streak, 0),
+    active_days = coalesce(d.active_days, 0),
+    last_activity_date = d.last_activity_date,
+    streak_freezes = (
+      select count(*) from learn.streak_freezes z
+      where z.user_id = s.user_id and z.used_on is null)
+  from learn_internal.xp_recounts x
+  left join (
+    select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
+  ) d on d.user_id = x.user_id
+  where s.user_id = any (p_user_ids) and x.user_id = s.user_id;
+
+  -- Metrics
+  delete from learn.user_metrics m where m.user_id = any (p_user_ids);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.user_id = any (p_user_ids) and r.value <> 0;
+
+  delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.user_id = any (p_user_ids);
+
+  -- Progress
+  delete from learn.user_exercise_progress p
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.query_submissions q
+    where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
+  insert into learn.user_exercise_progress as p
+    (user_id, exercise_id, submissions, wrong_submissions,
+     failed_submissions, is_first_try, solved_at)
+  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
+    r.failed_submissions, r.is_first_try, r.solved_at
+  from learn_internal.exercise_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, exercise_id) do update
+    set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
+      failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
+      solved_at = excluded.solved_at;
+
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
+  from learn_internal.achievement_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- What was completed stays completed: the facts say so, and are not written again.
+  insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, track_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, path_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+  select c.user_id, t.key, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_paths(
+    p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_difficulties(
+    p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+end;
+$$;
+comment on function learn_internal.rebuild_users(uuid[]) is 'Recomputes every projection of users from facts.';
+revoke execute on function learn_internal.rebuild_users(uuid[]) from public;
+
+-- function learn_internal.summarize(learn_internal.call)
+
+-- functions/_shared/summarize.sql
+-- What has happened to a user since a call began.
+create or replace function learn_internal.summarize(p_call learn_internal.call)
+returns learn.award_summary
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_summary learn.award_summary;
+begin
+  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+    s.current_level, s.current_level > p_call.current_level
+  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
+    v_summary.current_level, v_summary.leveled_up
+  from learn.user_stats s
+  where s.user_id = p_call.user_id;
+  v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  v_summary.unlocked := '{}';
+  v_summary.replayed := false;
+
+  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  from learn.user_achievements u
+  join learn.achievements a on a.id = u.achievement_id
+  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
+  if v_summary.new_achievements is null then
+    v_summary.new_achievements := '{}';
+    return v_summary;
+  end if;
+
+  -- Avatars that these achievements unlock and no earlier one had unlocked.
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_summary.unlocked
+  from learn.avatars v
+  where exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id > p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
+    and not exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
+  having count(*) > 0;
+  v_summary.unlocked := coalesce(v_summary.unlocked, '{}');
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.summarize(learn_internal.call) is 'What has happened to a user since a call began.';
+revoke execute on function learn_internal.summarize(learn_internal.call) from public;
+
+-- trigger lesson_progress_deleted on learn.user_lesson_progress
+
+create or replace trigger lesson_progress_deleted
+  after delete on learn.user_lesson_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.lesson_progress_deleted();
+comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts tracks.';
+
+-- trigger lesson_progress_inserted on learn.user_lesson_progress
+
+create or replace trigger lesson_progress_inserted
+  after insert on learn.user_lesson_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_inserted();
+comment on trigger lesson_progress_inserted on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+
+-- trigger lesson_progress_updated on learn.user_lesson_progress
+
+create or replace trigger lesson_progress_updated
+  after update on learn.user_lesson_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_updated();
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+
+-- trigger lessons_change on learn.lessons
+
+-- triggers/catalog/lessons_change.sql
+-- When lessons are published, unpublished or deleted: learners wait.
+create or replace trigger lessons_change
+  before update of is_published or delete on learn.lessons
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger lessons_change on learn.lessons is 'A change has learners wait.';
+
+-- trigger lessons_touch on learn.lessons
+
+create or replace trigger lessons_touch
+  before update on learn.lessons
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
+
+-- trigger lessons_updated on learn.lessons
+
+create or replace trigger lessons_updated
+  after update on learn.lessons
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lessons_updated();
+comment on trigger lessons_updated on learn.lessons is 'Recounts the tracks.';
+
 drop table learn.course_ratings;
 drop table learn.user_level_unlocks;
 drop table learn.user_course_progress;
@@ -19,6 +1195,12 @@ drop table learn.course_levels;
 drop table learn.course_prerequisites;
 drop table learn.courses;
 drop function learn_internal.is_translations(jsonb);
+drop type learn_internal.lesson_time;
+comment on type learn.award_summary is
+  'What a call did for a user: XP of this call and in total, level, streak as of today in days, '
+  'slugs of achievements earned by this call, what it unlocked ({"avatars": [slug, …]}), '
+  'and whether it is the stored answer of an earlier call with the same idempotency key.';
+alter type learn_internal.call drop attribute last_unlock;
 alter table learn.platform_settings drop constraint level_completion_policy_is_known;
 delete from learn.platform_settings where key = 'level_completion_policy';
 

@@ -73,6 +73,8 @@ begin
   v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
   v_call.last_achievement := coalesce((
     select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
+  v_call.last_unlock := coalesce((
+    select max(l.id) from learn.user_level_unlocks l where l.user_id = p_user_id), 0);
   return v_call;
 end;
 $$;

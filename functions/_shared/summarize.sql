@@ -6,7 +6,8 @@ stable
 set search_path = ''
 as $$
 declare
-  v_summary learn.award_summary;
+  v_summary  learn.award_summary;
+  v_unlocked jsonb;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
     s.current_level, s.current_level > p_call.current_level
@@ -22,14 +23,27 @@ begin
   from learn.user_achievements u
   join learn.achievements a on a.id = u.achievement_id
   where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
+  if exists (
+    select from learn.user_level_unlocks u
+    where u.user_id = p_call.user_id and u.id > p_call.last_unlock)
+  then
+    select jsonb_build_object('levels', jsonb_agg(
+      jsonb_build_object('course', c.slug, 'level', v.slug) order by u.id))
+    into v_summary.unlocked
+    from learn.user_level_unlocks u
+    join learn.course_levels v on v.id = u.course_level_id
+    join learn.courses c on c.id = v.course_id
+    where u.user_id = p_call.user_id and u.id > p_call.last_unlock;
+  end if;
   if v_summary.new_achievements is null then
     v_summary.new_achievements := '{}';
     return v_summary;
   end if;
 
   -- Avatars that these achievements unlock and no earlier one had unlocked.
-  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
-  into v_summary.unlocked
+  select v_summary.unlocked
+    || jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_unlocked
   from learn.avatars v
   where exists (
       select from learn.user_achievements u
@@ -42,7 +56,7 @@ begin
       where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
         and a.unlocks_avatar_id = v.id)
   having count(*) > 0;
-  v_summary.unlocked := coalesce(v_summary.unlocked, '{}');
+  v_summary.unlocked := coalesce(v_unlocked, v_summary.unlocked);
   return v_summary;
 end;
 $$;

@@ -104,6 +104,26 @@ as $$
       and d.activity_date = r.activity_date
   where r.user_id is null or d.user_id is null
 
+  -- catalog
+  union all
+  select 'course_sizes_follow_from_lessons', null::uuid,
+    format('course %s: %s lessons, %s levels, weight %s', c.id,
+      coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0)),
+    format('course %s: %s lessons, %s levels, weight %s', c.id,
+      c.total_lessons, c.total_levels, c.total_weight)
+  from learn.courses c
+  left join learn_internal.course_sizes z on z.course_id = c.id
+  where (c.total_lessons, c.total_levels, c.total_weight)
+    <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
+  union all
+  select 'lessons_are_available_when_all_is_published', null,
+    format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
+  from learn.lessons l
+  left join learn.course_levels v on v.id = l.course_level_id
+  left join learn.courses c on c.id = l.course_id
+  where l.is_available
+    <> (l.is_published and coalesce(v.is_published, true) and coalesce(c.is_published, true))
+
   -- practice
   union all
   select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
@@ -133,6 +153,57 @@ as $$
   left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
     and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
   where p.completed_at is not null and f.id is null
+  union all
+  select 'enrolments_are_facts', p.user_id,
+    format('a fact for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
+    and f.subject_type = 'course' and f.subject_id = p.course_id::text
+  where f.id is null
+  union all
+  select 'course_progress_follows_from_lessons', p.user_id,
+    format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+      coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+      c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+      coalesce(r.time_spent_seconds, 0)),
+    format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+      p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+      p.weight_completed, p.total_weight, p.time_spent_seconds)
+  from learn.user_course_progress p
+  join learn.courses c on c.id = p.course_id
+  left join learn_internal.course_recounts r
+    on r.user_id = p.user_id and r.course_id = p.course_id
+  left join learn_internal.course_level_recounts v
+    on v.user_id = p.user_id and v.course_id = p.course_id
+  where (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+      p.weight_completed, p.total_weight, p.time_spent_seconds)
+    <> (coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+      c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+      coalesce(r.time_spent_seconds, 0))
+  union all
+  select 'full_courses_are_completed', p.user_id,
+    format('course %s completed', p.course_id), 'not completed'
+  from learn.user_course_progress p
+  join learn.courses c on c.id = p.course_id and c.is_published
+  where p.completion_percentage = 100 and p.completed_at is null
+  union all
+  select 'completed_courses_are_facts', p.user_id,
+    format('a fact for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
+    and f.subject_type = 'course' and f.subject_id = p.course_id::text
+  where p.completed_at is not null and f.id is null
+  union all
+  select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
+    'locked'
+  from learn_internal.due_level_unlocks d
+  union all
+  select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
+    'not completed'
+  from learn_internal.level_recounts r
+  join learn.user_level_unlocks u
+    on u.user_id = r.user_id and u.course_level_id = r.course_level_id
+  where u.completed_at is null
   union all
   select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
     format('track %s: %s of %s',

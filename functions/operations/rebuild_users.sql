@@ -1,5 +1,6 @@
 -- Recomputes every projection of users from facts: active days and streaks,
--- XP and levels from the ledger, metrics, progress in exercises, tracks, paths and difficulties.
+-- XP and levels from the ledger, metrics, progress in exercises, courses, tracks,
+-- paths and difficulties.
 -- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
 -- an achievement whose row was lost is put back from the log.
 create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
@@ -78,6 +79,18 @@ begin
   on conflict do nothing;
 
   -- What was completed stays completed: the facts say so, and are not written again.
+  insert into learn.user_level_unlocks as p (user_id, course_level_id, unlocked_at, completed_at)
+  select c.user_id, v.id, c.completed_at, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.course_levels v on c.activity_type = 'level_completed' and v.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, course_level_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  update learn.user_course_progress p
+  set completed_at = c.completed_at
+  from learn_internal.completion_facts c
+  where c.user_id = any (p_user_ids) and c.activity_type = 'course_completed'
+    and p.user_id = c.user_id and p.course_id::text = c.subject_id and p.completed_at is null;
   insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
   select c.user_id, t.id, 0, c.completed_at
   from learn_internal.completion_facts c
@@ -99,6 +112,7 @@ begin
   where c.user_id = any (p_user_ids)
   on conflict do nothing;
 
+  perform learn_internal.settle_courses(p_user_ids, (select array_agg(c.id) from learn.courses c));
   perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
   from learn_internal.refresh_paths(

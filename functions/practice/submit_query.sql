@@ -1,6 +1,7 @@
 -- Records a run of a query for an exercise, graded by the backend that ran it.
 -- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration;
--- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive; LX013.
+-- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive;
+-- LX005 the lesson's level is locked; LX013.
 create or replace function learn.submit_query(
   p_user_id         uuid,
   p_exercise_id     bigint,
@@ -23,14 +24,14 @@ declare
     jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
       'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
     p_occurred_at, p_idempotency_key);
+  v_lesson_id    bigint;
   v_is_published boolean;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  select e.is_published and l.is_published into v_is_published
+  select e.lesson_id, e.is_published into v_lesson_id, v_is_published
   from learn.exercises e
-  join learn.lessons l on l.id = e.lesson_id
   where e.id = p_exercise_id;
   if not found then
     raise exception 'unknown exercise'
@@ -41,8 +42,9 @@ begin
   if not v_is_published then
     raise exception 'the exercise is not published'
       using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
-        hint = 'Publish the exercise and its lesson: is_published.';
+        hint = 'Publish it: learn.exercises.is_published.';
   end if;
+  perform learn_internal.require_lesson(p_user_id, v_lesson_id);
   if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then

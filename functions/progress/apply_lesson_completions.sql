@@ -64,7 +64,7 @@ begin
   cross join lateral (
     values
       ('lesson_completed', true,
-        jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
+        jsonb_build_object('slug', l.slug, 'difficulty', l.difficulty, 'has_exercises', coalesce(p.has_exercises, false),
           'is_fast', coalesce(p.completed_at >= p.started_at
             and p.completed_at < p.started_at + v_fast_seconds, false))
         || case when p.has_exercises then jsonb_build_object(
@@ -84,11 +84,16 @@ begin
     where r.user_id = p.user_id and r.activity_type = f.activity_type
       and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text));
 
+  if exists (
+    select from learn.lessons l where l.id = any (p_lesson_ids) and l.course_id is not null)
+  then
+    perform learn_internal.advance_courses(p_user_ids, p_lesson_ids, p_at);
+  end if;
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
 $$;
 comment on function learn_internal.apply_lesson_completions(
   uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) is
-  'Writes the facts of newly completed lessons, and moves their tracks.';
+  'Writes the facts of newly completed lessons, and moves their courses and tracks.';
 revoke all on function learn_internal.apply_lesson_completions(
   uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) from public;

@@ -1,7 +1,9 @@
 -- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
 -- score and adds up the time.
+-- A lesson of a course enrols its user.
 -- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
--- or user inactive; LX007 exercises are not solved yet; LX013.
+-- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
+-- LX007 exercises are not solved yet; LX013.
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
@@ -27,7 +29,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_lesson(p_lesson_id);
+  perform learn_internal.require_lesson(p_user_id, p_lesson_id);
   if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
     raise exception 'score or time is out of range'
       using errcode = 'LX001',

@@ -1,5 +1,6 @@
 -- Notes that a user starts a lesson. Starting again changes nothing.
--- Errors: LX001, LX002, LX003 unknown lesson, LX004 not published or user inactive, LX013.
+-- Errors: LX001, LX002, LX003 unknown lesson, LX004 not published or user inactive,
+-- LX005 the lesson's level is locked, LX013.
 create or replace function learn.start_lesson(
   p_user_id         uuid,
   p_lesson_id       bigint,
@@ -20,7 +21,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_lesson(p_lesson_id);
+  perform learn_internal.require_lesson(p_user_id, p_lesson_id);
 
   insert into learn.user_lesson_progress as p (user_id, lesson_id, status, started_at)
   values (p_user_id, p_lesson_id, 'in_progress', v_call.occurred_at)

@@ -18,6 +18,7 @@ declare
   v_at         timestamptz[];
   v_started_at timestamptz[];
   v_scores     numeric[];
+  v_touched    learn_internal.lesson_time[];
 begin
   if not exists (select from new_rows) then
     return null;
@@ -25,14 +26,21 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null and o.started_at is null),
+    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0)
+        - coalesce(o.time_spent_seconds, 0))::learn_internal.lesson_time)
+      filter (where n.time_spent_seconds is distinct from o.time_spent_seconds
+        or n.started_at is not null and o.started_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
-  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+  into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  if v_touched is not null then
+    perform learn_internal.touch_courses(v_touched);
+  end if;
   if v_started is not null then
     perform learn_internal.write_lesson_starts(v_started);
   end if;

@@ -20,6 +20,19 @@ cross join lateral (
 ) t(activity_type, has_happened)
 where t.has_happened
 union all
+select p.user_id, t.activity_type, 'course', p.course_id::text
+from learn.user_course_progress p
+cross join lateral (
+  values
+    ('course_enrolled', true),
+    ('course_completed', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, 'level_completed', 'course_level', p.course_level_id::text
+from learn.user_level_unlocks p
+where p.completed_at is not null
+union all
 select p.user_id, 'track_completed', 'track', p.track_id::text
 from learn.user_track_progress p
 where p.completed_at is not null

@@ -1,10 +1,14 @@
--- What a track is made of, whatever kind of item: the one definition. Only published items count,
--- and a track counts whether published or not (an unpublished one keeps its learners' numbers
--- right for the day it comes back).
+-- What a track is made of, whatever kind of item: the one definition. Only what can be completed
+-- counts: available lessons, and published courses with something in them. A track counts whether
+-- published or not (an unpublished one keeps its learners' numbers right for the day it comes back).
 create or replace view learn_internal.track_items as
 select tl.track_id, 'lesson' as item_type, tl.lesson_id as item_id
 from learn.track_lessons tl
 join learn.lessons l on l.id = tl.lesson_id
-where l.is_published;
+where l.is_available
+union all
+select c.track_id, 'course', c.id
+from learn.courses c
+where c.track_id is not null and c.is_published and c.total_lessons > 0;
 comment on view learn_internal.track_items is
   'The published items of each track: what there is to complete.';

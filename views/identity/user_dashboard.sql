@@ -23,7 +23,25 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
       order by e.id desc
       limit 5
     ) r
-  ) as recent_achievements
+  ) as recent_achievements,
+  (select count(*) from learn.user_course_progress p where p.user_id = u.id) as courses_enrolled,
+  (select count(*) from learn.user_course_progress p
+    where p.user_id = u.id and p.completed_at is not null) as courses_completed,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'slug', r.slug, 'title', r.title, 'completion_percentage', r.completion_percentage,
+        'last_activity_at', r.last_activity_at)
+      order by r.last_activity_at desc nulls last, r.course_id), '[]')
+    from (
+      select p.course_id, c.slug, learn.localized(c.translations, u.locale, 'title', c.title) as title,
+        p.completion_percentage, p.last_activity_at
+      from learn.user_course_progress p
+      join learn.courses c on c.id = p.course_id and c.is_published
+      where p.user_id = u.id and p.completed_at is null
+      order by p.last_activity_at desc nulls last, p.course_id
+      limit 5
+    ) r
+  ) as current_courses
 from learn.users u
 join learn.user_stats s on s.user_id = u.id
 left join learn.avatars v on v.id = u.selected_avatar_id
@@ -33,4 +51,7 @@ comment on view learn.user_dashboard is
   'One row per user for a home page: XP, level, streak as of the user''s today, counts, '
   'the five newest achievements.';
 comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest level.';
+comment on column learn.user_dashboard.current_courses is
+  'The five courses under way with the latest activity: [{"slug": "…", "title": "…", '
+  '"completion_percentage": 40.00, "last_activity_at": "…"}, …], in the user''s language.';
 grant select on learn.user_dashboard to learn_app, learn_readonly;

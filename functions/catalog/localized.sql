@@ -1,0 +1,21 @@
+-- A text in a reader's language: localized(c.translations, u.locale, 'title', c.title).
+-- Falls back from fil-PH to fil, and from there to the base text.
+create or replace function learn.localized(
+  p_translations jsonb, p_locale text, p_field text, p_base text
+)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select coalesce(
+    p_translations -> p_locale ->> p_field,
+    p_translations -> split_part(translate(p_locale, '_', '-'), '-', 1) ->> p_field,
+    p_base);
+$$;
+comment on function learn.localized(jsonb, text, text, text) is
+  'A field of translations ({"fil": {"title": "…"}}) in a locale such as fil or fil-PH; '
+  'the base text where there is no translation.';
+revoke all on function learn.localized(jsonb, text, text, text) from public;
+grant execute on function learn.localized(jsonb, text, text, text) to learn_app, learn_readonly;

@@ -1,0 +1,38 @@
+-- Marks courses as completed for users, parallel arrays, and follows up: facts and tracks.
+create or replace function learn_internal.complete_courses(
+  p_user_ids uuid[], p_course_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  with completed as (
+    update learn.user_course_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
+    where p.user_id = c.user_id and p.course_id = c.course_id
+    returning p.user_id, p.course_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'course_completed', 'course', c.course_id::text,
+      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
+        'language', k.language, 'track', t.slug),
+      k.completion_xp, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.course_id)
+  into v_facts
+  from completed c
+  join learn.courses k on k.id = c.course_id
+  left join learn.tracks t on t.id = k.track_id;
+  perform learn_internal.write_facts(v_facts);
+
+  perform learn_internal.advance_tracks(p_user_ids, 'course', p_course_ids, p_at);
+end;
+$$;
+comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
+  'Completes courses for users, writes the facts, and moves the tracks.';
+revoke all on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) from public;

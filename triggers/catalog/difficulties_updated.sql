@@ -1,0 +1,30 @@
+-- When difficulties multiply XP otherwise: lessons of that tier weigh otherwise in mastery.
+create or replace function learn_internal.difficulties_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.refresh_courses(array_agg(distinct l.course_id))
+  from learn.lessons l
+  where l.course_id is not null and l.difficulty in (
+    select n.key
+    from new_rows n
+    left join old_rows o on o.key = n.key
+    where n.xp_multiplier is distinct from o.xp_multiplier)
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.difficulties_updated() is
+  'Statement trigger: recounts courses with lessons of difficulties that changed.';
+revoke all on function learn_internal.difficulties_updated() from public;
+
+create or replace trigger difficulties_updated
+  after update on learn.difficulties
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.difficulties_updated();
+comment on trigger difficulties_updated on learn.difficulties is 'Recounts mastery.';

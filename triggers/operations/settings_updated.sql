@@ -1,0 +1,34 @@
+-- When settings change: levels of courses that are complete by the new level_completion_policy
+-- are completed. Those that were stay so.
+create or replace function learn_internal.settings_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  if exists (
+    select from new_rows n
+    join old_rows o on o.key = n.key
+    where n.key = 'level_completion_policy' and n.value <> o.value)
+  then
+    lock table learn_internal.content_lock in exclusive mode;
+    update learn_internal.content_lock set version = version + 1;
+    perform learn_internal.refresh_courses(array_agg(distinct v.course_id))
+    from learn.course_levels v having count(*) > 0;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.settings_updated() is
+  'Statement trigger: applies a change of level_completion_policy.';
+revoke all on function learn_internal.settings_updated() from public;
+
+create or replace trigger settings_updated
+  after update on learn.platform_settings
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.settings_updated();
+comment on trigger settings_updated on learn.platform_settings is
+  'Applies a change of level_completion_policy.';
