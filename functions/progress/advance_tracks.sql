@@ -25,7 +25,11 @@ begin
     select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at,
       bool_or(p.user_id is null) as is_new
     from unnest(p_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
-    join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
+    cross join lateral (
+      select t.track_id from learn_internal.track_items t
+      where t.item_type = p_item_type and t.item_id = c.item_id
+      offset 0  -- keeps this a query by key in each kind of item
+    ) i
     left join learn.user_track_progress p on p.user_id = c.user_id and p.track_id = i.track_id
     group by c.user_id, i.track_id
     order by c.user_id, i.track_id

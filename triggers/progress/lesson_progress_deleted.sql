@@ -22,8 +22,11 @@ begin
   from deleted_rows d
   join learn.lessons l on l.id = d.lesson_id
   join learn.users u on u.id = d.user_id
-  left join learn_internal.track_items i
-    on i.item_type = 'lesson' and i.item_id = d.lesson_id and d.completed_at is not null
+  left join lateral (
+    select t.track_id from learn_internal.track_items t
+    where t.item_type = 'lesson' and t.item_id = d.lesson_id and d.completed_at is not null
+    offset 0  -- keeps this a query by key
+  ) i on true
   where i.track_id is not null or l.course_id is not null;
   if v_user_ids is null then
     return null;
