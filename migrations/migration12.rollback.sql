@@ -57,6 +57,7 @@ drop view learn_internal.course_sizes;
 drop view learn_internal.due_level_unlocks;
 drop view learn_internal.level_recounts;
 drop view learn_internal.solved_lessons;
+drop view learn_internal.course_requirements;
 drop function learn.localized(jsonb,text,text,text);
 drop view learn_internal.course_lessons;
 drop view learn_internal.level_order;
