@@ -1,4 +1,4 @@
-"""Courses, their levels, lessons and prerequisites as rows: what is refused, what goes with what, who may write."""
+"""Courses, levels, lessons and prerequisites as rows: what is refused, what goes with what, who may write."""
 
 from __future__ import annotations
 
@@ -151,7 +151,8 @@ def test_a_lesson_of_an_unknown_course_or_level_is_refused(learn: Learn) -> None
     with learn.fails("23503"):
         write(
             learn,
-            "insert into learn.lessons (slug, title, course_id, course_level_id) values ('x', 'x', %s, 9999999)",
+            "insert into learn.lessons (slug, title, course_id, course_level_id)"
+            " values ('x', 'x', %s, 9999999)",
             learn.make_course().id,
         )
 

@@ -1,4 +1,4 @@
-"""Enrolment in courses, prerequisites, live percentages, mastery, completion, and courses as items of tracks."""
+"""Enrolment in courses, prerequisites, live percentages, mastery, completion; courses as items of tracks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def complete_course(learn: Learn, user: UUID, course: Course) -> None:
 def insert_completions(learn: Learn, rows: list[tuple[UUID, Lesson]]) -> None:
     learn.connection.execute(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
-        " select u, l, 'completed' from unnest(%s::uuid[], %s::bigint[]) with ordinality t(u, l, n) order by n",
+        " select u, l, 'completed' from unnest(%s::uuid[], %s::bigint[]) with ordinality t(u, l, n)"
+        " order by n",
         [[user for user, _ in rows], [lesson.id for _, lesson in rows]],
     )
 
