@@ -23,8 +23,10 @@ comment on type learn.award_summary is
   '"levels": [{"course": slug, "level": slug}, …]}), '
   'and whether it is the stored answer of an earlier call with the same idempotency key.';
 
-create type learn_internal.lesson_time as (user_id uuid, lesson_id bigint, seconds integer);
-comment on type learn_internal.lesson_time is 'Time that a user has spent in a lesson, in seconds.';
+create type learn_internal.lesson_time as (
+  user_id uuid, lesson_id bigint, seconds integer, at timestamptz);
+comment on type learn_internal.lesson_time is
+  'Time that a user has spent in a lesson, in seconds, and when; null: now.';
 
 -- functions/catalog/is_translations.sql
 -- Whether a document holds translations: {"fil": {"title": "…", "description": "…"}, …}.
@@ -853,10 +855,45 @@ comment on function learn_internal.require_lesson(uuid, bigint) is
   'Refuses an unknown (LX003), unpublished (LX004) or locked (LX005) lesson.';
 revoke all on function learn_internal.require_lesson(uuid, bigint) from public;
 
+-- views/xp/xp_recounts.sql
+
+-- XP recounted from the ledger, and the level that it means: what user_stats must say.
+-- One grouping over all sources: so a condition on user_id reaches each of them.
+create or replace view learn_internal.xp_recounts as
+select x.user_id, coalesce(sum(x.amount), 0)::bigint as total_xp,
+  max(x.highest_level) as highest_level
+from (
+  select s.user_id, null::integer as amount, 1 as highest_level
+  from learn.user_stats s
+  union all
+  select t.user_id, t.amount, null
+  from learn.xp_transactions t
+  union all
+  select f.user_id, null, f.subject_id::integer
+  from learn.activity_log f
+  where f.activity_type = 'level_reached'
+) x
+group by x.user_id;
+comment on view learn_internal.xp_recounts is
+  'Total XP recounted from the ledger, and the highest level announced, per user.';
+
+-- views/catalog/course_requirements.sql
+
+-- What enrolment in courses waits for: required prerequisites. One that nobody can complete
+-- keeps nobody out.
+create or replace view learn_internal.course_requirements as
+select e.course_id, e.prerequisite_course_id, r.slug
+from learn.course_prerequisites e
+join learn.courses r on r.id = e.prerequisite_course_id
+where e.is_required and r.is_published and r.total_lessons > 0;
+comment on view learn_internal.course_requirements is
+  'Required prerequisites of courses, of those that can be completed.';
+
 -- views/practice/solved_lessons.sql
 
 -- Lessons of which a user has solved every published exercise, at least one:
--- those complete by themselves. Not in a level that is locked for the user.
+-- those complete by themselves. Not in a level that is locked for the user, nor in a course whose
+-- prerequisites keep the user out: enrolling and unlocking complete these.
 create or replace view learn_internal.solved_lessons as
 select x.user_id, e.lesson_id, max(x.solved_at) as solved_at
 from learn.user_exercise_progress x
@@ -870,6 +907,16 @@ where x.solved_at is not null
     or exists (
       select from learn_internal.level_order o
       where o.course_level_id = l.course_level_id and o.previous_level_id is null))
+  and (l.course_id is null
+    or exists (
+      select from learn.user_course_progress p
+      where p.user_id = x.user_id and p.course_id = l.course_id)
+    or not exists (
+      select from learn_internal.course_requirements r
+      where r.course_id = l.course_id and not exists (
+        select from learn.user_course_progress p
+        where p.user_id = x.user_id and p.course_id = r.prerequisite_course_id
+          and p.completed_at is not null)))
 group by x.user_id, e.lesson_id
 having count(*) = (
   select count(*) from learn.exercises a
@@ -1101,9 +1148,13 @@ as $$
   select 'solved_lessons_are_completed', v.user_id,
     format('lesson %s completed', v.lesson_id), 'not completed'
   from learn_internal.solved_lessons v
+  join learn.lessons l on l.id = v.lesson_id
   where not exists (
     select from learn.user_lesson_progress p
     where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+    and (l.course_id is null or exists (  -- else when they enrol
+      select from learn.user_course_progress p
+      where p.user_id = v.user_id and p.course_id = l.course_id))
   union all
   select 'completed_lessons_are_facts', p.user_id,
     format('a fact for lesson %s', p.lesson_id), 'none'
@@ -1507,6 +1558,119 @@ comment on function learn_internal.settle_courses(uuid[], bigint[]) is
   'Brings users'' progress in courses up to date: levels, numbers, completion.';
 revoke all on function learn_internal.settle_courses(uuid[], bigint[]) from public;
 
+-- functions/progress/recount_tracks.sql
+
+-- Recounts tracks for users, whose stats rows the caller has locked, and completes
+-- the tracks that are complete by now.
+create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
+begin
+  with recounted as (
+    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed,
+      s.total_items, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select t.id as track_id, coalesce(z.total_items, 0) as total_items
+      from learn.tracks t
+      left join learn_internal.track_sizes z on z.track_id = t.id
+      where t.id = any (p_track_ids)
+    ) s
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.track_recounts x
+      where x.user_id = any (p_user_ids) and x.track_id = any (p_track_ids)
+    ) r on r.user_id = u.user_id and r.track_id = s.track_id
+    where r.user_id is not null or exists (
+      select from learn.user_track_progress e
+      where e.user_id = u.user_id and e.track_id = s.track_id)
+  ), saved as (
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select r.user_id, r.track_id, r.items_completed, r.total_items
+    from recounted r
+    order by r.user_id, r.track_id
+    on conflict (user_id, track_id) do update
+      set items_completed = excluded.items_completed, total_items = excluded.total_items
+    returning p.user_id, p.track_id, p.items_completed, p.total_items, p.completed_at
+  )
+  select array_agg(s.user_id), array_agg(s.track_id), array_agg(r.last_completed_at)
+  into v_user_ids, v_track_ids, v_at
+  from saved s
+  join recounted r on r.user_id = s.user_id and r.track_id = s.track_id
+  join learn.tracks t on t.id = s.track_id and t.is_published
+  where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
+
+  if v_user_ids is not null then
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
+  end if;
+end;
+$$;
+comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
+  'Recounts tracks for users and completes those that are complete by now.';
+revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;
+
+-- functions/progress/refresh_paths.sql
+
+-- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
+create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
+returns setof learn_internal.fact
+language sql
+volatile
+set search_path = ''
+as $$
+  with recounted as (
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
+      s.total_tracks, s.is_published, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
+      from learn.learning_paths p
+      left join learn_internal.path_sizes z on z.path_id = p.id
+      where p.id = any (p_path_ids)
+    ) s
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.path_recounts x
+      where x.user_id = any (p_user_ids) and x.path_id = any (p_path_ids)
+    ) r on r.user_id = u.user_id and r.path_id = s.path_id
+    where r.user_id is not null or exists (
+      select from learn.user_path_progress e where e.user_id = u.user_id and e.path_id = s.path_id)
+  ), earlier as (
+    select e.user_id, e.path_id
+    from learn.user_path_progress e
+    join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
+    where e.completed_at is not null
+  ), saved as (
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
+      case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
+        then r.last_completed_at end
+    from recounted r
+    order by r.user_id, r.path_id
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed,
+        total_tracks = excluded.total_tracks,
+        completed_at = coalesce(p.completed_at, excluded.completed_at)
+    returning p.user_id, p.path_id, p.completed_at
+  )
+  select s.user_id, 'path_completed', 'path', s.path_id::text,
+    jsonb_build_object('slug', p.slug), null::integer, s.completed_at
+  from saved s
+  join learn.learning_paths p on p.id = s.path_id
+  where s.completed_at is not null
+    and not exists (select from earlier e where e.user_id = s.user_id and e.path_id = s.path_id)
+  order by s.user_id, s.completed_at, s.path_id;
+$$;
+comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
+  'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
+revoke all on function learn_internal.refresh_paths(uuid[], bigint[]) from public;
+
 -- functions/operations/rebuild_users.sql
 
 -- Recomputes every projection of users from facts: active days and streaks,
@@ -1547,7 +1711,9 @@ begin
     streak_freezes = (
       select count(*) from learn.streak_freezes z
       where z.user_id = s.user_id and z.used_on is null)
-  from learn_internal.xp_recounts x
+  from (
+    select * from learn_internal.xp_recounts r where r.user_id = any (p_user_ids)
+  ) x
   left join (
     select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
   ) d on d.user_id = x.user_id
@@ -1720,7 +1886,8 @@ grant execute on function learn.submit_query(
 
 -- Counts newly completed lessons, parallel arrays, towards their courses: enrols users who are not,
 -- increments the live numbers, and settles a course where a level or all of it may be complete.
--- Errors: LX005 a lesson's level is locked, after all that this statement unlocks.
+-- Errors: LX005 a lesson's level is locked, after all that this statement unlocks;
+-- LX006 required prerequisites of a course are not completed, after all that it completes.
 create or replace function learn_internal.advance_courses(
   p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
 )
@@ -1732,11 +1899,13 @@ as $$
 declare
   v_user_ids   uuid[];
   v_course_ids bigint[];
+  v_is_new     boolean;
 begin
-  -- Enrolling counts everything, these lessons included: the others are those enrolled before.
+  -- A lesson that settle_courses() completes on its way comes through here too, before
+  -- the totals are recounted: no number goes above them, and the recount has the last word.
   with moved as (
     select c.user_id, l.course_id, count(*)::integer as lessons, sum(l.weight) as weight,
-      min(c.at) as first_at, max(c.at) as last_at,
+      max(c.at) as last_at,
       bool_or(l.course_level_id is not null and u.completed_at is null) as is_new_level
     from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
     join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
@@ -1745,29 +1914,36 @@ begin
     group by c.user_id, l.course_id
   ), counted as (
     update learn.user_course_progress p
-    set lessons_completed = p.lessons_completed + m.lessons,
-      weight_completed = p.weight_completed + m.weight,
+    set lessons_completed = least(p.lessons_completed + m.lessons, p.total_lessons),
+      weight_completed = least(p.weight_completed + m.weight, p.total_weight),
       last_activity_at = greatest(p.last_activity_at, m.last_at)
     from moved m
     where p.user_id = m.user_id and p.course_id = m.course_id
     returning p.user_id, p.course_id, m.is_new_level
       or p.total_levels = 0 and p.lessons_completed = p.total_lessons and p.completed_at is null
       as is_unsettled
-  ), enrolled as (
-    insert into learn.user_course_progress (user_id, course_id, enrolled_at)
-    select m.user_id, m.course_id, m.first_at
-    from moved m
-    where not exists (
-      select from learn.user_course_progress p
-      where p.user_id = m.user_id and p.course_id = m.course_id)
-    order by m.user_id, m.first_at, m.course_id
   )
-  select array_agg(c.user_id), array_agg(c.course_id) into v_user_ids, v_course_ids
-  from counted c
-  where c.is_unsettled;
+  select array_agg(c.user_id) filter (where c.is_unsettled),
+    array_agg(c.course_id) filter (where c.is_unsettled),
+    count(*) < (select count(*) from moved)
+  into v_user_ids, v_course_ids, v_is_new
+  from counted c;
 
   if v_user_ids is not null then
     perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+  end if;
+  -- Enrolling counts everything, these lessons included. It comes last: what was completed above
+  -- may be what it waits for.
+  if v_is_new then
+    insert into learn.user_course_progress (user_id, course_id, enrolled_at)
+    select c.user_id, l.course_id, min(c.at)
+    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
+    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
+    where not exists (
+      select from learn.user_course_progress p
+      where p.user_id = c.user_id and p.course_id = l.course_id)
+    group by c.user_id, l.course_id
+    order by c.user_id, min(c.at), l.course_id;
   end if;
   perform learn_internal.require_unlocked(p_user_ids, p_lesson_ids);
 end;
@@ -2053,9 +2229,9 @@ begin
 
   update learn.user_course_progress p
   set time_spent_seconds = greatest(0, p.time_spent_seconds + g.seconds),
-    last_activity_at = greatest(p.last_activity_at, v_now)
+    last_activity_at = greatest(p.last_activity_at, g.at)
   from (
-    select t.user_id, l.course_id, sum(t.seconds) as seconds
+    select t.user_id, l.course_id, sum(t.seconds) as seconds, max(coalesce(t.at, v_now)) as at
     from unnest(p_times) t
     join learn.lessons l on l.id = t.lesson_id and l.course_id is not null
     group by t.user_id, l.course_id
@@ -2271,9 +2447,8 @@ begin
   join old_rows o on o.id = n.id
   where n.is_published <> o.is_published;
   if v_course_ids is not null then
-    -- place_lessons() says what is available now
+    -- place_lessons() says what is available now, and lessons_updated() recounts the courses
     update learn.lessons l set is_available = l.is_published where l.course_id = any (v_course_ids);
-    perform learn_internal.refresh_courses(v_course_ids);
   end if;
 
   perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
@@ -2307,9 +2482,10 @@ comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
 
 -- triggers/catalog/difficulties_change.sql
 
--- When difficulties multiply XP otherwise: learners wait.
+-- When difficulties multiply XP otherwise, or are renamed, which lessons and tracks follow:
+-- learners wait.
 create or replace trigger difficulties_change
-  before update of xp_multiplier on learn.difficulties
+  before update of key, xp_multiplier on learn.difficulties
   for each statement
   execute function learn_internal.change_content();
 comment on trigger difficulties_change on learn.difficulties is 'A change has learners wait.';
@@ -2430,27 +2606,45 @@ volatile
 security definer
 set search_path = ''
 as $$
+declare
+  v_course_ids bigint[];
 begin
-  perform learn_internal.refresh_courses(array_agg(distinct c.course_id))
+  select array_agg(distinct c.course_id) into v_course_ids
   from new_rows n
   join old_rows o on o.id = n.id
   cross join lateral (values (n.course_id), (o.course_id)) c(course_id)
   where c.course_id is not null
-    and (n.is_published, n.course_id, n.course_level_id, n.difficulty)
-      is distinct from (o.is_published, o.course_id, o.course_level_id, o.difficulty)
-  having count(*) > 0;
+    and (n.is_published, n.is_available, n.course_id, n.course_level_id, n.difficulty)
+      is distinct from (o.is_published, o.is_available, o.course_id, o.course_level_id, o.difficulty);
+  -- What there is to complete comes first: what is completed then is counted on top of it.
+  if v_course_ids is not null then
+    perform learn_internal.count_courses(v_course_ids);
+  end if;
 
   perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  join learn.track_lessons t on t.lesson_id = n.id
-  where n.is_available <> o.is_available
+  from (
+    select i.track_id
+    from new_rows n
+    join old_rows o on o.id = n.id
+    join learn.track_lessons i on i.lesson_id = n.id
+    where n.is_available <> o.is_available
+    union
+    select c.track_id
+    from learn.courses c
+    where c.id = any (v_course_ids) and c.track_id is not null
+  ) t
   having count(*) > 0;
+
+  if v_course_ids is not null then
+    perform learn_internal.refresh_courses(v_course_ids);
+  end if;
 
   perform learn_internal.refresh_lessons(array_agg(n.id))
   from new_rows n
   join old_rows o on o.id = n.id
-  where n.is_available and not o.is_available
+  where n.is_available
+    and (not o.is_available
+      or (n.course_id, n.course_level_id) is distinct from (o.course_id, o.course_level_id))
   having count(*) > 0;
   return null;
 end;
@@ -2485,12 +2679,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_is_open boolean := true;
+  v_is_open   boolean := true;
+  v_course_id bigint;
 begin
+  if tg_op = 'UPDATE' and new.course_level_id <> coalesce(old.course_level_id, 0)
+    and new.course_id = old.course_id
+  then
+    new.course_id := null;  -- moved by its level alone
+  end if;
   if new.course_level_id is not null then
-    select v.is_published, coalesce(new.course_id, v.course_id) into v_is_open, new.course_id
+    select v.is_published, v.course_id into v_is_open, v_course_id
     from learn.course_levels v
     where v.id = new.course_level_id;
+    new.course_id := coalesce(new.course_id, v_course_id);
   end if;
   if new.course_id is not null then
     select coalesce(v_is_open and c.is_published, false) into v_is_open
@@ -2626,27 +2827,6 @@ begin
   perform from learn.user_stats s where s.user_id = any (v_user_ids)
   order by s.user_id for no key update;
 
-  select n.user_id, c.slug, string_agg(r.slug, ', ' order by r.slug) as prerequisites
-  into v_missing
-  from new_rows n
-  join learn.courses c on c.id = n.course_id
-  join learn.course_prerequisites e on e.course_id = n.course_id and e.is_required
-  -- one that nobody can complete keeps nobody out
-  join learn.courses r
-    on r.id = e.prerequisite_course_id and r.is_published and r.total_lessons > 0
-  where not exists (
-    select from learn.user_course_progress p
-    where p.user_id = n.user_id and p.course_id = r.id and p.completed_at is not null)
-  group by n.user_id, c.slug
-  limit 1;
-  if found then
-    raise exception 'the prerequisites of the course are not met'
-      using errcode = 'LX006',
-        detail = format('user_id = %s, course %s needs: %s',
-          v_missing.user_id, v_missing.slug, v_missing.prerequisites),
-        hint = 'Complete these courses first.';
-  end if;
-
   perform learn_internal.write_facts(array_agg(
     (n.user_id, 'course_enrolled', 'course', n.course_id::text,
       jsonb_build_object('slug', c.slug), null, n.enrolled_at)::learn_internal.fact
@@ -2656,6 +2836,23 @@ begin
 
   perform learn_internal.settle_courses(v_user_ids, v_course_ids);
 
+  -- Lessons that were solved while the prerequisites were not met
+  select array_agg(n.user_id) as user_ids, array_agg(l.id) as lesson_ids
+  into v_done
+  from new_rows n
+  join learn.lessons l on l.course_id = n.course_id and l.course_level_id is null and l.is_available
+  where exists (
+    select from learn.exercises e
+    join learn.user_exercise_progress x
+      on x.user_id = n.user_id and x.exercise_id = e.id and x.solved_at is not null
+    where e.lesson_id = l.id and e.is_published)
+    and not exists (
+      select from learn.user_lesson_progress p
+      where p.user_id = n.user_id and p.lesson_id = l.id and p.completed_at is not null);
+  if v_done.user_ids is not null then
+    perform learn_internal.complete_solved_lessons(v_done.user_ids, v_done.lesson_ids);
+  end if;
+
   -- A completion that was brought along, by an import
   select array_agg(n.user_id) as user_ids, array_agg(n.course_id) as course_ids,
     array_agg(n.completed_at) as at
@@ -2664,6 +2861,26 @@ begin
   where n.completed_at is not null;
   if v_done.user_ids is not null then
     perform learn_internal.complete_courses(v_done.user_ids, v_done.course_ids, v_done.at);
+  end if;
+
+  -- Last, because the statement may bring what it asks for
+  select n.user_id, c.slug, string_agg(r.slug, ', ' order by r.slug) as prerequisites
+  into v_missing
+  from new_rows n
+  join learn.courses c on c.id = n.course_id
+  join learn_internal.course_requirements r on r.course_id = n.course_id
+  where not exists (
+    select from learn.user_course_progress p
+    where p.user_id = n.user_id and p.course_id = r.prerequisite_course_id
+      and p.completed_at is not null)
+  group by n.user_id, c.slug
+  limit 1;
+  if found then
+    raise exception 'the prerequisites of the course are not met'
+      using errcode = 'LX006',
+        detail = format('user_id = %s, course %s needs: %s',
+          v_missing.user_id, v_missing.slug, v_missing.prerequisites),
+        hint = 'Complete these courses first.';
   end if;
   return null;
 end;
@@ -2760,7 +2977,8 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null),
-    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0))::learn_internal.lesson_time)
+    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+        greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
       filter (where n.time_spent_seconds > 0 or n.started_at is not null),
     array_agg(n.user_id) filter (where n.completed_at is not null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null),
@@ -2769,6 +2987,11 @@ begin
     array_agg(n.score) filter (where n.completed_at is not null)
   into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n;
+  if v_touched is not null and v_user_ids is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    order by s.user_id for no key update;
+  end if;
   if v_touched is not null then
     perform learn_internal.touch_courses(v_touched);
   end if;
@@ -2824,8 +3047,11 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null and o.started_at is null),
-    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0)
-        - coalesce(o.time_spent_seconds, 0))::learn_internal.lesson_time)
+    array_agg((n.user_id, n.lesson_id,
+        coalesce(n.time_spent_seconds, 0) - coalesce(o.time_spent_seconds, 0),
+        greatest(
+          case when o.started_at is null then n.started_at end,
+          case when o.completed_at is null then n.completed_at end))::learn_internal.lesson_time)
       filter (where n.time_spent_seconds is distinct from o.time_spent_seconds
         or n.started_at is not null and o.started_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
@@ -2836,6 +3062,11 @@ begin
   into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  if v_touched is not null and v_user_ids is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    order by s.user_id for no key update;
+  end if;
   if v_touched is not null then
     perform learn_internal.touch_courses(v_touched);
   end if;

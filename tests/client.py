@@ -116,6 +116,20 @@ class PathProgress:
 
 
 @dataclass(frozen=True)
+class CourseProgress:
+    """A row of `learn.user_course_progress`, without its times."""
+
+    status: str
+    lessons_completed: int
+    total_lessons: int
+    levels_completed: int
+    total_levels: int
+    completion_percentage: Decimal
+    mastery_percentage: Decimal
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Damage:
     """A row of `learn.check_integrity()`."""
 
@@ -148,6 +162,23 @@ class Path:
 
     id: int
     slug: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course that was made."""
+
+    id: int
+    slug: str
+
+
+@dataclass(frozen=True)
+class CourseLevel:
+    """A level of a course that was made."""
+
+    id: int
+    slug: str
+    course: int
 
 
 class Refusal:
@@ -203,6 +234,29 @@ class Learn:
         found = self._value("get_password_hash", {"user_id": user})
         assert found is None or isinstance(found, str)
         return found
+
+    def enroll_in_course(
+        self,
+        user: UUID | None,
+        course: Course | int | None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        return self._summary("enroll_in_course", {"user_id": user, "course_id": _id(course)}, {}, at, key)
+
+    def rate_course(
+        self,
+        user: UUID | None,
+        course: Course | int | None,
+        rating: int | None,
+        review: str | None = None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {"user_id": user, "course_id": _id(course), "rating": rating}
+        return self._summary("rate_course", required, {"review": review}, at, key)
 
     def start_lesson(
         self,
@@ -414,12 +468,15 @@ class Learn:
         difficulty: str | None = None,
         xp_reward: int | None = None,
         published: bool = True,
+        course: Course | None = None,
+        level: CourseLevel | None = None,
     ) -> Lesson:
         slug = slug or f"lesson-{next(_numbers)}"
         lesson = self.value(
-            "insert into learn.lessons (slug, title, difficulty, xp_reward, is_published)"
-            " values (%s, %s, %s, %s, %s) returning id",
-            [slug, slug, difficulty, xp_reward, published],
+            "insert into learn.lessons"
+            " (slug, title, difficulty, xp_reward, is_published, course_id, course_level_id)"
+            " values (%s, %s, %s, %s, %s, %s, %s) returning id",
+            [slug, slug, difficulty, xp_reward, published, _id(course), _id(level)],
         )
         made = tuple(self.make_exercise(lesson, position=position) for position in range(1, exercises + 1))
         return Lesson(lesson, slug, made)
@@ -476,6 +533,50 @@ class Learn:
                 " select %s, %s, count(*) + 1 from learn.learning_path_tracks where path_id = %s",
                 [path.id, track.id, path.id],
             )
+
+    def make_course(
+        self,
+        lessons: int = 0,
+        *,
+        slug: str | None = None,
+        track: Track | None = None,
+        difficulty: str = "beginner",
+        category: str = "",
+        completion_xp: int = 0,
+        published: bool = True,
+    ) -> Course:
+        """With so many lessons directly in it, without exercises."""
+        slug = slug or f"course-{next(_numbers)}"
+        course = self.value(
+            "insert into learn.courses"
+            " (slug, title, track_id, difficulty, category, completion_xp, is_published)"
+            " values (%s, %s, %s, %s, %s, %s, %s) returning id",
+            [slug, slug, _id(track), difficulty, category, completion_xp, published],
+        )
+        made = Course(course, slug)
+        for _ in range(lessons):
+            self.make_lesson(0, course=made)
+        return made
+
+    def make_course_level(
+        self, course: Course, *, slug: str | None = None, position: int | None = None, published: bool = True
+    ) -> CourseLevel:
+        """Behind the others, unless a position is given."""
+        slug = slug or f"level-{next(_numbers)}"
+        level = self.value(
+            "insert into learn.course_levels (course_id, slug, title, position, is_published)"
+            " values (%(course)s, %(slug)s, %(slug)s, coalesce(%(position)s, (select count(*) + 1"
+            " from learn.course_levels where course_id = %(course)s)), %(published)s) returning id",
+            {"course": course.id, "slug": slug, "position": position, "published": published},
+        )
+        return CourseLevel(level, slug, course.id)
+
+    def make_course_prerequisite(self, course: Course, needs: Course, *, required: bool = True) -> None:
+        self.connection.execute(
+            "insert into learn.course_prerequisites (course_id, prerequisite_course_id, is_required)"
+            " values (%s, %s, %s)",
+            [course.id, needs.id, required],
+        )
 
     def make_prerequisite(self, track: Track, prerequisite: Track) -> None:
         self.connection.execute(
@@ -677,6 +778,32 @@ class Learn:
         )
         return found[0] if found else None
 
+    def lessons_of(self, course: Course) -> list[Lesson]:
+        """The lessons of a course in order of making."""
+        found = self.tuples(
+            "select l.id, l.slug, array(select e.id from learn.exercises e where e.lesson_id = l.id"
+            " order by e.position) from learn.lessons l where l.course_id = %s order by l.id",
+            [course.id],
+        )
+        return [Lesson(number, slug, tuple(exercises)) for number, slug, exercises in found]
+
+    def course_progress(self, user: UUID, course: Course) -> CourseProgress | None:
+        columns = ", ".join(field.name for field in fields(CourseProgress))
+        found = self.rows(
+            CourseProgress,
+            f"select {columns} from learn.user_course_progress where user_id = %s and course_id = %s",
+            [user, course.id],
+        )
+        return found[0] if found else None
+
+    def unlocked_levels(self, user: UUID) -> list[tuple[str, bool]]:
+        """(slug, whether it is completed) in order of unlocking."""
+        return self.tuples(
+            "select v.slug, u.completed_at is not null from learn.user_level_unlocks u"
+            " join learn.course_levels v on v.id = u.course_level_id where u.user_id = %s order by u.id",
+            [user],
+        )
+
     def dashboard(self, user: UUID) -> dict[str, Any]:
         """The user's row of `learn.user_dashboard`."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -752,8 +879,8 @@ def _call(
     return sql.SQL("select * from {}({})").format(sql.Identifier("learn", function), named), arguments
 
 
-def _id(lesson: Lesson | int | None) -> int | None:
-    return lesson.id if isinstance(lesson, Lesson) else lesson
+def _id(made: Lesson | Track | Course | CourseLevel | int | None) -> int | None:
+    return made if made is None or isinstance(made, int) else made.id
 
 
 def _moment(at: Moment | None) -> datetime | None:

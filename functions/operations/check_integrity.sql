@@ -143,9 +143,13 @@ as $$
   select 'solved_lessons_are_completed', v.user_id,
     format('lesson %s completed', v.lesson_id), 'not completed'
   from learn_internal.solved_lessons v
+  join learn.lessons l on l.id = v.lesson_id
   where not exists (
     select from learn.user_lesson_progress p
     where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+    and (l.course_id is null or exists (  -- else when they enrol
+      select from learn.user_course_progress p
+      where p.user_id = v.user_id and p.course_id = l.course_id))
   union all
   select 'completed_lessons_are_facts', p.user_id,
     format('a fact for lesson %s', p.lesson_id), 'none'

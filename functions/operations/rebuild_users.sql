@@ -36,7 +36,9 @@ begin
     streak_freezes = (
       select count(*) from learn.streak_freezes z
       where z.user_id = s.user_id and z.used_on is null)
-  from learn_internal.xp_recounts x
+  from (
+    select * from learn_internal.xp_recounts r where r.user_id = any (p_user_ids)
+  ) x
   left join (
     select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
   ) d on d.user_id = x.user_id

@@ -21,7 +21,10 @@ begin
       left join learn_internal.track_sizes z on z.track_id = t.id
       where t.id = any (p_track_ids)
     ) s
-    left join learn_internal.track_recounts r on r.user_id = u.user_id and r.track_id = s.track_id
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.track_recounts x
+      where x.user_id = any (p_user_ids) and x.track_id = any (p_track_ids)
+    ) r on r.user_id = u.user_id and r.track_id = s.track_id
     where r.user_id is not null or exists (
       select from learn.user_track_progress e
       where e.user_id = u.user_id and e.track_id = s.track_id)

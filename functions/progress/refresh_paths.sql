@@ -15,7 +15,10 @@ as $$
       left join learn_internal.path_sizes z on z.path_id = p.id
       where p.id = any (p_path_ids)
     ) s
-    left join learn_internal.path_recounts r on r.user_id = u.user_id and r.path_id = s.path_id
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.path_recounts x
+      where x.user_id = any (p_user_ids) and x.path_id = any (p_path_ids)
+    ) r on r.user_id = u.user_id and r.path_id = s.path_id
     where r.user_id is not null or exists (
       select from learn.user_path_progress e where e.user_id = u.user_id and e.path_id = s.path_id)
   ), earlier as (

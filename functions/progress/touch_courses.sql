@@ -15,9 +15,9 @@ begin
 
   update learn.user_course_progress p
   set time_spent_seconds = greatest(0, p.time_spent_seconds + g.seconds),
-    last_activity_at = greatest(p.last_activity_at, v_now)
+    last_activity_at = greatest(p.last_activity_at, g.at)
   from (
-    select t.user_id, l.course_id, sum(t.seconds) as seconds
+    select t.user_id, l.course_id, sum(t.seconds) as seconds, max(coalesce(t.at, v_now)) as at
     from unnest(p_times) t
     join learn.lessons l on l.id = t.lesson_id and l.course_id is not null
     group by t.user_id, l.course_id

@@ -14,6 +14,8 @@ PROJECTIONS = (
     "learn.user_activity_days",
     "learn.user_lesson_progress",
     "learn.user_exercise_progress",
+    "learn.user_course_progress",
+    "learn.user_level_unlocks",
     "learn.user_track_progress",
     "learn.user_path_progress",
     "learn.user_difficulty_progress",

@@ -16,9 +16,8 @@ begin
   join old_rows o on o.id = n.id
   where n.is_published <> o.is_published;
   if v_course_ids is not null then
-    -- place_lessons() says what is available now
+    -- place_lessons() says what is available now, and lessons_updated() recounts the courses
     update learn.lessons l set is_available = l.is_published where l.course_id = any (v_course_ids);
-    perform learn_internal.refresh_courses(v_course_ids);
   end if;
 
   perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))

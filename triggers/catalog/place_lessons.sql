@@ -8,12 +8,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_is_open boolean := true;
+  v_is_open   boolean := true;
+  v_course_id bigint;
 begin
+  if tg_op = 'UPDATE' and new.course_level_id <> coalesce(old.course_level_id, 0)
+    and new.course_id = old.course_id
+  then
+    new.course_id := null;  -- moved by its level alone
+  end if;
   if new.course_level_id is not null then
-    select v.is_published, coalesce(new.course_id, v.course_id) into v_is_open, new.course_id
+    select v.is_published, v.course_id into v_is_open, v_course_id
     from learn.course_levels v
     where v.id = new.course_level_id;
+    new.course_id := coalesce(new.course_id, v_course_id);
   end if;
   if new.course_id is not null then
     select coalesce(v_is_open and c.is_published, false) into v_is_open

@@ -25,27 +25,6 @@ begin
   perform from learn.user_stats s where s.user_id = any (v_user_ids)
   order by s.user_id for no key update;
 
-  select n.user_id, c.slug, string_agg(r.slug, ', ' order by r.slug) as prerequisites
-  into v_missing
-  from new_rows n
-  join learn.courses c on c.id = n.course_id
-  join learn.course_prerequisites e on e.course_id = n.course_id and e.is_required
-  -- one that nobody can complete keeps nobody out
-  join learn.courses r
-    on r.id = e.prerequisite_course_id and r.is_published and r.total_lessons > 0
-  where not exists (
-    select from learn.user_course_progress p
-    where p.user_id = n.user_id and p.course_id = r.id and p.completed_at is not null)
-  group by n.user_id, c.slug
-  limit 1;
-  if found then
-    raise exception 'the prerequisites of the course are not met'
-      using errcode = 'LX006',
-        detail = format('user_id = %s, course %s needs: %s',
-          v_missing.user_id, v_missing.slug, v_missing.prerequisites),
-        hint = 'Complete these courses first.';
-  end if;
-
   perform learn_internal.write_facts(array_agg(
     (n.user_id, 'course_enrolled', 'course', n.course_id::text,
       jsonb_build_object('slug', c.slug), null, n.enrolled_at)::learn_internal.fact
@@ -55,6 +34,23 @@ begin
 
   perform learn_internal.settle_courses(v_user_ids, v_course_ids);
 
+  -- Lessons that were solved while the prerequisites were not met
+  select array_agg(n.user_id) as user_ids, array_agg(l.id) as lesson_ids
+  into v_done
+  from new_rows n
+  join learn.lessons l on l.course_id = n.course_id and l.course_level_id is null and l.is_available
+  where exists (
+    select from learn.exercises e
+    join learn.user_exercise_progress x
+      on x.user_id = n.user_id and x.exercise_id = e.id and x.solved_at is not null
+    where e.lesson_id = l.id and e.is_published)
+    and not exists (
+      select from learn.user_lesson_progress p
+      where p.user_id = n.user_id and p.lesson_id = l.id and p.completed_at is not null);
+  if v_done.user_ids is not null then
+    perform learn_internal.complete_solved_lessons(v_done.user_ids, v_done.lesson_ids);
+  end if;
+
   -- A completion that was brought along, by an import
   select array_agg(n.user_id) as user_ids, array_agg(n.course_id) as course_ids,
     array_agg(n.completed_at) as at
@@ -63,6 +59,26 @@ begin
   where n.completed_at is not null;
   if v_done.user_ids is not null then
     perform learn_internal.complete_courses(v_done.user_ids, v_done.course_ids, v_done.at);
+  end if;
+
+  -- Last, because the statement may bring what it asks for
+  select n.user_id, c.slug, string_agg(r.slug, ', ' order by r.slug) as prerequisites
+  into v_missing
+  from new_rows n
+  join learn.courses c on c.id = n.course_id
+  join learn_internal.course_requirements r on r.course_id = n.course_id
+  where not exists (
+    select from learn.user_course_progress p
+    where p.user_id = n.user_id and p.course_id = r.prerequisite_course_id
+      and p.completed_at is not null)
+  group by n.user_id, c.slug
+  limit 1;
+  if found then
+    raise exception 'the prerequisites of the course are not met'
+      using errcode = 'LX006',
+        detail = format('user_id = %s, course %s needs: %s',
+          v_missing.user_id, v_missing.slug, v_missing.prerequisites),
+        hint = 'Complete these courses first.';
   end if;
   return null;
 end;

@@ -23,7 +23,8 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null),
-    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0))::learn_internal.lesson_time)
+    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+        greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
       filter (where n.time_spent_seconds > 0 or n.started_at is not null),
     array_agg(n.user_id) filter (where n.completed_at is not null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null),
@@ -32,6 +33,11 @@ begin
     array_agg(n.score) filter (where n.completed_at is not null)
   into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n;
+  if v_touched is not null and v_user_ids is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    order by s.user_id for no key update;
+  end if;
   if v_touched is not null then
     perform learn_internal.touch_courses(v_touched);
   end if;

@@ -26,8 +26,11 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null and o.started_at is null),
-    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0)
-        - coalesce(o.time_spent_seconds, 0))::learn_internal.lesson_time)
+    array_agg((n.user_id, n.lesson_id,
+        coalesce(n.time_spent_seconds, 0) - coalesce(o.time_spent_seconds, 0),
+        greatest(
+          case when o.started_at is null then n.started_at end,
+          case when o.completed_at is null then n.completed_at end))::learn_internal.lesson_time)
       filter (where n.time_spent_seconds is distinct from o.time_spent_seconds
         or n.started_at is not null and o.started_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
@@ -38,6 +41,11 @@ begin
   into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  if v_touched is not null and v_user_ids is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    order by s.user_id for no key update;
+  end if;
   if v_touched is not null then
     perform learn_internal.touch_courses(v_touched);
   end if;
