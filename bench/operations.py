@@ -34,7 +34,7 @@ USERS, COURSES, LESSONS_PER_COURSE = 10_000, 100, 20  # of the document, in one 
 COURSES_PER_USER = 10
 ACHIEVEMENTS = 50
 ORIGINALS = 2_500  # learners whose rows the engine makes; the others get copies of these
-FIRST = 50  # of them, before the others
+BATCH = 100  # of them, by one statement
 BIG = 10_000  # rows from which a table is not to be read as a whole
 
 
@@ -171,10 +171,10 @@ def load_learners(connection: Connection, users: int, report: Callable[[str], No
 
     begun = time.perf_counter()
     connection.execute(REGISTER.format("<=").encode(), {"originals": ORIGINALS})
-    # A few first: then statistics know that the tables are not empty, as they do in a database that grows.
-    for first, last in ((1, FIRST), (FIRST + 1, ORIGINALS)):
+    for first in range(1, ORIGINALS, BATCH):
         for statement in (ENROL, COMPLETE):
-            connection.execute(statement, {"first": first, "last": last})
+            connection.execute(statement, {"first": first, "last": first + BATCH - 1})
+        if first == 1:  # statistics know that the tables are not empty, as in a database that grows
             connection.execute("vacuum analyze")
     report(f"{min(users, ORIGINALS):,} learners through the engine: {time.perf_counter() - begun:.1f} s")
 
