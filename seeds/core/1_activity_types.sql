@@ -1,7 +1,7 @@
 -- Activity types that products share beyond those that Laurel's own triggers write
 -- (migrations bring those).
 -- A deployment's changes stay: rows that are there are left alone.
-insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+with types(key, description, is_qualifying, happens_once) as (values
   ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
   ('quiz_completed', 'The user completed a quiz.', true, false),
   ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false),
@@ -12,4 +12,7 @@ insert into learn.activity_types (key, description, is_qualifying, happens_once)
   ('discussion_posted', 'The user started a discussion.', false, true),
   ('reply_posted', 'The user replied in a discussion.', false, true),
   ('solution_accepted', 'A reply of the user was accepted as the solution.', false, true)
-on conflict (key) do nothing;
+)
+select learn_internal.merge_rows('learn.activity_types', '{key}', jsonb_agg(to_jsonb(t)),
+  '{description, is_qualifying, happens_once}') as activity_types
+from types t;

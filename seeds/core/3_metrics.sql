@@ -1,10 +1,11 @@
 -- What is counted for every user. A definition that differs is brought up to date,
--- and the metric recounted.
-insert into learn.metrics as m
+-- and the metric recounted. Which metrics are boards, a deployment may change.
+with definitions
   (key, activity_type, aggregate, filter, scope_property, reset_activity_type, reset_filter,
    is_board, description)
-values
-  ('registrations', 'user_registered', 'count', '{}', null, null, '{}', false, 'Accounts made: 1.'),
+as (values
+  ('registrations', 'user_registered', 'count', '{}'::jsonb, null, null, '{}'::jsonb, false,
+    'Accounts made: 1.'),
   ('queries_executed', 'exercise_attempted', 'count', '{}', null, null, '{}', false,
     'Queries run for exercises.'),
   ('exercises_solved', 'exercise_solved', 'count', '{}', null, null, '{}', true,
@@ -23,6 +24,10 @@ values
     '{"has_exercises": true, "is_flawless": true}', null,
     'exercise_attempted', '{"is_correct": false}', false,
     'Lessons with exercises completed in a row without a wrong submission.'),
+  ('courses_enrolled', 'course_enrolled', 'count', '{}', null, null, '{}', false,
+    'Courses in which the user is enrolled.'),
+  ('levels_completed', 'level_completed', 'count', '{}', 'course', null, '{}', false,
+    'Levels of courses completed, also by the slug of the course.'),
   ('courses_completed', 'course_completed', 'count', '{}', null, null, '{}', true,
     'Courses completed.'),
   ('tracks_completed', 'track_completed', 'count', '{}', null, null, '{}', true,
@@ -54,13 +59,7 @@ values
   ('current_streak', null, 'stat', '{}', null, null, '{}', true,
     'Days in a row; for achievements, the longest run.'),
   ('active_days', null, 'stat', '{}', null, null, '{}', true, 'Days with a learning act.')
-on conflict (key) do update
-  set activity_type = excluded.activity_type, aggregate = excluded.aggregate,
-    filter = excluded.filter, scope_property = excluded.scope_property,
-    reset_activity_type = excluded.reset_activity_type, reset_filter = excluded.reset_filter,
-    description = excluded.description
-  where (m.activity_type, m.aggregate, m.filter, m.scope_property, m.reset_activity_type,
-      m.reset_filter, m.description)
-    is distinct from (excluded.activity_type, excluded.aggregate, excluded.filter,
-      excluded.scope_property, excluded.reset_activity_type, excluded.reset_filter,
-      excluded.description);
+)
+select learn_internal.merge_rows('learn.metrics', '{key}', jsonb_agg(to_jsonb(d)), '{is_board}')
+  as metrics
+from definitions d;

@@ -1,11 +1,11 @@
 -- The 20 badges of the SQL platform, in 5 categories. They pay no XP. Seeding again
 -- brings names and rules up to date.
-insert into learn.achievements as a
+with badges
   (slug, name, description, icon, category, system, rarity, criteria, display_order)
-values
+as (values
   ('welcome-aboard', 'Welcome Aboard', 'Create your account.', '👋',
     'Onboarding & First Actions', 'sql_platform', 'common',
-    '{"metric": "registrations", "at_least": 1}', 1),
+    '{"metric": "registrations", "at_least": 1}'::jsonb, 1),
   ('first-query', 'First Query', 'Run your first SQL query.', '⌨️',
     'Onboarding & First Actions', 'sql_platform', 'common',
     '{"metric": "queries_executed", "at_least": 1}', 2),
@@ -66,10 +66,7 @@ values
   ('never-quit', 'Never Quit', 'Be active on 30 days.', '💪',
     'Consistency & Engagement', 'sql_platform', 'epic',
     '{"metric": "active_days", "at_least": 30}', 20)
-on conflict (slug) do update
-  set name = excluded.name, description = excluded.description, icon = excluded.icon,
-    category = excluded.category, system = excluded.system, rarity = excluded.rarity,
-    criteria = excluded.criteria, display_order = excluded.display_order
-  where (a.name, a.description, a.icon, a.category, a.system, a.rarity, a.criteria, a.display_order)
-    is distinct from (excluded.name, excluded.description, excluded.icon, excluded.category,
-      excluded.system, excluded.rarity, excluded.criteria, excluded.display_order);
+)
+select learn_internal.merge_rows('learn.achievements', '{slug}', jsonb_agg(to_jsonb(b)))
+  as achievements
+from badges b;

@@ -194,7 +194,10 @@ def test_a_change_of_other_columns_moves_nothing(learn: Learn, user: UUID, lesso
     learn.complete_lesson(user, lessons[0])
     before = learn.facts(user)
     learn.connection.execute("update learn.tracks set title = 'Other', position = 5, completion_xp = 1")
-    learn.connection.execute("update learn.lessons set title = 'Other', xp_reward = 1, difficulty = 'hard'")
+    learn.connection.execute(
+        "update learn.lessons set title = 'Other', xp_reward = 1, difficulty = 'hard' where id = any (%s)",
+        [[lesson.id for lesson in lessons]],
+    )
     assert items(learn, user, track) == (1, 3, False)
     assert learn.facts(user) == before
 

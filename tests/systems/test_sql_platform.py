@@ -116,6 +116,9 @@ def test_a_learner_from_sign_up_to_path_master(learn: Learn) -> None:
         "lessons_completed": 3,
         "tracks_completed": 2,
         "achievements_earned": 12,
+        "courses_enrolled": 0,
+        "courses_completed": 0,
+        "current_courses": [],
     }
     assert [badge["slug"] for badge in newest] == learn.badges(user)[::-1][:5]
     assert newest[0]["name"] == "Weekly Streak"

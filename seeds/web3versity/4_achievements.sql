@@ -1,0 +1,81 @@
+-- What Web3Versity counts beyond the core metrics, and its achievements. Those that pay do so for
+-- what only its tracks can give. Those for lessons, perfect lessons, streaks and XP ask for
+-- an enrolment, which every learner of a course has: so they are not earned by what learners do in
+-- other products of the same database.
+with definitions(key, activity_type, scope_property, filter, description) as (values
+  ('track_courses_completed', 'course_completed', 'track', '{}'::jsonb,
+    'Courses completed, also by the slug of their track.'),
+  ('advanced_courses_completed', 'course_completed', 'track', '{"difficulty": "advanced"}',
+    'Advanced courses completed, also by the slug of their track.'),
+  ('category_courses_completed', 'course_completed', 'category', '{}',
+    'Courses completed, also by category.'),
+  ('perfect_lessons', 'lesson_perfect', null, '{}',
+    'Lessons completed with a full score, or with every exercise solved at once.')
+)
+select learn_internal.merge_rows('learn.metrics', '{key}', jsonb_agg(to_jsonb(d))) as metrics
+from definitions d;
+
+with badges(slug, name, description, icon, category, rarity, xp_reward, display_order, criteria) as
+(values
+  ('first-block', 'First Block', 'Complete your first course.', '🧱', 'Courses', 'common', 50, 101,
+    $${"any": [{"metric": "track_courses_completed", "scope": "explorer", "at_least": 1},
+      {"metric": "track_courses_completed", "scope": "developer", "at_least": 1}]}$$::jsonb),
+  ('curious-explorer', 'Curious Explorer', 'Complete 2 courses of the Explorer track.', '🧭',
+    'Courses', 'common', 75, 102,
+    '{"metric": "track_courses_completed", "scope": "explorer", "at_least": 2}'),
+  ('block-explorer', 'Block Explorer', 'Complete every course of the Explorer track.', '🔭',
+    'Courses', 'epic', 250, 103,
+    '{"metric": "track_courses_completed", "scope": "explorer", "at_least": 4}'),
+  ('hello-contract', 'Hello, Contract', 'Complete a course of the Developer track.', '📜',
+    'Courses', 'common', 75, 104,
+    '{"metric": "track_courses_completed", "scope": "developer", "at_least": 1}'),
+  ('dapp-builder', 'Dapp Builder', 'Complete every course of the Developer track.', '🏗️',
+    'Courses', 'legendary', 400, 105,
+    '{"metric": "track_courses_completed", "scope": "developer", "at_least": 4}'),
+  ('both-sides-of-the-chain', 'Both Sides of the Chain', 'Complete a course of each track.', '🔗',
+    'Courses', 'rare', 100, 106,
+    $${"all": [{"metric": "track_courses_completed", "scope": "explorer", "at_least": 1},
+      {"metric": "track_courses_completed", "scope": "developer", "at_least": 1}]}$$),
+  ('keyholder', 'Keyholder', 'Complete a course about security.', '🔑', 'Courses', 'rare', 0, 107,
+    '{"metric": "category_courses_completed", "scope": "security", "at_least": 1}'),
+  ('deep-diver', 'Deep Diver', 'Complete an advanced course of either track.', '🤿', 'Courses',
+    'epic', 150, 108,
+    $${"any": [{"metric": "advanced_courses_completed", "scope": "explorer", "at_least": 1},
+      {"metric": "advanced_courses_completed", "scope": "developer", "at_least": 1}]}$$),
+  ('web3-graduate', 'Web3 Graduate', 'Complete both tracks.', '🎓', 'Courses', 'legendary', 500, 109,
+    $${"all": [{"metric": "track_courses_completed", "scope": "explorer", "at_least": 4},
+      {"metric": "track_courses_completed", "scope": "developer", "at_least": 4}]}$$),
+
+  ('ten-blocks-high', 'Ten Blocks High', 'Complete 10 lessons.', '📦', 'Lessons', 'common', 0, 110,
+    $${"all": [{"metric": "lessons_completed", "at_least": 10},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+  ('longest-chain', 'Longest Chain', 'Complete 40 lessons.', '⛓️', 'Lessons', 'epic', 0, 111,
+    $${"all": [{"metric": "lessons_completed", "at_least": 40},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+  ('no-forks', 'No Forks', 'Complete 5 lessons with a full score.', '💎', 'Lessons', 'rare', 0, 112,
+    $${"all": [{"metric": "perfect_lessons", "at_least": 5},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+
+  ('steady-node', 'Steady Node', 'Be active 7 days in a row.', '🔥', 'Streaks', 'rare', 0, 113,
+    $${"all": [{"metric": "current_streak", "at_least": 7},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+  ('always-in-sync', 'Always in Sync', 'Be active 30 days in a row.', '🌋', 'Streaks', 'legendary',
+    0, 114,
+    $${"all": [{"metric": "current_streak", "at_least": 30},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+
+  ('helpful-peer', 'Helpful Peer', 'Have a reply accepted as the solution.', '🤝', 'Community',
+    'common', 0, 115, '{"metric": "solutions_accepted", "at_least": 1}'),
+  ('trusted-validator', 'Trusted Validator', 'Have 10 replies accepted as solutions.', '🏅',
+    'Community', 'epic', 0, 116, '{"metric": "solutions_accepted", "at_least": 10}'),
+
+  ('kilo', 'Kilo', 'Reach 1,000 XP.', '🥉', 'XP', 'common', 0, 117,
+    $${"all": [{"metric": "xp", "at_least": 1000},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+  ('whale', 'Whale', 'Reach 5,000 XP.', '🐋', 'XP', 'legendary', 0, 118,
+    $${"all": [{"metric": "xp", "at_least": 5000},
+      {"metric": "courses_enrolled", "at_least": 1}]}$$)
+)
+select learn_internal.merge_rows('learn.achievements', '{slug}', jsonb_agg(
+  to_jsonb(b) || '{"system": "web3versity"}' order by b.display_order)) as achievements
+from badges b;

@@ -1,0 +1,34 @@
+"""Databases with the seeds of one product, as its deployment has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from toolkit import migrations, seeds
+from toolkit.project import Project
+from toolkit.servers import ThrowawayServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def seeded_database(server: ThrowawayServer, system: str, *, demo: bool = False) -> Iterator[str]:
+    """URL of a database with the seeds of core and of this system, dropped afterwards."""
+    name = f"laurel_{system}"
+    server.create_database(name)
+    url = server.url(name)
+    project = Project.find(ROOT)
+    migrations.migrate(lambda: psycopg.connect(url), project)
+    with psycopg.connect(url) as connection:
+        seeds.seed(connection, project, [system], demo=demo)
+    yield url
+    server.drop_database(name)
+
+
+def run_demo(connection: psycopg.Connection[tuple[object, ...]], system: str) -> None:
+    """Runs the demo files of a system within the open transaction."""
+    (chosen,) = [one for one in seeds.plan(Project.find(ROOT), [system], demo=True) if one.system == system]
+    for path in chosen.files:
+        connection.execute(path.read_bytes())
