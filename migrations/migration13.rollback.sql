@@ -22,7 +22,8 @@ drop function learn.delete_reply(uuid,bigint);
 drop function learn.edit_discussion(uuid,bigint,text,text,text,text[]);
 drop function learn.edit_reply(uuid,bigint,text);
 drop function learn.pin_discussion(uuid,bigint,boolean);
-drop function learn.post_discussion(uuid,text,text,bigint,text,text[],timestamp with time zone,text);
+drop function learn.post_discussion(
+  uuid,text,text,bigint,text,text[],timestamp with time zone,text);
 drop function learn.post_reply(uuid,bigint,text,bigint,timestamp with time zone,text);
 drop function learn.search_discussions(text,bigint,text,text[],integer,integer);
 drop function learn.unaccept_solution(uuid,bigint,timestamp with time zone,text);
@@ -52,6 +53,7 @@ drop function learn_internal.votes_inserted();
 drop function learn_internal.votes_updated();
 drop function learn_internal.write_solutions(bigint[]);
 drop view learn_internal.discussion_recounts;
+drop view learn_internal.post_facts;
 drop view learn_internal.reply_recounts;
 drop table learn.discussion_votes;
 drop table learn.replies;

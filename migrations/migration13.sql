@@ -53,12 +53,13 @@ revoke all on function learn_internal.is_tag_list(text[]) from public;
 -- What a discussion is found by: its title (weight A), tags (B) and content (C).
 -- The configuration is `simple`: words as they are written, in lower case, in any language.
 -- Stemming and stop words would be those of one language, and of Filipino PostgreSQL has none.
+-- Immutable it is: array_to_string() is stable for the sake of other types than text.
 create or replace function learn_internal.discussion_words(
   p_title text, p_tags text[], p_content text
 )
 returns tsvector
 language sql
-immutable                         -- array_to_string() is stable for other types than text
+immutable
 parallel safe
 set search_path = ''
 as $$
@@ -986,7 +987,7 @@ begin
     d.updated_at, coalesce(p.relevance, 0),
     case when v_query is null then left(d.content, 200)
       else ts_headline('pg_catalog.simple', d.content, v_query,
-        'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10') end
+        'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10, ShortWord=0') end
   from unnest(v_ids, v_relevance) with ordinality p(id, relevance, position)
   join learn.discussions d on d.id = p.id
   join learn.users u on u.id = d.author_id
@@ -1637,5 +1638,23 @@ create or replace trigger votes_updated
   for each statement
   execute function learn_internal.votes_updated();
 comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
+
+-- views/community/post_facts.sql
+
+-- The facts that posts are: what the log must hold of discussions and replies.
+create or replace view learn_internal.post_facts as
+select d.author_id as user_id, 'discussion_posted' as activity_type,
+  'discussion' as subject_type, d.id::text as subject_id
+from learn.discussions d
+union all
+select r.author_id, 'reply_posted', 'reply', r.id::text
+from learn.replies r
+union all
+select r.author_id, 'solution_accepted', 'reply', r.id::text
+from learn.replies r
+join learn.discussions d on d.id = r.discussion_id
+where r.first_accepted_at is not null and r.author_id <> d.author_id;
+comment on view learn_internal.post_facts is
+  'The facts that follow from discussions, replies and accepted solutions.';
 
 reset role;

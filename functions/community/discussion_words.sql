@@ -1,12 +1,13 @@
 -- What a discussion is found by: its title (weight A), tags (B) and content (C).
 -- The configuration is `simple`: words as they are written, in lower case, in any language.
 -- Stemming and stop words would be those of one language, and of Filipino PostgreSQL has none.
+-- Immutable it is: array_to_string() is stable for the sake of other types than text.
 create or replace function learn_internal.discussion_words(
   p_title text, p_tags text[], p_content text
 )
 returns tsvector
 language sql
-immutable                         -- array_to_string() is stable for other types than text
+immutable
 parallel safe
 set search_path = ''
 as $$

@@ -77,7 +77,7 @@ begin
     d.updated_at, coalesce(p.relevance, 0),
     case when v_query is null then left(d.content, 200)
       else ts_headline('pg_catalog.simple', d.content, v_query,
-        'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10') end
+        'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10, ShortWord=0') end
   from unnest(v_ids, v_relevance) with ordinality p(id, relevance, position)
   join learn.discussions d on d.id = p.id
   join learn.users u on u.id = d.author_id
