@@ -1639,6 +1639,69 @@ create or replace trigger votes_updated
   execute function learn_internal.votes_updated();
 comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
 
+-- triggers/identity/lock_posts.sql
+
+-- Before a user is deleted: the discussions that they took part in are locked, in key order and
+-- before any reply, as by everybody who writes in them.
+create or replace function learn_internal.lock_posts()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform from learn.discussions d
+  where d.id in (
+    select a.id from learn.discussions a where a.author_id = old.id
+    union all
+    select r.discussion_id from learn.replies r where r.author_id = old.id
+    union all
+    select coalesce(v.discussion_id, r.discussion_id)
+    from learn.discussion_votes v
+    left join learn.replies r on r.id = v.reply_id
+    where v.user_id = old.id)
+  order by d.id
+  for no key update;
+  return old;
+end;
+$$;
+comment on function learn_internal.lock_posts() is
+  'Row trigger: locks the discussions that a user took part in, before the user is deleted.';
+revoke all on function learn_internal.lock_posts() from public;
+
+create or replace trigger lock_posts
+  before delete on learn.users
+  for each row
+  execute function learn_internal.lock_posts();
+comment on trigger lock_posts on learn.users is
+  'Locks the discussions that the user took part in.';
+
+-- triggers/identity/take_turns.sql
+
+-- Before users are deleted: one statement after the other, because each of them may have
+-- taken part in what goes with the other. Learners who stay do not wait here.
+create or replace function learn_internal.take_turns()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock('learn.users'::regclass::integer, 3);
+  return null;
+end;
+$$;
+comment on function learn_internal.take_turns() is
+  'Statement trigger: deletions of users take turns.';
+revoke all on function learn_internal.take_turns() from public;
+
+create or replace trigger take_turns
+  before delete on learn.users
+  for each statement
+  execute function learn_internal.take_turns();
+comment on trigger take_turns on learn.users is 'Deletions of users take turns.';
+
 -- views/community/post_facts.sql
 
 -- The facts that posts are: what the log must hold of discussions and replies.

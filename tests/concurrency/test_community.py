@@ -283,6 +283,49 @@ def test_a_vote_and_the_deletion_of_its_voter_or_author_add_up(fresh: FreshDatab
         assert discussion(learn, number) == (0, 0, 0, False)
 
 
+def reply_and_vote(learn: Learn, user: UUID, number: int) -> None:
+    """Unless the discussion is gone or the user's own."""
+    try:
+        learn.post_reply(user, number)
+        learn.vote(user, discussion=number)
+    except psycopg.Error as error:
+        if error.sqlstate not in ("LX003", "LX010"):
+            raise
+
+
+def test_users_are_deleted_at_once_who_took_part_in_what_goes_with_each_other(fresh: FreshDatabase) -> None:
+    """Each has posted and voted in what goes with the others, and the others post and vote there too."""
+    with client(fresh) as learn:
+        users = [learn.make_user() for _ in range(8)]
+        numbers = [learn.make_discussion(user) for user in users]
+        for number in numbers:
+            for user in users:
+                learn.make_reply(user, number)
+                learn.vote(learn.make_user(), discussion=number)
+        for user in users:
+            for number, author in zip(numbers, users, strict=True):
+                if user != author:
+                    learn.vote(user, discussion=number)
+
+    def delete(user: UUID) -> Task[object]:
+        return lambda learn: learn.connection.execute("delete from learn.users where id = %s", [user])
+
+    def act(user: UUID) -> Task[object]:
+        def run(learn: Learn) -> object:
+            for number in numbers * 2:
+                reply_and_vote(learn, user, number)
+            return True
+
+        return run
+
+    gone, stay = users[:6], users[6:]
+    outcomes = race(fresh, [*(delete(user) for user in gone), *(act(user) for user in stay)])
+    assert {outcome.sqlstate for outcome in outcomes} == {None}
+    with client(fresh) as learn:
+        kept = learn.tuples("select author_id, reply_count from learn.discussions order by id")
+        assert kept == [(user, 6) for user in stay]
+
+
 def test_a_rebuild_while_people_post_and_vote_changes_nothing(fresh: FreshDatabase) -> None:
     with client(fresh) as learn:
         author = learn.make_user()
