@@ -130,6 +130,29 @@ class CourseProgress:
 
 
 @dataclass(frozen=True)
+class FoundDiscussion:
+    """A row of `learn.search_discussions()`."""
+
+    discussion_id: int
+    author_id: UUID
+    author: str
+    course_id: int | None
+    title: str
+    category: str
+    tags: list[str]
+    is_pinned: bool
+    is_solved: bool
+    view_count: int
+    reply_count: int
+    upvote_count: int
+    downvote_count: int
+    created_at: datetime
+    updated_at: datetime
+    relevance: float
+    headline: str
+
+
+@dataclass(frozen=True)
 class Damage:
     """A row of `learn.check_integrity()`."""
 
@@ -385,6 +408,113 @@ class Learn:
 
     def backfill_achievement(self, slug: str | None) -> int:
         return int(self._value("backfill_achievement", {"slug": slug}))
+
+    # ── community ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def post_discussion(
+        self,
+        user: UUID | None,
+        title: str | None = "How do I deploy?",
+        content: str | None = "My contract does not compile.",
+        course: int | None = None,
+        category: str | None = None,
+        tags: Sequence[str | None] | None = None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {"user_id": user, "title": title, "content": content}
+        arguments = {"course_id": course, "category": category, "tags": None if tags is None else list(tags)}
+        return self._summary("post_discussion", required, arguments, at, key)
+
+    def post_reply(
+        self,
+        user: UUID | None,
+        discussion: int | None,
+        content: str | None = "Try again.",
+        parent: int | None = None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {"user_id": user, "discussion_id": discussion, "content": content}
+        return self._summary("post_reply", required, {"parent_reply_id": parent}, at, key)
+
+    def make_discussion(self, user: UUID, **arguments: Any) -> int:
+        """Posts one; returns its id."""
+        return int(self.post_discussion(user, **arguments).unlocked["discussion_id"])
+
+    def make_reply(self, user: UUID, discussion: int, parent: int | None = None, **arguments: Any) -> int:
+        """Posts one; returns its id."""
+        return int(self.post_reply(user, discussion, parent=parent, **arguments).unlocked["reply_id"])
+
+    def edit_discussion(
+        self,
+        user: UUID | None,
+        discussion: int | None,
+        title: str | None = None,
+        content: str | None = None,
+        category: str | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> None:
+        arguments = {"title": title, "content": content, "category": category, "tags": tags}
+        self._value("edit_discussion", {"user_id": user, "discussion_id": discussion}, arguments)
+
+    def edit_reply(self, user: UUID | None, reply: int | None, content: str | None) -> None:
+        self._value("edit_reply", {"user_id": user, "reply_id": reply, "content": content})
+
+    def delete_discussion(self, user: UUID | None, discussion: int | None) -> None:
+        self._value("delete_discussion", {"user_id": user, "discussion_id": discussion})
+
+    def delete_reply(self, user: UUID | None, reply: int | None) -> None:
+        self._value("delete_reply", {"user_id": user, "reply_id": reply})
+
+    def vote(
+        self,
+        user: UUID | None,
+        vote_type: str | None = "upvote",
+        *,
+        discussion: int | None = None,
+        reply: int | None = None,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        arguments = {"discussion_id": discussion, "reply_id": reply}
+        return self._summary("vote", {"user_id": user, "vote_type": vote_type}, arguments, at, key)
+
+    def accept_solution(
+        self, user: UUID | None, reply: int | None, *, at: Moment | None = None, key: str | None = None
+    ) -> AwardSummary:
+        return self._summary("accept_solution", {"user_id": user, "reply_id": reply}, {}, at, key)
+
+    def unaccept_solution(
+        self, user: UUID | None, reply: int | None, *, at: Moment | None = None, key: str | None = None
+    ) -> AwardSummary:
+        return self._summary("unaccept_solution", {"user_id": user, "reply_id": reply}, {}, at, key)
+
+    def pin_discussion(self, user: UUID | None, discussion: int | None, pinned: bool | None = True) -> None:
+        required = {"user_id": user, "discussion_id": discussion, "is_pinned": pinned}
+        self._value("pin_discussion", required)
+
+    def view_discussion(self, discussion: int | None) -> int:
+        return int(self._value("view_discussion", {"discussion_id": discussion}))
+
+    def search_discussions(
+        self,
+        query: str | None,
+        course: int | None = None,
+        category: str | None = None,
+        tags: Sequence[str] | None = None,
+        *,
+        limit: int | None = 20,
+        offset: int | None = 0,
+    ) -> list[FoundDiscussion]:
+        columns = ", ".join(field.name for field in fields(FoundDiscussion))
+        return self.rows(
+            FoundDiscussion,
+            f"select {columns} from learn.search_discussions(%s, %s, %s, %s, %s, %s)",
+            [query, course, category, None if tags is None else list(tags), limit, offset],
+        )
 
     # ── calls that read, and those of operators ────────────────────────────────────────────────────────────
 

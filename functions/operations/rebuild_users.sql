@@ -122,6 +122,9 @@ begin
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
   from learn_internal.refresh_difficulties(
     p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+
+  -- Community
+  perform learn_internal.recount_posts(p_user_ids);
 end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[]) is

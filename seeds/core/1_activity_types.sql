@@ -8,10 +8,7 @@ with types(key, description, is_qualifying, happens_once) as (values
   ('challenge_level_passed',
     'The user passed a level of a challenge for the first time.', true, true),
   ('challenge_completed', 'The user passed every level of a challenge.', true, true),
-  ('daily_challenge_completed', 'The user passed a daily challenge.', true, true),
-  ('discussion_posted', 'The user started a discussion.', false, true),
-  ('reply_posted', 'The user replied in a discussion.', false, true),
-  ('solution_accepted', 'A reply of the user was accepted as the solution.', false, true)
+  ('daily_challenge_completed', 'The user passed a daily challenge.', true, true)
 )
 select learn_internal.merge_rows('learn.activity_types', '{key}', jsonb_agg(to_jsonb(t)),
   '{description, is_qualifying, happens_once}') as activity_types

@@ -1,0 +1,18 @@
+-- Tags as they are kept: lower case, no spaces around, each once, in the order of their first use.
+create or replace function learn_internal.normalize_tags(p_tags text[])
+returns text[]
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select coalesce(array_agg(t.tag order by t.position), '{}')
+  from (
+    select lower(btrim(u.tag)) as tag, min(u.position) as position
+    from unnest(p_tags) with ordinality u(tag, position)
+    group by 1
+  ) t;
+$$;
+comment on function learn_internal.normalize_tags(text[]) is
+  'Tags in lower case, trimmed, each once.';
+revoke all on function learn_internal.normalize_tags(text[]) from public;

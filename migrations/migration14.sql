@@ -1,0 +1,2221 @@
+-- Community: discussions with nested replies, votes, accepted solutions, and search.
+
+set role learn_owner;
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('discussion_posted', 'The user started a discussion.', false, true),
+  ('reply_posted', 'The user replied in a discussion.', false, true),
+  ('solution_accepted', 'A reply of the user was accepted as the solution.', false, true)
+-- they stay when this is rolled back, because facts of theirs may be in the log
+on conflict (key) do nothing;
+
+-- functions/community/normalize_tags.sql
+-- Tags as they are kept: lower case, no spaces around, each once, in the order of their first use.
+create or replace function learn_internal.normalize_tags(p_tags text[])
+returns text[]
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select coalesce(array_agg(t.tag order by t.position), '{}')
+  from (
+    select lower(btrim(u.tag)) as tag, min(u.position) as position
+    from unnest(p_tags) with ordinality u(tag, position)
+    group by 1
+  ) t;
+$$;
+comment on function learn_internal.normalize_tags(text[]) is
+  'Tags in lower case, trimmed, each once.';
+revoke all on function learn_internal.normalize_tags(text[]) from public;
+
+-- functions/community/is_tag_list.sql
+-- Whether a list holds tags as they are kept: at most 10 of at most 50 characters, normalized.
+create or replace function learn_internal.is_tag_list(p_tags text[])
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select cardinality(p_tags) <= 10
+    and coalesce(bool_and(
+      t.tag is not null and t.tag ~ '\S' and length(t.tag) <= 50
+      and t.tag = lower(btrim(t.tag))), true)
+    and count(distinct t.tag) = cardinality(p_tags)
+  from unnest(p_tags) t(tag);
+$$;
+comment on function learn_internal.is_tag_list(text[]) is
+  'Whether a list holds at most 10 distinct tags in lower case, of at most 50 characters.';
+revoke all on function learn_internal.is_tag_list(text[]) from public;
+
+-- functions/community/discussion_words.sql
+-- What a discussion is found by: its title (weight A), tags (B) and content (C).
+-- The configuration is `simple`: words as they are written, in lower case, in any language.
+-- Stemming and stop words would be those of one language, and of Filipino PostgreSQL has none.
+-- Immutable it is: array_to_string() is stable for the sake of other types than text.
+create or replace function learn_internal.discussion_words(
+  p_title text, p_tags text[], p_content text
+)
+returns tsvector
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$
+  select setweight(to_tsvector('pg_catalog.simple', p_title), 'A')
+    || setweight(to_tsvector('pg_catalog.simple', array_to_string(p_tags, ' ')), 'B')
+    || setweight(to_tsvector('pg_catalog.simple', p_content), 'C');
+$$;
+comment on function learn_internal.discussion_words(text, text[], text) is
+  'What a discussion is found by: title (weight A), tags (B), content (C).';
+revoke all on function learn_internal.discussion_words(text, text[], text) from public;
+
+create table learn.discussions (
+  id             bigint generated always as identity primary key,
+  author_id      uuid not null references learn.users on delete cascade,
+  course_id      bigint references learn.courses on delete set null,
+  title          text not null,
+  content        text not null,
+  category       text not null default 'general',
+  tags           text[] not null default '{}',
+  is_pinned      boolean not null default false,
+  is_solved      boolean not null default false,
+  view_count     bigint not null default 0,
+  reply_count    integer not null default 0,
+  upvote_count   integer not null default 0,
+  downvote_count integer not null default 0,
+  created_at     timestamptz not null default learn.clock(),
+  updated_at     timestamptz not null default learn.clock(),
+  words          tsvector not null
+    generated always as (learn_internal.discussion_words(title, tags, content)) stored,
+  constraint title_is_short_and_not_blank check (title ~ '\S' and length(title) <= 300),
+  constraint content_is_not_blank check (content ~ '\S' and length(content) <= 50000),
+  constraint category_is_not_blank check (category ~ '\S' and length(category) <= 100),
+  constraint tags_are_normalized check (learn_internal.is_tag_list(tags)),
+  constraint counts_are_not_negative check (
+    view_count >= 0 and reply_count >= 0 and upvote_count >= 0 and downvote_count >= 0)
+) with (fillfactor = 85);
+comment on table learn.discussions is
+  'What a user asks or tells the others, about a course or about none. Goes with its author.';
+comment on column learn.discussions.course_id is
+  'The course that it is about; null: none, or one that has been deleted.';
+comment on column learn.discussions.category is 'For clients to name and filter by.';
+comment on column learn.discussions.tags is
+  'At most 10 of at most 50 characters, in lower case, each once.';
+comment on column learn.discussions.is_pinned is 'Comes first in its lists.';
+comment on column learn.discussions.is_solved is
+  'A reply is accepted as the solution. This and the counts are kept by triggers.';
+comment on column learn.discussions.view_count is 'Calls of view_discussion().';
+comment on column learn.discussions.reply_count is 'Replies at any depth.';
+comment on column learn.discussions.upvote_count is
+  'Upvotes; downvotes are counted apart and take nothing away.';
+comment on column learn.discussions.updated_at is
+  'When title, content, category or tags were last edited.';
+comment on column learn.discussions.words is
+  'What search_discussions() searches: title (weight A), tags (B), content (C).';
+create index discussions_newest
+  on learn.discussions (is_pinned desc, created_at desc, id desc);
+create index discussions_course
+  on learn.discussions (course_id, is_pinned desc, created_at desc, id desc);
+create index discussions_category
+  on learn.discussions (category, is_pinned desc, created_at desc, id desc);
+create index discussions_author on learn.discussions (author_id, created_at desc);
+create index discussions_tags on learn.discussions using gin (tags);
+create index discussions_words on learn.discussions using gin (words);
+grant select on learn.discussions to learn_app, learn_readonly;
+
+create table learn.replies (
+  id                bigint generated always as identity primary key,
+  discussion_id     bigint not null references learn.discussions on delete cascade,
+  author_id         uuid not null references learn.users on delete cascade,
+  parent_reply_id   bigint,
+  content           text not null,
+  is_solution       boolean not null default false,
+  first_accepted_at timestamptz,
+  upvote_count      integer not null default 0,
+  downvote_count    integer not null default 0,
+  created_at        timestamptz not null default learn.clock(),
+  updated_at        timestamptz not null default learn.clock(),
+  constraint replies_discussion_is_unique unique (id, discussion_id),
+  constraint parent_is_in_the_same_discussion foreign key (parent_reply_id, discussion_id)
+    references learn.replies (id, discussion_id) on delete set null (parent_reply_id),
+  constraint reply_comes_after_its_parent check (parent_reply_id < id),
+  constraint content_is_not_blank check (content ~ '\S' and length(content) <= 50000),
+  constraint solutions_have_a_date check (not is_solution or first_accepted_at is not null),
+  constraint counts_are_not_negative check (upvote_count >= 0 and downvote_count >= 0)
+) with (fillfactor = 85);
+comment on table learn.replies is
+  'A reply in a discussion. Goes with its author; replies to it stay.';
+comment on column learn.replies.parent_reply_id is
+  'The reply that this one answers, in the same discussion; null: it answers the discussion, '
+  'or a reply that has been deleted.';
+comment on column learn.replies.is_solution is
+  'Accepted as the solution: at most one reply of a discussion.';
+comment on column learn.replies.first_accepted_at is
+  'When it was accepted for the first time; null: never. Stays when that is taken back: '
+  'being accepted is a fact once.';
+comment on column learn.replies.upvote_count is
+  'Upvotes; downvotes are counted apart and take nothing away. Both are kept by triggers.';
+comment on column learn.replies.updated_at is 'When the content was last edited.';
+create index replies_order on learn.replies (discussion_id, created_at, id);
+create index replies_parent on learn.replies (parent_reply_id, discussion_id);
+create index replies_author on learn.replies (author_id, created_at desc);
+create unique index replies_solution_is_unique on learn.replies (discussion_id) where is_solution;
+grant select on learn.replies to learn_app, learn_readonly;
+
+create table learn.discussion_votes (
+  user_id       uuid not null references learn.users on delete cascade,
+  id            bigint generated always as identity,
+  discussion_id bigint references learn.discussions on delete cascade,
+  reply_id      bigint references learn.replies on delete cascade,
+  vote_type     text not null,
+  created_at    timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  constraint vote_has_exactly_one_target check ((discussion_id is null) <> (reply_id is null)),
+  constraint vote_type_is_known check (vote_type in ('upvote', 'downvote'))
+);
+comment on table learn.discussion_votes is
+  'Votes for and against discussions and replies, one of a user for each.';
+comment on column learn.discussion_votes.discussion_id is
+  'The discussion voted on; null: the vote is on a reply.';
+comment on column learn.discussion_votes.reply_id is
+  'The reply voted on; null: the vote is on a discussion.';
+comment on column learn.discussion_votes.created_at is
+  'When the vote was cast, or changed to the other kind.';
+create unique index discussion_votes_discussion_is_unique
+  on learn.discussion_votes (user_id, discussion_id) where discussion_id is not null;
+create unique index discussion_votes_reply_is_unique
+  on learn.discussion_votes (user_id, reply_id) where reply_id is not null;
+create index discussion_votes_discussion on learn.discussion_votes (discussion_id, user_id);
+create index discussion_votes_reply on learn.discussion_votes (reply_id, user_id);
+grant select on learn.discussion_votes to learn_app, learn_readonly;
+
+-- functions/_shared/end_call_with.sql
+
+-- The close of a public call that made something the caller has to know of, such as the id
+-- of a new row: it stands in the summary's `unlocked`, and so in the answer to a retry too.
+create or replace function learn_internal.end_call_with(p_call learn_internal.call, p_made jsonb)
+returns learn.award_summary
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_summary learn.award_summary := learn_internal.end_call(p_call);
+begin
+  v_summary.unlocked := v_summary.unlocked || p_made;
+  if p_call.idempotency_key is not null then
+    update learn.idempotency_keys k
+    set response = to_jsonb(v_summary)
+    where k.user_id = p_call.user_id and k.key = p_call.idempotency_key;
+  end if;
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.end_call_with(learn_internal.call, jsonb) is
+  'Closes a public call; the summary''s unlocked says what was made, such as {"reply_id": 7}.';
+revoke all on function learn_internal.end_call_with(learn_internal.call, jsonb) from public;
+
+-- functions/community/lock_reply.sql
+
+-- Finds a reply and locks it. Its discussion, where that is written too, is locked before it.
+-- Errors: LX003.
+create or replace function learn_internal.lock_reply(p_reply_id bigint)
+returns learn.replies
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_reply learn.replies;
+begin
+  select r.* into v_reply from learn.replies r where r.id = p_reply_id for no key update;
+  if not found then
+    raise exception 'unknown reply'
+      using errcode = 'LX003',
+        detail = format('reply_id = %s', coalesce(p_reply_id::text, 'null')),
+        hint = 'Look the reply up in learn.replies; it may have been deleted.';
+  end if;
+  return v_reply;
+end;
+$$;
+comment on function learn_internal.lock_reply(bigint) is 'Finds and locks a reply (LX003).';
+revoke all on function learn_internal.lock_reply(bigint) from public;
+
+-- functions/community/lock_thread.sql
+
+-- Finds a reply and locks what a change of it touches: its discussion, then the reply and
+-- the accepted solution, in key order.
+-- Errors: LX003.
+create or replace function learn_internal.lock_thread(p_reply_id bigint)
+returns learn.replies
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_discussion_id bigint;
+begin
+  select r.discussion_id into v_discussion_id from learn.replies r where r.id = p_reply_id;
+  if found then
+    perform from learn.discussions d where d.id = v_discussion_id for no key update;
+    perform from learn.replies r
+    where r.discussion_id = v_discussion_id and (r.is_solution or r.id = p_reply_id)
+    order by r.id
+    for no key update;
+  end if;
+  return learn_internal.lock_reply(p_reply_id);
+end;
+$$;
+comment on function learn_internal.lock_thread(bigint) is
+  'Finds a reply and locks its discussion, it and the accepted solution (LX003).';
+revoke all on function learn_internal.lock_thread(bigint) from public;
+
+-- functions/community/is_moderator.sql
+
+-- Whether a user looks after other people's posts.
+create or replace function learn_internal.is_moderator(p_user_id uuid)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (
+    select from learn.users u where u.id = p_user_id and u.role in ('moderator', 'admin'));
+$$;
+comment on function learn_internal.is_moderator(uuid) is
+  'Whether a user is a moderator or an administrator.';
+revoke all on function learn_internal.is_moderator(uuid) from public;
+
+-- functions/community/require_author.sql
+
+-- Refuses what only a post's author or a moderator may do.
+-- Errors: LX010.
+create or replace function learn_internal.require_author(p_user_id uuid, p_author_id uuid)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if p_user_id <> p_author_id and not learn_internal.is_moderator(p_user_id) then
+    raise exception 'only the author or a moderator may do this'
+      using errcode = 'LX010',
+        detail = format('p_user_id = %s, author_id = %s', p_user_id, p_author_id),
+        hint = 'Moderators have the role moderator or admin in learn.users.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_author(uuid, uuid) is
+  'Refuses users who are neither the author nor a moderator (LX010).';
+revoke all on function learn_internal.require_author(uuid, uuid) from public;
+
+-- functions/community/accept_solution.sql
+
+-- Accepts a reply as the solution of its discussion, instead of the one before, if any.
+-- It is a fact of the reply's author, once, unless they answered themselves.
+-- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
+-- of the discussion nor moderator, or a moderator's own reply to somebody else; LX013.
+create or replace function learn.accept_solution(
+  p_user_id         uuid,
+  p_reply_id        bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call      learn_internal.call;
+  v_reply     learn.replies;
+  v_asker_id  uuid;
+begin
+  -- Two users are concerned, who may be accepting each other's replies at this moment:
+  -- both are locked in key order, before begin_call() would lock the one who acts.
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s
+  where s.user_id = p_user_id
+    or s.user_id = (select r.author_id from learn.replies r where r.id = p_reply_id)
+  order by s.user_id
+  for no key update;
+  v_call := learn_internal.begin_call(
+    'accept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_reply := learn_internal.lock_thread(p_reply_id);
+  select d.author_id into v_asker_id from learn.discussions d where d.id = v_reply.discussion_id;
+  perform learn_internal.require_author(p_user_id, v_asker_id);
+  if v_reply.author_id = p_user_id and v_asker_id <> p_user_id then
+    raise exception 'a moderator does not accept a reply of their own'
+      using errcode = 'LX010', detail = format('p_user_id = %s, p_reply_id = %s',
+          p_user_id, p_reply_id),
+        hint = 'Leave it to the author of the discussion or to another moderator.';
+  end if;
+
+  update learn.replies r set is_solution = false
+  where r.discussion_id = v_reply.discussion_id and r.is_solution and r.id <> p_reply_id;
+  update learn.replies r
+  set is_solution = true,
+    first_accepted_at = coalesce(r.first_accepted_at, v_call.occurred_at)
+  where r.id = p_reply_id and not r.is_solution;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
+  'Accepts a reply as the solution, for the author of the discussion or a moderator; it takes '
+  'the place of the one before. The summary is that of the user who accepts.';
+revoke all on function learn.accept_solution(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/community/count_replies.sql
+
+-- Adds to the number of replies of discussions (parallel arrays, each discussion once; null: none
+-- at all), and says whether they have a solution. Discussions that are gone are passed over.
+create or replace function learn_internal.count_replies(
+  p_discussion_ids bigint[], p_replies integer[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if p_discussion_ids is null then
+    return;
+  end if;
+  perform from learn.discussions d where d.id = any (p_discussion_ids)
+  order by d.id for no key update;
+  update learn.discussions d
+  set reply_count = d.reply_count + g.replies, is_solved = s.is_solved
+  from unnest(p_discussion_ids, p_replies) g(discussion_id, replies)
+  cross join lateral (
+    select exists (
+      select from learn.replies r
+      where r.discussion_id = g.discussion_id and r.is_solution) as is_solved
+  ) s
+  where d.id = g.discussion_id and (g.replies <> 0 or d.is_solved <> s.is_solved);
+end;
+$$;
+comment on function learn_internal.count_replies(bigint[], integer[]) is
+  'Adds to the replies of discussions, and says whether they are solved.';
+revoke all on function learn_internal.count_replies(bigint[], integer[]) from public;
+
+-- functions/community/count_votes.sql
+
+-- Adds to the votes of discussions and replies (parallel arrays, each target once; null: none
+-- at all). Discussions are locked before replies, both in key order; what is gone is passed over.
+create or replace function learn_internal.count_votes(
+  p_discussion_ids bigint[], p_reply_ids bigint[], p_upvotes integer[], p_downvotes integer[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if array_remove(p_discussion_ids, null) <> '{}' then
+    perform from learn.discussions d where d.id = any (p_discussion_ids)
+    order by d.id for no key update;
+    update learn.discussions d
+    set upvote_count = d.upvote_count + g.upvotes, downvote_count = d.downvote_count + g.downvotes
+    from unnest(p_discussion_ids, p_upvotes, p_downvotes) g(discussion_id, upvotes, downvotes)
+    where d.id = g.discussion_id and (g.upvotes <> 0 or g.downvotes <> 0);
+  end if;
+  if array_remove(p_reply_ids, null) <> '{}' then
+    perform from learn.replies r where r.id = any (p_reply_ids) order by r.id for no key update;
+    update learn.replies r
+    set upvote_count = r.upvote_count + g.upvotes, downvote_count = r.downvote_count + g.downvotes
+    from unnest(p_reply_ids, p_upvotes, p_downvotes) g(reply_id, upvotes, downvotes)
+    where r.id = g.reply_id and (g.upvotes <> 0 or g.downvotes <> 0);
+  end if;
+end;
+$$;
+comment on function learn_internal.count_votes(bigint[], bigint[], integer[], integer[]) is
+  'Adds to the votes of discussions and replies.';
+revoke all on function learn_internal.count_votes(bigint[], bigint[], integer[], integer[])
+  from public;
+
+-- functions/community/lock_discussion.sql
+
+-- Finds a discussion and locks it: who writes in a discussion takes turns, and locks it
+-- before any of its replies.
+-- Errors: LX003.
+create or replace function learn_internal.lock_discussion(p_discussion_id bigint)
+returns learn.discussions
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_discussion learn.discussions;
+begin
+  select d.* into v_discussion
+  from learn.discussions d
+  where d.id = p_discussion_id
+  for no key update;
+  if not found then
+    raise exception 'unknown discussion'
+      using errcode = 'LX003',
+        detail = format('discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
+        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
+  end if;
+  return v_discussion;
+end;
+$$;
+comment on function learn_internal.lock_discussion(bigint) is
+  'Finds and locks a discussion, before any of its replies (LX003).';
+revoke all on function learn_internal.lock_discussion(bigint) from public;
+
+-- functions/community/delete_discussion.sql
+
+-- Deletes a discussion with its replies and votes. What its authors earned by it stays.
+-- Errors: LX002; LX003 unknown discussion; LX004 user inactive; LX010 neither author nor moderator.
+create or replace function learn.delete_discussion(p_user_id uuid, p_discussion_id bigint)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_discussion learn.discussions;
+begin
+  perform learn_internal.begin_call('delete_discussion', p_user_id, '{}', null, null);
+  v_discussion := learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  delete from learn.discussions d where d.id = p_discussion_id;
+end;
+$$;
+comment on function learn.delete_discussion(uuid, bigint) is
+  'Deletes a discussion with its replies and votes, for its author or a moderator.';
+revoke all on function learn.delete_discussion(uuid, bigint) from public;
+grant execute on function learn.delete_discussion(uuid, bigint) to learn_app;
+
+-- functions/community/delete_reply.sql
+
+-- Deletes a reply with its votes. Replies to it stay: they become replies to the discussion,
+-- because they are other people's words. What its author earned by it stays too.
+-- Errors: LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author nor moderator.
+create or replace function learn.delete_reply(p_user_id uuid, p_reply_id bigint)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_reply learn.replies;
+begin
+  perform learn_internal.begin_call('delete_reply', p_user_id, '{}', null, null);
+  v_reply := learn_internal.lock_thread(p_reply_id);
+  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  delete from learn.replies r where r.id = p_reply_id;
+end;
+$$;
+comment on function learn.delete_reply(uuid, bigint) is
+  'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
+revoke all on function learn.delete_reply(uuid, bigint) from public;
+grant execute on function learn.delete_reply(uuid, bigint) to learn_app;
+
+-- functions/community/require_content.sql
+
+-- Refuses the content of a post that is blank or too long.
+-- Errors: LX001.
+create or replace function learn_internal.require_content(p_content text)
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if coalesce(p_content, '') !~ '\S' or length(p_content) > 50000 then
+    raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
+      using errcode = 'LX001',
+        detail = format('p_content has %s characters', coalesce(length(p_content), 0)),
+        hint = 'Shorten it, or post it in parts.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_content(text) is
+  'Refuses content that is blank or longer than 50,000 characters (LX001).';
+revoke all on function learn_internal.require_content(text) from public;
+
+-- functions/community/require_discussion_texts.sql
+
+-- Refuses what cannot be a discussion's title, content, category or (normalized) tags.
+-- Errors: LX001.
+create or replace function learn_internal.require_discussion_texts(
+  p_title text, p_content text, p_category text, p_tags text[]
+)
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  perform learn_internal.require_content(p_content);
+  if coalesce(p_title, '') !~ '\S' or length(p_title) > 300
+    or coalesce(p_category, '') !~ '\S' or length(p_category) > 100
+  then
+    raise exception 'a discussion has a title and a category'
+      using errcode = 'LX001',
+        detail = format('p_title = %L, p_category = %L', left(p_title, 50), left(p_category, 50)),
+        hint = 'Neither is blank; a title has at most 300 characters, a category at most 100.';
+  end if;
+  if not learn_internal.is_tag_list(p_tags) then
+    raise exception 'these are no tags'
+      using errcode = 'LX001', detail = format('p_tags = %s', left(p_tags::text, 200)),
+        hint = 'At most 10 tags of at most 50 characters, none of them null or blank.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_discussion_texts(text, text, text, text[]) is
+  'Refuses what cannot be the texts of a discussion (LX001).';
+revoke all on function learn_internal.require_discussion_texts(text, text, text, text[])
+  from public;
+
+-- functions/community/edit_discussion.sql
+
+-- Edits a discussion. What is null stays as it is.
+-- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown discussion; LX004 user inactive;
+-- LX010 neither author nor moderator.
+create or replace function learn.edit_discussion(
+  p_user_id       uuid,
+  p_discussion_id bigint,
+  p_title         text default null,
+  p_content       text default null,
+  p_category      text default null,
+  p_tags          text[] default null
+)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_discussion learn.discussions;
+begin
+  perform learn_internal.begin_call('edit_discussion', p_user_id, '{}', null, null);
+  v_discussion := learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  v_discussion.title := coalesce(p_title, v_discussion.title);
+  v_discussion.content := coalesce(p_content, v_discussion.content);
+  v_discussion.category := coalesce(p_category, v_discussion.category);
+  if p_tags is not null then
+    v_discussion.tags := learn_internal.normalize_tags(p_tags);
+  end if;
+  perform learn_internal.require_discussion_texts(
+    v_discussion.title, v_discussion.content, v_discussion.category, v_discussion.tags);
+
+  update learn.discussions d
+  set title = v_discussion.title, content = v_discussion.content,
+    category = v_discussion.category, tags = v_discussion.tags, updated_at = learn.clock()
+  where d.id = p_discussion_id and (d.title, d.content, d.category, d.tags) is distinct from
+    (v_discussion.title, v_discussion.content, v_discussion.category, v_discussion.tags);
+end;
+$$;
+comment on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) is
+  'Edits a discussion, for its author or a moderator. What is null stays as it is.';
+revoke all on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) from public;
+grant execute on function learn.edit_discussion(uuid, bigint, text, text, text, text[])
+  to learn_app;
+
+-- functions/community/edit_reply.sql
+
+-- Edits a reply.
+-- Errors: LX001 blank or too long; LX002; LX003 unknown reply; LX004 user inactive;
+-- LX010 neither author nor moderator.
+create or replace function learn.edit_reply(p_user_id uuid, p_reply_id bigint, p_content text)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_reply learn.replies;
+begin
+  perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
+  v_reply := learn_internal.lock_reply(p_reply_id);
+  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  perform learn_internal.require_content(p_content);
+  update learn.replies r set content = p_content
+  where r.id = p_reply_id and r.content <> p_content;
+end;
+$$;
+comment on function learn.edit_reply(uuid, bigint, text) is
+  'Edits a reply, for its author or a moderator.';
+revoke all on function learn.edit_reply(uuid, bigint, text) from public;
+grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app;
+
+-- functions/community/pin_discussion.sql
+
+-- Pins a discussion to the top of its lists, or unpins it.
+-- Errors: LX001 p_is_pinned is null; LX002; LX003 unknown discussion; LX004 user inactive;
+-- LX010 no moderator.
+create or replace function learn.pin_discussion(
+  p_user_id uuid, p_discussion_id bigint, p_is_pinned boolean default true
+)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+begin
+  perform learn_internal.begin_call('pin_discussion', p_user_id, '{}', null, null);
+  if p_is_pinned is null then
+    raise exception 'a discussion is pinned or not'
+      using errcode = 'LX001', detail = 'p_is_pinned = null', hint = 'Pass true or false.';
+  end if;
+  if not learn_internal.is_moderator(p_user_id) then
+    raise exception 'only moderators pin discussions'
+      using errcode = 'LX010', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Moderators have the role moderator or admin in learn.users.';
+  end if;
+  perform learn_internal.lock_discussion(p_discussion_id);
+  update learn.discussions d set is_pinned = p_is_pinned
+  where d.id = p_discussion_id and d.is_pinned <> p_is_pinned;
+end;
+$$;
+comment on function learn.pin_discussion(uuid, bigint, boolean) is
+  'Pins a discussion to the top of its lists, or unpins it, for moderators.';
+revoke all on function learn.pin_discussion(uuid, bigint, boolean) from public;
+grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app;
+
+-- functions/community/require_open_course.sql
+
+-- Refuses to post about a course that does not exist or is not published. None is fine:
+-- then the discussion is about no course.
+-- Errors: LX003, LX004.
+create or replace function learn_internal.require_open_course(p_course_id bigint)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_is_published boolean;
+begin
+  if p_course_id is null then
+    return;
+  end if;
+  select c.is_published into v_is_published from learn.courses c where c.id = p_course_id;
+  if not found then
+    raise exception 'unknown course'
+      using errcode = 'LX003', detail = format('course_id = %s', p_course_id),
+        hint = 'Look the course up in learn.courses.';
+  end if;
+  if not v_is_published then
+    raise exception 'the course is not published'
+      using errcode = 'LX004', detail = format('course_id = %s', p_course_id),
+        hint = 'Publish it: learn.courses.is_published.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_open_course(bigint) is
+  'Refuses an unknown (LX003) or unpublished (LX004) course; null is none.';
+revoke all on function learn_internal.require_open_course(bigint) from public;
+
+-- functions/community/post_discussion.sql
+
+-- Starts a discussion, about a course or about none.
+-- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown course; LX004 the course
+-- is not published, user inactive; LX013.
+create or replace function learn.post_discussion(
+  p_user_id         uuid,
+  p_title           text,
+  p_content         text,
+  p_course_id       bigint default null,
+  p_category        text default 'general',
+  p_tags            text[] default '{}',
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'post_discussion', p_user_id,
+    jsonb_build_object('title', p_title, 'content', p_content, 'course_id', p_course_id,
+      'category', p_category, 'tags', to_jsonb(p_tags)),
+    p_occurred_at, p_idempotency_key);
+  v_tags text[] := learn_internal.normalize_tags(p_tags);
+  v_id   bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_discussion_texts(p_title, p_content, p_category, v_tags);
+  perform learn_internal.require_open_course(p_course_id);
+
+  insert into learn.discussions
+    (author_id, course_id, title, content, category, tags, created_at, updated_at)
+  values (p_user_id, p_course_id, p_title, p_content, p_category, v_tags,
+    v_call.occurred_at, v_call.occurred_at)
+  returning id into v_id;
+  return learn_internal.end_call_with(v_call, jsonb_build_object('discussion_id', v_id));
+end;
+$$;
+comment on function learn.post_discussion(
+  uuid, text, text, bigint, text, text[], timestamptz, text) is
+  'Starts a discussion. Its id is in unlocked: {"discussion_id": 7}. Tags are lower-cased, '
+  'each kept once.';
+revoke all on function learn.post_discussion(
+  uuid, text, text, bigint, text, text[], timestamptz, text) from public;
+grant execute on function learn.post_discussion(
+  uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app;
+
+-- functions/community/post_reply.sql
+
+-- Replies in a discussion, or to a reply in it, at any depth.
+-- Errors: LX001 blank or too long; LX002; LX003 unknown discussion, or no such reply in it;
+-- LX004 its course is not published, user inactive; LX013.
+create or replace function learn.post_reply(
+  p_user_id         uuid,
+  p_discussion_id   bigint,
+  p_content         text,
+  p_parent_reply_id bigint default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call       learn_internal.call := learn_internal.begin_call(
+    'post_reply', p_user_id,
+    jsonb_build_object('discussion_id', p_discussion_id, 'content', p_content,
+      'parent_reply_id', p_parent_reply_id),
+    p_occurred_at, p_idempotency_key);
+  v_discussion learn.discussions;
+  v_id         bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_content(p_content);
+  v_discussion := learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.require_open_course(v_discussion.course_id);
+  if p_parent_reply_id is not null then
+    perform from learn.replies r
+    where r.id = p_parent_reply_id and r.discussion_id = p_discussion_id
+    for key share;
+    if not found then
+      raise exception 'there is no such reply in the discussion'
+        using errcode = 'LX003',
+          detail = format('p_discussion_id = %s, p_parent_reply_id = %s',
+            p_discussion_id, p_parent_reply_id),
+          hint = 'Look it up in learn.replies, or pass null to reply to the discussion itself.';
+    end if;
+  end if;
+
+  insert into learn.replies
+    (discussion_id, author_id, parent_reply_id, content, created_at, updated_at)
+  values (p_discussion_id, p_user_id, p_parent_reply_id, p_content,
+    v_call.occurred_at, v_call.occurred_at)
+  returning id into v_id;
+  return learn_internal.end_call_with(v_call, jsonb_build_object('reply_id', v_id));
+end;
+$$;
+comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) is
+  'Replies in a discussion, or to a reply in it. The reply''s id is in unlocked: {"reply_id": 7}.';
+revoke all on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) from public;
+grant execute on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text)
+  to learn_app;
+
+-- views/community/discussion_recounts.sql
+
+-- What the counts of discussions must say, from replies and votes.
+create or replace view learn_internal.discussion_recounts as
+select d.id as discussion_id, d.author_id, r.reply_count, r.is_solved,
+  v.upvote_count, v.downvote_count
+from learn.discussions d
+cross join lateral (
+  select count(*)::integer as reply_count, coalesce(bool_or(a.is_solution), false) as is_solved
+  from learn.replies a
+  where a.discussion_id = d.id
+) r
+cross join lateral (
+  select count(*) filter (where a.vote_type = 'upvote')::integer as upvote_count,
+    count(*) filter (where a.vote_type = 'downvote')::integer as downvote_count
+  from learn.discussion_votes a
+  where a.discussion_id = d.id
+) v;
+comment on view learn_internal.discussion_recounts is
+  'Replies and votes of discussions, counted from their rows.';
+
+-- views/community/reply_recounts.sql
+
+-- What the counts of replies must say, from votes.
+create or replace view learn_internal.reply_recounts as
+select r.id as reply_id, r.author_id, v.upvote_count, v.downvote_count
+from learn.replies r
+cross join lateral (
+  select count(*) filter (where a.vote_type = 'upvote')::integer as upvote_count,
+    count(*) filter (where a.vote_type = 'downvote')::integer as downvote_count
+  from learn.discussion_votes a
+  where a.reply_id = r.id
+) v;
+comment on view learn_internal.reply_recounts is 'Votes of replies, counted from their rows.';
+
+-- functions/community/recount_posts.sql
+
+-- Counts replies and votes of the posts of users anew. The caller has locked the users.
+create or replace function learn_internal.recount_posts(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform from learn.discussions d where d.author_id = any (p_user_ids)
+  order by d.id for no key update;
+  update learn.discussions d
+  set reply_count = c.reply_count, upvote_count = c.upvote_count,
+    downvote_count = c.downvote_count, is_solved = c.is_solved
+  from learn_internal.discussion_recounts c
+  where d.author_id = any (p_user_ids) and c.discussion_id = d.id
+    and (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved)
+      <> (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved);
+
+  perform from learn.replies r where r.author_id = any (p_user_ids)
+  order by r.id for no key update;
+  update learn.replies r
+  set upvote_count = c.upvote_count, downvote_count = c.downvote_count
+  from learn_internal.reply_recounts c
+  where r.author_id = any (p_user_ids) and c.reply_id = r.id
+    and (r.upvote_count, r.downvote_count) <> (c.upvote_count, c.downvote_count);
+end;
+$$;
+comment on function learn_internal.recount_posts(uuid[]) is
+  'Counts replies and votes of the posts of users anew.';
+revoke all on function learn_internal.recount_posts(uuid[]) from public;
+
+-- functions/community/search_discussions.sql
+
+-- A page of discussions: the newest, pinned ones first; or, with a query, those that match it,
+-- best first. Discussions about courses that are not published are left out.
+-- Errors: LX001 query too long, limit or offset out of range.
+create or replace function learn.search_discussions(
+  p_query     text,
+  p_course_id bigint default null,
+  p_category  text default null,
+  p_tags      text[] default null,
+  p_limit     integer default 20,
+  p_offset    integer default 0
+)
+returns table (
+  discussion_id bigint, author_id uuid, author text, course_id bigint, title text, category text,
+  tags text[], is_pinned boolean, is_solved boolean, view_count bigint, reply_count integer,
+  upvote_count integer, downvote_count integer, created_at timestamptz, updated_at timestamptz,
+  relevance real, headline text
+)
+language plpgsql
+stable
+security definer                  -- calls internals for the caller
+set search_path = ''
+set plan_cache_mode = force_custom_plan  -- filters that are null fall away, others find an index
+as $$
+declare
+  v_query     tsquery;
+  v_tags      text[] := learn_internal.normalize_tags(p_tags);
+  v_ids       bigint[];
+  v_relevance real[];
+begin
+  if length(p_query) > 1000 or p_limit is null or p_limit not between 1 and 100
+    or p_offset is null or p_offset < 0
+  then
+    raise exception 'query, limit or offset is out of range'
+      using errcode = 'LX001',
+        detail = format('a query of %s characters, p_limit = %s, p_offset = %s',
+          coalesce(length(p_query), 0), coalesce(p_limit::text, 'null'),
+          coalesce(p_offset::text, 'null')),
+        hint = 'A query has at most 1,000 characters, a page 1 to 100 rows.';
+  end if;
+
+  if coalesce(p_query, '') !~ '\S' then
+    select array_agg(p.id order by p.position) into v_ids
+    from (
+      select d.id, row_number() over (
+        order by d.is_pinned desc, d.created_at desc, d.id desc) as position
+      from learn.discussions d
+      left join learn.courses c on c.id = d.course_id
+      where (d.course_id is null or c.is_published)
+        and (p_course_id is null or d.course_id = p_course_id)
+        and (p_category is null or d.category = p_category)
+        and (v_tags = '{}' or d.tags @> v_tags)
+      order by d.is_pinned desc, d.created_at desc, d.id desc
+      limit p_limit offset p_offset
+    ) p;
+  else
+    v_query := websearch_to_tsquery('pg_catalog.simple', p_query);
+    select array_agg(p.id order by p.relevance desc, p.id desc),
+      array_agg(p.relevance order by p.relevance desc, p.id desc)
+    into v_ids, v_relevance
+    from (
+      select d.id, ts_rank(d.words, v_query) as relevance
+      from learn.discussions d
+      left join learn.courses c on c.id = d.course_id
+      where d.words @@ v_query
+        and (d.course_id is null or c.is_published)
+        and (p_course_id is null or d.course_id = p_course_id)
+        and (p_category is null or d.category = p_category)
+        and (v_tags = '{}' or d.tags @> v_tags)
+      order by relevance desc, d.id desc
+      limit p_limit offset p_offset
+    ) p;
+  end if;
+
+  return query
+  select d.id, d.author_id, u.username, d.course_id, d.title, d.category, d.tags, d.is_pinned,
+    d.is_solved, d.view_count, d.reply_count, d.upvote_count, d.downvote_count, d.created_at,
+    d.updated_at, coalesce(p.relevance, 0),
+    case when v_query is null then left(d.content, 200)
+      else ts_headline('pg_catalog.simple', d.content, v_query,
+        'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10, ShortWord=0') end
+  from unnest(v_ids, v_relevance) with ordinality p(id, relevance, position)
+  join learn.discussions d on d.id = p.id
+  join learn.users u on u.id = d.author_id
+  order by p.position;
+end;
+$$;
+comment on function learn.search_discussions(text, bigint, text, text[], integer, integer) is
+  'A page of discussions. With a query ("exact words", or, -without), those that match, '
+  'best first: titles count more than tags, tags more than content. With a null or blank one, '
+  'pinned ones first, then the newest. p_tags: all of them. headline is an extract of '
+  'the content with what was found between **; escape it before you show it.';
+revoke all on function learn.search_discussions(text, bigint, text, text[], integer, integer)
+  from public;
+grant execute on function learn.search_discussions(text, bigint, text, text[], integer, integer)
+  to learn_app, learn_readonly;
+
+-- functions/community/unaccept_solution.sql
+
+-- Takes it back that a reply is the solution. Its author keeps what they earned by it,
+-- and does not earn it again when it is accepted again. Where it is not the solution, nothing.
+-- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
+-- of the discussion nor moderator; LX013.
+create or replace function learn.unaccept_solution(
+  p_user_id         uuid,
+  p_reply_id        bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call  learn_internal.call := learn_internal.begin_call(
+    'unaccept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+  v_reply learn.replies;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_reply := learn_internal.lock_thread(p_reply_id);
+  perform learn_internal.require_author(p_user_id, (
+    select d.author_id from learn.discussions d where d.id = v_reply.discussion_id));
+  update learn.replies r set is_solution = false where r.id = p_reply_id and r.is_solution;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
+  'Takes back that a reply is the solution, for the author of the discussion or a moderator. '
+  'What its author earned stays.';
+revoke all on function learn.unaccept_solution(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/community/view_discussion.sql
+
+-- Counts a view. It says nothing of who looked, and is no edit. Every view of a discussion
+-- writes the same row: call it in a transaction of its own.
+-- Errors: LX003.
+create or replace function learn.view_discussion(p_discussion_id bigint)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_view_count bigint;
+begin
+  update learn.discussions d set view_count = d.view_count + 1
+  where d.id = p_discussion_id
+  returning d.view_count into v_view_count;
+  if not found then
+    raise exception 'unknown discussion'
+      using errcode = 'LX003',
+        detail = format('p_discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
+        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
+  end if;
+  return v_view_count;
+end;
+$$;
+comment on function learn.view_discussion(bigint) is
+  'Counts a view of a discussion; returns how many there are now. '
+  'Call it in a transaction of its own.';
+revoke all on function learn.view_discussion(bigint) from public;
+grant execute on function learn.view_discussion(bigint) to learn_app;
+
+-- functions/community/vote.sql
+
+-- Votes for or against a discussion or a reply. Voting the other way changes the vote,
+-- voting the same again takes it back: a call that may arrive twice needs an idempotency key.
+-- Errors: LX001 unknown type, not exactly one target; LX002; LX003 unknown target; LX004 its course
+-- is not published, user inactive; LX010 the user's own post; LX013.
+create or replace function learn.vote(
+  p_user_id         uuid,
+  p_vote_type       text,
+  p_discussion_id   bigint default null,
+  p_reply_id        bigint default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_call         learn_internal.call := learn_internal.begin_call(
+    'vote', p_user_id,
+    jsonb_build_object('vote_type', p_vote_type, 'discussion_id', p_discussion_id,
+      'reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+  v_discussion   learn.discussions;
+  v_reply        learn.replies;
+  v_author_id    uuid;
+  v_course_id    bigint;
+  v_vote_id      bigint;
+  v_earlier_type text;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_vote_type is null or p_vote_type not in ('upvote', 'downvote')
+    or (p_discussion_id is null) = (p_reply_id is null)
+  then
+    raise exception 'a vote is an upvote or a downvote of one post'
+      using errcode = 'LX001',
+        detail = format('p_vote_type = %L, p_discussion_id = %s, p_reply_id = %s',
+          left(p_vote_type, 50), coalesce(p_discussion_id::text, 'null'),
+          coalesce(p_reply_id::text, 'null')),
+        hint = 'Pass either p_discussion_id or p_reply_id.';
+  end if;
+  if p_discussion_id is not null then
+    v_discussion := learn_internal.lock_discussion(p_discussion_id);
+    v_author_id := v_discussion.author_id;
+    v_course_id := v_discussion.course_id;
+  else
+    v_reply := learn_internal.lock_reply(p_reply_id);
+    v_author_id := v_reply.author_id;
+    select d.course_id into v_course_id
+    from learn.discussions d
+    where d.id = v_reply.discussion_id;
+  end if;
+  perform learn_internal.require_open_course(v_course_id);
+  if v_author_id = p_user_id then
+    raise exception 'nobody votes for a post of their own'
+      using errcode = 'LX010',
+        detail = format('p_discussion_id = %s, p_reply_id = %s',
+          coalesce(p_discussion_id::text, 'null'), coalesce(p_reply_id::text, 'null')),
+        hint = 'Show the author the votes of others, and no buttons.';
+  end if;
+
+  select v.id, v.vote_type into v_vote_id, v_earlier_type
+  from learn.discussion_votes v
+  where v.user_id = p_user_id
+    and (v.discussion_id = p_discussion_id or v.reply_id = p_reply_id);
+  if v_earlier_type = p_vote_type then
+    delete from learn.discussion_votes v where v.user_id = p_user_id and v.id = v_vote_id;
+  elsif v_earlier_type is not null then
+    update learn.discussion_votes v set vote_type = p_vote_type, created_at = v_call.occurred_at
+    where v.user_id = p_user_id and v.id = v_vote_id;
+  else
+    insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type, created_at)
+    values (p_user_id, p_discussion_id, p_reply_id, p_vote_type, v_call.occurred_at);
+  end if;
+  return learn_internal.end_call_with(v_call, jsonb_build_object(
+    'vote', case when v_earlier_type is distinct from p_vote_type then p_vote_type end));
+end;
+$$;
+comment on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) is
+  'Votes for (upvote) or against (downvote) a discussion or a reply; the same again takes the vote '
+  'back. unlocked says what the vote is now: {"vote": "upvote"}, or null for none.';
+revoke all on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) from public;
+grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app;
+
+-- functions/community/write_solutions.sql
+
+-- Writes the facts of replies that were accepted for the first time, except where the author
+-- of the discussion has answered their own question. Takes the ids of the replies.
+create or replace function learn_internal.write_solutions(p_reply_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  select array_agg(
+    (r.author_id, 'solution_accepted', 'reply', r.id::text,
+      jsonb_build_object('discussion_id', r.discussion_id), null,
+      r.first_accepted_at)::learn_internal.fact
+    order by r.author_id, r.first_accepted_at, r.id)
+  into v_facts
+  from learn.replies r
+  join learn.discussions d on d.id = r.discussion_id
+  where r.id = any (p_reply_ids) and r.author_id <> d.author_id;
+  if v_facts is null then
+    return;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+end;
+$$;
+comment on function learn_internal.write_solutions(bigint[]) is
+  'Writes the facts of replies that were accepted for the first time.';
+revoke all on function learn_internal.write_solutions(bigint[]) from public;
+
+-- triggers/community/date_discussions.sql
+
+-- When a discussion is edited by hand: updated_at says so. After the update and not before it,
+-- because a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+create or replace function learn_internal.date_discussions()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  update learn.discussions d set updated_at = learn.clock() where d.id = new.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.date_discussions() is
+  'Row trigger: sets updated_at of a discussion that was edited.';
+revoke all on function learn_internal.date_discussions() from public;
+
+create or replace trigger date_discussions
+  after update of title, content, category, tags on learn.discussions
+  for each row
+  when ((old.title, old.content, old.category, old.tags)
+      is distinct from (new.title, new.content, new.category, new.tags)
+    and new.updated_at = old.updated_at)
+  execute function learn_internal.date_discussions();
+comment on trigger date_discussions on learn.discussions is 'Keeps updated_at.';
+
+-- triggers/community/date_solutions.sql
+
+-- When a reply is accepted by hand: it has a date, and keeps it, so that it is a fact once.
+create or replace function learn_internal.date_solutions()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if tg_op = 'UPDATE' and old.first_accepted_at is not null then
+    new.first_accepted_at := old.first_accepted_at;
+  elsif new.is_solution and new.first_accepted_at is null then
+    new.first_accepted_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.date_solutions() is
+  'Row trigger: an accepted reply has a date, and keeps it.';
+revoke all on function learn_internal.date_solutions() from public;
+
+create or replace trigger date_solutions
+  before insert on learn.replies
+  for each row
+  when (new.is_solution and new.first_accepted_at is null)
+  execute function learn_internal.date_solutions();
+comment on trigger date_solutions on learn.replies is 'Dates an accepted reply.';
+
+create or replace trigger keep_solution_dates
+  before update of is_solution, first_accepted_at on learn.replies
+  for each row
+  when (new.is_solution and new.first_accepted_at is null
+    or old.first_accepted_at is distinct from new.first_accepted_at)
+  execute function learn_internal.date_solutions();
+comment on trigger keep_solution_dates on learn.replies is
+  'An accepted reply has a date, and keeps it.';
+
+-- triggers/community/discussions_hold.sql
+
+-- Before discussions are written: content is held.
+create or replace trigger discussions_hold
+  before insert or update of course_id on learn.discussions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger discussions_hold on learn.discussions is 'Keeps content as it is.';
+
+-- triggers/community/discussions_inserted.sql
+
+-- When discussions are started: each is a fact of its author.
+create or replace function learn_internal.discussions_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  select array_agg(
+    (n.author_id, 'discussion_posted', 'discussion', n.id::text,
+      jsonb_strip_nulls(jsonb_build_object('course_id', n.course_id, 'category', n.category)),
+      null, n.created_at)::learn_internal.fact
+    order by n.author_id, n.id)
+  into v_facts
+  from new_rows n;
+  if v_facts is null then
+    return null;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+  return null;
+end;
+$$;
+comment on function learn_internal.discussions_inserted() is
+  'Statement trigger: new discussions become facts.';
+revoke all on function learn_internal.discussions_inserted() from public;
+
+create or replace trigger discussions_inserted
+  after insert on learn.discussions
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.discussions_inserted();
+comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
+
+-- triggers/community/replies_deleted.sql
+
+-- When replies are deleted, by hand or with their authors: they count no more.
+create or replace function learn_internal.replies_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
+  from (
+    select o.discussion_id, -count(*)::integer as replies
+    from old_rows o
+    group by o.discussion_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_deleted() is
+  'Statement trigger: deleted replies count no more.';
+revoke all on function learn_internal.replies_deleted() from public;
+
+create or replace trigger replies_deleted
+  after delete on learn.replies
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.replies_deleted();
+comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
+
+-- triggers/community/replies_hold.sql
+
+-- Before replies are written or accepted: content and rules are held, because facts follow.
+create or replace trigger replies_hold
+  before insert or update of is_solution, first_accepted_at on learn.replies
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger replies_hold on learn.replies is 'Keeps content as it is.';
+
+-- triggers/community/replies_inserted.sql
+
+-- When replies are posted: each is a fact of its author, and counts in its discussion.
+create or replace function learn_internal.replies_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_facts    learn_internal.fact[];
+  v_accepted bigint[];
+begin
+  select array_agg(
+      (n.author_id, 'reply_posted', 'reply', n.id::text,
+        jsonb_build_object('discussion_id', n.discussion_id), null,
+        n.created_at)::learn_internal.fact
+      order by n.author_id, n.id),
+    array_agg(n.id) filter (where n.first_accepted_at is not null)
+  into v_facts, v_accepted
+  from new_rows n;
+  if v_facts is null then
+    return null;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+  if v_accepted is not null then
+    perform learn_internal.write_solutions(v_accepted);
+  end if;
+
+  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
+  from (
+    select n.discussion_id, count(*)::integer as replies from new_rows n group by n.discussion_id
+  ) g;
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_inserted() is
+  'Statement trigger: new replies become facts and count in their discussions.';
+revoke all on function learn_internal.replies_inserted() from public;
+
+create or replace trigger replies_inserted
+  after insert on learn.replies
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.replies_inserted();
+comment on trigger replies_inserted on learn.replies is
+  'New replies become facts and count in their discussions.';
+
+-- triggers/community/replies_touch.sql
+
+-- When a reply is edited, its updated_at says so. Counts and acceptance are no edits.
+create or replace trigger replies_touch
+  before update of content on learn.replies
+  for each row
+  when (old.content <> new.content)
+  execute function learn_internal.touch_updated_at();
+comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
+
+-- triggers/community/replies_updated.sql
+
+-- When replies change: one that is accepted for the first time is a fact, and the discussions
+-- concerned are solved or not. A reply that moves counts elsewhere.
+create or replace function learn_internal.replies_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_accepted       bigint[];
+  v_discussion_ids bigint[];
+  v_replies        integer[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+  select array_agg(distinct n.id) filter (
+    where n.first_accepted_at is not null and o.first_accepted_at is null)
+  into v_accepted
+  from new_rows n
+  join old_rows o on o.id = n.id;
+  if v_accepted is not null then
+    perform learn_internal.write_solutions(v_accepted);
+  end if;
+
+  select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
+  from (
+    select c.discussion_id, sum(c.replies)::integer as replies
+    from new_rows n
+    join old_rows o on o.id = n.id
+    cross join lateral (
+      values (n.discussion_id, 1), (o.discussion_id, -1)
+    ) c(discussion_id, replies)
+    where n.discussion_id <> o.discussion_id or n.is_solution <> o.is_solution
+    group by c.discussion_id
+  ) g;
+  perform learn_internal.count_replies(v_discussion_ids, v_replies);
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_updated() is
+  'Statement trigger: accepted replies become facts and solve their discussions.';
+revoke all on function learn_internal.replies_updated() from public;
+
+create or replace trigger replies_updated
+  after update on learn.replies
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.replies_updated();
+comment on trigger replies_updated on learn.replies is
+  'Accepted replies become facts and solve their discussions.';
+
+-- triggers/community/tag_discussions.sql
+
+-- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
+-- a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+create or replace function learn_internal.tag_discussions()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  new.tags := learn_internal.normalize_tags(new.tags);
+  return new;
+end;
+$$;
+comment on function learn_internal.tag_discussions() is
+  'Row trigger: normalizes the tags of a new discussion.';
+revoke all on function learn_internal.tag_discussions() from public;
+
+create or replace trigger tag_discussions
+  before insert on learn.discussions
+  for each row
+  when (new.tags <> '{}')
+  execute function learn_internal.tag_discussions();
+comment on trigger tag_discussions on learn.discussions is 'Normalizes tags.';
+
+-- triggers/community/votes_deleted.sql
+
+-- When votes are taken back, or go with their users: the posts' counts follow.
+create or replace function learn_internal.votes_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (-count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
+      (-count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
+    from old_rows c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_deleted() is
+  'Statement trigger: deleted votes count no more.';
+revoke all on function learn_internal.votes_deleted() from public;
+
+create or replace trigger votes_deleted
+  after delete on learn.discussion_votes
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.votes_deleted();
+comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
+
+-- triggers/community/votes_inserted.sql
+
+-- When votes are cast: the posts' counts follow.
+create or replace function learn_internal.votes_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
+      (count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
+    from new_rows c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_inserted() is
+  'Statement trigger: votes count.';
+revoke all on function learn_internal.votes_inserted() from public;
+
+create or replace trigger votes_inserted
+  after insert on learn.discussion_votes
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.votes_inserted();
+comment on trigger votes_inserted on learn.discussion_votes is 'Votes count.';
+
+-- triggers/community/votes_updated.sql
+
+-- When votes change, in kind or in target: the posts' counts follow.
+create or replace function learn_internal.votes_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (coalesce(sum(c.vote) filter (where c.vote_type = 'upvote'), 0))::integer as upvotes,
+      (coalesce(sum(c.vote) filter (where c.vote_type = 'downvote'), 0))::integer as downvotes
+    from (
+      select n.discussion_id, n.reply_id, n.vote_type, 1 as vote from new_rows n
+      union all
+      select o.discussion_id, o.reply_id, o.vote_type, -1 from old_rows o
+    ) c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_updated() is
+  'Statement trigger: changed votes count otherwise.';
+revoke all on function learn_internal.votes_updated() from public;
+
+create or replace trigger votes_updated
+  after update on learn.discussion_votes
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.votes_updated();
+comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
+
+-- triggers/identity/lock_posts.sql
+
+-- Before a user is deleted: the discussions that they took part in are locked, in key order and
+-- before any reply, as by everybody who writes in them.
+create or replace function learn_internal.lock_posts()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform from learn.discussions d
+  where d.id in (
+    select a.id from learn.discussions a where a.author_id = old.id
+    union all
+    select r.discussion_id from learn.replies r where r.author_id = old.id
+    union all
+    select coalesce(v.discussion_id, r.discussion_id)
+    from learn.discussion_votes v
+    left join learn.replies r on r.id = v.reply_id
+    where v.user_id = old.id)
+  order by d.id
+  for no key update;
+  return old;
+end;
+$$;
+comment on function learn_internal.lock_posts() is
+  'Row trigger: locks the discussions that a user took part in, before the user is deleted.';
+revoke all on function learn_internal.lock_posts() from public;
+
+create or replace trigger lock_posts
+  before delete on learn.users
+  for each row
+  execute function learn_internal.lock_posts();
+comment on trigger lock_posts on learn.users is
+  'Locks the discussions that the user took part in.';
+
+-- triggers/identity/take_turns.sql
+
+-- Before users are deleted: one statement after the other, because each of them may have
+-- taken part in what goes with the other. Learners who stay do not wait here.
+create or replace function learn_internal.take_turns()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock('learn.users'::regclass::integer, 3);
+  return null;
+end;
+$$;
+comment on function learn_internal.take_turns() is
+  'Statement trigger: deletions of users take turns.';
+revoke all on function learn_internal.take_turns() from public;
+
+create or replace trigger take_turns
+  before delete on learn.users
+  for each statement
+  execute function learn_internal.take_turns();
+comment on trigger take_turns on learn.users is 'Deletions of users take turns.';
+
+-- views/community/post_facts.sql
+
+-- The facts that posts are: what the log must hold of discussions and replies.
+create or replace view learn_internal.post_facts as
+select d.author_id as user_id, 'discussion_posted' as activity_type,
+  'discussion' as subject_type, d.id::text as subject_id
+from learn.discussions d
+union all
+select r.author_id, 'reply_posted', 'reply', r.id::text
+from learn.replies r
+union all
+select r.author_id, 'solution_accepted', 'reply', r.id::text
+from learn.replies r
+join learn.discussions d on d.id = r.discussion_id
+where r.first_accepted_at is not null and r.author_id <> d.author_id;
+comment on view learn_internal.post_facts is
+  'The facts that follow from discussions, replies and accepted solutions.';
+
+-- functions/operations/check_integrity.sql
+
+-- Recomputes every projection from facts, set-based, and compares. No row when all is well.
+-- Reads only.
+create or replace function learn.check_integrity()
+returns table (check_name text, user_id uuid, expected text, actual text)
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  -- identity
+  select 'user_has_stats', u.id, 'a row in user_stats', 'none'
+  from learn.users u
+  where not exists (select from learn.user_stats s where s.user_id = u.id)
+
+  -- xp
+  union all
+  select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
+  from learn.user_stats s
+  join learn_internal.xp_recounts x on x.user_id = s.user_id
+  where s.total_xp <> x.total_xp
+  union all
+  select 'level_follows_the_curve', s.user_id,
+    learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
+  from learn.user_stats s
+  where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+  union all
+  select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
+  from learn.user_stats s
+  join learn_internal.xp_recounts x on x.user_id = s.user_id
+  where s.highest_level <> x.highest_level
+  union all
+  select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+  from (
+    select l.user_id, l.activity_type, sum(l.xp) as xp
+    from learn.activity_log l
+    where l.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by l.user_id, l.activity_type
+  ) f
+  full join (
+    select t.user_id, t.activity_type, sum(t.amount) as xp
+    from learn.xp_transactions t
+    where t.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by t.user_id, t.activity_type
+  ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+  where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
+
+  -- streaks
+  union all
+  select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'no ' || d.activity_date
+      else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
+    case when d.user_id is null then 'no ' || r.activity_date
+      else format('%s freeze=%s', d.activity_date, d.is_freeze) end
+  from learn_internal.activity_day_recounts r
+  full join learn.user_activity_days d
+    on d.user_id = r.user_id and d.activity_date = r.activity_date
+  where r.is_freeze is distinct from d.is_freeze
+  union all
+  select 'streak_follows_from_days', s.user_id,
+    format('current %s, longest %s, days %s, last %s',
+      coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+      coalesce(r.active_days, 0), r.last_activity_date),
+    format('current %s, longest %s, days %s, last %s',
+      s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+  from learn.user_stats s
+  left join learn_internal.streak_states r on r.user_id = s.user_id
+  where (s.current_streak, s.longest_streak, s.active_days)
+    <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+    or s.last_activity_date is distinct from r.last_activity_date
+  union all
+  select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+  from learn.user_stats s
+  left join (
+    select f.user_id, count(*) as held from learn.streak_freezes f
+    where f.used_on is null group by f.user_id
+  ) z on z.user_id = s.user_id
+  where s.streak_freezes <> coalesce(z.held, 0)
+
+  -- activity
+  union all
+  select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+  from learn_internal.metric_recounts r
+  full join learn.user_metrics m
+    on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+  where coalesce(r.value, 0) <> coalesce(m.value, 0)
+
+  union all
+  select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'none'
+      else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+    case when d.user_id is null then 'none'
+      else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+  from learn_internal.metric_day_recounts r
+  full join learn_internal.user_metric_days d
+    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+      and d.activity_date = r.activity_date
+  where r.user_id is null or d.user_id is null
+
+  -- catalog
+  union all
+  select 'course_sizes_follow_from_lessons', null::uuid,
+    format('course %s: %s lessons, %s levels, weight %s', c.id,
+      coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0)),
+    format('course %s: %s lessons, %s levels, weight %s', c.id,
+      c.total_lessons, c.total_levels, c.total_weight)
+  from learn.courses c
+  left join learn_internal.course_sizes z on z.course_id = c.id
+  where (c.total_lessons, c.total_levels, c.total_weight)
+    <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
+  union all
+  select 'lessons_are_available_when_all_is_published', null,
+    format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
+  from learn.lessons l
+  left join learn.course_levels v on v.id = l.course_level_id
+  left join learn.courses c on c.id = l.course_id
+  where l.is_available
+    <> (l.is_published and coalesce(v.is_published, true) and coalesce(c.is_published, true))
+
+  -- practice
+  union all
+  select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
+    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+      (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)),
+    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+      (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
+  from learn_internal.exercise_recounts r
+  full join learn.user_exercise_progress p
+    on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+  where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
+    is distinct from (p.submissions, p.wrong_submissions,
+      p.failed_submissions, p.is_first_try, p.solved_at)
+
+  -- progress
+  union all
+  select 'solved_lessons_are_completed', v.user_id,
+    format('lesson %s completed', v.lesson_id), 'not completed'
+  from learn_internal.solved_lessons v
+  join learn.lessons l on l.id = v.lesson_id
+  where not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+    and (l.course_id is null or exists (  -- else when they enrol
+      select from learn.user_course_progress p
+      where p.user_id = v.user_id and p.course_id = l.course_id))
+  union all
+  select 'completed_lessons_are_facts', p.user_id,
+    format('a fact for lesson %s', p.lesson_id), 'none'
+  from learn.user_lesson_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
+    and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
+  where p.completed_at is not null and f.id is null
+  union all
+  select 'enrolments_are_facts', p.user_id,
+    format('a fact for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
+    and f.subject_type = 'course' and f.subject_id = p.course_id::text
+  where f.id is null
+  union all
+  select 'course_progress_follows_from_lessons', p.user_id,
+    format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+      coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+      c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+      coalesce(r.time_spent_seconds, 0)),
+    format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+      p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+      p.weight_completed, p.total_weight, p.time_spent_seconds)
+  from learn.user_course_progress p
+  join learn.courses c on c.id = p.course_id
+  left join learn_internal.course_recounts r
+    on r.user_id = p.user_id and r.course_id = p.course_id
+  left join learn_internal.course_level_recounts v
+    on v.user_id = p.user_id and v.course_id = p.course_id
+  where (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+      p.weight_completed, p.total_weight, p.time_spent_seconds)
+    <> (coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+      c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+      coalesce(r.time_spent_seconds, 0))
+  union all
+  select 'full_courses_are_completed', p.user_id,
+    format('course %s completed', p.course_id), 'not completed'
+  from learn.user_course_progress p
+  join learn.courses c on c.id = p.course_id and c.is_published
+  where p.completion_percentage = 100 and p.completed_at is null
+  union all
+  select 'completed_courses_are_facts', p.user_id,
+    format('a fact for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
+    and f.subject_type = 'course' and f.subject_id = p.course_id::text
+  where p.completed_at is not null and f.id is null
+  union all
+  select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
+    'locked'
+  from learn_internal.due_level_unlocks d
+  union all
+  select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
+    'not completed'
+  from learn_internal.level_recounts r
+  join learn.user_level_unlocks u
+    on u.user_id = r.user_id and u.course_level_id = r.course_level_id
+  where u.completed_at is null
+  union all
+  select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
+  from learn_internal.track_recounts r
+  full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
+  left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
+  where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
+    or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
+  union all
+  select 'full_tracks_are_completed', p.user_id,
+    format('track %s completed', p.track_id), 'not completed'
+  from learn.user_track_progress p
+  join learn.tracks t on t.id = p.track_id and t.is_published
+  where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
+  union all
+  select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
+  from learn_internal.path_recounts r
+  full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
+  left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
+  where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
+    or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
+  union all
+  select 'full_paths_are_completed', p.user_id,
+    format('path %s completed', p.path_id), 'not completed'
+  from learn.user_path_progress p
+  join learn.learning_paths l on l.id = p.path_id and l.is_published
+  where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
+  union all
+  select 'full_difficulties_are_completed', r.user_id,
+    format('difficulty %s completed', r.difficulty), 'not completed'
+  from learn_internal.difficulty_recounts r
+  where not exists (
+    select from learn.user_difficulty_progress p
+    where p.user_id = r.user_id and p.difficulty = r.difficulty)
+
+  -- achievements
+  union all
+  select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
+    case when r.user_id is null then 'no achievement ' || u.achievement_id
+      else 'achievement ' || r.achievement_id end,
+    case when u.user_id is null then 'no achievement ' || r.achievement_id
+      else 'achievement ' || u.achievement_id end
+  from learn_internal.achievement_recounts r
+  full join learn.user_achievements u
+    on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+  where r.user_id is null or u.user_id is null
+  union all
+  select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
+  from learn_internal.deserved_achievements d
+  where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+    and not learn_internal.was_deserved_before(
+      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at)
+
+  -- community
+  union all
+  select 'discussion_counts_follow_from_rows', d.author_id,
+    format('discussion %s: %s', d.id,
+      (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved)),
+    format('discussion %s: %s', d.id,
+      (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved))
+  from learn.discussions d
+  join learn_internal.discussion_recounts c on c.discussion_id = d.id
+  where (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved)
+    <> (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved)
+  union all
+  select 'reply_counts_follow_from_votes', r.author_id,
+    format('reply %s: %s', r.id, (c.upvote_count, c.downvote_count)),
+    format('reply %s: %s', r.id, (r.upvote_count, r.downvote_count))
+  from learn.replies r
+  join learn_internal.reply_recounts c on c.reply_id = r.id
+  where (r.upvote_count, r.downvote_count) <> (c.upvote_count, c.downvote_count)
+  union all
+  select 'posts_are_facts', p.user_id,
+    format('%s for %s %s', p.activity_type, p.subject_type, p.subject_id), 'none'
+  from learn_internal.post_facts p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
+    and f.subject_type = p.subject_type and f.subject_id = p.subject_id
+  where f.id is null;
+$$;
+comment on function learn.check_integrity() is
+  'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
+revoke all on function learn.check_integrity() from public;
+
+-- functions/operations/rebuild_users.sql
+
+-- Recomputes every projection of users from facts: active days and streaks,
+-- XP and levels from the ledger, metrics, progress in exercises, courses, tracks,
+-- paths and difficulties.
+-- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
+-- an achievement whose row was lost is put back from the log.
+create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+  insert into learn.user_stats (user_id)
+  select u.id from learn.users u where u.id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- Days and streaks
+  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
+  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  select r.user_id, r.activity_date, r.is_freeze
+  from learn_internal.activity_day_recounts r
+  where r.user_id = any (p_user_ids);
+
+  -- XP, level, streak
+  update learn.user_stats s
+  set total_xp = x.total_xp,
+    current_level = learn.calculate_level_from_xp(x.total_xp),
+    highest_level = x.highest_level,
+    current_streak = coalesce(d.current_streak, 0),
+    longest_streak = coalesce(d.longest_streak, 0),
+    active_days = coalesce(d.active_days, 0),
+    last_activity_date = d.last_activity_date,
+    streak_freezes = (
+      select count(*) from learn.streak_freezes z
+      where z.user_id = s.user_id and z.used_on is null)
+  from (
+    select * from learn_internal.xp_recounts r where r.user_id = any (p_user_ids)
+  ) x
+  left join (
+    select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
+  ) d on d.user_id = x.user_id
+  where s.user_id = any (p_user_ids) and x.user_id = s.user_id;
+
+  -- Metrics
+  delete from learn.user_metrics m where m.user_id = any (p_user_ids);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.user_id = any (p_user_ids) and r.value <> 0;
+
+  delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.user_id = any (p_user_ids);
+
+  -- Progress
+  delete from learn.user_exercise_progress p
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.query_submissions q
+    where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
+  insert into learn.user_exercise_progress as p
+    (user_id, exercise_id, submissions, wrong_submissions,
+     failed_submissions, is_first_try, solved_at)
+  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
+    r.failed_submissions, r.is_first_try, r.solved_at
+  from learn_internal.exercise_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, exercise_id) do update
+    set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
+      failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
+      solved_at = excluded.solved_at;
+
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
+  from learn_internal.achievement_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- What was completed stays completed: the facts say so, and are not written again.
+  insert into learn.user_level_unlocks as p (user_id, course_level_id, unlocked_at, completed_at)
+  select c.user_id, v.id, c.completed_at, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.course_levels v on c.activity_type = 'level_completed' and v.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, course_level_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  update learn.user_course_progress p
+  set completed_at = c.completed_at
+  from learn_internal.completion_facts c
+  where c.user_id = any (p_user_ids) and c.activity_type = 'course_completed'
+    and p.user_id = c.user_id and p.course_id::text = c.subject_id and p.completed_at is null;
+  insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, track_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, path_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+  select c.user_id, t.key, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  perform learn_internal.settle_courses(p_user_ids, (select array_agg(c.id) from learn.courses c));
+  perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_paths(
+    p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_difficulties(
+    p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+
+  -- Community
+  perform learn_internal.recount_posts(p_user_ids);
+end;
+$$;
+comment on function learn_internal.rebuild_users(uuid[]) is
+  'Recomputes every projection of users from facts.';
+revoke all on function learn_internal.rebuild_users(uuid[]) from public;
+
+-- views/activity/domain_facts.sql
+
+-- The facts that happen once per subject and that follow from rows of Laurel's own tables:
+-- what those tables' keys say, in the words of the log.
+create or replace view learn_internal.domain_facts as
+select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
+from learn.user_lesson_progress p
+cross join lateral (
+  values
+    ('lesson_started', p.started_at is not null),
+    ('lesson_completed', p.completed_at is not null),
+    ('lesson_perfect', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
+from learn.user_exercise_progress p
+cross join lateral (
+  values
+    ('exercise_solved', p.solved_at is not null),
+    ('exercise_solved_first_try', p.solved_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, t.activity_type, 'course', p.course_id::text
+from learn.user_course_progress p
+cross join lateral (
+  values
+    ('course_enrolled', true),
+    ('course_completed', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, 'level_completed', 'course_level', p.course_level_id::text
+from learn.user_level_unlocks p
+where p.completed_at is not null
+union all
+select p.user_id, 'track_completed', 'track', p.track_id::text
+from learn.user_track_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'path_completed', 'path', p.path_id::text
+from learn.user_path_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
+from learn.user_difficulty_progress p
+union all
+select d.author_id, 'discussion_posted', 'discussion', d.id::text
+from learn.discussions d
+union all
+select r.author_id, 'reply_posted', 'reply', r.id::text
+from learn.replies r
+union all
+select r.author_id, 'solution_accepted', 'reply', r.id::text
+from learn.replies r
+where r.first_accepted_at is not null;
+comment on view learn_internal.domain_facts is
+  'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
+  'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
+
+reset role;

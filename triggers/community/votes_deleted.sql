@@ -1,0 +1,36 @@
+-- When votes are taken back, or go with their users: the posts' counts follow.
+create or replace function learn_internal.votes_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (-count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
+      (-count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
+    from old_rows c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_deleted() is
+  'Statement trigger: deleted votes count no more.';
+revoke all on function learn_internal.votes_deleted() from public;
+
+create or replace trigger votes_deleted
+  after delete on learn.discussion_votes
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.votes_deleted();
+comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';

@@ -1,0 +1,40 @@
+-- When votes change, in kind or in target: the posts' counts follow.
+create or replace function learn_internal.votes_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (coalesce(sum(c.vote) filter (where c.vote_type = 'upvote'), 0))::integer as upvotes,
+      (coalesce(sum(c.vote) filter (where c.vote_type = 'downvote'), 0))::integer as downvotes
+    from (
+      select n.discussion_id, n.reply_id, n.vote_type, 1 as vote from new_rows n
+      union all
+      select o.discussion_id, o.reply_id, o.vote_type, -1 from old_rows o
+    ) c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_updated() is
+  'Statement trigger: changed votes count otherwise.';
+revoke all on function learn_internal.votes_updated() from public;
+
+create or replace trigger votes_updated
+  after update on learn.discussion_votes
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.votes_updated();
+comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
