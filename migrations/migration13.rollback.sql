@@ -21,6 +21,7 @@ drop function learn_internal.fill_certificates();
 drop trigger nft_certificates_hold on learn.nft_certificates;
 drop function learn.advance_faucet_request(uuid, bigint, text, text, text);
 drop function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text);
+drop function learn_internal.lock_faucet_accounts(text[]);
 drop function learn.advance_transaction(text, text, timestamptz, text);
 drop function learn.record_transaction(uuid, text, text, numeric, text, text, bigint, bigint);
 drop function learn.revoke_certificate(text, text);

@@ -1050,6 +1050,28 @@ comment on function learn.advance_transaction(text, text, timestamptz, text) is
 revoke all on function learn.advance_transaction(text, text, timestamptz, text) from public;
 grant execute on function learn.advance_transaction(text, text, timestamptz, text) to learn_app;
 
+-- functions/credentials/lock_faucet_accounts.sql
+-- Users who ask the faucet for the same account take turns: a lock for each account until
+-- the transaction ends, in one order, behind the locks on the users.
+create or replace function learn_internal.lock_faucet_accounts(p_accounts text[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(a.lock)
+  from (
+    select distinct hashtextextended('learn.faucet ' || p.account, 0) as lock
+    from unnest(p_accounts) p(account)
+    order by lock
+  ) a;
+end;
+$$;
+comment on function learn_internal.lock_faucet_accounts(text[]) is
+  'Has users who ask the faucet for the same accounts take turns.';
+revoke all on function learn_internal.lock_faucet_accounts(text[]) from public;
+
 -- functions/credentials/request_faucet.sql
 -- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
 -- the outbox. The request is the newest of the user in learn.faucet_requests.
@@ -1091,6 +1113,7 @@ begin
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));
   end if;
+  perform learn_internal.lock_faucet_accounts(array[p_account]);
   insert into learn.faucet_requests
     (user_id, hedera_account_id, amount_hbar, requested_at, request_ip)
   values (p_user_id, p_account, p_amount, v_call.occurred_at, p_ip);
@@ -1417,8 +1440,9 @@ comment on trigger limit_faucet_requests on learn.faucet_requests is 'Fills in l
 
 -- triggers/credentials/serve_faucet_requests.sql
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
--- Two users may ask for one account at once: they take turns by a lock on the account,
--- behind the locks on the users.
+-- Locks come in order: users, then accounts. request_faucet() has them before the row is there.
+-- Without that, two statements over the same users or accounts may meet at the constraints
+-- that hold the limits whatever happens, and one of them gets 40P01.
 -- Errors: LX001 amount above the maximum; LX003 the setting is missing; LX008.
 create or replace function learn_internal.serve_faucet_requests()
 returns trigger
@@ -1438,12 +1462,7 @@ begin
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids)
   order by s.user_id for no key update;
-  perform pg_advisory_xact_lock(a.lock)
-  from (
-    select distinct hashtextextended('learn.faucet ' || n.hedera_account_id, 0) as lock
-    from new_requests n
-    order by lock
-  ) a;
+  perform learn_internal.lock_faucet_accounts(array_agg(n.hedera_account_id)) from new_requests n;
 
   v_maximum := learn_internal.setting_number('faucet_max_hbar');
   select n.amount_hbar into v_refused

@@ -38,6 +38,7 @@ begin
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));
   end if;
+  perform learn_internal.lock_faucet_accounts(array[p_account]);
   insert into learn.faucet_requests
     (user_id, hedera_account_id, amount_hbar, requested_at, request_ip)
   values (p_user_id, p_account, p_amount, v_call.occurred_at, p_ip);

@@ -1,6 +1,7 @@
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
--- Two users may ask for one account at once: they take turns by a lock on the account,
--- behind the locks on the users.
+-- Locks come in order: users, then accounts. request_faucet() has them before the row is there.
+-- Without that, two statements over the same users or accounts may meet at the constraints
+-- that hold the limits whatever happens, and one of them gets 40P01.
 -- Errors: LX001 amount above the maximum; LX003 the setting is missing; LX008.
 create or replace function learn_internal.serve_faucet_requests()
 returns trigger
@@ -20,12 +21,7 @@ begin
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids)
   order by s.user_id for no key update;
-  perform pg_advisory_xact_lock(a.lock)
-  from (
-    select distinct hashtextextended('learn.faucet ' || n.hedera_account_id, 0) as lock
-    from new_requests n
-    order by lock
-  ) a;
+  perform learn_internal.lock_faucet_accounts(array_agg(n.hedera_account_id)) from new_requests n;
 
   v_maximum := learn_internal.setting_number('faucet_max_hbar');
   select n.amount_hbar into v_refused
