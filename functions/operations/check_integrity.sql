@@ -191,7 +191,23 @@ as $$
   from learn_internal.deserved_achievements d
   where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
     and not learn_internal.was_deserved_before(
-      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at)
+
+  -- credentials
+  union all
+  select 'completed_courses_have_certificates', p.user_id,
+    format('a certificate for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  where p.completed_at is not null and not exists (
+    select from learn.nft_certificates c
+    where c.user_id = p.user_id and c.course_id = p.course_id)
+  union all
+  select 'pending_faucet_requests_have_a_message', r.user_id,
+    format('a message for request %s', r.id), 'none'
+  from learn.faucet_requests r
+  where r.status = 'pending' and not exists (
+    select from learn.outbox o
+    where o.topic = 'faucet' and o.key = r.user_id || ' ' || r.id);
 $$;
 comment on function learn.check_integrity() is
   'Recomputes every projection from facts and compares; no row when all is well. Reads only.';

@@ -106,6 +106,12 @@ begin
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
   from learn_internal.refresh_difficulties(
     p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+
+  -- Certificates that are missing; those that are there stay as they were issued.
+  perform learn_internal.issue_certificates(
+    array_agg(p.user_id), array_agg(p.course_id), array_agg(p.completed_at))
+  from learn.user_course_progress p
+  where p.user_id = any (p_user_ids) and p.completed_at is not null;
 end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[]) is
