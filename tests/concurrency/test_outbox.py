@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_while_claiming_leaves_its_messages_to_others(fr
 
 
 def test_workers_killed_in_the_middle_lose_and_double_nothing(fresh: FreshDatabase) -> None:
-    """Some die having claimed, some having claimed and done: the claim runs out, the rest is done by others."""
+    """Some die having claimed, some having done it too: claims run out, others do what is left."""
     with client(fresh) as learn:
         start = learn.set_clock("2035-06-13 12:00")
         put(learn, MESSAGES)

@@ -253,9 +253,7 @@ def test_a_token_belongs_to_one_certificate(learn: Learn, certificate: Certifica
         )
 
 
-def test_minting_is_refused_for_what_is_unknown(
-    learn: Learn, user: UUID, certificate: Certificate
-) -> None:
+def test_minting_is_refused_for_what_is_unknown(learn: Learn, user: UUID, certificate: Certificate) -> None:
     number = certificate.certificate_number
     for unknown in ("LC-1999-0000001", None):
         with learn.refuses("LX003"):

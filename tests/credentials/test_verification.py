@@ -133,9 +133,7 @@ def test_a_code_is_found_by_its_index(learn: Learn, certificate: Certificate) ->
 # ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_app_roles_verify_but_do_not_read_codes(
-    learn: Learn, user: UUID, certificate: Certificate
-) -> None:
+def test_app_roles_verify_but_do_not_read_codes(learn: Learn, user: UUID, certificate: Certificate) -> None:
     for role in ("learn_app", "learn_readonly"):
         with learn.role(role):
             assert learn.verify_certificate(certificate.verify_code) is not None
@@ -143,7 +141,10 @@ def test_app_roles_verify_but_do_not_read_codes(
                 learn.value("select certificate_number from learn.nft_certificates")
                 == certificate.certificate_number
             )
-        for query in ("select verify_code from learn.nft_certificates", "select * from learn.nft_certificates"):
+        for query in (
+            "select verify_code from learn.nft_certificates",
+            "select * from learn.nft_certificates",
+        ):
             with learn.fails("42501"), learn.connection.transaction():
                 learn.connection.execute(f"set local role {role}".encode())
                 learn.connection.execute(query.encode())

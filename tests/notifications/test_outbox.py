@@ -34,7 +34,12 @@ def test_messages_come_in_order_and_to_one_worker(learn: Learn) -> None:
     first = learn.claim_outbox(2, worker="one")
     assert [message.id for message in first] == ids[:2]
     message = first[0]
-    assert (message.key, message.payload, message.attempts, message.claimed_by) == ("a", {"key": "a"}, 1, "one")
+    assert (message.key, message.payload, message.attempts, message.claimed_by) == (
+        "a",
+        {"key": "a"},
+        1,
+        "one",
+    )
     assert (message.claimed_at, message.available_at) == (NOON, NOON + seconds(300))
     assert claimed(learn, 2) == ids[2:4]
     assert claimed(learn) == ids[4:]
@@ -241,7 +246,7 @@ def test_purging_takes_what_was_completed_before(learn: Learn) -> None:
 
 
 def test_completed_messages_do_not_slow_a_claim(learn: Learn) -> None:
-    """Its index has the open ones only, and the plan does not depend on what the planner thinks of the table."""
+    """Its index has the open ones only, and it is used whatever the planner thinks of the table."""
     learn.connection.execute(
         "insert into learn.outbox (topic, key, completed_at)"
         " select 'webhook', 'done ' || n, now() from generate_series(1, 50000) n"
@@ -262,7 +267,11 @@ def test_workers_are_the_app_and_operators_clean_up(learn: Learn) -> None:
         learn.fail_outbox([one], "no")
         learn.complete_outbox([two])
         assert len(learn.outbox()) == 2
-    for call in ("select learn.purge_outbox(now())", "select learn.retry_outbox('{1}')", "delete from learn.outbox"):
+    for call in (
+        "select learn.purge_outbox(now())",
+        "select learn.retry_outbox('{1}')",
+        "delete from learn.outbox",
+    ):
         with learn.fails("42501"), learn.connection.transaction():
             learn.connection.execute("set local role learn_app")
             learn.connection.execute(call.encode())
