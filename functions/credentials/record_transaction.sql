@@ -22,9 +22,10 @@ declare
   v_id       bigint;
   v_earlier  learn.transactions;
 begin
-  if coalesce(p_tx_id, '') !~ '^[!-~]{1,200}$'
+  if coalesce(p_tx_id, '') !~ '^[!-~]+$' or length(p_tx_id) > 200
     or coalesce(p_tx_type, '') !~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'
-    or p_from_account !~ '^[!-~]{1,200}$' or p_to_account !~ '^[!-~]{1,200}$'
+    or p_from_account !~ '^[!-~]+$' or p_to_account !~ '^[!-~]+$'
+    or length(p_from_account) > 200 or length(p_to_account) > 200
     or p_amount_hbar is null or not p_amount_hbar between 0 and 100000000000
     or scale(trim_scale(p_amount_hbar)) > 8
   then

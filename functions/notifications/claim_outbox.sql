@@ -22,6 +22,8 @@ declare
   v_until    timestamptz := v_now + interval '1 second'
     * learn_internal.setting_number('outbox_timeout_seconds')::double precision;
   v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
+  v_ids      bigint[];
+  v_given_up bigint[];
 begin
   if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ '\S' then
     raise exception 'a worker claims 1 to 10,000 messages at a time, by a name or none'
@@ -29,30 +31,32 @@ begin
         hint = 'Claim as many as you can do within outbox_timeout_seconds.';
   end if;
 
-  update learn.outbox o
-  set failed_at = v_now, error = coalesce(o.error, 'its last claim ran out')
-  where o.id in (
-    select d.id from learn.outbox d
-    where d.completed_at is null and d.failed_at is null
-      and d.available_at <= v_now and d.attempts >= v_attempts
-    order by d.id
-    limit 1000
-    for update skip locked);
+  loop  -- as long as there are only messages to give up, which is rare
+    select array_agg(d.id) filter (where d.attempts < v_attempts),
+      array_agg(d.id) filter (where d.attempts >= v_attempts)
+    into v_ids, v_given_up
+    from (
+      select m.id, m.attempts from learn.outbox m
+      where m.completed_at is null and m.failed_at is null and m.available_at <= v_now
+        and (p_topics is null or m.topic = any (p_topics))
+      order by m.id
+      limit p_limit
+      for update skip locked
+    ) d;
+    if v_given_up is not null then
+      update learn.outbox o
+      set failed_at = v_now, error = coalesce(o.error, 'its last claim ran out')
+      where o.id = any (v_given_up);
+    end if;
+    exit when v_ids is not null or v_given_up is null;
+  end loop;
 
   return query
-  with due as materialized (
-    select d.id from learn.outbox d
-    where d.completed_at is null and d.failed_at is null
-      and d.available_at <= v_now and d.attempts < v_attempts
-      and (p_topics is null or d.topic = any (p_topics))
-    order by d.id
-    limit p_limit
-    for update skip locked
-  ), claimed as (
+  with claimed as (
     update learn.outbox o
     set claimed_at = v_now, claimed_by = p_worker, attempts = o.attempts + 1,
       available_at = v_until
-    where o.id in (select d.id from due d)
+    where o.id = any (v_ids)
     returning o.*
   )
   select c.* from claimed c order by c.id;
