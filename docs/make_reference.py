@@ -60,7 +60,7 @@ select c.relname::text,
          else obj_description(c.oid, 'pg_class')
        end,
        c.oid,
-       has_table_privilege('learn_app', c.oid, 'select')
+       has_any_column_privilege('learn_app', c.oid, 'select')
   from pg_class c
  where c.relnamespace = 'learn'::regnamespace and c.relkind = any (%s) and not c.relispartition
  order by c.relname

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from ipaddress import ip_address
 from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID
@@ -127,6 +128,57 @@ class CourseProgress:
     completion_percentage: Decimal
     mastery_percentage: Decimal
     completed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A row of `learn.certificates()`."""
+
+    course_id: int | None
+    certificate_number: str
+    verify_code: str
+    course_title: str
+    completed_on: date
+    issued_at: datetime
+    is_valid: bool
+    revoked_reason: str | None
+    token_id: str | None
+    collection_id: str | None
+    serial_number: int | None
+    metadata_uri: str | None
+    tx_id: str | None
+    hashscan_url: str | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A row of `learn.verify_certificate()`."""
+
+    certificate_number: str
+    course_title: str
+    recipient: str | None
+    completed_on: date
+    issued_at: datetime
+    is_valid: bool
+    token_id: str | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A row of `learn.outbox`."""
+
+    id: int
+    topic: str
+    key: str
+    payload: dict[str, Any]
+    created_at: datetime
+    available_at: datetime
+    claimed_at: datetime | None
+    claimed_by: str | None
+    attempts: int
+    completed_at: datetime | None
+    failed_at: datetime | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -514,6 +566,133 @@ class Learn:
             FoundDiscussion,
             f"select {columns} from learn.search_discussions(%s, %s, %s, %s, %s, %s)",
             [query, course, category, None if tags is None else list(tags), limit, offset],
+        )
+
+    # ── credentials and the outbox ─────────────────────────────────────────────────────────────────────────
+
+    def certificates(self, user: UUID | None) -> list[Certificate]:
+        return self.rows(Certificate, "select * from learn.certificates(%s)", [user])
+
+    def verify_certificate(self, code: str | None) -> Verification | None:
+        found = self.rows(Verification, "select * from learn.verify_certificate(%s)", [code])
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def certificate_credential(self, code: str | None) -> dict[str, Any] | None:
+        found = self._value("certificate_credential", {"code": code})
+        assert found is None or isinstance(found, dict)
+        return found
+
+    def achievement_credential(self, user: UUID | None, slug: str | None) -> dict[str, Any] | None:
+        found = self._value("achievement_credential", {"user_id": user, "slug": slug})
+        assert found is None or isinstance(found, dict)
+        return found
+
+    def certificate_minted(
+        self,
+        certificate_number: str | None,
+        token_id: str | None,
+        collection_id: str | None = None,
+        serial_number: int | None = None,
+        metadata_uri: str | None = None,
+        tx_id: str | None = None,
+    ) -> bool:
+        optional = {
+            "collection_id": collection_id,
+            "serial_number": serial_number,
+            "metadata_uri": metadata_uri,
+            "tx_id": tx_id,
+        }
+        required = {"certificate_number": certificate_number, "token_id": token_id}
+        return bool(self._value("certificate_minted", required, optional))
+
+    def revoke_certificate(self, certificate_number: str | None, reason: str | None = "a mistake") -> bool:
+        required = {"certificate_number": certificate_number, "reason": reason}
+        return bool(self._value("revoke_certificate", required))
+
+    def record_transaction(
+        self,
+        user: UUID | None,
+        tx_id: str | None,
+        tx_type: str | None = "other",
+        amount_hbar: Decimal | str | None = None,
+        from_account: str | None = None,
+        to_account: str | None = None,
+        course: int | None = None,
+        achievement: int | None = None,
+    ) -> int:
+        optional = {
+            "amount_hbar": None if amount_hbar is None else Decimal(amount_hbar),
+            "from_account": from_account,
+            "to_account": to_account,
+            "course_id": course,
+            "achievement_id": achievement,
+        }
+        required = {"user_id": user, "tx_id": tx_id, "tx_type": tx_type}
+        return int(self._value("record_transaction", required, optional))
+
+    def advance_transaction(
+        self,
+        tx_id: str | None,
+        status: str | None,
+        consensus_timestamp: Moment | None = None,
+        error: str | None = None,
+    ) -> bool:
+        optional = {"consensus_timestamp": _moment(consensus_timestamp), "error": error}
+        return bool(self._value("advance_transaction", {"tx_id": tx_id, "status": status}, optional))
+
+    def request_faucet(
+        self,
+        user: UUID | None,
+        account: str | None,
+        amount: Decimal | str | int | None = 10,
+        ip: str | None = None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        exact = None if amount is None else Decimal(amount)
+        required = {"user_id": user, "account": account, "amount": exact}
+        return self._summary("request_faucet", required, {"ip": ip and ip_address(ip)}, at, key)
+
+    def advance_faucet_request(
+        self,
+        user: UUID | None,
+        request: int | None,
+        status: str | None,
+        tx_id: str | None = None,
+        error: str | None = None,
+    ) -> bool:
+        required = {"user_id": user, "request_id": request, "status": status}
+        optional = {"tx_id": tx_id, "error": error}
+        return bool(self._value("advance_faucet_request", required, optional))
+
+    def claim_outbox(
+        self, limit: int | None = 100, topics: list[str] | None = None, worker: str | None = None
+    ) -> list[Message]:
+        query = "select * from learn.claim_outbox(%s, %s, %s)"
+        return self.rows(Message, query, [limit, topics, worker])
+
+    def complete_outbox(self, ids: Sequence[int] | None) -> int:
+        return int(self._value("complete_outbox", {"ids": ids}))
+
+    def fail_outbox(
+        self, ids: Sequence[int] | None, error: str | None = "no network", worker: str | None = None
+    ) -> int:
+        return int(self._value("fail_outbox", {"ids": ids, "error": error}, {"worker": worker}))
+
+    def retry_outbox(self, ids: Sequence[int] | None) -> int:
+        return int(self._value("retry_outbox", {"ids": ids}))
+
+    def purge_outbox(self, before: Moment | None) -> int:
+        return int(self._value("purge_outbox", {"before": _moment(before)}))
+
+    def outbox(self, topic: str | None = None) -> list[Message]:
+        """All messages in order, of one topic if given."""
+        return self.rows(
+            Message,
+            "select * from learn.outbox where topic = coalesce(%(topic)s, topic) order by id",
+            {"topic": topic},
         )
 
     # ── calls that read, and those of operators ────────────────────────────────────────────────────────────

@@ -292,7 +292,23 @@ as $$
   from learn_internal.post_facts p
   left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
     and f.subject_type = p.subject_type and f.subject_id = p.subject_id
-  where f.id is null;
+  where f.id is null
+
+  -- credentials
+  union all
+  select 'completed_courses_have_certificates', p.user_id,
+    format('a certificate for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  where p.completed_at is not null and not exists (
+    select from learn.nft_certificates c
+    where c.user_id = p.user_id and c.course_id = p.course_id)
+  union all
+  select 'pending_faucet_requests_have_a_message', r.user_id,
+    format('a message for request %s', r.id), 'none'
+  from learn.faucet_requests r
+  where r.status = 'pending' and not exists (
+    select from learn.outbox o
+    where o.topic = 'faucet' and o.key = r.user_id || ' ' || r.id);
 $$;
 comment on function learn.check_integrity() is
   'Recomputes every projection from facts and compares; no row when all is well. Reads only.';

@@ -125,6 +125,12 @@ begin
 
   -- Community
   perform learn_internal.recount_posts(p_user_ids);
+
+  -- Certificates that are missing; those that are there stay as they were issued.
+  perform learn_internal.issue_certificates(
+    array_agg(p.user_id), array_agg(p.course_id), array_agg(p.completed_at))
+  from learn.user_course_progress p
+  where p.user_id = any (p_user_ids) and p.completed_at is not null;
 end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[]) is

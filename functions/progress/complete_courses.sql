@@ -1,4 +1,5 @@
--- Marks courses as completed for users, parallel arrays, and follows up: facts and tracks.
+-- Marks courses as completed for users, parallel arrays, and follows up: facts, certificates
+-- and tracks.
 create or replace function learn_internal.complete_courses(
   p_user_ids uuid[], p_course_ids bigint[], p_at timestamptz[]
 )
@@ -30,9 +31,10 @@ begin
   left join learn.tracks t on t.id = k.track_id;
   perform learn_internal.write_facts(v_facts);
 
+  perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
   perform learn_internal.advance_tracks(p_user_ids, 'course', p_course_ids, p_at);
 end;
 $$;
 comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
-  'Completes courses for users, writes the facts, and moves the tracks.';
+  'Completes courses for users, writes the facts, issues certificates, and moves the tracks.';
 revoke all on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) from public;

@@ -106,6 +106,25 @@ SIGNATURES = {
     "rebuild_user": "p_user_id uuid",
     "rebuild_all": "",
     "ensure_partitions": "p_until date",
+    "certificates": "p_user_id uuid",
+    "verify_certificate": "p_code text",
+    "certificate_credential": "p_code text",
+    "achievement_credential": "p_user_id uuid, p_slug text",
+    "certificate_minted": "p_certificate_number text, p_token_id text, p_collection_id text,"
+    " p_serial_number bigint, p_metadata_uri text, p_tx_id text",
+    "revoke_certificate": "p_certificate_number text, p_reason text",
+    "record_transaction": "p_user_id uuid, p_tx_id text, p_tx_type text, p_amount_hbar numeric,"
+    " p_from_account text, p_to_account text, p_course_id bigint, p_achievement_id bigint",
+    "advance_transaction": "p_tx_id text, p_status text, p_consensus_timestamp timestamp with time zone,"
+    " p_error text",
+    "request_faucet": "p_user_id uuid, p_account text, p_amount numeric, p_ip inet, $TAIL",
+    "advance_faucet_request": "p_user_id uuid, p_request_id bigint, p_status text, p_tx_id text,"
+    " p_error text",
+    "claim_outbox": "p_limit integer, p_topics text[], p_worker text",
+    "complete_outbox": "p_ids bigint[]",
+    "fail_outbox": "p_ids bigint[], p_error text, p_worker text",
+    "retry_outbox": "p_ids bigint[]",
+    "purge_outbox": "p_before timestamp with time zone",
 }
 
 

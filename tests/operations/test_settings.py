@@ -17,13 +17,24 @@ from tests.client import Learn, days
         ("speed_runner_seconds", 60),
         ("streak_freeze_every_days", 0),
         ("streak_freeze_maximum", 2),
+        ("outbox_timeout_seconds", 300),
+        ("outbox_retry_seconds", 60),
+        ("outbox_max_attempts", 10),
+        ("nft_minting_enabled", False),
+        ("hashscan_url", "https://hashscan.io/testnet"),
+        ("faucet_interval_hours", 24),
+        ("faucet_max_hbar", 100),
+        ("issuer_name", ""),
+        ("issuer_url", ""),
+        ("credential_url", ""),
     ],
 )
-def test_the_settings_have_their_documented_defaults(learn: Learn, key: str, value: int) -> None:
+def test_the_settings_have_their_documented_defaults(learn: Learn, key: str, value: Any) -> None:
     rows = learn.tuples(
         "select value, value_type, description <> '' from learn.platform_settings where key = %s", [key]
     )
-    assert rows == [(value, "number", True)]
+    kind = {bool: "boolean", int: "number", str: "string"}[type(value)]
+    assert rows == [(value, kind, True)]
 
 
 @pytest.mark.parametrize("value", ["60", True, None, [60], {"seconds": 60}, -1])
@@ -79,3 +90,22 @@ def test_everything_goes_by_the_clock(learn: Learn) -> None:
         owner = "id" if table == "users" else "user_id"
         found = learn.tuples(f"select distinct {column} from learn.{table} where {owner} = %s", [user])
         assert found == [(now,)], table
+
+
+@pytest.mark.parametrize("key", ["nft_minting_enabled", "issuer_name", "hashscan_url", "faucet_max_hbar"])
+def test_a_setting_that_credentials_miss_is_named(learn: Learn, key: str) -> None:
+    user = learn.make_user()
+    course = learn.value("insert into learn.courses (slug, title) values ('c', 'C') returning id")
+    learn.connection.execute("delete from learn.platform_settings where key = %s", [key])
+    with learn.refuses("LX003") as refusal:
+        if key == "nft_minting_enabled":
+            learn.connection.execute(
+                "insert into learn.nft_certificates (user_id, course_id) values (%s, %s)", [user, course]
+            )
+        elif key == "issuer_name":
+            learn.achievement_credential(user, "welcome-aboard")
+        elif key == "hashscan_url":
+            learn.record_transaction(user, "t-1")
+        else:
+            learn.request_faucet(user, "0.0.1")
+    assert key in refusal.detail

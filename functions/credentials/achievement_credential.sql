@@ -1,0 +1,54 @@
+-- An earned achievement as an Open Badge; null when the user has not earned it. Its id is a hash,
+-- so that it is the same each time and tells nobody the user's id.
+-- Errors: LX002; LX003 unknown achievement, or a setting of the issuer is missing or empty.
+create or replace function learn.achievement_credential(p_user_id uuid, p_slug text)
+returns jsonb
+language plpgsql
+stable
+security definer                  -- reads settings and names for the caller
+set search_path = ''
+as $$
+declare
+  v_achievement learn.achievements;
+  v_earned_at   timestamptz;
+  v_id          text;
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
+  end if;
+  select u.earned_at into v_earned_at
+  from learn.user_achievements u
+  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
+  if not found then
+    return null;
+  end if;
+  v_id := rtrim(learn_internal.setting_string('credential_url'), '/') || '/achievements/' || p_slug;
+  return learn_internal.open_badge(
+    v_id || '/' || left(encode(sha256(convert_to(
+      p_user_id || ' ' || p_slug || ' ' || extract(epoch from v_earned_at), 'UTF8')), 'hex'), 32),
+    v_earned_at, learn_internal.public_name(p_user_id),
+    jsonb_strip_nulls(jsonb_build_object(
+      'id', v_id,
+      'type', jsonb_build_array('Achievement'),
+      'achievementType', 'Badge',
+      'name', v_achievement.name,
+      'description', coalesce(nullif(v_achievement.description, ''), v_achievement.name),
+      'criteria', jsonb_build_object('narrative',
+        coalesce(nullif(v_achievement.description, ''), v_achievement.name)),
+      'image', case when v_achievement.icon ~ '^https?://\S+$' then
+        jsonb_build_object('id', v_achievement.icon, 'type', 'Image') end)));
+end;
+$$;
+comment on function learn.achievement_credential(uuid, text) is
+  'An earned achievement as an unsigned credential of Open Badges 3.0; '
+  'null when the user has not earned it.';
+revoke all on function learn.achievement_credential(uuid, text) from public;
+grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_readonly;

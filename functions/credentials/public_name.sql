@@ -1,0 +1,15 @@
+-- The name under which credentials of a user are shown: the display name, as it is today;
+-- none where there is none, or where the user's preferences say {"name_on_credentials": false}.
+create or replace function learn_internal.public_name(p_user_id uuid)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select nullif(btrim(u.display_name), '')
+  from learn.users u
+  where u.id = p_user_id and u.preferences -> 'name_on_credentials' is distinct from 'false';
+$$;
+comment on function learn_internal.public_name(uuid) is
+  'The name under which credentials of a user are shown; null: none.';
+revoke all on function learn_internal.public_name(uuid) from public;

@@ -1,0 +1,21 @@
+-- Lets messages that were given up begin anew, when what made them fail is mended.
+create or replace function learn.retry_outbox(p_ids bigint[])
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_retried integer;
+begin
+  update learn.outbox o
+  set failed_at = null, attempts = 0, available_at = learn.clock()
+  where o.id = any (p_ids) and o.failed_at is not null;
+  get diagnostics v_retried = row_count;
+  return v_retried;
+end;
+$$;
+comment on function learn.retry_outbox(bigint[]) is
+  'Lets messages that were given up begin anew; returns how many.';
+revoke all on function learn.retry_outbox(bigint[]) from public;
