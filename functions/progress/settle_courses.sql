@@ -26,14 +26,16 @@ begin
         as last_completed_at
     from learn.user_course_progress p
     join learn.courses c on c.id = p.course_id
-    left join (
+    left join lateral (  -- by key: a join of all with all grows with the square of the users
       select * from learn_internal.course_recounts x
-      where x.user_id = any (p_user_ids) and x.course_id = any (p_course_ids)
-    ) r on r.user_id = p.user_id and r.course_id = p.course_id
-    left join (
+      where x.user_id = p.user_id and x.course_id = p.course_id
+      limit 1
+    ) r on true
+    left join lateral (
       select * from learn_internal.course_level_recounts x
-      where x.user_id = any (p_user_ids) and x.course_id = any (p_course_ids)
-    ) v on v.user_id = p.user_id and v.course_id = p.course_id
+      where x.user_id = p.user_id and x.course_id = p.course_id
+      limit 1
+    ) v on true
     where p.user_id = any (p_user_ids) and p.course_id = any (p_course_ids)
   ), saved as (
     update learn.user_course_progress p

@@ -14,12 +14,28 @@ declare
   v_facts      learn_internal.fact[];
 begin
   loop
-    with unlocked as (
+    -- As due_level_unlocks says, by key whatever the size of the statement: the order of levels
+    -- is looked up once per course, and unlocks once per user and level.
+    with levels as materialized (
+      select * from learn_internal.level_order o where o.course_id = any (p_course_ids)
+    ), unlocked as (
       insert into learn.user_level_unlocks (user_id, course_level_id, unlocked_at)
-      select d.user_id, d.course_level_id, d.unlocked_at
-      from learn_internal.due_level_unlocks d
-      where d.user_id = any (p_user_ids) and d.course_id = any (p_course_ids)
-      order by d.user_id, d.course_id, d.position, d.course_level_id
+      select p.user_id, o.course_level_id, greatest(p.enrolled_at, b.completed_at)
+      from learn.user_course_progress p
+      join levels o on o.course_id = p.course_id
+      left join lateral (
+        select u.completed_at from learn.user_level_unlocks u
+        where u.user_id = p.user_id and u.course_level_id = o.previous_level_id
+        limit 1
+      ) b on true
+      left join lateral (
+        select u.user_id from learn.user_level_unlocks u
+        where u.user_id = p.user_id and u.course_level_id = o.course_level_id
+        limit 1
+      ) a on true
+      where p.user_id = any (p_user_ids) and p.course_id = any (p_course_ids)
+        and (o.previous_level_id is null or b.completed_at is not null) and a.user_id is null
+      order by p.user_id, o.course_id, o.position, o.course_level_id
       returning user_id, course_level_id
     )
     select array_agg(u.user_id), array_agg(l.id) into v_user_ids, v_lesson_ids
@@ -38,13 +54,21 @@ begin
       perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
     end if;
 
-    with completed as (
+    with due as (
+      select u.user_id, u.course_level_id, r.completed_at
+      from learn.user_level_unlocks u
+      join learn.course_levels v on v.id = u.course_level_id and v.course_id = any (p_course_ids)
+      cross join lateral (
+        select x.completed_at from learn_internal.level_recounts x
+        where x.user_id = u.user_id and x.course_level_id = u.course_level_id
+        limit 1
+      ) r
+      where u.user_id = any (p_user_ids) and u.completed_at is null
+    ), completed as (
       update learn.user_level_unlocks u
-      set completed_at = r.completed_at
-      from learn_internal.level_recounts r
-      where r.user_id = any (p_user_ids) and r.course_id = any (p_course_ids)
-        and u.user_id = r.user_id and u.course_level_id = r.course_level_id
-        and u.completed_at is null
+      set completed_at = d.completed_at
+      from due d
+      where u.user_id = d.user_id and u.course_level_id = d.course_level_id
       returning u.user_id, u.course_level_id, u.completed_at
     )
     select array_agg(

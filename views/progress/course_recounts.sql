@@ -10,7 +10,7 @@ select p.user_id, l.course_id,
   greatest(max(p.started_at), max(p.completed_at)) as last_activity_at
 from learn.user_lesson_progress p
 join learn.lessons l on l.id = p.lesson_id and l.course_id is not null
-left join learn_internal.course_lessons c on c.lesson_id = l.id
+left join learn_internal.course_lessons c on c.lesson_id = l.id and c.course_id = l.course_id
 group by p.user_id, l.course_id;
 comment on view learn_internal.course_recounts is
   'Lessons, XP multipliers and time per user and course, recounted from user_lesson_progress.';
