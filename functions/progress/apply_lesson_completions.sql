@@ -12,27 +12,45 @@ set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/
 as $$
 declare
   v_fast_seconds  interval;
-  v_has_recorded  boolean;
   v_now           timestamptz := learn.clock();
+  v_has_recorded  boolean;
+  v_has_any       boolean;             -- exercises
+  v_pays          integer;             -- what lesson_completed does
+  v_is_qualifying boolean;
+  v_is_perfect_qualifying boolean;     -- null where no lesson can be perfect
   -- how the exercises of each lesson were solved; null where no lesson has any
   v_has_exercises boolean[];
   v_is_first_try  boolean[];
   v_is_flawless   boolean[];
   v_is_clean      boolean[];
+  v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
 
-  select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
-  from learn.platform_settings s
-  where s.key = 'speed_runner_seconds';
-  v_has_recorded := exists (
-    select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids));
+  if array_remove(p_started_at, null) <> '{}' then
+    select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
+    from learn.platform_settings s
+    where s.key = 'speed_runner_seconds';
+  end if;
+  select t.pays, t.is_qualifying,
+    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
+    exists (
+      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
+  into v_pays, v_is_qualifying, v_has_recorded, v_has_any
+  from learn.activity_types t
+  where t.key = 'lesson_completed';
+  if v_has_recorded then
+    select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
+    into v_recorded
+    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+    join learn_internal.recorded_subjects r
+      on r.user_id = c.user_id and r.activity_type in ('lesson_completed', 'lesson_perfect')
+        and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text;
+  end if;
 
-  if exists (
-    select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
-  then
+  if v_has_any then
     select array_agg(q.exercises > 0 order by q.position),
       array_agg(q.first_tries = q.exercises order by q.position),
       array_agg(q.wrong = 0 order by q.position), array_agg(q.failed = 0 order by q.position)
@@ -50,39 +68,43 @@ begin
     ) q;
   end if;
 
+  if 100 = any (p_scores) or true = any (v_is_first_try) then
+    select t.is_qualifying into v_is_perfect_qualifying
+    from learn.activity_types t
+    where t.key = 'lesson_perfect';
+  end if;
+
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
      local_date, is_qualifying, recorded_at)
-  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp,
-    p.completed_at, (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
+  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text,
+    case when f.activity_type = 'lesson_perfect' then '{}'
+      else jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
+          'is_fast', coalesce(p.completed_at >= p.started_at
+            and p.completed_at < p.started_at + v_fast_seconds, false))
+        || case when p.has_exercises then jsonb_build_object(
+          'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
+          'is_flawless', p.is_flawless) else '{}' end
+    end,
+    case when f.activity_type = 'lesson_completed' then
+      round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
+    end,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date, f.is_qualifying, v_now
   from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores,
       v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean)
     p(user_id, lesson_id, completed_at, started_at, score,
       has_exercises, is_first_try, is_flawless, is_clean)
   join learn.users u on u.id = p.user_id
   join learn.lessons l on l.id = p.lesson_id
+  left join learn.difficulties d on d.key = l.difficulty
   cross join lateral (
-    values
-      ('lesson_completed', true,
-        jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
-          'is_fast', coalesce(p.completed_at >= p.started_at
-            and p.completed_at < p.started_at + v_fast_seconds, false))
-        || case when p.has_exercises then jsonb_build_object(
-          'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
-          'is_flawless', p.is_flawless) else '{}' end,
-        round(coalesce(l.xp_reward, (
-            select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
-          * coalesce((
-            select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1)
-        )::integer),
-      ('lesson_perfect',
-        case when p.has_exercises then p.is_first_try else p.score = 100 end, '{}', null)
-  ) f(activity_type, is_due, properties, xp)
-  join learn.activity_types t on t.key = f.activity_type
-  where f.is_due and not (v_has_recorded and exists (  -- recorded from outside already: paid
-    select from learn_internal.recorded_subjects r
-    where r.user_id = p.user_id and r.activity_type = f.activity_type
-      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text));
+    values ('lesson_completed', v_is_qualifying),
+      ('lesson_perfect', case when
+        case when p.has_exercises then p.is_first_try else p.score = 100 end
+        then v_is_perfect_qualifying end)
+  ) f(activity_type, is_qualifying)
+  where f.is_qualifying is not null and not coalesce(  -- recorded from outside already: paid
+    v_recorded ? format('%s %s %s', f.activity_type, p.user_id, p.lesson_id), false);
 
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;

@@ -12,25 +12,28 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started    learn_internal.lesson_event[];
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
   v_at         timestamptz[];
   v_started_at timestamptz[];
   v_scores     numeric[];
 begin
-  select
-    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
-      filter (where n.started_at is not null),
-    array_agg(n.user_id) filter (where n.completed_at is not null),
-    array_agg(n.lesson_id) filter (where n.completed_at is not null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null),
-    array_agg(n.started_at) filter (where n.completed_at is not null),
-    array_agg(n.score) filter (where n.completed_at is not null)
-  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+    array_agg(n.started_at), array_agg(n.score)
+  into v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
   from new_rows n;
-  if v_started is not null then
-    perform learn_internal.write_lesson_starts(v_started);
+  if array_remove(v_started_at, null) <> '{}' then
+    perform learn_internal.write_lesson_starts(
+      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
+    from new_rows n
+    where n.started_at is not null;
+  end if;
+  if array_position(v_at, null) is not null then
+    select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+      array_agg(n.started_at), array_agg(n.score)
+    into v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+    from new_rows n
+    where n.completed_at is not null;
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
