@@ -477,7 +477,8 @@ create table learn.user_track_progress (
   total_items         integer not null,
   progress_percentage numeric(5, 2) not null default 0,
   completed_at        timestamptz,
-  primary key (user_id, track_id)
+  primary key (user_id, track_id),
+  constraint items_completed_are_items check (items_completed between 0 and total_items)
 ) with (fillfactor = 70);
 comment on table learn.user_track_progress is
   'How many of a track''s published items a user has completed: live. completed_at is sticky.';

@@ -67,7 +67,11 @@ create table learn.activity_log (
 ) partition by range (recorded_at);
 comment on table learn.activity_log is
   'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
-  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement.';
+  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement. '
+  'The engine refuses malformed ones (LX001).';
+comment on column learn.activity_log.properties is 'A JSON object, which the engine makes sure of.';
+comment on column learn.activity_log.subject_type is
+  'What kind of thing the fact is about; null: about none, and so is subject_id.';
 comment on column learn.activity_log.activity_type is
   'A row of activity_types, which the engine makes sure of: no foreign key, because it would be asked '
   'for every fact.';

@@ -22,6 +22,7 @@ drop view learn_internal.reward_values;
 drop table learn.user_avatars;
 drop table learn.revoked_achievements;
 drop type learn_internal.win;
+drop type learn_internal.gain;
 drop table learn.user_achievements;
 drop table learn_internal.xp_marks;
 drop table learn_internal.achievement_thresholds;

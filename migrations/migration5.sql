@@ -97,6 +97,9 @@ comment on column learn.user_achievements.evidence is
 create index user_achievements_achievement on learn.user_achievements (achievement_id, user_id);
 grant select on learn.user_achievements to learn_app, learn_readonly;
 
+create type learn_internal.gain as (user_id uuid, xp bigint);
+comment on type learn_internal.gain is 'What facts pay a user.';
+
 create type learn_internal.win as (user_id uuid, achievement_id bigint, evidence jsonb);
 comment on type learn_internal.win is 'A threshold that a user has crossed, and by what.';
 

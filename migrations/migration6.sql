@@ -131,7 +131,7 @@ revoke all on function learn_internal.require_timezones(text[]) from public;
 -- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
 -- Statements are small and the rare ones conditional, because for a single fact preparing a plan
 -- to run costs more than running it.
--- Errors: LX001 a fact of an unknown activity type.
+-- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
@@ -145,15 +145,15 @@ set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_user_ids      uuid[];
-  v_xp            bigint[];            -- per user: what they pay
+  v_gains         learn_internal.gain[];  -- per user: the XP of these facts
+  v_user_ids      uuid[];              -- the same users; where it is needed
   -- what some of these facts cause, so that the rest is left out:
   v_causes        integer;             -- bits, see below
   v_is_capped     boolean := false;
   v_feeds_days    boolean := false;
   v_resets_runs   boolean := false;
   v_unknown       text;
-  v_broken        text;
+  v_is_malformed  boolean;
   v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
   v_level         integer[];           -- per user, before these facts
   v_streak        integer[];
@@ -174,14 +174,14 @@ begin
   -- The same statement tells what there is to do, from these rows and from what types can cause:
   -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
   -- 16 a total of XP that means a level or an achievement. Bits, since each aggregate has its price.
-  select array_agg(f.user_id), array_agg(f.xp), bit_or(f.causes
+  select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
     | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
         or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
     | case when f.xp <> 0 and exists (
         select from learn_internal.xp_marks m
         where m.xp > least(f.total_xp, f.total_xp + f.xp)
           and m.xp <= greatest(f.total_xp, f.total_xp + f.xp)) then 16 else 0 end)
-  into v_user_ids, v_xp, v_causes
+  into v_gains, v_causes
   from (
     select c.*, s.total_xp, s.last_activity_date
     from (
@@ -201,29 +201,37 @@ begin
     order by c.user_id
     for no key update of s
   ) f;
-  if v_user_ids is null then
+  if v_gains is null then
     -- statement triggers fire for zero rows too: without this they would call each other for ever
     return null;
   end if;
   if v_causes & 4 <> 0 then
     select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs),
       string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
-      min(case when jsonb_typeof(n.properties) <> 'object' then 'properties_are_an_object'
-        when (n.subject_type is null) <> (n.subject_id is null) then 'subject_has_type_and_id' end)
-    into v_is_capped, v_feeds_days, v_resets_runs, v_unknown, v_broken
+      bool_or(jsonb_typeof(n.properties) <> 'object'
+        or (n.subject_type is null) <> (n.subject_id is null))
+    into v_is_capped, v_feeds_days, v_resets_runs, v_unknown, v_is_malformed
     from new_facts n
     left join learn.activity_types t on t.key = n.activity_type;
     if v_unknown is not null then
       raise exception 'unknown activity type'
         using errcode = 'LX001', detail = v_unknown,
           hint = 'Add it to learn.activity_types first.';
-    elsif v_broken is not null then
-      raise exception 'a fact breaks the rule %', v_broken
-        using errcode = '23514', schema = 'learn', table = 'activity_log', constraint = v_broken,
-          detail = case v_broken when 'properties_are_an_object' then 'properties is no JSON object'
-            else 'one of subject_type and subject_id is missing' end,
-          hint = 'Fix the row.';
+    elsif v_is_malformed then
+      raise exception 'a fact is malformed'
+        using errcode = 'LX001', detail = (
+          select format('properties = %s, subject_type = %L, subject_id = %L',
+            n.properties, n.subject_type, n.subject_id)
+          from new_facts n
+          where jsonb_typeof(n.properties) <> 'object'
+            or (n.subject_type is null) <> (n.subject_id is null)
+          limit 1),
+          hint = 'Properties are a JSON object; a subject has both a type and an id.';
     end if;
+  end if;
+
+  if v_causes & 28 <> 0 then
+    v_user_ids := array(select g.user_id from unnest(v_gains) g order by g.user_id);
   end if;
 
   -- 2. Local active days move the streak.
@@ -252,7 +260,7 @@ begin
   if v_is_capped then
     -- Within a cap: less what the same type has paid this user for the same day,
     -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
-    -- which leaves older partitions alone.
+    -- which leaves older partitions and rows alone.
     select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
     into v_capped
     from (
@@ -271,7 +279,7 @@ begin
       join learn.xp_rules r on r.activity_type = n.activity_type
       where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
     ) c;
-    select array_agg(p.xp order by p.user_id), v_causes | 16 into v_xp, v_causes
+    select array_agg((p.user_id, p.xp)::learn_internal.gain), v_causes | 16 into v_gains, v_causes
     from (
       select n.user_id,
         sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays))::bigint as xp
@@ -304,7 +312,7 @@ begin
     if v_causes & 16 = 0 then
       update learn.user_stats s
       set total_xp = s.total_xp + g.xp
-      from unnest(v_user_ids, v_xp) g(user_id, xp)
+      from unnest(v_gains) g
       where s.user_id = g.user_id and g.xp <> 0;
     else
       select array_agg(s.highest_level) into v_level
@@ -316,7 +324,7 @@ begin
         set total_xp = o.total_xp + g.xp,
           current_level = l.level,
           highest_level = greatest(o.highest_level, l.level)
-        from unnest(v_user_ids, v_xp) g(user_id, xp)
+        from unnest(v_gains) g
         join learn.user_stats o on o.user_id = g.user_id
         cross join lateral (
           select coalesce((

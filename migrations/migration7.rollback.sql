@@ -44,7 +44,7 @@ drop trigger date_completions on learn.user_lesson_progress;
 drop function learn_internal.date_completions();
 drop function learn_internal.refuse_cycle();
 drop function learn_internal.write_lesson_starts(p_starts learn_internal.lesson_event[]);
-drop function learn_internal.apply_lesson_completions(p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamp with time zone[], p_started_at timestamp with time zone[], p_scores numeric[]);
+drop function learn_internal.apply_lesson_completions(p_completions learn_internal.completion[], p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamp with time zone[], p_were_started boolean, p_have_full_score boolean);
 drop function learn_internal.refresh_tracks(p_track_ids bigint[]);
 drop function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[]);
 drop function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[]);
@@ -61,6 +61,7 @@ drop view learn_internal.track_recounts;
 drop view learn_internal.track_sizes;
 drop view learn_internal.completed_items;
 drop view learn_internal.track_items;
+drop type learn_internal.completion;
 drop type learn_internal.lesson_event;
 drop type learn_internal.fact;
 

@@ -17,6 +17,20 @@ comment on type learn_internal.fact is 'A fact before it is written to learn.act
 create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
 comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
 
+create type learn_internal.completion as (
+  user_id       uuid,
+  lesson_id     bigint,
+  completed_at  timestamptz,
+  started_at    timestamptz,
+  score         numeric,
+  has_exercises boolean,
+  is_first_try  boolean,
+  is_flawless   boolean,
+  is_clean      boolean
+);
+comment on type learn_internal.completion is
+  'A lesson that a user has just completed, and how its exercises were solved.';
+
 -- views/catalog/track_items.sql
 -- What a track is made of, whatever kind of item: the one definition. Only published items count,
 -- and a track counts whether published or not (an unpublished one keeps its learners' numbers
@@ -505,10 +519,13 @@ revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
 
 -- functions/progress/apply_lesson_completions.sql
 -- What completing lessons causes. Takes rows of user_lesson_progress that have just become
--- completed, as parallel arrays.
+-- completed, three of their columns as parallel arrays, whether any was started before, and whether
+-- any score is 100. One array of rows for the statement that reads all columns: an array more
+-- in unnest() costs more than a column more in a row.
 create or replace function learn_internal.apply_lesson_completions(
+  p_completions learn_internal.completion[],
   p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
-  p_started_at timestamptz[], p_scores numeric[]
+  p_were_started boolean, p_have_full_score boolean
 )
 returns void
 language plpgsql
@@ -517,36 +534,34 @@ set search_path = ''
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
+  v_completions   learn_internal.completion[] := p_completions;
   v_fast_seconds  interval;
-  v_now           timestamptz := learn.clock();
+  v_now           timestamptz;
   v_has_recorded  boolean;
   v_has_any       boolean;             -- exercises
   v_pays          integer;             -- what lesson_completed does
   v_is_qualifying boolean;
-  v_is_perfect_qualifying boolean;     -- null where no lesson can be perfect
-  -- how the exercises of each lesson were solved; null where no lesson has any
-  v_has_exercises boolean[];
-  v_is_first_try  boolean[];
-  v_is_flawless   boolean[];
-  v_is_clean      boolean[];
+  v_is_perfect_qualifying boolean;
   v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
 
-  if array_remove(p_started_at, null) <> '{}' then
+  -- What is the same for all; the time as learn.clock() tells it, without the price of a call
+  select t.pays, t.is_qualifying,
+    coalesce((select o.now_is from learn_internal.clock_override o), now()),
+    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
+    exists (
+      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
+  into v_pays, v_is_qualifying, v_now, v_has_recorded, v_has_any
+  from learn.activity_types t
+  where t.key = 'lesson_completed';
+  if p_were_started then
     select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
     from learn.platform_settings s
     where s.key = 'speed_runner_seconds';
   end if;
-  select t.pays, t.is_qualifying,
-    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
-    exists (
-      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
-  into v_pays, v_is_qualifying, v_has_recorded, v_has_any
-  from learn.activity_types t
-  where t.key = 'lesson_completed';
   if v_has_recorded then
     select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
     into v_recorded
@@ -557,24 +572,26 @@ begin
   end if;
 
   if v_has_any then
-    select array_agg(q.exercises > 0 order by q.position),
-      array_agg(q.first_tries = q.exercises order by q.position),
-      array_agg(q.wrong = 0 order by q.position), array_agg(q.failed = 0 order by q.position)
-    into v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean
+    -- How the exercises of each lesson were solved; null where a lesson has none
+    select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0
+      )::learn_internal.completion order by c.position)
+    into v_completions
     from (
-      select c.position, count(e.id) as exercises,
+      select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+        count(e.id) as exercises,
         count(*) filter (where x.is_first_try) as first_tries,
         coalesce(sum(x.wrong_submissions), 0) as wrong,
         coalesce(sum(x.failed_submissions), 0) as failed
-      from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
+      from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, position)
       left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
       left join learn.user_exercise_progress x
         on x.user_id = c.user_id and x.exercise_id = e.id
-      group by c.position
-    ) q;
+      group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
+    ) c;
   end if;
-
-  if 100 = any (p_scores) or true = any (v_is_first_try) then
+  if p_have_full_score or v_has_any then
     select t.is_qualifying into v_is_perfect_qualifying
     from learn.activity_types t
     where t.key = 'lesson_perfect';
@@ -596,10 +613,7 @@ begin
       round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
     end,
     p.completed_at, (p.completed_at at time zone u.timezone)::date, f.is_qualifying, v_now
-  from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores,
-      v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean)
-    p(user_id, lesson_id, completed_at, started_at, score,
-      has_exercises, is_first_try, is_flawless, is_clean)
+  from unnest(v_completions) p
   join learn.users u on u.id = p.user_id
   join learn.lessons l on l.id = p.lesson_id
   left join learn.difficulties d on d.key = l.difficulty
@@ -616,10 +630,10 @@ begin
 end;
 $$;
 comment on function learn_internal.apply_lesson_completions(
-  uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) is
+  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) is
   'Writes the facts of newly completed lessons, and moves their tracks.';
 revoke all on function learn_internal.apply_lesson_completions(
-  uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) from public;
+  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) from public;
 
 -- functions/progress/write_lesson_starts.sql
 -- Writes the facts of newly started lessons.
@@ -738,10 +752,9 @@ comment on trigger keep_completions on learn.user_lesson_progress is
   'A completion is sticky (LX009).';
 
 -- triggers/progress/derive_track_progress.sql
--- When track progress is written: status and percentage follow, and more than all items cannot be
--- completed. A trigger and no generated columns and check, because their expressions are read from
--- text anew for every statement, which costs several times as much.
--- Errors: 23514 more items completed than there are.
+-- When track progress is written: status and percentage follow. A trigger and no generated columns,
+-- because their expressions are read from text anew for every statement, which costs several times
+-- as much.
 create or replace function learn_internal.derive_track_progress()
 returns trigger
 language plpgsql
@@ -749,12 +762,6 @@ volatile
 set search_path = ''
 as $$
 begin
-  if new.items_completed not between 0 and new.total_items then
-    raise exception 'a track has % items, % of them completed', new.total_items, new.items_completed
-      using errcode = '23514', schema = 'learn', table = 'user_track_progress',
-        constraint = 'items_completed_are_items',
-        detail = format('user_id = %s, track_id = %s', new.user_id, new.track_id);
-  end if;
   new.status := case when new.completed_at is not null then 'completed'
     when new.items_completed > 0 then 'in_progress' else 'not_started' end;
   new.progress_percentage := case when new.total_items = 0 then 0
@@ -788,32 +795,35 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_started     bigint;
+  v_is_perfect  boolean;
 begin
-  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
-    array_agg(n.started_at), array_agg(n.score)
-  into v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+  select
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null)::learn_internal.completion),
+    array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+    count(n.started_at), bool_or(n.score = 100)
+  into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
   from new_rows n;
-  if array_remove(v_started_at, null) <> '{}' then
+  if v_started > 0 then
     perform learn_internal.write_lesson_starts(
       array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
     from new_rows n
     where n.started_at is not null;
   end if;
   if array_position(v_at, null) is not null then
-    select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
-      array_agg(n.started_at), array_agg(n.score)
-    into v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
-    from new_rows n
-    where n.completed_at is not null;
+    select array_agg(c), array_agg(c.user_id), array_agg(c.lesson_id), array_agg(c.completed_at)
+    into v_completions, v_user_ids, v_lesson_ids, v_at
+    from unnest(v_completions) c
+    where c.completed_at is not null;
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;
@@ -845,12 +855,13 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started    learn_internal.lesson_event[];
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_starts      learn_internal.lesson_event[];
+  v_started     bigint;
+  v_is_perfect  boolean;
 begin
   if not exists (select from new_rows) then
     return null;
@@ -858,20 +869,22 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null and o.started_at is null),
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null)::learn_internal.completion)
+      filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
-  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+    count(n.started_at), bool_or(n.score = 100)
+  into v_starts, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
-  if v_started is not null then
-    perform learn_internal.write_lesson_starts(v_started);
+  if v_starts is not null then
+    perform learn_internal.write_lesson_starts(v_starts);
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;

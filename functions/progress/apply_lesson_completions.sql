@@ -1,8 +1,11 @@
 -- What completing lessons causes. Takes rows of user_lesson_progress that have just become
--- completed, as parallel arrays.
+-- completed, three of their columns as parallel arrays, whether any was started before, and whether
+-- any score is 100. One array of rows for the statement that reads all columns: an array more
+-- in unnest() costs more than a column more in a row.
 create or replace function learn_internal.apply_lesson_completions(
+  p_completions learn_internal.completion[],
   p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
-  p_started_at timestamptz[], p_scores numeric[]
+  p_were_started boolean, p_have_full_score boolean
 )
 returns void
 language plpgsql
@@ -11,36 +14,34 @@ set search_path = ''
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
+  v_completions   learn_internal.completion[] := p_completions;
   v_fast_seconds  interval;
-  v_now           timestamptz := learn.clock();
+  v_now           timestamptz;
   v_has_recorded  boolean;
   v_has_any       boolean;             -- exercises
   v_pays          integer;             -- what lesson_completed does
   v_is_qualifying boolean;
-  v_is_perfect_qualifying boolean;     -- null where no lesson can be perfect
-  -- how the exercises of each lesson were solved; null where no lesson has any
-  v_has_exercises boolean[];
-  v_is_first_try  boolean[];
-  v_is_flawless   boolean[];
-  v_is_clean      boolean[];
+  v_is_perfect_qualifying boolean;
   v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
 
-  if array_remove(p_started_at, null) <> '{}' then
+  -- What is the same for all; the time as learn.clock() tells it, without the price of a call
+  select t.pays, t.is_qualifying,
+    coalesce((select o.now_is from learn_internal.clock_override o), now()),
+    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
+    exists (
+      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
+  into v_pays, v_is_qualifying, v_now, v_has_recorded, v_has_any
+  from learn.activity_types t
+  where t.key = 'lesson_completed';
+  if p_were_started then
     select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
     from learn.platform_settings s
     where s.key = 'speed_runner_seconds';
   end if;
-  select t.pays, t.is_qualifying,
-    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
-    exists (
-      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
-  into v_pays, v_is_qualifying, v_has_recorded, v_has_any
-  from learn.activity_types t
-  where t.key = 'lesson_completed';
   if v_has_recorded then
     select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
     into v_recorded
@@ -51,24 +52,26 @@ begin
   end if;
 
   if v_has_any then
-    select array_agg(q.exercises > 0 order by q.position),
-      array_agg(q.first_tries = q.exercises order by q.position),
-      array_agg(q.wrong = 0 order by q.position), array_agg(q.failed = 0 order by q.position)
-    into v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean
+    -- How the exercises of each lesson were solved; null where a lesson has none
+    select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0
+      )::learn_internal.completion order by c.position)
+    into v_completions
     from (
-      select c.position, count(e.id) as exercises,
+      select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+        count(e.id) as exercises,
         count(*) filter (where x.is_first_try) as first_tries,
         coalesce(sum(x.wrong_submissions), 0) as wrong,
         coalesce(sum(x.failed_submissions), 0) as failed
-      from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
+      from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, position)
       left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
       left join learn.user_exercise_progress x
         on x.user_id = c.user_id and x.exercise_id = e.id
-      group by c.position
-    ) q;
+      group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
+    ) c;
   end if;
-
-  if 100 = any (p_scores) or true = any (v_is_first_try) then
+  if p_have_full_score or v_has_any then
     select t.is_qualifying into v_is_perfect_qualifying
     from learn.activity_types t
     where t.key = 'lesson_perfect';
@@ -90,10 +93,7 @@ begin
       round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
     end,
     p.completed_at, (p.completed_at at time zone u.timezone)::date, f.is_qualifying, v_now
-  from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores,
-      v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean)
-    p(user_id, lesson_id, completed_at, started_at, score,
-      has_exercises, is_first_try, is_flawless, is_clean)
+  from unnest(v_completions) p
   join learn.users u on u.id = p.user_id
   join learn.lessons l on l.id = p.lesson_id
   left join learn.difficulties d on d.key = l.difficulty
@@ -110,7 +110,7 @@ begin
 end;
 $$;
 comment on function learn_internal.apply_lesson_completions(
-  uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) is
+  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) is
   'Writes the facts of newly completed lessons, and moves their tracks.';
 revoke all on function learn_internal.apply_lesson_completions(
-  uuid[], bigint[], timestamptz[], timestamptz[], numeric[]) from public;
+  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) from public;

@@ -12,32 +12,35 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_started     bigint;
+  v_is_perfect  boolean;
 begin
-  select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
-    array_agg(n.started_at), array_agg(n.score)
-  into v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+  select
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null)::learn_internal.completion),
+    array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+    count(n.started_at), bool_or(n.score = 100)
+  into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
   from new_rows n;
-  if array_remove(v_started_at, null) <> '{}' then
+  if v_started > 0 then
     perform learn_internal.write_lesson_starts(
       array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
     from new_rows n
     where n.started_at is not null;
   end if;
   if array_position(v_at, null) is not null then
-    select array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
-      array_agg(n.started_at), array_agg(n.score)
-    into v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
-    from new_rows n
-    where n.completed_at is not null;
+    select array_agg(c), array_agg(c.user_id), array_agg(c.lesson_id), array_agg(c.completed_at)
+    into v_completions, v_user_ids, v_lesson_ids, v_at
+    from unnest(v_completions) c
+    where c.completed_at is not null;
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;
