@@ -354,6 +354,7 @@ begin
   -- 5. Metrics count what happened.
   -- 6. The achievements whose thresholds that crosses are found by index.
   if v_causes & 2 <> 0 then
+    -- (An amount is null where facts lack the property: the new value is null or the old one then.)
     with changed as (
       select t.user_id, t.metric, t.scope, coalesce(o.value, 0) as old_value,
         case when t.is_maximum then greatest(coalesce(o.value, 0), t.amount)
@@ -376,7 +377,6 @@ begin
       ) t
       left join learn.user_metrics o
         on o.user_id = t.user_id and o.metric = t.metric and o.scope = t.scope
-      where t.amount is not null
     ), saved as (
       insert into learn.user_metrics (user_id, metric, scope, value)
       select c.user_id, c.metric, c.scope, c.new_value

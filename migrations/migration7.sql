@@ -347,7 +347,7 @@ begin
   -- to be full, like one that is.
   with counted as (
     insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-    select c.user_id, i.track_id, count(*), count(*)
+    select c.user_id, i.track_id, count(*)::integer, count(*)::integer
     from unnest(p_user_ids, p_item_ids) c(user_id, item_id)
     join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
     group by c.user_id, i.track_id
