@@ -48,17 +48,18 @@ begin
   -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
   -- The same statement tells what there is to do, from these rows and from what types can cause:
   -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
-  -- 16 a total of XP that means a level or an achievement. Bits, since each aggregate has its price.
+  -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
+  -- and that is yet to be announced. Bits, since each aggregate has its price.
   select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
     | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
         or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
-    | case when f.xp <> 0 and exists (
+    | case when f.xp <> 0 and (f.current_level > f.highest_level or exists (
         select from learn_internal.xp_marks m
         where m.xp > least(f.total_xp, f.total_xp + f.xp)
-          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp)) then 16 else 0 end)
+          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp))) then 16 else 0 end)
   into v_gains, v_causes
   from (
-    select c.*, s.total_xp, s.last_activity_date
+    select c.*, s.total_xp, s.current_level, s.highest_level, s.last_activity_date
     from (
       select n.user_id, sum(coalesce(n.xp, t.pays)) as xp,
         min(n.local_date) filter (where n.is_qualifying) as first_day,
