@@ -54,8 +54,8 @@ begin
   if v_has_any then
     -- How the exercises of each lesson were solved; null where a lesson has none
     select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
-      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0
-      )::learn_internal.completion order by c.position)
+      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0,
+      'lesson_completed')::learn_internal.completion order by c.position)
     into v_completions
     from (
       select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
@@ -64,24 +64,36 @@ begin
         coalesce(sum(x.wrong_submissions), 0) as wrong,
         coalesce(sum(x.failed_submissions), 0) as failed
       from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
-        score, has_exercises, is_first_try, is_flawless, is_clean, position)
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
       left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
       left join learn.user_exercise_progress x
         on x.user_id = c.user_id and x.exercise_id = e.id
       group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
     ) c;
   end if;
+  -- A lesson without a fault is a fact more.
   if p_have_full_score or v_has_any then
     select t.is_qualifying into v_is_perfect_qualifying
     from learn.activity_types t
     where t.key = 'lesson_perfect';
+    v_completions := array(
+      select (c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score, c.has_exercises,
+        c.is_first_try, c.is_flawless, c.is_clean, f.activity_type)::learn_internal.completion
+      from unnest(v_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
+      cross join lateral (
+        values ('lesson_completed', true),
+          ('lesson_perfect', case when c.has_exercises then c.is_first_try else c.score = 100 end)
+      ) f(activity_type, is_due)
+      where f.is_due
+      order by c.position, f.activity_type);
   end if;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
      local_date, is_qualifying, recorded_at)
-  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text,
-    case when f.activity_type = 'lesson_perfect' then '{}'
+  select p.user_id, p.activity_type, 'lesson', p.lesson_id::text,
+    case when p.activity_type = 'lesson_perfect' then '{}'
       else jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
           'is_fast', coalesce(p.completed_at >= p.started_at
             and p.completed_at < p.started_at + v_fast_seconds, false))
@@ -89,22 +101,20 @@ begin
           'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
           'is_flawless', p.is_flawless) else '{}' end
     end,
-    case when f.activity_type = 'lesson_completed' then
+    case when p.activity_type = 'lesson_completed' then
       round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
     end,
-    p.completed_at, (p.completed_at at time zone u.timezone)::date, f.is_qualifying, v_now
+    p.completed_at, (p.completed_at at time zone u.timezone)::date,
+    case when p.activity_type = 'lesson_perfect' then v_is_perfect_qualifying
+      else v_is_qualifying end,
+    v_now
   from unnest(v_completions) p
   join learn.users u on u.id = p.user_id
   join learn.lessons l on l.id = p.lesson_id
   left join learn.difficulties d on d.key = l.difficulty
-  cross join lateral (
-    values ('lesson_completed', v_is_qualifying),
-      ('lesson_perfect', case when
-        case when p.has_exercises then p.is_first_try else p.score = 100 end
-        then v_is_perfect_qualifying end)
-  ) f(activity_type, is_qualifying)
-  where f.is_qualifying is not null and not coalesce(  -- recorded from outside already: paid
-    v_recorded ? format('%s %s %s', f.activity_type, p.user_id, p.lesson_id), false);
+  -- recorded from outside already: paid
+  where v_recorded is null
+    or not v_recorded ? format('%s %s %s', p.activity_type, p.user_id, p.lesson_id);
 
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;

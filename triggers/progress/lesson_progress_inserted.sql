@@ -21,7 +21,7 @@ declare
 begin
   select
     array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
-      null, null, null, null)::learn_internal.completion),
+      null, null, null, null, 'lesson_completed')::learn_internal.completion),
     array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
     count(n.started_at), bool_or(n.score = 100)
   into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect

@@ -27,7 +27,7 @@ begin
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null and o.started_at is null),
     array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
-      null, null, null, null)::learn_internal.completion)
+      null, null, null, null, 'lesson_completed')::learn_internal.completion)
       filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
