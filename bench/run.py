@@ -1,6 +1,6 @@
 """What the engine costs, as ratios measured in one run against named alternatives.
 
-Builds Laurel in a throwaway server (`$DBTOOL_TEST_SERVER`, else the embedded one), then times, in turn:
+Builds Laurel in a server of its own and times, in turn:
 
 - bare: `insert` of a progress row into a table with the same keys and no triggers
 - hand-written: one function that writes every row that the engine writes, without a rule (handwritten.sql)
@@ -10,6 +10,13 @@ Builds Laurel in a throwaway server (`$DBTOOL_TEST_SERVER`, else the embedded on
 each as one transaction per completion over one connection, prepared; medians, in microseconds. Then the same
 for users with 5,000 completions behind them, and 100,000 completions in one statement. Machines differ and
 are noisy: the ratios are what is of interest.
+
+The server is one as `dbtool up` starts it, with its data beside that server's: durable, because that is what
+users run, and a commit that waits for the disk is a part of what a completion costs. The same is measured
+without that wait (synchronous_commit off), which tells how much of it is work. Both take turns, each with
+users of its own; a checkpoint and some rounds that are not counted come first, since the first change of a
+page after a checkpoint writes the whole page. `$DBTOOL_TEST_SERVER` names another server; one that does not
+flush (such as `embedded`) has no durable figures worth the name.
 """
 
 from __future__ import annotations
@@ -31,6 +38,11 @@ if TYPE_CHECKING:
 LESSONS = 6000
 TRACK_SIZE = 20
 USERS = 20_000
+WARM_UP = 3
+MODES: dict[str, LiteralString] = {
+    "durable": "set synchronous_commit = on",
+    "not flushed": "set synchronous_commit = off",
+}
 STATEMENTS: dict[str, LiteralString] = {
     "bare": "insert into bench.lesson_progress (user_id, lesson_id, status, completed_at)"
     " values (%(user)s, %(lesson)s, 'completed', now())",
@@ -93,19 +105,25 @@ def prepare_users(connection: Connection, offset: int, count: int) -> list[Any]:
     return users
 
 
-def time_completions(connection: Connection, users: Sequence[Any], rounds: int) -> dict[str, list[float]]:
-    """Microseconds of each statement: every user completes the same lesson in every way, in turn."""
-    lessons = rows(connection, "select id from learn.lessons order by id offset 1 limit %s", 2 * rounds)
-    track = rows(connection, "select track_id from learn.track_lessons where lesson_id = %s", lessons[0])[0]
-    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
-    for number in range(rounds):
-        for name, statement in STATEMENTS.items():
-            lesson = lessons[number + (rounds if name == "function" else 0)]
-            for user in users:
-                arguments = {"user": user, "lesson": lesson, "track": track}
-                begun = time.perf_counter()
-                connection.execute(statement, arguments, prepare=True)
-                times[name].append((time.perf_counter() - begun) * 1e6)
+def time_completions(
+    connection: Connection, users: dict[str, list[Any]], rounds: int
+) -> dict[str, dict[str, list[float]]]:
+    """Microseconds of each statement by mode: users complete the same lessons in every way, in turn."""
+    lessons = rows(connection, "select id from learn.lessons order by id limit %s", 4 * TRACK_SIZE)
+    first = dict.fromkeys(STATEMENTS, 1) | {"function": 2 * TRACK_SIZE}
+    track = rows(connection, "select track_id from learn.track_lessons where lesson_id = %s", lessons[1])[0]
+    times: dict[str, dict[str, list[float]]] = {mode: {name: [] for name in STATEMENTS} for mode in MODES}
+    connection.execute("checkpoint")
+    for number in range(WARM_UP + rounds):
+        for mode, setting in MODES.items():
+            connection.execute(setting)
+            for name, statement in STATEMENTS.items():
+                for user in users[mode]:
+                    arguments = {"user": user, "lesson": lessons[first[name] + number], "track": track}
+                    begun = time.perf_counter()
+                    connection.execute(statement, arguments, prepare=True)
+                    if number >= WARM_UP:
+                        times[mode][name].append((time.perf_counter() - begun) * 1e6)
     return times
 
 
@@ -153,20 +171,38 @@ def main() -> int:
     options = parser.parse_args()
     users, rounds = (20, 3) if options.quick else (100, 9)
 
-    with open_database() as (url, description), psycopg.connect(url, autocommit=True) as connection:
+    with (
+        open_database(durable=True) as (url, description),
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
         build(connection)
-        single = time_completions(connection, prepare_users(connection, 0, users), rounds)
-        new, old = time_history(connection, prepare_users(connection, users, 20 if options.quick else 60))
+        learners = {
+            mode: prepare_users(connection, number * users, users) for number, mode in enumerate(MODES)
+        }
+        single = time_completions(connection, learners, rounds)
+        connection.execute(MODES["not flushed"])  # a disk says nothing about history or bulk
+        old_hands = prepare_users(connection, len(MODES) * users, 20 if options.quick else 60)
+        new, old = time_history(connection, old_hands)
         bulk = time_bulk(connection, 1 if options.quick else 5)
         if not is_whole(connection):
             return 1
 
-    medians = {name: statistics.median(values) for name, values in single.items()}
+    medians = {
+        mode: {name: statistics.median(values) for name, values in by_name.items()}
+        for mode, by_name in single.items()
+    }
     result = {
         "server": description,
-        "completion_us": {name: round(value) for name, value in medians.items()},
-        "completion_vs_bare": {name: round(value / medians["bare"], 1) for name, value in medians.items()},
-        "engine_vs_hand_written": round(medians["engine"] / medians["hand-written"], 2),
+        "completion_us": {
+            mode: {name: round(value) for name, value in by_name.items()} for mode, by_name in medians.items()
+        },
+        "completion_vs_bare": {
+            mode: {name: round(value / by_name["bare"], 1) for name, value in by_name.items()}
+            for mode, by_name in medians.items()
+        },
+        "engine_vs_hand_written": {
+            mode: round(by_name["engine"] / by_name["hand-written"], 2) for mode, by_name in medians.items()
+        },
         "engine_after_5000_vs_after_1": round(old / new, 3),
         "bulk_100000_s": {name: round(value, 2) for name, value in bulk.items()},
         "bulk_vs_bare": round(bulk["engine"] / bulk["bare"], 1),
@@ -175,10 +211,13 @@ def main() -> int:
         print(json.dumps(result, indent=2))
         return 0
     print(f"{description}\n")
-    print("| one completion | µs | x bare |\n|---|---|---|")
-    for name, value in medians.items():
-        print(f"| {name} | {value:.0f} | {value / medians['bare']:.1f} |")
-    print(f"\nengine ÷ hand-written: {result['engine_vs_hand_written']}")
+    print("| one completion | µs | x bare | µs, not flushed | x bare |\n|---|---|---|---|---|")
+    for name in STATEMENTS:
+        cells = [f"{us[name]:.0f} | {us[name] / us['bare']:.1f}" for us in medians.values()]
+        print(f"| {name} | {' | '.join(cells)} |")
+    for mode, by_name in medians.items():
+        print(f"\nengine ÷ hand-written, {mode}: {by_name['engine'] / by_name['hand-written']:.2f}", end="")
+    print("\n")
     print(f"engine, 5,000 completions behind the user ÷ 1: {result['engine_after_5000_vs_after_1']}")
     print(
         f"100,000 completions in one statement: bare {bulk['bare']:.2f} s, engine {bulk['engine']:.2f} s,"

@@ -437,7 +437,11 @@ declare
   v_is_active boolean;
   v_earlier   learn.idempotency_keys;
 begin
-  perform learn_internal.hold_content();
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s
   where s.user_id = p_user_id
@@ -447,7 +451,15 @@ begin
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  select u.is_active into v_is_active from learn.users u where u.id = p_user_id;
+  select u.is_active,
+    -- the time as learn.clock() tells it
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    coalesce((
+      select a.id from learn.user_achievements a
+      where a.user_id = p_user_id order by a.id desc limit 1), 0)
+  into v_is_active, v_call.occurred_at, v_call.last_achievement
+  from learn.users u
+  where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
@@ -486,10 +498,9 @@ begin
     end if;
   end if;
 
-  perform learn_internal.require_event_time(p_occurred_at);
-  v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
-  v_call.last_achievement := coalesce((
-    select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
+  if p_occurred_at is not null then
+    perform learn_internal.require_event_time(p_occurred_at);
+  end if;
   return v_call;
 end;
 $$;
@@ -637,11 +648,15 @@ begin
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
   end if;
 
-  select array_agg(e.id order by e.position, e.id) into v_unsolved
-  from learn.exercises e
-  where e.lesson_id = p_lesson_id and e.is_published and not exists (
-    select from learn.user_exercise_progress x
-    where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  if exists (
+    select from learn.exercises e where e.lesson_id = p_lesson_id and e.is_published)
+  then
+    select array_agg(e.id order by e.position, e.id) into v_unsolved
+    from learn.exercises e
+    where e.lesson_id = p_lesson_id and e.is_published and not exists (
+      select from learn.user_exercise_progress x
+      where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  end if;
   if v_unsolved is not null and not exists (
     select from learn.user_lesson_progress p
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
@@ -684,26 +699,40 @@ stable
 set search_path = ''
 as $$
 declare
-  v_summary learn.award_summary;
+  v_summary    learn.award_summary;
+  v_last_date  date;
+  v_today      date;
+  v_has_earned boolean;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
-    s.current_level, s.current_level > p_call.current_level
+    s.current_level, s.current_level > p_call.current_level, s.current_streak,
+    s.last_activity_date, (
+      -- the time as learn.clock() tells it
+      coalesce((select o.now_is from learn_internal.clock_override o), now())
+      at time zone u.timezone)::date,
+    exists (
+      select from learn.user_achievements a
+      where a.user_id = p_call.user_id and a.id > p_call.last_achievement)
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
-    v_summary.current_level, v_summary.leveled_up
+    v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
+    v_last_date, v_today, v_has_earned
   from learn.user_stats s
+  join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
-  v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  if v_last_date is null or v_last_date < v_today - 1 then
+    v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  end if;
   v_summary.unlocked := '{}';
   v_summary.replayed := false;
+  if not v_has_earned then
+    v_summary.new_achievements := '{}';
+    return v_summary;
+  end if;
 
   select array_agg(a.slug order by u.id) into v_summary.new_achievements
   from learn.user_achievements u
   join learn.achievements a on a.id = u.achievement_id
   where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
-  if v_summary.new_achievements is null then
-    v_summary.new_achievements := '{}';
-    return v_summary;
-  end if;
 
   -- Avatars that these achievements unlock and no earlier one had unlocked.
   select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
@@ -921,6 +950,51 @@ comment on function learn.start_lesson(uuid,bigint,timestamp with time zone,text
 revoke execute on function learn.start_lesson(uuid,bigint,timestamp with time zone,text) from public;
 grant execute on function learn.start_lesson(uuid,bigint,timestamp with time zone,text) to learn_app;
 
+-- function learn_internal.begin_tracks(uuid[],bigint[],uuid[],text,bigint[],timestamp with time zone[])
+
+-- functions/progress/begin_tracks.sql
+-- Counts what there is to complete in tracks that users seem to have filled (the first two arrays),
+-- and notes it with those that they have only begun. Returns the published ones that are full,
+-- and when the last of the items that were completed now (the other arrays) was.
+create or replace function learn_internal.begin_tracks(
+  p_user_ids uuid[], p_track_ids bigint[],
+  p_item_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
+)
+returns table (user_id uuid, track_id bigint, at timestamptz)
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+begin
+  return query
+  with begun as (
+    update learn.user_track_progress p
+    set total_items = z.total_items
+    from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+    join (
+      select i.track_id, count(*)::integer as total_items
+      from learn_internal.track_items i
+      where i.track_id = any (p_track_ids)
+      group by i.track_id
+    ) z on z.track_id = g.track_id
+    where p.user_id = g.user_id and p.track_id = g.track_id and p.total_items <> z.total_items
+    returning p.user_id, p.track_id
+  )
+  select c.user_id, i.track_id, max(c.at)
+  from unnest(p_item_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
+  join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
+  join unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+    on g.user_id = c.user_id and g.track_id = i.track_id
+  join learn.tracks t on t.id = i.track_id and t.is_published
+  where not exists (
+    select from begun b where b.user_id = c.user_id and b.track_id = i.track_id)
+  group by c.user_id, i.track_id;
+end;
+$$;
+comment on function learn_internal.begin_tracks(uuid[],bigint[],uuid[],text,bigint[],timestamp with time zone[]) is 'Counts what there is to complete in tracks that users have begun; returns those that are full.';
+revoke execute on function learn_internal.begin_tracks(uuid[],bigint[],uuid[],text,bigint[],timestamp with time zone[]) from public;
+
 -- function learn_internal.advance_tracks(uuid[],text,bigint[],timestamp with time zone[])
 
 -- functions/progress/advance_tracks.sql
@@ -940,46 +1014,33 @@ as $$
 declare
   v_user_ids  uuid[];
   v_track_ids bigint[];
-  v_items     integer[];
   v_at        timestamptz[];
-  v_has_new   boolean;
 begin
-  select array_agg(g.user_id), array_agg(g.track_id), array_agg(g.items),
-    array_agg(g.at), bool_or(g.is_new)
-  into v_user_ids, v_track_ids, v_items, v_at, v_has_new
-  from (
-    select c.user_id, i.track_id, count(*)::integer as items, max(c.at) as at,
-      bool_or(p.user_id is null) as is_new
-    from unnest(p_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
+  -- A first item of a track makes the row, which knows of no more items than these: so it claims
+  -- to be full, like one that is.
+  with counted as (
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select c.user_id, i.track_id, count(*)::integer, count(*)::integer
+    from unnest(p_user_ids, p_item_ids) c(user_id, item_id)
     join learn_internal.track_items i on i.item_type = p_item_type and i.item_id = c.item_id
-    left join learn.user_track_progress p on p.user_id = c.user_id and p.track_id = i.track_id
     group by c.user_id, i.track_id
-    order by c.user_id, i.track_id
-  ) g;
+    on conflict (user_id, track_id) do update
+      set items_completed = p.items_completed + excluded.items_completed
+    returning p.user_id, p.track_id,
+      p.items_completed = p.total_items and p.completed_at is null as is_full
+  )
+  select array_agg(c.user_id), array_agg(c.track_id) into v_user_ids, v_track_ids
+  from counted c
+  where c.is_full;
   if v_user_ids is null then
     return;
   end if;
 
-  -- A first item of a track makes the row; what there is to complete is counted then,
-  -- and kept by refresh_tracks().
-  if v_has_new then
-    perform learn_internal.begin_tracks(v_user_ids, v_track_ids);
-  end if;
-
-  with counted as (
-    update learn.user_track_progress p
-    set items_completed = p.items_completed + g.items
-    from unnest(v_user_ids, v_track_ids, v_items, v_at) g(user_id, track_id, items, at)
-    where p.user_id = g.user_id and p.track_id = g.track_id
-    returning p.user_id, p.track_id, g.at,
-      p.items_completed = p.total_items and p.completed_at is null as is_full
-  )
-  select array_agg(c.user_id), array_agg(c.track_id), array_agg(c.at)
+  -- What there is to complete is counted then, and kept by refresh_tracks().
+  select array_agg(b.user_id), array_agg(b.track_id), array_agg(b.at)
   into v_user_ids, v_track_ids, v_at
-  from counted c
-  where c.is_full
-    and exists (select from learn.tracks t where t.id = c.track_id and t.is_published);
-
+  from learn_internal.begin_tracks(
+    v_user_ids, v_track_ids, p_user_ids, p_item_type, p_item_ids, p_at) b;
   if v_user_ids is not null then
     perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
@@ -988,14 +1049,17 @@ $$;
 comment on function learn_internal.advance_tracks(uuid[],text,bigint[],timestamp with time zone[]) is 'Counts newly completed items towards their tracks.';
 revoke execute on function learn_internal.advance_tracks(uuid[],text,bigint[],timestamp with time zone[]) from public;
 
--- function learn_internal.apply_lesson_completions(uuid[],bigint[],timestamp with time zone[],timestamp with time zone[],numeric[])
+-- function learn_internal.apply_lesson_completions(learn_internal.completion[],uuid[],bigint[],timestamp with time zone[],boolean,boolean)
 
 -- functions/progress/apply_lesson_completions.sql
 -- What completing lessons causes. Takes rows of user_lesson_progress that have just become
--- completed, as parallel arrays.
+-- completed, three of their columns as parallel arrays, whether any was started before, and whether
+-- any score is 100. One array of rows for the statement that reads all columns: an array more
+-- in unnest() costs more than a column more in a row.
 create or replace function learn_internal.apply_lesson_completions(
+  p_completions learn_internal.completion[],
   p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
-  p_started_at timestamptz[], p_scores numeric[]
+  p_were_started boolean, p_have_full_score boolean
 )
 returns void
 language plpgsql
@@ -1004,84 +1068,113 @@ set search_path = ''
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
+  v_completions   learn_internal.completion[] := p_completions;
   v_fast_seconds  interval;
+  v_now           timestamptz;
   v_has_recorded  boolean;
-  v_now           timestamptz := learn.clock();
-  -- how the exercises of each lesson were solved; null where no lesson has any
-  v_has_exercises boolean[];
-  v_is_first_try  boolean[];
-  v_is_flawless   boolean[];
-  v_is_clean      boolean[];
+  v_has_any       boolean;             -- exercises
+  v_pays          integer;             -- what lesson_completed does
+  v_is_qualifying boolean;
+  v_is_perfect_qualifying boolean;
+  v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
 begin
   -- The users first, in key order: everything else of theirs comes after this lock.
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
 
-  select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
-  from learn.platform_settings s
-  where s.key = 'speed_runner_seconds';
-  v_has_recorded := exists (
-    select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids));
+  -- What is the same for all; the time as learn.clock() tells it, without the price of a call
+  select t.pays, t.is_qualifying,
+    coalesce((select o.now_is from learn_internal.clock_override o), now()),
+    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
+    exists (
+      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
+  into v_pays, v_is_qualifying, v_now, v_has_recorded, v_has_any
+  from learn.activity_types t
+  where t.key = 'lesson_completed';
+  if p_were_started then
+    select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
+    from learn.platform_settings s
+    where s.key = 'speed_runner_seconds';
+  end if;
+  if v_has_recorded then
+    select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
+    into v_recorded
+    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+    join learn_internal.recorded_subjects r
+      on r.user_id = c.user_id and r.activity_type in ('lesson_completed', 'lesson_perfect')
+        and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text;
+  end if;
 
-  if exists (
-    select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published)
-  then
-    select array_agg(q.exercises > 0 order by q.position),
-      array_agg(q.first_tries = q.exercises order by q.position),
-      array_agg(q.wrong = 0 order by q.position), array_agg(q.failed = 0 order by q.position)
-    into v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean
+  if v_has_any then
+    -- How the exercises of each lesson were solved; null where a lesson has none
+    select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0,
+      'lesson_completed')::learn_internal.completion order by c.position)
+    into v_completions
     from (
-      select c.position, count(e.id) as exercises,
+      select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+        count(e.id) as exercises,
         count(*) filter (where x.is_first_try) as first_tries,
         coalesce(sum(x.wrong_submissions), 0) as wrong,
         coalesce(sum(x.failed_submissions), 0) as failed
-      from unnest(p_user_ids, p_lesson_ids) with ordinality c(user_id, lesson_id, position)
+      from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
       left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
       left join learn.user_exercise_progress x
         on x.user_id = c.user_id and x.exercise_id = e.id
-      group by c.position
-    ) q;
+      group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
+    ) c;
+  end if;
+  -- A lesson without a fault is a fact more.
+  if p_have_full_score or v_has_any then
+    select t.is_qualifying into v_is_perfect_qualifying
+    from learn.activity_types t
+    where t.key = 'lesson_perfect';
+    v_completions := array(
+      select (c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score, c.has_exercises,
+        c.is_first_try, c.is_flawless, c.is_clean, f.activity_type)::learn_internal.completion
+      from unnest(v_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
+      cross join lateral (
+        values ('lesson_completed', true),
+          ('lesson_perfect', case when c.has_exercises then c.is_first_try else c.score = 100 end)
+      ) f(activity_type, is_due)
+      where f.is_due
+      order by c.position, f.activity_type);
   end if;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
      local_date, is_qualifying, recorded_at)
-  select p.user_id, f.activity_type, 'lesson', p.lesson_id::text, f.properties, f.xp,
-    p.completed_at, (p.completed_at at time zone u.timezone)::date, t.is_qualifying, v_now
-  from unnest(p_user_ids, p_lesson_ids, p_at, p_started_at, p_scores,
-      v_has_exercises, v_is_first_try, v_is_flawless, v_is_clean)
-    p(user_id, lesson_id, completed_at, started_at, score,
-      has_exercises, is_first_try, is_flawless, is_clean)
-  join learn.users u on u.id = p.user_id
-  join learn.lessons l on l.id = p.lesson_id
-  cross join lateral (
-    values
-      ('lesson_completed', true,
-        jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
+  select p.user_id, p.activity_type, 'lesson', p.lesson_id::text,
+    case when p.activity_type = 'lesson_perfect' then '{}'
+      else jsonb_build_object('slug', l.slug, 'has_exercises', coalesce(p.has_exercises, false),
           'is_fast', coalesce(p.completed_at >= p.started_at
             and p.completed_at < p.started_at + v_fast_seconds, false))
         || case when p.has_exercises then jsonb_build_object(
           'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
-          'is_flawless', p.is_flawless) else '{}' end,
-        round(coalesce(l.xp_reward, (
-            select r.amount from learn.xp_rules r where r.activity_type = 'lesson_completed'), 0)
-          * coalesce((
-            select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty), 1)
-        )::integer),
-      ('lesson_perfect',
-        case when p.has_exercises then p.is_first_try else p.score = 100 end, '{}', null)
-  ) f(activity_type, is_due, properties, xp)
-  join learn.activity_types t on t.key = f.activity_type
-  where f.is_due and not (v_has_recorded and exists (  -- recorded from outside already: paid
-    select from learn_internal.recorded_subjects r
-    where r.user_id = p.user_id and r.activity_type = f.activity_type
-      and r.subject_type = 'lesson' and r.subject_id = p.lesson_id::text));
+          'is_flawless', p.is_flawless) else '{}' end
+    end,
+    case when p.activity_type = 'lesson_completed' then
+      round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
+    end,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date,
+    case when p.activity_type = 'lesson_perfect' then v_is_perfect_qualifying
+      else v_is_qualifying end,
+    v_now
+  from unnest(v_completions) p
+  join learn.users u on u.id = p.user_id
+  join learn.lessons l on l.id = p.lesson_id
+  left join learn.difficulties d on d.key = l.difficulty
+  -- recorded from outside already: paid
+  where v_recorded is null
+    or not v_recorded ? format('%s %s %s', p.activity_type, p.user_id, p.lesson_id);
 
   perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
 end;
 $$;
-comment on function learn_internal.apply_lesson_completions(uuid[],bigint[],timestamp with time zone[],timestamp with time zone[],numeric[]) is 'Writes the facts of newly completed lessons, and moves their tracks.';
-revoke execute on function learn_internal.apply_lesson_completions(uuid[],bigint[],timestamp with time zone[],timestamp with time zone[],numeric[]) from public;
+comment on function learn_internal.apply_lesson_completions(learn_internal.completion[],uuid[],bigint[],timestamp with time zone[],boolean,boolean) is 'Writes the facts of newly completed lessons, and moves their tracks.';
+revoke execute on function learn_internal.apply_lesson_completions(learn_internal.completion[],uuid[],bigint[],timestamp with time zone[],boolean,boolean) from public;
 
 -- function learn_internal.recount_tracks(uuid[],bigint[])
 
@@ -1190,29 +1283,35 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started    learn_internal.lesson_event[];
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_started     bigint;
+  v_is_perfect  boolean;
 begin
   select
-    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
-      filter (where n.started_at is not null),
-    array_agg(n.user_id) filter (where n.completed_at is not null),
-    array_agg(n.lesson_id) filter (where n.completed_at is not null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null),
-    array_agg(n.started_at) filter (where n.completed_at is not null),
-    array_agg(n.score) filter (where n.completed_at is not null)
-  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion),
+    array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+    count(n.started_at), bool_or(n.score = 100)
+  into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
   from new_rows n;
-  if v_started is not null then
-    perform learn_internal.write_lesson_starts(v_started);
+  if v_started > 0 then
+    perform learn_internal.write_lesson_starts(
+      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
+    from new_rows n
+    where n.started_at is not null;
+  end if;
+  if array_position(v_at, null) is not null then
+    select array_agg(c), array_agg(c.user_id), array_agg(c.lesson_id), array_agg(c.completed_at)
+    into v_completions, v_user_ids, v_lesson_ids, v_at
+    from unnest(v_completions) c
+    where c.completed_at is not null;
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;
@@ -1237,12 +1336,13 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started    learn_internal.lesson_event[];
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_starts      learn_internal.lesson_event[];
+  v_started     bigint;
+  v_is_perfect  boolean;
 begin
   if not exists (select from new_rows) then
     return null;
@@ -1250,20 +1350,22 @@ begin
   select
     array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
       filter (where n.started_at is not null and o.started_at is null),
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion)
+      filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
-  into v_started, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+    count(n.started_at), bool_or(n.score = 100)
+  into v_starts, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
-  if v_started is not null then
-    perform learn_internal.write_lesson_starts(v_started);
+  if v_starts is not null then
+    perform learn_internal.write_lesson_starts(v_starts);
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;

@@ -11,6 +11,7 @@ drop trigger activity_log_truncate on learn.activity_log;
 drop trigger activity_log_is_append_only on learn.activity_log;
 drop table learn_internal.user_metric_days;
 drop table learn.user_metrics;
+drop table learn_internal.metric_feeds;
 drop table learn.metrics;
 drop table learn_internal.recorded_subjects;
 drop table learn.activity_log;

@@ -8,7 +8,7 @@ create table learn.activity_types (
   is_qualifying boolean not null default false,
   happens_once  boolean not null default false,
   is_internal   boolean not null default false,
-  pays          boolean not null default false,
+  pays          integer,
   is_capped     boolean not null default false,
   feeds_metrics boolean not null default false,
   feeds_days    boolean not null default false,
@@ -22,8 +22,8 @@ comment on column learn.activity_types.is_qualifying is
 comment on column learn.activity_types.happens_once is
   'At most once per user and subject: record_activity() ignores a repeat.';
 comment on column learn.activity_types.pays is
-  'A rule in xp_rules pays for it. This and the next four are kept by the triggers of xp_rules '
-  'and metrics, so that the engine leaves out what a fact cannot cause.';
+  'XP that a fact pays by the rule in xp_rules; null: there is none. This and the next four are kept '
+  'by the triggers of xp_rules and metrics, so that the engine need not look there.';
 comment on column learn.activity_types.is_capped is 'The rule that pays has a cap for the day.';
 comment on column learn.activity_types.feeds_metrics is
   'Some metric counts, sums up, runs on or keeps the maximum of it.';
@@ -63,13 +63,15 @@ create table learn.activity_log (
   is_qualifying   boolean not null,
   recorded_at     timestamptz not null default learn.clock(),
   idempotency_key text,
-  primary key (user_id, id, recorded_at),
-  constraint properties_are_an_object check (jsonb_typeof(properties) = 'object'),
-  constraint subject_has_type_and_id check ((subject_type is null) = (subject_id is null))
+  primary key (user_id, id, recorded_at)
 ) partition by range (recorded_at);
 comment on table learn.activity_log is
   'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
-  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement.';
+  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement. '
+  'The engine refuses malformed ones (LX001).';
+comment on column learn.activity_log.properties is 'A JSON object, which the engine makes sure of.';
+comment on column learn.activity_log.subject_type is
+  'What kind of thing the fact is about; null: about none, and so is subject_id.';
 comment on column learn.activity_log.activity_type is
   'A row of activity_types, which the engine makes sure of: no foreign key, because it would be asked '
   'for every fact.';
@@ -139,6 +141,22 @@ comment on column learn.metrics.is_board is 'May be asked for as a leaderboard.'
 create index metrics_activity_type on learn.metrics (activity_type);
 create index metrics_reset_activity_type on learn.metrics (reset_activity_type);
 grant select on learn.metrics to learn_app, learn_readonly;
+
+create table learn_internal.metric_feeds (
+  activity_type  text not null
+    references learn.activity_types on update cascade on delete cascade,
+  metric         text not null references learn.metrics on update cascade on delete cascade,
+  is_scoped      boolean not null,
+  aggregate      text not null,
+  property       text,
+  filter         jsonb not null,
+  scope_property text,
+  primary key (activity_type, metric, is_scoped)
+);
+comment on table learn_internal.metric_feeds is
+  'What facts of a type add to: a row for each metric that they feed, and one more for its scopes. '
+  'Kept by the triggers of metrics. Metrics of distinct days are not here.';
+create index metric_feeds_metric on learn_internal.metric_feeds (metric);
 
 create table learn.user_metrics (
   user_id uuid not null references learn.users on delete cascade,
@@ -282,7 +300,8 @@ comment on trigger complete_activity on learn.activity_log is
   'Fills local_date and is_qualifying where left out.';
 
 -- functions/activity/note_consequences.sql
--- When rules or metrics change: what each type of fact can cause is noted with the type.
+-- When rules or metrics change: what each type of fact can cause is noted with the type,
+-- and how it feeds metrics, a row for each value that it moves.
 create or replace function learn_internal.note_consequences()
 returns trigger
 language plpgsql
@@ -296,7 +315,7 @@ begin
     feeds_days = c.feeds_days, resets_runs = c.resets_runs
   from (
     select a.key,
-      exists (select from learn.xp_rules r where r.activity_type = a.key) as pays,
+      (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
       exists (
         select from learn.xp_rules r
         where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
@@ -310,7 +329,30 @@ begin
     from learn.activity_types a
   ) c
   where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs)
-    <> (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+    is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+
+  with feeds as (
+    select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,
+      case when s.is_scoped then m.scope_property end as scope_property
+    from learn.metrics m
+    cross join (values (false), (true)) s(is_scoped)
+    where m.activity_type is not null and m.aggregate <> 'distinct_days'
+      and (m.scope_property is not null or not s.is_scoped)
+  ), gone as (
+    delete from learn_internal.metric_feeds o
+    where not exists (
+      select from feeds f
+      where (f.activity_type, f.metric, f.is_scoped) = (o.activity_type, o.metric, o.is_scoped))
+  )
+  insert into learn_internal.metric_feeds as o
+    (activity_type, metric, is_scoped, aggregate, property, filter, scope_property)
+  select * from feeds
+  on conflict (activity_type, metric, is_scoped) do update
+    set aggregate = excluded.aggregate, property = excluded.property, filter = excluded.filter,
+      scope_property = excluded.scope_property
+    where (o.aggregate, o.property, o.filter, o.scope_property)
+      is distinct from (excluded.aggregate, excluded.property, excluded.filter,
+        excluded.scope_property);
   return null;
 end;
 $$;

@@ -26,7 +26,7 @@ create table learn.xp_transactions (
   description   text,
   earned_on     date not null,
   created_at    timestamptz not null default learn.clock(),
-  primary key (user_id, id, created_at),
+  primary key (user_id, created_at, id),
   constraint amount_is_not_zero check (amount <> 0)
 ) partition by range (created_at);
 comment on table learn.xp_transactions is
@@ -38,7 +38,6 @@ comment on column learn.xp_transactions.source_type is
   'Activity type that paid, or what award_xp() was told; reversal for a row that takes XP back.';
 comment on column learn.xp_transactions.earned_on is
   'The user''s local date of the fact that paid.';
-create index xp_transactions_earned_on on learn.xp_transactions (user_id, earned_on);
 grant select on learn.xp_transactions to learn_app, learn_readonly;
 create table learn.xp_transactions_default partition of learn.xp_transactions default;
 comment on table learn.xp_transactions_default is

@@ -73,6 +73,14 @@ comment on column learn_internal.achievement_thresholds.is_sole is
 create index achievement_thresholds_achievement
   on learn_internal.achievement_thresholds (achievement_id);
 
+create table learn_internal.xp_marks (
+  xp bigint primary key
+);
+comment on table learn_internal.xp_marks is
+  'Totals of XP at which something happens: a level begins or an achievement asks for them. '
+  'Kept by triggers, so that the engine need look in one place to see that nothing does.';
+insert into learn_internal.xp_marks (xp) select t.min_xp from learn.level_thresholds t;
+
 create table learn.user_achievements (
   user_id        uuid not null references learn.users on delete cascade,
   achievement_id bigint not null references learn.achievements on delete cascade,
@@ -88,6 +96,12 @@ comment on column learn.user_achievements.evidence is
   'The metric and value that earned it, or who granted it.';
 create index user_achievements_achievement on learn.user_achievements (achievement_id, user_id);
 grant select on learn.user_achievements to learn_app, learn_readonly;
+
+create type learn_internal.gain as (user_id uuid, xp bigint);
+comment on type learn_internal.gain is 'What facts pay a user.';
+
+create type learn_internal.win as (user_id uuid, achievement_id bigint, evidence jsonb);
+comment on type learn_internal.win is 'A threshold that a user has crossed, and by what.';
 
 create table learn.revoked_achievements (
   user_id        uuid not null references learn.users on delete cascade,
@@ -316,6 +330,55 @@ $$;
 comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
   'Whether a user''s metrics satisfy an achievement''s criteria.';
 revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;
+
+-- functions/xp/note_xp_marks.sql
+-- When levels or the thresholds of achievements change: the totals of XP at which something happens
+-- are noted in one place, where the engine sees at a glance that nothing does.
+create or replace function learn_internal.note_xp_marks()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  with marks as (
+    select t.min_xp as xp from learn.level_thresholds t
+    union
+    select t.threshold from learn_internal.achievement_thresholds t
+    where t.metric = 'xp' and t.scope = ''
+  ), gone as (
+    delete from learn_internal.xp_marks o
+    where not exists (select from marks m where m.xp = o.xp)
+  )
+  insert into learn_internal.xp_marks (xp)
+  select m.xp from marks m
+  on conflict do nothing;
+  return null;
+end;
+$$;
+comment on function learn_internal.note_xp_marks() is
+  'Statement trigger: notes the totals of XP at which something happens.';
+revoke all on function learn_internal.note_xp_marks() from public;
+
+-- triggers/xp/level_thresholds_marks.sql
+-- When the level curve changes: the totals of XP at which something happens are noted anew.
+create or replace trigger level_thresholds_marks
+  after insert or update or delete or truncate on learn.level_thresholds
+  for each statement
+  execute function learn_internal.note_xp_marks();
+comment on trigger level_thresholds_marks on learn.level_thresholds is
+  'Notes the totals of XP at which something happens.';
+
+-- triggers/achievements/achievement_thresholds_marks.sql
+-- When thresholds of achievements change: the totals of XP at which something happens
+-- are noted anew.
+create or replace trigger achievement_thresholds_marks
+  after insert or update or delete or truncate on learn_internal.achievement_thresholds
+  for each statement
+  execute function learn_internal.note_xp_marks();
+comment on trigger achievement_thresholds_marks on learn_internal.achievement_thresholds is
+  'Notes the totals of XP at which something happens.';
 
 -- triggers/achievements/achievements_change.sql
 -- When the rules of achievements change: learners wait.

@@ -131,7 +131,7 @@ revoke all on function learn_internal.require_timezones(text[]) from public;
 -- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
 -- Statements are small and the rare ones conditional, because for a single fact preparing a plan
 -- to run costs more than running it.
--- Errors: LX001 a fact of an unknown activity type.
+-- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
@@ -145,16 +145,15 @@ set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_user_ids      uuid[];
-  v_last_at       timestamptz[];       -- per user: when the latest of these facts occurred
+  v_gains         learn_internal.gain[];  -- per user: the XP of these facts
+  v_user_ids      uuid[];              -- the same users; where it is needed
   -- what some of these facts cause, so that the rest is left out:
-  v_is_unknown    boolean;
-  v_is_qualifying boolean;
-  v_pays          boolean;
-  v_is_capped     boolean;
-  v_feeds_metrics boolean;
-  v_feeds_days    boolean;
-  v_resets_runs   boolean;
+  v_causes        integer;             -- bits, see below
+  v_is_capped     boolean := false;
+  v_feeds_days    boolean := false;
+  v_resets_runs   boolean := false;
+  v_unknown       text;
+  v_is_malformed  boolean;
   v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
   v_level         integer[];           -- per user, before these facts
   v_streak        integer[];
@@ -162,52 +161,82 @@ declare
   v_day_user_ids  uuid[];
   v_days          date[];
   v_is_new_level  boolean;
-  v_winners       uuid[];              -- thresholds crossed: who, which achievement, and by what
-  v_won           bigint[];
-  v_evidence      jsonb[];
-  v_earned_at     jsonb;               -- last_at by user
+  v_won           learn_internal.win[];  -- thresholds crossed
+  v_earned_at     jsonb;               -- by user: when the latest of these facts occurred
 begin
-  perform from new_facts limit 1;
-  if not found then
-    -- statement triggers fire for zero rows too: without this they would call each other for ever
-    return null;
-  end if;
-  perform learn_internal.hold_content();
-
-  select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays),
-    bool_or(f.is_capped), bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs),
-    bool_or(f.is_unknown)
-  into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped,
-    v_feeds_metrics, v_feeds_days, v_resets_runs, v_is_unknown
-  from (
-    select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying,
-      bool_or(coalesce(n.xp <> 0, t.pays)) as pays, bool_or(t.is_capped) as is_capped,
-      bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days,
-      bool_or(t.resets_runs) as resets_runs, bool_or(t.key is null) as is_unknown
-    from new_facts n
-    left join learn.activity_types t on t.key = n.activity_type
-    group by n.user_id
-    order by n.user_id
-  ) f;
-  if v_is_unknown then
-    raise exception 'unknown activity type'
-      using errcode = 'LX001', detail = (
-        select string_agg(distinct n.activity_type, ', ')
-        from new_facts n
-        where not exists (select from learn.activity_types t where t.key = n.activity_type)),
-        hint = 'Add it to learn.activity_types first.';
+  -- Content is held as hold_content() does it, without the price of a call.
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
   end if;
 
   -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
-  select array_agg(s.highest_level), array_agg(s.longest_streak), array_agg(s.active_days)
-  into v_level, v_streak, v_active_days
+  -- The same statement tells what there is to do, from these rows and from what types can cause:
+  -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
+  -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
+  -- and that is yet to be announced. Bits, since each aggregate has its price.
+  select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
+    | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
+        or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
+    | case when f.xp <> 0 and (f.current_level > f.highest_level or exists (
+        select from learn_internal.xp_marks m
+        where m.xp > least(f.total_xp, f.total_xp + f.xp)
+          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp))) then 16 else 0 end)
+  into v_gains, v_causes
   from (
-    select * from learn.user_stats l where l.user_id = any (v_user_ids)
-    order by l.user_id for no key update
-  ) s;
+    select c.*, s.total_xp, s.current_level, s.highest_level, s.last_activity_date
+    from (
+      select n.user_id, sum(coalesce(n.xp, t.pays)) as xp,
+        min(n.local_date) filter (where n.is_qualifying) as first_day,
+        max(n.local_date) filter (where n.is_qualifying) as last_day,
+        bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
+          | case when t.feeds_metrics then 2 else 0 end
+          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs
+              or jsonb_typeof(n.properties) <> 'object'
+              or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
+      from new_facts n
+      left join learn.activity_types t on t.key = n.activity_type
+      group by n.user_id
+    ) c
+    join learn.user_stats s on s.user_id = c.user_id
+    order by c.user_id
+    for no key update of s
+  ) f;
+  if v_gains is null then
+    -- statement triggers fire for zero rows too: without this they would call each other for ever
+    return null;
+  end if;
+  if v_causes & 4 <> 0 then
+    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs),
+      string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
+      bool_or(jsonb_typeof(n.properties) <> 'object'
+        or (n.subject_type is null) <> (n.subject_id is null))
+    into v_is_capped, v_feeds_days, v_resets_runs, v_unknown, v_is_malformed
+    from new_facts n
+    left join learn.activity_types t on t.key = n.activity_type;
+    if v_unknown is not null then
+      raise exception 'unknown activity type'
+        using errcode = 'LX001', detail = v_unknown,
+          hint = 'Add it to learn.activity_types first.';
+    elsif v_is_malformed then
+      raise exception 'a fact is malformed'
+        using errcode = 'LX001', detail = (
+          select format('properties = %s, subject_type = %L, subject_id = %L',
+            n.properties, n.subject_type, n.subject_id)
+          from new_facts n
+          where jsonb_typeof(n.properties) <> 'object'
+            or (n.subject_type is null) <> (n.subject_id is null)
+          limit 1),
+          hint = 'Properties are a JSON object; a subject has both a type and an id.';
+    end if;
+  end if;
+
+  if v_causes & 28 <> 0 then
+    v_user_ids := array(select g.user_id from unnest(v_gains) g order by g.user_id);
+  end if;
 
   -- 2. Local active days move the streak.
-  if v_is_qualifying then
+  if v_causes & 8 <> 0 then
     select array_agg(d.user_id order by d.first_id), array_agg(d.local_date order by d.first_id)
     into v_day_user_ids, v_days
     from (
@@ -220,16 +249,19 @@ begin
       select from learn.user_activity_days a
       where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze);
     if v_days is not null then
+      select array_agg(s.longest_streak), array_agg(s.active_days) into v_streak, v_active_days
+      from (
+        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
+      ) s;
       perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
     end if;
   end if;
 
   -- 3. XP into the ledger: what the fact carries, else what the rule pays.
-  -- 4. The total and the level follow.
   if v_is_capped then
     -- Within a cap: less what the same type has paid this user for the same day,
     -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
-    -- which leaves older partitions alone.
+    -- which leaves older partitions and rows alone.
     select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
     into v_capped
     from (
@@ -248,92 +280,104 @@ begin
       join learn.xp_rules r on r.activity_type = n.activity_type
       where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
     ) c;
+    select array_agg((p.user_id, p.xp)::learn_internal.gain), v_causes | 16 into v_gains, v_causes
+    from (
+      select n.user_id,
+        sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays))::bigint as xp
+      from new_facts n
+      join learn.activity_types t on t.key = n.activity_type
+      group by n.user_id
+    ) p
+    where p.user_id = any (v_user_ids);
   end if;
 
-  if v_pays then
-    with paid as (
-      insert into learn.xp_transactions
-        (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
-      select p.user_id, p.amount, p.activity_type,
-        case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
-        case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
-        case when p.is_told then p.properties ->> 'description' end,
-        p.local_date, p.recorded_at
-      from (
-        select n.*,
-          -- its caller names the source
-          n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-          coalesce((v_capped ->> n.id::text)::integer, n.xp, r.amount) as amount
-        from new_facts n
-        left join learn.xp_rules r on r.activity_type = n.activity_type
-      ) p
-      where p.amount <> 0
-      returning user_id, amount
-    ), credited as (
+  if v_causes & 1 <> 0 then
+    insert into learn.xp_transactions
+      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+    select p.user_id, p.amount, p.activity_type,
+      case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
+      case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
+      case when p.is_told then p.properties ->> 'description' end,
+      p.local_date, p.recorded_at
+    from (
+      select n.*,
+        -- its caller names the source
+        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
+        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+      from new_facts n
+      join learn.activity_types t on t.key = n.activity_type
+    ) p
+    where p.amount <> 0;
+
+    -- 4. The total and the level follow, and the achievements for these.
+    if v_causes & 16 = 0 then
       update learn.user_stats s
-      set total_xp = o.total_xp + g.amount,
-        current_level = l.level,
-        highest_level = greatest(o.highest_level, l.level)
-      from (select p.user_id, sum(p.amount)::bigint as amount from paid p group by p.user_id) g
-      join learn.user_stats o on o.user_id = g.user_id
-      cross join lateral (
-        select coalesce((
-          select t.level from learn.level_thresholds t
-          where t.min_xp <= o.total_xp + g.amount
-          order by t.min_xp desc
-          limit 1), 1) as level
-      ) l
-      where s.user_id = g.user_id
-      returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp, o.highest_level as old_level,
-        s.highest_level as new_level
-    )
-    select bool_or(c.new_level > c.old_level),
-      array_agg(c.user_id) filter (where t.metric is not null),
-      array_agg(t.achievement_id) filter (where t.metric is not null),
-      array_agg(jsonb_build_object('metric', t.metric, 'scope', '', 'value', case t.metric
-        when 'xp' then c.new_xp else c.new_level end)) filter (where t.metric is not null)
-    into v_is_new_level, v_winners, v_won, v_evidence
-    from credited c
-    left join learn_internal.achievement_thresholds t
-      on t.scope = '' and (
-        t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
-        or t.metric = 'level_reached' and t.threshold > c.old_level and t.threshold <= c.new_level);
+      set total_xp = s.total_xp + g.xp
+      from unnest(v_gains) g
+      where s.user_id = g.user_id and g.xp <> 0;
+    else
+      select array_agg(s.highest_level) into v_level
+      from (
+        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
+      ) s;
+      with credited as (
+        update learn.user_stats s
+        set total_xp = o.total_xp + g.xp,
+          current_level = l.level,
+          highest_level = greatest(o.highest_level, l.level)
+        from unnest(v_gains) g
+        join learn.user_stats o on o.user_id = g.user_id
+        cross join lateral (
+          select coalesce((
+            select t.level from learn.level_thresholds t
+            where t.min_xp <= o.total_xp + g.xp
+            order by t.min_xp desc
+            limit 1), 1) as level
+        ) l
+        where s.user_id = g.user_id and g.xp <> 0
+        returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp,
+          o.highest_level as old_level, s.highest_level as new_level
+      )
+      select bool_or(c.new_level > c.old_level),
+        array_agg((c.user_id, t.achievement_id, jsonb_build_object(
+          'metric', t.metric, 'scope', '', 'value', case t.metric when 'xp' then c.new_xp
+            else c.new_level end))::learn_internal.win) filter (where t.metric is not null)
+      into v_is_new_level, v_won
+      from credited c
+      left join learn_internal.achievement_thresholds t
+        on t.scope = '' and (
+          t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
+          or t.metric = 'level_reached' and t.threshold > c.old_level
+            and t.threshold <= c.new_level);
+    end if;
   end if;
 
   -- 5. Metrics count what happened.
   -- 6. The achievements whose thresholds that crosses are found by index.
-  if v_feeds_metrics then
+  if v_causes & 2 <> 0 then
+    -- (An amount is null where facts lack the property: the new value is null or the old one then.)
     with changed as (
-      select t.user_id, t.metric, t.scope, o.value as old_value,
-        case when t.aggregate = 'max' then greatest(o.value, t.greatest_amount)
-          else o.value + t.total end as new_value
+      select t.user_id, t.metric, t.scope, coalesce(o.value, 0) as old_value,
+        case when t.is_maximum then greatest(coalesce(o.value, 0), t.amount)
+          else coalesce(o.value, 0) + t.amount end as new_value
       from (
-        select f.user_id, f.metric, f.scope, f.aggregate, sum(f.amount)::bigint as total,
-          max(f.amount) as greatest_amount
+        select f.user_id, f.metric, f.scope, f.aggregate = 'max' as is_maximum,
+          case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
         from (
-          select n.user_id, m.key as metric, m.aggregate, s.scope,
+          select n.user_id, m.metric, m.aggregate,
+            coalesce(n.properties ->> m.scope_property, '') as scope,
             case when m.property is null then 1
               else learn_internal.number_property(n.properties, m.property) end as amount
           from new_facts n
-          join learn.metrics m on m.activity_type = n.activity_type
-          cross join lateral (
-            select ''
-            union all
-            select n.properties ->> m.scope_property
-            where n.properties ->> m.scope_property <> ''
-          ) s(scope)
+          join learn_internal.metric_feeds m on m.activity_type = n.activity_type
           where n.properties @> m.filter
-            and (m.aggregate in ('count', 'sum', 'max')
-              or m.aggregate = 'run' and not v_resets_runs)
+            and (m.aggregate <> 'run' or not v_resets_runs)
+            and (m.scope_property is null or n.properties ->> m.scope_property <> '')
         ) f
-        where f.amount is not null
         group by f.user_id, f.metric, f.scope, f.aggregate
       ) t
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
-      ) o
+      left join learn.user_metrics o
+        on o.user_id = t.user_id and o.metric = t.metric and o.scope = t.scope
     ), saved as (
       insert into learn.user_metrics (user_id, metric, scope, value)
       select c.user_id, c.metric, c.scope, c.new_value
@@ -341,10 +385,11 @@ begin
       where c.new_value <> c.old_value
       on conflict (user_id, metric, scope) do update set value = excluded.value
     )
-    select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence
-        || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value))
-    into v_winners, v_won, v_evidence
+    select v_won || array_agg((
+      c.user_id, t.achievement_id,
+      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
+    )::learn_internal.win)
+    into v_won
     from changed c
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
@@ -378,11 +423,11 @@ begin
       select c.user_id, c.metric, c.scope, c.new_value from changed c
       on conflict (user_id, metric, scope) do update set value = excluded.value
     )
-    select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence
-        || array_agg(jsonb_build_object(
-          'metric', c.metric, 'scope', c.scope, 'value', c.new_value))
-    into v_winners, v_won, v_evidence
+    select v_won || array_agg((
+      c.user_id, t.achievement_id,
+      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
+    )::learn_internal.win)
+    into v_won
     from changed c
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope
@@ -436,10 +481,11 @@ begin
       where c.new_value <> c.old_value
       on conflict (user_id, metric, scope) do update set value = excluded.value
     )
-    select v_winners || array_agg(c.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence
-        || array_agg(jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak))
-    into v_winners, v_won, v_evidence
+    select v_won || array_agg((
+      c.user_id, t.achievement_id,
+      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak)
+    )::learn_internal.win)
+    into v_won
     from changed c
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope
@@ -447,10 +493,11 @@ begin
   end if;
 
   if v_days is not null then
-    select v_winners || array_agg(s.user_id), v_won || array_agg(t.achievement_id),
-      v_evidence
-        || array_agg(jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value))
-    into v_winners, v_won, v_evidence
+    select v_won || array_agg((
+      s.user_id, t.achievement_id,
+      jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value)
+    )::learn_internal.win)
+    into v_won
     from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
     join learn.user_stats s on s.user_id = b.user_id
     cross join lateral (
@@ -464,13 +511,20 @@ begin
   end if;
 
   -- 7. What was reached is a fact too.
+  if v_is_new_level or v_won is not null then
+    select jsonb_object_agg(f.user_id, f.last_at) into v_earned_at
+    from (
+      select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id
+    ) f;
+  end if;
   if v_is_new_level then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties,
        occurred_at, local_date, is_qualifying)
     select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
-      b.last_at, (b.last_at at time zone u.timezone)::date, t.is_qualifying
-    from unnest(v_user_ids, v_last_at, v_level) b(user_id, last_at, level)
+      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying
+    from unnest(v_user_ids, v_level) b(user_id, level)
+    cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
     join learn.user_stats s on s.user_id = b.user_id
     join learn.users u on u.id = b.user_id
     join learn.activity_types t on t.key = 'level_reached'
@@ -479,12 +533,9 @@ begin
   end if;
 
   if v_won is not null then
-    select jsonb_object_agg(b.user_id, b.last_at) into v_earned_at
-    from unnest(v_user_ids, v_last_at) b(user_id, last_at);
-
     insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
     select w.user_id, w.achievement_id, (v_earned_at ->> w.user_id::text)::timestamptz, w.evidence
-    from unnest(v_winners, v_won, v_evidence) w(user_id, achievement_id, evidence)
+    from unnest(v_won) w
     join learn.achievements a on a.id = w.achievement_id
     where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
       and not exists (

@@ -124,26 +124,40 @@ stable
 set search_path = ''
 as $$
 declare
-  v_summary learn.award_summary;
+  v_summary    learn.award_summary;
+  v_last_date  date;
+  v_today      date;
+  v_has_earned boolean;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
-    s.current_level, s.current_level > p_call.current_level
+    s.current_level, s.current_level > p_call.current_level, s.current_streak,
+    s.last_activity_date, (
+      -- the time as learn.clock() tells it
+      coalesce((select o.now_is from learn_internal.clock_override o), now())
+      at time zone u.timezone)::date,
+    exists (
+      select from learn.user_achievements a
+      where a.user_id = p_call.user_id and a.id > p_call.last_achievement)
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
-    v_summary.current_level, v_summary.leveled_up
+    v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
+    v_last_date, v_today, v_has_earned
   from learn.user_stats s
+  join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
-  v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  if v_last_date is null or v_last_date < v_today - 1 then
+    v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  end if;
   v_summary.unlocked := '{}';
   v_summary.replayed := false;
+  if not v_has_earned then
+    v_summary.new_achievements := '{}';
+    return v_summary;
+  end if;
 
   select array_agg(a.slug order by u.id) into v_summary.new_achievements
   from learn.user_achievements u
   join learn.achievements a on a.id = u.achievement_id
   where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
-  if v_summary.new_achievements is null then
-    v_summary.new_achievements := '{}';
-    return v_summary;
-  end if;
 
   -- Avatars that these achievements unlock and no earlier one had unlocked.
   select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
@@ -191,7 +205,11 @@ declare
   v_is_active boolean;
   v_earlier   learn.idempotency_keys;
 begin
-  perform learn_internal.hold_content();
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s
   where s.user_id = p_user_id
@@ -201,7 +219,15 @@ begin
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  select u.is_active into v_is_active from learn.users u where u.id = p_user_id;
+  select u.is_active,
+    -- the time as learn.clock() tells it
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    coalesce((
+      select a.id from learn.user_achievements a
+      where a.user_id = p_user_id order by a.id desc limit 1), 0)
+  into v_is_active, v_call.occurred_at, v_call.last_achievement
+  from learn.users u
+  where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
@@ -240,10 +266,9 @@ begin
     end if;
   end if;
 
-  perform learn_internal.require_event_time(p_occurred_at);
-  v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
-  v_call.last_achievement := coalesce((
-    select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
+  if p_occurred_at is not null then
+    perform learn_internal.require_event_time(p_occurred_at);
+  end if;
   return v_call;
 end;
 $$;
@@ -503,11 +528,15 @@ begin
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
   end if;
 
-  select array_agg(e.id order by e.position, e.id) into v_unsolved
-  from learn.exercises e
-  where e.lesson_id = p_lesson_id and e.is_published and not exists (
-    select from learn.user_exercise_progress x
-    where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  if exists (
+    select from learn.exercises e where e.lesson_id = p_lesson_id and e.is_published)
+  then
+    select array_agg(e.id order by e.position, e.id) into v_unsolved
+    from learn.exercises e
+    where e.lesson_id = p_lesson_id and e.is_published and not exists (
+      select from learn.user_exercise_progress x
+      where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  end if;
   if v_unsolved is not null and not exists (
     select from learn.user_lesson_progress p
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)

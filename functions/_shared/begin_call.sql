@@ -20,7 +20,11 @@ declare
   v_is_active boolean;
   v_earlier   learn.idempotency_keys;
 begin
-  perform learn_internal.hold_content();
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s
   where s.user_id = p_user_id
@@ -30,7 +34,18 @@ begin
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  select u.is_active into v_is_active from learn.users u where u.id = p_user_id;
+  select u.is_active,
+    -- the time as learn.clock() tells it
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    coalesce((
+      select a.id from learn.user_achievements a
+      where a.user_id = p_user_id order by a.id desc limit 1), 0),
+    coalesce((
+      select l.id from learn.user_level_unlocks l
+      where l.user_id = p_user_id order by l.id desc limit 1), 0)
+  into v_is_active, v_call.occurred_at, v_call.last_achievement, v_call.last_unlock
+  from learn.users u
+  where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
@@ -69,12 +84,9 @@ begin
     end if;
   end if;
 
-  perform learn_internal.require_event_time(p_occurred_at);
-  v_call.occurred_at := coalesce(p_occurred_at, learn.clock());
-  v_call.last_achievement := coalesce((
-    select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
-  v_call.last_unlock := coalesce((
-    select max(l.id) from learn.user_level_unlocks l where l.user_id = p_user_id), 0);
+  if p_occurred_at is not null then
+    perform learn_internal.require_event_time(p_occurred_at);
+  end if;
   return v_call;
 end;
 $$;

@@ -6,27 +6,37 @@ stable
 set search_path = ''
 as $$
 declare
-  v_summary  learn.award_summary;
-  v_unlocked jsonb;
+  v_summary      learn.award_summary;
+  v_last_date    date;
+  v_today        date;
+  v_has_earned   boolean;
+  v_has_unlocked boolean;
+  v_avatars      jsonb;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
-    s.current_level, s.current_level > p_call.current_level
+    s.current_level, s.current_level > p_call.current_level, s.current_streak,
+    s.last_activity_date, (
+      -- the time as learn.clock() tells it
+      coalesce((select o.now_is from learn_internal.clock_override o), now())
+      at time zone u.timezone)::date,
+    exists (
+      select from learn.user_achievements a
+      where a.user_id = p_call.user_id and a.id > p_call.last_achievement),
+    exists (
+      select from learn.user_level_unlocks l
+      where l.user_id = p_call.user_id and l.id > p_call.last_unlock)
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
-    v_summary.current_level, v_summary.leveled_up
+    v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
+    v_last_date, v_today, v_has_earned, v_has_unlocked
   from learn.user_stats s
+  join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
-  v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  if v_last_date is null or v_last_date < v_today - 1 then
+    v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  end if;
   v_summary.unlocked := '{}';
   v_summary.replayed := false;
-
-  select array_agg(a.slug order by u.id) into v_summary.new_achievements
-  from learn.user_achievements u
-  join learn.achievements a on a.id = u.achievement_id
-  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
-  if exists (
-    select from learn.user_level_unlocks u
-    where u.user_id = p_call.user_id and u.id > p_call.last_unlock)
-  then
+  if v_has_unlocked then
     select jsonb_build_object('levels', jsonb_agg(
       jsonb_build_object('course', c.slug, 'level', v.slug) order by u.id))
     into v_summary.unlocked
@@ -35,15 +45,19 @@ begin
     join learn.courses c on c.id = v.course_id
     where u.user_id = p_call.user_id and u.id > p_call.last_unlock;
   end if;
-  if v_summary.new_achievements is null then
+  if not v_has_earned then
     v_summary.new_achievements := '{}';
     return v_summary;
   end if;
 
+  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  from learn.user_achievements u
+  join learn.achievements a on a.id = u.achievement_id
+  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
+
   -- Avatars that these achievements unlock and no earlier one had unlocked.
-  select v_summary.unlocked
-    || jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
-  into v_unlocked
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_avatars
   from learn.avatars v
   where exists (
       select from learn.user_achievements u
@@ -56,7 +70,7 @@ begin
       where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
         and a.unlocks_avatar_id = v.id)
   having count(*) > 0;
-  v_summary.unlocked := coalesce(v_unlocked, v_summary.unlocked);
+  v_summary.unlocked := v_summary.unlocked || coalesce(v_avatars, '{}');
   return v_summary;
 end;
 $$;

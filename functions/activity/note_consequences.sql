@@ -1,4 +1,5 @@
--- When rules or metrics change: what each type of fact can cause is noted with the type.
+-- When rules or metrics change: what each type of fact can cause is noted with the type,
+-- and how it feeds metrics, a row for each value that it moves.
 create or replace function learn_internal.note_consequences()
 returns trigger
 language plpgsql
@@ -12,7 +13,7 @@ begin
     feeds_days = c.feeds_days, resets_runs = c.resets_runs
   from (
     select a.key,
-      exists (select from learn.xp_rules r where r.activity_type = a.key) as pays,
+      (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
       exists (
         select from learn.xp_rules r
         where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
@@ -26,7 +27,30 @@ begin
     from learn.activity_types a
   ) c
   where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs)
-    <> (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+    is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+
+  with feeds as (
+    select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,
+      case when s.is_scoped then m.scope_property end as scope_property
+    from learn.metrics m
+    cross join (values (false), (true)) s(is_scoped)
+    where m.activity_type is not null and m.aggregate <> 'distinct_days'
+      and (m.scope_property is not null or not s.is_scoped)
+  ), gone as (
+    delete from learn_internal.metric_feeds o
+    where not exists (
+      select from feeds f
+      where (f.activity_type, f.metric, f.is_scoped) = (o.activity_type, o.metric, o.is_scoped))
+  )
+  insert into learn_internal.metric_feeds as o
+    (activity_type, metric, is_scoped, aggregate, property, filter, scope_property)
+  select * from feeds
+  on conflict (activity_type, metric, is_scoped) do update
+    set aggregate = excluded.aggregate, property = excluded.property, filter = excluded.filter,
+      scope_property = excluded.scope_property
+    where (o.aggregate, o.property, o.filter, o.scope_property)
+      is distinct from (excluded.aggregate, excluded.property, excluded.filter,
+        excluded.scope_property);
   return null;
 end;
 $$;

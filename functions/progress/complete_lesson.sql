@@ -37,11 +37,15 @@ begin
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
   end if;
 
-  select array_agg(e.id order by e.position, e.id) into v_unsolved
-  from learn.exercises e
-  where e.lesson_id = p_lesson_id and e.is_published and not exists (
-    select from learn.user_exercise_progress x
-    where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  if exists (
+    select from learn.exercises e where e.lesson_id = p_lesson_id and e.is_published)
+  then
+    select array_agg(e.id order by e.position, e.id) into v_unsolved
+    from learn.exercises e
+    where e.lesson_id = p_lesson_id and e.is_published and not exists (
+      select from learn.user_exercise_progress x
+      where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  end if;
   if v_unsolved is not null and not exists (
     select from learn.user_lesson_progress p
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from tests.client import AwardSummary, Learn
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
 
 
 def test_a_fact_is_written_with_all_that_it_was_told(learn: Learn) -> None:
@@ -94,6 +98,30 @@ def test_a_scope_too_long_to_look_up_is_refused(learn: Learn) -> None:
         learn.record_activity(user, "quiz_completed", properties={"exam_type": "x" * 201})
     learn.record_activity(user, "quiz_completed", properties={"exam_type": "x" * 200})
     assert learn.metric(user, "quizzes_completed", "x" * 200) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [
+        ("properties", "'[1, 2]'"),
+        ("properties", "'null'"),
+        ("subject_type", "'video'"),
+        ("subject_id", "'1'"),
+    ],
+)
+def test_a_malformed_fact_written_by_hand_is_refused(
+    learn: Learn, columns: LiteralString, values: LiteralString
+) -> None:
+    activity, user = learn.make_activity_type(), learn.make_user()
+    with learn.refuses("LX001"):
+        learn.connection.execute(
+            "insert into learn.activity_log (user_id, activity_type, "
+            + columns
+            + ") values (%s, %s, "
+            + values
+            + ")",
+            [user, activity],
+        )
 
 
 def test_properties_are_an_object(learn: Learn) -> None:

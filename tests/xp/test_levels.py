@@ -109,6 +109,14 @@ def test_a_changed_curve_moves_everybody_at_once_and_announces_nothing(learn: Le
     assert announced(learn, user) == [2, 3, 4, 5, 6, 7]
 
 
+def test_levels_of_an_easier_curve_are_announced_with_the_next_xp_however_little(learn: Learn) -> None:
+    user = learn.make_user()
+    learn.award_xp(user, 150)
+    learn.connection.execute("update learn.level_thresholds set min_xp = min_xp / 10 where level > 1")
+    learn.award_xp(user, 1)  # 151: still level 6
+    assert announced(learn, user) == [2, 3, 4, 5, 6]
+
+
 def test_a_harder_curve_takes_no_badge_and_repeats_no_announcement(learn: Learn) -> None:
     slug = learn.make_achievement({"metric": "level_reached", "at_least": 3})
     user = learn.make_user()
@@ -159,3 +167,31 @@ def test_a_level_that_was_lost_again_is_no_damage_for_later_badges(learn: Learn)
     slug = learn.make_achievement({"metric": "level_reached", "at_least": 3})
     assert learn.check_integrity() == []
     assert learn.backfill_achievement(slug) == 1
+
+
+def test_xp_that_an_achievement_asks_for_is_heeded_wherever_it_lies_and_while_it_is_active(
+    learn: Learn,
+) -> None:
+    """What the engine looks up at a glance follows badges that come, move, sleep and wake."""
+    user = learn.make_user()
+    slug = learn.make_achievement({"metric": "xp", "at_least": 37})
+    assert learn.award_xp(user, 36).new_achievements == []
+    assert learn.award_xp(user, 1).new_achievements == [slug]
+    other = learn.make_achievement({"metric": "xp", "at_least": 41})
+    learn.connection.execute(
+        """update learn.achievements set criteria = '{"metric": "xp", "at_least": 45}' where slug = %s""",
+        [other],
+    )
+    assert learn.award_xp(user, 5).new_achievements == []
+    learn.connection.execute("update learn.achievements set is_active = false where slug = %s", [other])
+    learn.connection.execute("update learn.achievements set is_active = true where slug = %s", [other])
+    assert learn.award_xp(user, 3).new_achievements == [other]
+
+
+def test_every_level_and_every_threshold_is_a_mark(learn: Learn) -> None:
+    learn.make_achievement({"any": [{"metric": "xp", "at_least": 37}, {"metric": "xp", "at_least": 38}]})
+    learn.connection.execute("update learn.level_thresholds set min_xp = min_xp * 10 where level > 1")
+    assert learn.tuples("select xp from learn_internal.xp_marks order by xp") == learn.tuples(
+        "select min_xp from learn.level_thresholds union select threshold"
+        " from learn_internal.achievement_thresholds where metric = 'xp' order by 1"
+    )

@@ -12,41 +12,46 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started    learn_internal.lesson_event[];
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
-  v_touched    learn_internal.lesson_time[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_started     bigint;
+  v_is_perfect  boolean;
+  v_has_time    boolean;
 begin
   select
-    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
-      filter (where n.started_at is not null),
-    array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
-        greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
-      filter (where n.time_spent_seconds > 0 or n.started_at is not null),
-    array_agg(n.user_id) filter (where n.completed_at is not null),
-    array_agg(n.lesson_id) filter (where n.completed_at is not null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null),
-    array_agg(n.started_at) filter (where n.completed_at is not null),
-    array_agg(n.score) filter (where n.completed_at is not null)
-  into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion),
+    array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+    count(n.started_at), bool_or(n.score = 100), bool_or(n.time_spent_seconds > 0)
+  into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect, v_has_time
   from new_rows n;
-  if v_touched is not null and v_user_ids is not null then
+  if v_started > 0 or v_has_time then
     -- all users at once, in key order: the steps below lock some of them each
-    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    perform from learn.user_stats s where s.user_id = any (v_user_ids)
     order by s.user_id for no key update;
+    perform learn_internal.touch_courses(
+      array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+        greatest(n.started_at, n.completed_at))::learn_internal.lesson_time))
+    from new_rows n
+    where n.time_spent_seconds > 0 or n.started_at is not null;
   end if;
-  if v_touched is not null then
-    perform learn_internal.touch_courses(v_touched);
+  if v_started > 0 then
+    perform learn_internal.write_lesson_starts(
+      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
+    from new_rows n
+    where n.started_at is not null;
   end if;
-  if v_started is not null then
-    perform learn_internal.write_lesson_starts(v_started);
+  if array_position(v_at, null) is not null then
+    select array_agg(c), array_agg(c.user_id), array_agg(c.lesson_id), array_agg(c.completed_at)
+    into v_completions, v_user_ids, v_lesson_ids, v_at
+    from unnest(v_completions) c
+    where c.completed_at is not null;
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;

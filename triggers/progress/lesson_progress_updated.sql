@@ -12,13 +12,14 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_started    learn_internal.lesson_event[];
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
-  v_at         timestamptz[];
-  v_started_at timestamptz[];
-  v_scores     numeric[];
-  v_touched    learn_internal.lesson_time[];
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_starts      learn_internal.lesson_event[];
+  v_started     bigint;
+  v_is_perfect  boolean;
+  v_touched     learn_internal.lesson_time[];
 begin
   if not exists (select from new_rows) then
     return null;
@@ -33,12 +34,14 @@ begin
           case when o.completed_at is null then n.completed_at end))::learn_internal.lesson_time)
       filter (where n.time_spent_seconds is distinct from o.time_spent_seconds
         or n.started_at is not null and o.started_at is null),
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion)
+      filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
     array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.started_at) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.score) filter (where n.completed_at is not null and o.completed_at is null)
-  into v_started, v_touched, v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores
+    count(n.started_at), bool_or(n.score = 100)
+  into v_starts, v_touched, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
   from new_rows n
   join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
   if v_touched is not null and v_user_ids is not null then
@@ -49,12 +52,12 @@ begin
   if v_touched is not null then
     perform learn_internal.touch_courses(v_touched);
   end if;
-  if v_started is not null then
-    perform learn_internal.write_lesson_starts(v_started);
+  if v_starts is not null then
+    perform learn_internal.write_lesson_starts(v_starts);
   end if;
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
-      v_user_ids, v_lesson_ids, v_at, v_started_at, v_scores);
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
   end if;
   return null;
 end;

@@ -1,0 +1,27 @@
+-- When track progress is written: status and percentage follow. A trigger and no generated columns,
+-- because their expressions are read from text anew for every statement, which costs several times
+-- as much.
+create or replace function learn_internal.derive_track_progress()
+returns trigger
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  new.status := case when new.completed_at is not null then 'completed'
+    when new.items_completed > 0 then 'in_progress' else 'not_started' end;
+  new.progress_percentage := case when new.total_items = 0 then 0
+    else round(100.0 * new.items_completed / new.total_items, 2) end;
+  return new;
+end;
+$$;
+comment on function learn_internal.derive_track_progress() is
+  'Row trigger: status and percentage follow from the items of a track.';
+revoke all on function learn_internal.derive_track_progress() from public;
+
+create or replace trigger derive_track_progress
+  before insert or update on learn.user_track_progress
+  for each row
+  execute function learn_internal.derive_track_progress();
+comment on trigger derive_track_progress on learn.user_track_progress is
+  'Status and percentage follow.';
