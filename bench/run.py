@@ -172,7 +172,7 @@ def main() -> int:
     users, rounds = (20, 3) if options.quick else (100, 9)
 
     with (
-        open_database(durable=True) as (url, description),
+        open_database("core", "sql_platform", durable=True) as (url, description),
         psycopg.connect(url, autocommit=True) as connection,
     ):
         build(connection)
