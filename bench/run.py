@@ -153,7 +153,10 @@ def main() -> int:
     options = parser.parse_args()
     users, rounds = (20, 3) if options.quick else (100, 9)
 
-    with open_database() as (url, description), psycopg.connect(url, autocommit=True) as connection:
+    with (
+        open_database("sql_platform") as (url, description),
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
         build(connection)
         single = time_completions(connection, prepare_users(connection, 0, users), rounds)
         new, old = time_history(connection, prepare_users(connection, users, 20 if options.quick else 60))
