@@ -211,13 +211,15 @@ create table learn.faucet_requests (
     completed_at is null or status = 'completed'),
   -- The triggers tell the limit earlier and better (LX008). These hold it whatever the isolation
   -- level of two transactions at once.
+  -- GiST has no equality of its own: hashes of 63 bits, as ranges of one element, stand for it.
   constraint users_wait_between_requests exclude using gist (
-    numrange(uuid_hash_extended(user_id, 0), uuid_hash_extended(user_id, 0), '[]') with &&,
+    int8range(uuid_hash_extended(user_id, 0) >> 1, uuid_hash_extended(user_id, 0) >> 1, '[]')
+      with &&,
     tstzrange(requested_at, limited_until) with &&
   ) where (status <> 'failed') deferrable initially deferred,
   constraint accounts_wait_between_requests exclude using gist (
-    numrange(
-      hashtextextended(hedera_account_id, 0), hashtextextended(hedera_account_id, 0), '[]') with &&,
+    int8range(hashtextextended(hedera_account_id, 0) >> 1,
+      hashtextextended(hedera_account_id, 0) >> 1, '[]') with &&,
     tstzrange(requested_at, limited_until) with &&
   ) where (status <> 'failed') deferrable initially deferred
 ) with (fillfactor = 80);
