@@ -138,6 +138,26 @@ as $$
     is distinct from (p.submissions, p.wrong_submissions,
       p.failed_submissions, p.is_first_try, p.solved_at)
 
+  -- quizzes
+  union all
+  select 'quizzes_are_facts', a.user_id, format('a fact for quiz %s', a.id), 'none'
+  from learn.quiz_attempts a
+  left join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+    and f.subject_type = 'quiz' and f.subject_id = a.id::text
+  where f.id is null
+  union all
+  select 'quiz_answers_add_up', a.user_id,
+    format('quiz %s: %s of %s', a.id, s.correct, s.answers),
+    format('quiz %s: %s of %s', a.id, a.correct_answers, a.total_questions)
+  from learn.quiz_attempts a
+  join (
+    select w.user_id, w.quiz_attempt_id, count(*) as answers,
+      count(*) filter (where w.is_correct) as correct
+    from learn.user_answers w
+    group by w.user_id, w.quiz_attempt_id
+  ) s on s.user_id = a.user_id and s.quiz_attempt_id = a.id
+  where (s.correct, s.answers) <> (a.correct_answers, a.total_questions)
+
   -- progress
   union all
   select 'solved_lessons_are_completed', v.user_id,

@@ -2,9 +2,6 @@
 -- (migrations bring those).
 -- A deployment's changes stay: rows that are there are left alone.
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
-  ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
-  ('quiz_completed', 'The user completed a quiz.', true, false),
-  ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false),
   ('challenge_level_passed',
     'The user passed a level of a challenge for the first time.', true, true),
   ('challenge_completed', 'The user passed every level of a challenge.', true, true),

@@ -1,0 +1,309 @@
+-- Undoes migration13.sql.
+
+set role learn_owner;
+
+drop trigger check_avatar on learn.users;
+drop trigger check_first_avatar on learn.users;
+drop trigger fill_answers on learn.user_answers;
+drop trigger grade_answers on learn.user_answers;
+drop trigger questions_touch on learn.questions;
+drop trigger quiz_attempts_hold on learn.quiz_attempts;
+drop trigger quizzes_completed on learn.quiz_attempts;
+drop function learn.avatar_collection(uuid);
+drop function learn.import_questions(jsonb);
+drop function learn.questions_from_csv(text);
+drop function learn.select_avatar(uuid,bigint,timestamp with time zone,text);
+drop function learn.submit_quiz(uuid,text,jsonb,integer,timestamp with time zone,text);
+drop function learn_internal.check_avatar();
+drop function learn_internal.fill_answers();
+drop function learn_internal.grade_answers();
+drop function learn_internal.import_problems(jsonb);
+drop function learn_internal.parse_csv(text);
+drop function learn_internal.quiz_problem(text,jsonb);
+drop function learn_internal.quizzes_completed();
+drop view learn.exam_stats;
+drop view learn.question_stats;
+drop view learn.quiz_review;
+drop view learn.user_domain_stats;
+drop view learn.user_quiz_stats;
+
+-- function learn.check_integrity()
+
+-- Recomputes every projection from facts, set-based, and compares. No row when all is well.
+-- Reads only.
+create or replace function learn.check_integrity()
+returns table (check_name text, user_id uuid, expected text, actual text)
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  -- identity
+  select 'user_has_stats', u.id, 'a row in user_stats', 'none'
+  from learn.users u
+  where not exists (select from learn.user_stats s where s.user_id = u.id)
+
+  -- xp
+  union all
+  select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
+  from learn.user_stats s
+  join learn_internal.xp_recounts x on x.user_id = s.user_id
+  where s.total_xp <> x.total_xp
+  union all
+  select 'level_follows_the_curve', s.user_id,
+    learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
+  from learn.user_stats s
+  where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+  union all
+  select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
+  from learn.user_stats s
+  join learn_internal.xp_recounts x on x.user_id = s.user_id
+  where s.highest_level <> x.highest_level
+  union all
+  select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+  from (
+    select l.user_id, l.activity_type, sum(l.xp) as xp
+    from learn.activity_log l
+    where l.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by l.user_id, l.activity_type
+  ) f
+  full join (
+    select t.user_id, t.activity_type, sum(t.amount) as xp
+    from learn.xp_transactions t
+    where t.activity_type in (
+      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    group by t.user_id, t.activity_type
+  ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+  where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
+
+  -- streaks
+  union all
+  select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'no ' || d.activity_date
+      else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
+    case when d.user_id is null then 'no ' || r.activity_date
+      else format('%s freeze=%s', d.activity_date, d.is_freeze) end
+  from learn_internal.activity_day_recounts r
+  full join learn.user_activity_days d
+    on d.user_id = r.user_id and d.activity_date = r.activity_date
+  where r.is_freeze is distinct from d.is_freeze
+  union all
+  select 'streak_follows_from_days', s.user_id,
+    format('current %s, longest %s, days %s, last %s',
+      coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+      coalesce(r.active_days, 0), r.last_activity_date),
+    format('current %s, longest %s, days %s, last %s',
+      s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+  from learn.user_stats s
+  left join learn_internal.streak_states r on r.user_id = s.user_id
+  where (s.current_streak, s.longest_streak, s.active_days)
+    <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+    or s.last_activity_date is distinct from r.last_activity_date
+  union all
+  select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+  from learn.user_stats s
+  left join (
+    select f.user_id, count(*) as held from learn.streak_freezes f
+    where f.used_on is null group by f.user_id
+  ) z on z.user_id = s.user_id
+  where s.streak_freezes <> coalesce(z.held, 0)
+
+  -- activity
+  union all
+  select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+    format('%s %s = %s',
+      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+  from learn_internal.metric_recounts r
+  full join learn.user_metrics m
+    on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+  where coalesce(r.value, 0) <> coalesce(m.value, 0)
+
+  union all
+  select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+    case when r.user_id is null then 'none'
+      else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+    case when d.user_id is null then 'none'
+      else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+  from learn_internal.metric_day_recounts r
+  full join learn_internal.user_metric_days d
+    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+      and d.activity_date = r.activity_date
+  where r.user_id is null or d.user_id is null
+
+  -- catalog
+  union all
+  select 'course_sizes_follow_from_lessons', null::uuid,
+    format('course %s: %s lessons, %s levels, weight %s', c.id,
+      coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0)),
+    format('course %s: %s lessons, %s levels, weight %s', c.id,
+      c.total_lessons, c.total_levels, c.total_weight)
+  from learn.courses c
+  left join learn_internal.course_sizes z on z.course_id = c.id
+  where (c.total_lessons, c.total_levels, c.total_weight)
+    <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
+  union all
+  select 'lessons_are_available_when_all_is_published', null,
+    format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
+  from learn.lessons l
+  left join learn.course_levels v on v.id = l.course_level_id
+  left join learn.courses c on c.id = l.course_id
+  where l.is_available
+    <> (l.is_published and coalesce(v.is_published, true) and coalesce(c.is_published, true))
+
+  -- practice
+  union all
+  select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
+    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+      (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)),
+    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+      (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
+  from learn_internal.exercise_recounts r
+  full join learn.user_exercise_progress p
+    on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+  where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
+    is distinct from (p.submissions, p.wrong_submissions,
+      p.failed_submissions, p.is_first_try, p.solved_at)
+
+  -- progress
+  union all
+  select 'solved_lessons_are_completed', v.user_id,
+    format('lesson %s completed', v.lesson_id), 'not completed'
+  from learn_internal.solved_lessons v
+  where not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+  union all
+  select 'completed_lessons_are_facts', p.user_id,
+    format('a fact for lesson %s', p.lesson_id), 'none'
+  from learn.user_lesson_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
+    and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
+  where p.completed_at is not null and f.id is null
+  union all
+  select 'enrolments_are_facts', p.user_id,
+    format('a fact for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
+    and f.subject_type = 'course' and f.subject_id = p.course_id::text
+  where f.id is null
+  union all
+  select 'course_progress_follows_from_lessons', p.user_id,
+    format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+      coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+      c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+      coalesce(r.time_spent_seconds, 0)),
+    format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+      p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+      p.weight_completed, p.total_weight, p.time_spent_seconds)
+  from learn.user_course_progress p
+  join learn.courses c on c.id = p.course_id
+  left join learn_internal.course_recounts r
+    on r.user_id = p.user_id and r.course_id = p.course_id
+  left join learn_internal.course_level_recounts v
+    on v.user_id = p.user_id and v.course_id = p.course_id
+  where (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+      p.weight_completed, p.total_weight, p.time_spent_seconds)
+    <> (coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+      c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+      coalesce(r.time_spent_seconds, 0))
+  union all
+  select 'full_courses_are_completed', p.user_id,
+    format('course %s completed', p.course_id), 'not completed'
+  from learn.user_course_progress p
+  join learn.courses c on c.id = p.course_id and c.is_published
+  where p.completion_percentage = 100 and p.completed_at is null
+  union all
+  select 'completed_courses_are_facts', p.user_id,
+    format('a fact for course %s', p.course_id), 'none'
+  from learn.user_course_progress p
+  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
+    and f.subject_type = 'course' and f.subject_id = p.course_id::text
+  where p.completed_at is not null and f.id is null
+  union all
+  select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
+    'locked'
+  from learn_internal.due_level_unlocks d
+  union all
+  select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
+    'not completed'
+  from learn_internal.level_recounts r
+  join learn.user_level_unlocks u
+    on u.user_id = r.user_id and u.course_level_id = r.course_level_id
+  where u.completed_at is null
+  union all
+  select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
+    format('track %s: %s of %s',
+      coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
+  from learn_internal.track_recounts r
+  full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
+  left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
+  where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
+    or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
+  union all
+  select 'full_tracks_are_completed', p.user_id,
+    format('track %s completed', p.track_id), 'not completed'
+  from learn.user_track_progress p
+  join learn.tracks t on t.id = p.track_id and t.is_published
+  where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
+  union all
+  select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
+    format('path %s: %s of %s',
+      coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
+  from learn_internal.path_recounts r
+  full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
+  left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
+  where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
+    or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
+  union all
+  select 'full_paths_are_completed', p.user_id,
+    format('path %s completed', p.path_id), 'not completed'
+  from learn.user_path_progress p
+  join learn.learning_paths l on l.id = p.path_id and l.is_published
+  where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
+  union all
+  select 'full_difficulties_are_completed', r.user_id,
+    format('difficulty %s completed', r.difficulty), 'not completed'
+  from learn_internal.difficulty_recounts r
+  where not exists (
+    select from learn.user_difficulty_progress p
+    where p.user_id = r.user_id and p.difficulty = r.difficulty)
+
+  -- achievements
+  union all
+  select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
+    case when r.user_id is null then 'no achievement ' || u.achievement_id
+      else 'achievement ' || r.achievement_id end,
+    case when u.user_id is null then 'no achievement ' || r.achievement_id
+      else 'achievement ' || u.achievement_id end
+  from learn_internal.achievement_recounts r
+  full join learn.user_achievements u
+    on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+  where r.user_id is null or u.user_id is null
+  union all
+  select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
+  from learn_internal.deserved_achievements d
+  where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+    and not learn_internal.was_deserved_before(
+      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+$$;
+comment on function learn.check_integrity() is 'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
+revoke execute on function learn.check_integrity() from public;
+
+drop table learn.user_answers;
+drop table learn.quiz_attempts;
+drop table learn.questions;
+drop function learn_internal.options_problem(jsonb, text);
+drop table learn.exam_types;
+delete from learn.platform_settings
+where key in ('quiz_minimum_questions', 'quiz_high_score_percentage', 'quiz_maximum_questions');
+
+reset role;
