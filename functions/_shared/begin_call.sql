@@ -75,6 +75,8 @@ begin
     select max(a.id) from learn.user_achievements a where a.user_id = p_user_id), 0);
   v_call.last_unlock := coalesce((
     select max(l.id) from learn.user_level_unlocks l where l.user_id = p_user_id), 0);
+  v_call.last_challenge := coalesce((
+    select max(c.id) from learn.user_challenge_progress c where c.user_id = p_user_id), 0);
   return v_call;
 end;
 $$;

@@ -35,6 +35,17 @@ begin
     join learn.courses c on c.id = v.course_id
     where u.user_id = p_call.user_id and u.id > p_call.last_unlock;
   end if;
+  if exists (
+    select from learn.user_challenge_progress p
+    where p.user_id = p_call.user_id and p.id > p_call.last_challenge)
+  then
+    select v_summary.unlocked
+      || jsonb_build_object('challenges', jsonb_agg(c.slug order by p.id))
+    into v_summary.unlocked
+    from learn.user_challenge_progress p
+    join learn.challenges c on c.id = p.challenge_id
+    where p.user_id = p_call.user_id and p.id > p_call.last_challenge;
+  end if;
   if v_summary.new_achievements is null then
     v_summary.new_achievements := '{}';
     return v_summary;

@@ -2,10 +2,6 @@
 -- (migrations bring those).
 -- A deployment's changes stay: rows that are there are left alone.
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
-  ('challenge_level_passed',
-    'The user passed a level of a challenge for the first time.', true, true),
-  ('challenge_completed', 'The user passed every level of a challenge.', true, true),
-  ('daily_challenge_completed', 'The user passed a daily challenge.', true, true),
   ('discussion_posted', 'The user started a discussion.', false, true),
   ('reply_posted', 'The user replied in a discussion.', false, true),
   ('solution_accepted', 'A reply of the user was accepted as the solution.', false, true)
