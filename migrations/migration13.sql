@@ -95,7 +95,9 @@ create table learn.quiz_attempts (
   total_questions    integer not null,
   correct_answers    integer not null,
   score_percentage   numeric(5, 2) not null generated always as (
-    round(100.0 * correct_answers / nullif(total_questions, 0), 2)) stored,
+    -- of nonsense it is some percentage too, so that the constraints below say what is wrong
+    round(100.0 * greatest(0, least(correct_answers, total_questions))
+      / greatest(1, total_questions), 2)) stored,
   time_taken_seconds integer,
   xp_earned          integer not null default 0,
   completed_at       timestamptz not null default learn.clock(),
@@ -1083,17 +1085,17 @@ begin
   update learn.quiz_attempts a
   set xp_earned = p.xp
   from (
-    select n.user_id, n.id, sum(t.amount) as xp
+    select n.user_id, n.id, coalesce(sum(t.amount), 0) as xp
     from new_rows n
     join learn.users u on u.id = n.user_id
-    join learn.xp_transactions t on t.user_id = n.user_id
+    left join learn.xp_transactions t on t.user_id = n.user_id
       and t.earned_on = (n.completed_at at time zone u.timezone)::date
       and t.source_id = n.id::text
-    where t.source_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
+      and t.source_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
       and t.amount > 0 and t.created_at >= v_now
     group by n.user_id, n.id
   ) p
-  where a.user_id = p.user_id and a.id = p.id;
+  where a.user_id = p.user_id and a.id = p.id and a.xp_earned <> p.xp;
   return null;
 end;
 $$;

@@ -2069,14 +2069,15 @@ begin
   where t.is_due;
 
   update learn.daily_challenge_attempts a
-  set xp_earned = t.amount
+  set xp_earned = coalesce(t.amount, 0)
   from new_rows n
   join learn.users u on u.id = n.user_id
-  join learn.xp_transactions t on t.user_id = n.user_id
+  left join learn.xp_transactions t on t.user_id = n.user_id
     and t.earned_on = (n.completed_at at time zone u.timezone)::date
     and t.source_type = 'daily_challenge_completed' and t.source_id = n.daily_challenge_id::text
     and t.amount > 0 and t.created_at >= v_now
-  where a.user_id = n.user_id and a.daily_challenge_id = n.daily_challenge_id;
+  where a.user_id = n.user_id and a.daily_challenge_id = n.daily_challenge_id
+    and a.xp_earned <> coalesce(t.amount, 0);
   return null;
 end;
 $$;
@@ -2255,9 +2256,9 @@ begin
         hint = 'Levels are passed in order.';
   end if;
 
-  -- Number the attempts and note the hints used.
+  -- Number the attempts and note the hints used, whatever their writer says.
   update learn.level_attempts a
-  set attempt_number = q.attempt_number, hints_used = q.hints_used
+  set attempt_number = q.attempt_number, hints_used = q.hints_used, xp_earned = 0
   from (
     select n.user_id, n.id,
       (

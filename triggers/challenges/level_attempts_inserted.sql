@@ -56,9 +56,9 @@ begin
         hint = 'Levels are passed in order.';
   end if;
 
-  -- Number the attempts and note the hints used.
+  -- Number the attempts and note the hints used, whatever their writer says.
   update learn.level_attempts a
-  set attempt_number = q.attempt_number, hints_used = q.hints_used
+  set attempt_number = q.attempt_number, hints_used = q.hints_used, xp_earned = 0
   from (
     select n.user_id, n.id,
       (

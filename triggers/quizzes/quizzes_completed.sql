@@ -67,17 +67,17 @@ begin
   update learn.quiz_attempts a
   set xp_earned = p.xp
   from (
-    select n.user_id, n.id, sum(t.amount) as xp
+    select n.user_id, n.id, coalesce(sum(t.amount), 0) as xp
     from new_rows n
     join learn.users u on u.id = n.user_id
-    join learn.xp_transactions t on t.user_id = n.user_id
+    left join learn.xp_transactions t on t.user_id = n.user_id
       and t.earned_on = (n.completed_at at time zone u.timezone)::date
       and t.source_id = n.id::text
-    where t.source_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
+      and t.source_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
       and t.amount > 0 and t.created_at >= v_now
     group by n.user_id, n.id
   ) p
-  where a.user_id = p.user_id and a.id = p.id;
+  where a.user_id = p.user_id and a.id = p.id and a.xp_earned <> p.xp;
   return null;
 end;
 $$;
