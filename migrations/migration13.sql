@@ -639,8 +639,8 @@ grant execute on function learn.import_questions(jsonb) to learn_app;
 
 -- functions/quizzes/parse_csv.sql
 
--- The cells of a CSV text (RFC 4180), by line and column from 1; null when it is malformed.
--- Lines without any text are left out.
+-- The cells of a CSV text (RFC 4180), by line and column from 1. Lines without any text are left
+-- out and not counted. Whether the text is well-formed is the caller's to check.
 create or replace function learn_internal.parse_csv(p_csv text)
 returns table (line integer, col integer, cell text)
 language sql
@@ -658,11 +658,17 @@ as $$
       1 + count(*) filter (where k.match[3] <> ',') over (
         order by k.position rows between unbounded preceding and 1 preceding) as line
     from tokens k
+  ), cells as (
+    select p.line, p.position, coalesce(replace(p.match[1], '""', '"'), p.match[2]) as cell
+    from placed p
+  ), said as (
+    select c.*, bool_or(c.cell ~ '\S') over (partition by c.line) as has_text
+    from cells c
   )
-  select p.line::integer,
-    row_number() over (partition by p.line order by p.position)::integer,
-    coalesce(replace(p.match[1], '""', '"'), p.match[2])
-  from placed p;
+  select dense_rank() over (order by s.line)::integer,
+    row_number() over (partition by s.line order by s.position)::integer, s.cell
+  from said s
+  where s.has_text;
 $$;
 comment on function learn_internal.parse_csv(text) is 'The cells of a CSV text, by line and column.';
 revoke all on function learn_internal.parse_csv(text) from public;
@@ -679,6 +685,7 @@ returns jsonb
 language plpgsql
 immutable
 parallel safe
+security definer                  -- learn_internal is not for backends
 set search_path = ''
 as $$
 declare
@@ -686,7 +693,7 @@ declare
   v_questions jsonb;
 begin
   -- What the parser would not match is malformed: a quote that is open, or in a bare field.
-  if p_csv is null or p_csv !~ '\S' then
+  if coalesce(regexp_replace(p_csv, '^\uFEFF', ''), '') !~ '\S' then
     v_problem := 'it is empty';
   elsif regexp_replace(regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
     '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', '', 'g') <> ''
@@ -726,7 +733,6 @@ begin
       join header h on h.col = c.col
       where c.line > 1
       group by c.line
-      having bool_or(c.cell ~ '\S')
     )
     select (select p.problem from problems p order by p.rank, p.problem limit 1),
       (

@@ -758,7 +758,9 @@ class Learn:
             self.need_challenge(made, needed)
         return made
 
-    def make_level(self, challenge: Challenge, number: int, *, xp: int = 10, hints: Sequence[int] = ()) -> None:
+    def make_level(
+        self, challenge: Challenge, number: int, *, xp: int = 10, hints: Sequence[int] = ()
+    ) -> None:
         self.connection.execute(
             "insert into learn.challenge_levels (challenge_id, level_number, level_name, requirements,"
             " test_cases, passing_criteria, xp_reward, hints) values (%s, %s, %s, '{}', '[]', '{}', %s, %s)",
@@ -959,9 +961,7 @@ class Learn:
     def tuples(self, query: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         return list(self.connection.execute(query.encode(), arguments).fetchall())
 
-    def dicts(
-        self, query: str, arguments: Sequence[Any] | Mapping[str, Any] = ()
-    ) -> list[dict[str, Any]]:
+    def dicts(self, query: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode(), arguments).fetchall()
 

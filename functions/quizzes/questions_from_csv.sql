@@ -8,6 +8,7 @@ returns jsonb
 language plpgsql
 immutable
 parallel safe
+security definer                  -- learn_internal is not for backends
 set search_path = ''
 as $$
 declare
@@ -15,7 +16,7 @@ declare
   v_questions jsonb;
 begin
   -- What the parser would not match is malformed: a quote that is open, or in a bare field.
-  if p_csv is null or p_csv !~ '\S' then
+  if coalesce(regexp_replace(p_csv, '^\uFEFF', ''), '') !~ '\S' then
     v_problem := 'it is empty';
   elsif regexp_replace(regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
     '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', '', 'g') <> ''
@@ -55,7 +56,6 @@ begin
       join header h on h.col = c.col
       where c.line > 1
       group by c.line
-      having bool_or(c.cell ~ '\S')
     )
     select (select p.problem from problems p order by p.rank, p.problem limit 1),
       (

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.client import AwardSummary, Learn, moment
 
@@ -160,14 +160,14 @@ def test_without_rules_nothing_is_paid_and_everything_counts(learn: Learn, user:
 
 
 def test_a_rule_for_taking_quizzes_is_part_of_what_the_quiz_paid(learn: Learn, user: UUID, exam: str) -> None:
-    learn.connection.execute("insert into learn.xp_rules (activity_type, amount) values ('quiz_completed', 3)")
+    learn.connection.execute(
+        "insert into learn.xp_rules (activity_type, amount) values ('quiz_completed', 3)"
+    )
     learn.submit_quiz(user, exam, learn.answers(exam, 1))
     assert attempts(learn, user)[0][-1] == 13
 
 
-def test_what_achievements_pay_is_not_part_of_what_the_quiz_paid(
-    learn: Learn, user: UUID, exam: str
-) -> None:
+def test_what_achievements_pay_is_not_part_of_what_the_quiz_paid(learn: Learn, user: UUID, exam: str) -> None:
     badge = learn.make_achievement({"metric": "quizzes_completed", "at_least": 1}, xp_reward=500)
     summary = learn.submit_quiz(user, exam, learn.answers(exam, 1))
     assert (summary.xp_awarded, summary.new_achievements, summary.leveled_up) == (510, [badge], True)
@@ -179,9 +179,8 @@ def test_long_quizzes_are_one_statement(learn: Learn, user: UUID, number: int) -
     exam = learn.make_exam()
     learn.connection.execute(
         "insert into learn.questions (exam_type, question_text, correct_answer, options)"
-        " select %s, 'Which?', (array['A','B','C'])[1 + n %% 3],"
-        """ '{"A": {"text": "a"}, "B": {"text": "b"}, "C": {"text": "c"}, "D": {"text": "d"}}' from generate_series(1, %s) n""",
-        [exam, number],
+        " select %s, 'Which?', (array['A','B','C'])[1 + n %% 3], %s from generate_series(1, %s) n",
+        [exam, Jsonb({letter: {"text": letter} for letter in "ABCD"}), number],
     )
     summary = learn.submit_quiz(user, exam, learn.answers(exam, number - 1))
     assert summary.xp_awarded == 10 * (number - 1)
@@ -328,7 +327,9 @@ def test_editing_a_question_leaves_the_past_as_it_was(learn: Learn, user: UUID, 
 def test_deleting_a_question_leaves_its_answers(learn: Learn, user: UUID, exam: str) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
     kept = learn.questions(exam)[1:]
-    learn.connection.execute("delete from learn.questions where exam_type = %s and id <> all (%s)", [exam, kept])
+    learn.connection.execute(
+        "delete from learn.questions where exam_type = %s and id <> all (%s)", [exam, kept]
+    )
     assert [row[1] for row in answers(learn, user)] == [None, *kept]
     assert attempts(learn, user) == [(exam, 5, 5, Decimal(100), None, 70)]
     learn.rebuild_user(user)
@@ -425,7 +426,8 @@ def test_a_thousand_attempts_in_one_statement_leave_what_single_ones_do(learn: L
     users = [learn.make_user() for _ in range(4)]
     single = [learn.make_user() for _ in range(4)]
     select = (
-        "select (%s::uuid[])[1 + n %% 4], %s, 5, n %% 6, n, learn.clock() - (251 - n / 4) * interval '20 minutes'"
+        "select (%s::uuid[])[1 + n %% 4], %s, 5, n %% 6, n,"
+        " learn.clock() - (251 - n / 4) * interval '20 minutes'"
         " from generate_series(%s::integer, %s::integer) n"
     )
     insert = (
@@ -508,7 +510,8 @@ def test_an_answer_that_cannot_be_is_refused_by_its_table(
     }
     with learn.fails(constraint):
         learn.connection.execute(
-            f"insert into learn.user_answers ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})".encode(),
+            f"insert into learn.user_answers ({', '.join(row)})"
+            f" values ({', '.join(['%s'] * len(row))})".encode(),
             list(row.values()),
         )
 
@@ -578,7 +581,7 @@ def test_a_backend_may_call_and_read_and_not_write(learn: Learn, user: UUID, exa
 
 
 def test_a_failing_statement_of_the_caller_undoes_the_quiz(learn: Learn, user: UUID, exam: str) -> None:
-    with pytest.raises(psycopg.errors.DivisionByZero), learn.connection.transaction():
+    with learn.fails("22012"):
         learn.submit_quiz(user, exam, learn.answers(exam, 5))
         learn.connection.execute("select 1 / 0")
     assert attempts(learn, user) == []
