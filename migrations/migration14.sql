@@ -85,8 +85,9 @@ create table learn.challenge_levels (
   constraint hints_have_text_and_penalty check (
     jsonb_typeof(hints) = 'array'
     and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "object")')
-    and not jsonb_path_exists(hints, 'strict $[*] ? (!(exists (@.text)) || @.text.type() != "string")')
-    and not jsonb_path_exists(hints, 'lax $[*].xp_penalty ? (@.type() != "number" || @ < 0)'))
+    and not jsonb_path_exists(hints, 'lax $[*] ? (!(@.text.type() == "string"))')
+    and not jsonb_path_exists(hints, 'lax $[*] ? (exists (@.xp_penalty) && (
+      @.xp_penalty.type() != "number" || @.xp_penalty < 0 || @.xp_penalty > 1000000))'))
 );
 comment on table learn.challenge_levels is 'The levels of a challenge, 1 to 5.';
 comment on column learn.challenge_levels.passing_criteria is
@@ -1660,6 +1661,12 @@ begin
       started_at = excluded.started_at, total_attempts = excluded.total_attempts,
       time_spent_seconds = excluded.time_spent_seconds, best_score = excluded.best_score;
   update learn.user_challenge_progress p
+  set current_level = 0, levels_completed = '{}', started_at = null, total_attempts = 0,
+    time_spent_seconds = 0, best_score = null
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.level_attempts a
+    where a.user_id = p.user_id and a.challenge_id = p.challenge_id);
+  update learn.user_challenge_progress p
   set completed_at = c.completed_at
   from learn_internal.completion_facts c
   where c.user_id = any (p_user_ids) and c.activity_type = 'challenge_completed'
@@ -2161,10 +2168,11 @@ begin
   set current_level = coalesce(r.current_level, 0),
     levels_completed = coalesce(r.levels_completed, '{}'),
     total_attempts = coalesce(r.total_attempts, 0),
-    time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score
+    time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score,
+    started_at = r.started_at
   from (
     select e.user_id, e.challenge_id, x.current_level, x.levels_completed, x.total_attempts,
-      x.time_spent_seconds, x.best_score
+      x.time_spent_seconds, x.best_score, x.started_at
     from learn.user_challenge_progress e
     left join (
       select * from learn_internal.challenge_recounts c

@@ -124,6 +124,12 @@ begin
       started_at = excluded.started_at, total_attempts = excluded.total_attempts,
       time_spent_seconds = excluded.time_spent_seconds, best_score = excluded.best_score;
   update learn.user_challenge_progress p
+  set current_level = 0, levels_completed = '{}', started_at = null, total_attempts = 0,
+    time_spent_seconds = 0, best_score = null
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.level_attempts a
+    where a.user_id = p.user_id and a.challenge_id = p.challenge_id);
+  update learn.user_challenge_progress p
   set completed_at = c.completed_at
   from learn_internal.completion_facts c
   where c.user_id = any (p_user_ids) and c.activity_type = 'challenge_completed'

@@ -25,10 +25,11 @@ begin
   set current_level = coalesce(r.current_level, 0),
     levels_completed = coalesce(r.levels_completed, '{}'),
     total_attempts = coalesce(r.total_attempts, 0),
-    time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score
+    time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score,
+    started_at = r.started_at
   from (
     select e.user_id, e.challenge_id, x.current_level, x.levels_completed, x.total_attempts,
-      x.time_spent_seconds, x.best_score
+      x.time_spent_seconds, x.best_score, x.started_at
     from learn.user_challenge_progress e
     left join (
       select * from learn_internal.challenge_recounts c
