@@ -1041,6 +1041,7 @@ declare
   v_facts    learn_internal.fact[];
   v_minimum  numeric;
   v_high     numeric;
+  v_last_id  bigint;              -- of the ledger, before
   v_now      timestamptz := learn.clock();
 begin
   select array_agg(distinct n.user_id) into v_user_ids from new_rows n;
@@ -1049,6 +1050,14 @@ begin
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids)
   order by s.user_id for no key update;
+  select coalesce(max(l.id), 0) into v_last_id
+  from unnest(v_user_ids) u(user_id)
+  cross join lateral (
+    select t.id from learn.xp_transactions t
+    where t.user_id = u.user_id
+    order by t.id desc
+    limit 1
+  ) l;
   v_minimum := learn_internal.setting_number('quiz_minimum_questions');
   v_high := learn_internal.setting_number('quiz_high_score_percentage');
 
@@ -1088,20 +1097,19 @@ begin
   from facts f;
   perform learn_internal.write_facts(v_facts);
 
+  -- What the facts have paid is what the ledger has got since.
+  with paid as materialized (
+    select t.user_id, t.source_id, sum(t.amount) as xp
+    from learn.xp_transactions t
+    where t.user_id = any (v_user_ids) and t.id > v_last_id and t.created_at >= v_now
+      and t.activity_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
+    group by t.user_id, t.source_id
+  )
   update learn.quiz_attempts a
-  set xp_earned = p.xp
-  from (
-    select n.user_id, n.id, coalesce(sum(t.amount), 0) as xp
-    from new_rows n
-    join learn.users u on u.id = n.user_id
-    left join learn.xp_transactions t on t.user_id = n.user_id
-      and t.earned_on = (n.completed_at at time zone u.timezone)::date
-      and t.source_id = n.id::text
-      and t.source_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
-      and t.amount > 0 and t.created_at >= v_now
-    group by n.user_id, n.id
-  ) p
-  where a.user_id = p.user_id and a.id = p.id and a.xp_earned <> p.xp;
+  set xp_earned = coalesce(p.xp, 0)
+  from new_rows n
+  left join paid p on p.user_id = n.user_id and p.source_id = n.id::text
+  where a.user_id = n.user_id and a.id = n.id and a.xp_earned <> coalesce(p.xp, 0);
   return null;
 end;
 $$;
