@@ -20,8 +20,8 @@ def user(learn: Learn) -> UUID:
 
 @pytest.fixture
 def challenge(learn: Learn) -> Challenge:
-    """Levels that pay 10, 20 and 30, with hints of 3, 0 and 25."""
-    return learn.make_challenge((10, 20, 30), slug="cache", hints=(3, 0, 25))
+    """Levels that pay 10, 20 and 30, with hints of 3, 4 and 25."""
+    return learn.make_challenge((10, 20, 30), slug="cache", hints=(3, 4, 25))
 
 
 def attempts(learn: Learn, user: UUID) -> list[tuple[Any, ...]]:
@@ -229,10 +229,10 @@ def hints(learn: Learn, user: UUID) -> list[tuple[Any, ...]]:
 def test_hints_lower_what_the_level_pays(learn: Learn, user: UUID, challenge: Challenge) -> None:
     assert learn.use_hint(user, challenge, 1, 1) == AwardSummary(user, 0, 0, 1, False, 0, [], {}, False)
     learn.use_hint(user, challenge, 1, 2)
-    assert learn.submit_level_attempt(user, challenge, 1).xp_awarded == 7
+    assert learn.submit_level_attempt(user, challenge, 1).xp_awarded == 10 - 3 - 4
     assert learn.submit_level_attempt(user, challenge, 2).xp_awarded == 20
-    assert attempts(learn, user) == [(1, 1, Decimal(80), True, 7, 2), (2, 1, Decimal(80), True, 20, 0)]
-    assert hints(learn, user) == [(1, 1, 3), (1, 2, 0)]
+    assert attempts(learn, user) == [(1, 1, Decimal(80), True, 3, 2), (2, 1, Decimal(80), True, 20, 0)]
+    assert hints(learn, user) == [(1, 1, 3), (1, 2, 4)]
 
 
 def test_a_level_pays_nothing_rather_than_less(learn: Learn, user: UUID, challenge: Challenge) -> None:

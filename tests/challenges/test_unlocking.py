@@ -410,12 +410,13 @@ def test_progress_that_was_lost_is_rebuilt_from_attempts_and_facts(learn: Learn,
 @pytest.mark.parametrize("attempted", [True, False])
 def test_damage_is_reported_and_repaired(learn: Learn, user: UUID, damage: str, attempted: bool) -> None:
     challenge = learn.make_challenge((5, 5, 5))
+    learn.submit_level_attempt(user, learn.make_challenge((5,)), 1)
     if attempted:
         learn.submit_level_attempt(user, challenge, 1)
     else:
         learn.check_and_unlock_challenges(user)
     before = learn.challenge_progress(user, challenge)
-    change(learn, f"update learn.user_challenge_progress set {damage}")
+    change(learn, f"update learn.user_challenge_progress set {damage} where challenge_id = %s", challenge.id)
     assert "challenge_progress_follows_from_attempts" in [d.check_name for d in learn.check_integrity()]
     learn.rebuild_user(user)
     assert learn.challenge_progress(user, challenge) == before
