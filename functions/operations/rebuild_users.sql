@@ -121,6 +121,7 @@ begin
   where r.user_id = any (p_user_ids)
   on conflict (user_id, challenge_id) do update
     set current_level = excluded.current_level, levels_completed = excluded.levels_completed,
+      unlocked_at = coalesce(p.unlocked_at, excluded.unlocked_at),
       started_at = excluded.started_at, total_attempts = excluded.total_attempts,
       time_spent_seconds = excluded.time_spent_seconds, best_score = excluded.best_score;
   update learn.user_challenge_progress p

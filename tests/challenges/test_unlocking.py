@@ -422,6 +422,38 @@ def test_damage_is_reported_and_repaired(learn: Learn, user: UUID, damage: str, 
     assert learn.challenge_progress(user, challenge) == before
 
 
+def check_names(learn: Learn) -> set[str]:
+    return {damage.check_name for damage in learn.check_integrity()}
+
+
+@pytest.mark.parametrize(
+    ("check", "damage"),
+    [
+        ("attempted_challenges_are_unlocked", "unlocked_at = null"),
+        ("full_challenges_are_completed", "completed_at = null"),
+    ],
+)
+def test_lost_unlocks_and_completions_are_reported_and_put_back(
+    learn: Learn, user: UUID, check: str, damage: str
+) -> None:
+    challenge = learn.make_challenge((5,))
+    learn.pass_challenge(user, challenge)
+    before = learn.challenge_progress(user, challenge)
+    change(learn, f"update learn.user_challenge_progress set {damage}")
+    assert check in check_names(learn)
+    learn.rebuild_user(user)
+    assert learn.challenge_progress(user, challenge) == before
+
+
+@pytest.mark.no_integrity
+def test_a_passed_level_without_its_fact_is_reported(learn: Learn, user: UUID) -> None:
+    learn.submit_level_attempt(user, learn.make_challenge((0, 5)), 1)
+    change(learn, "set local session_replication_role = replica")
+    change(learn, "delete from learn.activity_log where activity_type = 'challenge_level_passed'")
+    change(learn, "set local session_replication_role = origin")
+    assert "passed_levels_are_facts" in check_names(learn)
+
+
 # ── what to do next ────────────────────────────────────────────────────────────────────────────────────────
 
 

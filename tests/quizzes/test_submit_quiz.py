@@ -419,6 +419,15 @@ def test_answers_that_do_not_add_up_are_reported(learn: Learn, user: UUID, exam:
     assert [damage.check_name for damage in learn.check_integrity()] == ["quiz_answers_add_up"]
 
 
+@pytest.mark.no_integrity
+def test_a_quiz_without_its_fact_is_reported(learn: Learn, user: UUID, exam: str) -> None:
+    insert_attempt(learn, user, exam)
+    learn.connection.execute("set local session_replication_role = replica")
+    learn.connection.execute("delete from learn.activity_log where activity_type = 'quiz_completed'")
+    learn.connection.execute("set local session_replication_role = origin")
+    assert "quizzes_are_facts" in {damage.check_name for damage in learn.check_integrity()}
+
+
 def test_a_thousand_attempts_in_one_statement_leave_what_single_ones_do(learn: Learn, exam: str) -> None:
     learn.connection.execute(
         "update learn.xp_rules set daily_cap = 400 where activity_type = 'question_answered_correctly'"
