@@ -248,12 +248,35 @@ class Course:
 
 
 @dataclass(frozen=True)
+class Challenge:
+    """A challenge that was made."""
+
+    id: int
+    slug: str
+
+
+@dataclass(frozen=True)
 class CourseLevel:
     """A level of a course that was made."""
 
     id: int
     slug: str
     course: int
+
+
+@dataclass(frozen=True)
+class ChallengeProgress:
+    """A row of `learn.user_challenge_progress`."""
+
+    status: str
+    current_level: int
+    levels_completed: list[int]
+    unlocked_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    total_attempts: int
+    time_spent_seconds: int
+    best_score: Decimal | None
 
 
 class Refusal:
@@ -375,6 +398,103 @@ class Learn:
         return self._summary(
             "submit_query", required, {"error_message": error, "duration_ms": duration_ms}, at, key
         )
+
+    def submit_quiz(
+        self,
+        user: UUID | None,
+        exam: str | None,
+        answers: Any,
+        time_taken_seconds: int | None = None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        """`answers`: elements as JSON data."""
+        data = None if answers is None else Jsonb(answers)
+        required = {"user_id": user, "exam_type": exam, "answers": data}
+        return self._summary("submit_quiz", required, {"time_taken_seconds": time_taken_seconds}, at, key)
+
+    def import_questions(self, questions: Any) -> tuple[int, int, int]:
+        """How many were (inserted, updated, unchanged)."""
+        data = None if questions is None else Jsonb(questions)
+        (found,) = self.tuples("select * from learn.import_questions(%s)", [data])
+        inserted, updated, unchanged = found
+        return inserted, updated, unchanged
+
+    def questions_from_csv(self, csv: str | None) -> Any:
+        return self.value("select learn.questions_from_csv(%s)", [csv])
+
+    def select_avatar(
+        self, user: UUID | None, avatar: int | None, *, at: Moment | None = None, key: str | None = None
+    ) -> AwardSummary:
+        return self._summary("select_avatar", {"user_id": user, "avatar_id": avatar}, {}, at, key)
+
+    def submit_level_attempt(
+        self,
+        user: UUID | None,
+        challenge: Challenge | int | None,
+        level: int | None,
+        passed: bool | None = True,
+        score: float | str | None = 80,
+        *,
+        design: Any = None,
+        results: Any = None,
+        time_spent_seconds: int | None = None,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {
+            "user_id": user,
+            "challenge_id": challenge.id if isinstance(challenge, Challenge) else challenge,
+            "level_number": level,
+            "score": None if score is None else Decimal(str(score)),
+            "passed": passed,
+        }
+        optional = {
+            "design_snapshot": None if design is None else Jsonb(design),
+            "test_results": None if results is None else Jsonb(results),
+            "time_spent_seconds": time_spent_seconds,
+        }
+        return self._summary("submit_level_attempt", required, optional, at, key)
+
+    def use_hint(
+        self,
+        user: UUID | None,
+        challenge: Challenge | int | None,
+        level: int | None,
+        hint: int | None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {
+            "user_id": user,
+            "challenge_id": challenge.id if isinstance(challenge, Challenge) else challenge,
+            "level_number": level,
+            "hint_number": hint,
+        }
+        return self._summary("use_hint", required, {}, at, key)
+
+    def submit_daily_challenge(
+        self,
+        user: UUID | None,
+        score: float | str | None = 80,
+        passed: bool | None = True,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        exact = None if score is None else Decimal(str(score))
+        required = {"user_id": user, "score": exact, "passed": passed}
+        return self._summary("submit_daily_challenge", required, {}, at, key)
+
+    def check_and_unlock_challenges(self, user: UUID | None) -> list[int]:
+        found = self.tuples("select * from learn.check_and_unlock_challenges(%s)", [user])
+        return [challenge for (challenge,) in found]
+
+    def schedule_daily_challenges(self, days: int | None) -> list[tuple[date, int]]:
+        """What was picked: (date, challenge id)."""
+        return self.tuples("select * from learn.schedule_daily_challenges(%s)", [days])
 
     def record_activity(
         self,
@@ -702,6 +822,17 @@ class Learn:
         found = self.rows(Progress, "select * from learn.achievement_progress(%s)", [user])
         return {row.slug: row for row in found}
 
+    def avatar_collection(self, user: UUID | None) -> list[dict[str, Any]]:
+        return self.dicts("select * from learn.avatar_collection(%s)", [user])
+
+    def challenge_status(self, user: UUID | None) -> list[dict[str, Any]]:
+        return self.dicts("select * from learn.challenge_status(%s)", [user])
+
+    def recommend_challenges(self, user: UUID | None, limit: int | None = 5) -> list[str]:
+        """Slugs, in the order of the recommendation."""
+        found = self.tuples("select slug from learn.recommend_challenges(%s, %s)", [user, limit])
+        return [slug for (slug,) in found]
+
     def calculate_level_from_xp(self, xp: int | None) -> int:
         return int(self._value("calculate_level_from_xp", {"xp": xp}))
 
@@ -976,6 +1107,108 @@ class Learn:
             )
         )
 
+    def make_exam(self, key: str | None = None, *, questions: int = 0) -> str:
+        """Also so many questions of it."""
+        key = key or f"exam-{next(_numbers)}"
+        self.connection.execute("insert into learn.exam_types (key, name) values (%s, %s)", [key, key])
+        for _ in range(questions):
+            self.make_question(key)
+        return key
+
+    def make_question(self, exam: str, *, correct: str = "A", domain: str = "1.1") -> int:
+        """A question with the options A to D."""
+        return int(
+            self.value(
+                "insert into learn.questions (exam_type, domain, question_text, correct_answer, options)"
+                " values (%s, %s, 'Which one?', %s, %s) returning id",
+                [exam, domain, correct, Jsonb({letter: {"text": f"option {letter}"} for letter in "ABCD"})],
+            )
+        )
+
+    def questions(self, exam: str) -> list[int]:
+        found = self.tuples("select id from learn.questions where exam_type = %s order by id", [exam])
+        return [question for (question,) in found]
+
+    def answers(self, exam: str, correct: int, of: int | None = None) -> list[dict[str, Any]]:
+        """Answers to the first `of` questions of an exam (None: all), the first `correct` of them right."""
+        found = self.tuples(
+            "select id, correct_answer from learn.questions where exam_type = %s order by id", [exam]
+        )
+        wrong = {"A": "B", "B": "C", "C": "D", "D": "A"}
+        return [
+            {"question_id": question, "answer": letter if number < correct else wrong[letter]}
+            for number, (question, letter) in enumerate(found[:of])
+        ]
+
+    def make_challenge(
+        self,
+        levels: Sequence[int] = (10, 20, 30),
+        *,
+        slug: str | None = None,
+        category: str = "caching",
+        track: Track | None = None,
+        difficulty: str = "beginner",
+        xp_base: int = 100,
+        position: int = 0,
+        hints: Sequence[int] = (),
+        active: bool = True,
+        needs: Sequence[Challenge] = (),
+    ) -> Challenge:
+        """`levels`: what each pays; `hints`: the penalty of each hint, the same for every level."""
+        slug = slug or f"challenge-{next(_numbers)}"
+        challenge = self.value(
+            "insert into learn.challenges (slug, title, category, track_id, position, difficulty, xp_base,"
+            " is_active) values (%s, %s, %s, %s, %s, %s, %s, %s) returning id",
+            [slug, slug, category, track and track.id, position, difficulty, xp_base, active],
+        )
+        made = Challenge(challenge, slug)
+        for number, xp in enumerate(levels, 1):
+            self.make_level(made, number, xp=xp, hints=hints)
+        for needed in needs:
+            self.need_challenge(made, needed)
+        return made
+
+    def make_level(
+        self, challenge: Challenge, number: int, *, xp: int = 10, hints: Sequence[int] = ()
+    ) -> None:
+        self.connection.execute(
+            "insert into learn.challenge_levels (challenge_id, level_number, level_name, requirements,"
+            " test_cases, passing_criteria, xp_reward, hints) values (%s, %s, %s, '{}', '[]', '{}', %s, %s)",
+            [
+                challenge.id,
+                number,
+                f"Level {number}",
+                xp,
+                Jsonb([{"text": f"hint {n}", "xp_penalty": penalty} for n, penalty in enumerate(hints, 1)]),
+            ],
+        )
+
+    def need_challenge(self, challenge: Challenge, prerequisite: Challenge) -> None:
+        self.connection.execute(
+            "insert into learn.challenge_prerequisites (challenge_id, prerequisite_challenge_id)"
+            " values (%s, %s)",
+            [challenge.id, prerequisite.id],
+        )
+
+    def make_daily(
+        self, challenge: Challenge, day: date | str, *, multiplier: float | str | None = None
+    ) -> int:
+        return int(
+            self.value(
+                "insert into learn.daily_challenges (challenge_id, date, xp_multiplier)"
+                " values (%s, %s, coalesce(%s, 2.0)) returning id",
+                [challenge.id, day, None if multiplier is None else Decimal(str(multiplier))],
+            )
+        )
+
+    def pass_challenge(self, user: UUID, challenge: Challenge, *, at: Moment | None = None) -> AwardSummary:
+        """Passes every level in order. Returns the last summary."""
+        numbers = self.tuples(
+            "select level_number from learn.challenge_levels where challenge_id = %s order by 1",
+            [challenge.id],
+        )
+        return [self.submit_level_attempt(user, challenge, number, at=at) for (number,) in numbers][-1]
+
     def set_setting(self, key: str, value: Any) -> None:
         self.connection.execute(
             "update learn.platform_settings set value = %s where key = %s", [Jsonb(value), key]
@@ -1078,6 +1311,24 @@ class Learn:
         )
         return found[0] if found else None
 
+    def challenge_progress(self, user: UUID, challenge: Challenge) -> ChallengeProgress | None:
+        columns = ", ".join(field.name for field in fields(ChallengeProgress))
+        found = self.rows(
+            ChallengeProgress,
+            f"select {columns} from learn.user_challenge_progress where user_id = %s and challenge_id = %s",
+            [user, challenge.id],
+        )
+        return found[0] if found else None
+
+    def unlocked_challenges(self, user: UUID) -> list[str]:
+        """Slugs, sorted."""
+        found = self.tuples(
+            "select c.slug from learn.user_challenge_progress p join learn.challenges c"
+            " on c.id = p.challenge_id where p.user_id = %s and p.unlocked_at is not null order by 1",
+            [user],
+        )
+        return [slug for (slug,) in found]
+
     def path_progress(self, user: UUID, path: Path) -> PathProgress | None:
         found = self.rows(
             PathProgress,
@@ -1145,6 +1396,10 @@ class Learn:
 
     def tuples(self, query: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         return list(self.connection.execute(query.encode(), arguments).fetchall())
+
+    def dicts(self, query: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query.encode(), arguments).fetchall()
 
     def rows(
         self, kind: type[Row], query: str, arguments: Sequence[Any] | Mapping[str, Any] = ()

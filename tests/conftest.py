@@ -27,6 +27,8 @@ from toolkit.servers import ThrowawayServer, open_throwaway
 ROOT = Path(__file__).resolve().parent.parent
 IDLE, INTRANS = psycopg.pq.TransactionStatus.IDLE, psycopg.pq.TransactionStatus.INTRANS
 TEMPLATE = "laurel_template"
+# The product whose rules the template has. Those of the others would add badges, and XP, to every learner.
+PRODUCTS = ["sql_platform"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)
@@ -55,7 +57,7 @@ def server() -> Iterator[ThrowawayServer]:
 
 @pytest.fixture(scope="session")
 def template(server: ThrowawayServer) -> str:
-    """Name of a database with schema, migrations and all seeds that nobody is connected to: for cloning."""
+    """Name of a database with schema, migrations and seeds that nobody is connected to: for cloning."""
     from toolkit import migrations, seeds
 
     server.create_database(TEMPLATE)
@@ -63,7 +65,7 @@ def template(server: ThrowawayServer) -> str:
     project = Project.find(ROOT)
     migrations.migrate(lambda: psycopg.connect(url), project)
     with psycopg.connect(url) as connection:
-        seeds.seed(connection, project)
+        seeds.seed(connection, project, PRODUCTS)
     return TEMPLATE
 
 

@@ -42,8 +42,12 @@ begin
       where a.user_id = p_user_id order by a.id desc limit 1), 0),
     coalesce((
       select l.id from learn.user_level_unlocks l
-      where l.user_id = p_user_id order by l.id desc limit 1), 0)
-  into v_is_active, v_call.occurred_at, v_call.last_achievement, v_call.last_unlock
+      where l.user_id = p_user_id order by l.id desc limit 1), 0),
+    coalesce((
+      select c.id from learn.user_challenge_progress c
+      where c.user_id = p_user_id order by c.id desc limit 1), 0)
+  into v_is_active, v_call.occurred_at, v_call.last_achievement, v_call.last_unlock,
+    v_call.last_challenge
   from learn.users u
   where u.id = p_user_id;
   if not v_is_active then

@@ -11,6 +11,7 @@ declare
   v_today        date;
   v_has_earned   boolean;
   v_has_unlocked boolean;
+  v_has_challenges boolean;
   v_avatars      jsonb;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
@@ -24,10 +25,13 @@ begin
       where a.user_id = p_call.user_id and a.id > p_call.last_achievement),
     exists (
       select from learn.user_level_unlocks l
-      where l.user_id = p_call.user_id and l.id > p_call.last_unlock)
+      where l.user_id = p_call.user_id and l.id > p_call.last_unlock),
+    exists (
+      select from learn.user_challenge_progress c
+      where c.user_id = p_call.user_id and c.id > p_call.last_challenge)
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
     v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
-    v_last_date, v_today, v_has_earned, v_has_unlocked
+    v_last_date, v_today, v_has_earned, v_has_unlocked, v_has_challenges
   from learn.user_stats s
   join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
@@ -44,6 +48,14 @@ begin
     join learn.course_levels v on v.id = u.course_level_id
     join learn.courses c on c.id = v.course_id
     where u.user_id = p_call.user_id and u.id > p_call.last_unlock;
+  end if;
+  if v_has_challenges then
+    select v_summary.unlocked
+      || jsonb_build_object('challenges', jsonb_agg(c.slug order by p.id))
+    into v_summary.unlocked
+    from learn.user_challenge_progress p
+    join learn.challenges c on c.id = p.challenge_id
+    where p.user_id = p_call.user_id and p.id > p_call.last_challenge;
   end if;
   if not v_has_earned then
     v_summary.new_achievements := '{}';

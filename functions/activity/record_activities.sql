@@ -49,7 +49,9 @@ begin
     (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
       coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0),
       null,
-      coalesce((select max(l.id) from learn.user_level_unlocks l where l.user_id = s.user_id), 0)
+      coalesce((select max(l.id) from learn.user_level_unlocks l where l.user_id = s.user_id), 0),
+      coalesce((
+        select max(c.id) from learn.user_challenge_progress c where c.user_id = s.user_id), 0)
     )::learn_internal.call order by u.first_position)
   into v_calls
   from (
@@ -120,11 +122,13 @@ begin
     from (
       select u.position,
         (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at,
-          u.total_xp, u.current_level, u.last_achievement, u.replay, u.last_unlock
+          u.total_xp, u.current_level, u.last_achievement, u.replay, u.last_unlock,
+          u.last_challenge
         )::learn_internal.call as call
       from unnest(v_calls) with ordinality
         u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
-          total_xp, current_level, last_achievement, replay, last_unlock, position)
+          total_xp, current_level, last_achievement, replay, last_unlock,
+          last_challenge, position)
     ) c
   ), kept as (
     update learn.idempotency_keys k

@@ -138,6 +138,62 @@ as $$
     is distinct from (p.submissions, p.wrong_submissions,
       p.failed_submissions, p.is_first_try, p.solved_at)
 
+  -- quizzes
+  union all
+  select 'quizzes_are_facts', a.user_id, format('a fact for quiz %s', a.id), 'none'
+  from learn.quiz_attempts a
+  left join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+    and f.subject_type = 'quiz' and f.subject_id = a.id::text
+  where f.id is null
+  union all
+  select 'quiz_answers_add_up', a.user_id,
+    format('quiz %s: %s of %s', a.id, s.correct, s.answers),
+    format('quiz %s: %s of %s', a.id, a.correct_answers, a.total_questions)
+  from learn.quiz_attempts a
+  join (
+    select w.user_id, w.quiz_attempt_id, count(*) as answers,
+      count(*) filter (where w.is_correct) as correct
+    from learn.user_answers w
+    group by w.user_id, w.quiz_attempt_id
+  ) s on s.user_id = a.user_id and s.quiz_attempt_id = a.id
+  where (s.correct, s.answers) <> (a.correct_answers, a.total_questions)
+
+  -- challenges
+  union all
+  select 'challenge_progress_follows_from_attempts', coalesce(r.user_id, p.user_id),
+    format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
+      (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
+        coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)),
+    format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
+      (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score))
+  from learn_internal.challenge_recounts r
+  full join learn.user_challenge_progress p
+    on p.user_id = r.user_id and p.challenge_id = r.challenge_id
+  where (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
+      coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)
+    is distinct from (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds,
+      p.best_score)
+  union all
+  select 'attempted_challenges_are_unlocked', p.user_id,
+    format('challenge %s unlocked', p.challenge_id), 'locked'
+  from learn.user_challenge_progress p
+  where p.unlocked_at is null
+  union all
+  select 'full_challenges_are_completed', f.user_id,
+    format('challenge %s completed', f.challenge_id), 'not completed'
+  from learn_internal.full_challenges f
+  join learn.user_challenge_progress p on p.user_id = f.user_id and p.challenge_id = f.challenge_id
+  where p.completed_at is null
+  union all
+  select 'passed_levels_are_facts', p.user_id,
+    format('a fact for level %s of challenge %s', l, p.challenge_id), 'none'
+  from learn.user_challenge_progress p
+  cross join lateral unnest(p.levels_completed) l
+  left join learn.activity_log f on f.user_id = p.user_id
+    and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
+    and f.subject_id = p.challenge_id || ':' || l
+  where f.id is null
+
   -- progress
   union all
   select 'solved_lessons_are_completed', v.user_id,

@@ -1,5 +1,5 @@
 -- Recomputes every projection of users from facts: active days and streaks,
--- XP and levels from the ledger, metrics, progress in exercises, courses, tracks,
+-- XP and levels from the ledger, metrics, progress in exercises, courses, challenges, tracks,
 -- paths and difficulties.
 -- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
 -- an achievement whose row was lost is put back from the log.
@@ -113,6 +113,30 @@ begin
   join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
   where c.user_id = any (p_user_ids)
   on conflict do nothing;
+
+  insert into learn.user_challenge_progress as p
+    (user_id, challenge_id, current_level, levels_completed, unlocked_at, started_at, total_attempts,
+     time_spent_seconds, best_score)
+  select r.user_id, r.challenge_id, r.current_level, coalesce(r.levels_completed, '{}'),
+    r.started_at, r.started_at, r.total_attempts, r.time_spent_seconds, r.best_score
+  from learn_internal.challenge_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, challenge_id) do update
+    set current_level = excluded.current_level, levels_completed = excluded.levels_completed,
+      unlocked_at = coalesce(p.unlocked_at, excluded.unlocked_at),
+      started_at = excluded.started_at, total_attempts = excluded.total_attempts,
+      time_spent_seconds = excluded.time_spent_seconds, best_score = excluded.best_score;
+  update learn.user_challenge_progress p
+  set current_level = 0, levels_completed = '{}', started_at = null, total_attempts = 0,
+    time_spent_seconds = 0, best_score = null
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.level_attempts a
+    where a.user_id = p.user_id and a.challenge_id = p.challenge_id);
+  update learn.user_challenge_progress p
+  set completed_at = c.completed_at
+  from learn_internal.completion_facts c
+  where c.user_id = any (p_user_ids) and c.activity_type = 'challenge_completed'
+    and p.user_id = c.user_id and p.challenge_id::text = c.subject_id and p.completed_at is null;
 
   perform learn_internal.settle_courses(p_user_ids, (select array_agg(c.id) from learn.courses c));
   perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));

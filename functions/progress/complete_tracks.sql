@@ -1,4 +1,5 @@
--- Marks tracks as completed for users and follows up: learning paths and difficulties.
+-- Marks tracks as completed for users and follows up: challenges that this
+-- unlocks, learning paths and difficulties.
 -- Takes parallel arrays of rows of user_track_progress that have just reached their total.
 -- What it completes is written to the log.
 create or replace function learn_internal.complete_tracks(
@@ -29,6 +30,14 @@ begin
   from completed c
   join learn.tracks t on t.id = c.track_id;
   perform learn_internal.write_facts(v_facts);
+
+  if exists (
+    select from learn.track_prerequisites e
+    join learn.challenges c on c.track_id = e.track_id and c.is_active
+    where e.prerequisite_track_id = any (p_track_ids))
+  then
+    perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+  end if;
 
   select array_agg(f::learn_internal.fact) into v_facts
   from (

@@ -220,6 +220,9 @@ def test_every_check_is_broken_by_a_test(learn: Learn) -> None:
     found = set(learn.tuples(r"select (regexp_matches(%s, 'select ''([a-z_]+)''', 'g'))[1]", [text]))
     broken = {
         *MENDED,
+        *("quizzes_are_facts", "quiz_answers_add_up"),  # in tests/quizzes
+        "challenge_progress_follows_from_attempts",  # these in tests/challenges
+        *("attempted_challenges_are_unlocked", "full_challenges_are_completed", "passed_levels_are_facts"),
         "facts_are_paid",
         "completed_lessons_are_facts",
         "solved_lessons_are_completed",

@@ -33,6 +33,18 @@ select p.user_id, 'level_completed', 'course_level', p.course_level_id::text
 from learn.user_level_unlocks p
 where p.completed_at is not null
 union all
+select p.user_id, 'challenge_completed', 'challenge', p.challenge_id::text
+from learn.user_challenge_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'challenge_level_passed', 'challenge_level', p.challenge_id || ':' || l
+from learn.user_challenge_progress p
+cross join lateral unnest(p.levels_completed) l
+union all
+select a.user_id, 'daily_challenge_completed', 'daily_challenge', a.daily_challenge_id::text
+from learn.daily_challenge_attempts a
+where a.passed
+union all
 select p.user_id, 'track_completed', 'track', p.track_id::text
 from learn.user_track_progress p
 where p.completed_at is not null

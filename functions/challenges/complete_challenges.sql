@@ -1,0 +1,41 @@
+-- Marks challenges as completed for users, parallel arrays, and follows up: facts, tracks,
+-- and the challenges that this unlocks.
+create or replace function learn_internal.complete_challenges(
+  p_user_ids uuid[], p_challenge_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  with completed as (
+    update learn.user_challenge_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_challenge_ids, p_at) c(user_id, challenge_id, at)
+    where p.user_id = c.user_id and p.challenge_id = c.challenge_id
+    returning p.user_id, p.challenge_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'challenge_completed', 'challenge', c.challenge_id::text,
+      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
+        'track', t.slug),
+      k.xp_base, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.challenge_id)
+  into v_facts
+  from completed c
+  join learn.challenges k on k.id = c.challenge_id
+  left join learn.tracks t on t.id = k.track_id;
+  perform learn_internal.write_facts(v_facts);
+
+  perform learn_internal.advance_tracks(p_user_ids, 'challenge', p_challenge_ids, p_at);
+  perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+end;
+$$;
+comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is
+  'Completes challenges for users, writes the facts, moves the tracks, and unlocks what is next.';
+revoke all on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[])
+  from public;

@@ -1,0 +1,51 @@
+-- The challenges that a user should try next: not completed, unlocked or with nothing missing, and not
+-- above the user's skill level; easier ones first, then in the order of the tracks.
+-- Errors: LX001 limit out of range; LX002 unknown user.
+create or replace function learn.recommend_challenges(p_user_id uuid, p_limit integer default 5)
+returns table (
+  id bigint, slug text, title text, difficulty text, xp_base integer, estimated_minutes integer
+)
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_skill_level text;
+begin
+  select u.skill_level into v_skill_level from learn.users u where u.id = p_user_id;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  if p_limit is null or p_limit not between 0 and 1000 then
+    raise exception 'the limit is out of range'
+      using errcode = 'LX001', detail = format('p_limit = %s', coalesce(p_limit::text, 'null')),
+        hint = 'Ask for 0 to 1000 challenges.';
+  end if;
+  return query
+  select c.id, c.slug, c.title, c.difficulty, c.xp_base, c.estimated_minutes
+  from learn.challenges c
+  join learn.difficulties d on d.key = c.difficulty
+  left join learn.difficulties m on m.key = v_skill_level
+  left join learn.tracks t on t.id = c.track_id
+  where c.is_active and (v_skill_level = 'advanced' or d.rank <= m.rank)
+    and not exists (
+      select from learn.user_challenge_progress p
+      where p.user_id = p_user_id and p.challenge_id = c.id and p.completed_at is not null)
+    and (exists (
+        select from learn.user_challenge_progress p
+        where p.user_id = p_user_id and p.challenge_id = c.id and p.unlocked_at is not null)
+      or exists (
+        select from learn_internal.due_challenge_unlocks u
+        where u.user_id = p_user_id and u.challenge_id = c.id))
+  order by d.rank, t.position, t.id, c.position, c.id
+  limit p_limit;
+end;
+$$;
+comment on function learn.recommend_challenges(uuid, integer) is
+  'Challenges that a user should try next, not above the user''s skill level, at most p_limit.';
+revoke all on function learn.recommend_challenges(uuid, integer) from public;
+grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_readonly;

@@ -1,0 +1,48 @@
+-- The 18 avatars of the quiz: 3 that everyone has, 15 that achievements unlock. Seeding again
+-- brings names and pictures up to date.
+insert into learn.avatars as a
+  (slug, name, description, image_url, rarity, is_default, display_order)
+values
+  ('student', 'Student', 'Yours from the start.',
+    '/avatars/student.svg', 'common', true, 1),
+  ('night-owl', 'Night Owl', 'Yours from the start.',
+    '/avatars/night-owl.svg', 'common', true, 2),
+  ('coffee-mug', 'Coffee Mug', 'Yours from the start.',
+    '/avatars/coffee-mug.svg', 'common', true, 3),
+  ('first-cable', 'First Cable', 'Complete a quiz.',
+    '/avatars/first-cable.svg', 'rare', false, 4),
+  ('sharpened-pencil', 'Sharpened Pencil', 'Score 90 % or more in a quiz.',
+    '/avatars/sharpened-pencil.svg', 'rare', false, 5),
+  ('study-lamp', 'Study Lamp', 'Study on 3 days in a row.',
+    '/avatars/study-lamp.svg', 'rare', false, 6),
+  ('bullseye', 'Bullseye', 'Answer every question of a quiz correctly.',
+    '/avatars/bullseye.svg', 'epic', false, 7),
+  ('bookworm', 'Bookworm', 'Answer 500 questions correctly.',
+    '/avatars/bookworm.svg', 'epic', false, 8),
+  ('calendar-keeper', 'Calendar Keeper', 'Study on 7 days in a row.',
+    '/avatars/calendar-keeper.svg', 'epic', false, 9),
+  ('motherboard', 'Motherboard', 'Complete 25 quizzes of A+ Core 1.',
+    '/avatars/motherboard.svg', 'epic', false, 10),
+  ('toolbox', 'Toolbox', 'Complete 25 quizzes of A+ Core 2.',
+    '/avatars/toolbox.svg', 'epic', false, 11),
+  ('router', 'Router', 'Complete 25 quizzes of Network+.',
+    '/avatars/router.svg', 'epic', false, 12),
+  ('firewall', 'Firewall', 'Complete 25 quizzes of Security+.',
+    '/avatars/firewall.svg', 'epic', false, 13),
+  ('diamond', 'Diamond', 'Answer every question of 25 quizzes correctly.',
+    '/avatars/diamond.svg', 'legendary', false, 14),
+  ('oracle', 'Oracle', 'Answer 5,000 questions correctly.',
+    '/avatars/oracle.svg', 'legendary', false, 15),
+  ('eternal-flame', 'Eternal Flame', 'Study on 100 days in a row.',
+    '/avatars/eternal-flame.svg', 'legendary', false, 16),
+  ('mainframe', 'Mainframe', 'Complete 100 quizzes.',
+    '/avatars/mainframe.svg', 'legendary', false, 17),
+  ('crown', 'Crown', 'Reach level 50.',
+    '/avatars/crown.svg', 'legendary', false, 18)
+on conflict (slug) do update
+  set name = excluded.name, description = excluded.description, image_url = excluded.image_url,
+    rarity = excluded.rarity, is_default = excluded.is_default,
+    display_order = excluded.display_order
+  where (a.name, a.description, a.image_url, a.rarity, a.is_default, a.display_order)
+    is distinct from (excluded.name, excluded.description, excluded.image_url, excluded.rarity,
+      excluded.is_default, excluded.display_order);

@@ -1,0 +1,110 @@
+-- The 27 achievements of the quiz, in 9 categories; 15 of them unlock the avatars that are not
+-- everyone's. Seeding again brings names and rules up to date.
+insert into learn.achievements as a
+  (slug, name, description, icon, category, system, rarity, criteria, xp_reward,
+   unlocks_avatar_id, display_order)
+select d.slug, d.name, d.description, d.icon, d.category, 'comptia_quiz', d.rarity,
+  d.criteria::jsonb, d.xp_reward, v.id, 300 + d.position
+from (values
+  ('first-quiz', 'First Quiz', 'Complete your first quiz.', '🎬',
+    'Getting Started', 'common',
+    '{"metric": "quizzes_completed", "at_least": 1}', 25, 'first-cable', 1),
+  ('quiz-regular', 'Quiz Regular', 'Complete 10 quizzes.', '📝',
+    'Getting Started', 'common',
+    '{"metric": "quizzes_completed", "at_least": 10}', 50, null, 2),
+  ('quiz-centurion', 'Quiz Centurion', 'Complete 100 quizzes.', '🏛️',
+    'Getting Started', 'legendary',
+    '{"metric": "quizzes_completed", "at_least": 100}', 500, 'mainframe', 3),
+
+  ('high-scorer', 'High Scorer', 'Score 90 % or more in a quiz.', '🎯',
+    'Accuracy', 'common',
+    '{"metric": "high_score_quizzes", "at_least": 1}', 25, 'sharpened-pencil', 4),
+  ('consistently-excellent', 'Consistently Excellent', 'Score 90 % or more in 10 quizzes.', '🏅',
+    'Accuracy', 'rare',
+    '{"metric": "high_score_quizzes", "at_least": 10}', 150, null, 5),
+  ('flawless-exam', 'Flawless Exam', 'Answer every question of a quiz correctly.', '💯',
+    'Accuracy', 'epic',
+    '{"metric": "perfect_quizzes", "at_least": 1}', 100, 'bullseye', 6),
+  ('perfectionist', 'Perfectionist', 'Answer every question of 25 quizzes correctly.', '💎',
+    'Accuracy', 'legendary',
+    '{"metric": "perfect_quizzes", "at_least": 25}', 500, 'diamond', 7),
+
+  ('one-hundred-right', 'One Hundred Right', 'Answer 100 questions correctly.', '✅',
+    'Question Milestones', 'common',
+    '{"metric": "correct_answers", "at_least": 100}', 50, null, 8),
+  ('five-hundred-right', 'Five Hundred Right', 'Answer 500 questions correctly.', '📚',
+    'Question Milestones', 'epic',
+    '{"metric": "correct_answers", "at_least": 500}', 150, 'bookworm', 9),
+  ('one-thousand-right', 'One Thousand Right', 'Answer 1,000 questions correctly.', '🧠',
+    'Question Milestones', 'epic',
+    '{"metric": "correct_answers", "at_least": 1000}', 250, null, 10),
+  ('five-thousand-right', 'Five Thousand Right', 'Answer 5,000 questions correctly.', '🔮',
+    'Question Milestones', 'legendary',
+    '{"metric": "correct_answers", "at_least": 5000}', 1000, 'oracle', 11),
+
+  ('three-day-habit', 'Three-Day Habit', 'Study on 3 days in a row.', '💡',
+    'Study Streaks', 'common',
+    '{"metric": "current_streak", "at_least": 3}', 25, 'study-lamp', 12),
+  ('study-week', 'Study Week', 'Study on 7 days in a row.', '📅',
+    'Study Streaks', 'epic',
+    '{"metric": "current_streak", "at_least": 7}', 75, 'calendar-keeper', 13),
+  ('study-month', 'Study Month', 'Study on 30 days in a row.', '🗓️',
+    'Study Streaks', 'epic',
+    '{"metric": "current_streak", "at_least": 30}', 300, null, 14),
+  ('hundred-days-of-study', 'Hundred Days of Study', 'Study on 100 days in a row.', '🔥',
+    'Study Streaks', 'legendary',
+    '{"metric": "current_streak", "at_least": 100}', 1000, 'eternal-flame', 15),
+
+  ('core-1-apprentice', 'Core 1 Apprentice', 'Complete 5 quizzes of A+ Core 1.', '🔩',
+    'A+ Core 1', 'common',
+    '{"metric": "quizzes_completed", "scope": "a1101", "at_least": 5}', 50, null, 16),
+  ('core-1-technician', 'Core 1 Technician', 'Complete 25 quizzes of A+ Core 1.', '🖥️',
+    'A+ Core 1', 'epic',
+    '{"metric": "quizzes_completed", "scope": "a1101", "at_least": 25}', 200, 'motherboard', 17),
+
+  ('core-2-apprentice', 'Core 2 Apprentice', 'Complete 5 quizzes of A+ Core 2.', '🪛',
+    'A+ Core 2', 'common',
+    '{"metric": "quizzes_completed", "scope": "a1102", "at_least": 5}', 50, null, 18),
+  ('core-2-technician', 'Core 2 Technician', 'Complete 25 quizzes of A+ Core 2.', '🧰',
+    'A+ Core 2', 'epic',
+    '{"metric": "quizzes_completed", "scope": "a1102", "at_least": 25}', 200, 'toolbox', 19),
+
+  ('network-apprentice', 'Network Apprentice', 'Complete 5 quizzes of Network+.', '🔌',
+    'Network+', 'common',
+    '{"metric": "quizzes_completed", "scope": "network", "at_least": 5}', 50, null, 20),
+  ('network-specialist', 'Network Specialist', 'Complete 25 quizzes of Network+.', '🌐',
+    'Network+', 'epic',
+    '{"metric": "quizzes_completed", "scope": "network", "at_least": 25}', 200, 'router', 21),
+
+  ('security-apprentice', 'Security Apprentice', 'Complete 5 quizzes of Security+.', '🔑',
+    'Security+', 'common',
+    '{"metric": "quizzes_completed", "scope": "security", "at_least": 5}', 50, null, 22),
+  ('security-specialist', 'Security Specialist', 'Complete 25 quizzes of Security+.', '🛡️',
+    'Security+', 'epic',
+    '{"metric": "quizzes_completed", "scope": "security", "at_least": 25}', 200, 'firewall', 23),
+
+  ('rising-candidate', 'Rising Candidate', 'Reach level 5.', '🌱',
+    'Levels', 'common',
+    '{"metric": "level_reached", "at_least": 5}', 50, null, 24),
+  ('exam-ready', 'Exam Ready', 'Reach level 10.', '🎓',
+    'Levels', 'rare',
+    '{"metric": "level_reached", "at_least": 10}', 100, null, 25),
+  ('master-candidate', 'Master Candidate', 'Reach level 25.', '🚀',
+    'Levels', 'epic',
+    '{"metric": "level_reached", "at_least": 25}', 250, null, 26),
+  ('exam-legend', 'Exam Legend', 'Reach level 50.', '👑',
+    'Levels', 'legendary',
+    '{"metric": "level_reached", "at_least": 50}', 500, 'crown', 27)
+) d(slug, name, description, icon, category, rarity, criteria, xp_reward, avatar, position)
+left join learn.avatars v on v.slug = d.avatar
+order by d.position
+on conflict (slug) do update
+  set name = excluded.name, description = excluded.description, icon = excluded.icon,
+    category = excluded.category, system = excluded.system, rarity = excluded.rarity,
+    criteria = excluded.criteria, xp_reward = excluded.xp_reward,
+    unlocks_avatar_id = excluded.unlocks_avatar_id, display_order = excluded.display_order
+  where (a.name, a.description, a.icon, a.category, a.system, a.rarity, a.criteria, a.xp_reward,
+      a.unlocks_avatar_id, a.display_order)
+    is distinct from (excluded.name, excluded.description, excluded.icon, excluded.category,
+      excluded.system, excluded.rarity, excluded.criteria, excluded.xp_reward,
+      excluded.unlocks_avatar_id, excluded.display_order);

@@ -1,0 +1,36 @@
+-- When the use of a hint is written: its penalty is the one that the level says.
+-- Errors: LX003 the level has no such hint.
+create or replace function learn_internal.fill_hints()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_hint jsonb;
+begin
+  select l.hints -> (new.hint_number - 1) into v_hint
+  from learn.challenge_levels l
+  where l.challenge_id = new.challenge_id and l.level_number = new.level_number
+    and new.hint_number >= 1;
+  if v_hint is null then
+    raise exception 'unknown hint'
+      using errcode = 'LX003',
+        detail = format('challenge_id = %s, level %s, hint %s',
+          new.challenge_id, new.level_number, coalesce(new.hint_number::text, 'null')),
+        hint = 'Look at learn.challenge_levels.hints; the first one is 1.';
+  end if;
+  new.xp_penalty := coalesce((v_hint ->> 'xp_penalty')::numeric::integer, 0);
+  return new;
+end;
+$$;
+comment on function learn_internal.fill_hints() is
+  'Row trigger: a hint must be there (LX003), and its penalty is the level''s.';
+revoke all on function learn_internal.fill_hints() from public;
+
+create or replace trigger fill_hints
+  before insert on learn.hint_usage
+  for each row
+  execute function learn_internal.fill_hints();
+comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
