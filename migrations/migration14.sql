@@ -105,7 +105,8 @@ create table learn.user_challenge_progress (
   challenge_id       bigint not null references learn.challenges on delete cascade,
   status             text not null generated always as (
     case when completed_at is not null then 'completed'
-      when total_attempts > 0 then 'in_progress' else 'not_started' end) stored,
+      when total_attempts > 0 or levels_completed <> '{}' then 'in_progress'
+      else 'not_started' end) stored,
   current_level      integer not null default 0,
   levels_completed   integer[] not null default '{}',
   unlocked_at        timestamptz,

@@ -150,7 +150,7 @@ grant execute on function learn.mark_read(uuid, bigint[]) to learn_app;
 -- functions/notifications/notify_facts.sql
 
 -- Tells users of facts by the rules: one notification for each fact that an active rule names.
--- Silent while the setting learn.quiet is on, as in imports: `set local learn.quiet = on`.
+-- Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
 -- The engine calls it for facts whose type says that it notifies.
 create or replace function learn_internal.notify_facts(p_notices learn_internal.notice[])
 returns void
