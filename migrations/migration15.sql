@@ -2,10 +2,11 @@
 
 set role learn_owner;
 
-insert into learn.activity_types (key, description, is_qualifying, happens_once) values
-  ('skill_level_reached', 'The user reached a level of a skill for the first time.', false, true),
-  ('skill_mastered', 'The user reached the highest level of a skill.', false, true),
-  ('assessment_completed', 'The user completed an assessment.', false, false)
+insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal)
+values
+  ('skill_level_reached', 'The user reached a level of a skill for the first time.', false, true, true),
+  ('skill_mastered', 'The user reached the highest level of a skill.', false, true, true),
+  ('assessment_completed', 'The user completed an assessment.', false, false, false)
 -- they stay when this is rolled back, because facts of theirs may be in the log
 on conflict (key) do nothing;
 
@@ -1303,9 +1304,7 @@ comment on trigger user_skills_updated on learn.user_skills is
 create or replace view learn_internal.skill_recounts as
 select u.user_id, u.skill_id,
   least(k.max_level, u.points_allocated / k.xp_per_level) as current_level,
-  greatest(least(k.max_level, u.points_allocated / k.xp_per_level), f.highest_level)
-    as highest_level,
-  f.mastered_at,
+  f.highest_level, f.mastered_at,
   u.points_allocated / k.xp_per_level >= k.max_level as is_full
 from learn.user_skills u
 join learn.skills k on k.id = u.skill_id

@@ -110,7 +110,7 @@ begin
   into v_facts
   from (
     select i.user_id, c.id as challenge_id, 0 as level, 'xp_awarded' as type,
-      'import' as subject_type, c.slug as subject_id,
+      'challenge' as subject_type, c.id::text as subject_id,
       jsonb_build_object('source_type', 'import', 'source_id', c.slug,
         'description', 'Progress of an older system') as properties,
       a.xp, i.imported_at as at

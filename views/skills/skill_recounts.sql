@@ -3,9 +3,7 @@
 create or replace view learn_internal.skill_recounts as
 select u.user_id, u.skill_id,
   least(k.max_level, u.points_allocated / k.xp_per_level) as current_level,
-  greatest(least(k.max_level, u.points_allocated / k.xp_per_level), f.highest_level)
-    as highest_level,
-  f.mastered_at,
+  f.highest_level, f.mastered_at,
   u.points_allocated / k.xp_per_level >= k.max_level as is_full
 from learn.user_skills u
 join learn.skills k on k.id = u.skill_id
