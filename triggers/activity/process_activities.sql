@@ -30,6 +30,7 @@ declare
   v_feeds_metrics boolean;
   v_feeds_days    boolean;
   v_resets_runs   boolean;
+  v_notifies      boolean;
   v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
   v_level         integer[];           -- per user, before these facts
   v_streak        integer[];
@@ -51,14 +52,15 @@ begin
 
   select array_agg(f.user_id), array_agg(f.last_at), bool_or(f.is_qualifying), bool_or(f.pays),
     bool_or(f.is_capped), bool_or(f.feeds_metrics), bool_or(f.feeds_days), bool_or(f.resets_runs),
-    bool_or(f.is_unknown)
+    bool_or(f.notifies), bool_or(f.is_unknown)
   into v_user_ids, v_last_at, v_is_qualifying, v_pays, v_is_capped,
-    v_feeds_metrics, v_feeds_days, v_resets_runs, v_is_unknown
+    v_feeds_metrics, v_feeds_days, v_resets_runs, v_notifies, v_is_unknown
   from (
     select n.user_id, max(n.occurred_at) as last_at, bool_or(n.is_qualifying) as is_qualifying,
       bool_or(coalesce(n.xp <> 0, t.pays)) as pays, bool_or(t.is_capped) as is_capped,
       bool_or(t.feeds_metrics) as feeds_metrics, bool_or(t.feeds_days) as feeds_days,
-      bool_or(t.resets_runs) as resets_runs, bool_or(t.key is null) as is_unknown
+      bool_or(t.resets_runs) as resets_runs, bool_or(t.notifies) as notifies,
+      bool_or(t.key is null) as is_unknown
     from new_facts n
     left join learn.activity_types t on t.key = n.activity_type
     group by n.user_id
@@ -338,7 +340,16 @@ begin
         and t.threshold <= v.new_value;
   end if;
 
-  -- 7. What was reached is a fact too.
+  -- 7. Users are told of what rules name.
+  if v_notifies then
+    perform learn_internal.notify_facts(array_agg(
+      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
+        n.properties)::learn_internal.notice order by n.id))
+    from new_facts n
+    join learn.activity_types t on t.key = n.activity_type and t.notifies;
+  end if;
+
+  -- 8. What was reached is a fact too.
   if v_is_new_level then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties,
