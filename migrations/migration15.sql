@@ -4,7 +4,8 @@ set role learn_owner;
 
 insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal)
 values
-  ('skill_level_reached', 'The user reached a level of a skill for the first time.', false, true, true),
+  ('skill_level_reached',
+    'The user reached a level of a skill for the first time.', false, true, true),
   ('skill_mastered', 'The user reached the highest level of a skill.', false, true, true),
   ('assessment_completed', 'The user completed an assessment.', false, false, false)
 -- they stay when this is rolled back, because facts of theirs may be in the log
@@ -290,8 +291,8 @@ revoke all on function learn_internal.setting_flag(text) from public;
 
 -- Puts points into a skill. A user has as many points as XP, each to be used once; the first points
 -- ask for the skill's prerequisites at level 1.
--- Errors: LX001 fewer than 1 point, more than are available, or than fit; LX002; LX003 unknown skill;
--- LX004 user inactive; LX006 prerequisites at level 0; LX013.
+-- Errors: LX001 fewer than 1 point, more than are available, or than fit; LX002;
+-- LX003 unknown skill; LX004 user inactive; LX006 prerequisites at level 0; LX013.
 create or replace function learn.allocate_skill_points(
   p_user_id         uuid,
   p_skill_id        bigint,
@@ -320,7 +321,8 @@ begin
   select k.* into v_skill from learn.skills k where k.id = p_skill_id;
   if not found then
     raise exception 'unknown skill'
-      using errcode = 'LX003', detail = format('p_skill_id = %s', coalesce(p_skill_id::text, 'null')),
+      using errcode = 'LX003',
+        detail = format('p_skill_id = %s', coalesce(p_skill_id::text, 'null')),
         hint = 'Look it up in learn.skills.';
   end if;
   select greatest(0, v_call.total_xp - coalesce(sum(u.points_allocated), 0)),
@@ -718,8 +720,8 @@ grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) 
 
 -- Submits a completed assessment, which the database grades; the results are in
 -- learn.assessment_results. Types: initial, track_placement, periodic.
--- Errors: LX001 unknown type, questions or responses that make no sense; LX002; LX004 user inactive;
--- LX013.
+-- Errors: LX001 unknown type, questions or responses that make no sense; LX002;
+-- LX004 user inactive; LX013.
 create or replace function learn.submit_assessment(
   p_user_id         uuid,
   p_assessment_type text,
@@ -1012,8 +1014,8 @@ comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP ga
 
 -- triggers/skills/sessions_started.sql
 
--- When learning sessions are started: the user's XP at the start is noted. Sessions that are written
--- as ended, from elsewhere, say themselves what they earned.
+-- When learning sessions are started: the user's XP at the start is noted. Sessions that are
+-- written as ended, from elsewhere, say themselves what they earned.
 create or replace function learn_internal.sessions_started()
 returns trigger
 language plpgsql

@@ -426,7 +426,8 @@ begin
 end;
 $$;
 comment on function learn_internal.imported_progress_updated() is
-  'Statement trigger: what imported progress grew by counts and is paid; it does not shrink (LX001).';
+  'Statement trigger: what imported progress grew by counts and is paid; '
+  'it does not shrink (LX001).';
 revoke all on function learn_internal.imported_progress_updated() from public;
 
 create or replace trigger imported_progress_updated

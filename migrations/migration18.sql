@@ -1,4 +1,4 @@
--- What skills, notifications and imports change elsewhere: the engine notifies, imports are recounted
+-- Skills, notifications and imports elsewhere: the engine notifies, imports count
 
 set role learn_owner;
 

@@ -1,7 +1,7 @@
 -- Puts points into a skill. A user has as many points as XP, each to be used once; the first points
 -- ask for the skill's prerequisites at level 1.
--- Errors: LX001 fewer than 1 point, more than are available, or than fit; LX002; LX003 unknown skill;
--- LX004 user inactive; LX006 prerequisites at level 0; LX013.
+-- Errors: LX001 fewer than 1 point, more than are available, or than fit; LX002;
+-- LX003 unknown skill; LX004 user inactive; LX006 prerequisites at level 0; LX013.
 create or replace function learn.allocate_skill_points(
   p_user_id         uuid,
   p_skill_id        bigint,
@@ -30,7 +30,8 @@ begin
   select k.* into v_skill from learn.skills k where k.id = p_skill_id;
   if not found then
     raise exception 'unknown skill'
-      using errcode = 'LX003', detail = format('p_skill_id = %s', coalesce(p_skill_id::text, 'null')),
+      using errcode = 'LX003',
+        detail = format('p_skill_id = %s', coalesce(p_skill_id::text, 'null')),
         hint = 'Look it up in learn.skills.';
   end if;
   select greatest(0, v_call.total_xp - coalesce(sum(u.points_allocated), 0)),

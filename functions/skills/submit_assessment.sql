@@ -1,7 +1,7 @@
 -- Submits a completed assessment, which the database grades; the results are in
 -- learn.assessment_results. Types: initial, track_placement, periodic.
--- Errors: LX001 unknown type, questions or responses that make no sense; LX002; LX004 user inactive;
--- LX013.
+-- Errors: LX001 unknown type, questions or responses that make no sense; LX002;
+-- LX004 user inactive; LX013.
 create or replace function learn.submit_assessment(
   p_user_id         uuid,
   p_assessment_type text,

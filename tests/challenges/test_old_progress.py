@@ -32,8 +32,7 @@ def progress(learn: Learn, user: UUID, challenge: int) -> tuple[Any, ...]:
 
 def rejections(learn: Learn) -> list[Any]:
     return [
-        reason
-        for (reason,) in learn.tuples("select rejection from learn.old_progress_table order by id")
+        reason for (reason,) in learn.tuples("select rejection from learn.old_progress_table order by id")
     ]
 
 
@@ -53,9 +52,10 @@ def test_levels_and_challenges_count_and_the_total_is_the_old_one(learn: Learn) 
     assert learn.metric(user, "challenges_completed", "caching") == 1
     assert learn.metric(user, "challenge_levels_passed") == 7
     assert learn.dashboard(user)["challenges_completed"] == 1
-    assert learn.tuples("select imported_at, rejection from learn.old_progress_table") == [
-        (learn.clock(), None)
-    ] * 3
+    assert (
+        learn.tuples("select imported_at, rejection from learn.old_progress_table")
+        == [(learn.clock(), None)] * 3
+    )
 
 
 def test_no_day_becomes_active_and_nobody_is_notified(learn: Learn) -> None:
@@ -96,9 +96,9 @@ def test_tracks_paths_and_difficulties_are_completed_unpaid(learn: Learn) -> Non
     for slug, where in (("one", track), ("two", track), ("three", mixed)):
         learn.make_challenge(slug, levels=2, track=where)
         load(learn, user, slug, [1, 2], 100)
-    next_one = learn.make_challenge("next", needs=[learn.value(
-        "select id from learn.challenges where slug = 'one'"
-    )])
+    next_one = learn.make_challenge(
+        "next", needs=[learn.value("select id from learn.challenges where slug = 'one'")]
+    )
     assert learn.import_old_progress() == (3, 0, 0)
     found = learn.track_progress(user, track)
     assert found is not None

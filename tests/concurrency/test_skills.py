@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.client import Learn
-from tests.concurrency.sessions import client, interleave, pair, race
+from tests.client import AwardSummary, Learn
+from tests.concurrency.sessions import Task, client, interleave, pair, race
 from tests.conftest import FreshDatabase
 
 CONNECTIONS = 16
@@ -19,13 +19,11 @@ def test_sixteen_connections_spend_no_point_twice(fresh: FreshDatabase) -> None:
         user = learn.make_user()
         learn.award_xp(user, 1000)
         skills = [learn.make_skill(max_level=10) for _ in range(4)]
-    outcomes = race(
-        fresh,
-        [
-            lambda learn, skill=skills[number % 4]: learn.allocate_skill_points(user, skill, 70)
-            for number in range(CONNECTIONS)
-        ],
-    )
+
+    def allocate(skill: int) -> Task[AwardSummary]:
+        return lambda learn: learn.allocate_skill_points(user, skill, 70)
+
+    outcomes = race(fresh, [allocate(skills[number % 4]) for number in range(CONNECTIONS)])
     assert sorted(str(outcome.sqlstate) for outcome in outcomes) == ["LX001"] * 2 + ["None"] * 14
     with client(fresh) as learn:
         assert learn.value("select sum(points_allocated) from learn.user_skills") == 980
@@ -59,12 +57,18 @@ def test_a_skill_that_changes_meanwhile_counts_by_its_new_rule(fresh: FreshDatab
     def change(learn: Learn) -> Any:
         return learn.connection.execute("update learn.skills set xp_per_level = 50")
 
-    assert interleave(fresh, change, lambda learn: learn.allocate_skill_points(user, skill, 100)) == (None, None)
+    assert interleave(fresh, change, lambda learn: learn.allocate_skill_points(user, skill, 100)) == (
+        None,
+        None,
+    )
     with client(fresh) as learn:
         assert learn.value("select current_level from learn.user_skills") == 2
     with client(fresh) as learn:
         learn.connection.execute("update learn.skills set xp_per_level = 100")
-    assert interleave(fresh, lambda learn: learn.allocate_skill_points(user, skill, 100), change) == (None, None)
+    assert interleave(fresh, lambda learn: learn.allocate_skill_points(user, skill, 100), change) == (
+        None,
+        None,
+    )
     with client(fresh) as learn:
         assert learn.value("select current_level from learn.user_skills") == 4
 

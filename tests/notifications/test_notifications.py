@@ -108,7 +108,8 @@ def test_placeholders_are_filled_from_the_fact(learn: Learn) -> None:
         user, activity, "thing", "17", {"what": "{how}", "how": "50 % {what}", "n": 1.5, "list": [1, "b"]}
     )
     found = learn.tuples(
-        "select type, title, message, action_url from learn.notifications where user_id = %s and type = 'note'",
+        "select type, title, message, action_url from learn.notifications"
+        " where user_id = %s and type = 'note'",
         [user],
     )
     assert found == [
@@ -216,9 +217,12 @@ def test_reading(learn: Learn) -> None:
     learn.award_xp(user, 600)
     assert learn.unread_count(user) == 4
     assert learn.dashboard(user)["unread_notifications"] == 4
-    ids = [number for (number,) in learn.tuples(
-        "select id from learn.notifications where user_id = %s order by id", [user]
-    )]
+    ids = [
+        number
+        for (number,) in learn.tuples(
+            "select id from learn.notifications where user_id = %s order by id", [user]
+        )
+    ]
     assert learn.mark_read(other, ids) == 0
     assert learn.mark_read(user, [ids[0], ids[0], 10**12]) == 1
     assert learn.mark_read(user, [ids[0]]) == 0
@@ -306,9 +310,7 @@ def heard(listener: Any) -> list[dict[str, Any]]:
     return [json.loads(event.payload) for event in listener.notifies(timeout=0.3)]
 
 
-def test_new_notifications_are_sent_when_the_transaction_commits(
-    fresh: FreshDatabase, listener: Any
-) -> None:
+def test_new_notifications_are_sent_when_the_transaction_commits(fresh: FreshDatabase, listener: Any) -> None:
     with client(fresh, autocommit=False) as learn:
         user = learn.make_user()
         learn.connection.rollback()
@@ -345,6 +347,7 @@ def test_what_is_sent_stays_small(fresh: FreshDatabase, listener: Any) -> None:
         )
         assert heard(listener) == []
         learn.connection.execute(
-            "insert into learn.notifications (user_id, type, title) select id, 'news', 'News' from learn.users"
+            "insert into learn.notifications (user_id, type, title)"
+            " select id, 'news', 'News' from learn.users"
         )
         assert heard(listener) == [{"event": "notifications", "users": 102, "count": 102}]

@@ -121,7 +121,9 @@ def test_answers_may_be_numbers_and_booleans(learn: Learn) -> None:
         {"id": "a", "category": "x", "correct_answer": 4},
         {"id": "b", "category": "x", "correct_answer": True},
     ]
-    learn.submit_assessment(user, "periodic", asked, [{"id": "a", "answer": 4.0}, {"id": "b", "answer": "true"}])
+    learn.submit_assessment(
+        user, "periodic", asked, [{"id": "a", "answer": 4.0}, {"id": "b", "answer": "true"}]
+    )
     assert float(result(learn, user)["score"]) == 50
 
 
@@ -251,7 +253,8 @@ def test_bulk_and_rows_of_the_owner_do_the_same(learn: Learn) -> None:
         learn.connection.execute(
             "insert into loaded (user_id, id, assessment_type, questions, responses, score,"
             " skill_level_recommendation, track_recommendations, challenge_recommendations, strengths,"
-            " weaknesses, completed_at) values (%s, %s, 'initial', %s, %s, 0, '', '[]', '[]', '[]', '[]', now())",
+            " weaknesses, completed_at)"
+            " values (%s, %s, 'initial', %s, %s, 0, '', '[]', '[]', '[]', '[]', now())",
             [user, number, Jsonb(asked), Jsonb(responses(asked, caching=number))],
         )
     learn.connection.execute(
@@ -262,6 +265,15 @@ def test_bulk_and_rows_of_the_owner_do_the_same(learn: Learn) -> None:
         assert result(learn, one) == result(learn, two)
         assert level(learn, one) == level(learn, two)
         assert len(learn.facts(two, "assessment_completed")) == 1
+
+
+@pytest.mark.no_integrity
+def test_an_assessment_without_its_fact_is_found(learn: Learn) -> None:
+    user = learn.make_user()
+    learn.submit_assessment(user, "initial", [GOOD], [])
+    learn.connection.execute("set local session_replication_role = replica")
+    learn.connection.execute("delete from learn.activity_log where activity_type = 'assessment_completed'")
+    assert [damage.check_name for damage in learn.check_integrity()] == ["assessments_are_facts"]
 
 
 def test_learn_app_submits_and_reads(learn: Learn) -> None:

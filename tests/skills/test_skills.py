@@ -96,7 +96,7 @@ def test_reversed_xp_leaves_points_where_they_are_and_gives_no_more(learn: Learn
     with learn.refuses("LX001") as refusal:
         learn.allocate_skill_points(user, skill, 1)
     assert "available: 0" in refusal.detail
-    assert learn.skill_tree(user)[list(learn.skill_tree(user))[0]]["available_points"] == 0
+    assert learn.skill_tree(user)[next(iter(learn.skill_tree(user)))]["available_points"] == 0
     learn.connection.execute("update learn.user_skills set points_allocated = 100")
     assert row(learn, user, skill) == (100, 1, 9, False)
 
@@ -167,7 +167,8 @@ def test_rows_that_the_owner_writes_do_the_same(learn: Learn, user: UUID) -> Non
     basics = learn.make_skill(max_level=2)
     skill = learn.make_skill(needs=[basics])
     learn.connection.execute(
-        "insert into learn.user_skills (user_id, skill_id, points_allocated) values (%s, %s, 100), (%s, %s, 200)",
+        "insert into learn.user_skills (user_id, skill_id, points_allocated)"
+        " values (%s, %s, 100), (%s, %s, 200)",
         [user, skill, user, basics],
     )
     assert row(learn, user, basics) == (200, 2, 2, True)
@@ -328,6 +329,14 @@ def test_damage_is_found_and_mended(learn: Learn, user: UUID, check: str) -> Non
     assert {damage.check_name for damage in learn.check_integrity()} == {check}
     learn.rebuild_user(user)
     assert learn.tuples("select * from learn.user_skills") == before
+
+
+@pytest.mark.no_integrity
+def test_mastery_without_its_fact_is_found(learn: Learn, user: UUID) -> None:
+    learn.allocate_skill_points(user, learn.make_skill(max_level=1), 100)
+    learn.connection.execute("set local session_replication_role = replica")
+    learn.connection.execute("delete from learn.activity_log where activity_type = 'skill_mastered'")
+    assert "mastered_skills_are_facts" in {damage.check_name for damage in learn.check_integrity()}
 
 
 @pytest.mark.parametrize("kind", ["skill_level_reached", "skill_mastered"])

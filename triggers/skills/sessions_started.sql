@@ -1,5 +1,5 @@
--- When learning sessions are started: the user's XP at the start is noted. Sessions that are written
--- as ended, from elsewhere, say themselves what they earned.
+-- When learning sessions are started: the user's XP at the start is noted. Sessions that are
+-- written as ended, from elsewhere, say themselves what they earned.
 create or replace function learn_internal.sessions_started()
 returns trigger
 language plpgsql
