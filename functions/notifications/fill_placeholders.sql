@@ -2,18 +2,30 @@
 -- is not looked at again. What there is no value for is left out.
 create or replace function learn_internal.fill_placeholders(p_text text, p_values jsonb)
 returns text
-language sql
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
 immutable
-parallel safe
 set search_path = ''
 as $$
-  select case when strpos(p_text, '{') = 0 then p_text else (
-    select string_agg(
-      case when m.part[1] ~ '^\{[a-z0-9_]+\}$'
-        then coalesce(p_values ->> substr(m.part[1], 2, length(m.part[1]) - 2), '')
-      else m.part[1] end, '' order by m.position)
-    from regexp_matches(p_text, '\{[a-z0-9_]+\}|[^{]+|\{', 'g') with ordinality m(part, position)
-  ) end;
+declare
+  v_parts text[];
+  v_text  text := '';
+begin
+  if p_text is null or strpos(p_text, '{') = 0 then
+    return p_text;
+  end if;
+  -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.
+  v_parts := string_to_array(p_text, '{');
+  for v_i in 1 .. cardinality(v_parts) loop
+    v_text := v_text || case
+      when v_i = 1 then v_parts[v_i]
+      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+        coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
+          || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
+      else '{' || v_parts[v_i] end;
+  end loop;
+  return v_text;
+end;
 $$;
 comment on function learn_internal.fill_placeholders(text, jsonb) is
   'A text with its placeholders filled in; those without a value are left out.';
