@@ -354,3 +354,17 @@ def test_no_app_role_imports(learn: Learn) -> None:
             ):
                 with learn.fails("42501"):
                     learn.connection.execute(statement.encode())
+
+
+def test_rules_that_pay_for_levels_and_challenges_pay_nothing_for_imported_ones(learn: Learn) -> None:
+    user = learn.make_user()
+    learn.connection.execute(
+        "insert into learn.xp_rules (activity_type, amount) values"
+        " ('challenge_level_passed', 7), ('challenge_completed', 9), ('path_completed', 11)"
+    )
+    track = learn.make_track()
+    learn.make_path(track)
+    learn.make_challenge("one", levels=1, track=track)
+    load(learn, user, "one", [1], 30)
+    learn.import_old_progress()
+    assert learn.ledger(user) == [(30, "import", "one")]
