@@ -131,6 +131,23 @@ class CourseProgress:
 
 
 @dataclass(frozen=True)
+class LearningSession:
+    """A row of `learn.learning_sessions`."""
+
+    user_id: UUID
+    id: int
+    session_type: str
+    resource_id: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    duration_seconds: int | None
+    xp_at_start: int | None
+    xp_earned: int
+    is_completed: bool
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Certificate:
     """A row of `learn.certificates()`."""
 
@@ -815,6 +832,70 @@ class Learn:
             {"topic": topic},
         )
 
+    def allocate_skill_points(
+        self,
+        user: UUID | None,
+        skill: int | None,
+        points: int | None,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {"user_id": user, "skill_id": skill, "points": points}
+        return self._summary("allocate_skill_points", required, {}, at, key)
+
+    def submit_assessment(
+        self,
+        user: UUID | None,
+        kind: str | None,
+        questions: Any,
+        responses: Any,
+        *,
+        at: Moment | None = None,
+        key: str | None = None,
+    ) -> AwardSummary:
+        required = {
+            "user_id": user,
+            "assessment_type": kind,
+            "questions": None if questions is None else Jsonb(questions),
+            "responses": None if responses is None else Jsonb(responses),
+        }
+        return self._summary("submit_assessment", required, {}, at, key)
+
+    def start_session(
+        self,
+        user: UUID | None,
+        kind: str | None,
+        resource: str | None = None,
+        metadata: Any = None,
+        *,
+        at: Moment | None = None,
+    ) -> LearningSession:
+        arguments = {
+            "resource_id": resource,
+            "metadata": None if metadata is None else Jsonb(metadata),
+            "occurred_at": _moment(at),
+        }
+        return self._session("start_session", {"user_id": user, "session_type": kind}, arguments)
+
+    def end_session(
+        self,
+        user: UUID | None,
+        session: int | None,
+        completed: bool | None = True,
+        *,
+        at: Moment | None = None,
+    ) -> LearningSession:
+        required = {"user_id": user, "session_id": session, "is_completed": completed}
+        return self._session("end_session", required, {"occurred_at": _moment(at)})
+
+    def close_abandoned_sessions(self) -> int:
+        return int(self._value("close_abandoned_sessions", {}))
+
+    def mark_read(self, user: UUID | None, ids: Sequence[int] | None = None) -> int:
+        arguments = {"ids": None if ids is None else list(ids)}
+        return int(self._value("mark_read", {"user_id": user}, arguments))
+
     # ── calls that read, and those of operators ────────────────────────────────────────────────────────────
 
     def achievement_progress(self, user: UUID | None) -> dict[str, Progress]:
@@ -832,6 +913,23 @@ class Learn:
         """Slugs, in the order of the recommendation."""
         found = self.tuples("select slug from learn.recommend_challenges(%s, %s)", [user, limit])
         return [slug for (slug,) in found]
+
+    def skill_tree(self, user: UUID | None) -> dict[str, dict[str, Any]]:
+        """By slug."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute("select * from learn.skill_tree(%s)", [user]).fetchall()
+        return {row["slug"]: row for row in found}
+
+    def unread_count(self, user: UUID | None) -> int:
+        return int(self._value("unread_count", {"user_id": user}))
+
+    def purge_notifications(self, before: Moment | None) -> int:
+        return int(self._value("purge_notifications", {"before": _moment(before)}))
+
+    def import_old_progress(self) -> tuple[int, int, int]:
+        """(imported, unchanged, rejected)."""
+        (found,) = self.tuples("select imported, unchanged, rejected from learn.import_old_progress()")
+        return found[0], found[1], found[2]
 
     def calculate_level_from_xp(self, xp: int | None) -> int:
         return int(self._value("calculate_level_from_xp", {"xp": xp}))
@@ -1209,6 +1307,78 @@ class Learn:
         )
         return [self.submit_level_attempt(user, challenge, number, at=at) for (number,) in numbers][-1]
 
+    def make_skill(
+        self,
+        slug: str | None = None,
+        *,
+        parent: int | None = None,
+        needs: Sequence[int] = (),
+        max_level: int = 5,
+        xp_per_level: int = 100,
+        category: str = "",
+    ) -> int:
+        """`needs`: the skills that are its prerequisites."""
+        slug = slug or f"skill-{next(_numbers)}"
+        skill = int(
+            self.value(
+                "insert into learn.skills (slug, name, parent_skill_id, max_level, xp_per_level, category)"
+                " values (%s, %s, %s, %s, %s, %s) returning id",
+                [slug, slug, parent, max_level, xp_per_level, category],
+            )
+        )
+        for other in needs:
+            self.connection.execute(
+                "insert into learn.skill_prerequisites (skill_id, prerequisite_skill_id) values (%s, %s)",
+                [skill, other],
+            )
+        return skill
+
+    def make_plain_challenge(
+        self,
+        slug: str | None = None,
+        *,
+        levels: int = 5,
+        difficulty: str = "beginner",
+        category: str = "caching",
+        track: Track | None = None,
+        needs: Sequence[int] = (),
+        active: bool = True,
+    ) -> int:
+        """Each level pays 20 XP, all of them 100. `needs`: the challenges that are its prerequisites."""
+        slug = slug or f"challenge-{next(_numbers)}"
+        challenge = int(
+            self.value(
+                "insert into learn.challenges (slug, title, category, difficulty, track_id, is_active)"
+                " values (%s, %s, %s, %s, %s, %s) returning id",
+                [slug, slug.title(), category, difficulty, track.id if track else None, active],
+            )
+        )
+        self.connection.execute(
+            "insert into learn.challenge_levels (challenge_id, level_number, level_name, requirements,"
+            " test_cases, passing_criteria, xp_reward)"
+            " select %s, l, 'Level ' || l, '{}', '[]', '{}', 20 from generate_series(1, %s) l",
+            [challenge, levels],
+        )
+        for other in needs:
+            self.connection.execute(
+                "insert into learn.challenge_prerequisites (challenge_id, prerequisite_challenge_id)"
+                " values (%s, %s)",
+                [challenge, other],
+            )
+        return challenge
+
+    def pass_level(
+        self, user: UUID, challenge: int, level: int, *, passed: bool = True, at: Moment | None = None
+    ) -> AwardSummary:
+        required = {
+            "user_id": user,
+            "challenge_id": challenge,
+            "level_number": level,
+            "score": Decimal(100 if passed else 0),
+            "passed": passed,
+        }
+        return self._summary("submit_level_attempt", required, {}, at, None)
+
     def set_setting(self, key: str, value: Any) -> None:
         self.connection.execute(
             "update learn.platform_settings set value = %s where key = %s", [Jsonb(value), key]
@@ -1364,6 +1534,12 @@ class Learn:
             [user],
         )
 
+    def notices(self, user: UUID) -> list[tuple[str, str, str | None]]:
+        """(type, title, message) of the user's notifications in order of writing."""
+        return self.tuples(
+            "select type, title, message from learn.notifications where user_id = %s order by id", [user]
+        )
+
     def dashboard(self, user: UUID) -> dict[str, Any]:
         """The user's row of `learn.user_dashboard`."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -1422,6 +1598,14 @@ class Learn:
         times = {"occurred_at": _moment(at), "idempotency_key": key}
         query, arguments = _call(function, required, {**optional, **times})
         with self.connection.cursor(row_factory=class_row(AwardSummary)) as cursor:
+            (found,) = cursor.execute(query, arguments).fetchall()
+        return found
+
+    def _session(
+        self, function: str, required: Mapping[str, Any], optional: Mapping[str, Any]
+    ) -> LearningSession:
+        query, arguments = _call(function, required, optional)
+        with self.connection.cursor(row_factory=class_row(LearningSession)) as cursor:
             (found,) = cursor.execute(query, arguments).fetchall()
         return found
 

@@ -10,7 +10,7 @@ as $$
 begin
   update learn.activity_types t
   set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
-    feeds_days = c.feeds_days, resets_runs = c.resets_runs
+    feeds_days = c.feeds_days, resets_runs = c.resets_runs, notifies = c.notifies
   from (
     select a.key,
       (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
@@ -23,11 +23,16 @@ begin
       exists (
         select from learn.metrics m
         where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
-      exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs
+      exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs,
+      exists (
+        select from learn.notification_rules r
+        where r.activity_type = a.key and r.is_active) as notifies
     from learn.activity_types a
   ) c
-  where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs)
-    is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+  where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days,
+      t.resets_runs, t.notifies)
+    is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days,
+      c.resets_runs, c.notifies);
 
   with feeds as (
     select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,

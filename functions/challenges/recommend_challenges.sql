@@ -27,21 +27,11 @@ begin
   end if;
   return query
   select c.id, c.slug, c.title, c.difficulty, c.xp_base, c.estimated_minutes
-  from learn.challenges c
-  join learn.difficulties d on d.key = c.difficulty
+  from learn_internal.open_challenges o
+  join learn.challenges c on c.id = o.challenge_id
   left join learn.difficulties m on m.key = v_skill_level
-  left join learn.tracks t on t.id = c.track_id
-  where c.is_active and (v_skill_level = 'advanced' or d.rank <= m.rank)
-    and not exists (
-      select from learn.user_challenge_progress p
-      where p.user_id = p_user_id and p.challenge_id = c.id and p.completed_at is not null)
-    and (exists (
-        select from learn.user_challenge_progress p
-        where p.user_id = p_user_id and p.challenge_id = c.id and p.unlocked_at is not null)
-      or exists (
-        select from learn_internal.due_challenge_unlocks u
-        where u.user_id = p_user_id and u.challenge_id = c.id))
-  order by d.rank, t.position, t.id, c.position, c.id
+  where o.user_id = p_user_id and (v_skill_level = 'advanced' or o.difficulty_rank <= m.rank)
+  order by o.difficulty_rank, o.track_position, o.track_id, o.position, o.challenge_id
   limit p_limit;
 end;
 $$;

@@ -193,6 +193,46 @@ as $$
     and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
     and f.subject_id = p.challenge_id || ':' || l
   where f.id is null
+  union all
+  select 'imported_progress_is_paid', i.user_id,
+    format('challenge %s: at least %s', i.challenge_id, i.total_xp),
+    format('challenge %s: %s', i.challenge_id, coalesce(f.xp, 0))
+  from learn.imported_challenge_progress i
+  left join (
+    select l.user_id, l.subject_id, sum(l.xp) as xp
+    from learn.activity_log l
+    where l.activity_type = 'xp_awarded' and l.subject_type = 'challenge'
+      and l.properties ->> 'source_type' = 'import'
+    group by l.user_id, l.subject_id
+  ) f on f.user_id = i.user_id and f.subject_id = i.challenge_id::text
+  where coalesce(f.xp, 0) < i.total_xp
+
+  -- skills
+  union all
+  select 'skill_levels_follow_from_points', r.user_id,
+    format('skill %s: level %s, highest %s', r.skill_id, r.current_level, r.highest_level),
+    format('skill %s: level %s, highest %s', u.skill_id, u.current_level, u.highest_level)
+  from learn_internal.skill_recounts r
+  join learn.user_skills u on u.user_id = r.user_id and u.skill_id = r.skill_id
+  where (u.current_level, u.highest_level) <> (r.current_level, r.highest_level)
+  union all
+  select 'full_skills_are_mastered', r.user_id,
+    format('skill %s mastered', r.skill_id), 'not mastered'
+  from learn_internal.skill_recounts r
+  join learn.user_skills u on u.user_id = r.user_id and u.skill_id = r.skill_id
+  where u.mastered_at is null and (r.is_full or r.mastered_at is not null)
+  union all
+  select 'mastered_skills_are_facts', r.user_id, format('a fact for skill %s', r.skill_id), 'none'
+  from learn_internal.skill_recounts r
+  join learn.user_skills u on u.user_id = r.user_id and u.skill_id = r.skill_id
+  where u.mastered_at is not null and r.mastered_at is null
+  union all
+  select 'assessments_are_facts', a.user_id, format('a fact for assessment %s', a.id), 'none'
+  from learn.assessment_results a
+  left join learn.activity_log f on f.user_id = a.user_id
+    and f.activity_type = 'assessment_completed' and f.subject_type = 'assessment'
+    and f.subject_id = a.id::text
+  where f.id is null
 
   -- progress
   union all

@@ -74,6 +74,15 @@ begin
       failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
       solved_at = excluded.solved_at;
 
+  update learn.user_skills u
+  set current_level = r.current_level,
+    highest_level = greatest(r.highest_level, r.current_level),
+    mastered_at = coalesce(u.mastered_at, r.mastered_at)
+  from learn_internal.skill_recounts r
+  where r.user_id = any (p_user_ids) and u.user_id = r.user_id and u.skill_id = r.skill_id
+    and (u.current_level, u.highest_level, u.mastered_at) is distinct from (r.current_level,
+      greatest(r.highest_level, r.current_level), coalesce(u.mastered_at, r.mastered_at));
+
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
   select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
   from learn_internal.achievement_recounts r
@@ -118,7 +127,7 @@ begin
     (user_id, challenge_id, current_level, levels_completed, unlocked_at, started_at, total_attempts,
      time_spent_seconds, best_score)
   select r.user_id, r.challenge_id, r.current_level, coalesce(r.levels_completed, '{}'),
-    r.started_at, r.started_at, r.total_attempts, r.time_spent_seconds, r.best_score
+    r.unlocked_at, r.started_at, r.total_attempts, r.time_spent_seconds, r.best_score
   from learn_internal.challenge_recounts r
   where r.user_id = any (p_user_ids)
   on conflict (user_id, challenge_id) do update

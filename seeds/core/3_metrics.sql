@@ -54,6 +54,8 @@ as (values
     'Daily challenges passed.'),
   ('solutions_accepted', 'solution_accepted', 'count', '{}', null, null, '{}', true,
     'Replies accepted as solutions.'),
+  ('skills_mastered', 'skill_mastered', 'count', '{}', null, null, '{}', false,
+    'Skills mastered.'),
   ('xp', null, 'stat', '{}', null, null, '{}', true, 'Total XP.'),
   ('level_reached', null, 'stat', '{}', null, null, '{}', false, 'Highest level reached.'),
   ('current_streak', null, 'stat', '{}', null, null, '{}', true,

@@ -27,6 +27,7 @@ declare
   v_is_capped     boolean := false;
   v_feeds_days    boolean := false;
   v_resets_runs   boolean := false;
+  v_notifies      boolean := false;
   v_unknown       text;
   v_is_malformed  boolean;
   v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
@@ -66,7 +67,7 @@ begin
         max(n.local_date) filter (where n.is_qualifying) as last_day,
         bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
           | case when t.feeds_metrics then 2 else 0 end
-          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs
+          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs or t.notifies
               or jsonb_typeof(n.properties) <> 'object'
               or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
       from new_facts n
@@ -82,11 +83,11 @@ begin
     return null;
   end if;
   if v_causes & 4 <> 0 then
-    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs),
+    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs), bool_or(t.notifies),
       string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
       bool_or(jsonb_typeof(n.properties) <> 'object'
         or (n.subject_type is null) <> (n.subject_id is null))
-    into v_is_capped, v_feeds_days, v_resets_runs, v_unknown, v_is_malformed
+    into v_is_capped, v_feeds_days, v_resets_runs, v_notifies, v_unknown, v_is_malformed
     from new_facts n
     left join learn.activity_types t on t.key = n.activity_type;
     if v_unknown is not null then
@@ -385,7 +386,16 @@ begin
         and t.threshold <= v.new_value;
   end if;
 
-  -- 7. What was reached is a fact too.
+  -- 7. Users are told of what rules name.
+  if v_notifies then
+    perform learn_internal.notify_facts(array_agg(
+      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
+        n.properties)::learn_internal.notice order by n.id))
+    from new_facts n
+    join learn.activity_types t on t.key = n.activity_type and t.notifies;
+  end if;
+
+  -- 8. What was reached is a fact too.
   if v_is_new_level or v_won is not null then
     select jsonb_object_agg(f.user_id, f.last_at) into v_earned_at
     from (

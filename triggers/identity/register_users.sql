@@ -1,4 +1,5 @@
--- When users are made: each gets a stats row, and signing up is a fact.
+-- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
+-- import: what they earn by it, they are not notified of.
 -- Errors: LX001 unknown time zone.
 create or replace function learn_internal.register_users()
 returns trigger
@@ -11,6 +12,8 @@ set enable_seqscan = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+  v_quiet text := coalesce(current_setting('learn.quiet', true), '');
 begin
   if not exists (select from new_users) then
     return null;
@@ -20,11 +23,15 @@ begin
   insert into learn.user_stats (user_id)
   select u.id from new_users u order by u.id;
 
+  if (select count(*) from new_users) > 1 then
+    perform set_config('learn.quiet', 'on', true);
+  end if;
   insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
   select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
   from new_users u
   join learn.activity_types t on t.key = 'user_registered'
   order by u.id;
+  perform set_config('learn.quiet', v_quiet, true);
   return null;
 end;
 $$;

@@ -41,7 +41,21 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
       order by p.last_activity_at desc nulls last, p.course_id
       limit 5
     ) r
-  ) as current_courses
+  ) as current_courses,
+  (select count(*) from learn.user_challenge_progress p
+    where p.user_id = u.id and p.completed_at is not null) as challenges_completed,
+  (
+    select coalesce(jsonb_object_agg(d.difficulty, d.percentage), '{}')
+    from (
+      select t.difficulty, coalesce(max(p.progress_percentage), 0) as percentage
+      from learn.tracks t
+      left join learn.user_track_progress p on p.user_id = u.id and p.track_id = t.id
+      where t.is_published
+      group by t.difficulty
+    ) d
+  ) as track_progress,
+  (select count(*) from learn.notifications n
+    where n.user_id = u.id and not n.is_read) as unread_notifications
 from learn.users u
 join learn.user_stats s on s.user_id = u.id
 left join learn.avatars v on v.id = u.selected_avatar_id
@@ -54,4 +68,7 @@ comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest 
 comment on column learn.user_dashboard.current_courses is
   'The five courses under way with the latest activity: [{"slug": "…", "title": "…", '
   '"completion_percentage": 40.00, "last_activity_at": "…"}, …], in the user''s language.';
+comment on column learn.user_dashboard.track_progress is
+  'Per difficulty of published tracks, the percentage of the track that is furthest: '
+  '{"fundamentals": 40.00, "concepts": 0, …}.';
 grant select on learn.user_dashboard to learn_app, learn_readonly;

@@ -1,0 +1,32 @@
+-- A text with its placeholders, {name} and the like, filled in, in one pass: what is filled in
+-- is not looked at again. What there is no value for is left out.
+create or replace function learn_internal.fill_placeholders(p_text text, p_values jsonb)
+returns text
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+immutable
+set search_path = ''
+as $$
+declare
+  v_parts text[];
+  v_text  text := '';
+begin
+  if p_text is null or strpos(p_text, '{') = 0 then
+    return p_text;
+  end if;
+  -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.
+  v_parts := string_to_array(p_text, '{');
+  for v_i in 1 .. cardinality(v_parts) loop
+    v_text := v_text || case
+      when v_i = 1 then v_parts[v_i]
+      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+        coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
+          || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
+      else '{' || v_parts[v_i] end;
+  end loop;
+  return v_text;
+end;
+$$;
+comment on function learn_internal.fill_placeholders(text, jsonb) is
+  'A text with its placeholders filled in; those without a value are left out.';
+revoke all on function learn_internal.fill_placeholders(text, jsonb) from public;

@@ -1,0 +1,38 @@
+-- Marks notifications of a user as read, all of them or those with the given ids, and returns how
+-- many were unread. Ids that are not the user's own, or read already, change nothing.
+-- It moves no reward: it returns no award_summary and may be repeated.
+-- Errors: LX002 unknown user.
+create or replace function learn.mark_read(p_user_id uuid, p_ids bigint[] default null)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_marked bigint;
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  update learn.notifications n
+  set is_read = true, read_at = learn.clock()
+  from (
+    -- in order, so that two calls do not deadlock
+    select u.id from learn.notifications u
+    where u.user_id = p_user_id and not u.is_read and (p_ids is null or u.id = any (p_ids))
+    order by u.id
+    for update
+  ) u
+  where n.user_id = p_user_id and n.id = u.id;
+  get diagnostics v_marked = row_count;
+  return v_marked;
+end;
+$$;
+comment on function learn.mark_read(uuid, bigint[]) is
+  'Marks notifications of a user as read, all or those with the given ids; returns how many '
+  'were unread.';
+revoke all on function learn.mark_read(uuid, bigint[]) from public;
+grant execute on function learn.mark_read(uuid, bigint[]) to learn_app;

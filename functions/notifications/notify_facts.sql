@@ -1,0 +1,65 @@
+-- Tells users of facts by the rules: one notification for each fact that an active rule names.
+-- Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
+-- The engine calls it for facts whose type says that it notifies.
+create or replace function learn_internal.notify_facts(p_notices learn_internal.notice[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if current_setting('learn.quiet', true) in ('on', 'true') then
+    return;
+  end if;
+  insert into learn.notifications (user_id, type, title, message, action_url, fact_id)
+  select t.user_id, r.type,
+    -- a title that comes out blank must not fail what the user has just done
+    coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
+    learn_internal.fill_placeholders(r.message, t.values),
+    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id
+  from (
+    select n.user_id, n.fact_id, n.activity_type, n.position,
+      jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')
+        || n.properties
+        || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id) as values
+    from unnest(p_notices) with ordinality
+      n(user_id, fact_id, activity_type, subject_type, subject_id, properties, position)
+    cross join lateral (
+      -- subjects that others record need not be numbers
+      select case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
+        then split_part(n.subject_id, ':', 1)::bigint end as id
+    ) s
+    cross join lateral (
+      select case n.subject_type
+        when 'achievement' then (
+          select a.name from learn.achievements a where a.slug = n.subject_id)
+        when 'challenge' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'challenge_level' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'course' then (select c.title from learn.courses c where c.id = s.id)
+        when 'course_level' then (select c.title from learn.course_levels c where c.id = s.id)
+        when 'lesson' then (select l.title from learn.lessons l where l.id = s.id)
+        when 'track' then (select t.title from learn.tracks t where t.id = s.id)
+        when 'path' then (select p.title from learn.learning_paths p where p.id = s.id)
+      end as name
+    ) d
+    left join lateral (
+      select u.evidence
+      from learn.achievements a
+      join learn.user_achievements u on u.user_id = n.user_id and u.achievement_id = a.id
+      where n.activity_type = 'achievement_earned' and a.slug = n.subject_id
+    ) e on true
+  ) t
+  cross join lateral (
+    select k.type, k.title, k.message, k.action_url
+    from learn.notification_rules k
+    where k.activity_type = t.activity_type and k.is_active and t.values @> k.filter
+    order by k.filter = '{}', k.type
+    limit 1
+  ) r
+  order by t.position
+  on conflict (user_id, fact_id) where fact_id is not null do nothing;
+end;
+$$;
+comment on function learn_internal.notify_facts(learn_internal.notice[]) is
+  'Tells users of facts by the rules, each fact once.';
+revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from public;

@@ -1,0 +1,22 @@
+-- How many notifications a user has not read.
+-- Errors: LX002 unknown user.
+create or replace function learn.unread_count(p_user_id uuid)
+returns bigint
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = ''
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return (
+    select count(*) from learn.notifications n where n.user_id = p_user_id and not n.is_read);
+end;
+$$;
+comment on function learn.unread_count(uuid) is 'How many notifications a user has not read.';
+revoke all on function learn.unread_count(uuid) from public;
+grant execute on function learn.unread_count(uuid) to learn_app, learn_readonly;

@@ -1,0 +1,52 @@
+-- When notifications are written, whoever wrote them: they are sent to the channel learn_events,
+-- where PostgreSQL delivers them when the transaction commits. A message per user, or, where there
+-- are more than 100 users, one for them all. This is the one place where notifications leave
+-- the database: what else should carry them, such as an outbox, is called from here.
+-- Errors: LX003 the setting is missing.
+create or replace function learn_internal.announce_notifications()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_users bigint;
+begin
+  select count(distinct n.user_id) into v_users from new_rows n;
+  if v_users = 0 or not learn_internal.setting_flag('notify_events') then
+    return null;
+  end if;
+  if v_users > 100 then
+    perform pg_notify('learn_events', jsonb_build_object(
+      'event', 'notifications', 'users', v_users, 'count', (select count(*) from new_rows))::text);
+  else
+    -- A payload has at most 8000 bytes: the first 20 are named, the rest is counted.
+    perform pg_notify('learn_events', u.payload::text)
+    from (
+      select jsonb_build_object(
+        'event', 'notifications', 'user_id', n.user_id, 'count', count(*),
+        'notifications', jsonb_agg(jsonb_build_object('id', n.id, 'type', n.type) order by n.id)
+          filter (where n.number <= 20)) as payload
+      from (
+        select r.*, row_number() over (partition by r.user_id order by r.id) as number
+        from new_rows r
+      ) n
+      group by n.user_id
+      order by n.user_id
+    ) u;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_notifications() is
+  'Statement trigger: sends new notifications to the channel learn_events.';
+revoke all on function learn_internal.announce_notifications() from public;
+
+create or replace trigger announce_notifications
+  after insert on learn.notifications
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.announce_notifications();
+comment on trigger announce_notifications on learn.notifications is
+  'Sends them to the channel learn_events.';

@@ -1,0 +1,38 @@
+-- When learning sessions are started: the user's XP at the start is noted. Sessions that are
+-- written as ended, from elsewhere, say themselves what they earned.
+create or replace function learn_internal.sessions_started()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select array_agg(distinct n.user_id) into v_user_ids
+  from new_rows n
+  where n.ended_at is null and n.xp_at_start is null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  update learn.learning_sessions l
+  set xp_at_start = s.total_xp
+  from new_rows n
+  join learn.user_stats s on s.user_id = n.user_id
+  where n.ended_at is null and n.xp_at_start is null and l.user_id = n.user_id and l.id = n.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.sessions_started() is
+  'Statement trigger: notes the XP that users have when their sessions start.';
+revoke all on function learn_internal.sessions_started() from public;
+
+create or replace trigger sessions_started
+  after insert on learn.learning_sessions
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.sessions_started();
+comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
