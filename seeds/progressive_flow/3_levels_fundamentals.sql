@@ -643,7 +643,7 @@ with document(levels) as (
       },
       "tests": [
         {"name": "poison-job", "required": true, "scenario": "A job fails each time",
-          "expect": "5 attempts with pauses of 10 s to about 160 s, then the dead-letter list"},
+          "expect": "5 retries after pauses of 10 s to about 160 s, then the dead-letter list"},
         {"name": "fairness", "required": true,
           "scenario": "A enqueues 1,000,000 jobs, then B enqueues 10",
           "expect": "B's jobs start within 5 seconds"},
@@ -1150,7 +1150,7 @@ with document(levels) as (
         {"name": "counter-read", "required": true, "scenario": "A page with 50 posts",
           "expect": "One round trip for all counts, p99 below 20 ms"},
         {"name": "storage", "scenario": "1 billion likes",
-          "expect": "Rows of about 40 bytes with index: 80 to 120 GB, sharded by post"}
+          "expect": "Rows of about 40 bytes, 80 to 120 GB with the index, sharded by post"}
       ],
       "hints": ["Reading outweighs writing a hundred to one: pay when writing.",
         "Fifty keys that live on many shards: fetch them together."],
@@ -1581,8 +1581,8 @@ with document(levels) as (
       ],
       "hints": ["Counting 17 million index entries is no way to find a place.",
         "A skip list that knows the width of its links finds ranks in logarithmic time."],
-      "approach": "A sorted set with ranks (skip list with spans) in memory, 25 bits of comparisons
-        per lookup, persisted from the score events.",
+      "approach": "A sorted set with ranks (skip list with spans) in memory, about 25 comparisons a
+        lookup, persisted from the score events.",
       "minutes": 20
     },
     {

@@ -1490,7 +1490,7 @@ with document(levels) as (
           "expect": "NDCG@10 rises by 5 % after re-ranking"}
       ],
       "hints": ["If a block cannot reach the present tenth place, skip it.",
-        "A cheap ranking for all, a dear one for few."],
+        "A cheap ranking for all, an expensive one for few."],
       "approach": "Block-max WAND over impact bounds, tiers of documents by quality, a result cache
         invalidated by refresh, a learned second stage.",
       "minutes": 25
@@ -1668,7 +1668,7 @@ with document(levels) as (
     {
       "goal": "A gateway with half a million connections crashes.",
       "requirements": {
-        "functional": ["500,000 clients come back within 2 minutes without felling the rest",
+        "functional": ["500,000 clients come back within 2 minutes without overloading the rest",
           "Presence is soft: it may be lost, and heals itself"],
         "reconnects_per_second": 10000, "recovery_seconds": 120, "availability_percent": 99.9
       },
@@ -2216,7 +2216,7 @@ with document(levels) as (
       "minutes": 25
     },
     {
-      "goal": "Fan-out is dear: make the common queries touch one shard.",
+      "goal": "Fan-out is expensive: make the common queries touch one shard.",
       "requirements": {
         "functional": ["95 % of the queries touch one shard", "Reports do not slow down customers"],
         "single_shard_percent": 95, "p99_ms": 15, "report_impact_percent": 5

@@ -318,7 +318,7 @@ with document(levels) as (
   ],
   "news-feed": [
     {
-      "goal": "Show a user the newest posts of those whom she follows.",
+      "goal": "Show users the newest posts of those whom they follow.",
       "requirements": {
         "functional": ["post(text), follow(user), feed() with the newest 20",
           "Paging goes on where it ended"],
@@ -416,8 +416,8 @@ with document(levels) as (
         {"name": "diversity", "scenario": "One author posts 30 times an hour",
           "expect": "At most 2 in a row"}
       ],
-      "hints": ["Two stages: a cheap score for all, a dear one for the best.",
-        "Build a sleeper's feed when they wake up."],
+      "hints": ["Two stages: a cheap score for all, an expensive one for the best.",
+        "Build the feed of an inactive user when that user comes back."],
       "approach": "Candidates from lists and pull, two-stage ranking with features from a cache,
         fan-out to active users only, diversity rules at the end.",
       "minutes": 35
@@ -2483,7 +2483,7 @@ with document(levels) as (
           "expect": "Local and consistent; writes may take 300 ms"},
         {"name": "snapshot", "scenario": "A report \"as of 5 seconds ago\"",
           "expect": "From the local follower, consistent over all tables"},
-        {"name": "law", "scenario": "A German's data may not leave the EU",
+        {"name": "law", "scenario": "A customer's data may not leave the EU",
           "expect": "No copy, index or backup elsewhere"}
       ],
       "hints": ["Writing may wait until all have it, if it happens rarely.",

@@ -14,7 +14,7 @@ insert into learn.skills as s (slug, name, category, xp_per_level, description) 
   ('indexing', 'Indexing', 'storage', 150,
     'Find rows by key, range, word or place without reading all of them.'),
   ('storage-engines', 'Storage engines', 'storage', 200,
-    'Know what B-trees, LSM-trees and columns make cheap, and what dear.'),
+    'Know what B-trees, LSM-trees and columns make cheap, and at what price.'),
   ('transactions', 'Transactions', 'storage', 150,
     'All or nothing, and nobody else''s half-done work, at the isolation that is needed.'),
 
@@ -69,7 +69,8 @@ with edges(skill, prerequisite, is_parent) as (
     ('caching', 'capacity-estimation', true),
     ('tail-latency', 'caching', true), ('tail-latency', 'load-balancing', false),
     ('tail-latency', 'observability', false),
-    ('cost-optimization', 'capacity-estimation', true), ('cost-optimization', 'data-modelling', false)
+    ('cost-optimization', 'capacity-estimation', true),
+    ('cost-optimization', 'data-modelling', false)
 ), hung as (
   update learn.skills s
   set parent_skill_id = p.id

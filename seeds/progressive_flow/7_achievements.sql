@@ -1,5 +1,6 @@
 -- The 23 badges of Progressive Flow, in 4 categories. They pay XP. For want of a measure of time,
--- speed is about daily challenges. Seeding again brings names and rules up to date.
+-- speed is about daily challenges. Streaks ask for a level as well, as they are counted over all
+-- products of a database. Seeding again brings names and rules up to date.
 insert into learn.achievements as a
   (slug, name, description, icon, category, system, rarity, xp_reward, display_order, criteria)
 values
@@ -50,18 +51,22 @@ values
     'mastery', 'progressive_flow', 'legendary', 300, 15,
     '{"metric": "difficulty_completed", "scope": "systems", "at_least": 1}'),
 
-  ('warm-cache', 'Warm Cache', 'Be active 3 days in a row.', '♨️',
+  ('warm-cache', 'Warm Cache', 'Pass a level and be active 3 days in a row.', '♨️',
     'streak', 'progressive_flow', 'common', 10, 16,
-    '{"metric": "current_streak", "at_least": 3}'),
-  ('heartbeat', 'Heartbeat', 'Be active 7 days in a row.', '💓',
+    '{"all": [{"metric": "current_streak", "at_least": 3},
+      {"metric": "challenge_levels_passed", "at_least": 1}]}'),
+  ('heartbeat', 'Heartbeat', 'Pass a level and be active 7 days in a row.', '💓',
     'streak', 'progressive_flow', 'rare', 50, 17,
-    '{"metric": "current_streak", "at_least": 7}'),
-  ('high-availability', 'High Availability', 'Be active 30 days in a row.', '🔋',
+    '{"all": [{"metric": "current_streak", "at_least": 7},
+      {"metric": "challenge_levels_passed", "at_least": 1}]}'),
+  ('high-availability', 'High Availability', 'Pass a level and be active 30 days in a row.', '🔋',
     'streak', 'progressive_flow', 'epic', 150, 18,
-    '{"metric": "current_streak", "at_least": 30}'),
-  ('zero-downtime', 'Zero Downtime', 'Be active 100 days in a row.', '♾️',
+    '{"all": [{"metric": "current_streak", "at_least": 30},
+      {"metric": "challenge_levels_passed", "at_least": 1}]}'),
+  ('zero-downtime', 'Zero Downtime', 'Pass a level and be active 100 days in a row.', '♾️',
     'streak', 'progressive_flow', 'legendary', 500, 19,
-    '{"metric": "current_streak", "at_least": 100}'),
+    '{"all": [{"metric": "current_streak", "at_least": 100},
+      {"metric": "challenge_levels_passed", "at_least": 1}]}'),
 
   ('cache-hit', 'Cache Hit', 'Complete a challenge about caching.', '🎯',
     'exploration', 'progressive_flow', 'common', 10, 20,
