@@ -1278,7 +1278,7 @@ drop type learn_internal.notice;
 drop table learn.notifications;
 drop table learn.notification_rules;
 alter table learn.activity_types drop column notifies;
-delete from learn.platform_settings where key = 'notify_events';
+delete from learn.platform_settings where key in ('notify_events', 'notification_webhooks');
 
 drop trigger assessment_results_hold on learn.assessment_results;
 drop trigger assessments_completed on learn.assessment_results;
@@ -1306,7 +1306,6 @@ drop function learn_internal.apply_allocations(uuid[],bigint[],boolean[],timesta
 drop function learn_internal.assessments_completed();
 drop function learn_internal.sessions_ended();
 drop function learn_internal.sessions_started();
-drop function learn_internal.setting_flag(text);
 drop function learn_internal.settle_skills(uuid[],bigint[],timestamp with time zone[]);
 drop function learn_internal.skills_updated();
 drop function learn_internal.user_skills_deleted();

@@ -260,34 +260,6 @@ create index learning_sessions_abandoned on learn.learning_sessions (started_at,
   where ended_at is null;
 grant select on learn.learning_sessions to learn_app, learn_readonly;
 
--- functions/operations/setting_flag.sql
-
--- Reads a switch from platform_settings.
--- Errors: LX003 no such setting.
-create or replace function learn_internal.setting_flag(p_key text)
-returns boolean
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  v_value boolean;
-begin
-  select s.value::boolean into v_value
-  from learn.platform_settings s
-  where s.key = p_key and s.value_type = 'boolean';
-  if not found then
-    raise exception 'there is no setting % that is true or false', p_key
-      using errcode = 'LX003', detail = format('p_key = %s', p_key),
-        hint = 'The settings there are: select * from learn.platform_settings.';
-  end if;
-  return v_value;
-end;
-$$;
-comment on function learn_internal.setting_flag(text) is
-  'Value of a platform setting that is true or false.';
-revoke all on function learn_internal.setting_flag(text) from public;
-
 -- functions/skills/allocate_skill_points.sql
 
 -- Puts points into a skill. A user has as many points as XP, each to be used once; the first points
@@ -935,7 +907,7 @@ begin
   ) c
   where r.user_id = n.user_id and r.id = n.id;
 
-  if learn_internal.setting_flag('assessment_sets_skill_level') then
+  if learn_internal.setting_boolean('assessment_sets_skill_level') then
     update learn.users u
     set skill_level = l.skill_level
     from (
@@ -1337,7 +1309,9 @@ on conflict (key) do nothing;
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('notify_events', 'true', 'boolean',
-    'New notifications are sent to the channel learn_events of PostgreSQL''s NOTIFY.');
+    'New notifications are sent to the channel learn_events of PostgreSQL''s NOTIFY.'),
+  ('notification_webhooks', 'false', 'boolean',
+    'New notifications are messages in the outbox too, topic notification, for webhooks.');
 
 alter table learn.activity_types add column notifies boolean not null default false;
 comment on column learn.activity_types.notifies is
@@ -1610,9 +1584,10 @@ grant execute on function learn.unread_count(uuid) to learn_app, learn_readonly;
 
 -- When notifications are written, whoever wrote them: they are sent to the channel learn_events,
 -- where PostgreSQL delivers them when the transaction commits. A message per user, or, where there
--- are more than 100 users, one for them all. This is the one place where notifications leave
--- the database: what else should carry them, such as an outbox, is called from here.
--- Errors: LX003 the setting is missing.
+-- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
+-- in the outbox, for a worker to deliver. This is the one place where notifications leave
+-- the database.
+-- Errors: LX003 a setting is missing.
 create or replace function learn_internal.announce_notifications()
 returns trigger
 language plpgsql
@@ -1624,10 +1599,20 @@ declare
   v_users bigint;
 begin
   select count(distinct n.user_id) into v_users from new_rows n;
-  if v_users = 0 or not learn_internal.setting_flag('notify_events') then
+  if v_users = 0 then
     return null;
   end if;
-  if v_users > 100 then
+  if learn_internal.setting_boolean('notification_webhooks') then
+    insert into learn.outbox (topic, key, payload)
+    select 'notification', n.user_id || ' ' || n.id,
+      jsonb_build_object('user_id', n.user_id, 'notification_id', n.id, 'type', n.type)
+    from new_rows n
+    order by n.user_id, n.id
+    on conflict (topic, key) do nothing;
+  end if;
+  if not learn_internal.setting_boolean('notify_events') then
+    return null;
+  elsif v_users > 100 then
     perform pg_notify('learn_events', jsonb_build_object(
       'event', 'notifications', 'users', v_users, 'count', (select count(*) from new_rows))::text);
   else
@@ -1650,7 +1635,8 @@ begin
 end;
 $$;
 comment on function learn_internal.announce_notifications() is
-  'Statement trigger: sends new notifications to the channel learn_events.';
+  'Statement trigger: sends new notifications to the channel learn_events and, where webhooks '
+  'are switched on, to the outbox.';
 revoke all on function learn_internal.announce_notifications() from public;
 
 create or replace trigger announce_notifications
@@ -1659,7 +1645,7 @@ create or replace trigger announce_notifications
   for each statement
   execute function learn_internal.announce_notifications();
 comment on trigger announce_notifications on learn.notifications is
-  'Sends them to the channel learn_events.';
+  'Sends them to the channel learn_events and to the outbox.';
 
 -- triggers/notifications/notification_rules_change.sql
 

@@ -351,3 +351,21 @@ def test_what_is_sent_stays_small(fresh: FreshDatabase, listener: Any) -> None:
             " select id, 'news', 'News' from learn.users"
         )
         assert heard(listener) == [{"event": "notifications", "users": 102, "count": 102}]
+
+
+def test_webhooks_get_each_notification_as_a_message_once_they_are_switched_on(learn: Learn) -> None:
+    user = learn.make_user()
+    learn.award_xp(user, 150)
+    assert learn.outbox("notification") == []
+    learn.set_setting("notification_webhooks", True)
+    learn.award_xp(user, 200)
+    told = learn.tuples("select id, type from learn.notifications where user_id = %s order by id", [user])
+    new = [(number, kind) for number, kind in told if number > told[0][0]]
+    assert [message.payload for message in learn.outbox("notification")][-1] == {
+        "user_id": str(user),
+        "notification_id": new[-1][0],
+        "type": "level_up",
+    }
+    assert [m.key for m in learn.claim_outbox(topics=["notification"])] == [
+        f"{user} {message.payload['notification_id']}" for message in learn.outbox("notification")
+    ]

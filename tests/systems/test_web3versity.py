@@ -150,12 +150,9 @@ def test_a_learner_completes_both_tracks_and_earns_every_achievement(learn: Lear
         learn.complete_lesson(user, lesson, 100)
     assert track(learn, user, "explorer") == ("completed", 4, 4, moment("2035-05-19 12:00"))
     assert track(learn, user, "developer") == ("completed", 4, 4, moment("2035-05-30 12:00"))
-    for number in range(10):
-        learn.connection.execute(
-            "insert into learn.activity_log (user_id, activity_type, subject_type, subject_id)"
-            " values (%s, 'solution_accepted', 'reply', %s)",
-            [user, f"reply-{number}"],
-        )
+    for _ in range(10):
+        asker = learn.make_user()
+        learn.accept_solution(asker, learn.make_reply(user, learn.make_discussion(asker)))
 
     every = learn.tuples("select slug, xp_reward from learn.achievements where system = 'web3versity'")
     assert len(every) == 18
@@ -175,6 +172,69 @@ def test_required_prerequisites_are_asked_for_and_recommended_ones_are_not(learn
     # Nor does a lesson open the door.
     with learn.refuses("LX006"):
         learn.complete_lesson(user, lessons_of(learn, course(learn, "wallets-and-keys"))[0])
+
+
+def test_a_completed_course_is_certified_and_minted_once(learn: Learn) -> None:
+    learn.set_clock(f"{MONDAY} 12:00")
+    learn.set_setting("nft_minting_enabled", True)
+    learn.set_setting("issuer_name", "Web3Versity")
+    learn.set_setting("issuer_url", "https://web3versity.example")
+    learn.set_setting("credential_url", "https://web3versity.example/credentials/")
+    user = learn.register_user("vitalina", display_name="Vitalina B.")
+    for lesson in lessons_of(learn, course(learn, "blockchain-foundations")):
+        assert learn.certificates(user) == []
+        learn.complete_lesson(user, lesson, 100)
+    (certificate,) = learn.certificates(user)
+    assert certificate.completed_on == date(2035, 6, 11)
+
+    verified = learn.verify_certificate(certificate.verify_code)
+    assert verified is not None
+    assert (verified.recipient, verified.course_title, verified.is_valid) == (
+        "Vitalina B.",
+        certificate.course_title,
+        True,
+    )
+    badge = learn.certificate_credential(certificate.verify_code)
+    assert badge is not None
+    assert badge["type"] == ["VerifiableCredential", "OpenBadgeCredential"]
+    assert badge["credentialSubject"]["achievement"]["name"] == certificate.course_title
+
+    # A worker mints it. One that comes by in the meantime finds nothing to do.
+    (message,) = learn.claim_outbox(topics=["nft_mint"], worker="one")
+    assert learn.claim_outbox(topics=["nft_mint"], worker="two") == []
+    learn.record_transaction(user, "0.0.7@1749643200.000000001", "nft_mint")
+    number = message.payload["certificate_number"]
+    assert number == certificate.certificate_number
+    learn.certificate_minted(number, "0.0.4711", serial_number=1, tx_id="0.0.7@1749643200.000000001")
+    assert learn.complete_outbox([message.id]) == 1
+    for status in ("submitted", "confirmed"):
+        learn.advance_transaction("0.0.7@1749643200.000000001", status)
+    (minted,) = learn.certificates(user)
+    assert minted.token_id == "0.0.4711"
+    assert minted.hashscan_url is not None
+    learn.set_clock(f"{WEDNESDAY} 12:00")
+    assert learn.claim_outbox(topics=["nft_mint"], worker="two") == []
+
+
+def test_a_question_is_asked_voted_for_answered_and_solved(learn: Learn) -> None:
+    learn.set_clock(f"{MONDAY} 12:00")
+    asker, helper = learn.register_user("asker"), learn.register_user("helper")
+    about = course(learn, "blockchain-foundations")
+    discussion = learn.make_discussion(
+        asker, title="What is a nonce?", course=about, category="questions", tags=["Mining", "basics"]
+    )
+    reply = learn.make_reply(helper, discussion, content="A number used once.")
+    learn.make_reply(asker, discussion, parent=reply, content="Thanks!")
+    learn.vote(asker, "upvote", reply=reply)
+    learn.accept_solution(asker, reply)
+
+    (found,) = learn.search_discussions("nonce", course=about, tags=["mining"])
+    assert (found.discussion_id, found.reply_count, found.is_solved) == (discussion, 2, True)
+    assert learn.tuples("select upvote_count, is_solution from learn.replies where id = %s", [reply]) == [
+        (1, True)
+    ]
+    assert learn.metric(helper, "solutions_accepted") == 1
+    assert learn.metric(asker, "solutions_accepted") == 0
 
 
 def test_missing_a_day_reads_as_a_streak_of_0_without_a_job(learn: Learn) -> None:

@@ -1,8 +1,9 @@
 -- When notifications are written, whoever wrote them: they are sent to the channel learn_events,
 -- where PostgreSQL delivers them when the transaction commits. A message per user, or, where there
--- are more than 100 users, one for them all. This is the one place where notifications leave
--- the database: what else should carry them, such as an outbox, is called from here.
--- Errors: LX003 the setting is missing.
+-- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
+-- in the outbox, for a worker to deliver. This is the one place where notifications leave
+-- the database.
+-- Errors: LX003 a setting is missing.
 create or replace function learn_internal.announce_notifications()
 returns trigger
 language plpgsql
@@ -14,10 +15,20 @@ declare
   v_users bigint;
 begin
   select count(distinct n.user_id) into v_users from new_rows n;
-  if v_users = 0 or not learn_internal.setting_flag('notify_events') then
+  if v_users = 0 then
     return null;
   end if;
-  if v_users > 100 then
+  if learn_internal.setting_boolean('notification_webhooks') then
+    insert into learn.outbox (topic, key, payload)
+    select 'notification', n.user_id || ' ' || n.id,
+      jsonb_build_object('user_id', n.user_id, 'notification_id', n.id, 'type', n.type)
+    from new_rows n
+    order by n.user_id, n.id
+    on conflict (topic, key) do nothing;
+  end if;
+  if not learn_internal.setting_boolean('notify_events') then
+    return null;
+  elsif v_users > 100 then
     perform pg_notify('learn_events', jsonb_build_object(
       'event', 'notifications', 'users', v_users, 'count', (select count(*) from new_rows))::text);
   else
@@ -40,7 +51,8 @@ begin
 end;
 $$;
 comment on function learn_internal.announce_notifications() is
-  'Statement trigger: sends new notifications to the channel learn_events.';
+  'Statement trigger: sends new notifications to the channel learn_events and, where webhooks '
+  'are switched on, to the outbox.';
 revoke all on function learn_internal.announce_notifications() from public;
 
 create or replace trigger announce_notifications
@@ -49,4 +61,4 @@ create or replace trigger announce_notifications
   for each statement
   execute function learn_internal.announce_notifications();
 comment on trigger announce_notifications on learn.notifications is
-  'Sends them to the channel learn_events.';
+  'Sends them to the channel learn_events and to the outbox.';

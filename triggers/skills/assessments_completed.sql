@@ -94,7 +94,7 @@ begin
   ) c
   where r.user_id = n.user_id and r.id = n.id;
 
-  if learn_internal.setting_flag('assessment_sets_skill_level') then
+  if learn_internal.setting_boolean('assessment_sets_skill_level') then
     update learn.users u
     set skill_level = l.skill_level
     from (
