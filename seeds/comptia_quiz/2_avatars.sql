@@ -1,8 +1,6 @@
 -- The 18 avatars of the quiz: 3 that everyone has, 15 that achievements unlock. Seeding again
 -- brings names and pictures up to date.
-insert into learn.avatars as a
-  (slug, name, description, image_url, rarity, is_default, display_order)
-values
+with rows(slug, name, description, image_url, rarity, is_default, display_order) as (values
   ('student', 'Student', 'Yours from the start.',
     '/avatars/student.svg', 'common', true, 1),
   ('night-owl', 'Night Owl', 'Yours from the start.',
@@ -39,10 +37,7 @@ values
     '/avatars/mainframe.svg', 'legendary', false, 17),
   ('crown', 'Crown', 'Reach level 50.',
     '/avatars/crown.svg', 'legendary', false, 18)
-on conflict (slug) do update
-  set name = excluded.name, description = excluded.description, image_url = excluded.image_url,
-    rarity = excluded.rarity, is_default = excluded.is_default,
-    display_order = excluded.display_order
-  where (a.name, a.description, a.image_url, a.rarity, a.is_default, a.display_order)
-    is distinct from (excluded.name, excluded.description, excluded.image_url, excluded.rarity,
-      excluded.is_default, excluded.display_order);
+)
+select learn_internal.merge_rows(
+  'learn.avatars', '{slug}', jsonb_agg(to_jsonb(r))) as avatars
+from rows r;

@@ -1,8 +1,9 @@
 -- The 27 achievements of the quiz, in 9 categories; 15 of them unlock the avatars that are not
 -- everyone's. Seeding again brings names and rules up to date.
-insert into learn.achievements as a
+with rows
   (slug, name, description, icon, category, system, rarity, criteria, xp_reward,
    unlocks_avatar_id, display_order)
+as (
 select d.slug, d.name, d.description, d.icon, d.category, 'comptia_quiz', d.rarity,
   d.criteria::jsonb, d.xp_reward, v.id, 300 + d.position
 from (values
@@ -98,13 +99,7 @@ from (values
 ) d(slug, name, description, icon, category, rarity, criteria, xp_reward, avatar, position)
 left join learn.avatars v on v.slug = d.avatar
 order by d.position
-on conflict (slug) do update
-  set name = excluded.name, description = excluded.description, icon = excluded.icon,
-    category = excluded.category, system = excluded.system, rarity = excluded.rarity,
-    criteria = excluded.criteria, xp_reward = excluded.xp_reward,
-    unlocks_avatar_id = excluded.unlocks_avatar_id, display_order = excluded.display_order
-  where (a.name, a.description, a.icon, a.category, a.system, a.rarity, a.criteria, a.xp_reward,
-      a.unlocks_avatar_id, a.display_order)
-    is distinct from (excluded.name, excluded.description, excluded.icon, excluded.category,
-      excluded.system, excluded.rarity, excluded.criteria, excluded.xp_reward,
-      excluded.unlocks_avatar_id, excluded.display_order);
+)
+select learn_internal.merge_rows(
+  'learn.achievements', '{slug}', jsonb_agg(to_jsonb(r))) as achievements
+from rows r;

@@ -1,6 +1,6 @@
 -- What users are told of. A deployment's changes stay: rows that are there are left alone.
-insert into learn.notification_rules (activity_type, type, filter, title, message) values
-  ('achievement_earned', 'achievement', '{}', 'Achievement earned: {name}', null),
+with rows(activity_type, type, filter, title, message) as (values
+  ('achievement_earned', 'achievement', '{}'::jsonb, 'Achievement earned: {name}', null),
   ('achievement_earned', 'streak', '{"metric": "current_streak"}', 'Streak: {name}',
     'You have learned {value} days in a row.'),
   ('level_reached', 'level_up', '{}', 'Level {level}', 'You have reached level {level}.'),
@@ -11,4 +11,8 @@ insert into learn.notification_rules (activity_type, type, filter, title, messag
     '{name} is waiting for you.'),
   ('course_completed', 'course_completed', '{}', 'Course completed',
     'You have completed {name}.')
-on conflict (activity_type, type) do nothing;
+)
+select learn_internal.merge_rows(
+  'learn.notification_rules', '{activity_type,type}',
+  jsonb_agg(to_jsonb(r)), '{filter,title,message}') as notification_rules
+from rows r;

@@ -1,9 +1,10 @@
 -- The 61 challenges, in the order of their tracks. The minutes are the sum of the levels' minutes;
 -- concepts are chapters and topics of "Designing Data-Intensive Applications". Seeding again brings
 -- the texts up to date; whether a challenge is active stays as the deployment has it.
-insert into learn.challenges as c
+with rows
   (slug, title, description, category, track_id, position, difficulty, xp_base,
    estimated_minutes, ddia_concepts, tags)
+as (
 select e.slug, e.title, e.description, e.category, t.id, e.position, e.difficulty, e.xp_base,
   e.minutes, e.concepts::jsonb, e.tags::jsonb
 from (values
@@ -491,19 +492,13 @@ from (values
 ) e(track, position, slug, title, category, difficulty, xp_base, minutes, description, concepts,
   tags)
 left join learn.tracks t on t.slug = e.track  -- a slug that is not there fails
-on conflict (slug) do update
-  set title = excluded.title, description = excluded.description, category = excluded.category,
-    track_id = excluded.track_id, position = excluded.position, difficulty = excluded.difficulty,
-    xp_base = excluded.xp_base, estimated_minutes = excluded.estimated_minutes,
-    ddia_concepts = excluded.ddia_concepts, tags = excluded.tags
-  where (c.title, c.description, c.category, c.track_id, c.position, c.difficulty, c.xp_base,
-      c.estimated_minutes, c.ddia_concepts, c.tags)
-    is distinct from (excluded.title, excluded.description, excluded.category, excluded.track_id,
-      excluded.position, excluded.difficulty, excluded.xp_base, excluded.estimated_minutes,
-      excluded.ddia_concepts, excluded.tags);
+)
+select learn_internal.merge_rows(
+  'learn.challenges', '{slug}', jsonb_agg(to_jsonb(r))) as challenges
+from rows r;
 
 -- What has to be completed first: challenges of an earlier track, or earlier ones of the same.
-insert into learn.challenge_prerequisites (challenge_id, prerequisite_challenge_id)
+with rows(challenge_id, prerequisite_challenge_id) as (
 select c.id, p.id
 from (values
   ('job-queue', 'url-shortener'), ('rate-limiter', 'load-balancer'),
@@ -560,4 +555,8 @@ from (values
 ) e(challenge, prerequisite)
 left join learn.challenges c on c.slug = e.challenge
 left join learn.challenges p on p.slug = e.prerequisite
-on conflict do nothing;
+)
+select learn_internal.merge_rows(
+  'learn.challenge_prerequisites', '{challenge_id,prerequisite_challenge_id}',
+  jsonb_agg(to_jsonb(r))) as challenge_prerequisites
+from rows r;

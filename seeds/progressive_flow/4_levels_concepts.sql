@@ -2242,10 +2242,10 @@ $json$, '\n *', ' ', 'g')::jsonb
     (4, 'Reliability', 75, 50), (5, 'Optimization', 80, 60)
 ), factors(difficulty, factor) as (
   values ('beginner', 1.0), ('intermediate', 1.5), ('advanced', 2.0)
-)
-insert into learn.challenge_levels as l
+), rows
   (challenge_id, level_number, level_name, description, requirements, test_cases,
    passing_criteria, xp_reward, hints, solution_approach, estimated_minutes)
+as (
 select c.id, r.level_number, r.level_name, v.level ->> 'goal', v.level -> 'requirements',
   t.cases, jsonb_build_object('min_score', r.min_score, 'must_pass', t.required),
   (r.xp * f.factor)::integer, h.hints, v.level ->> 'approach', (v.level ->> 'minutes')::integer
@@ -2265,14 +2265,8 @@ cross join lateral (
 left join learn.challenges c on c.slug = s.slug  -- a slug that is not there fails
 left join rules r on r.level_number = v.number
 left join factors f on f.difficulty = c.difficulty
-on conflict (challenge_id, level_number) do update
-  set level_name = excluded.level_name, description = excluded.description,
-    requirements = excluded.requirements, test_cases = excluded.test_cases,
-    passing_criteria = excluded.passing_criteria, xp_reward = excluded.xp_reward,
-    hints = excluded.hints, solution_approach = excluded.solution_approach,
-    estimated_minutes = excluded.estimated_minutes
-  where (l.level_name, l.description, l.requirements, l.test_cases, l.passing_criteria,
-      l.xp_reward, l.hints, l.solution_approach, l.estimated_minutes)
-    is distinct from (excluded.level_name, excluded.description, excluded.requirements,
-      excluded.test_cases, excluded.passing_criteria, excluded.xp_reward, excluded.hints,
-      excluded.solution_approach, excluded.estimated_minutes);
+)
+select learn_internal.merge_rows(
+  'learn.challenge_levels', '{challenge_id,level_number}',
+  jsonb_agg(to_jsonb(r))) as challenge_levels
+from rows r;

@@ -1,5 +1,5 @@
 -- The skill tree: five branches of four skills. A level costs more, the deeper the skill lies.
-insert into learn.skills as s (slug, name, category, xp_per_level, description) values
+with rows(slug, name, category, xp_per_level, description) as (values
   ('api-design', 'API design', 'communication', 100,
     'Say what a service takes, gives and refuses, so that a retry does no harm.'),
   ('load-balancing', 'Load balancing', 'communication', 150,
@@ -44,12 +44,10 @@ insert into learn.skills as s (slug, name, category, xp_per_level, description) 
     'Care for the slowest percent: hedging, queues, hot keys and stampedes.'),
   ('cost-optimization', 'Cost optimisation', 'performance', 150,
     'The same promise for half the money: tiers, batches and approximations.')
-on conflict (slug) do update
-  set name = excluded.name, category = excluded.category, xp_per_level = excluded.xp_per_level,
-    description = excluded.description
-  where (s.name, s.category, s.xp_per_level, s.description)
-    is distinct from (excluded.name, excluded.category, excluded.xp_per_level,
-      excluded.description);
+)
+select learn_internal.merge_rows(
+  'learn.skills', '{slug}', jsonb_agg(to_jsonb(r))) as skills
+from rows r;
 
 -- What has to be learned first. One of these is the skill's parent: there it hangs in the tree.
 with edges(skill, prerequisite, is_parent) as (
@@ -77,10 +75,13 @@ with edges(skill, prerequisite, is_parent) as (
   from edges e
   join learn.skills p on p.slug = e.prerequisite
   where s.slug = e.skill and e.is_parent and s.parent_skill_id is distinct from p.id
-)
-insert into learn.skill_prerequisites (skill_id, prerequisite_skill_id)
+), rows(skill_id, prerequisite_skill_id) as (
 select s.id, p.id
 from edges e
 left join learn.skills s on s.slug = e.skill
 left join learn.skills p on p.slug = e.prerequisite
-on conflict do nothing;
+)
+select learn_internal.merge_rows(
+  'learn.skill_prerequisites', '{skill_id,prerequisite_skill_id}',
+  jsonb_agg(to_jsonb(r))) as skill_prerequisites
+from rows r;

@@ -1,12 +1,14 @@
 -- The 23 badges of Progressive Flow, in 4 categories. They pay XP. For want of a measure of time,
 -- speed is about daily challenges. Streaks ask for a level as well, as they are counted over all
 -- products of a database. Seeding again brings names and rules up to date.
-insert into learn.achievements as a
-  (slug, name, description, icon, category, system, rarity, xp_reward, display_order, criteria)
+with rows
+  (slug, name, description, icon, category, system, rarity, xp_reward, display_order,
+   criteria)
+as (
 values
   ('quick-sketch', 'Quick Sketch', 'Pass a daily challenge.', '✏️',
     'speed', 'progressive_flow', 'common', 10, 1,
-    '{"metric": "daily_challenges_completed", "at_least": 1}'),
+    '{"metric": "daily_challenges_completed", "at_least": 1}'::jsonb),
   ('whiteboard-sprinter', 'Whiteboard Sprinter', 'Pass 7 daily challenges.', '🏃',
     'speed', 'progressive_flow', 'rare', 50, 2,
     '{"metric": "daily_challenges_completed", "at_least": 7}'),
@@ -104,13 +106,7 @@ values
       {"metric": "challenges_completed", "scope": "realtime", "at_least": 1},
       {"metric": "challenges_completed", "scope": "search", "at_least": 1},
       {"metric": "challenges_completed", "scope": "storage", "at_least": 1}]}')
-on conflict (slug) do update
-  set name = excluded.name, description = excluded.description, icon = excluded.icon,
-    category = excluded.category, system = excluded.system, rarity = excluded.rarity,
-    xp_reward = excluded.xp_reward, display_order = excluded.display_order,
-    criteria = excluded.criteria
-  where (a.name, a.description, a.icon, a.category, a.system, a.rarity, a.xp_reward,
-      a.display_order, a.criteria)
-    is distinct from (excluded.name, excluded.description, excluded.icon, excluded.category,
-      excluded.system, excluded.rarity, excluded.xp_reward, excluded.display_order,
-      excluded.criteria);
+)
+select learn_internal.merge_rows(
+  'learn.achievements', '{slug}', jsonb_agg(to_jsonb(r))) as achievements
+from rows r;
