@@ -231,7 +231,22 @@ def test_every_check_is_broken_by_a_test(learn: Learn) -> None:
         "discussion_counts_follow_from_rows",
         "reply_counts_follow_from_votes",
         "posts_are_facts",
-        # tests/credentials/test_integrity.py
+        # in tests/progress/test_course_integrity.py
+        "completed_courses_are_facts",
+        "course_progress_follows_from_lessons",
+        "course_sizes_follow_from_lessons",
+        "due_levels_are_unlocked",
+        "enrolments_are_facts",
+        "full_courses_are_completed",
+        "full_levels_are_completed",
+        "lessons_are_available_when_all_is_published",
+        # in tests/skills and tests/challenges/test_old_progress.py
+        "assessments_are_facts",
+        "full_skills_are_mastered",
+        "imported_progress_is_paid",
+        "mastered_skills_are_facts",
+        "skill_levels_follow_from_points",
+        # in tests/credentials/test_integrity.py
         "completed_courses_have_certificates",
         "pending_faucet_requests_have_a_message",
     }

@@ -42,6 +42,7 @@ def versions(connection: psycopg.Connection[Any]) -> dict[str, list[tuple[Any, .
 
 
 def test_seeding_again_writes_no_row(fresh: FreshDatabase) -> None:
+    seed(fresh)
     with fresh.connect(autocommit=True) as connection:
         before = versions(connection)
         seed(fresh)
@@ -50,6 +51,7 @@ def test_seeding_again_writes_no_row(fresh: FreshDatabase) -> None:
 
 
 def test_seeding_again_waits_for_no_learner(fresh: FreshDatabase) -> None:
+    seed(fresh)
     with fresh.connect() as learner:
         user = Learn(learner).register_user("busy")
         Learn(learner).award_xp(user, 5)  # and does not commit yet
@@ -68,7 +70,10 @@ def test_what_a_deployment_decides_stays_and_what_it_edits_comes_back(fresh: Fre
         "update learn.xp_rules set amount = amount + 1",
         "update learn.activity_types set description = 'ours', is_qualifying = not is_qualifying",
         "update learn.difficulties set xp_multiplier = 7 where key = 'mixed'",
+        "update learn.challenges set is_active = false",
+        "update learn.notification_rules set is_active = false, title = 'ours'",
     ]
+    seed(fresh)
     with fresh.connect(autocommit=True) as connection:
         for statement in decided:
             connection.execute(statement.encode())

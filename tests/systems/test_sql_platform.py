@@ -119,6 +119,9 @@ def test_a_learner_from_sign_up_to_path_master(learn: Learn) -> None:
         "courses_enrolled": 0,
         "courses_completed": 0,
         "current_courses": [],
+        "challenges_completed": 0,
+        "track_progress": {"beginner": 100.0, "intermediate": 100.0},
+        "unread_notifications": 14,
     }
     assert [badge["slug"] for badge in newest] == learn.badges(user)[::-1][:5]
     assert newest[0]["name"] == "Weekly Streak"
