@@ -89,13 +89,7 @@ OPERATIONS = (
         100,
         "select * from learn.complete_lesson(%(user)s, %(next_lesson)s, p_score => 90)",
     ),
-    Operation(  # there are no leaderboards yet: what a backend would ask instead
-        "leaderboard query",
-        30,
-        "select u.username, s.total_xp from learn.user_stats s join learn.users u on u.id = s.user_id"
-        " where u.is_active and u.show_on_leaderboard order by s.total_xp desc, u.username limit 10",
-        may_scan=True,
-    ),
+    Operation("leaderboard query", 30, "select * from learn.leaderboard()", may_scan=True),
     Operation("achievement check", 200, "select learn.check_achievements(%(user)s)"),
     Operation("dashboard", None, "select * from learn.user_dashboard where user_id = %(user)s"),
 )

@@ -237,6 +237,22 @@ def test_a_question_is_asked_voted_for_answered_and_solved(learn: Learn) -> None
     assert learn.metric(asker, "solutions_accepted") == 0
 
 
+def test_the_leaderboard_is_live_and_written_down_by_a_job(learn: Learn) -> None:
+    learn.set_clock(f"{MONDAY} 12:00")
+    first, second, hidden = (learn.register_user(name) for name in ("first", "second", "hidden"))
+    learn.connection.execute("update learn.users set show_on_leaderboard = false where username = 'hidden'")
+    for user, count in ((first, 3), (second, 2), (hidden, 4)):
+        for lesson in lessons_of(learn, course(learn, "blockchain-foundations"))[:count]:
+            learn.complete_lesson(user, lesson, 80)
+    live = learn.tuples("select rank, user_id from learn.leaderboard('week')")
+    assert live == [(1, first), (2, second)]
+    learn.refresh_leaderboard()
+    assert live == learn.tuples(
+        "select rank, user_id from learn.leaderboard_entries"
+        " where metric = 'xp' and period = 'all_time' order by rank limit 10"
+    )
+
+
 def test_missing_a_day_reads_as_a_streak_of_0_without_a_job(learn: Learn) -> None:
     learn.set_clock(f"{MONDAY} 12:00")
     user = learn.register_user("irregular")

@@ -1,0 +1,206 @@
+"""Boards: exact, live, shared ranks, nobody who does not want to be seen."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from tests.client import Connection, Learn, moment
+
+# A Wednesday in the tests' clock: 2035-06-13.
+Standing = tuple[int, str, int]
+
+
+def board(
+    learn: Learn, period: str = "all_time", metric: str = "xp", on: str | None = None
+) -> list[Standing]:
+    return [
+        (rank, name, value)
+        for rank, name, value in learn.tuples(
+            "select rank, username, value from learn.leaderboard(%s, %s, 100, 0, %s)", [period, metric, on]
+        )
+    ]
+
+
+def rank_of(learn: Learn, user: UUID, period: str = "all_time", metric: str = "xp") -> int | None:
+    found = learn.value("select learn.user_rank(%s, %s, %s)", [user, period, metric])
+    assert found is None or isinstance(found, int)
+    return found
+
+
+def scorers(learn: Learn, **xp: int) -> dict[str, UUID]:
+    users = {name: learn.register_user(name) for name in xp}
+    for name, amount in xp.items():
+        if amount:
+            learn.award_xp(users[name], amount)
+    return users
+
+
+def test_ties_share_a_rank_and_stand_by_username(learn: Learn) -> None:
+    users = scorers(learn, zoe=20, Bob=20, ann=30, cid=10, none=0)
+    assert board(learn) == [(1, "ann", 30), (2, "Bob", 20), (2, "zoe", 20), (4, "cid", 10)]
+    assert {name: rank_of(learn, user) for name, user in users.items()} == {
+        "zoe": 2,
+        "Bob": 2,
+        "ann": 1,
+        "cid": 4,
+        "none": None,
+    }
+
+
+def test_a_board_is_right_inside_the_transaction_that_has_just_earned(learn: Learn) -> None:
+    users = scorers(learn, one=10, two=20)
+    learn.award_xp(users["one"], 15)
+    assert board(learn) == [(1, "one", 25), (2, "two", 20)]
+
+
+@pytest.mark.parametrize("change", ["is_active = false", "show_on_leaderboard = false"])
+def test_who_is_not_to_be_seen_is_nowhere_at_once(learn: Learn, change: str) -> None:
+    users = scorers(learn, one=10, two=20)
+    learn.refresh_leaderboard()
+    learn.connection.execute(f"update learn.users set {change} where username = 'two'".encode())
+    assert board(learn) == [(1, "one", 10)]
+    assert rank_of(learn, users["one"]) == 1
+    assert rank_of(learn, users["two"]) is None
+    assert learn.tuples("select username from learn.current_leaderboard") == []  # awards are no learning
+    learn.refresh_leaderboard()
+    assert learn.tuples(
+        "select user_id from learn.leaderboard_entries where metric = 'xp' and period = 'all_time'"
+    ) == [(users["one"],)]
+
+
+def test_periods_are_days_weeks_from_monday_and_months(learn: Learn) -> None:
+    users = scorers(learn, one=0, two=0)
+    for day, name, xp in (
+        ("2035-05-31", "one", 1),
+        ("2035-06-01", "one", 2),
+        ("2035-06-10", "one", 4),  # a Sunday
+        ("2035-06-11", "one", 8),
+        ("2035-06-12", "two", 16),
+        ("2035-06-13", "one", 32),
+    ):
+        learn.set_clock(f"{day} 12:00")
+        learn.award_xp(users[name], xp)
+    assert board(learn, "day") == [(1, "one", 32)]
+    assert board(learn, "week") == [(1, "one", 40), (2, "two", 16)]
+    assert board(learn, "month") == [(1, "one", 46), (2, "two", 16)]
+    assert board(learn) == [(1, "one", 47), (2, "two", 16)]
+    assert board(learn, "day", on="2035-06-12") == [(1, "two", 16)]
+    assert board(learn, "week", on="2035-06-10") == [(1, "one", 4)]
+    assert board(learn, "month", on="2035-05-01") == [(1, "one", 1)]
+    assert rank_of(learn, users["two"], "day") is None
+    assert rank_of(learn, users["two"], "week") == 2
+
+
+def test_late_facts_count_in_the_period_in_which_they_happened(learn: Learn) -> None:
+    user = learn.register_user("late")
+    learn.award_xp(user, 5, at=moment("2035-06-08 12:00"))
+    assert board(learn, "day") == []
+    assert board(learn, "day", on="2035-06-08") == [(1, "late", 5)]
+    assert board(learn, "week", on="2035-06-08") == [(1, "late", 5)]
+
+
+def test_boards_of_metrics_and_days(learn: Learn) -> None:
+    user, other = learn.register_user("one"), learn.register_user("two")
+    for number, at in enumerate(("2035-06-05 12:00", "2035-06-12 12:00", "2035-06-13 12:00")):
+        learn.set_clock(at)
+        learn.complete_lesson(user, learn.make_lesson(0, slug=f"l-{number}"))
+    learn.complete_lesson(other, learn.make_lesson(0, slug="l-9"))
+    assert board(learn, "all_time", "lessons_completed") == [(1, "one", 3), (2, "two", 1)]
+    assert board(learn, "week", "lessons_completed") == [(1, "one", 2), (2, "two", 1)]
+    assert board(learn, "month", "active_days") == [(1, "one", 3), (2, "two", 1)]
+    assert board(learn, "all_time", "current_streak") == [(1, "one", 2), (2, "two", 1)]
+    learn.set_clock("2035-06-16 12:00")  # a day was missed
+    assert board(learn, "all_time", "current_streak") == []
+    assert learn.tuples(
+        "select username, current_streak, xp_rank, challenge_rank, streak_rank"
+        " from learn.current_leaderboard order by 1"
+    ) == [("one", 0, 1, 1, 1), ("two", 0, 2, 1, 1)]
+
+
+def test_around_a_user(learn: Learn) -> None:
+    users = scorers(learn, a=60, b=50, c=40, d=40, e=30, f=20)
+    around = learn.tuples(
+        "select rank, username from learn.leaderboard_around(%s, 'all_time', 'xp', 2)", [users["d"]]
+    )
+    assert around == [(2, "b"), (3, "c"), (3, "d"), (5, "e"), (6, "f")]
+    nobody = learn.register_user("nobody")
+    assert learn.tuples("select * from learn.leaderboard_around(%s, 'day', 'xp')", [nobody]) == []
+
+
+def test_pages(learn: Learn) -> None:
+    scorers(learn, a=60, b=50, c=40)
+    page = learn.tuples("select rank, username from learn.leaderboard(p_limit => 2, p_offset => 1)")
+    assert page == [(2, "b"), (3, "c")]
+    assert learn.tuples("select rank from learn.leaderboard(p_limit => 0)") == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "select learn.leaderboard('year')",
+        "select learn.leaderboard('day', 'lessons_fast')",
+        "select learn.leaderboard('week', 'current_streak')",
+        "select learn.leaderboard('day', null)",
+        "select learn.leaderboard(p_limit => 1001)",
+        "select learn.leaderboard(p_limit => null)",
+        "select learn.leaderboard(p_offset => -1)",
+        "select learn.leaderboard_around((select user_id from learn.user_stats limit 1), 'day', 'xp', -1)",
+    ],
+)
+def test_what_is_no_board_is_refused(learn: Learn, call: str) -> None:
+    learn.register_user("one")
+    with learn.refuses("LX001"):
+        learn.connection.execute(call.encode())
+
+
+@pytest.mark.parametrize("function", ["user_rank(%s)", "leaderboard_around(%s, 'day', 'xp')"])
+def test_unknown_users_are_refused(learn: Learn, function: str) -> None:
+    with learn.refuses("LX002"):
+        learn.connection.execute(f"select learn.{function}".encode(), [UUID(int=1)])
+
+
+def test_entries_are_what_the_boards_say(learn: Learn) -> None:
+    users = scorers(learn, one=10, two=20)
+    assert learn.refresh_leaderboard() == learn.value("select count(*) from learn.leaderboard_entries")
+    assert learn.tuples(
+        "select period, period_start::text, user_id, value, rank from learn.leaderboard_entries"
+        " where metric = 'xp' order by 1, rank"
+    ) == [
+        (period, start, users[name], value, rank)
+        for period, start in (
+            ("all_time", "-infinity"),
+            ("day", "2035-06-13"),
+            ("month", "2035-06-01"),
+            ("week", "2035-06-11"),
+        )
+        for name, value, rank in (("two", 20, 1), ("one", 10, 2))
+    ]
+    learn.award_xp(users["one"], 90)
+    learn.refresh_leaderboard()
+    assert learn.tuples(
+        "select user_id, value from learn.leaderboard_entries"
+        " where metric = 'xp' and period = 'all_time' order by rank"
+    ) == [(users["one"], 100), (users["two"], 20)]
+
+
+def test_entries_of_earlier_periods_are_kept(learn: Learn) -> None:
+    users = scorers(learn, one=10)
+    learn.refresh_leaderboard()
+    learn.set_clock("2035-06-14 12:00")
+    learn.award_xp(users["one"], 5)
+    learn.refresh_leaderboard()
+    assert learn.tuples(
+        "select period_start::text, value from learn.leaderboard_entries"
+        " where metric = 'xp' and period = 'day' order by 1"
+    ) == [("2035-06-13", 10), ("2035-06-14", 5)]
+
+
+def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
+    scorers(learn, one=10)
+    for role in ("learn_app", "learn_readonly"):
+        db.execute(f"set local role {role}".encode())
+        assert len(board(learn)) == 1
+        assert learn.tuples("select * from learn.leaderboard_entries") == []
+        db.execute("reset role")
