@@ -1,18 +1,18 @@
--- Sample learners: Marie has taken a quiz of each exam, Alan has failed one. What they have earned
+-- Sample learners: Imani has taken a quiz of each exam, Alan has failed one. What they have earned
 -- follows from these rows.
 insert into learn.users (username, display_name, timezone, locale)
 select d.username, d.display_name, d.timezone, 'en'
 from (values
-  ('marie', 'Marie', 'Europe/Paris'),
+  ('imani', 'Imani', 'Africa/Lagos'),
   ('alan', 'Alan', 'Europe/London')
 ) d(username, display_name, timezone)
 where not exists (select from learn.users u where lower(u.username) = d.username);
 
--- Marie knows all of Security+ and Network+, and skips the last question of each A+ exam. Alan
+-- Imani knows all of Security+ and Network+, and skips the last question of each A+ exam. Alan
 -- answers A throughout.
 select u.username, s.exam_type, q.xp_awarded
 from (values
-  ('marie', 'security', 3), ('marie', 'network', 2), ('marie', 'a1101', 1), ('marie', 'a1102', 0),
+  ('imani', 'security', 3), ('imani', 'network', 2), ('imani', 'a1101', 1), ('imani', 'a1102', 0),
   ('alan', 'network', 1)
 ) s(username, exam_type, days_ago)
 join learn.users u on lower(u.username) = s.username
