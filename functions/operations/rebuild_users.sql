@@ -140,7 +140,10 @@ begin
     time_spent_seconds = 0, best_score = null
   where p.user_id = any (p_user_ids) and not exists (
     select from learn.level_attempts a
-    where a.user_id = p.user_id and a.challenge_id = p.challenge_id);
+    where a.user_id = p.user_id and a.challenge_id = p.challenge_id)
+    and not exists (
+    select from learn.imported_challenge_progress i
+    where i.user_id = p.user_id and i.challenge_id = p.challenge_id);
   update learn.user_challenge_progress p
   set completed_at = c.completed_at
   from learn_internal.completion_facts c
