@@ -107,10 +107,10 @@ def test_issuing_in_bulk_is_issuing_one_by_one(learn: Learn) -> None:
     assert len(seen(two[0])) == 3
 
 
-def test_codes_of_100000_certificates_are_long_and_all_different(learn: Learn, course: int) -> None:
+def test_codes_of_20000_certificates_are_long_and_all_different(learn: Learn, course: int) -> None:
     learn.connection.execute(
         "with made as (insert into learn.users (username)"
-        " select 'graduate ' || n from generate_series(1, 100000) n returning id)"
+        " select 'graduate ' || n from generate_series(1, 20000) n returning id)"
         " insert into learn.user_course_progress (user_id, course_id, completed_at)"
         " select id, %s, learn.clock() from made",
         [course],
@@ -122,19 +122,18 @@ def test_codes_of_100000_certificates_are_long_and_all_different(learn: Learn, c
     )
     rows = learn.tuples(
         "select count(*), count(distinct verify_code), count(distinct certificate_number),"
-        " min(length(verify_code)), max(length(verify_code)),"
-        " count(distinct left(verify_code, 8)) > 99990 from learn.nft_certificates where course_id = %s",
+        " min(length(verify_code)), max(length(verify_code)) from learn.nft_certificates where course_id = %s",
         [course],
     )
-    assert rows[0][:5] == (100000, 100000, 100000, 32, 32)
-    # Each of the 32 places shows all 16 digits about equally often: 6250 times, sigma 77.
+    assert rows[0] == (20000, 20000, 20000, 32, 32)
+    # Each of the 32 places shows all 16 digits about equally often: 1250 times, sigma 34.
     counts = learn.tuples(
         "select count(*) from learn.nft_certificates c, generate_series(1, 32) n where course_id = %s"
         " group by n, substr(verify_code, n, 1)",
         [course],
     )
     assert len(counts) == 32 * 16
-    assert all(abs(number - 6250) < 500 for (number,) in counts)
+    assert all(abs(number - 1250) < 230 for (number,) in counts)
 
 
 def test_numbers_go_on_beyond_seven_digits(learn: Learn, user: UUID) -> None:
