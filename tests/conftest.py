@@ -32,8 +32,6 @@ PRODUCTS = ["sql_platform"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)
-_transactions = count(1)
-TRANSACTIONS_PER_VACUUM = 20
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,10 +88,6 @@ def db(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Connect
         finally:
             if not connection.closed:
                 connection.rollback()
-    # What was rolled back stays in the files, and every later check reads it.
-    if next(_transactions) % TRANSACTIONS_PER_VACUUM == 0:
-        with psycopg.connect(shared_database, autocommit=True) as connection:
-            connection.execute("vacuum")
 
 
 @dataclass(frozen=True)
