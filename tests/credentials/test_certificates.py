@@ -122,7 +122,8 @@ def test_codes_of_20000_certificates_are_long_and_all_different(learn: Learn, co
     )
     rows = learn.tuples(
         "select count(*), count(distinct verify_code), count(distinct certificate_number),"
-        " min(length(verify_code)), max(length(verify_code)) from learn.nft_certificates where course_id = %s",
+        " min(length(verify_code)), max(length(verify_code))"
+        " from learn.nft_certificates where course_id = %s",
         [course],
     )
     assert rows[0] == (20000, 20000, 20000, 32, 32)
