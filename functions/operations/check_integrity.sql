@@ -304,6 +304,7 @@ begin
   select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
     'not completed'
   from learn_internal.level_recounts r
+  join learn.user_course_progress p on p.user_id = r.user_id and p.course_id = r.course_id
   join learn.user_level_unlocks u
     on u.user_id = r.user_id and u.course_level_id = r.course_level_id
   where u.completed_at is null

@@ -58,6 +58,8 @@ begin
       select u.user_id, u.course_level_id, r.completed_at
       from learn.user_level_unlocks u
       join learn.course_levels v on v.id = u.course_level_id and v.course_id = any (p_course_ids)
+      -- a level that was moved may be in a course in which its learner is not enrolled
+      join learn.user_course_progress p on p.user_id = u.user_id and p.course_id = v.course_id
       cross join lateral (
         select x.completed_at from learn_internal.level_recounts x
         where x.user_id = u.user_id and x.course_level_id = u.course_level_id

@@ -431,6 +431,38 @@ def test_a_level_moved_to_another_course_takes_lessons_and_completions_along(
     assert learn.ledger(user)[-1] == (6, "course_completed", str(other.id))
 
 
+def test_an_unlocked_level_moved_to_a_course_waits_for_its_learner_to_enrol_there(
+    learn: Learn, user: UUID, leveled: Course
+) -> None:
+    learn.set_setting("level_completion_policy", "all")
+    level, lesson = level_with_lesson(learn, leveled)
+    missing = learn.make_lesson(0, level=level, difficulty="hard")
+    learn.complete_lesson(user, lesson)
+    other = learn.make_course(completion_xp=6)
+    run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, level.id)
+    run(learn, "delete from learn.lessons where id = %s", missing.id)
+    assert learn.check_integrity() == []
+    assert unlocked(learn, user, level) == [(1, False)]
+    assert learn.enroll_in_course(user, other).xp_awarded == 6
+    assert unlocked(learn, user, level) == [(1, True)]
+
+
+def test_a_lesson_solved_in_an_open_level_of_a_course_that_keeps_its_learner_out_waits_for_the_enrolment(
+    learn: Learn, user: UUID, leveled: Course
+) -> None:
+    level, _ = level_with_lesson(learn, leveled)
+    solved = learn.make_lesson(1, level=level, difficulty="hard")
+    learn.enroll_in_course(user, leveled)
+    other, needed = learn.make_course(), learn.make_course(1)
+    learn.make_course_prerequisite(other, needed)
+    run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, level.id)
+    learn.submit_query(user, solved.exercises[0])
+    assert learn.facts(user, "lesson_completed") == []
+    learn.complete_lesson(user, learn.lessons_of(needed)[0])
+    learn.enroll_in_course(user, other)
+    assert lessons(learn, user, other) == (1, 2, True)
+
+
 def test_a_level_moved_to_an_unpublished_course_is_not_available(
     learn: Learn, user: UUID, leveled: Course
 ) -> None:

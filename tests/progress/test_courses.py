@@ -279,6 +279,34 @@ def test_completions_of_many_users_by_one_statement_are_as_one_by_one(learn: Lea
     assert {row["status"] for row in together["learn.user_course_progress"]} == {"completed"}
 
 
+@pytest.mark.parametrize("leveled", [True, False])
+@pytest.mark.parametrize("enrolled", [True, False])
+@pytest.mark.parametrize("begun", [0, 1, 3])
+def test_an_upsert_of_some_new_and_some_begun_lessons_counts_each_once(
+    learn: Learn, user: UUID, leveled: bool, enrolled: bool, begun: int
+) -> None:
+    course = learn.make_course()
+    level = learn.make_course_level(course) if leveled else None
+    made = [learn.make_lesson(0, course=course, level=level, difficulty=key) for key in ("easy", "medium")]
+    made += [learn.make_lesson(0, course=course) for _ in range(6)]
+    if enrolled:
+        learn.enroll_in_course(user, course)
+    for lesson in made[:begun]:
+        learn.start_lesson(user, lesson)
+    learn.connection.execute(
+        "insert into learn.user_lesson_progress (user_id, lesson_id, status, time_spent_seconds)"
+        " select %s, l, 'completed', 10 from unnest(%s) with ordinality t(l, n) order by n"
+        " on conflict (user_id, lesson_id) do update"
+        " set status = 'completed', time_spent_seconds = excluded.time_spent_seconds",
+        [user, [lesson.id for lesson in made[:4]]],
+    )
+    now = progress(learn, user, course)
+    assert (now.lessons_completed, now.mastery_percentage) == (4, Decimal("55.56"))
+    assert activity(learn, user)[0] == 40
+    learn.complete_lesson(user, made[4], time_spent_seconds=10)
+    assert (progress(learn, user, course).lessons_completed, activity(learn, user)[0]) == (5, 50)
+
+
 # ── prerequisites ──────────────────────────────────────────────────────────────────────────────────────────
 
 

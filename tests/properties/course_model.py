@@ -208,7 +208,7 @@ class Learner:
         for lesson in lessons:
             self._complete(lesson)
         self.settle()
-        if any(self._is_locked(lesson) for lesson in lessons):
+        if any(self.is_locked(lesson) for lesson in lessons):
             raise RefusedError("LX005")
         if any(self._is_kept_out(course) for course in courses if course is not None):
             raise RefusedError("LX006")
@@ -218,10 +218,11 @@ class Learner:
     def _require(self, lesson: str) -> None:
         if not self.world.is_available(lesson):
             raise RefusedError("LX004")
-        if lesson not in self.lessons and self._is_locked(lesson):
+        if lesson not in self.lessons and self.is_locked(lesson):
             raise RefusedError("LX005")
 
-    def _is_locked(self, lesson: str) -> bool:
+    def is_locked(self, lesson: str) -> bool:
+        """Whether a lesson is in a level that is neither unlocked nor the first."""
         level = self.world.lessons[lesson].level
         return level is not None and level not in self.unlocked and self.world.previous(level) is not None
 
@@ -257,7 +258,7 @@ class Learner:
             course = self.world.lessons[name].course
             is_in = course is None or course in self.enrolled
             may_enter = name in touched and course is not None and not self._is_kept_out(course)
-            if self.world.is_available(name) and not self._is_locked(name) and (is_in or may_enter):
+            if self.world.is_available(name) and not self.is_locked(name) and (is_in or may_enter):
                 due.append(name)
         for name in due:
             self._complete(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -184,9 +185,26 @@ class Play:
                 call()
         except psycopg.Error as error:
             actual = error.sqlstate or str(error)
-        if what.startswith("import ") and expected and actual:
-            return  # whichever of two reasons comes first
+        if what.startswith("import ") and actual and (expected or actual == "LX006"):
+            # Whichever of two reasons comes first. And an upsert takes the rows that it updates before those
+            # that it inserts: what enrolment waits for may be among the latter.
+            for learner, state in zip(self.learners, before, strict=True):
+                vars(learner).update(state)
+            return
         assert actual == expected, f"{what}: {actual}, not {expected}"
+
+    def study(self, who: int, number: int) -> None:
+        """Complete or solve one of the lessons that are open to a learner and not completed."""
+        learner = self.learners[who]
+        open_lessons = [
+            name
+            for name in self.world.lessons
+            if name not in learner.lessons and self.world.is_available(name) and not learner.is_locked(name)
+        ]
+        if open_lessons:
+            name = open_lessons[number % len(open_lessons)]
+            kind = "solve" if name in self.exercises and name not in learner.solved else "complete"
+            self.act(who, kind, list(self.world.lessons).index(name))
 
     # ── acts of editors ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -421,20 +439,74 @@ _steps: st.SearchStrategy[Step] = st.one_of(
 histories = st.one_of(st.lists(_steps, max_size=12), st.lists(_steps, min_size=25, max_size=45))
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(60))
 @given(catalog=catalogs, steps=histories)
 def test_any_history_of_courses_leaves_what_the_rules_say(
     learn: Learn, catalog: list[list[int]], steps: list[Step]
 ) -> None:
+    """Few and simple steps: what fails is shrunk to the least."""
     with learn.connection.transaction(force_rollback=True):
         play = Play(learn, catalog)
         for name, *arguments in steps:
             getattr(play, name)(*arguments)
-        for learner in range(2):
-            assert play.differences(learner) == {}
-        assert learn.check_integrity() == []
+        compare(play)
 
-        before = snapshot(learn, play.users)
-        learn.rebuild_user(play.users[0])
-        learn.rebuild_all()
-        assert differences(snapshot(learn, play.users), before) == {}
+
+def random_step(dice: Random) -> Step:
+    """Mostly studying; edits of every kind in between."""
+    one, two, three, who = dice.randrange(60), dice.randrange(60), dice.randrange(60), dice.randrange(2)
+    some = [dice.randrange(60) for _ in range(dice.randint(1, 6))]
+    study: list[Step] = [
+        *[("study", who, one)] * 4,
+        ("act", who, "enrol", one),
+        ("act", who, dice.choice(["complete", "solve", "start", "import_solution"]), one),
+        ("import_completions", some, dice.choice([[0], [1], [0, 1]])),
+    ]
+    edits: list[Step] = [
+        ("publish", dice.randrange(3), one),
+        ("publish", dice.randrange(3), one, two),
+        ("publish", 2, one, two, three),
+        ("delete", dice.choice([0, 1, 2, 2]), one),
+        ("add", one, dice.randrange(4), dice.randrange(2)),
+        ("add_level", one, dice.randint(-2, 5)),
+        ("move", one, two, dice.randrange(3)),
+        ("move_level", one, two, dice.randint(-2, 5)),
+        (dice.choice(["swap", "retrack", "policy"]), one),
+        ("need", one, two),
+        ("multiplier", dice.randrange(3), dice.randint(0, 4)),
+    ]
+    return dice.choice(study) if dice.random() < 0.6 else ("edit", *dice.choice(edits))
+
+
+@settings(max_examples=examples(50))
+@given(seed=st.integers(0, 2**32))
+def test_a_busy_history_of_courses_leaves_what_the_rules_say_after_each_step(learn: Learn, seed: int) -> None:
+    """Many steps by dice, in a catalog where much happens, by either policy."""
+    dice = Random(seed)
+    catalog = [
+        [dice.randrange(3), *(dice.randrange(4) for _ in range(dice.randint(0, 4)))]
+        for _ in range(dice.randint(2, 4))
+    ]
+    with learn.connection.transaction(force_rollback=True):
+        play = Play(learn, catalog)
+        if dice.random() < 0.5:
+            play.edit("policy", 0)
+        for number in range(45):
+            name, *arguments = step = random_step(dice)
+            getattr(play, name)(*arguments)
+            for learner in range(2):
+                assert play.differences(learner) == {}, f"step {number}: {step}"
+        compare(play)
+
+
+def compare(play: Play) -> None:
+    """The database with the model, with itself, and with what a rebuild makes of it."""
+    learn = play.learn
+    for learner in range(2):
+        assert play.differences(learner) == {}
+    assert learn.check_integrity() == []
+
+    before = snapshot(learn, play.users)
+    learn.rebuild_user(play.users[0])
+    learn.rebuild_all()
+    assert differences(snapshot(learn, play.users), before) == {}

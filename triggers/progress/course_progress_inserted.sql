@@ -34,11 +34,12 @@ begin
 
   perform learn_internal.settle_courses(v_user_ids, v_course_ids);
 
-  -- Lessons that were solved while the prerequisites were not met
+  -- Lessons that were solved while the prerequisites were not met, in levels too that were unlocked
+  -- before they came to this course
   select array_agg(n.user_id) as user_ids, array_agg(l.id) as lesson_ids
   into v_done
   from new_rows n
-  join learn.lessons l on l.course_id = n.course_id and l.course_level_id is null and l.is_available
+  join learn.lessons l on l.course_id = n.course_id and l.is_available
   where exists (
     select from learn.exercises e
     join learn.user_exercise_progress x

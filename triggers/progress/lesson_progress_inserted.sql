@@ -19,6 +19,9 @@ declare
   v_started     bigint;
   v_is_perfect  boolean;
   v_has_time    boolean;
+  -- An upsert: its updated rows have been through lesson_progress_updated(), and courses that were
+  -- recounted there have counted the inserted rows too. At worst it was an earlier statement.
+  v_is_upsert   boolean := current_setting('learn_internal.lessons_updated', true) = 'yes';
 begin
   select
     array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
@@ -52,6 +55,14 @@ begin
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
       v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
+  end if;
+  if v_is_upsert and exists (select from new_rows) then
+    perform set_config('learn_internal.lessons_updated', '', true);
+    perform learn_internal.settle_courses(array_agg(distinct n.user_id), array_agg(distinct l.course_id))
+    from new_rows n
+    join learn.lessons l on l.id = n.lesson_id
+    where l.course_id is not null
+    having count(*) > 0;
   end if;
   return null;
 end;

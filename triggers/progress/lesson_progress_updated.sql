@@ -58,6 +58,8 @@ begin
   if v_user_ids is not null then
     perform learn_internal.apply_lesson_completions(
       v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
+    -- for lesson_progress_inserted(), which comes next when this is an upsert
+    perform set_config('learn_internal.lessons_updated', 'yes', true);
   end if;
   return null;
 end;
