@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -70,11 +70,31 @@ def template(server: ThrowawayServer) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_database(server: ThrowawayServer, template: str) -> Iterator[str]:
-    """URL of the clone in which the tests with `db` run their transactions. Nothing is committed in it."""
-    server.create_database("laurel_shared", template=template)
-    yield server.url("laurel_shared")
-    server.drop_database("laurel_shared")
+def clones(server: ThrowawayServer, template: str) -> Iterator[Iterator[str]]:
+    """Names of a clone for one test after the other, a new one for every ten of them.
+
+    Nothing is committed in them, but what was rolled back stays in the files: later checks would read it, and
+    autovacuum would take its measure.
+    """
+
+    def renewed() -> Generator[str, None, None]:
+        while True:
+            server.create_database("laurel_shared", template=template)
+            try:
+                for _ in range(10):
+                    yield "laurel_shared"
+            finally:
+                server.drop_database("laurel_shared")
+
+    names = renewed()
+    yield names
+    names.close()
+
+
+@pytest.fixture
+def shared_database(server: ThrowawayServer, clones: Iterator[str]) -> str:
+    """URL of the database in which a test with `db` runs its transaction."""
+    return server.url(next(clones))
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.client import Connection, Learn
+from tests.conftest import FreshDatabase
 
 CATALOG = """
     insert into learn.tracks (slug, title) select 'wide-' || g, 'Track' from generate_series(1, 300) g;
@@ -24,6 +27,17 @@ CATALOG = """
     join learn.tracks t on t.slug = 'wide-' || g
     join learn.lessons l on l.slug in ('loose-' || g, 'loose-' || g + 300, 'loose-' || g + 600);
 """
+
+
+@pytest.fixture
+def large(fresh: FreshDatabase) -> Iterator[Learn]:
+    """The client in a database with that catalog, as it is after a while: committed and analyzed."""
+    with fresh.connect() as connection:
+        connection.execute(CATALOG)
+    with fresh.connect(autocommit=True) as connection:
+        connection.execute("analyze")
+    with fresh.connect() as connection:
+        yield Learn(connection)
 
 
 def rows_read(connection: Connection) -> int:
@@ -47,16 +61,15 @@ def rows_read(connection: Connection) -> int:
     ],
 )
 def test_a_completion_reads_a_handful_of_rows_in_a_large_catalog(
-    learn: Learn, lessons: list[str] | str
+    large: Learn, lessons: list[str] | str
 ) -> None:
-    learn.connection.execute(CATALOG)
     if isinstance(lessons, str):
-        lessons = [slug for (slug,) in learn.tuples(lessons)]
-    user = learn.make_user()
+        lessons = [slug for (slug,) in large.tuples(lessons)]
+    user = large.make_user()
     costs = []
     for slug in lessons:
-        lesson_id = learn.value("select id from learn.lessons where slug = %s", [slug])
-        before = rows_read(learn.connection)
-        learn.connection.execute("select learn.complete_lesson(%s, %s)", [user, lesson_id])
-        costs.append(rows_read(learn.connection) - before)
+        lesson_id = large.value("select id from learn.lessons where slug = %s", [slug])
+        before = rows_read(large.connection)
+        large.connection.execute("select learn.complete_lesson(%s, %s)", [user, lesson_id])
+        costs.append(rows_read(large.connection) - before)
     assert max(costs[1:]) < 250, costs

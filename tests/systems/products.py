@@ -6,14 +6,9 @@ from pathlib import Path
 
 from tests.client import Learn
 from toolkit.project import Project
-from toolkit.seeds import plan, systems
+from toolkit.seeds import plan
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def has_seeds(system: str) -> bool:
-    """Whether there are seeds of a product."""
-    return system in systems(Project.find(ROOT))
 
 
 def load(learn: Learn, system: str, *, demo: bool = False) -> None:

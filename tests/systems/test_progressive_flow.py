@@ -8,9 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.client import Learn, moment
-from tests.systems.products import has_seeds, load, load_again
-
-pytestmark = pytest.mark.skipif(not has_seeds("progressive_flow"), reason="its content is not there yet")
+from tests.systems.products import load, load_again
 
 MONDAY = moment("2035-06-11 18:00")
 
