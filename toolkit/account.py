@@ -7,6 +7,7 @@ live elsewhere.
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
@@ -30,6 +31,14 @@ class Account:
     def own(self, path: Path) -> None:
         """Give one file or folder to this user."""
         os.chown(path, self.uid, self.gid)
+
+
+def user_name() -> str:
+    """The name of the user who runs dbtool, as far as the system has one: in containers it may not."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def server_account() -> Account | None:

@@ -34,8 +34,11 @@ COMMANDS = {
 }
 
 
+_CANCELLED = "what ran was cancelled, and what was not committed is rolled back"
+
+
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, handled like Ctrl-C: the running query is cancelled before dbtool ends."""
+    """SIGTERM or SIGHUP, handled like Ctrl-C: the running query is cancelled before dbtool ends."""
 
 
 class LazyGroup(click.Group):
@@ -61,6 +64,8 @@ class LazyGroup(click.Group):
         extra["standalone_mode"] = False
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
+            if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+                signal.signal(signal.SIGHUP, _terminate)  # the terminal went away; nohup has it ignored
         try:
             context = extra.pop("obj", None) or Context()
             code = super().main(args, *more, obj=context, **extra)
@@ -86,7 +91,7 @@ def _report(error: BaseException, debug: bool) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         # click turns KeyboardInterrupt, and so Terminated, into Abort.
         terminated = isinstance(error.__cause__ or error, Terminated)
-        click.echo("terminated" if terminated else "interrupted", err=True)
+        click.echo(f"{'terminated' if terminated else 'interrupted'}: {_CANCELLED}", err=True)
         return 143 if terminated else 130
     if isinstance(error, BrokenPipeError):
         # The reader of a pipe went away; what is still buffered has no one to read it.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import generators
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ExecStatus
 
 from toolkit.errors import ScriptFailed
+from toolkit.limits import Limits
 from toolkit.script import Statement, excerpt, failing_line
 
 if TYPE_CHECKING:
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+WAITED = ("55P03", "40P01")
+"""SQLSTATEs of a lock that could not be had: lock_not_available, deadlock_detected."""
 _LOST = "the connection broke, perhaps during the commit: `dbtool status` tells whether it was applied"
 
 # What a script may leave behind for the session. Works inside a transaction block, where DISCARD ALL does
 # not, and leaves advisory locks alone, of which dbtool holds one.
 RESET_SETTINGS = "reset session authorization; reset role; reset all"
+_KEEP_ALIVE = """
+select set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+       set_config('tcp_keepalives_count', '3', false)
+"""
 FORGET_SESSION = (
     f"{RESET_SETTINGS}; close all; unlisten *; deallocate all; discard temp; discard sequences; discard plans"
 )
@@ -77,32 +84,6 @@ def run_whole(connection: Connection, text: str, statements: Sequence[Statement]
         raise failure(outcome.error, source, text, line)
 
 
-def run_each(connection: Connection, text: str, statements: Sequence[Statement], source: str) -> None:
-    """Runs a script statement by statement, each committing by itself on an autocommit connection.
-
-    A script may open a transaction of its own; one that it leaves open is an error. Raises ScriptFailed
-    that names source and line, and says which statements stay.
-    """
-    kept = 0
-    for number, statement in enumerate(statements, 1):
-        outcome = send(connection, statement.text)
-        if outcome.error is not None:
-            inner = failing_line(statement.text, [replace(statement, line=1)], 0, outcome.error.diag)
-            line = statement.line + (inner or 1) - 1
-            _roll_back(connection)
-            raise failure(outcome.error, source, text, line, kept=statements[:kept], of=len(statements))
-        if connection.info.transaction_status == TransactionStatus.IDLE:
-            kept = number
-    if kept < len(statements):
-        _roll_back(connection)
-        raise ScriptFailed(
-            f"{source}:{statements[kept].line}: the transaction that begins here is never committed",
-            detail=_kept_text(statements[:kept], len(statements)),
-            source=source,
-            line=statements[kept].line,
-        )
-
-
 def failure(
     error: psycopg.Error,
     source: str,
@@ -125,13 +106,15 @@ def failure(
         excerpt(text, line) if line else None,
         diagnostic.message_detail,
         diagnostic.context,
-        _LOST if is_lost else f"nothing of {source} was kept" if kept is None else _kept_text(kept, of),
+        _LOST if is_lost else f"nothing of {source} was kept" if kept is None else kept_text(kept, of),
     ]
     hint = diagnostic.message_hint
     if error.sqlstate == "25001" and kept is None:
         hint = "Make '-- transactional: false' the first line of the file, and keep nothing else in it."
-    elif error.sqlstate == "55P03":
-        hint = hint or "Another session holds the lock: try again later, or with a longer lock_timeout."
+    elif error.sqlstate in WAITED:
+        hint = hint or "Another session holds the lock: try again later, or with a longer --lock-timeout."
+    elif kept is not None:
+        hint = hint or "`dbtool repair` goes on from there, `dbtool repair --undo` undoes the file."
     return ScriptFailed(
         f"{source}{f':{line}' if line else ''}: {message}{state}",
         detail="\n".join(part for part in details if part) or None,
@@ -139,19 +122,31 @@ def failure(
         source=source,
         line=line,
         sqlstate=error.sqlstate,
-        exit_code=5 if error.sqlstate == "55P03" else None,
+        exit_code=5 if error.sqlstate in WAITED else None,
     )
 
 
 def watch_client(connection: Connection) -> None:
     """Lets the server notice within a second that dbtool was killed, even while a statement runs.
 
-    Where the server cannot do that (before PostgreSQL 14, on Windows) it notices when the statement ends.
+    It notices within a minute that dbtool's machine or the network between is gone. Where the server cannot
+    look while it works (on some systems) it notices when the statement ends.
     """
     with contextlib.suppress(psycopg.Error):
+        connection.execute(_KEEP_ALIVE)
         connection.execute(
             "select set_config('client_connection_check_interval', '1s', false)"
             " where current_setting('client_connection_check_interval') = '0'"
+        )
+
+
+def set_limits(connection: Connection, limits: Limits, *, local: bool) -> None:
+    """Sets the time limits: for the open transaction with `local`, else until the session is forgotten."""
+    for name, value, is_default in limits.settings():
+        connection.execute(
+            "select set_config(%(name)s, %(value)s, %(local)s)"
+            " where not %(default)s or current_setting(%(name)s) = '0'",
+            {"name": name, "value": value, "local": local, "default": is_default},
         )
 
 
@@ -162,16 +157,9 @@ def forget_session(connection: Connection) -> None:
         watch_client(connection)
 
 
-def _roll_back(connection: Connection) -> None:
-    if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
-        connection.rollback()
-
-
-def _kept_text(kept: Sequence[Statement], of: int) -> str:
+def kept_text(kept: Sequence[Statement], of: int) -> str:
+    """What a script without transaction leaves behind."""
     if not kept:
         return f"none of the {of} statements of the file was kept"
     lines = ", ".join(str(statement.line) for statement in kept)
-    return (
-        f"{len(kept)} of the {of} statements ran and stay, those that begin on line {lines};"
-        " the file is not marked as applied, and the next run begins with its first statement"
-    )
+    return f"{len(kept)} of the {of} statements ran and stay, those that begin on line {lines}"

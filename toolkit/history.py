@@ -1,7 +1,8 @@
-"""What was applied: yoyo's own tables plus one of dbtool's, all in the schema `dbtool` of the target.
+"""What was applied: yoyo's own tables plus dbtool's, all in the schema `dbtool` of the target.
 
 yoyo-migrations keeps the list of what was applied, so that plain yoyo reads it (`?schema=dbtool` in its URL);
-dbtool.applied_script keeps the text, so that an edited file can be told and shown.
+dbtool.applied_script keeps the text, so that an edited file can be told and shown. For the other two tables
+see toolkit.events and toolkit.journal.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from toolkit import __version__
+from toolkit import __version__, events, journal
 from toolkit.execute import Connection
 from toolkit.project import SCHEMA_ID, Script
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 SCHEMA = "dbtool"
 _NAME = re.compile(r"migration([0-9]+)")
 _EXISTS = """
-select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.applied_script') is not null
+select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.applied_script') is not null,
+       to_regclass('dbtool.event') is not null and to_regclass('dbtool.unfinished_script') is not null
 """
 _READ = """
 select y.migration_id, coalesce(a.applied_at, y.applied_at_utc at time zone 'UTC'), a.checksum, a.text
@@ -45,7 +47,15 @@ create table if not exists dbtool.applied_script (
 );
 comment on table dbtool.applied_script is 'The text of every applied script as it was applied.';
 """
-_TABLES = ("applied_script", "_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
+_TABLES = (
+    "event",
+    "unfinished_script",
+    "applied_script",
+    "_yoyo_migration",
+    "_yoyo_log",
+    "_yoyo_version",
+    "yoyo_lock",
+)
 
 
 @dataclass(frozen=True)
@@ -73,12 +83,12 @@ class History:
 
     def read(self) -> list[Applied]:
         """Everything that was applied, in numeric order."""
-        has_yoyo, has_own = self._exists()
-        self._is_complete = has_yoyo and has_own
+        has_yoyo, has_own, has_all = self._exists()
+        self._is_complete = has_yoyo and has_own and has_all
         if not has_yoyo:
             return []
         rows = self._connection.execute(_READ if has_own else _READ_YOYO_ONLY).fetchall()
-        numbered = ((_number(row[0]), row) for row in rows)
+        numbered = ((script_number(row[0]), row) for row in rows)
         return sorted(
             (Applied(number, *row) for number, row in numbered if number is not None),
             key=lambda applied: applied.number,
@@ -91,21 +101,33 @@ class History:
         if self._connection.execute("select to_regnamespace('dbtool') is null").fetchone() == (True,):
             self._connection.execute("create schema dbtool")
         self._backend().upgrade()
-        self._connection.execute(_CREATE)
+        for create in (_CREATE, events.CREATE, journal.CREATE):
+            self._connection.execute(create.encode())
         self._is_complete = True
 
     def mark(self, script: Script, seconds: float) -> None:
         """Records a script as applied; part of the transaction that is open."""
-        self._backend().mark(script.stem)
+        log_id = self._backend().mark(script.stem)
         self._connection.execute(
             "insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)"
             " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
             (script.checksum, script.text, seconds, __version__, script.stem),
         )
+        events.record(self._connection, events.APPLIED, script.stem, seconds=seconds, yoyo_log_id=log_id)
 
-    def unmark(self, applied: Applied) -> None:
-        """Forgets an applied script; part of the transaction that is open."""
-        self._backend().unmark(applied.stem)
+    def unmark(self, stem: str, seconds: float | None = None, operation: str = events.UNDONE) -> None:
+        """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""
+        log_id = self._backend().unmark(stem)
+        events.record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id)
+
+    def accept(self, script: Script) -> None:
+        """Takes the file of an applied script for what was applied; part of the open transaction."""
+        self._connection.execute(
+            "update dbtool.applied_script a set checksum = %s, text = %s from dbtool._yoyo_migration y"
+            " where y.migration_hash = a.migration_hash and y.migration_id = %s",
+            (script.checksum, script.text, script.stem),
+        )
+        events.record(self._connection, events.ACCEPTED, script.stem)
 
     def drop(self) -> None:
         """Removes the tables, and the schema unless someone keeps other things in it."""
@@ -118,10 +140,10 @@ class History:
             pass
         self._is_complete = False
 
-    def _exists(self) -> tuple[bool, bool]:
+    def _exists(self) -> tuple[bool, bool, bool]:
         row = self._connection.execute(_EXISTS).fetchone()
         assert row is not None
-        return row[0], row[1]
+        return row[0], row[1], row[2]
 
     def _backend(self) -> Backend:
         # Imported where something is written: a run with nothing to do needs no yoyo.
@@ -130,7 +152,7 @@ class History:
         return Backend(self._connection)
 
 
-def _number(migration_id: str) -> int | None:
+def script_number(migration_id: str) -> int | None:
     """The number in a recorded name; None for a name that no script of dbtool can have."""
     if migration_id == SCHEMA_ID:
         return 0

@@ -44,7 +44,7 @@ def exclusive(
             raise LockTimeout(
                 f"another run holds the lock of this database: {who}",
                 detail=f"waited {timeout:g} seconds",
-                hint="Wait for it, or give a longer --lock-timeout. The lock goes when that session ends.",
+                hint="Wait for it, or give a longer --wait. The lock goes when that session ends.",
             )
         if not told:
             on_wait(who)
@@ -65,6 +65,11 @@ def hold_in_transaction(connection: Connection) -> None:
     row = connection.execute("select pg_catalog.pg_try_advisory_xact_lock(%s)", (KEY,)).fetchone()
     if row != (True,):
         raise LockTimeout(f"another run took the lock of this database: {_holder(connection)}")
+
+
+def is_held(connection: Connection) -> bool:
+    """Whether another session runs dbtool on this database now."""
+    return connection.execute(_HOLDER, {"key": KEY}).fetchone() is not None
 
 
 def _take(connection: Connection) -> bool:

@@ -7,48 +7,23 @@ known, or not at all. One run at a time, by an advisory lock.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-import psycopg
-
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.execute import (
-    RESET_SETTINGS,
-    Connection,
-    failure,
-    forget_session,
-    run_each,
-    run_whole,
-    watch_client,
-)
+from toolkit.execute import Connection
 from toolkit.history import Applied, History
-from toolkit.lock import exclusive, hold_in_transaction
+from toolkit.limits import Limits
 from toolkit.output import Reporter
 from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
-from toolkit.script import Statement, prepare
-from toolkit.states import PENDING, ScriptState, refuse_problems, status
+from toolkit.running import Connect, File, exclusive_run, session
+from toolkit.script import prepare
+from toolkit.states import LATE, PENDING, RUNNING, ScriptState, refuse_problems, refuse_unfinished, status
 
-__all__ = ["Connect", "ScriptState", "make_ready", "migrate", "rollback", "status"]
+__all__ = ["Connect", "ScriptState", "migrate", "rollback", "status"]
 
-LOCK_TIMEOUT_SECONDS = 60.0
+LIMITS = Limits()
 NOTHING = -1  # the version below `schema`, whose number is 0
-
-Connect = Callable[[], Connection]
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """A rollback file, read and parsed, and what it undoes."""
-
-    applied: Applied
-    source: str
-    text: str
-    transactional: bool
-    statements: Sequence[Statement]
 
 
 def migrate(
@@ -57,14 +32,16 @@ def migrate(
     *,
     to: int | str | None = None,
     dry_run: bool = False,
-    lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+    allow_late: bool = False,
+    limits: Limits = LIMITS,
     report: Reporter | None = None,
 ) -> list[Script]:
     """Applies what is pending, up to version `to`, and returns it; with `dry_run` it only returns it.
 
-    Raises HistoryProblem, applying nothing, for edited, missing or late scripts; LockTimeout when another run
-    holds the lock for longer than `lock_timeout` seconds; ScriptFailed for a file that cannot be applied, of
-    which nothing is kept unless it runs without transaction, while the files before it stay.
+    Raises HistoryProblem, applying nothing, for edited, missing, unfinished and (unless `allow_late`) late
+    scripts; LockTimeout when another run holds the lock for longer than `limits` allow; ScriptFailed for a
+    file that cannot be applied, of which nothing is kept unless it runs without transaction, while the files
+    before it stay.
     """
     report = report or Reporter()
     limit = _limit(to, {script.number for script in project.scripts()})
@@ -73,19 +50,18 @@ def migrate(
             "migrate --to 0 has nothing to apply", hint="`dbtool rollback --to 0` undoes everything."
         )
     with session(connect, report) as connection:
-        plan = _pending(connection, project, limit)
-        work = [(script, _prepare(script, project)) for script in plan]
+        plan = _pending(connection, project, limit, allow_late=allow_late)
+        files = [sql_file(project, script.path, script.text) for script in plan]
         if dry_run or not plan:
             return plan
-        with exclusive(connection, lock_timeout, report.waiting):
+        with exclusive_run(connect, connection, limits, report) as run:
             # Another run may have applied them while this one waited, or the files may have changed.
-            plan = _pending(connection, project, limit)
-            work = [(script, _prepare(script, project)) for script in plan]
-            history = History(connection)
-            history.read()
-            for script, statements in work:
+            plan = _pending(connection, project, limit, allow_late=allow_late)
+            files = [sql_file(project, script.path, script.text) for script in plan]
+            run.history.read()
+            for script, file in zip(plan, files, strict=True):
                 with report.step("applying", "applied", script.id):
-                    _apply(connection, history, script, project.relative(script.path), statements)
+                    run.apply(script, file)
             return plan
 
 
@@ -95,7 +71,7 @@ def rollback(
     *,
     to: int | str | None = None,
     steps: int | None = None,
-    lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+    limits: Limits = LIMITS,
     report: Reporter | None = None,
     confirm: Callable[[Sequence[Applied]], None] = lambda _: None,
 ) -> list[Applied]:
@@ -107,29 +83,30 @@ def rollback(
     report = report or Reporter()
     with session(connect, report) as connection:
         plan = _to_undo(connection, project, to, steps)
-        undos = _rollback_scripts(project, plan)
+        files = rollback_files(project, plan)
         if not plan:
             return []
         confirm(plan)
-        with exclusive(connection, lock_timeout, report.waiting):
+        with exclusive_run(connect, connection, limits, report) as run:
             if _to_undo(connection, project, to, steps) != plan:
                 raise DbtoolError(
                     "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
                 )
-            history = History(connection)
-            remaining = len(history.read())
-            for undo in undos:
+            remaining = len(run.history.read())
+            for applied, file in zip(plan, files, strict=True):
                 remaining -= 1
-                with report.step("undoing", "undid", undo.applied.id):
-                    _undo(connection, history, undo, is_last=remaining == 0)
+                with report.step("undoing", "undid", applied.id):
+                    run.undo(applied.stem, file, is_last=remaining == 0)
             return plan
 
 
-def _pending(connection: Connection, project: Project, limit: int) -> list[Script]:
+def _pending(connection: Connection, project: Project, limit: int, *, allow_late: bool) -> list[Script]:
     states = status(connection, project)
-    refuse_problems(states, project)
+    refuse_problems(states, project, allow_late=allow_late)
     return [
-        entry.script for entry in states if entry.state == PENDING and entry.script and entry.number <= limit
+        entry.script
+        for entry in states
+        if entry.state in (PENDING, LATE, RUNNING) and entry.script and entry.number <= limit
     ]
 
 
@@ -139,6 +116,7 @@ def _to_undo(
     """What a rollback undoes, newest first."""
     if to is not None and steps is not None:
         raise UsageProblem("give either --to or --steps")
+    refuse_unfinished(status(connection, project), project)
     applied = History(connection).read()[::-1]
     if to is not None:
         known = {script.number for script in project.scripts()} | {record.number for record in applied}
@@ -170,11 +148,7 @@ def _limit(to: int | str | None, known: Collection[int]) -> int:
     return number
 
 
-def _prepare(script: Script, project: Project) -> list[Statement]:
-    return prepare(script.text, project.relative(script.path), transactional=script.transactional)
-
-
-def _rollback_scripts(project: Project, plan: Sequence[Applied]) -> list[Rollback]:
+def rollback_files(project: Project, plan: Sequence[Applied]) -> list[File]:
     """The rollback files of a plan, read and parsed. Raises DbtoolError that lists those that are missing."""
     folders = {record: project.root if record.number == 0 else project.migrations_dir for record in plan}
     paths = [folders[record] / f"{record.stem}{ROLLBACK_SUFFIX}" for record in plan]
@@ -184,78 +158,11 @@ def _rollback_scripts(project: Project, plan: Sequence[Applied]) -> list[Rollbac
             f"rollback file missing: {', '.join(missing)}; nothing was undone",
             hint="Write it (for a change that cannot be undone: a comment that says so), then try again.",
         )
-    return [_rollback_script(project, record, path) for record, path in zip(plan, paths, strict=True)]
+    return [sql_file(project, path, read_sql(path)) for path in paths]
 
 
-def _rollback_script(project: Project, record: Applied, path: Path) -> Rollback:
-    text = read_sql(path)
-    transactional = is_transactional(text, path)
+def sql_file(project: Project, path: Path, text: str) -> File:
+    """A file with this text, parsed. Raises DbtoolError for what dbtool cannot run as it promises to."""
     source = project.relative(path)
-    return Rollback(record, source, text, transactional, prepare(text, source, transactional=transactional))
-
-
-def _apply(
-    connection: Connection, history: History, script: Script, source: str, statements: Sequence[Statement]
-) -> None:
-    """Applies one script and marks it, in one transaction unless the script says otherwise."""
-    started = time.perf_counter()
-    with _one_file(connection, source, script.text):
-        if not script.transactional:
-            run_each(connection, script.text, statements, source)
-            forget_session(connection)
-        with connection.transaction():
-            hold_in_transaction(connection)
-            history.ensure()
-            if script.transactional:
-                run_whole(connection, script.text, statements, source)
-                # The mark must not depend on a role or a search_path that the script left behind.
-                connection.execute(RESET_SETTINGS)
-            history.mark(script, time.perf_counter() - started)
-
-
-def _undo(connection: Connection, history: History, undo: Rollback, *, is_last: bool) -> None:
-    """Undoes one script and forgets it, likewise. With the last one, the history itself goes."""
-    with _one_file(connection, undo.source, undo.text):
-        if not undo.transactional:
-            run_each(connection, undo.text, undo.statements, undo.source)
-            forget_session(connection)
-        with connection.transaction():
-            hold_in_transaction(connection)
-            if undo.transactional:
-                run_whole(connection, undo.text, undo.statements, undo.source)
-                connection.execute(RESET_SETTINGS)
-            history.unmark(undo.applied)
-            if is_last:
-                history.drop()
-
-
-@contextmanager
-def _one_file(connection: Connection, source: str, text: str) -> Iterator[None]:
-    """Surrounds the work on one file: what it leaves in the session goes, errors outside it name it too."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise failure(error, source, text, None, is_lost=connection.closed) from error
-    finally:
-        with suppress(psycopg.Error):
-            forget_session(connection)
-
-
-@contextmanager
-def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
-    """A connection for running scripts, closed afterwards."""
-    with closing(connect()) as connection:
-        make_ready(connection, report)
-        yield connection
-
-
-def make_ready(connection: Connection, report: Reporter) -> None:
-    """Prepares a connection for running scripts: autocommit, server warnings reported."""
-
-    def report_warning(diagnostic: psycopg.errors.Diagnostic) -> None:
-        if diagnostic.severity_nonlocalized == "WARNING":
-            report.notice(f"warning: {diagnostic.message_primary}")
-
-    connection.autocommit = True
-    connection.add_notice_handler(report_warning)
-    watch_client(connection)
+    transactional = is_transactional(text, path)
+    return File(source, text, transactional, prepare(text, source, transactional=transactional))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from toolkit.context import Context
+from toolkit.limits import LOCK_RETRIES, LOCK_SECONDS, WAIT_SECONDS, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,14 +56,54 @@ debug_option = click.option(
     callback=_store("debug"),
     help="Show the traceback of a failure (also DBTOOL_DEBUG=1).",
 )
-lock_timeout_option = click.option(
-    "--lock-timeout",
+wait_option = click.option(
+    "--wait",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
-    default=60.0,
+    default=WAIT_SECONDS,
     show_default=True,
     help="How long to wait for another run of dbtool on the same database.",
 )
+
+
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The time limits of a run, handed to the command as `limits`."""
+
+    @click.option(
+        "--lock-timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0),
+        help="How long a statement may wait for a lock; 0: for ever. Default: the connection's, else "
+        f"{LOCK_SECONDS:g}.",
+    )
+    @click.option(
+        "--lock-retries",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=LOCK_RETRIES,
+        show_default=True,
+        help="How often to try a file again that could not have its locks, after growing pauses.",
+    )
+    @click.option(
+        "--statement-timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0),
+        help="How long a statement may run; 0: for ever. Default: the connection's.",
+    )
+    @wait_option
+    @wraps(command)
+    def limited(
+        *args: Any,
+        lock_timeout: float | None,
+        lock_retries: int,
+        statement_timeout: float | None,
+        wait: float,
+        **options: Any,
+    ) -> Any:
+        limits = Limits(wait=wait, lock=lock_timeout, retries=lock_retries, statement=statement_timeout)
+        return command(*args, limits=limits, **options)
+
+    return limited
 
 
 def target_options(command: F) -> F:

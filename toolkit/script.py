@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DbtoolError, ScriptFailed
 
@@ -14,6 +14,21 @@ if TYPE_CHECKING:
 
 CLIENT_COPY = "copy_through_client"
 TRANSACTION_CONTROL = "transaction_stmt"
+_ALONE = {
+    TRANSACTION_CONTROL,
+    "alter_database_stmt",
+    "alter_subscription_stmt",
+    "alter_system_stmt",
+    "call_stmt",
+    "create_subscription_stmt",
+    "create_table_space_stmt",
+    "createdb_stmt",
+    "do_stmt",
+    "drop_subscription_stmt",
+    "drop_table_space_stmt",
+    "dropdb_stmt",
+}
+_DISCARD_ALL = 1
 _COPY_FROM_STDIN = re.compile(r"(?im)^\s*copy\b[^;]*\bfrom\s+stdin\b")
 _DO_FRAME = re.compile(r"\binline_code_block\D*?([0-9]+)")
 
@@ -30,6 +45,8 @@ class Statement:
     kind: str
     """The parser's name for it: `select_stmt`, `create_function_stmt`, `transaction_stmt` …;
     `copy_through_client` for a COPY whose rows come from or go to the client."""
+    is_alone: bool = False
+    """PostgreSQL may refuse it in a transaction with others: CREATE INDEX CONCURRENTLY, VACUUM, CALL …"""
 
 
 def split(text: str, source: object = "script") -> list[Statement]:
@@ -58,8 +75,29 @@ def split(text: str, source: object = "script") -> list[Statement]:
         kind = node.stmt.WhichOneof("node") or ""
         if kind == "copy_stmt" and not node.stmt.copy_stmt.filename:
             kind = CLIENT_COPY
-        found.append(Statement(statement, line, offset, kind))
+        found.append(Statement(statement, line, offset, kind, _is_alone(node.stmt, kind)))
     return found
+
+
+def _is_alone(node: Any, kind: str) -> bool:
+    """Whether PostgreSQL refuses the statement in a transaction block, or it may end transactions itself."""
+    if kind in _ALONE:
+        return True
+    if kind in ("index_stmt", "drop_stmt"):
+        return bool(getattr(node, kind).concurrent)
+    if kind == "reindex_stmt":
+        options = {param.def_elem.defname for param in node.reindex_stmt.params}
+        return "concurrently" in options or bool(node.reindex_stmt.name)
+    if kind == "vacuum_stmt":
+        return bool(node.vacuum_stmt.is_vacuumcmd)
+    if kind == "cluster_stmt":
+        return not node.cluster_stmt.HasField("relation")
+    if kind == "discard_stmt":
+        return int(node.discard_stmt.target) == _DISCARD_ALL
+    if kind == "alter_table_stmt":
+        commands = (cmd.alter_table_cmd for cmd in node.alter_table_stmt.cmds)
+        return any(getattr(command, "def").partition_cmd.concurrent for command in commands)
+    return False
 
 
 def prepare(text: str, source: object, *, transactional: bool) -> list[Statement]:

@@ -10,10 +10,11 @@ import psycopg
 
 from toolkit.errors import PendingMigrations, UsageProblem
 from toolkit.execute import RESET_SETTINGS, Connection, failure, forget_session, run_whole
+from toolkit.limits import WAIT_SECONDS
 from toolkit.lock import exclusive, hold_in_transaction
-from toolkit.migrations import LOCK_TIMEOUT_SECONDS, make_ready
 from toolkit.output import Reporter
 from toolkit.project import Project, natural_key, read_sql
+from toolkit.running import make_ready
 from toolkit.script import prepare
 from toolkit.states import PENDING, refuse_problems, status
 
@@ -58,7 +59,7 @@ def seed(
     names: Sequence[str] = (),
     *,
     demo: bool = False,
-    lock_timeout: float = LOCK_TIMEOUT_SECONDS,
+    wait: float = WAIT_SECONDS,
     report: Reporter | None = None,
 ) -> list[SeedSet]:
     """Loads the seeds of the named systems (none: all), each system as a whole or not at all.
@@ -70,7 +71,7 @@ def seed(
     report = report or Reporter()
     sets = plan(project, names, demo=demo)
     make_ready(connection, report)
-    with exclusive(connection, lock_timeout, report.waiting):
+    with exclusive(connection, wait, report.waiting):
         _refuse_unless_migrated(connection, project)
         for seeds in sets:
             with report.step("seeding", "seeded", seeds.system):

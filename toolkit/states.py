@@ -11,11 +11,14 @@ from pathlib import Path
 
 from toolkit.errors import HistoryProblem
 from toolkit.execute import Connection
-from toolkit.history import Applied, History
+from toolkit.history import Applied, History, script_number
+from toolkit.journal import Unfinished, read_unfinished
+from toolkit.lock import is_held
 from toolkit.project import SCHEMA_ID, Project, Script
 
-APPLIED, PENDING, EDITED, MISSING, LATE = "applied", "pending", "edited", "missing", "late"
-PROBLEMS = (EDITED, MISSING, LATE)
+APPLIED, PENDING, RUNNING = "applied", "pending", "running"
+EDITED, MISSING, LATE, UNFINISHED = "edited", "missing", "late", "unfinished"
+PROBLEMS = (EDITED, MISSING, LATE, UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,9 @@ class ScriptState:
     applied: Applied | None
     state: str
     """applied; pending; edited: the file is not what was applied; missing: applied, but the file is gone;
-    late: not applied although one with a higher number is."""
+    late: not applied although one with a higher number is; unfinished: it runs without transaction and
+    stopped on its way; running: another run is at it."""
+    unfinished: Unfinished | None = None
 
     @property
     def id(self) -> str:
@@ -55,39 +60,59 @@ def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
     scripts = {script.number: script for script in project.scripts()}
     applied = {record.number: record for record in History(connection).read()}
+    stopped = {script_number(stem): found for stem, found in read_unfinished(connection).items()}
+    halted = RUNNING if stopped and is_held(connection) else UNFINISHED
     newest = max(applied, default=-1)
     return [
         ScriptState(
-            number, scripts.get(number), applied.get(number), _state(scripts, applied, number, newest)
+            number,
+            scripts.get(number),
+            applied.get(number),
+            halted if number in stopped else _state(scripts, applied, number, newest),
+            stopped.get(number),
         )
-        for number in sorted(scripts.keys() | applied.keys())
+        for number in sorted({*scripts, *applied, *(key for key in stopped if key is not None)})
     ]
 
 
-def refuse_problems(states: Sequence[ScriptState], project: Project) -> None:
-    """Raises HistoryProblem, with the diffs and the ways out, when scripts are edited, missing or late."""
+def refuse_unfinished(states: Sequence[ScriptState], project: Project) -> None:
+    """Raises HistoryProblem when a script stopped on its way, whatever else may be wrong."""
+    refuse_problems([entry for entry in states if entry.state == UNFINISHED], project)
+
+
+def refuse_problems(states: Sequence[ScriptState], project: Project, *, allow_late: bool = False) -> None:
+    """Raises HistoryProblem, with the diffs and the ways out, when scripts are in one of PROBLEMS."""
     details, hints = [], []
+    if allow_late:
+        states = [entry for entry in states if entry.state != LATE]
     by_state = {state: [entry for entry in states if entry.state == state] for state in PROBLEMS}
     if by_state[EDITED]:
         details += [
             entry.diff or f"{entry.id}: the text that was applied is not known" for entry in by_state[EDITED]
         ]
         hints.append(
-            "Restore an edited file and put the change into a new migration"
-            " (or roll back to before it, where that may be done)."
+            "Restore an edited file (`dbtool repair --restore NAME`) and put the change into a new migration, or"
+            " roll back to before it, where that may be done. `dbtool repair` accepts an edit of comments."
         )
     if by_state[MISSING]:
         details.append(_listing("applied, but without a file in the project", by_state[MISSING]))
         hints.append(
             "A missing file may be one of a newer version of the project, or of another branch: get it from"
-            " there; its text is in dbtool.applied_script."
+            " there, or write it from the text that was applied with `dbtool repair --restore NAME`;"
+            " `dbtool repair --forget NAME` takes it out of the history."
         )
     if by_state[LATE]:
         details.append(_listing("never applied, although a later one is", by_state[LATE]))
         free = max(entry.number for entry in states) + 1
         hints.append(
             f"Rename a late migration to the next free number (migration{free}.sql) with its rollback"
-            " file, or roll back to before it."
+            " file, or apply it as it is with `dbtool migrate --allow-late`."
+        )
+    if by_state[UNFINISHED]:
+        details += [f"{entry.id}: {entry.unfinished}" for entry in by_state[UNFINISHED]]
+        hints.append(
+            "`dbtool repair` finishes an unfinished script from the statement that was reached (correct that"
+            " one in the file first, where it is wrong); `dbtool repair --undo` runs its rollback file."
         )
     if details:
         problems = ", ".join(f"{len(found)} {state}" for state, found in by_state.items() if found)

@@ -6,7 +6,6 @@ its log. Ordering, splitting, transactions and locking are dbtool's own.
 
 from __future__ import annotations
 
-import getpass
 import socket
 import uuid
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from yoyo import internalmigrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration, default_migration_table
 
+from toolkit.account import user_name
 from toolkit.execute import Connection
 
 
@@ -42,17 +42,22 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         if self.lock_table not in self.list_tables():
             self.execute(self.format_sql(self.create_lock_table_sql))
 
-    def mark(self, migration_id: str) -> None:
-        """Records a script as applied, as `yoyo apply` does."""
+    def mark(self, migration_id: str) -> str:
+        """Records a script as applied, as `yoyo apply` does; returns the id of the row in yoyo's log."""
         migration = Migration(migration_id, "", None)
         self.mark_one(migration, log=False)
-        self.log_migration(migration, "apply")
+        return self._log(migration, "apply")
 
-    def unmark(self, migration_id: str) -> None:
-        """Forgets an applied script, as `yoyo rollback` does."""
+    def unmark(self, migration_id: str) -> str:
+        """Forgets an applied script, as `yoyo rollback` does; returns the id of the row in yoyo's log."""
         migration = Migration(migration_id, "", None)
         self.unmark_one(migration, log=False)
-        self.log_migration(migration, "rollback")
+        return self._log(migration, "rollback")
+
+    def _log(self, migration: Migration, operation: str) -> str:
+        row = self.get_log_data(migration, operation)
+        self.execute(self.format_sql(self.log_migration_sql), row)
+        return str(row["id"])
 
     def ensure_internal_schema_updated(self) -> None:
         """Nothing: History.ensure has done it, inside the same transaction."""
@@ -82,16 +87,8 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
             "id": str(uuid.uuid1()),
             "migration_id": migration.id,
             "migration_hash": migration.hash,
-            "username": _user_name(),
+            "username": user_name(),
             "hostname": socket.gethostname(),
             "created_at_utc": datetime.now(timezone.utc).replace(tzinfo=None),
             "operation": operation,
         }
-
-
-def _user_name() -> str:
-    """The name of the user who runs dbtool, as far as the system has one: in containers it may not."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

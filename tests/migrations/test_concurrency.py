@@ -53,7 +53,7 @@ def test_run_that_waited_too_long_says_who_holds_the_lock(workshop: Workshop) ->
     with psycopg.connect(workshop.url, application_name="night shift", autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(%s)", (KEY,))
         pid, user = holder.info.backend_pid, holder.info.user
-        result = workshop.dbtool("migrate", "--lock-timeout", "0.3")
+        result = workshop.dbtool("migrate", "--wait", "0.3")
     assert result.exit_code == 5
     for fact in (str(pid), "night shift", user):
         assert fact in result.stderr
@@ -68,7 +68,7 @@ def test_role_that_may_see_little_of_other_sessions_is_told_who_holds_the_lock(w
             humble = make_conninfo(workshop.url, options="-c role=dbtool_test_humble")
             target = ("--project", workshop.root, "--database-url", humble)
             pid = holder.info.backend_pid
-            result = workshop.run(*target, "migrate", "--lock-timeout", "0")
+            result = workshop.run(*target, "migrate", "--wait", "0")
         assert result.exit_code == 5
         assert str(pid) in result.stderr
     finally:
@@ -80,14 +80,14 @@ def test_every_writing_command_waits_for_the_lock(workshop: Workshop, command: t
     workshop.migrate()
     with psycopg.connect(workshop.url, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(%s)", (KEY,))
-        assert workshop.dbtool(*command, "--lock-timeout", "0").exit_code == 5
+        assert workshop.dbtool(*command, "--wait", "0").exit_code == 5
 
 
 def test_lock_row_that_a_killed_yoyo_left_does_not_matter(workshop: Workshop) -> None:
     workshop.migrate(to=1)
     workshop.query("insert into dbtool.yoyo_lock (locked, ctime, pid) values (1, now(), 4711)")
-    assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
-    assert workshop.dbtool("rollback", "--yes", "--lock-timeout", "0").exit_code == 0
+    assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
+    assert workshop.dbtool("rollback", "--yes", "--wait", "0").exit_code == 0
 
 
 def test_file_that_changes_while_a_run_waits_is_applied_as_it_is_then(workshop: Workshop) -> None:
@@ -105,7 +105,7 @@ def test_file_that_changes_while_a_run_waits_is_applied_as_it_is_then(workshop: 
 def test_lock_of_another_database_does_not_matter(workshop: Workshop) -> None:
     with psycopg.connect(workshop.url, dbname="postgres", autocommit=True) as other:
         other.execute("select pg_advisory_lock(%s)", (KEY,))
-        assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+        assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
 
 
 def test_waiting_run_does_not_block_create_index_concurrently(workshop: Workshop) -> None:
@@ -153,7 +153,7 @@ def test_kill_9_in_the_middle_leaves_nothing_half_applied(workshop: Workshop) ->
     assert workshop.value("select to_regclass('shop.half') is null")
     assert workshop.states() == {"schema": "applied", "migration1": "pending", "migration2": "pending"}
     workshop.write("migrations/migration1.sql", SLEEP.replace("60", "0"))
-    assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+    assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
     assert set(workshop.states().values()) == {"applied"}
 
 
@@ -193,7 +193,7 @@ def test_killed_run_that_waited_leaves_nothing_behind(workshop: Workshop) -> Non
         run.kill()
         run.wait(10)
         workshop.wait_until(SESSIONS)
-    assert workshop.dbtool("migrate", "--lock-timeout", "0").exit_code == 0
+    assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
 
 
 @pytest.mark.parametrize(("how", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -218,7 +218,7 @@ def test_interrupted_run_leaves_no_query_running(
 def test_interrupted_wait_for_the_lock_ends_at_once(workshop: Workshop) -> None:
     with psycopg.connect(workshop.url, autocommit=True) as holder:
         holder.execute("select pg_advisory_lock(%s)", (KEY,))
-        run = workshop.start("migrate", "--lock-timeout", "60")
+        run = workshop.start("migrate", "--wait", "60")
         workshop.wait_until(f"select not ({SESSIONS})")
         run.send_signal(signal.SIGINT)
         try:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import click
 
 from toolkit.context import Context
-from toolkit.options import json_option, lock_timeout_option, pass_context, target_options
+from toolkit.limits import Limits
+from toolkit.options import json_option, limit_options, pass_context, target_options
 
 
 @click.command("migrate")
 @click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied; write nothing.")
-@lock_timeout_option
+@click.option("--allow-late", is_flag=True, help="Apply migrations below the newest applied one too.")
+@limit_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float) -> None:
+def command(context: Context, to: str | None, dry_run: bool, allow_late: bool, limits: Limits) -> None:
     """Apply schema.sql and the migrations in numeric order.
 
     Each file runs in one transaction that also marks it as applied, unless its first line says
-    `-- transactional: false`. A second run waits for the first.
+    `-- transactional: false`. A file that waits too long for a lock is rolled back and tried again.
     """
     from toolkit import migrations, output
 
@@ -28,7 +30,8 @@ def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float
         context.project,
         to=to,
         dry_run=dry_run,
-        lock_timeout=lock_timeout,
+        allow_late=allow_late,
+        limits=limits,
         report=output.reporter(as_json=context.as_json),
     )
     if context.as_json:

@@ -10,7 +10,8 @@ import click
 
 from toolkit.context import Context
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.options import json_option, lock_timeout_option, pass_context, target_options, yes_option
+from toolkit.limits import Limits
+from toolkit.options import json_option, limit_options, pass_context, target_options, yes_option
 
 if TYPE_CHECKING:
     from toolkit.history import Applied
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     "--to", metavar="VERSION", help="Keep this one: a migration's number, `schema`, or 0 for nothing."
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Undo this many. Default: 1.")
-@lock_timeout_option
+@limit_options
 @yes_option
 @target_options
 @json_option
 @pass_context
-def command(context: Context, to: str | None, steps: int | None, lock_timeout: float) -> None:
+def command(context: Context, to: str | None, steps: int | None, limits: Limits) -> None:
     """Undo migrations from the newest down, each in one transaction.
 
     Nothing is undone when the rollback file of one of them is missing. `--to 0` leaves no trace.
@@ -47,7 +48,7 @@ def command(context: Context, to: str | None, steps: int | None, lock_timeout: f
         context.project,
         to=to,
         steps=steps,
-        lock_timeout=lock_timeout,
+        limits=limits,
         report=output.reporter(as_json=context.as_json),
         confirm=confirm,
     )

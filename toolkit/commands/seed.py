@@ -5,17 +5,17 @@ from __future__ import annotations
 import click
 
 from toolkit.context import Context
-from toolkit.options import json_option, lock_timeout_option, pass_context, target_options
+from toolkit.options import json_option, pass_context, target_options, wait_option
 
 
 @click.command("seed")
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
-@lock_timeout_option
+@wait_option
 @target_options
 @json_option
 @pass_context
-def command(context: Context, systems: tuple[str, ...], demo: bool, lock_timeout: float) -> None:
+def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float) -> None:
     """Load the reference data of the named systems, or of all.
 
     seeds/core comes first; each system is loaded in one transaction. It may be run again at any time.
@@ -29,7 +29,7 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, lock_timeout
             project,
             systems,
             demo=demo,
-            lock_timeout=lock_timeout,
+            wait=wait,
             report=output.reporter(as_json=context.as_json),
         )
     if context.as_json:

@@ -11,9 +11,10 @@ from toolkit.errors import PendingMigrations
 from toolkit.options import json_option, pass_context, target_options
 
 if TYPE_CHECKING:
+    from toolkit.journal import Unfinished
     from toolkit.states import ScriptState
 
-STYLES = {"applied": "green", "pending": "yellow"}
+STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 
 
 @click.command("status")
@@ -21,25 +22,31 @@ STYLES = {"applied": "green", "pending": "yellow"}
 @json_option
 @pass_context
 def command(context: Context) -> None:
-    """Show what is applied, pending, edited, missing or late: one line each.
+    """Show what is applied, pending, edited, missing, late or unfinished: one line each.
 
-    Exit code 3 when something is pending, 4 when something is edited, missing or late. Writes nothing.
+    Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Tells of
+    invalid indexes. Writes nothing.
     """
+    from toolkit.indexes import invalid_indexes
     from toolkit.output import print_json, print_table
-    from toolkit.states import PENDING, refuse_problems, status
+    from toolkit.states import PENDING, RUNNING, refuse_problems, status
 
     project = context.project
     with context.connect() as connection:
         states = status(connection, project)
+        invalid = invalid_indexes(connection)
     if context.as_json:
         scripts = [_as_json(context, entry) for entry in states]
-        print_json({"target": context.target().label, "scripts": scripts})
+        indexes = [{"index": each.identity, "table": each.table, "drop": each.drop} for each in invalid]
+        print_json({"target": context.target().label, "scripts": scripts, "invalid_indexes": indexes})
     else:
         rows = [_as_row(context, entry) for entry in states]
         styles = [STYLES.get(entry.state, "red") for entry in states]
         print_table(("state", "script", "applied at", "file"), rows, styles)
+        for index in invalid:
+            click.echo(f"warning: {index}", err=True)
     refuse_problems(states, project)
-    pending = sum(entry.state == PENDING for entry in states)
+    pending = sum(entry.state in (PENDING, RUNNING) for entry in states)
     if pending:
         raise PendingMigrations(
             f"{pending} pending on {context.target().label}", hint="Run `dbtool migrate`."
@@ -48,7 +55,10 @@ def command(context: Context) -> None:
 
 def _as_row(context: Context, entry: ScriptState) -> tuple[str, str, str, str]:
     applied_at = f"{entry.applied_at:%Y-%m-%d %H:%M:%S %Z}" if entry.applied_at else "-"
-    return entry.state, entry.id, applied_at, context.project.relative(entry.path) if entry.path else "-"
+    file = context.project.relative(entry.path) if entry.path else "-"
+    if entry.unfinished:
+        file += f" (statement {entry.unfinished.reached} of {entry.unfinished.statements})"
+    return entry.state, entry.id, applied_at, file
 
 
 def _as_json(context: Context, entry: ScriptState) -> dict[str, Any]:
@@ -59,4 +69,16 @@ def _as_json(context: Context, entry: ScriptState) -> dict[str, Any]:
         "applied_at": entry.applied_at.isoformat() if entry.applied_at else None,
         "file": context.project.relative(entry.path) if entry.path else None,
         "diff": entry.diff,
+        "unfinished": _stop_as_json(entry.unfinished) if entry.unfinished else None,
+    }
+
+
+def _stop_as_json(unfinished: Unfinished) -> dict[str, Any]:
+    return {
+        "statement": unfinished.reached,
+        "statements": unfinished.statements,
+        "kept": unfinished.kept,
+        "line": unfinished.line,
+        "error": unfinished.error,
+        "is_undo": unfinished.is_undo,
     }

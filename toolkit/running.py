@@ -1,0 +1,189 @@
+"""Running one script together with its mark: in one transaction, or statement by statement with a journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+
+import psycopg
+
+from toolkit import events
+from toolkit.blockers import Watch
+from toolkit.errors import ScriptFailed
+from toolkit.execute import (
+    RESET_SETTINGS,
+    WAITED,
+    Connection,
+    failure,
+    forget_session,
+    run_whole,
+    set_limits,
+    watch_client,
+)
+from toolkit.history import History
+from toolkit.indexes import invalid_indexes
+from toolkit.journal import Journal
+from toolkit.limits import Limits
+from toolkit.lock import exclusive, hold_in_transaction
+from toolkit.output import Reporter
+from toolkit.project import Script
+from toolkit.script import Statement
+from toolkit.stepwise import run_each
+
+Connect = Callable[[], Connection]
+
+
+@dataclass(frozen=True)
+class File:
+    """A script or a rollback file, read and parsed."""
+
+    source: str
+    """What messages call it: its path below the project's root."""
+    text: str
+    transactional: bool
+    statements: Sequence[Statement]
+
+
+class Run:
+    """One run of dbtool that holds the lock of its database."""
+
+    def __init__(self, connection: Connection, watch: Watch, limits: Limits, report: Reporter) -> None:
+        self.connection = connection
+        self.history = History(connection)
+        self._watch = watch
+        self._limits = limits
+        self._report = report
+
+    def apply(self, script: Script, file: File, *, kept: int = 0) -> None:
+        """Applies one script and marks it. `kept`: how many of its statements ran earlier."""
+        started = time.perf_counter()
+
+        def mark() -> None:
+            self.history.mark(script, time.perf_counter() - started)
+
+        self._execute(script.stem, file, mark, is_undo=False, kept=kept)
+
+    def undo(self, stem: str, file: File, *, is_last: bool = False, kept: int = 0) -> None:
+        """Undoes one script and forgets it. With the last one, the history itself goes."""
+        started = time.perf_counter()
+
+        def unmark() -> None:
+            self.history.unmark(stem, time.perf_counter() - started)
+            if is_last:
+                self.history.drop()
+
+        self._execute(stem, file, unmark, is_undo=True, kept=kept)
+
+    def _execute(self, stem: str, file: File, mark: Callable[[], None], *, is_undo: bool, kept: int) -> None:
+        if file.transactional:
+            self._patiently(lambda: self._in_one_transaction(file, mark))
+            return
+        with self._one_file(file):
+            with self.connection.transaction():
+                hold_in_transaction(self.connection)
+                self.history.ensure()
+            set_limits(self.connection, self._limits, local=False)
+            journal = Journal(self.connection, stem, file.text, file.statements, is_undo=is_undo)
+            try:
+                run_each(self.connection, file.text, file.statements, file.source, journal, kept=kept)
+            except ScriptFailed as error:
+                self._note_failure(stem, error)
+                raise
+            forget_session(self.connection)
+            with self.connection.transaction():
+                hold_in_transaction(self.connection)
+                journal.end()
+                mark()
+
+    def _in_one_transaction(self, file: File, mark: Callable[[], None]) -> None:
+        with self._one_file(file), self.connection.transaction():
+            hold_in_transaction(self.connection)
+            self.history.ensure()
+            set_limits(self.connection, self._limits, local=True)
+            run_whole(self.connection, file.text, file.statements, file.source)
+            # The mark must not depend on a role or a search_path that the script left behind.
+            self.connection.execute(RESET_SETTINGS)
+            mark()
+
+    def _patiently(self, work: Callable[[], None]) -> None:
+        """Does it again, after growing pauses, when another session's locks kept it from being done."""
+        for pause in self._limits.pauses():
+            try:
+                return work()
+            except ScriptFailed as error:
+                if error.sqlstate not in WAITED or self.connection.closed:
+                    raise
+                self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
+            # The file was rolled back as a whole: while it pauses, nobody waits for it.
+            time.sleep(pause)
+        return work()
+
+    def _note_failure(self, stem: str, error: ScriptFailed) -> None:
+        """Logs that a script stopped, and adds to the error which indexes it left invalid."""
+        with suppress(psycopg.Error):
+            if self.connection.closed:
+                return
+            forget_session(self.connection)
+            with self.connection.transaction():
+                events.record(self.connection, events.STOPPED, stem, detail=error.message)
+            found = [str(index) for index in invalid_indexes(self.connection)]
+            if found:
+                error.detail = "\n".join(filter(None, [error.detail, *found]))
+
+    @contextmanager
+    def _one_file(self, file: File) -> Iterator[None]:
+        """Surrounds the work on one file: what it leaves in the session goes, and errors name it."""
+        try:
+            with self._watch.during():
+                yield
+        except psycopg.Error as error:
+            is_lost = self.connection.closed
+            raise self._blamed(failure(error, file.source, file.text, None, is_lost=is_lost)) from error
+        except ScriptFailed as error:
+            raise self._blamed(error)  # noqa: B904  the same error
+        finally:
+            with suppress(psycopg.Error):
+                forget_session(self.connection)
+
+    def _blamed(self, error: ScriptFailed) -> ScriptFailed:
+        """The error with who was in the way, when it waited too long."""
+        if error.sqlstate in WAITED and self._watch.seen:
+            error.detail = "\n".join(filter(None, [error.detail, self._watch.seen]))
+        return error
+
+
+@contextmanager
+def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
+    """A connection for running scripts, closed afterwards."""
+    with closing(connect()) as connection:
+        make_ready(connection, report)
+        yield connection
+
+
+def make_ready(connection: Connection, report: Reporter) -> None:
+    """Prepares a connection for running scripts: autocommit, server warnings reported."""
+
+    def report_warning(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            report.notice(f"warning: {diagnostic.message_primary}")
+
+    connection.autocommit = True
+    connection.add_notice_handler(report_warning)
+    watch_client(connection)
+
+
+@contextmanager
+def exclusive_run(
+    connect: Connect, connection: Connection, limits: Limits, report: Reporter
+) -> Iterator[Run]:
+    """A run that holds the lock of the database; `connect` makes the connection that watches this one."""
+    row = connection.execute("select pg_backend_pid()").fetchone()
+    assert row is not None
+    watch = Watch(connect, row[0], report.notice)
+    try:
+        with exclusive(connection, limits.wait, report.waiting):
+            yield Run(connection, watch, limits, report)
+    finally:
+        watch.close()

@@ -1,0 +1,121 @@
+"""Running a script without transaction: statement by statement, each committed together with a note of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from toolkit.errors import ScriptFailed
+from toolkit.execute import Connection, failure, kept_text, send
+from toolkit.journal import Journal
+from toolkit.script import TRANSACTION_CONTROL, Statement, failing_line
+
+SETTING = "variable_set_stmt"
+# They wait for others without having anybody wait, and leave something behind when they give up.
+_PATIENT = ("index_stmt", "drop_stmt", "reindex_stmt", "alter_table_stmt")
+
+
+def run_each(
+    connection: Connection,
+    text: str,
+    statements: Sequence[Statement],
+    source: str,
+    journal: Journal,
+    *,
+    kept: int = 0,
+) -> None:
+    """Runs the statements after the first `kept`, each committing by itself on an autocommit connection.
+
+    A script may open a transaction of its own; one that it leaves open is an error. Settings that the first
+    ones made are made again. Raises ScriptFailed that names source and line, and says which statements stay.
+    """
+    for statement in statements[:kept]:
+        if statement.kind == SETTING:
+            send(connection, statement.text)
+    journal.begin(kept)
+    stay = kept
+    for number, statement in enumerate(statements[kept:], kept + 1):
+        try:
+            if _run(connection, statement, number, journal):
+                stay = number
+        except psycopg.Error as error:  # noqa: PERF203  it ends the loop
+            inner = failing_line(statement.text, [replace(statement, line=1)], 0, error.diag)
+            line = statement.line + (inner or 1) - 1
+            _stop(connection, journal, number, stay, " ".join(str(error).split()), is_open=statement.is_alone)
+            raise failure(error, source, text, line, kept=statements[:stay], of=len(statements)) from error
+        except BaseException:
+            _stop(connection, journal, number, stay, "interrupted", is_open=True)
+            raise
+    if stay < len(statements):
+        opening = statements[stay]
+        message = "the transaction that begins here is never committed"
+        _stop(connection, journal, stay + 1, stay, message, is_open=False)
+        raise ScriptFailed(
+            f"{source}:{opening.line}: {message}",
+            detail=kept_text(statements[:stay], len(statements)),
+            source=source,
+            line=opening.line,
+        )
+
+
+def _run(connection: Connection, statement: Statement, number: int, journal: Journal) -> bool:
+    """Runs one statement; returns whether it, and all before it, are committed and noted."""
+    if _is_in_block(connection):
+        if statement.kind == TRANSACTION_CONTROL:
+            journal.keep(number)  # committed with the script's own COMMIT, gone with its ROLLBACK
+        _send(connection, statement.text)
+    elif statement.is_alone:
+        journal.reach(number, number - 1)
+        with _patience(connection, statement):
+            _send(connection, statement.text)
+    else:
+        with connection.transaction():
+            _send(connection, statement.text)
+            journal.keep(number)
+        return True
+    if _is_in_block(connection):
+        return False
+    journal.keep(number)
+    return True
+
+
+def _send(connection: Connection, text: str) -> None:
+    outcome = send(connection, text)
+    if outcome.error is not None:
+        raise outcome.error
+
+
+@contextmanager
+def _patience(connection: Connection, statement: Statement) -> Iterator[None]:
+    """Lifts the limit on waiting for locks from what works concurrently."""
+    if statement.kind not in _PATIENT:
+        yield
+        return
+    row = connection.execute("select current_setting('lock_timeout')").fetchone()
+    connection.execute("set lock_timeout = 0")
+    yield
+    connection.execute("select set_config('lock_timeout', %s, false)", row)
+
+
+def _stop(
+    connection: Connection, journal: Journal, number: int, stay: int, error: str, *, is_open: bool
+) -> None:
+    """Notes what stopped the script; when nothing was begun for good, that there was nothing."""
+    with suppress(psycopg.Error):
+        if connection.closed:
+            return
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.rollback()
+        if stay == 0 and not is_open:
+            with connection.transaction():
+                journal.end()
+        else:
+            journal.reach(number, stay, error)
+
+
+def _is_in_block(connection: Connection) -> bool:
+    return connection.info.transaction_status != TransactionStatus.IDLE
