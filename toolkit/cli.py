@@ -26,6 +26,8 @@ COMMANDS = {
     "migrate": "Apply schema.sql and the migrations in numeric order.",
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
+    "repair": "Finish or undo what stopped, accept edits of comments, forget or restore missing files.",
+    "history": "Show who applied and undid what, when, and how long it took.",
     "seed": "Load the reference data of the named systems, or of all.",
     "new": "Write the next migration from the changed sources.",
     "check": "Prove that sources, migrations and rollbacks agree.",

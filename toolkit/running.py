@@ -24,7 +24,7 @@ from toolkit.execute import (
 )
 from toolkit.history import History
 from toolkit.indexes import invalid_indexes
-from toolkit.journal import Journal
+from toolkit.journal import Journal, forget_unfinished
 from toolkit.limits import Limits
 from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
@@ -71,6 +71,7 @@ class Run:
 
         def unmark() -> None:
             self.history.unmark(stem, time.perf_counter() - started)
+            forget_unfinished(self.connection, stem)
             if is_last:
                 self.history.drop()
 

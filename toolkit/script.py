@@ -123,6 +123,27 @@ def prepare(text: str, source: object, *, transactional: bool) -> list[Statement
     return statements
 
 
+def same_but_comments(one: str, other: str) -> bool:
+    """Whether two texts differ in comments and white space alone; what stands in quotes counts as it is."""
+    import postgast
+
+    try:
+        return _tokens(one) == _tokens(other)
+    except postgast.PgQueryError:
+        return False
+
+
+def _tokens(text: str) -> list[bytes]:
+    import postgast
+    from postgast.pg_query_pb2 import Token
+
+    raw = text.encode()
+    comments = (Token.SQL_COMMENT, Token.C_COMMENT)
+    return [
+        raw[token.start : token.end] for token in postgast.scan(text).tokens if token.token not in comments
+    ]
+
+
 def line_at(text: str, offset: int) -> int:
     """The line, counted from 1, of a character offset."""
     return text.count("\n", 0, offset) + 1

@@ -15,6 +15,7 @@ from toolkit.history import Applied, History, script_number
 from toolkit.journal import Unfinished, read_unfinished
 from toolkit.lock import is_held
 from toolkit.project import SCHEMA_ID, Project, Script
+from toolkit.script import same_but_comments
 
 APPLIED, PENDING, RUNNING = "applied", "pending", "running"
 EDITED, MISSING, LATE, UNFINISHED = "edited", "missing", "late", "unfinished"
@@ -55,6 +56,13 @@ class ScriptState:
         names = (f"{self.script.path.name} as applied", f"{self.script.path.name} in the project")
         return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
 
+    @property
+    def only_comments_differ(self) -> bool:
+        """For an edited script: whether nothing but comments and white space was edited."""
+        if self.diff is None or self.script is None or self.applied is None or self.applied.text is None:
+            return False
+        return same_but_comments(self.applied.text, self.script.text)
+
 
 def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
@@ -91,7 +99,7 @@ def refuse_problems(states: Sequence[ScriptState], project: Project, *, allow_la
             entry.diff or f"{entry.id}: the text that was applied is not known" for entry in by_state[EDITED]
         ]
         hints.append(
-            "Restore an edited file (`dbtool repair --restore NAME`) and put the change into a new migration, or"
+            "Restore an edited file (`dbtool repair --restore NAME`) and write a new migration, or"
             " roll back to before it, where that may be done. `dbtool repair` accepts an edit of comments."
         )
     if by_state[MISSING]:

@@ -6,13 +6,14 @@ import pytest
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError, ScriptFailed
+from toolkit.limits import Limits
 
 
-def failure(workshop: Workshop, text: str | bytes, **files: str) -> ScriptFailed:
+def failure(workshop: Workshop, text: str | bytes) -> ScriptFailed:
     """How applying this text as migration1 fails."""
     workshop.write("migrations/migration1.sql", text)
     with pytest.raises(ScriptFailed) as caught:
-        workshop.migrate(**files)
+        workshop.migrate(limits=Limits(retries=0))
     assert caught.value.source == "migrations/migration1.sql"
     return caught.value
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.context import Context
-from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.limits import Limits
 from toolkit.options import json_option, limit_options, pass_context, target_options, yes_option
 
@@ -33,15 +31,10 @@ def command(context: Context, to: str | None, steps: int | None, limits: Limits)
     Nothing is undone when the rollback file of one of them is missing. `--to 0` leaves no trace.
     """
     from toolkit import migrations, output
+    from toolkit.confirm import confirm
 
-    def confirm(plan: Sequence[Applied]) -> None:
-        if context.yes:
-            return
-        if not sys.stdin.isatty():
-            raise UsageProblem("rollback asks for confirmation, and there is no terminal", hint="Give --yes.")
-        names = ", ".join(applied.id for applied in plan)
-        if not click.confirm(f"Undo {names} on {context.target().label}?", err=True):
-            raise DbtoolError("nothing was undone")
+    def ask(plan: Sequence[Applied]) -> None:
+        confirm(context, f"Undo {', '.join(applied.id for applied in plan)}", "nothing was undone")
 
     undone = migrations.rollback(
         context.connect,
@@ -50,7 +43,7 @@ def command(context: Context, to: str | None, steps: int | None, limits: Limits)
         steps=steps,
         limits=limits,
         report=output.reporter(as_json=context.as_json),
-        confirm=confirm,
+        confirm=ask,
     )
     if context.as_json:
         output.print_json({"target": context.target().label, "undone": [applied.id for applied in undone]})
