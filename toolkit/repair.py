@@ -20,7 +20,7 @@ from toolkit.lock import hold_in_transaction
 from toolkit.migrations import sql_file
 from toolkit.project import ROLLBACK_SUFFIX, Project, Script, read_sql
 from toolkit.running import File, Run
-from toolkit.script import Statement, same_but_comments, split
+from toolkit.script import TRANSACTION_CONTROL, Statement, same_but_comments, split
 from toolkit.states import EDITED, MISSING, UNFINISHED, ScriptState, status
 from toolkit.stepwise import SETTING
 
@@ -195,13 +195,12 @@ def _finish(
                     send(connection, statement.text)
             drops = left_by(connection, begun[kept])
             is_over = stopped.error is None and has_ended(connection, begun[kept])
-        if is_over or (skip and stopped.reached == kept + 1):
-            kept += 1
-        elif skip:
+        if skip and begun[kept].kind == TRANSACTION_CONTROL:
             raise UsageProblem(
-                f"statement {stopped.reached} of {entry.id} stands in a transaction of the file's own,"
-                " which is rolled back as a whole: it cannot be skipped"
+                f"{entry.id} stopped in a transaction of its own, which was rolled back as a whole:"
+                " nothing of it can be skipped"
             )
+        kept += is_over or skip
     return Finish(stopped, None if stopped.is_undo else entry.script, file, kept, tuple(drops))
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.migrations.conftest import Workshop
@@ -274,7 +275,7 @@ def test_kill_inside_a_transaction_of_the_files_own_goes_on_at_its_beginning(sho
     shop.write("migrations/migration1.sql", text)
     kill_during(shop, "pg_sleep(63)")
     assert unfinished(shop)["kept"] == 1
-    assert shop.dbtool("repair", "--skip", "--yes").exit_code in (1, 2)
+    assert shop.dbtool("repair", "--skip", "--yes").exit_code == 2
     shop.write("migrations/migration1.sql", text.replace("63", "0"))
     assert shop.dbtool("repair", "--yes").exit_code == 0
     assert shop.value("select count(*) from shop.items where id = 5") == 1
@@ -334,7 +335,7 @@ def test_run_under_way_is_no_problem_of_the_history(shop: Workshop) -> None:
 
 
 def test_invalid_index_of_another_origin_is_reported_and_left_alone(shop: Workshop) -> None:
-    with pytest.raises(Exception, match="duplicate|unique"):
+    with pytest.raises(psycopg.errors.UniqueViolation):
         shop.query("create unique index concurrently mine on shop.items (name)")
     shop.write("migrations/migration1.sql", "select 1;")
     shop.migrate()
