@@ -16,7 +16,15 @@ import click
 from toolkit import __version__
 from toolkit.context import Context
 from toolkit.errors import DbtoolError, mask_passwords
-from toolkit.options import database_url_option, debug_option, json_option, project_option, yes_option
+from toolkit.options import (
+    database_url_option,
+    debug_option,
+    json_option,
+    project_option,
+    target_option,
+    yes_option,
+    yes_production_option,
+)
 
 # Command name → what it does, in the order of `--help`. The module toolkit.commands.<name> is imported,
 # and its attribute `command` run, only when the command is used: that keeps `--help` fast.
@@ -128,8 +136,10 @@ def _as_dbtool_error(error: BaseException) -> DbtoolError:
 @click.version_option(__version__, prog_name="dbtool")
 @project_option
 @database_url_option
+@target_option
 @json_option
 @yes_option
+@yes_production_option
 @debug_option
 @click.pass_context
 def cli(ctx: click.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 from toolkit.errors import DbtoolError, UsageProblem, mask_passwords
 from toolkit.project import Project
+from toolkit.targets import named_target, read_targets
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,6 +31,8 @@ class Target:
     label: str
     """How messages name it; never holds a password."""
     is_embedded: bool
+    production_name: str | None = None
+    """Its name in the project's targets when that marks it as production."""
 
 
 @dataclass
@@ -40,8 +44,10 @@ class Context:
     command_name: str = ""
     project_dir: Path | None = None
     url_option: str | None = None
+    target_option: str | None = None
     as_json: bool = False
     yes: bool = False
+    yes_production: str | None = None
     debug: bool = False
 
     @cached_property
@@ -51,8 +57,16 @@ class Context:
     @property
     def database_url(self) -> str | None:
         """The URL or key=value string that was given; None means the embedded server."""
+        if self.target_option and self.url_option:
+            raise UsageProblem("give either --target or --database-url")
+        if self.target_option:
+            return named_target(self._targets_folder, self.target_option).resolve(self.environ)
         given = (self.url_option, self.environ.get("DBTOOL_DATABASE_URL"), self.environ.get("DATABASE_URL"))
         return next((url for url in given if url), None)
+
+    @property
+    def _targets_folder(self) -> Path:
+        return self.cwd if self.project.is_packaged else self.project.root
 
     @property
     def embedded_home(self) -> Path:
@@ -72,7 +86,11 @@ class Context:
     def _target(self) -> Target:
         url = self.database_url
         if url is not None:
-            return Target(url, describe_url(url), is_embedded=False)
+            production = self._production_name(url)
+            label = describe_url(url)
+            if self.target_option or production:
+                label = f"{self.target_option or production} ({label})"
+            return Target(url, label, is_embedded=False, production_name=production)
         from toolkit.servers import EmbeddedServer
 
         server = EmbeddedServer(self.embedded_home)
@@ -80,6 +98,33 @@ class Context:
         state = "using" if was_running else "started"
         print(f"{state} the embedded server in {self.embedded_home}", file=sys.stderr)
         return Target(server.url(), f"embedded server in {self.embedded_home}", is_embedded=True)
+
+    def announce(self) -> None:
+        """Says on stderr, before work begins, on which database it will be done; never shows a password."""
+        target = self.target()
+        if not target.is_embedded:
+            note = ", production" if target.production_name else ""
+            print(f"target: {target.label}{note}", file=sys.stderr)
+
+    def _production_name(self, url: str) -> str | None:
+        """The name of the production target that a URL leads to, whether or not it was asked for by name."""
+        for name, target in read_targets(self._targets_folder).items():
+            with contextlib.suppress(UsageProblem):  # its variables may not be set here
+                if target.is_production and _place(target.resolve(self.environ)) == _place(url):
+                    return name
+        return None
+
+
+def _place(url: str) -> tuple[Any, ...]:
+    """The host, port and database of a URL."""
+    given = parse_url(url)
+    host = given.get("host") or given.get("hostaddr")
+    return (
+        given.get("service"),
+        host,
+        str(given.get("port") or 5432),
+        given.get("dbname") or given.get("user"),
+    )
 
 
 def connect(

@@ -18,9 +18,9 @@ def embedded_only(context: Context) -> bool:
 
     Says so on stderr, since the other commands go there. Raises UsageProblem when the command line names one.
     """
-    if context.url_option:
+    if context.url_option or context.target_option:
         raise UsageProblem(
-            f"dbtool {context.command_name} works on the embedded server only, not on a --database-url",
+            f"dbtool {context.command_name} works on the embedded server only",
             hint="On a running server use dbtool migrate, seed and status.",
         )
     if context.database_url is None:

@@ -42,11 +42,25 @@ database_url_option = click.option(
     callback=_store("url_option"),
     help="Any libpq URL or key=value string. Default: $DBTOOL_DATABASE_URL, $DATABASE_URL, embedded server.",
 )
+target_option = click.option(
+    "--target",
+    metavar="NAME",
+    expose_value=False,
+    callback=_store("target_option"),
+    help="A database that dbtool.toml, or [tool.dbtool] in pyproject.toml, names.",
+)
 json_option = click.option(
     "--json", is_flag=True, expose_value=False, callback=_store("as_json"), help="Print JSON on stdout."
 )
 yes_option = click.option(
     "--yes", is_flag=True, expose_value=False, callback=_store("yes"), help="Do not ask for confirmation."
+)
+yes_production_option = click.option(
+    "--yes-production",
+    metavar="NAME",
+    expose_value=False,
+    callback=_store("yes_production"),
+    help="Do not ask for the name of this production target.",
 )
 debug_option = click.option(
     "--debug",
@@ -107,5 +121,5 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target_options(command: F) -> F:
-    """`--project` and `--database-url`: what every command that works on a database takes."""
-    return project_option(database_url_option(command))
+    """`--project`, `--database-url`, `--target`: what every command that works on a database takes."""
+    return project_option(database_url_option(target_option(command)))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.toolkit.terminal import on_terminal
 from toolkit import cli, errors
 from toolkit.context import Context
 from toolkit.errors import DbtoolError, mask_passwords
@@ -213,32 +212,6 @@ def test_reader_that_goes_away_causes_no_traceback(sample_project: Path, empty_d
     run.stdout.close()
     assert run.stderr.read() == b""
     assert run.wait(10) == 1
-
-
-def on_terminal(command: list[str], answer: str = "") -> tuple[int, str]:
-    """Run the CLI on a terminal of its own; its exit code and everything it showed."""
-    terminal, inner = pty.openpty()
-    run = subprocess.Popen(
-        [sys.executable, "-m", "toolkit", *command],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
-        stdin=inner, stdout=inner, stderr=inner,
-    )  # fmt: skip
-    os.close(inner)
-    shown = b""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            chunk = os.read(terminal, 4096)
-        except OSError:
-            break
-        if not chunk:
-            break
-        shown += chunk
-        if answer and b"[y/N]" in shown:
-            os.write(terminal, answer.encode())
-            answer = ""
-    os.close(terminal)
-    return run.wait(10), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
 def test_terminal_shows_what_runs_and_how_long(sample_project: Path, empty_database: str) -> None:

@@ -25,6 +25,7 @@ def command(context: Context, to: str | None, dry_run: bool, allow_late: bool, l
     """
     from toolkit import migrations, output
 
+    context.announce()
     scripts = migrations.migrate(
         context.connect,
         context.project,

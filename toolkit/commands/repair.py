@@ -8,7 +8,14 @@ import click
 
 from toolkit.context import Context
 from toolkit.limits import Limits
-from toolkit.options import json_option, limit_options, pass_context, target_options, yes_option
+from toolkit.options import (
+    json_option,
+    limit_options,
+    pass_context,
+    target_options,
+    yes_option,
+    yes_production_option,
+)
 
 
 @click.command("repair")
@@ -19,6 +26,7 @@ from toolkit.options import json_option, limit_options, pass_context, target_opt
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 @limit_options
 @yes_option
+@yes_production_option
 @target_options
 @json_option
 @pass_context
@@ -43,6 +51,7 @@ def command(
     from toolkit.states import refuse_problems, status
 
     project = context.project
+    context.announce()
     report = output.reporter(as_json=context.as_json)
     plan = partial(repair.plan, project=project, undo=undo, skip=skip, forget=forget, restore=restore)
     with session(context.connect, report) as connection:

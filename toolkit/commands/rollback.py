@@ -9,7 +9,14 @@ import click
 
 from toolkit.context import Context
 from toolkit.limits import Limits
-from toolkit.options import json_option, limit_options, pass_context, target_options, yes_option
+from toolkit.options import (
+    json_option,
+    limit_options,
+    pass_context,
+    target_options,
+    yes_option,
+    yes_production_option,
+)
 
 if TYPE_CHECKING:
     from toolkit.history import Applied
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(min=1), help="Undo this many. Default: 1.")
 @limit_options
 @yes_option
+@yes_production_option
 @target_options
 @json_option
 @pass_context
@@ -32,6 +40,8 @@ def command(context: Context, to: str | None, steps: int | None, limits: Limits)
     """
     from toolkit import migrations, output
     from toolkit.confirm import confirm
+
+    context.announce()
 
     def ask(plan: Sequence[Applied]) -> None:
         confirm(context, f"Undo {', '.join(applied.id for applied in plan)}", "nothing was undone")

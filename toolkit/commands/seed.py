@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from toolkit.context import Context
-from toolkit.options import json_option, pass_context, target_options, wait_option
+from toolkit.options import json_option, pass_context, target_options, wait_option, yes_production_option
 
 
 @click.command("seed")
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
 @wait_option
+@yes_production_option
 @target_options
 @json_option
 @pass_context
@@ -21,8 +22,12 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float)
     seeds/core comes first; each system is loaded in one transaction. It may be run again at any time.
     """
     from toolkit import output, seeds
+    from toolkit.confirm import confirm_production
 
     project = context.project
+    context.announce()
+    if demo:
+        confirm_production(context, "Load sample content and learners", "nothing was loaded")
     with context.connect() as connection:
         loaded = seeds.seed(
             connection,
