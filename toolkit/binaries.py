@@ -132,6 +132,17 @@ def find_psql(server: Binaries | None = None) -> str | None:
     return next((str(folder / "psql") for folder in _candidates() if (folder / "psql").exists()), None)
 
 
+def find_clients(name: str) -> list[str]:
+    """Paths of a client program such as pg_dump: beside the server's programs, on PATH, and the system's."""
+    on_path = shutil.which(name)
+    folders = [folder for folder in _candidates() if (folder / name).exists()]
+    explicit = os.environ.get("DBTOOL_PG_BIN")
+    first = [str(Path(explicit) / name)] if explicit and (Path(explicit) / name).exists() else []
+    return list(
+        dict.fromkeys([*first, *([on_path] if on_path else []), *(str(each / name) for each in folders)])
+    )
+
+
 def _explicit(folder: Path) -> Binaries:
     found = inspect(folder)
     if found is None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "up": "Start the embedded server, migrate, seed, show the status.",
     "down": "Stop the embedded server.",
     "migrate": "Apply schema.sql and the migrations in numeric order.",
+    "plan": "Show what would run, and whom each statement would have wait.",
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
     "repair": "Finish or undo what stopped, accept edits of comments, forget or restore missing files.",

@@ -1,0 +1,122 @@
+"""A throwaway database with the schema of another one, and none of its rows. The other one is only read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing, suppress
+
+import psycopg
+from psycopg import sql
+
+from toolkit.binaries import find_clients
+from toolkit.context import connect
+from toolkit.errors import DbtoolError
+from toolkit.execute import Connection, send
+from toolkit.history import Applied, History
+from toolkit.script import split
+from toolkit.shell import psql_call
+from toolkit.stepwise import SETTING
+from toolkit.throwaway import ThrowawayServer
+
+DUMP_OPTIONS = (
+    "--schema-only",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-security-labels",
+    "--no-tablespaces",
+    "--lock-wait-timeout=5s",
+)
+DUMP_TIMEOUT_SECONDS = 300
+_ROLES = "select rolname from pg_catalog.pg_roles where rolname !~ '^pg_' order by 1"
+# psql's own commands, which newer versions of pg_dump write around a dump.
+_META = re.compile(r"(?m)^\\(un)?restrict .*$")
+
+
+def clone_schema(target: Connection, url: str, server: ThrowawayServer, name: str) -> list[str]:
+    """Makes the database `name` on a throwaway server like the target's, whose URL pg_dump is given.
+
+    Returns what its user should know of how it was made. Raises DbtoolError when it cannot be made.
+    """
+    notes = []
+    theirs = target.info.server_version // 10_000
+    if server.major < theirs:
+        notes.append(
+            f"the clone runs on PostgreSQL {server.version}, which is older than the target's {theirs}"
+        )
+    server.create_database(name)
+    with closing(connect(server.url(name), autocommit=True)) as clone:
+        _make_roles(target, clone)
+        dump, reason = _dump(url)
+        if dump is not None:
+            reason = _restore(clone, dump)
+    if reason:
+        notes.append(
+            f"the clone was built from the texts of what was applied, since pg_dump failed: {reason}"
+        )
+        server.drop_database(name)
+        server.create_database(name)
+        with closing(connect(server.url(name), autocommit=True)) as clone:
+            _replay(clone, History(target).read())
+    return notes
+
+
+def _make_roles(target: Connection, clone: Connection) -> None:
+    """The target's roles, which own and are granted things, without their rights and passwords."""
+    there = {role for (role,) in clone.execute(_ROLES).fetchall()}
+    for (role,) in target.execute(_ROLES).fetchall():
+        if role not in there:
+            clone.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+
+
+def _dump(url: str) -> tuple[str | None, str]:
+    """The target's schema as SQL, or None and why there is none."""
+    reason = "there is no pg_dump here"
+    for program in find_clients("pg_dump"):
+        call = psql_call(program, url, DUMP_OPTIONS, os.environ)
+        with suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(
+                call.words,
+                env=call.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=DUMP_TIMEOUT_SECONDS,
+                check=False,
+            )
+            if done.returncode == 0:
+                return _META.sub("", done.stdout), ""
+            reason = " ".join(done.stderr.split())
+    return None, reason
+
+
+def _restore(clone: Connection, dump: str) -> str:
+    """Runs a dump; returns why it could not be run. Settings that the clone's server lacks are left out."""
+    if send(clone, dump).error is None:
+        return ""
+    for statement in split(dump, "the dump"):
+        error = send(clone, statement.text).error
+        if (
+            error is not None
+            and statement.kind != SETTING
+            and not isinstance(error, psycopg.errors.DuplicateSchema)
+        ):
+            return " ".join(str(error).split())
+    return ""
+
+
+def _replay(clone: Connection, applied: Sequence[Applied]) -> None:
+    """Builds the clone as the target was built."""
+    for record in applied:
+        error = "plain yoyo applied it, and kept no text" if record.text is None else None
+        for statement in split(record.text or "", record.id):
+            failed = send(clone, statement.text).error
+            error = error or (" ".join(str(failed).split()) if failed else None)
+        if error:
+            raise DbtoolError(
+                f"cannot build a clone of the target: {record.id}: {error}",
+                hint="Name a server that has what the target has with --server.",
+            )
+        clone.execute("reset session authorization; reset role; reset all")
