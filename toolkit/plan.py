@@ -11,6 +11,7 @@ from toolkit.clone import clone_schema
 from toolkit.context import connect
 from toolkit.effects import Effect, Forecast, forecast
 from toolkit.execute import Connection
+from toolkit.pooler import refuse_transaction_pooling
 from toolkit.project import Project
 from toolkit.running import Connect
 from toolkit.throwaway import ThrowawayServer
@@ -57,6 +58,7 @@ def plan(
     def reading() -> Connection:
         connection = connect_to()
         connection.autocommit = True
+        refuse_transaction_pooling(connect_to, connection)
         connection.execute("set default_transaction_read_only = on")
         return connection
 

@@ -28,6 +28,7 @@ from toolkit.journal import Journal, forget_unfinished
 from toolkit.limits import Limits
 from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
+from toolkit.pooler import refuse_transaction_pooling
 from toolkit.project import Script
 from toolkit.script import Statement
 from toolkit.stepwise import run_each
@@ -157,8 +158,10 @@ class Run:
 
 @contextmanager
 def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
-    """A connection for running scripts, closed afterwards."""
+    """A connection for running scripts, closed afterwards. Raises DbtoolError for one that has no session."""
     with closing(connect()) as connection:
+        connection.autocommit = True
+        refuse_transaction_pooling(connect, connection)
         make_ready(connection, report)
         yield connection
 

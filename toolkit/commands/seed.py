@@ -23,12 +23,14 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float)
     """
     from toolkit import output, seeds
     from toolkit.confirm import confirm_production
+    from toolkit.pooler import refuse_transaction_pooling
 
     project = context.project
     context.announce()
     if demo:
         confirm_production(context, "Load sample content and learners", "nothing was loaded")
-    with context.connect() as connection:
+    with context.connect(autocommit=True) as connection:
+        refuse_transaction_pooling(context.connect, connection)
         loaded = seeds.seed(
             connection,
             project,
