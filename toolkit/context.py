@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_SECONDS = 10
+# A server that is gone is noticed within a minute; toolkit.execute asks the same of the server.
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ def connect(
     defaults: dict[str, Any] = {"fallback_application_name": application_name, "client_encoding": "utf8"}
     if "service" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+    if "service" not in given:
+        defaults.update(KEEPALIVES)
     settings = {**defaults, **given, "client_encoding": "utf8", **options}
     try:
         return psycopg.connect("", autocommit=autocommit, prepare_threshold=None, **settings)

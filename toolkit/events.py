@@ -1,6 +1,7 @@
 """What was done to a database, by whom and with which dbtool: the log behind `dbtool history`.
 
-yoyo's own log knows what plain yoyo, and dbtool before 0.2, applied and undid; dbtool.event adds the rest.
+yoyo's own log knows what plain yoyo, and dbtool before it had this log, applied and undid; dbtool.event adds
+the rest.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Event:
     """The user of the system who ran dbtool, as user@host."""
     seconds: float | None
     dbtool_version: str | None
-    """None for what plain yoyo did, and for what was undone before dbtool 0.2."""
+    """None for what plain yoyo did, and for what was undone before dbtool had this log."""
     detail: str | None
 
 

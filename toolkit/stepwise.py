@@ -45,7 +45,8 @@ def run_each(
         except psycopg.Error as error:  # noqa: PERF203  it ends the loop
             inner = failing_line(statement.text, [replace(statement, line=1)], 0, error.diag)
             line = statement.line + (inner or 1) - 1
-            _stop(connection, journal, number, stay, " ".join(str(error).split()), is_open=statement.is_alone)
+            message = error.diag.message_primary or " ".join(str(error).split())
+            _stop(connection, journal, number, stay, message, is_open=statement.is_alone)
             raise failure(error, source, text, line, kept=statements[:stay], of=len(statements)) from error
         except BaseException:
             _stop(connection, journal, number, stay, "interrupted", is_open=True)

@@ -196,7 +196,35 @@ def test_killed_run_that_waited_leaves_nothing_behind(workshop: Workshop) -> Non
     assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
 
 
-@pytest.mark.parametrize(("how", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_kill_9_while_waiting_for_a_table_leaves_nobody_waiting_behind_it(workshop: Workshop) -> None:
+    workshop.migrate(to="schema")
+    with psycopg.connect(workshop.url) as other:
+        other.execute("lock table shop.items in access share mode")
+        run = workshop.start("migrate", "--lock-timeout", "0")
+        workshop.wait_until(
+            "select exists (select from pg_locks where not granted and relation = 'shop.items'::regclass)"
+        )
+        run.kill()
+        run.wait(10)
+        workshop.wait_until(SESSIONS)
+        workshop.query("set lock_timeout = '1s'; select from shop.items")
+
+
+def test_server_looks_whether_the_client_is_alive_whatever_a_file_has_reset(workshop: Workshop) -> None:
+    workshop.write("migrations/migration1.sql", "reset all;")
+    workshop.write(
+        "migrations/migration2.sql",
+        "create table shop.seen as select current_setting('client_connection_check_interval'),"
+        " current_setting('tcp_keepalives_idle') <> '30' and inet_client_addr() is not null;",
+    )
+    workshop.migrate()
+    # Keepalives are of TCP: on a Unix socket, which cannot lose the other side unnoticed, there are none.
+    assert workshop.query("select * from shop.seen") == [("1s", False)]
+
+
+@pytest.mark.parametrize(
+    ("how", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_interrupted_run_leaves_no_query_running(
     workshop: Workshop, how: signal.Signals, exit_code: int
 ) -> None:

@@ -204,7 +204,7 @@ def test_history_says_who_did_what_when_how_long_and_with_which_dbtool(workshop:
 
 def test_history_before_these_tables_is_taken_over(workshop: Workshop) -> None:
     workshop.migrate(to=1)
-    # As dbtool 0.1.0 left it: one table of its own beside yoyo's.
+    # As earlier versions left it: one table of dbtool's own beside yoyo's.
     workshop.query("drop table dbtool.event, dbtool.unfinished_script")
 
     assert workshop.states() == {"schema": "applied", "migration1": "applied", "migration2": "pending"}
