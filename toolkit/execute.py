@@ -111,10 +111,8 @@ def failure(
     hint = diagnostic.message_hint
     if error.sqlstate == "25001" and kept is None:
         hint = "Make '-- transactional: false' the first line of the file, and keep nothing else in it."
-    elif error.sqlstate in WAITED:
+    elif error.sqlstate in WAITED and kept is None:
         hint = hint or "Another session holds the lock: try again later, or with a longer --lock-timeout."
-    elif kept is not None:
-        hint = hint or "`dbtool repair` goes on from there, `dbtool repair --undo` undoes the file."
     return ScriptFailed(
         f"{source}{f':{line}' if line else ''}: {message}{state}",
         detail="\n".join(part for part in details if part) or None,

@@ -66,12 +66,14 @@ def plan(
     if not scripts:
         return Plan((), (), ())
     files = [(each.id, migrations.sql_file(project, each.path, each.text)) for each in scripts]
-    with closing(reading()) as target:
-        sizes = {name: (rows, size) for name, rows, size in target.execute(_SIZES).fetchall()}
-        notes = clone_schema(target, url, server, "plan")
-    with closing(connect(server.url("plan"), autocommit=True)) as clone:
-        forecasts = forecast(clone, files)
-    server.drop_database("plan")
+    try:
+        with closing(reading()) as target:
+            sizes = {name: (rows, size) for name, rows, size in target.execute(_SIZES).fetchall()}
+            notes = clone_schema(target, url, server, "plan")
+        with closing(connect(server.url("plan"), autocommit=True)) as clone:
+            forecasts = forecast(clone, files)
+    finally:
+        server.drop_database("plan")
     warnings = [warning for each in forecasts for warning in find_warnings(each, sizes)]
     return Plan(
         tuple(forecasts), tuple(warnings), (f"measured on an empty clone: {server.description}", *notes)

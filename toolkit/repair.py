@@ -55,7 +55,8 @@ class Finish:
         for index in self.drops:
             run.connection.execute(index.drop.encode())
         if self.script is None:
-            run.undo(self.unfinished.stem, self.file, kept=self.kept)
+            is_last = [applied.stem for applied in run.history.read()] == [self.unfinished.stem]
+            run.undo(self.unfinished.stem, self.file, kept=self.kept, is_last=is_last)
         else:
             run.apply(self.script, self.file, kept=self.kept)
 

@@ -91,7 +91,11 @@ class Run:
             try:
                 run_each(self.connection, file.text, file.statements, file.source, journal, kept=kept)
             except ScriptFailed as error:
-                self._note_failure(stem, error)
+                self._note_stop(stem, error.message)
+                error.detail = "\n".join(filter(None, [error.detail, *self._invalid_indexes()]))
+                raise
+            except KeyboardInterrupt:
+                self._note_stop(stem, "interrupted")
                 raise
             forget_session(self.connection)
             with self.connection.transaction():
@@ -122,17 +126,20 @@ class Run:
             time.sleep(pause)
         return work()
 
-    def _note_failure(self, stem: str, error: ScriptFailed) -> None:
-        """Logs that a script stopped, and adds to the error which indexes it left invalid."""
+    def _note_stop(self, stem: str, reason: str) -> None:
+        """Logs that a script stopped on its way, as far as there still is a connection."""
         with suppress(psycopg.Error):
-            if self.connection.closed:
-                return
-            forget_session(self.connection)
-            with self.connection.transaction():
-                events.record(self.connection, events.STOPPED, stem, detail=error.message)
-            found = [str(index) for index in invalid_indexes(self.connection)]
-            if found:
-                error.detail = "\n".join(filter(None, [error.detail, *found]))
+            if not self.connection.closed:
+                forget_session(self.connection)
+                with self.connection.transaction():
+                    events.record(self.connection, events.STOPPED, stem, detail=reason)
+
+    def _invalid_indexes(self) -> list[str]:
+        with suppress(psycopg.Error):
+            return (
+                [] if self.connection.closed else [str(index) for index in invalid_indexes(self.connection)]
+            )
+        return []
 
     @contextmanager
     def _one_file(self, file: File) -> Iterator[None]:
@@ -141,19 +148,20 @@ class Run:
             with self._watch.during():
                 yield
         except psycopg.Error as error:
-            is_lost = self.connection.closed
-            raise self._blamed(failure(error, file.source, file.text, None, is_lost=is_lost)) from error
+            failed = failure(error, file.source, file.text, None, is_lost=self.connection.closed)
+            self._blame(failed)
+            raise failed from error
         except ScriptFailed as error:
-            raise self._blamed(error)  # noqa: B904  the same error
+            self._blame(error)
+            raise
         finally:
             with suppress(psycopg.Error):
                 forget_session(self.connection)
 
-    def _blamed(self, error: ScriptFailed) -> ScriptFailed:
-        """The error with who was in the way, when it waited too long."""
+    def _blame(self, error: ScriptFailed) -> None:
+        """Adds who was in the way to the error of a file that waited too long."""
         if error.sqlstate in WAITED and self._watch.seen:
             error.detail = "\n".join(filter(None, [error.detail, self._watch.seen]))
-        return error
 
 
 @contextmanager

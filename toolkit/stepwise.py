@@ -15,6 +15,7 @@ from toolkit.journal import Journal
 from toolkit.script import TRANSACTION_CONTROL, Statement, failing_line
 
 SETTING = "variable_set_stmt"
+_WAY_OUT = "`dbtool repair` goes on from there, `dbtool repair --undo` undoes the file."
 # They wait for others without having anybody wait, and leave something behind when they give up.
 _PATIENT = ("index_stmt", "drop_stmt", "reindex_stmt", "alter_table_stmt")
 
@@ -47,7 +48,10 @@ def run_each(
             line = statement.line + (inner or 1) - 1
             message = error.diag.message_primary or " ".join(str(error).split())
             _stop(connection, journal, number, stay, message, is_open=statement.is_alone)
-            raise failure(error, source, text, line, kept=statements[:stay], of=len(statements)) from error
+            failed = failure(error, source, text, line, kept=statements[:stay], of=len(statements))
+            if stay or statement.is_alone:
+                failed.hint = "\n".join(filter(None, [failed.hint, _WAY_OUT]))
+            raise failed from error
         except BaseException:
             _stop(connection, journal, number, stay, "interrupted", is_open=True)
             raise
@@ -58,6 +62,7 @@ def run_each(
         raise ScriptFailed(
             f"{source}:{opening.line}: {message}",
             detail=kept_text(statements[:stay], len(statements)),
+            hint=_WAY_OUT if stay else None,
             source=source,
             line=opening.line,
         )

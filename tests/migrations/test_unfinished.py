@@ -252,6 +252,8 @@ def test_cancelled_run_says_what_it_reached(shop: Workshop, how: signal.Signals)
     kill_during(shop, "pg_sleep(61)", how)
     found = unfinished(shop)
     assert (found["statement"], found["error"]) == (2, "interrupted")
+    [last] = json.loads(shop.dbtool("history", "--json", "--limit", "1").stdout)["events"]
+    assert (last["operation"], last["detail"]) == ("stopped", "interrupted")
 
 
 def test_statement_that_may_have_ended_can_be_skipped(shop: Workshop) -> None:
@@ -317,6 +319,29 @@ def test_rollback_file_without_transaction_that_stops_is_finished(shop: Workshop
     assert shop.dbtool("repair", "--yes").exit_code == 0
     assert shop.states()["migration1"] == "pending"
     assert shop.query("select to_regclass('shop.a'), to_regclass('shop.b')") == [(None, None)]
+
+
+def test_last_rollback_that_stopped_leaves_no_trace_when_it_is_finished(shop: Workshop) -> None:
+    shop.write("schema.rollback.sql", FALSE + "drop table shop.items;\nselect 1/0;\ndrop schema shop;")
+    with pytest.raises(ScriptFailed):
+        shop.rollback(to=0)
+    shop.write("schema.rollback.sql", FALSE + "drop table shop.items;\ndrop schema shop;")
+    assert shop.dbtool("repair", "--yes").exit_code == 0
+    assert shop.query("select nspname from pg_namespace where nspname in ('shop', 'dbtool')") == []
+
+
+def test_lock_that_cannot_be_had_is_exit_code_5_and_repaired_later(shop: Workshop) -> None:
+    shop.write(
+        "migrations/migration1.sql", FALSE + "create table shop.a ();\nalter table shop.items add size int;"
+    )
+    with psycopg.connect(shop.url, application_name="night report") as other:
+        other.execute("lock table shop.items in access share mode")
+        result = shop.dbtool("migrate", "--lock-timeout", "0.4")
+    assert result.exit_code == 5
+    assert "night report" in result.stderr
+    assert "dbtool repair" in result.stderr
+    assert unfinished(shop)["kept"] == 1
+    assert shop.dbtool("repair", "--yes").exit_code == 0
 
 
 def test_run_under_way_is_no_problem_of_the_history(shop: Workshop) -> None:
