@@ -247,6 +247,15 @@ def test_target_is_only_read(planner: Planner) -> None:
     assert workshop.query("select from pg_roles where rolname = 'dbtool_test_never'") == []
 
 
+def test_target_refuses_writes_of_whoever_plans(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(target: psycopg.Connection[Any], *_: object) -> None:
+        target.execute("create table shop.never ()")
+
+    monkeypatch.setattr("toolkit.plan.clone_schema", write)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        planner("select 1;")
+
+
 def test_history_that_is_wrong_is_refused(planner: Planner) -> None:
     planner.workshop.write("schema.sql", "create schema shop;")
     with pytest.raises(HistoryProblem):
