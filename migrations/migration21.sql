@@ -746,15 +746,14 @@ begin
     ) p(period, starts_on, ends_on)
     where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
     group by t.user_id, t.metric, p.period, p.starts_on, m.aggregate
-  ), saved as (
-    insert into learn_internal.board_scores (user_id, metric, period, starts_on, value, name)
-    select g.user_id, g.metric, g.period, g.starts_on,
+  ), placed as (
+    select g.user_id, g.metric, g.period, g.starts_on, s.row_id,
       case when g.is_maximum then greatest(s.value, g.amount)
-        else coalesce(s.value, 0) + g.amount end,
-      coalesce(s.name, lower(u.username))
+        else coalesce(s.value, 0) + g.amount end as value,
+      lower(u.username) as name
     from gained g
     left join lateral (
-      select b.value, b.name
+      select b.ctid as row_id, b.value
       from learn_internal.board_scores b
       where b.user_id = g.user_id and b.metric = g.metric and b.period = g.period
         and b.starts_on = g.starts_on
@@ -763,12 +762,19 @@ begin
     left join lateral (
       select l.username
       from learn.users l
-      where l.id = g.user_id and s.name is null and l.is_active and l.show_on_leaderboard
+      where l.id = g.user_id and s.row_id is null and l.is_active and l.show_on_leaderboard
       offset 0
     ) u on true
-    where s.name is not null or u.username is not null
-    order by g.user_id, g.metric, g.period, g.starts_on
-    on conflict (user_id, metric, period, starts_on) do update set value = excluded.value
+  ), moved as (
+    update learn_internal.board_scores s set value = p.value
+    from placed p
+    where s.ctid = p.row_id  -- nobody else writes here: the row stays where it is
+  ), come as (
+    insert into learn_internal.board_scores (user_id, metric, period, starts_on, value, name)
+    select p.user_id, p.metric, p.period, p.starts_on, p.value, p.name
+    from placed p
+    where p.row_id is null and p.name is not null
+    order by p.user_id, p.metric, p.period, p.starts_on
   )
   select count(*) into v_count from taken;
 
@@ -1045,19 +1051,27 @@ begin
   if p_steps is null then
     return;
   end if;
-  -- the rows are there: this finds each by its key
   insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
-  select s.metric, s.period, s.starts_on, w.floor, sum(s.users), 0
-  from unnest(p_steps) s
-  cross join lateral (
-    select b.floor from learn_internal.board_fences b
-    where b.metric = s.metric and b.period = s.period and b.starts_on = s.starts_on
-      and b.floor <= s.value
-    order by b.floor desc
-    limit 1
+  select w.metric, w.period, w.starts_on, w.floor, sum(w.users), 0
+  from (
+    -- floors and steps in one order: the last floor before a step is its own
+    select v.metric, v.period, v.starts_on, v.users, max(v.floor) over (
+      partition by v.metric, v.period, v.starts_on order by v.value, v.users nulls first
+      rows unbounded preceding) as floor
+    from (
+      select b.metric, b.period, b.starts_on, b.floor as value, b.floor, null::bigint as users
+      from (
+        select distinct s.metric, s.period, s.starts_on from unnest(p_steps) s
+      ) t
+      join learn_internal.board_fences b
+        on b.metric = t.metric and b.period = t.period and b.starts_on = t.starts_on
+      union all
+      select s.metric, s.period, s.starts_on, s.value, null, s.users from unnest(p_steps) s
+    ) v
   ) w
-  group by s.metric, s.period, s.starts_on, w.floor
-  having sum(s.users) <> 0
+  group by w.metric, w.period, w.starts_on, w.floor
+  having sum(w.users) <> 0
+  -- the rows are there: this finds each by its key
   on conflict (metric, period, starts_on, floor) do update set users = f.users + excluded.users;
 end;
 $$;
@@ -2376,7 +2390,7 @@ begin
   end if;
 
   -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
-  if v_causes & 33 <> 0 and random() * 250 < cardinality(v_gains) then
+  if v_causes & 33 <> 0 and random() * 100 < cardinality(v_gains) then
     perform learn_internal.try_fold_boards();
   end if;
   return null;

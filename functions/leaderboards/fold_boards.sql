@@ -65,15 +65,14 @@ begin
     ) p(period, starts_on, ends_on)
     where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
     group by t.user_id, t.metric, p.period, p.starts_on, m.aggregate
-  ), saved as (
-    insert into learn_internal.board_scores (user_id, metric, period, starts_on, value, name)
-    select g.user_id, g.metric, g.period, g.starts_on,
+  ), placed as (
+    select g.user_id, g.metric, g.period, g.starts_on, s.row_id,
       case when g.is_maximum then greatest(s.value, g.amount)
-        else coalesce(s.value, 0) + g.amount end,
-      coalesce(s.name, lower(u.username))
+        else coalesce(s.value, 0) + g.amount end as value,
+      lower(u.username) as name
     from gained g
     left join lateral (
-      select b.value, b.name
+      select b.ctid as row_id, b.value
       from learn_internal.board_scores b
       where b.user_id = g.user_id and b.metric = g.metric and b.period = g.period
         and b.starts_on = g.starts_on
@@ -82,12 +81,19 @@ begin
     left join lateral (
       select l.username
       from learn.users l
-      where l.id = g.user_id and s.name is null and l.is_active and l.show_on_leaderboard
+      where l.id = g.user_id and s.row_id is null and l.is_active and l.show_on_leaderboard
       offset 0
     ) u on true
-    where s.name is not null or u.username is not null
-    order by g.user_id, g.metric, g.period, g.starts_on
-    on conflict (user_id, metric, period, starts_on) do update set value = excluded.value
+  ), moved as (
+    update learn_internal.board_scores s set value = p.value
+    from placed p
+    where s.ctid = p.row_id  -- nobody else writes here: the row stays where it is
+  ), come as (
+    insert into learn_internal.board_scores (user_id, metric, period, starts_on, value, name)
+    select p.user_id, p.metric, p.period, p.starts_on, p.value, p.name
+    from placed p
+    where p.row_id is null and p.name is not null
+    order by p.user_id, p.metric, p.period, p.starts_on
   )
   select count(*) into v_count from taken;
 
