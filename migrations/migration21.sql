@@ -136,7 +136,7 @@ create table learn.period_rewards (
   rank_from integer not null,
   rank_to   integer not null,
   xp        integer not null,
-  primary key (metric, period, rank_from),
+  primary key (metric, period, rank_from, rank_to),
   constraint period_is_known check (period in ('day', 'week', 'month')),
   constraint ranks_are_in_order check (rank_from >= 1 and rank_to >= rank_from),
   constraint xp_is_positive check (xp between 1 and 1000000000)
@@ -2222,7 +2222,7 @@ begin
         and n.properties @> m.filter
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
       on conflict do nothing
-      returning user_id, metric, scope
+      returning user_id, metric, scope, activity_date
     ), changed as (
       select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
       from (

@@ -312,7 +312,7 @@ begin
         and n.properties @> m.filter
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
       on conflict do nothing
-      returning user_id, metric, scope
+      returning user_id, metric, scope, activity_date
     ), changed as (
       select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
       from (
