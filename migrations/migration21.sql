@@ -602,31 +602,6 @@ comment on function learn.close_period(text, text, date) is
 revoke all on function learn.close_period(text, text, date) from public;
 grant execute on function learn.close_period(text, text, date) to learn_app;
 
--- views/leaderboards/board_recounts.sql
-
--- The boards recounted from the facts: what board_scores must say once everything is folded.
--- Filter by user_id: it reaches the tables.
-create or replace view learn_internal.board_recounts as
-select f.user_id, f.metric, p.period, p.starts_on,
-  (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value
-from learn_internal.board_facts f
-cross join lateral (
-  values
-    ('day', f.local_date, f.local_date + 1),
-    ('week', date_trunc('week', f.local_date::timestamp)::date,
-      date_trunc('week', f.local_date::timestamp)::date + 7),
-    ('month', date_trunc('month', f.local_date::timestamp)::date,
-      (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
-) p(period, starts_on, ends_on)
-where f.amount is not null
-  and p.ends_on > (select s.kept_from from learn_internal.board_state s)
-group by f.user_id, f.metric, p.period, p.starts_on
-union all
-select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value
-from learn_internal.board_totals t;
-comment on view learn_internal.board_recounts is
-  'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
-
 -- functions/leaderboards/split_fence.sql
 
 -- Splits a crowded stretch of a board into stretches of about 1,000 users. Users of one value stay
@@ -676,6 +651,52 @@ $$;
 comment on function learn_internal.split_fence(text, text, date, bigint) is
   'Splits a crowded stretch of a board.';
 revoke all on function learn_internal.split_fence(text, text, date, bigint) from public;
+
+-- functions/leaderboards/divide_board.sql
+
+-- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the fold.
+create or replace function learn_internal.divide_board(
+  p_metric text, p_period text, p_starts_on date
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  delete from learn_internal.board_fences f
+  where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on;
+  perform learn_internal.split_fence(p_metric, p_period, p_starts_on, 1);
+end;
+$$;
+comment on function learn_internal.divide_board(text, text, date) is
+  'Divides a board into stretches anew, by which ranks are counted.';
+revoke all on function learn_internal.divide_board(text, text, date) from public;
+
+-- views/leaderboards/board_recounts.sql
+
+-- The boards recounted from the facts: what board_scores must say once everything is folded.
+-- Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_recounts as
+select f.user_id, f.metric, p.period, p.starts_on,
+  (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value
+from learn_internal.board_facts f
+cross join lateral (
+  values
+    ('day', f.local_date, f.local_date + 1),
+    ('week', date_trunc('week', f.local_date::timestamp)::date,
+      date_trunc('week', f.local_date::timestamp)::date + 7),
+    ('month', date_trunc('month', f.local_date::timestamp)::date,
+      (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
+) p(period, starts_on, ends_on)
+where f.amount is not null
+  and p.ends_on > (select s.kept_from from learn_internal.board_state s)
+group by f.user_id, f.metric, p.period, p.starts_on
+union all
+select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value
+from learn_internal.board_totals t;
+comment on view learn_internal.board_recounts is
+  'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
 
 -- functions/leaderboards/fold_boards.sql
 
@@ -1137,7 +1158,6 @@ declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date
     - learn_internal.setting_number('leaderboard_days_kept')::integer;
   v_count     bigint;
-  v_board     record;
 begin
   perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
   v_count := learn_internal.fold_boards();
@@ -1153,16 +1173,13 @@ begin
     else interval '1 month' end)::date <= v_kept_from;
 
   -- Where users have moved on, stretches are left that are nearly empty: those boards are divided anew.
-  for v_board in
-    select f.metric, f.period, f.starts_on, sum(f.users) as users
+  perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
+  from (
+    select f.metric, f.period, f.starts_on
     from learn_internal.board_fences f
     group by f.metric, f.period, f.starts_on
     having count(*) > 4 + 4 * sum(f.users) / 1000
-  loop
-    delete from learn_internal.board_fences f
-    where (f.metric, f.period, f.starts_on) = (v_board.metric, v_board.period, v_board.starts_on);
-    perform learn_internal.split_fence(v_board.metric, v_board.period, v_board.starts_on, 1);
-  end loop;
+  ) b;
   return v_count;
 end;
 $$;
@@ -1906,6 +1923,35 @@ comment on function learn_internal.rebuild_users(uuid[]) is
   'Recomputes every projection of users from facts.';
 revoke all on function learn_internal.rebuild_users(uuid[]) from public;
 
+-- functions/operations/rebuild_all.sql
+
+-- Recomputes the projections of all users, set-based. Locks everybody's stats row until
+-- the transaction ends. Returns the number of users.
+create or replace function learn.rebuild_all()
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
+  perform learn_internal.rebuild_users(v_user_ids);
+  if pg_try_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint) then
+    perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
+    from (
+      select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f
+    ) b;
+  end if;
+  return cardinality(v_user_ids);
+end;
+$$;
+comment on function learn.rebuild_all() is
+  'Recomputes the projections of all users; returns how many.';
+revoke all on function learn.rebuild_all() from public;
+
 -- triggers/activity/process_activities.sql
 
 -- When facts are written: the engine. Everything that a fact causes happens here, in this order,
@@ -2579,9 +2625,35 @@ create or replace trigger period_rewards_change
 comment on trigger period_rewards_change on learn.period_rewards is
   'A change has those wait who close a period.';
 
--- triggers/leaderboards/users_seen.sql
+-- triggers/leaderboards/recount_deleted_boards.sql
 
--- When users are renamed, go, or want to be seen or not: the boards follow at once.
+-- When users are deleted: they leave the boards at once.
+create or replace function learn_internal.recount_deleted_boards()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_deleted_boards() is
+  'Statement trigger: takes deleted users off the boards.';
+revoke all on function learn_internal.recount_deleted_boards() from public;
+
+create or replace trigger users_gone
+  after delete on learn.users
+  referencing old table as old_users
+  for each statement
+  execute function learn_internal.recount_deleted_boards();
+comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
+
+-- triggers/leaderboards/recount_user_boards.sql
+
+-- When users are renamed, come and go, or want to be seen or not: the boards follow at once.
 create or replace function learn_internal.recount_user_boards()
 returns trigger
 language plpgsql
@@ -2605,29 +2677,6 @@ create or replace trigger users_seen
     is distinct from (new.username, new.is_active, new.show_on_leaderboard))
   execute function learn_internal.recount_user_boards();
 comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
-
-create or replace function learn_internal.recount_deleted_boards()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
-begin
-  perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.recount_deleted_boards() is
-  'Statement trigger: takes deleted users off the boards.';
-revoke all on function learn_internal.recount_deleted_boards() from public;
-
-create or replace trigger users_gone
-  after delete on learn.users
-  referencing old table as old_users
-  for each statement
-  execute function learn_internal.recount_deleted_boards();
-comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
 
 -- views/leaderboards/leaderboard_entries.sql
 

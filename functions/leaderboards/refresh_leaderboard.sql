@@ -13,7 +13,6 @@ declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date
     - learn_internal.setting_number('leaderboard_days_kept')::integer;
   v_count     bigint;
-  v_board     record;
 begin
   perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
   v_count := learn_internal.fold_boards();
@@ -29,16 +28,13 @@ begin
     else interval '1 month' end)::date <= v_kept_from;
 
   -- Where users have moved on, stretches are left that are nearly empty: those boards are divided anew.
-  for v_board in
-    select f.metric, f.period, f.starts_on, sum(f.users) as users
+  perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
+  from (
+    select f.metric, f.period, f.starts_on
     from learn_internal.board_fences f
     group by f.metric, f.period, f.starts_on
     having count(*) > 4 + 4 * sum(f.users) / 1000
-  loop
-    delete from learn_internal.board_fences f
-    where (f.metric, f.period, f.starts_on) = (v_board.metric, v_board.period, v_board.starts_on);
-    perform learn_internal.split_fence(v_board.metric, v_board.period, v_board.starts_on, 1);
-  end loop;
+  ) b;
   return v_count;
 end;
 $$;
