@@ -291,6 +291,7 @@ returns table (user_id uuid, value bigint)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
 as $$
 begin
   if p_user_ids = '{}' then
@@ -451,6 +452,8 @@ returns table (user_id uuid, value bigint)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 begin
   if not (p_board).is_kept then
@@ -460,14 +463,27 @@ begin
     where r.value > 0;
     return;
   end if;
+  if p_among is null then
+    return query
+    select s.user_id, s.value
+    from learn_internal.board_scores s
+    where s.metric = (p_board).metric and s.period = (p_board).period
+      and s.starts_on = (p_board).starts_on and s.value > 0
+      and s.user_id not in (select c.user_id from unnest(p_changes) c);
+  else
+    return query
+    select s.user_id, s.value
+    from (select distinct i.id from unnest(p_among) i(id)) a
+    cross join lateral (
+      select b.user_id, b.value
+      from learn_internal.board_scores b
+      where b.user_id = a.id and b.metric = (p_board).metric and b.period = (p_board).period
+        and b.starts_on = (p_board).starts_on
+      offset 0
+    ) s
+    where s.value > 0 and s.user_id not in (select c.user_id from unnest(p_changes) c);
+  end if;
   return query
-  select s.user_id, s.value
-  from learn_internal.board_scores s
-  where s.metric = (p_board).metric and s.period = (p_board).period
-    and s.starts_on = (p_board).starts_on and s.value > 0
-    and (p_among is null or s.user_id = any (p_among))
-    and s.user_id not in (select c.user_id from unnest(p_changes) c)
-  union all
   select c.user_id, c.new_value
   from unnest(p_changes) c
   where c.new_value > 0 and (p_among is null or c.user_id = any (p_among));
@@ -1163,14 +1179,16 @@ begin
   v_count := learn_internal.fold_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
-  delete from learn_internal.board_scores s
-  where s.period <> 'all_time' and (s.starts_on + case s.period
-    when 'day' then interval '1 day' when 'week' then interval '7 days'
-    else interval '1 month' end)::date <= v_kept_from;
-  delete from learn_internal.board_fences f
-  where f.period <> 'all_time' and (f.starts_on + case f.period
-    when 'day' then interval '1 day' when 'week' then interval '7 days'
-    else interval '1 month' end)::date <= v_kept_from;
+  if found then
+    delete from learn_internal.board_scores s
+    where s.period <> 'all_time' and (s.starts_on + case s.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+    delete from learn_internal.board_fences f
+    where f.period <> 'all_time' and (f.starts_on + case f.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+  end if;
 
   -- Where users have moved on, stretches are left that are nearly empty: those boards are divided anew.
   perform learn_internal.divide_board(b.metric, b.period, b.starts_on)

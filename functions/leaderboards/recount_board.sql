@@ -7,6 +7,7 @@ returns table (user_id uuid, value bigint)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
 as $$
 begin
   if p_user_ids = '{}' then

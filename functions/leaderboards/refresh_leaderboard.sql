@@ -18,14 +18,16 @@ begin
   v_count := learn_internal.fold_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
-  delete from learn_internal.board_scores s
-  where s.period <> 'all_time' and (s.starts_on + case s.period
-    when 'day' then interval '1 day' when 'week' then interval '7 days'
-    else interval '1 month' end)::date <= v_kept_from;
-  delete from learn_internal.board_fences f
-  where f.period <> 'all_time' and (f.starts_on + case f.period
-    when 'day' then interval '1 day' when 'week' then interval '7 days'
-    else interval '1 month' end)::date <= v_kept_from;
+  if found then
+    delete from learn_internal.board_scores s
+    where s.period <> 'all_time' and (s.starts_on + case s.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+    delete from learn_internal.board_fences f
+    where f.period <> 'all_time' and (f.starts_on + case f.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+  end if;
 
   -- Where users have moved on, stretches are left that are nearly empty: those boards are divided anew.
   perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
