@@ -19,6 +19,7 @@ drop function learn_internal.count_in_fences();
 drop function learn_internal.divide_board(text,text,date);
 drop function learn_internal.find_board(text,text,date);
 drop function learn_internal.fold_boards();
+drop function learn_internal.fold_recounts(uuid[]);
 drop function learn_internal.move_fences(learn_internal.board_step[]);
 drop function learn_internal.recount_board(learn_internal.board,uuid[]);
 drop function learn_internal.recount_boards(uuid[]);

@@ -19,29 +19,7 @@ begin
   select s.kept_from into v_kept_from from learn_internal.board_state s;
 
   if v_marked <> '{}' then
-    with taken as (
-      delete from learn_internal.board_gains g where g.user_id = any (v_marked) returning g.user_id
-    ), wanted as (
-      select r.user_id, r.metric, r.period, r.starts_on, r.value, lower(u.username) as name
-      from learn_internal.board_recounts r
-      join learn.users u on u.id = r.user_id and u.is_active and u.show_on_leaderboard
-      where r.user_id = any (v_marked) and r.value <> 0
-    ), gone as (
-      delete from learn_internal.board_scores s
-      where s.user_id = any (v_marked) and not exists (
-        select from wanted w
-        where (w.user_id, w.metric, w.period, w.starts_on)
-          = (s.user_id, s.metric, s.period, s.starts_on))
-    ), saved as (
-      insert into learn_internal.board_scores as s
-        (user_id, metric, period, starts_on, value, name)
-      select w.* from wanted w
-      order by w.user_id, w.metric, w.period, w.starts_on
-      on conflict (user_id, metric, period, starts_on) do update
-        set value = excluded.value, name = excluded.name
-        where (s.value, s.name) <> (excluded.value, excluded.name)
-    )
-    select count(*) into v_marks from taken;
+    v_marks := learn_internal.fold_recounts(v_marked);
   end if;
 
   with taken as (
