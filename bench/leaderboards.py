@@ -145,13 +145,13 @@ def time_updates(connection: Connection, ids: list[Any], rounds: int) -> dict[st
     begun = time.perf_counter()
     connection.execute("select learn_internal.fold_boards()")
     times["update: folding, per gain"] = (time.perf_counter() - begun) * 1e3
-    connection.execute(  # these were no facts
+    users = connection.execute(  # these were no facts
         "insert into learn_internal.board_gains (user_id, metric, local_date)"
         " select id, '', '-infinity' from learn.users"
-    )
+    ).rowcount
     begun = time.perf_counter()
     connection.execute("select learn.refresh_leaderboard()")
-    times["recounting everything from the facts, per user"] = (time.perf_counter() - begun) * 1e6 / len(ids)
+    times["recounting everything from the facts, per user"] = (time.perf_counter() - begun) * 1e6 / users
     connection.execute("update learn.metrics set is_board = false where key = 'xp'")
     times["update: award_xp() without boards"] = median_us(award, rounds)
     connection.execute("update learn.metrics set is_board = true where key = 'xp'")

@@ -53,6 +53,10 @@ def test_a_board_is_right_inside_the_transaction_that_has_just_earned(learn: Lea
     users = scorers(learn, one=10, two=20)
     learn.award_xp(users["one"], 15)
     assert board(learn) == [(1, "one", 25), (2, "two", 20)]
+    assert learn.tuples("select username, xp_rank from learn.user_dashboard order by 2") == [
+        ("one", 1),
+        ("two", 2),
+    ]
 
 
 @pytest.mark.parametrize("change", ["is_active = false", "show_on_leaderboard = false"])
