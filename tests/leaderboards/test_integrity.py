@@ -37,7 +37,7 @@ def damaged(learn: Learn, statement: str) -> set[str]:
             {SCORES},
         ),
         (
-            "insert into learn_internal.board_gains"
+            "insert into learn_internal.board_gains (user_id, metric, local_date, amount)"
             " select user_id, 'xp', '2035-06-13', 1 from learn.user_stats",
             {SCORES},
         ),
