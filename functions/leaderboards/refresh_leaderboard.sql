@@ -1,6 +1,7 @@
--- Writes the boards of the current periods down in leaderboard_entries, for those who read that table.
--- Readers see the earlier ones until it commits; a second run waits for the first. Returns the
--- number of entries. The loop runs once per board; each is one statement.
+-- Folds all that users have gained into the boards, drops the boards of periods that are over for longer
+-- than leaderboard_days_kept, and evens out what ranks are counted by. Boards are right without it; it
+-- keeps them fast. Readers and learners never wait for it; a second run waits for the first. Returns
+-- how many gains it folded.
 create or replace function learn.refresh_leaderboard()
 returns bigint
 language plpgsql
@@ -9,43 +10,38 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_today date := (learn.clock() at time zone 'UTC')::date;
-  v_board record;
-  v_total bigint := 0;
-  v_count bigint;
+  v_kept_from date := (learn.clock() at time zone 'UTC')::date
+    - learn_internal.setting_number('leaderboard_days_kept')::integer;
+  v_count     bigint;
 begin
-  lock table learn.leaderboard_entries in share update exclusive mode;
-  for v_board in
-    select m.key as metric, p.period, learn_internal.period_start(p.period, v_today) as start
-    from learn.metrics m
-    cross join (values ('day'), ('week'), ('month'), ('all_time')) p(period)
-    where m.is_board and (p.period = 'all_time' or m.aggregate <> 'run'
-      and (m.aggregate <> 'stat' or m.key in ('xp', 'active_days')))
-    order by m.key, p.period
-  loop
-    with ranked as materialized (
-      select b.user_id, b.value, rank() over (order by b.value desc) as rank
-      from learn_internal.board_values(v_board.period, v_board.metric, v_today) b
-    ), gone as (
-      delete from learn.leaderboard_entries e
-      where e.metric = v_board.metric and e.period = v_board.period
-        and e.period_start = v_board.start
-        and not exists (select from ranked r where r.user_id = e.user_id)
-    )
-    insert into learn.leaderboard_entries as e
-      (user_id, metric, period, period_start, value, rank, calculated_at)
-    select r.user_id, v_board.metric, v_board.period, v_board.start, r.value, r.rank, learn.clock()
-    from ranked r
-    order by r.user_id
-    on conflict (user_id, metric, period, period_start) do update
-      set value = excluded.value, rank = excluded.rank, calculated_at = excluded.calculated_at;
-    get diagnostics v_count = row_count;
-    v_total := v_total + v_count;
-  end loop;
-  return v_total;
+  perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
+  v_count := learn_internal.fold_boards();
+
+  update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
+  if found then
+    delete from learn_internal.board_scores s
+    where s.period <> 'all_time' and (s.starts_on + case s.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+    delete from learn_internal.board_fences f
+    where f.period <> 'all_time' and (f.starts_on + case f.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+  end if;
+
+  -- Where users have moved on, stretches are left that are nearly empty: those boards are divided anew.
+  perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
+  from (
+    select f.metric, f.period, f.starts_on
+    from learn_internal.board_fences f
+    group by f.metric, f.period, f.starts_on
+    having count(*) > 4 + 4 * sum(f.users) / 1000
+  ) b;
+  return v_count;
 end;
 $$;
 comment on function learn.refresh_leaderboard() is
-  'Writes the boards of the current periods down in leaderboard_entries; returns how many entries.';
+  'Folds what users have gained into the boards, which keeps them fast; returns how many gains. '
+  'Call it every minute or so.';
 revoke all on function learn.refresh_leaderboard() from public;
 grant execute on function learn.refresh_leaderboard() to learn_app;

@@ -1,33 +1,56 @@
--- A user's rank on a board of today, exact and live; null for one who is not on it.
--- Errors: LX001 no such board; LX002 unknown user.
+-- A user's rank on a board of today, or among some users, exact and live; null for one who is not on it.
+-- Errors: LX001 no such board, or too many users in p_among; LX002 unknown user.
 create or replace function learn.user_rank(
-  p_user_id uuid, p_period text default 'all_time', p_metric text default 'xp'
+  p_user_id uuid,
+  p_period  text default 'all_time',
+  p_metric  text default 'xp',
+  p_among   uuid[] default null
 )
 returns bigint
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = ''
+set jit = off
 as $$
 declare
-  v_rank bigint;
+  v_board   learn_internal.board := learn_internal.find_board(
+    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+  v_changes learn_internal.board_change[];
+  v_value   bigint;
+  v_rank    bigint;
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  select r.rank into v_rank
-  from (
-    select b.user_id, rank() over (order by b.value desc) as rank
-    from learn_internal.board_values(
-      p_period, p_metric, (learn.clock() at time zone 'UTC')::date) b
-  ) r
-  where r.user_id = p_user_id;
-  return v_rank;
+  perform learn_internal.require_cohort(p_among);
+  v_changes := learn_internal.board_changes(v_board);
+  if p_among is not null or not v_board.is_kept then
+    select r.rank into v_rank
+    from (
+      select b.user_id, rank() over (order by b.value desc) as rank
+      from learn_internal.board_standings(v_board, p_among, v_changes) b
+    ) r
+    where r.user_id = p_user_id;
+    return v_rank;
+  end if;
+
+  select coalesce(
+    (select c.new_value from unnest(v_changes) c where c.user_id = p_user_id),
+    (
+      select s.value from learn_internal.board_scores s
+      where s.user_id = p_user_id and s.metric = v_board.metric
+        and s.period = v_board.period and s.starts_on = v_board.starts_on
+    )) into v_value;
+  if v_value > 0 then
+    return learn_internal.board_rank(v_board, v_value, v_changes);
+  end if;
+  return null;
 end;
 $$;
-comment on function learn.user_rank(uuid, text, text) is
-  'A user''s rank on a board of today, exact and live; null: not on it.';
-revoke all on function learn.user_rank(uuid, text, text) from public;
-grant execute on function learn.user_rank(uuid, text, text) to learn_app, learn_readonly;
+comment on function learn.user_rank(uuid, text, text, uuid[]) is
+  'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
+revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
+grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_readonly;

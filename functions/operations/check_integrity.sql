@@ -408,7 +408,11 @@ begin
   from learn.faucet_requests r
   where r.status = 'pending' and not exists (
     select from learn.outbox o
-    where o.topic = 'faucet' and o.key = r.user_id || ' ' || r.id);
+    where o.topic = 'faucet' and o.key = r.user_id || ' ' || r.id)
+
+  -- leaderboards
+  union all
+  select d.check_name, d.user_id, d.expected, d.actual from learn_internal.board_damage d;
 end;
 $$;
 comment on function learn.check_integrity() is

@@ -12,6 +12,12 @@ declare
 begin
   select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
   perform learn_internal.rebuild_users(v_user_ids);
+  if pg_try_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint) then
+    perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
+    from (
+      select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f
+    ) b;
+  end if;
   return cardinality(v_user_ids);
 end;
 $$;

@@ -167,6 +167,8 @@ begin
     array_agg(p.user_id), array_agg(p.course_id), array_agg(p.completed_at))
   from learn.user_course_progress p
   where p.user_id = any (p_user_ids) and p.completed_at is not null;
+
+  perform learn_internal.recount_boards(p_user_ids);
 end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[]) is

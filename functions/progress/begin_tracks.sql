@@ -14,31 +14,48 @@ as $$
 begin
   return query
   with begun as (
-    update learn.user_track_progress p
-    set total_items = z.total_items
-    from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
-    join (
-      select i.track_id, count(*)::integer as total_items
-      from learn_internal.track_items i
-      where i.track_id = any (p_track_ids)
-      group by i.track_id
-    ) z on z.track_id = g.track_id
-    where p.user_id = g.user_id and p.track_id = g.track_id and p.total_items <> z.total_items
+    -- the rows are there: this finds each by its key, whatever the planner makes of the arrays
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select b.user_id, b.track_id, b.total_items, b.total_items
+    from (
+      select s.user_id, s.track_id,
+        max(s.total_items) over (partition by s.track_id) as total_items
+      from (
+        select g.user_id, g.track_id, null::integer as total_items
+        from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+        union all
+        select null, i.track_id, count(*)::integer
+        from learn_internal.track_items i
+        where i.track_id = any (p_track_ids)
+        group by i.track_id
+      ) s
+    ) b
+    where b.user_id is not null
+    on conflict on constraint user_track_progress_pkey do update
+      set total_items = excluded.total_items
+      where p.total_items <> excluded.total_items
     returning p.user_id, p.track_id
   )
-  select c.user_id, i.track_id, max(c.at)
-  from unnest(p_item_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
-  cross join lateral (
-    select t.track_id from learn_internal.track_items t
-    where t.item_type = p_item_type and t.item_id = c.item_id
-    offset 0  -- keeps this a query by key in each kind of item
-  ) i
-  join unnest(p_user_ids, p_track_ids) g(user_id, track_id)
-    on g.user_id = c.user_id and g.track_id = i.track_id
-  join learn.tracks t on t.id = i.track_id and t.is_published
-  where not exists (
-    select from begun b where b.user_id = c.user_id and b.track_id = i.track_id)
-  group by c.user_id, i.track_id;
+  -- Sets are matched by grouping them together, which takes the same time per row for any number.
+  select s.user_id, s.track_id, max(s.at)
+  from (
+    select c.user_id, i.track_id, c.at, false as is_full, false as is_begun
+    from unnest(p_item_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
+    cross join lateral (
+      select t.track_id from learn_internal.track_items t
+      where t.item_type = p_item_type and t.item_id = c.item_id
+      offset 0  -- keeps this a query by key in each kind of item
+    ) i
+    union all
+    select g.user_id, g.track_id, null, true, false
+    from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+    union all
+    select b.user_id, b.track_id, null, false, true
+    from begun b
+  ) s
+  group by s.user_id, s.track_id
+  having bool_or(s.is_full) and not bool_or(s.is_begun)
+    and (select t.is_published from learn.tracks t where t.id = s.track_id);
 end;
 $$;
 comment on function learn_internal.begin_tracks(

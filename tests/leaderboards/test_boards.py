@@ -53,6 +53,10 @@ def test_a_board_is_right_inside_the_transaction_that_has_just_earned(learn: Lea
     users = scorers(learn, one=10, two=20)
     learn.award_xp(users["one"], 15)
     assert board(learn) == [(1, "one", 25), (2, "two", 20)]
+    assert learn.tuples("select username, xp_rank from learn.user_dashboard order by 2") == [
+        ("one", 1),
+        ("two", 2),
+    ]
 
 
 @pytest.mark.parametrize("change", ["is_active = false", "show_on_leaderboard = false"])
@@ -163,7 +167,7 @@ def test_unknown_users_are_refused(learn: Learn, function: str) -> None:
 
 def test_entries_are_what_the_boards_say(learn: Learn) -> None:
     users = scorers(learn, one=10, two=20)
-    assert learn.refresh_leaderboard() == learn.value("select count(*) from learn.leaderboard_entries")
+    assert learn.refresh_leaderboard() >= 0
     assert learn.tuples(
         "select period, period_start::text, user_id, value, rank from learn.leaderboard_entries"
         " where metric = 'xp' order by 1, rank"
@@ -185,6 +189,99 @@ def test_entries_are_what_the_boards_say(learn: Learn) -> None:
     ) == [(users["one"], 100), (users["two"], 20)]
 
 
+def test_a_board_among_some_users(learn: Learn) -> None:
+    users = scorers(learn, a=60, b=50, c=50, d=40, e=30)
+    friends = [users[name] for name in "bde"]
+    for fold in (False, True):
+        if fold:
+            learn.refresh_leaderboard()
+            learn.award_xp(users["e"], 15)  # some as of the last fold, one since
+        expected = [(1, "b", 50), (2, "e", 45), (3, "d", 40)] if fold else [(1, "b"), (2, "d"), (3, "e")]
+        assert [
+            row[: len(expected[0])]
+            for row in learn.tuples(
+                "select rank, username, value from learn.leaderboard(p_among => %s)", [friends]
+            )
+        ] == expected
+        assert learn.value("select learn.user_rank(%s, p_among => %s)", [users["d"], friends]) == 3 - (
+            not fold
+        )
+        assert learn.value("select learn.user_rank(%s, p_among => %s)", [users["a"], friends]) is None
+        around = learn.tuples(
+            "select rank, username from learn.leaderboard_around(%s, 'week', 'xp', 1, %s)",
+            [users["b"], friends],
+        )
+        assert around == [row[:2] for row in expected[:2]]
+    assert learn.tuples("select * from learn.leaderboard(p_among => '{}')") == []
+    streaks = "select * from learn.leaderboard('all_time', 'current_streak', p_among => %s)"
+    assert learn.tuples(streaks, [friends]) == []  # awards are no learning
+    with learn.refuses("LX001"):
+        learn.tuples("select * from learn.leaderboard(p_among => array_fill(%s, '{10001}'))", [users["a"]])
+
+
+def test_a_metric_gets_boards_that_know_the_past_and_loses_them(learn: Learn) -> None:
+    activity = learn.make_activity_type()
+    metrics = {
+        "count": learn.make_metric(activity),
+        "sum": learn.make_metric(activity, "sum", property="points"),
+        "max": learn.make_metric(activity, "max", property="points"),
+        "distinct_days": learn.make_metric(activity, "distinct_days"),
+    }
+    user = learn.register_user("one")
+    for points in (3, 9):
+        learn.record_activity(user, activity, properties={"points": points})
+    for metric in metrics.values():
+        with learn.refuses("LX001"):
+            board(learn, "week", metric)
+    learn.connection.execute(
+        "update learn.metrics set is_board = true where key = any(%s)", [[*metrics.values()]]
+    )
+    learn.set_clock("2035-06-14 12:00")
+    learn.record_activity(user, activity, properties={"points": 7})
+    for fold in (False, True):
+        if fold:
+            learn.refresh_leaderboard()
+        found = {
+            aggregate: [board(learn, period, metric)[0][2] for period in ("day", "week", "all_time")]
+            for aggregate, metric in metrics.items()
+        }
+        assert found == {
+            "count": [1, 3, 3],
+            "sum": [7, 19, 19],
+            "max": [7, 9, 9],
+            "distinct_days": [1, 2, 2],
+        }
+    learn.connection.execute(
+        "update learn.metrics set is_board = false where key = any(%s)", [[*metrics.values()]]
+    )
+    learn.refresh_leaderboard()
+    assert (
+        learn.tuples("select * from learn.leaderboard_entries where metric = any(%s)", [[*metrics.values()]])
+        == []
+    )
+
+
+def test_boards_of_periods_long_over_are_computed_from_the_facts(learn: Learn) -> None:
+    users = scorers(learn, one=10, two=20)
+    learn.award_xp(users["one"], 15, at=moment("2035-06-12 12:00"))
+    expected = [(1, "two", 20), (2, "one", 10)]
+    assert board(learn, "day", on="2035-06-13") == expected
+    learn.set_clock("2035-08-01 12:00")
+    learn.refresh_leaderboard()
+    kept = learn.tuples("select distinct period from learn.leaderboard_entries where metric = 'xp'")
+    assert kept == [("all_time",)]
+    assert board(learn, "day", on="2035-06-13") == expected
+    assert board(learn, "month", on="2035-06-30") == [(1, "one", 25), (2, "two", 20)]
+    learn.award_xp(users["one"], 100, at=moment("2035-07-03 12:00"))  # late, for a period that is not kept
+    learn.refresh_leaderboard()
+    assert board(learn, "day", on="2035-07-03") == [(1, "one", 100)]
+
+
+def test_a_refresh_says_how_much_it_has_folded(learn: Learn) -> None:
+    learn.refresh_leaderboard()
+    assert learn.refresh_leaderboard() == 0
+
+
 def test_entries_of_earlier_periods_are_kept(learn: Learn) -> None:
     users = scorers(learn, one=10)
     learn.refresh_leaderboard()
@@ -202,5 +299,6 @@ def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
     for role in ("learn_app", "learn_readonly"):
         db.execute(f"set local role {role}".encode())
         assert len(board(learn)) == 1
-        assert learn.tuples("select * from learn.leaderboard_entries") == []
+        assert learn.tuples("select rank, value from learn.leaderboard_entries where rank > 1") == []
+        assert learn.tuples("select * from learn.period_standings") == []
         db.execute("reset role")

@@ -50,7 +50,7 @@ begin
   -- The same statement tells what there is to do, from these rows and from what types can cause:
   -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
   -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
-  -- and that is yet to be announced. Bits, since each aggregate has its price.
+  -- and that is yet to be announced, 32 boards. Bits, since each aggregate has its price.
   select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
     | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
         or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
@@ -67,6 +67,7 @@ begin
         max(n.local_date) filter (where n.is_qualifying) as last_day,
         bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
           | case when t.feeds_metrics then 2 else 0 end
+          | case when t.feeds_boards then 32 else 0 end
           | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs or t.notifies
               or jsonb_typeof(n.properties) <> 'object'
               or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
@@ -130,6 +131,10 @@ begin
         select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
       ) s;
       perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select d.user_id, 'active_days', d.local_date, 1
+      from unnest(v_day_user_ids, v_days) d(user_id, local_date)
+      where exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
     end if;
   end if;
 
@@ -168,22 +173,30 @@ begin
   end if;
 
   if v_causes & 1 <> 0 then
-    insert into learn.xp_transactions
-      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
-    select p.user_id, p.amount, p.activity_type,
-      case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
-      case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
-      case when p.is_told then p.properties ->> 'description' end,
-      p.local_date, p.recorded_at
-    from (
-      select n.*,
-        -- its caller names the source
-        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-    ) p
-    where p.amount <> 0;
+    with paid as (
+      insert into learn.xp_transactions
+        (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+      select p.user_id, p.amount, p.activity_type,
+        case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
+        case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
+        case when p.is_told then p.properties ->> 'description' end,
+        p.local_date, p.recorded_at
+      from (
+        select n.*,
+          -- its caller names the source
+          n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
+          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+        from new_facts n
+        join learn.activity_types t on t.key = n.activity_type
+      ) p
+      where p.amount <> 0
+      returning user_id, earned_on, amount
+    )
+    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+    select p.user_id, 'xp', p.earned_on, sum(p.amount)
+    from paid p
+    where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
+    group by p.user_id, p.earned_on;
 
     -- 4. The total and the level follow, and the achievements for these.
     if v_causes & 16 = 0 then
@@ -272,6 +285,24 @@ begin
         and t.threshold <= c.new_value;
   end if;
 
+  if v_causes & 32 <> 0 then
+    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+    select g.user_id, g.metric, g.local_date,
+      case g.aggregate when 'max' then max(g.amount) else sum(g.amount) end
+    from (
+      select n.user_id, m.metric, m.aggregate,
+        case when m.aggregate = 'run' then '-infinity' else n.local_date end as local_date,
+        case when m.property is null then 1
+          else learn_internal.number_property(n.properties, m.property) end as amount
+      from new_facts n
+      join learn_internal.metric_feeds m on m.activity_type = n.activity_type
+      where m.is_board and n.properties @> m.filter
+        and (m.aggregate <> 'run' or not v_resets_runs)
+    ) g
+    where g.amount is not null
+    group by g.user_id, g.metric, g.local_date, g.aggregate;
+  end if;
+
   if v_feeds_days then
     with new_days as (
       insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
@@ -281,7 +312,7 @@ begin
         and n.properties @> m.filter
       cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
       on conflict do nothing
-      returning user_id, metric, scope
+      returning user_id, metric, scope, activity_date
     ), changed as (
       select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
       from (
@@ -298,6 +329,12 @@ begin
       insert into learn.user_metrics (user_id, metric, scope, value)
       select c.user_id, c.metric, c.scope, c.new_value from changed c
       on conflict (user_id, metric, scope) do update set value = excluded.value
+    ), boarded as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select n.user_id, n.metric, n.activity_date, 1
+      from new_days n
+      join learn.metrics m on m.key = n.metric and m.is_board
+      where n.scope = ''
     )
     select v_won || array_agg((
       c.user_id, t.achievement_id,
@@ -356,6 +393,12 @@ begin
       from changed c
       where c.new_value <> c.old_value
       on conflict (user_id, metric, scope) do update set value = excluded.value
+    ), boarded as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select c.user_id, c.metric, '-infinity', c.new_value - c.old_value
+      from changed c
+      join learn.metrics m on m.key = c.metric and m.is_board
+      where c.scope = '' and c.new_value <> c.old_value
     )
     select v_won || array_agg((
       c.user_id, t.achievement_id,
@@ -403,6 +446,12 @@ begin
     ) f;
   end if;
   if v_is_new_level then
+    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+    select b.user_id, 'level_reached', '-infinity', s.highest_level - b.level
+    from unnest(v_user_ids, v_level) b(user_id, level)
+    join learn.user_stats s on s.user_id = b.user_id and s.highest_level > b.level
+    where exists (select from learn.metrics m where m.key = 'level_reached' and m.is_board);
+
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties,
        occurred_at, local_date, is_qualifying)
@@ -428,6 +477,11 @@ begin
         where r.user_id = w.user_id and r.achievement_id = w.achievement_id)
     order by w.user_id, a.display_order, w.achievement_id
     on conflict (user_id, achievement_id) do nothing;
+  end if;
+
+  -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
+  if v_causes & 33 <> 0 and random() * 100 < cardinality(v_gains) then
+    perform learn_internal.try_fold_boards();
   end if;
   return null;
 end;

@@ -8,11 +8,19 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_metrics text[];
+  v_metrics  text[];
+  v_is_board boolean;  -- whether boards change too
 begin
   if tg_op = 'INSERT' then
-    select array_agg(n.key) into v_metrics from new_metrics n where n.aggregate <> 'stat';
+    select array_agg(n.key) filter (where n.aggregate <> 'stat'), bool_or(n.is_board)
+    into v_metrics, v_is_board
+    from new_metrics n;
   else
+    select bool_or(n.is_board or o.is_board) into v_is_board
+    from new_metrics n
+    join old_metrics o on o.key = n.key
+    where (o.activity_type, o.aggregate, o.property, o.filter, o.is_board)
+      is distinct from (n.activity_type, n.aggregate, n.property, n.filter, n.is_board);
     select array_agg(n.key) into v_metrics
     from new_metrics n
     left join old_metrics o on o.key = n.key
@@ -23,7 +31,9 @@ begin
       and o.reset_activity_type is not distinct from n.reset_activity_type
     where n.aggregate <> 'stat' and o.key is null;
   end if;
-  if v_metrics is null or not exists (select from learn.activity_log) then
+  if (v_metrics is null and v_is_board is not true)
+    or not exists (select from learn.activity_log)
+  then
     return null;
   end if;
 
@@ -41,6 +51,10 @@ begin
   select r.user_id, r.metric, r.scope, r.activity_date
   from learn_internal.metric_day_recounts r
   where r.metric = any (v_metrics);
+
+  if v_is_board then
+    perform learn_internal.recount_boards(array_agg(s.user_id)) from learn.user_stats s;
+  end if;
   return null;
 end;
 $$;

@@ -55,7 +55,8 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
     ) d
   ) as track_progress,
   (select count(*) from learn.notifications n
-    where n.user_id = u.id and not n.is_read) as unread_notifications
+    where n.user_id = u.id and not n.is_read) as unread_notifications,
+  learn.user_rank(u.id) as xp_rank
 from learn.users u
 join learn.user_stats s on s.user_id = u.id
 left join learn.avatars v on v.id = u.selected_avatar_id
@@ -65,6 +66,8 @@ comment on view learn.user_dashboard is
   'One row per user for a home page: XP, level, streak as of the user''s today, counts, '
   'the five newest achievements.';
 comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest level.';
+comment on column learn.user_dashboard.xp_rank is
+  'Rank by total XP among all who want to be seen; null: not on that board.';
 comment on column learn.user_dashboard.current_courses is
   'The five courses under way with the latest activity: [{"slug": "…", "title": "…", '
   '"completion_percentage": 40.00, "last_activity_at": "…"}, …], in the user''s language.';

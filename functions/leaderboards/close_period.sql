@@ -1,0 +1,76 @@
+-- Closes the board of a finished period: keeps its standings and pays the XP of period_rewards by rank, once.
+-- A period is finished when its last day is over in every time zone. Returns how many users were on the
+-- board; closing it again changes nothing and returns the same.
+-- Errors: LX001 no such board, or one without an end; LX007 the period is not over.
+create or replace function learn.close_period(
+  p_period text, p_metric text default 'xp', p_on date default null
+)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last
+  v_board learn_internal.board;
+  v_users bigint;
+begin
+  perform learn_internal.hold_content();
+  v_board := learn_internal.find_board(p_period, p_metric, coalesce(p_on, case p_period
+    when 'month' then (v_today - interval '1 month')::date
+    when 'week' then v_today - 7
+    else v_today - 1 end));
+  if p_period = 'all_time' then
+    raise exception 'all time does not end'
+      using errcode = 'LX001', detail = 'p_period = all_time',
+        hint = 'Close a day, a week or a month.';
+  elsif v_board.ends_on > v_today then
+    raise exception 'the period is not over'
+      using errcode = 'LX007',
+        detail = format('%s from %s ends before %s', p_period, v_board.starts_on, v_board.ends_on),
+        hint = 'A period is over when its last day is over in every time zone: 12 hours after '
+          'midnight UTC.';
+  end if;
+
+  insert into learn.closed_periods (metric, period, starts_on, users)
+  values (p_metric, p_period, v_board.starts_on, 0)
+  on conflict (metric, period, starts_on) do nothing;
+  if not found then
+    select c.users into v_users
+    from learn.closed_periods c
+    where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
+    return v_users;
+  end if;
+
+  insert into learn.period_standings (user_id, metric, period, starts_on, value, rank, xp_paid)
+  select b.user_id, p_metric, p_period, v_board.starts_on, b.value, b.rank, coalesce((
+      select max(w.xp) from learn.period_rewards w
+      where w.metric = p_metric and w.period = p_period
+        and b.rank between w.rank_from and w.rank_to), 0)
+  from (
+    select s.user_id, s.value, rank() over (order by s.value desc) as rank
+    from learn_internal.board_standings(v_board, null, learn_internal.board_changes(v_board)) s
+  ) b
+  order by b.user_id;
+  get diagnostics v_users = row_count;
+  update learn.closed_periods c set users = v_users
+  where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
+
+  perform learn_internal.write_facts(array_agg((
+      s.user_id, 'xp_awarded', null, null,
+      jsonb_build_object('source_type', 'leaderboard',
+        'source_id', format('%s %s %s', p_metric, p_period, v_board.starts_on),
+        'description', format('Rank %s', s.rank)),
+      s.xp_paid, learn.clock())::learn_internal.fact order by s.rank, s.user_id))
+  from learn.period_standings s
+  where s.metric = p_metric and s.period = p_period and s.starts_on = v_board.starts_on
+    and s.xp_paid > 0;
+  return v_users;
+end;
+$$;
+comment on function learn.close_period(text, text, date) is
+  'Keeps the standings of a finished day, week or month and pays its rewards by rank, once; returns the '
+  'number of users on the board. Null p_on: the last one.';
+revoke all on function learn.close_period(text, text, date) from public;
+grant execute on function learn.close_period(text, text, date) to learn_app;

@@ -1,0 +1,41 @@
+-- The board of a metric for the period in which a day lies.
+-- Errors: LX001 no such period, no board of this metric, or none of it for periods.
+create or replace function learn_internal.find_board(p_period text, p_metric text, p_on date)
+returns learn_internal.board
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_metric learn.metrics;
+  v_board  learn_internal.board;
+begin
+  v_board.metric := p_metric;
+  v_board.period := p_period;
+  v_board.starts_on := learn_internal.period_start(p_period, p_on);
+  v_board.ends_on := case p_period
+    when 'day' then v_board.starts_on + 1
+    when 'week' then v_board.starts_on + 7
+    when 'month' then (v_board.starts_on + interval '1 month')::date
+    else 'infinity' end;
+  select m.* into v_metric from learn.metrics m where m.key = p_metric and m.is_board;
+  if not found
+    or p_period <> 'all_time' and (v_metric.aggregate = 'run'
+      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days'))
+  then
+    raise exception 'there is no such board'
+      using errcode = 'LX001',
+        detail = format('p_metric = %s, p_period = %s', coalesce(p_metric, 'null'), p_period),
+        hint = 'Boards are of the metrics where learn.metrics.is_board; of runs, levels and the '
+          'streak there are only those of all_time.';
+  end if;
+  v_board.is_maximum := v_metric.aggregate = 'max';
+  -- A streak ends without anything being written: it is looked up.
+  v_board.is_kept := p_metric <> 'current_streak'
+    and v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
+  return v_board;
+end;
+$$;
+comment on function learn_internal.find_board(text, text, date) is
+  'The board of a metric for the period in which a day lies. LX001: there is none.';
+revoke all on function learn_internal.find_board(text, text, date) from public;

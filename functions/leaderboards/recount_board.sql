@@ -1,0 +1,48 @@
+-- A board recounted from the facts, for some users or (null) for everybody: users who are active and
+-- want to be seen, also with 0 or less. Days are the users' local dates.
+create or replace function learn_internal.recount_board(
+  p_board learn_internal.board, p_user_ids uuid[]
+)
+returns table (user_id uuid, value bigint)
+language plpgsql
+stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
+as $$
+begin
+  if p_user_ids = '{}' then
+    return;
+  end if;
+  if (p_board).metric = 'current_streak' then
+    return query
+    -- missed days that freezes cover are rare: asked only where they may matter
+    select s.user_id, case
+        when s.last_activity_date < (learn.clock() at time zone 'UTC')::date - 2 - s.streak_freezes
+          then 0
+        else learn.calculate_user_streak(s.user_id) end::bigint
+    from learn.user_stats s
+    join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard
+    where s.current_streak > 0 and (p_user_ids is null or s.user_id = any (p_user_ids));
+  elsif (p_board).period = 'all_time' then
+    return query
+    select t.user_id, t.value
+    from learn_internal.board_totals t
+    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+    where t.metric = (p_board).metric and (p_user_ids is null or t.user_id = any (p_user_ids));
+  else
+    return query
+    select f.user_id,
+      (case when (p_board).is_maximum then max(f.amount) else sum(f.amount) end)::bigint
+    from learn_internal.board_facts f
+    join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
+    where f.metric = (p_board).metric
+      and f.local_date >= (p_board).starts_on and f.local_date < (p_board).ends_on
+      and f.recorded_at >= (p_board).starts_on - interval '2 days'
+      and (p_user_ids is null or f.user_id = any (p_user_ids))
+    group by f.user_id;
+  end if;
+end;
+$$;
+comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
+  'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
+revoke all on function learn_internal.recount_board(learn_internal.board, uuid[]) from public;

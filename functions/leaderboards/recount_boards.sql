@@ -1,0 +1,16 @@
+-- Has the boards of users recounted from the facts: at once for who reads them, and by the next fold.
+create or replace function learn_internal.recount_boards(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
+  perform learn_internal.try_fold_boards();
+end;
+$$;
+comment on function learn_internal.recount_boards(uuid[]) is
+  'Has the boards of users recounted from the facts.';
+revoke all on function learn_internal.recount_boards(uuid[]) from public;

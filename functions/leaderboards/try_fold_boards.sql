@@ -1,0 +1,19 @@
+-- Folds the boards unless somebody else is at it. Nobody ever waits for it: a learner whose call comes to
+-- fold does what others leave to it. A snapshot of an older moment cannot fold.
+create or replace function learn_internal.try_fold_boards()
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if current_setting('transaction_isolation') = 'read committed' and pg_try_advisory_xact_lock(
+    'learn_internal.board_state'::regclass::oid::bigint)
+  then
+    perform learn_internal.fold_boards();
+  end if;
+end;
+$$;
+comment on function learn_internal.try_fold_boards() is
+  'Folds the boards unless somebody else is at it.';
+revoke all on function learn_internal.try_fold_boards() from public;

@@ -1,0 +1,164 @@
+"""Boards while many write: every rank answered is the one that a recount in the same snapshot gives."""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from tests.client import Learn
+from tests.concurrency.sessions import client, connect, session
+from tests.conftest import FreshDatabase
+
+WRITERS = 8
+ROUNDS = 40
+# The rank of everybody by the ledger, and by the log: without any table of boards.
+RECOUNTS = {
+    ("xp", "all_time"): "select user_id, sum(amount) as value from learn.xp_transactions group by 1",
+    ("xp", "week"): "select user_id, sum(amount) as value from learn.xp_transactions"
+    " where earned_on >= date_trunc('week', learn.clock())::date group by 1",
+    ("lessons_completed", "all_time"): "select user_id, count(*) as value from learn.activity_log"
+    " where activity_type = 'lesson_completed' group by 1",
+}
+WRONG = """
+    with truth as (
+      select r.user_id, lower(u.username) as name, r.value, rank() over (order by r.value desc) as rank
+      from ({recount}) r
+      join learn.users u on u.id = r.user_id and u.is_active and u.show_on_leaderboard
+      where r.value > 0
+    ), page as (
+      select * from learn.leaderboard('{period}', '{metric}', 20)
+    ), asked as (
+      select u.id, learn.user_rank(u.id, '{period}', '{metric}') as rank
+      from learn.users u
+      where u.id = any (%(users)s)
+    )
+    select 'page', p.rank::text, t.rank::text, p.username
+    from page p
+    full join (select * from truth order by rank, name limit 20) t using (user_id)
+    where (p.rank, p.value) is distinct from (t.rank, t.value)
+    union all
+    select 'rank', a.rank::text, t.rank::text, a.id::text
+    from asked a
+    left join truth t on t.user_id = a.id
+    where a.rank is distinct from t.rank
+    union all
+    select 'around', n.rank::text, t.rank::text, n.username
+    from asked a
+    cross join lateral learn.leaderboard_around(a.id, '{period}', '{metric}', 3) n
+    left join truth t on t.user_id = n.user_id
+    where (n.rank, n.value) is distinct from (t.rank, t.value)
+"""
+
+
+def crowd(learn: Learn, number: int) -> list[UUID]:
+    """Users of whom most have some XP: boards large enough to be counted in stretches."""
+    learn.connection.execute(
+        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [number]
+    )
+    learn.connection.execute(
+        "insert into learn.activity_log"
+        " (user_id, activity_type, properties, xp, occurred_at, local_date, is_qualifying)"
+        " select id, 'xp_awarded', '{\"source_type\": \"test\"}', 1 + right(username, 3)::integer %% 60,"
+        "   learn.clock(), learn.clock()::date, false"
+        " from learn.users where length(username) > 8 and username like %s",
+        ["crowd-%"],
+    )
+    return [user for (user,) in learn.tuples("select id from learn.users order by random()")]
+
+
+def write(learn: Learn, dice: random.Random, users: list[UUID], lessons: list[int]) -> None:
+    """Something that moves a board, in a transaction of its own; what meets a deleted user is refused."""
+    user = dice.choice(users)
+    act = dice.random()
+    try:
+        if act < 0.5:
+            learn.award_xp(user, dice.choice([1, 10, 40, 200]))
+        elif act < 0.8:
+            learn.connection.execute("select learn.complete_lesson(%s, %s)", [user, dice.choice(lessons)])
+        elif act < 0.9:
+            learn.connection.execute(
+                "update learn.users set show_on_leaderboard = not show_on_leaderboard where id = %s", [user]
+            )
+        elif act < 0.95:
+            learn.connection.execute(
+                "update learn.users set username = %s where id = %s", [f"renamed {dice.random()}", user]
+            )
+        else:
+            learn.connection.execute("delete from learn.users where id = %s", [dice.choice(users[:20])])
+    except psycopg.Error as error:
+        if error.sqlstate not in {"LX002", "40P01"}:  # gone by now; deleted in the same moment
+            raise
+
+
+def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase) -> None:
+    with client(fresh) as learn:
+        users = crowd(learn, 4000)[:150]
+        lessons = [learn.make_lesson(0, xp_reward=n).id for n in range(10)]
+    done = threading.Event()
+    checks: list[Any] = []
+
+    def writer(seed: int) -> None:
+        with client(fresh) as learn:
+            dice = random.Random(seed)
+            for _ in range(ROUNDS):
+                write(learn, dice, users, lessons)
+
+    def reader(seed: int) -> int:
+        learn = connect(fresh)
+        learn.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        dice, rounds = random.Random(seed), 0
+        while not done.is_set() or rounds < 5:
+            (metric, period), recount = dice.choice(list(RECOUNTS.items()))
+            query = WRONG.format(metric=metric, period=period, recount=recount)
+            checks.extend(learn.tuples(query, {"users": dice.sample(users, 15)}))
+            learn.connection.rollback()
+            rounds += 1
+        learn.connection.close()
+        return rounds
+
+    def refresher() -> None:
+        with client(fresh) as learn:
+            while not done.wait(0.2):
+                learn.refresh_leaderboard()
+
+    with ThreadPoolExecutor(WRITERS + 3) as pool:
+        readers = [pool.submit(reader, seed) for seed in range(2)]
+        refreshing = pool.submit(refresher)
+        for writing in [pool.submit(writer, seed) for seed in range(WRITERS)]:
+            writing.result()
+        done.set()
+        assert min(future.result() for future in readers) >= 5
+        refreshing.result()
+    assert checks == []
+    with client(fresh) as learn:
+        learn.refresh_leaderboard()
+        assert learn.tuples("select * from learn_internal.board_gains") == []
+
+
+def test_nobody_waits_for_a_fold_that_is_not_over(fresh: FreshDatabase) -> None:
+    """One transaction folds and stays open: others earn, read and are right; a refresh waits for it."""
+    with client(fresh) as learn:
+        first, second = learn.register_user("first"), learn.register_user("second")
+    with session(fresh) as folding, client(fresh) as learn, session(fresh) as refreshing:
+        folding.step(lambda one: one.award_xp(first, 30)).result(30)
+        folding.step(lambda one: one.connection.execute("select learn_internal.try_fold_boards()")).result(30)
+        learn.award_xp(second, 20)
+        assert learn.value("select learn.user_rank(%s)", [second]) == 1
+        waiting = refreshing.step(lambda one: one.refresh_leaderboard())
+        assert not waiting.done()
+        learn.award_xp(second, 5)
+        assert (
+            folding.step(lambda one: one.value("select learn.user_rank(%s)", [second])).result(30).result == 2
+        )
+        assert folding.commit() is None
+        assert waiting.result(30).result > 0
+        assert refreshing.commit() is None
+        assert learn.tuples("select rank, username, value from learn.leaderboard()") == [
+            (1, "first", 30),
+            (2, "second", 25),
+        ]

@@ -1,0 +1,200 @@
+"""Every rank that boards answer is what the facts say: against a plain-Python recount, and at size."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.client import Learn, moment
+
+PERIODS = ("day", "week", "month", "all_time")
+METRICS = ("xp", "lessons_completed")
+TODAY = date(2035, 6, 13)
+
+
+def starts_on(period: str, day: date) -> date | None:
+    """First day of the period in which a day lies."""
+    return {
+        "day": day,
+        "week": day - timedelta(days=day.weekday()),
+        "month": day.replace(day=1),
+        "all_time": None,
+    }[period]
+
+
+def expected_boards(learn: Learn, today: date) -> dict[tuple[str, str], list[tuple[int, str, int]]]:
+    """All boards, from the ledger and the log: sums, shared ranks, names in order."""
+    listed = dict(
+        learn.tuples("select id, username from learn.users where is_active and show_on_leaderboard")
+    )
+    gains: dict[str, list[Any]] = {
+        "xp": learn.tuples("select user_id, earned_on, amount from learn.xp_transactions"),
+        "lessons_completed": learn.tuples(
+            "select user_id, local_date, 1 from learn.activity_log where activity_type = 'lesson_completed'"
+        ),
+    }
+    boards = {}
+    for metric in METRICS:
+        for period in PERIODS:
+            sums: dict[UUID, int] = defaultdict(int)
+            for user, day, amount in gains[metric]:
+                if starts_on(period, day) == starts_on(period, today) and user in listed:
+                    sums[user] += amount
+            rows = sorted(
+                (-value, listed[user].lower(), listed[user]) for user, value in sums.items() if value > 0
+            )
+            values = [-value for value, _, _ in rows]
+            boards[metric, period] = [(values.index(-value) + 1, name, -value) for value, _, name in rows]
+    return boards
+
+
+def assert_boards_are_exact(learn: Learn, today: date) -> None:
+    names = dict(learn.tuples("select username, id from learn.users"))
+    for (metric, period), expected in expected_boards(learn, today).items():
+        found = learn.tuples(
+            "select rank, username, value from learn.leaderboard(%s, %s, 1000)", [period, metric]
+        )
+        assert found == expected, (metric, period)
+        if len(expected) > 2:
+            assert (
+                learn.tuples(
+                    "select rank, username, value from learn.leaderboard(%s, %s, 2, 1)", [period, metric]
+                )
+                == expected[1:3]
+            )
+        ranks = dict(
+            learn.tuples("select username, learn.user_rank(id, %s, %s) from learn.users", [period, metric])
+        )
+        assert ranks == dict.fromkeys(names) | {name: rank for rank, name, _ in expected}
+        for place in range(0, len(expected), 3):
+            around = learn.tuples(
+                "select rank, username, value from learn.leaderboard_around(%s, %s, %s, 2)",
+                [names[expected[place][1]], period, metric],
+            )
+            assert around == expected[max(0, place - 2) : place + 3], (metric, period)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: int) -> None:
+    """Random gains, late ones, reversals, hiding, renaming, deleting, folding: checked after each few."""
+    dice = random.Random(seed)
+    lessons = [learn.make_lesson(0, xp_reward=dice.choice([0, 5, 5, 10])) for _ in range(6)]
+    users = [
+        learn.register_user(f"{name}{seed}", timezone=dice.choice(["UTC", "Asia/Tokyo", "Pacific/Honolulu"]))
+        for name in ("ann", "Bob", "cid", "Dan", "eve", "fay", "gus")
+    ]
+    today = TODAY
+
+    def someone() -> UUID:
+        return dice.choice(users)
+
+    def award() -> None:
+        learn.award_xp(
+            someone(),
+            dice.choice([5, 5, 10, 20]),
+            at=learn.clock() - timedelta(hours=dice.choice([0, 0, 0, 20, 60, 200])),
+        )
+
+    def complete() -> None:
+        learn.complete_lesson(someone(), dice.choice(lessons))
+
+    def reverse() -> None:
+        found = learn.tuples(
+            "select t.user_id, t.id from learn.xp_transactions t join learn.users u on u.id = t.user_id"
+            " where t.amount > 0 and u.is_active and not exists (select from learn.xp_transactions r"
+            "   where r.user_id = t.user_id and r.source_type = 'reversal'"
+            "   and r.source_id = t.id::text)"
+            " order by t.id"
+        )
+        if found:
+            user, transaction = dice.choice(found)
+            learn.reverse_xp(user, transaction, "a mistake")
+
+    def hide() -> None:
+        learn.connection.execute(
+            "update learn.users set show_on_leaderboard = not show_on_leaderboard where id = %s", [someone()]
+        )
+
+    def rename() -> None:
+        learn.connection.execute(
+            "update learn.users set username = %s where id = %s",
+            [f"{dice.choice('xyz')}{dice.random()}", someone()],
+        )
+
+    def delete() -> None:
+        if len(users) > 4:
+            learn.connection.execute("delete from learn.users where id = %s", [users.pop()])
+
+    def fold() -> None:
+        learn.value("select learn_internal.fold_boards()")
+
+    def refresh() -> None:
+        learn.refresh_leaderboard()
+
+    def rebuild() -> None:
+        learn.rebuild_user(someone())
+
+    def next_day() -> None:
+        nonlocal today
+        today += timedelta(days=1)
+        learn.set_clock(moment(f"{today} 12:00"))
+
+    steps = (
+        [award] * 8
+        + [complete] * 4
+        + [reverse, hide, hide, rename, delete, fold, fold, refresh, rebuild, next_day]
+    )
+    for _ in range(8):
+        for _ in range(5):
+            dice.choice(steps)()
+        assert_boards_are_exact(learn, today)
+
+
+def test_ranks_are_exact_among_thousands(learn: Learn) -> None:
+    """Values in stretches of a thousand, a crowd on one value, and moves across: after folds and before."""
+    learn.connection.execute(
+        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 6000) n"
+    )
+
+    def gain(amount: str) -> None:
+        learn.connection.execute(
+            "insert into learn.activity_log"
+            " (user_id, activity_type, properties, xp, occurred_at, local_date, is_qualifying)"
+            " select id, 'xp_awarded', '{\"source_type\": \"test\"}', n.xp,"
+            " learn.clock(), learn.clock()::date, false"
+            " from (select u.id, substr(u.username, 7)::integer as number from learn.users u"
+            f"   where username like 'crowd-%') u cross join lateral (select {amount} as xp) n"
+            " where n.xp > 0".encode()
+        )
+
+    def differences() -> list[Any]:
+        return learn.tuples(
+            "select u.username, r.rank, learn.user_rank(u.id) from ("
+            "   select user_id, rank() over (order by total_xp desc) as rank from learn.user_stats"
+            "   where total_xp > 0) r"
+            " join learn.users u on u.id = r.user_id"
+            " where right(u.username, 2) in ('00', '37', '99')"
+            " and r.rank is distinct from learn.user_rank(u.id)"
+        )
+
+    gain("case when number % 3 = 0 then 50 else number % 1700 + 1 end")  # folds, since it is large
+    stretches = learn.value("select count(*) from learn_internal.board_fences where period = 'all_time'")
+    assert stretches > 3
+    assert differences() == []
+    gain("case when number % 40 = 0 then number end")
+    assert differences() == []
+    learn.refresh_leaderboard()
+    assert differences() == []
+    gain("case when number > 5980 then 100000 end")
+    learn.connection.execute("update learn.users set is_active = false where username = 'crowd-5990'")
+    assert learn.value("select learn.user_rank(id) from learn.users where username = 'crowd-5990'") is None
+    learn.connection.execute("update learn.users set is_active = true where username = 'crowd-5990'")
+    assert differences() == []
+    learn.connection.execute("delete from learn.users where username like 'crowd-%7'")
+    learn.refresh_leaderboard()
+    assert differences() == []
