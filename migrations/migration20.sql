@@ -35,6 +35,7 @@ comment on column learn_internal.tallies.item is
   'course_stages and track_stages: id and stage of the funnel, as 7:3.';
 
 create table learn_internal.tally_changes (
+  id      bigint generated always as identity primary key,
   measure text not null,
   day     date not null,
   item    text not null,
@@ -42,8 +43,9 @@ create table learn_internal.tally_changes (
 );
 comment on table learn_internal.tally_changes is
   'What is to be added to the tallies: rows that triggers append and refresh_analytics() takes away. '
-  'So learners meet in no row, and what is not committed yet cannot be missed. '
-  'No key and no index: it is read as a whole.';
+  'So learners meet in no row, and what is not committed yet cannot be missed.';
+comment on column learn_internal.tally_changes.id is
+  'Says nothing about the order of commits, and nobody goes by it.';
 
 create type learn_internal.day_move as (user_id uuid, activity_date date, days integer);
 comment on type learn_internal.day_move is 'A day of a user that became active (1) or no longer is (-1).';
@@ -677,11 +679,17 @@ begin
     and s.user_id = f.user_id and s.registered_on <> f.local_date;
 
   -- Days and streaks
-  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
-  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  delete from learn.user_activity_days d
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date) not in (
+    select r.user_id, r.activity_date
+    from learn_internal.activity_day_recounts r
+    where r.user_id = any (p_user_ids));
+  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
   select r.user_id, r.activity_date, r.is_freeze
   from learn_internal.activity_day_recounts r
-  where r.user_id = any (p_user_ids);
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
+    where d.is_freeze <> excluded.is_freeze;
 
   -- XP, level, streak
   update learn.user_stats s
@@ -1125,8 +1133,8 @@ comment on trigger tally_track_stages on learn.user_track_progress is
 -- When days become active or no longer are: they are tallied, and so are the weeks in which a user has
 -- the first active day or loses the last one, by the week of the user's registration. Days of a
 -- user who is being deleted are left to tally_deleted_users(), which still knows that week.
--- A statement that both inserts and updates days (on conflict do update) may have one day per user:
--- each of the two triggers sees what the other one tallies.
+-- A statement that both inserts and updates days (on conflict do update) may have one day per user,
+-- since each of the two triggers sees what the other one tallies; or settle_tallies() comes after it.
 create or replace function learn_internal.tally_days()
 returns trigger
 language plpgsql

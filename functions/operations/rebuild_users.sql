@@ -25,11 +25,17 @@ begin
     and s.user_id = f.user_id and s.registered_on <> f.local_date;
 
   -- Days and streaks
-  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
-  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  delete from learn.user_activity_days d
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date) not in (
+    select r.user_id, r.activity_date
+    from learn_internal.activity_day_recounts r
+    where r.user_id = any (p_user_ids));
+  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
   select r.user_id, r.activity_date, r.is_freeze
   from learn_internal.activity_day_recounts r
-  where r.user_id = any (p_user_ids);
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
+    where d.is_freeze <> excluded.is_freeze;
 
   -- XP, level, streak
   update learn.user_stats s

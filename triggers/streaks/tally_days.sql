@@ -1,8 +1,8 @@
 -- When days become active or no longer are: they are tallied, and so are the weeks in which a user has
 -- the first active day or loses the last one, by the week of the user's registration. Days of a
 -- user who is being deleted are left to tally_deleted_users(), which still knows that week.
--- A statement that both inserts and updates days (on conflict do update) may have one day per user:
--- each of the two triggers sees what the other one tallies.
+-- A statement that both inserts and updates days (on conflict do update) may have one day per user,
+-- since each of the two triggers sees what the other one tallies; or settle_tallies() comes after it.
 create or replace function learn_internal.tally_days()
 returns trigger
 language plpgsql
