@@ -121,6 +121,7 @@ def build(connection: Connection, learners: int) -> None:
           offset 0
         ) f
         order by f.at""",
+        "vacuum analyze",
         """insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
         select u.id, l.id, 'completed', now() - interval '1 hour'
         from (select id, row_number() over (order by id) as number from learn.users
@@ -187,8 +188,8 @@ def main() -> int:
         (facts,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
         written = time_views(connection, rounds)
         connection.execute(
-            "insert into learn_internal.tally_changes (measure, day, item, value) select 'xp', current_date, 'bench_practiced', 3"
-            " from generate_series(1, %s)",
+            "insert into learn_internal.tally_changes (measure, day, item, value)"
+            " select 'xp', current_date, 'bench_practiced', 3 from generate_series(1, %s)",
             (WAITING,),
         )
         waiting = time_views(connection, rounds)

@@ -17,15 +17,16 @@ from toolkit.errors import DbtoolError
 Rows = Sequence[Mapping[str, Any]]
 Spec = dict[str, Any]
 
-WIDTHS = {"wide": 640, "narrow": 292}
+WIDTHS = {"wide": 560, "narrow": 304}
 """Pixels from the left edge of a picture to its right one."""
 STAGES = ("enrolled", "started", "25 %", "50 %", "75 %", "completed")
-HEAT = (0.05, 0.15, 0.3, 0.45, 0.6)
+HEAT = (0.1, 0.25, 0.4, 0.6, 0.8)
 """Shares from which a cell of the heat map has the next colour."""
 MOST_BARS = 12
 
 _CONFIG: Spec = {
     "background": None,
+    "aria": False,  # the page describes its pictures
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
     "axis": {
@@ -36,15 +37,6 @@ _CONFIG: Spec = {
         "labelFontSize": 12,
         "labelPadding": 6,
         "title": None,
-    },
-    "legend": {
-        "labelColor": "currentColor",
-        "labelFontSize": 12,
-        "orient": "top",
-        "title": None,
-        "symbolType": "square",
-        "columns": 3,
-        "labelLimit": 150,
     },
 }
 _DAY: Spec = {
@@ -79,7 +71,7 @@ def weekly(rows: Rows) -> Spec:
     """Active learners per week; the current one is paler, since it is not over."""
     return _spec(
         rows,
-        height=180,
+        height=220,
         mark={"type": "bar", "color": "var(--c1)", "cornerRadiusEnd": 3, "width": {"band": 0.75}},
         encoding={
             "x": {"field": "week", **_ordinal_day()},
@@ -97,7 +89,7 @@ def retention(rows: Rows) -> Spec:
     }
     heat = {"type": "threshold", "domain": HEAT, "range": [f"var(--h{n})" for n in range(len(HEAT) + 1)]}
     return _spec(
-        rows,
+        [{**row, "percent": 100 * row["share"]} for row in rows],
         height={"step": 24},
         layer=[
             {
@@ -111,7 +103,7 @@ def retention(rows: Rows) -> Spec:
                 "mark": {"type": "text", "fontSize": 10},
                 "encoding": {
                     **cells,
-                    "text": {"field": "share", "type": "quantitative", "format": ".0%"},
+                    "text": {"field": "percent", "type": "quantitative", "format": ".0f"},
                     "color": {
                         "condition": {"test": f"datum.share >= {HEAT[2]}", "value": "var(--on-hot)"},
                         "value": "var(--on-cold)",
@@ -126,18 +118,16 @@ def funnel(rows: Rows) -> Spec:
     """Where the learners of each course or track stand now: a bar of 100 % per title."""
     shown = rows[:MOST_BARS]
     values = []
-    for row in shown:
+    for place, row in enumerate(shown):
         reached = [row[key] for key in ("enrolled", "started", "reached_25", "reached_50", "reached_75")]
         reached.append(row["completed"])
         for number, (here, further) in enumerate(zip(reached, [*reached[1:], 0], strict=True)):
             share = (here - further) / row["enrolled"]
-            values.append({"title": row["title"], "stage": STAGES[number], "order": number, "share": share})
-    return _spec(
+            values.append({"place": place, "stage": STAGES[number], "order": number, "share": share})
+    return _titled(
         values,
-        height={"step": 30},
-        mark={"type": "bar", "height": {"band": 0.7}},
-        encoding={
-            "y": _titles("title", [row["title"] for row in shown]),
+        [row["title"] for row in shown],
+        {
             "x": {
                 "field": "share",
                 "type": "quantitative",
@@ -153,31 +143,26 @@ def funnel(rows: Rows) -> Spec:
 def badges(rows: Rows) -> Spec:
     """Share of all learners who hold each achievement, the commonest first."""
     shown = [row for row in rows if row["holders"]][:MOST_BARS]
-    return _spec(
-        shown,
-        height={"step": 26},
-        mark={"type": "bar", "color": "var(--c3)", "cornerRadiusEnd": 3, "height": {"band": 0.7}},
-        encoding={
-            "y": _titles("name", list(dict.fromkeys(row["name"] for row in shown))),
-            "x": {
-                "field": "share",
-                "type": "quantitative",
-                "axis": {"format": "~%", "tickCount": 4},
-            },
+    return _titled(
+        [{**row, "place": place} for place, row in enumerate(shown)],
+        [row["name"] for row in shown],
+        {
+            "x": {"field": "share", "type": "quantitative", "axis": {"format": "~%", "tickCount": 4}},
+            "color": {"value": "var(--c3)"},
         },
     )
 
 
 def xp(rows: Rows) -> Spec:
     """XP per week, by what paid it; what was taken back lies below the axis."""
-    sources = dict(sorted({row["rank"]: row["source"].replace("_", " ") for row in rows}.items()))
+    sources = dict(sorted({row["rank"]: row["source"] for row in rows}.items()))
     return _spec(
-        [{**row, "source": row["source"].replace("_", " ")} for row in rows],
+        rows,
         height=220,
         mark={"type": "bar", "width": {"band": 0.75}},
         encoding={
             "x": {"field": "week", **_ordinal_day()},
-            "y": {"field": "xp", "type": "quantitative", "axis": {"tickCount": 4, "format": "~s"}},
+            "y": {"field": "xp", "type": "quantitative", "axis": {"tickCount": 4, "format": ",~f"}},
             "order": {"field": "rank", "type": "quantitative"},
             "color": _colors("source", list(sources.values())),
         },
@@ -201,7 +186,7 @@ def streaks(rows: Rows) -> Spec:
                 "field": "label",
                 "type": "nominal",
                 "sort": None,
-                "axis": {"labelAngle": 0, "grid": False, "labelFontSize": 11},
+                "axis": {"labelAngle": 0, "grid": False},
             },
             "xOffset": {"field": "kind", "sort": ["now", "longest"]},
             "y": {"field": "learners", **_COUNT},
@@ -236,7 +221,8 @@ def _spec(values: Rows, **parts: Any) -> Spec:
 def _colors(field: str, names: Sequence[str], prefix: str = "c") -> Spec:
     numbers = range(len(names)) if prefix == "f" else range(1, len(names) + 1)
     colors = [f"var(--{prefix}{number})" for number in numbers]
-    return {"field": field, "type": "nominal", "scale": {"domain": list(names), "range": colors}}
+    scale = {"domain": list(names), "range": colors}
+    return {"field": field, "type": "nominal", "scale": scale, "legend": None}  # legends are the page's
 
 
 def _ordinal_day() -> Spec:
@@ -244,5 +230,23 @@ def _ordinal_day() -> Spec:
     return {"type": "ordinal", "timeUnit": "utcyearmonthdate", "axis": axis}
 
 
-def _titles(field: str, order: Sequence[str]) -> Spec:
-    return {"field": field, "type": "nominal", "sort": list(order), "axis": {"labelLimit": 130}}
+def _titled(values: Rows, titles: Sequence[str], encoding: Spec) -> Spec:
+    """Bars from left to right with their titles above them, where a phone has room for these.
+
+    Values name their title by its `place` in `titles`, since two may read the same.
+    """
+    places = list(range(len(titles)))
+    place: Spec = {"field": "place", "type": "ordinal", "scale": {"domain": places}, "axis": None}
+    text = {"align": "left", "baseline": "bottom", "dy": -3, "fontSize": 12, "fill": "currentColor"}
+    return _spec(
+        values,
+        height={"step": 40},
+        layer=[
+            {"mark": {"type": "bar", "height": 14, "yOffset": 7}, "encoding": {"y": place, **encoding}},
+            {
+                "data": {"values": [{"place": number, "title": titles[number]} for number in places]},
+                "mark": {"type": "text", **text},
+                "encoding": {"x": {"value": 0}, "y": place, "text": {"field": "title"}},
+            },
+        ],
+    )

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit import charts
+from toolkit import __version__, charts
 from toolkit.errors import DbtoolError
 from toolkit.report_queries import QUERIES, VIEWS
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 TEMPLATE = "report.html.j2"
+SHOWN_WEEKS = (1, 2, 4, 8)
+"""The weeks of a cohort in the table: a phone has no room for more."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,48 @@ def render(numbers: Numbers) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, share=_share, day=_day, moment=_moment, words=_words)
+    environment.filters.update(number=_number, share=_share, day=_day, moment=_moment)
+    rows = numbers.rows
     return environment.get_template(TEMPLATE).render(
         numbers=numbers,
         totals=numbers.totals,
-        cohorts=_cohorts(numbers.rows["retention"]),
-        sources=_sources(numbers.rows["xp"]),
-        pictures=_draw(numbers.rows),
-        **numbers.rows,
+        version=__version__,
+        pictures=_draw(rows),
+        most_bars=charts.MOST_BARS,
+        stages=charts.STAGES,
+        courses=rows["courses"],
+        tracks=rows["tracks"],
+        badges=rows["badges"],
+        cohorts=_cohorts(rows["retention"]),
+        shown_weeks=SHOWN_WEEKS,
+        **_tables(rows),
     )
+
+
+def _tables(rows: Mapping[str, Rows]) -> dict[str, list[Any]]:
+    """The cells of the plain tables, formatted; the latest days and weeks come first."""
+    return {
+        "daily_rows": [
+            (_day(row["day"]), _number(row["active"]), _number(row["new"]))
+            for row in reversed(rows["daily"][-14:])
+        ],
+        "weekly_rows": [
+            (_day(row["week"]), _number(row["active"]), _number(row["new"]))
+            for row in reversed(rows["weekly"])
+        ],
+        "source_rows": [(_words(source), _number(xp)) for source, xp in _sources(rows["xp"])],
+        "source_names": [_words(source) for source, _ in _sources(rows["xp"])],
+        "streak_rows": [
+            (row["label"].capitalize(), _number(row["now"]), _number(row["longest"]))
+            for row in rows["streaks"]
+        ],
+        "badge_rows": [
+            (row["name"], row["rarity"], _number(row["holders"]), _share(row["share"]))
+            for row in rows["badges"]
+            if row["holders"]
+        ],
+        "never_earned": [row for row in rows["badges"] if not row["holders"]],
+    }
 
 
 def _draw(rows: Mapping[str, Rows]) -> dict[str, dict[str, str]]:
@@ -132,19 +167,19 @@ def _sources(rows: Rows) -> list[tuple[str, int]]:
 
 
 def _number(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+    return "—" if value is None else f"{value:,}"
 
 
 def _share(value: float | None) -> str:
     """0.123 as 12.3 %; without the decimal from 10 % on where there is none."""
     if value is None:
-        return "–"
+        return "—"
     percent = float(value) * 100
     return f"{percent:.1f} %" if 0 < percent < 10 else f"{percent:.0f} %"
 
 
-def _day(value: date) -> str:
-    return f"{value.day} {value:%b %Y}"
+def _day(value: date, year: bool = True) -> str:
+    return f"{value.day} {value:%b %Y}" if year else f"{value.day} {value:%b}"
 
 
 def _moment(value: datetime) -> str:

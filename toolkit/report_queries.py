@@ -1,7 +1,8 @@
-"""What `dbtool report` asks for: the views of analytics, for the last so many days. `%(days)s` is their number.
+"""What `dbtool report` asks for: the views of analytics, for the last `%(days)s` days.
 
-Days are UTC's here, since the learners' own may differ by one; weeks begin on Monday.
+Today is UTC's, as the learners' own may differ by a day; weeks begin on Monday.
 """
+# ruff: noqa: S608  the parts put into the SQL are constants
 
 from __future__ import annotations
 
@@ -94,10 +95,11 @@ order by 1, 2
     "courses": _FUNNEL.format(view="course_funnel", enrolled="f.enrolled"),
     "tracks": _FUNNEL.format(view="track_funnel", enrolled="f.started"),
     "badges": """
-select r.name, r.system, r.rarity, r.holders, coalesce(r.share, 0)::float as share
+select case when count(*) over (partition by r.name) > 1 then format('%%s (%%s)', r.name, r.system)
+    else r.name end as name, r.rarity, r.holders, coalesce(r.share, 0)::float as share
 from learn.achievement_rarity r
 where r.is_active or r.holders > 0
-order by r.holders desc, r.name, r.system
+order by r.holders desc, 1
 """,
     "xp": _PERIOD
     + """
@@ -121,8 +123,8 @@ order by 1, 3
 select b.label, b.first as days, coalesce(sum(s.learners), 0)::bigint as now,
   coalesce(sum(s.learners_at_longest), 0)::bigint as longest
 from (
-  values ('none', 0, 0), ('1 day', 1, 1), ('2 days', 2, 2), ('3–6', 3, 6), ('7–13', 7, 13),
-    ('14–29', 14, 29), ('30–99', 30, 99), ('100 +', 100, null)
+  values ('none', 0, 0), ('1', 1, 1), ('2', 2, 2), ('3-6', 3, 6), ('7-13', 7, 13),
+    ('14-29', 14, 29), ('30-99', 30, 99), ('100+', 100, null)
 ) b(label, first, last)
 left join learn.streak_distribution s
   on s.days >= b.first and (s.days <= b.last or b.last is null)
