@@ -1,7 +1,7 @@
 """The pictures of a report: Vega-Lite specifications, drawn to SVG.
 
 vl-convert (BSD-3-Clause, of the Vega project) draws them here, so that the page needs no script: a report is
-about 300 kB, where plotly.js alone would be 4,800 kB and Vega's own bundle 900 kB. Colours are variables of
+about 300 kB, where plotly.js alone has 4,800 kB and Vega's own bundle 900 kB. Colours are variables of
 the page's style, which is how one picture serves light and dark. Text cannot shrink with a picture and stay
 legible, so each is drawn twice: for a desk and for a phone.
 """
@@ -237,7 +237,8 @@ def _titled(values: Rows, titles: Sequence[str], encoding: Spec) -> Spec:
     """
     places = list(range(len(titles)))
     place: Spec = {"field": "place", "type": "ordinal", "scale": {"domain": places}, "axis": None}
-    text = {"align": "left", "baseline": "bottom", "dy": -3, "fontSize": 12, "fill": "currentColor"}
+    text: Spec = {"align": "left", "baseline": "bottom", "dy": -3, "fontSize": 12, "fill": "currentColor"}
+    text["limit"] = {"expr": "0.85 * width"}  # the page's font may be a wider one
     return _spec(
         values,
         height={"step": 40},

@@ -55,7 +55,7 @@ select learn.clock() as at, p.first_day, p.today as last_day,
     where w.week_start = p.this_week) as active_this_week,
   (select w.active_learners from learn.weekly_active_learners w
     where w.week_start = p.this_week - 7) as active_last_week,
-  (select sum(r.active_learners) / sum(r.learners) from learn.cohort_retention r
+  (select (sum(r.active_learners) / sum(r.learners))::float from learn.cohort_retention r
     where r.weeks_since = 1 and r.cohort_week >= p.first_week
       and r.cohort_week + 14 <= p.today) as stayed_a_week,
   (select coalesce(sum(x.xp), 0)::bigint from learn.daily_xp_by_source x

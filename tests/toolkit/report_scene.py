@@ -12,7 +12,7 @@ from tests.analytics.history import History
 from tests.client import Learn
 from toolkit.servers import ThrowawayServer
 
-TITLE = "Joins & <script>alert('x')</script>"
+TITLE = "Joins & <script>alert('x')</script>, and a title that is longer than any phone is wide"
 
 
 @contextmanager

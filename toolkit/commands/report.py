@@ -22,7 +22,7 @@ from toolkit.options import json_option, pass_context, target_options
 @click.option(
     "--days",
     metavar="N",
-    type=click.IntRange(7, 1100),
+    type=click.IntRange(7, 366),
     default=90,
     show_default=True,
     help="How far back it goes, today included.",
