@@ -106,6 +106,8 @@ def build(connection: Connection, learners: int) -> None:
         f" from generate_series(1, {COURSES}) g",
         f"insert into learn.lessons (slug, title, course_id) select c.slug || '-' || g, 'Lesson', c.id"
         f" from learn.courses c, generate_series(1, {LESSONS_EACH}) g where c.slug like 'product-%'",
+        "insert into learn.track_lessons (track_id, lesson_id) select c.track_id, l.id"
+        " from learn.courses c join learn.lessons l on l.course_id = c.id where c.slug like 'product-%'",
         f"insert into learn.users (username, created_at, timezone) select 'learner' || g,"
         f" now() - (g % 180) * interval '1 day', (array['UTC', 'Asia/Manila', 'America/Lima'])[g % 3 + 1]"
         f" from generate_series(1, {learners}) g",

@@ -1294,7 +1294,9 @@ with cohorts as (
   from learn.weekly_active_learners w
   where w.new_learners > 0
 ), active as (
-  select t.item::date as cohort_week, t.day as week_start, t.value
+  -- case, because a condition on the column may be tried on items of other measures first
+  select case when t.measure = 'active_weeks' then t.item::date end as cohort_week,
+    t.day as week_start, t.value
   from learn_internal.tally_totals t
   where t.measure = 'active_weeks'
 )
@@ -1326,8 +1328,10 @@ select c.id as course_id, c.slug, c.title, c.is_published,
   coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
 from learn.courses c
 left join (
-  select split_part(t.item, ':', 1)::bigint as course_id,
-    split_part(t.item, ':', 2)::integer as stage, t.value
+  -- case, because a condition on the columns may be tried on items of other measures first
+  select case when t.measure = 'course_stages' then split_part(t.item, ':', 1)::bigint end as course_id,
+    case when t.measure = 'course_stages' then split_part(t.item, ':', 2)::integer end as stage,
+    t.value
   from learn_internal.tally_totals t
   where t.measure = 'course_stages'
 ) s on s.course_id = c.id
@@ -1417,8 +1421,10 @@ select c.id as track_id, c.slug, c.title, c.is_published,
   coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
 from learn.tracks c
 left join (
-  select split_part(t.item, ':', 1)::bigint as track_id,
-    split_part(t.item, ':', 2)::integer as stage, t.value
+  -- case, because a condition on the columns may be tried on items of other measures first
+  select case when t.measure = 'track_stages' then split_part(t.item, ':', 1)::bigint end as track_id,
+    case when t.measure = 'track_stages' then split_part(t.item, ':', 2)::integer end as stage,
+    t.value
   from learn_internal.tally_totals t
   where t.measure = 'track_stages'
 ) s on s.track_id = c.id and s.stage >= 1

@@ -217,6 +217,28 @@ def test_days_of_one_statement_are_one_week(learn: Learn) -> None:
     assert view(learn, "daily") == [(date(2035, 6, 13), 0, 1)]
 
 
+@pytest.mark.parametrize("plans", ["as they come", "without an index"])
+def test_rows_can_be_asked_for_by_their_keys(learn: Learn, plans: str) -> None:
+    """The tallies of all measures are in one table: what is no date or number is not taken for one."""
+    course = learn.make_course(2, track=learn.make_track())
+    user = learn.make_user()
+    learn.solve(user, learn.lessons_of(course)[0])
+    learn.refresh_analytics()
+    learn.solve(user, learn.lessons_of(course)[1])
+    if plans == "without an index":
+        for setting in ("indexscan", "bitmapscan"):
+            learn.connection.execute(f"set local enable_{setting} = off".encode())
+    for query, found in (
+        ("select active_learners from learn.cohort_retention where cohort_week = '2035-06-11'", 1),
+        ("select active_learners from learn.cohort_retention where cohort_week < '2035-06-12'", 1),
+        ("select completed from learn.course_funnel where course_id = %(course)s", 1),
+        ("select completed from learn.course_funnel where course_id > 0 and completed > 0", 1),
+        ("select completed from learn.track_funnel where track_id = %(track)s", 1),
+    ):
+        arguments = {"course": course.id, "track": learn.value("select max(id) from learn.tracks")}
+        assert learn.value(query, arguments) == found
+
+
 def test_no_tally_names_a_user(learn: Learn) -> None:
     user = learn.make_user()
     learn.solve(user, learn.make_lesson())

@@ -6,7 +6,9 @@ with cohorts as (
   from learn.weekly_active_learners w
   where w.new_learners > 0
 ), active as (
-  select t.item::date as cohort_week, t.day as week_start, t.value
+  -- case, because a condition on the column may be tried on items of other measures first
+  select case when t.measure = 'active_weeks' then t.item::date end as cohort_week,
+    t.day as week_start, t.value
   from learn_internal.tally_totals t
   where t.measure = 'active_weeks'
 )
