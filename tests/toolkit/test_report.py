@@ -89,6 +89,17 @@ def test_the_page_is_written_where_one_was(used: str, run_dbtool: RunDbtool, tmp
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_the_page_is_the_same_wherever_it_is_made(used: str, run_dbtool: RunDbtool, tmp_path: Path) -> None:
+    """Days are dates: the time zone of the machine moves none of them in a picture."""
+    pages = set()
+    for zone in ("America/Los_Angeles", "Asia/Tokyo"):
+        page = tmp_path / "report.html"
+        done = run_dbtool("report", "--output", page, "--database-url", used, env={"TZ": zone})
+        assert done.exit_code == 0
+        pages.add(page.read_text(encoding="utf-8"))
+    assert len(pages) == 1
+
+
 def test_json_prints_the_numbers_and_writes_no_file(
     used: str, run_dbtool: RunDbtool, tmp_path: Path, numbers: report.Numbers
 ) -> None:
