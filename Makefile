@@ -23,6 +23,7 @@ bench: $(READY)
 	@$(BIN)/python bench/quiz.py $(ARGS)
 	@$(BIN)/python bench/operations.py $(ARGS)
 	@$(BIN)/python bench/leaderboards.py $(ARGS)
+	@$(BIN)/python bench/analytics.py $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -41,6 +41,7 @@ COMMANDS = {
     "new": "Write the next migration from the changed sources.",
     "check": "Prove that sources, migrations and rollbacks agree.",
     "test": "Run pytest on a throwaway PostgreSQL.",
+    "report": "Write a page of numbers for a product owner.",
     "psql": "Open a shell on the target database.",
 }
 
