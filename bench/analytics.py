@@ -4,7 +4,7 @@ Builds Laurel in a throwaway server (`$DBTOOL_TEST_SERVER`, else the embedded on
 a year, 1,000,000 facts with what follows from them, through the engine and in bulk. Then it times every view
 in turn with the query over `activity_log` and the learners' rows that says the same: with the tallies
 written down, and with so many changes waiting as an hour of a busy product leaves. At last it times
-`learn.refresh_analytics()`, and single completions with and without the triggers that keep the tallies.
+`learn.refresh_analytics()`. What the tallies add to a completion is a part of what run.py measures.
 Medians in milliseconds; machines differ and are noisy: the ratios are what is of interest.
 """
 
@@ -18,7 +18,6 @@ import time
 from typing import TYPE_CHECKING
 
 import psycopg
-import run
 from database import Connection, is_whole, open_database
 
 if TYPE_CHECKING:
@@ -87,10 +86,6 @@ QUERIES: dict[str, tuple[LiteralString, LiteralString]] = {
         "select learn.calculate_user_streak(s.user_id), count(*) from learn.user_stats s group by 1",
     ),
 }
-TRIGGERS: dict[LiteralString, LiteralString] = {
-    "learn.xp_transactions": "tally_xp",
-    "learn.user_track_progress": "tally_track_stages",
-}
 
 
 def build(connection: Connection, learners: int) -> None:
@@ -150,28 +145,6 @@ def time_views(connection: Connection, rounds: int) -> dict[str, tuple[float, fl
     return {name: (statistics.median(a), statistics.median(b)) for name, (a, b) in times.items()}
 
 
-def time_writes(connection: Connection, rounds: int) -> tuple[float, float]:
-    """Median microseconds of an engine completion with and without the triggers, in turn, as in run.py."""
-    users = run.prepare_users(connection, 0, 60)
-    lessons = run.rows(connection, "select id from learn.lessons order by id offset 1 limit %s", 4 * rounds)
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn, lesson in enumerate(lessons):
-        for kind in (turn % 2, 1 - turn % 2):
-            for table, trigger in TRIGGERS.items():
-                switch = "disable" if kind else "enable"
-                connection.execute(f"alter table {table} {switch} trigger {trigger}".encode())
-            half = users[:30] if (turn // 2 + kind) % 2 else users[30:]
-            for place, user in enumerate(half):
-                begun = time.perf_counter()
-                connection.execute(run.STATEMENTS["engine"], {"user": user, "lesson": lesson}, prepare=True)
-                if place > 4:  # plans are made anew after the switch
-                    times[kind].append((time.perf_counter() - begun) * 1e6)
-    for table, trigger in TRIGGERS.items():
-        connection.execute(f"alter table {table} enable trigger {trigger}".encode())
-    connection.execute("select learn.rebuild_all()")  # counts what happened without the triggers
-    return statistics.median(times[0]), statistics.median(times[1])
-
-
 def main() -> int:
     """Measures, and prints Markdown or JSON."""
     parser = argparse.ArgumentParser(description="Measure the views of analytics.")
@@ -184,8 +157,6 @@ def main() -> int:
         open_database("core", "sql_platform") as (url, description),
         psycopg.connect(url, autocommit=True) as connection,
     ):
-        run.build(connection)
-        with_tallies, without = time_writes(connection, rounds)
         build(connection, learners)
         (facts,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
         written = time_views(connection, rounds)
@@ -220,8 +191,6 @@ def main() -> int:
             for name, (fast, naive) in written.items()
         },
         "refresh_of_20000_changes_ms": round(refresh_ms, 1),
-        "completion_us": {"with tallies": round(with_tallies), "without": round(without)},
-        "completion_with_vs_without": round(with_tallies / without, 3),
     }
     if options.json:
         print(json.dumps(result, indent=2))
@@ -231,10 +200,6 @@ def main() -> int:
     for name, (fast, naive) in written.items():
         print(f"| {name} | {fast:.1f} | {waiting[name][0]:.1f} | {naive:.1f} | {naive / fast:.0f} |")
     print(f"\nrefresh_analytics() with {WAITING:,} changes: {refresh_ms:.0f} ms")
-    print(
-        f"one completion: {with_tallies:.0f} µs with tallies, {without:.0f} µs without,"
-        f" ratio {with_tallies / without:.3f}"
-    )
     return 0
 
 
