@@ -26,6 +26,7 @@ COMMANDS = {
     "migrate": "Apply schema.sql and the migrations in numeric order.",
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
+    "verify": "Compare the database with what the applied migrations build.",
     "seed": "Load the reference data of the named systems, or of all.",
     "new": "Write the next migration from the changed sources.",
     "check": "Prove that sources, migrations and rollbacks agree.",
