@@ -67,7 +67,7 @@ def find_binaries(major: int | None = None) -> Binaries:
     if major:
         raise DbtoolError(
             f"no server programs of PostgreSQL {major} were found",
-            hint=f"Install them (Debian: apt install postgresql-{major}) or set DBTOOL_PG_BIN to their folder.",
+            hint=f"Install them (Debian: apt install postgresql-{major}) or set DBTOOL_PG_BIN.",
         )
     raise DbtoolError(
         "no PostgreSQL server programs were found",

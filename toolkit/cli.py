@@ -27,6 +27,7 @@ COMMANDS = {
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
     "verify": "Compare the database with what the applied migrations build.",
+    "baseline": "Adopt a database that was built without dbtool.",
     "seed": "Load the reference data of the named systems, or of all.",
     "new": "Write the next migration from the changed sources.",
     "check": "Prove that sources, migrations and rollbacks agree.",

@@ -32,7 +32,7 @@ from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_tran
 from toolkit.script import Statement, prepare
 from toolkit.states import PENDING, ScriptState, refuse_problems, status
 
-__all__ = ["Connect", "ScriptState", "make_ready", "migrate", "rollback", "status"]
+__all__ = ["Connect", "ScriptState", "make_ready", "migrate", "rollback", "scripts_up_to", "status"]
 
 LOCK_TIMEOUT_SECONDS = 60.0
 NOTHING = -1  # the version below `schema`, whose number is 0
@@ -123,6 +123,15 @@ def rollback(
                 with report.step("undoing", "undid", undo.applied.id):
                     _undo(connection, history, undo, is_last=remaining == 0)
             return plan
+
+
+def scripts_up_to(project: Project, version: int | str) -> list[Script]:
+    """The scripts that make up one version. Raises UsageProblem for a version that there is none of."""
+    scripts = project.scripts()
+    limit = _limit(version, {script.number for script in scripts})
+    if limit == NOTHING:
+        raise UsageProblem("version 0 is nothing at all", hint="`schema` is schema.sql alone.")
+    return [script for script in scripts if script.number <= limit]
 
 
 def _pending(connection: Connection, project: Project, limit: int) -> list[Script]:

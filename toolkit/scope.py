@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.catalog import Catalog, Key
-from toolkit.mend_parts import parent, split_on
+from toolkit.mend_columns import parent, split_on
 from toolkit.reference import Reference
-from toolkit.statements import split_qualified
+from toolkit.statements import quote, split_qualified
 
 _ON_RELATION = ("constraint", "trigger", "policy", "rule")
 _WITHOUT_SCHEMA = (
@@ -22,7 +22,7 @@ _WITHOUT_SCHEMA = (
 
 @dataclass(frozen=True)
 class Live:
-    """A live database: its catalog, the roles of its cluster, and those that may own what is the project's."""
+    """A live database: its catalog, the roles of its cluster (quoted), and who may own the project's objects."""
 
     catalog: Catalog
     roles: frozenset[str]
@@ -39,10 +39,12 @@ def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
     """
     built = _renamed(reference, live)
     made = {
-        key for key, facts in reference.built.objects.items() if reference.empty.objects.get(key) != facts or key[0] == "extension"
+        key
+        for key, facts in reference.built.objects.items()
+        if reference.empty.objects.get(key) != facts or key[0] == "extension"
     }
     made = {_renamed_key(key, reference.builder, live.owners[-1]) for key in made}
-    made -= {("role", name) for name in (*live.owners, reference.builder)}
+    made -= {("role", quote(name)) for name in (*live.owners, reference.builder)}
     # A role is listed where it has something; one that has lost its last grant exists nevertheless.
     made -= {
         key for key in made if key[0] == "role" and key not in live.catalog.objects and key[1] in live.roles

@@ -174,7 +174,8 @@ def _lock_number(token: str) -> int:
 def embedded(major: int | None = None) -> Iterator[ThrowawayServer]:
     """A server from the embedded binaries, its data in memory where there is room; gone afterwards.
 
-    `major` asks for one version of PostgreSQL. Raises DbtoolError when there are no binaries or the server does not start.
+    `major` asks for one version of PostgreSQL. Raises DbtoolError when there are no binaries or the server
+    does not start.
     """
     account = server_account()
     binaries = for_account(find_binaries(major), account)

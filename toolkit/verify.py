@@ -11,7 +11,7 @@ from toolkit.catalog import Catalog, Difference
 from toolkit.errors import HistoryProblem
 from toolkit.history import Applied, History
 from toolkit.mend import mend
-from toolkit.mend_parts import parent, split_on
+from toolkit.mend_columns import parent, split_on
 from toolkit.project import Project
 from toolkit.reference import Reference, applied_texts, build
 from toolkit.scope import Live, comparable

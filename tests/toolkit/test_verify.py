@@ -19,8 +19,8 @@ from toolkit.throwaway import ThrowawayServer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# Things of the whole database, or outside the project's schemas, that its migrations do not touch; and the order
-# of a table's columns, which no statement can change.
+# Things of the whole database, or outside the project's schemas, that its migrations do not touch; and
+# the order of a table's columns, which no statement can change.
 NOT_DRIFT = {
     "create schema more",
     "alter table app.events drop column id; alter table app.events add column id bigint",
@@ -139,7 +139,9 @@ def test_the_command_exits_with_4_and_its_script_mends_the_database(
     options = ("--project", released.root, "--database-url", released.url, "--server", server_option)
     clean = run_dbtool("verify", *options)
     assert (clean.exit_code, clean.stderr) == (0, "")
-    drift(released, "alter table shop.items disable trigger check_price", "comment on view shop.cheap is null")
+    drift(
+        released, "alter table shop.items disable trigger check_price", "comment on view shop.cheap is null"
+    )
     found = run_dbtool("verify", "--json", *options)
     assert found.exit_code == 4
     listed = json.loads(found.stdout)
@@ -202,8 +204,8 @@ def test_objects_of_the_role_that_migrated_are_as_they_should_be(
         released,
         "drop role if exists verify_test_deployer",
         "create role verify_test_deployer login password 'secret'",
-        "do $$ begin execute format('grant create on database %I to verify_test_deployer', current_database());"
-        " end $$",
+        "do $$ begin execute format('grant create on database %I to %I', current_database(),"
+        " 'verify_test_deployer'); end $$",
     )
     url = psycopg.conninfo.make_conninfo(released.url, user="verify_test_deployer", password="secret")
     options = ("--project", released.root, "--database-url", url)

@@ -73,7 +73,8 @@ def alter_column(identity: str, want: Facts, had: Facts) -> Iterator[str]:
     if differs("compression"):
         yield f"{alter} set compression {_COMPRESSION[want['compression']]};"
     if differs("statistics target"):
-        yield f"{alter} set statistics {-1 if want['statistics target'] is None else want['statistics target']};"
+        target = -1 if want["statistics target"] is None else want["statistics target"]
+        yield f"{alter} set statistics {target};"
     if differs("options"):
         if had["options"]:
             yield f"{alter} reset ({', '.join(option.split('=', 1)[0] for option in had['options'])});"
