@@ -33,6 +33,7 @@ COMMANDS = {
     "check": "Prove that sources, migrations and rollbacks agree.",
     "test": "Run pytest on a throwaway PostgreSQL.",
     "psql": "Open a shell on the target database.",
+    "completion": "Print the script that completes dbtool in a shell.",
 }
 
 
@@ -65,6 +66,7 @@ class LazyGroup(click.Group):
             signal.signal(signal.SIGTERM, _terminate)
         try:
             context = extra.pop("obj", None) or Context()
+            context.arguments = tuple(sys.argv[1:] if args is None else args)
             code = super().main(args, *more, obj=context, **extra)
             sys.stdout.flush()
         except BaseException as error:

@@ -22,7 +22,7 @@ _WITHOUT_SCHEMA = (
 
 @dataclass(frozen=True)
 class Live:
-    """A live database: its catalog, the roles of its cluster (quoted), and who may own the project's objects."""
+    """A live database: its catalog, the roles of its cluster (quoted), who may own what is the project's."""
 
     catalog: Catalog
     roles: frozenset[str]

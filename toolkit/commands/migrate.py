@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
-from toolkit.options import json_option, lock_timeout_option, pass_context, target_options
+from toolkit.options import fleet_options, json_option, lock_timeout_option, pass_context, target_options
 
 
 @click.command("migrate")
 @click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied; write nothing.")
 @lock_timeout_option
+@fleet_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float) -> None:
+def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float, jobs: int) -> None:
     """Apply schema.sql and the migrations in numeric order.
 
     Each file runs in one transaction that also marks it as applied, unless its first line says
@@ -23,6 +27,9 @@ def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float
     """
     from toolkit import migrations, output
 
+    if context.is_fleet:
+        fleet.run(context, jobs, _in_short)
+        return
     scripts = migrations.migrate(
         context.connect,
         context.project,
@@ -41,3 +48,9 @@ def command(context: Context, to: str | None, dry_run: bool, lock_timeout: float
     if not scripts and not context.as_json:
         reached = "is up to date" if to is None else f"has everything up to {to}"
         click.echo(f"nothing to apply: {context.target().label} {reached}")
+
+
+def _in_short(answer: Any) -> str:
+    done = "would apply" if "would_apply" in answer else "applied"
+    scripts = answer.get("would_apply", answer.get("applied"))
+    return f"{done} {', '.join(scripts)}" if scripts else "nothing to apply"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
-from toolkit.options import json_option, pass_context, target_options
+from toolkit.options import fleet_options, json_option, pass_context, target_options
 
 
 @click.command("verify")
 @click.option("--sql", "as_sql", is_flag=True, help="Print only the script that would mend everything.")
 @click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
+@fleet_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context, as_sql: bool, server: str | None) -> None:
+def command(context: Context, as_sql: bool, server: str | None, jobs: int) -> None:
     """Compare the database with what the applied migrations build.
 
     They are built on a throwaway server of the same major version. Each difference is shown with the SQL
@@ -24,6 +28,9 @@ def command(context: Context, as_sql: bool, server: str | None) -> None:
     from toolkit.errors import Drift
     from toolkit.output import print_json
 
+    if context.is_fleet:
+        fleet.run(context, jobs, _in_short)
+        return
     with context.connect() as connection:
         applied, found = verify.verify(connection, context.project, server)
     label = context.target().label
@@ -42,3 +49,8 @@ def command(context: Context, as_sql: bool, server: str | None) -> None:
         )
     if not context.as_json:
         click.echo(f"{label} is what {applied[-1].id} builds", err=as_sql)
+
+
+def _in_short(answer: Any) -> str:
+    number = len(answer["differences"])
+    return f"is what {answer['version']} builds" if answer["ok"] else f"{number} differences"
