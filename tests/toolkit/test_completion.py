@@ -58,7 +58,8 @@ def test_bash_completes_with_it(
 ) -> None:
     script = run_dbtool("completion", "bash").stdout
     last = len(words.split()) - 1
-    ask = f'COMP_WORDS=({words}); COMP_CWORD={last}; _dbtool_completion dbtool; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    ask = f"COMP_WORDS=({words}); COMP_CWORD={last}; _dbtool_completion dbtool"
+    ask += '; printf "%s\\n" "${COMPREPLY[@]}"'
     done = subprocess.run(
         ["bash", "-c", f"{script}\n{ask}"], env=program, capture_output=True, text=True, check=False
     )
@@ -67,7 +68,8 @@ def test_bash_completes_with_it(
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_the_other_shells_get_every_command_with_its_help(shell: str, program: dict[str, str]) -> None:
-    asked = {"_DBTOOL_COMPLETE": f"{shell}_complete", "COMP_WORDS": "dbtool ", "COMP_CWORD": "1"}
+    current = {"zsh": "1", "fish": ""}[shell]  # its number, or the word itself
+    asked = {"_DBTOOL_COMPLETE": f"{shell}_complete", "COMP_WORDS": "dbtool ", "COMP_CWORD": current}
     done = subprocess.run(
         ["dbtool"], env={**program, **asked}, capture_output=True, text=True, check=False, cwd=ROOT
     )
