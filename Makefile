@@ -22,6 +22,7 @@ bench: $(READY)
 	@$(BIN)/python bench/run.py $(ARGS)
 	@$(BIN)/python bench/quiz.py $(ARGS)
 	@$(BIN)/python bench/operations.py $(ARGS)
+	@$(BIN)/python bench/migrate.py $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .

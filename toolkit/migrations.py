@@ -179,7 +179,7 @@ def _limit(to: int | str | None, known: Collection[int]) -> int:
     return number
 
 
-def _prepare(script: Script, project: Project) -> list[Statement]:
+def _prepare(script: Script, project: Project) -> Sequence[Statement]:
     return prepare(script.text, project.relative(script.path), transactional=script.transactional)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from toolkit.errors import DbtoolError, ScriptFailed
@@ -62,8 +63,9 @@ def split(text: str, source: object = "script") -> list[Statement]:
     return found
 
 
-def prepare(text: str, source: object, *, transactional: bool) -> list[Statement]:
-    """The statements of a script that dbtool can run as it promises to.
+@lru_cache(maxsize=256)
+def prepare(text: str, source: object, *, transactional: bool) -> Sequence[Statement]:
+    """The statements of a script that dbtool can run as it promises to; of a text that it has seen, at once.
 
     Raises DbtoolError, naming source and line, for syntax errors, psql's meta-commands, COPY through the
     client, and BEGIN, COMMIT and the like in a file that runs in one transaction.
@@ -82,7 +84,7 @@ def prepare(text: str, source: object, *, transactional: bool) -> list[Statement
                 detail="It would break the promise that the file is applied as a whole or not at all.",
                 hint="Remove it, or make '-- transactional: false' the first line of the file.",
             )
-    return statements
+    return tuple(statements)
 
 
 def line_at(text: str, offset: int) -> int:
