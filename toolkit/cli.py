@@ -63,9 +63,7 @@ class LazyGroup(click.Group):
         """Runs dbtool and exits: 0 good, 1 failed, 2 usage, 3 to 6 as the errors say, 130 on Ctrl-C."""
         context = None
         extra["standalone_mode"] = False
-        gc.set_threshold(
-            100_000
-        )  # a run is short: collecting while modules are imported costs a tenth of that
+        gc.set_threshold(100_000)  # collecting during the imports costs a tenth of them
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
         try:

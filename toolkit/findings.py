@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Area = Literal["script", "source", "drift", "rollback", "shipped", "convention"]
+Area = Literal["script", "source", "drift", "rollback", "shipped", "convention", "lint"]
 
 
 @dataclass(frozen=True, order=True)
@@ -17,10 +17,13 @@ class Finding:
     line: int | None
     object: str | None
     message: str
+    rule: str | None = None
+    """What a comment may silence it by (see toolkit.silences); None for what cannot be silenced."""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return ": ".join(part for part in (where, self.object, self.message) if part)
+        rule = f" [{self.rule}]" if self.rule else ""
+        return ": ".join(part for part in (where, self.object, self.message) if part) + rule
 
     def as_json(self) -> dict[str, str | int | None]:
         return asdict(self)

@@ -21,31 +21,42 @@ def edited(project: Project) -> Iterator[Finding]:
     A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its heading.
     Finds nothing outside a git checkout and before 1.0.0.
     """
-    changelog = project.root / "CHANGELOG.md"
-    if not changelog.is_file():
-        return
-    versions = [
-        match["version"]
-        for match in _RELEASE.finditer(changelog.read_text(encoding="utf-8"))
-        if int(match["major"]) >= _FIRST_FROZEN
-    ]
-    first_shipped: dict[str, tuple[str, str]] = {}
-    for version in sorted(versions, key=lambda text: [int(part) for part in text.split(".")]):
-        commit = _commit_of(project, version)
-        if commit is None and _is_shallow(project):
+    for version in _versions(project):
+        if _commit_of(project, version) is None and _is_shallow(project):
             message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
-            yield Finding("shipped", changelog.name, None, None, message)
-        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
-            facts, name = entry.split("\t", 1)
-            if _FROZEN.fullmatch(name):
-                first_shipped.setdefault(name, (version, facts.split()[2]))
-    for name, (version, blob) in first_shipped.items():
+            yield Finding("shipped", "CHANGELOG.md", None, None, message)
+    for name, (version, blob) in released(project).items():
         path = project.root / name
         if not path.is_file():
             yield Finding("shipped", name, None, None, f"was shipped with {version} and is gone")
         elif read_sql(path) != _normalised(_git(project, "cat-file", "blob", blob)):
             message = f"was shipped with {version} and has been edited since: write a new migration instead"
             yield Finding("shipped", name, None, None, message)
+
+
+def released(project: Project) -> dict[str, tuple[str, str]]:
+    """The scripts of releases from 1.0.0 on: the first version that had each, and git's name of its text."""
+    found: dict[str, tuple[str, str]] = {}
+    for version in _versions(project):
+        commit = _commit_of(project, version)
+        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
+            facts, name = entry.split("\t", 1)
+            if _FROZEN.fullmatch(name):
+                found.setdefault(name, (version, facts.split()[2]))
+    return found
+
+
+def _versions(project: Project) -> list[str]:
+    """The released versions that CHANGELOG.md names, oldest first."""
+    changelog = project.root / "CHANGELOG.md"
+    if not changelog.is_file():
+        return []
+    versions = [
+        match["version"]
+        for match in _RELEASE.finditer(changelog.read_text(encoding="utf-8"))
+        if int(match["major"]) >= _FIRST_FROZEN
+    ]
+    return sorted(versions, key=lambda text: [int(part) for part in text.split(".")])
 
 
 def _commit_of(project: Project, version: str) -> str | None:
