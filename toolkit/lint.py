@@ -138,10 +138,8 @@ def conventions(
 
 
 def _says_why(place: Place | None) -> bool:
-    """Whether the statement that makes a function, or the comment above, says why it has no search_path."""
-    if place is None:
-        return False
-    return bool(_NO_SEARCH_PATH.search(f"{place.statement.comment}\n{place.statement.text}"))
+    """Whether a comment on the function says why it has no search_path."""
+    return place is not None and bool(_NO_SEARCH_PATH.search(place.around))
 
 
 def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:

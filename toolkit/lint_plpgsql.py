@@ -57,11 +57,12 @@ def findings(conn: Connection[Any], places: Mapping[Name, Place]) -> Iterator[Fi
             triggers = dict(conn.execute(_TRIGGERS).fetchall())
     said: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for schema, name, identity, table, *told in rows:
-        said[(schema, name, identity, *told)].add(table)
-    for (schema, name, identity, line, level, *texts), tables in said.items():
+        key = (schema, name, identity, *told)
+        said[key].add(table)
+    for (schema, name, identity, line, level, message, detail, hint), tables in said.items():
         if len(tables) < triggers.get(identity, 1):
             continue
         place = places.get(Name("routine", qualified([schema, name])))
         where = place.body_line(line or 1) if place else None
-        message = "; ".join(text for text in (f"{level}: {texts[0]}", *texts[1:]) if text)
-        yield Finding("lint", place.file if place else None, where, f"function {identity}", message, RULE)
+        text = "; ".join(part for part in (f"{level}: {message}", detail, hint) if part)
+        yield Finding("lint", place.file if place else None, where, f"function {identity}", text, RULE)

@@ -31,6 +31,7 @@ _AFTER_FROM = (
 _WITH_OWN_FROM = ("extract", "substring", "trim", "overlay", "position")
 _NO_TABLE = ("lateral", "only", "rows", "select", "values", "unnest")
 _NO_UPDATE = ("for", "do", "no", "key", "before", "after", "or", "share")
+_NO_CALLER = (")", "as", "into", "table", "constraint", "::", "ordinality")
 # PL/pgSQL's own words, before whose expression a parenthesis may stand.
 _NO_CALL = ("if", "elsif", "elseif", "while", "return", "perform", "assert", "when", "until", "next", "query")
 
@@ -93,7 +94,7 @@ def in_plpgsql(text: str, lines: int) -> Iterator[Used]:
             yield used("made relation", token)
         elif before == "::" and not token.is_keyword:
             yield used("type", token)
-        elif _is_table(before, earlier, clauses[-1]) and after != "(":
+        elif _is_table(before, earlier, clauses[-1]) and (after != "(" or before == "into"):
             yield used("relation", token)
         elif after == "(" and _is_call(tokens, place):
             yield used("function", token)
@@ -120,12 +121,9 @@ def _is_table(before: str, earlier: str, in_from: bool) -> bool:
 
 def _is_call(tokens: list[_Token], place: int) -> bool:
     """Whether a name before a parenthesis is a function's: not an alias with columns, not a type."""
-    before = tokens[place - 1] if place else None
-    if tokens[place].is_keyword or tokens[place].word in _NO_CALL:
-        return False
-    return before is None or not (
-        before.is_name or before.word in (")", "as", "into", "table", "constraint", "::")
-    )
+    before, token = tokens[place - 1], tokens[place]
+    is_alias = (not before.is_keyword and before.word not in _NO_CALL) or before.word in _NO_CALLER
+    return not token.is_keyword and token.word not in _NO_CALL and not is_alias
 
 
 def _begins_query(tokens: list[_Token], place: int) -> bool:

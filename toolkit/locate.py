@@ -19,6 +19,8 @@ class Place:
 
     file: str
     statement: Statement
+    around: str
+    """The text in which a comment is about the object: the whole source, or in a script the statement's."""
 
     @property
     def line(self) -> int:
@@ -51,7 +53,9 @@ class Files:
                 for statement in statements:
                     name = creates(statement) or _table(statement)
                     if name is not None:
-                        found[name] = Place(label, statement)
+                        own = f"{statement.comment}\n{statement.text}"
+                        around = self.texts[label] if files is self.sources else own
+                        found[name] = Place(label, statement, around)
         return found
 
 

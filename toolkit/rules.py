@@ -74,10 +74,12 @@ def findings(
         *lint_names.unqualified(files.functions, lint_names.built_in(conn)),
         *lint_squawk.findings(project, loose, settings.exclude),
     ]
+    idle = []
     if lint_plpgsql.is_available(conn):
         found += lint_plpgsql.findings(conn, places)
     else:
         notice("the server has no plpgsql_check, so functions were not checked by it")
+        idle.append(lint_plpgsql.RULE)
     kept = [label for label in files.texts if label not in fixed]
     texts = {label: files.texts[label] for label in kept}
-    return list(silences.apply(found, texts, files.scripts if files.sources else ()))
+    return list(silences.apply(found, texts, files.scripts if files.sources else (), idle))

@@ -54,11 +54,14 @@ def silences(label: str, text: str) -> tuple[Silence, ...]:
     return tuple(found)
 
 
-def apply(findings: Iterable[Finding], texts: Mapping[str, str], frozen: Iterable[str]) -> Iterator[Finding]:
+def apply(
+    findings: Iterable[Finding], texts: Mapping[str, str], frozen: Iterable[str], idle: Iterable[str] = ()
+) -> Iterator[Finding]:
     """The findings that no comment silences, and the comments without a reason or without a finding.
 
     `texts` are the files by their labels. Comments in functions of the `frozen` files are not asked for a
-    finding: these are copies of sources, where it is reported.
+    finding: these are copies of sources, where it is reported. Nor are those about `idle` rules, which
+    could not be applied here.
     """
     all_ = [silence for label, text in texts.items() for silence in silences(label, text)]
     used: set[Silence] = set()
@@ -67,12 +70,13 @@ def apply(findings: Iterable[Finding], texts: Mapping[str, str], frozen: Iterabl
         used.update(covering)
         if not covering:
             yield finding
-    copies = set(frozen)
+    copies, idle = set(frozen), set(idle)
     for silence in all_:
         names = ", ".join(silence.rules)
+        is_copy = silence.in_body and silence.file in copies
         if not silence.has_reason:
             yield _finding(silence, f"`ignore {names}` gives no reason (… because …)")
-        elif silence not in used and not (silence.in_body and silence.file in copies):
+        elif silence not in used and not (is_copy or idle & {*silence.rules}):
             yield _finding(silence, f"`ignore {names}` silences nothing: take it away")
 
 
