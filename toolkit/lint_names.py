@@ -10,7 +10,7 @@ from postgast import pg_query_pb2 as pg
 
 from toolkit.findings import Finding
 from toolkit.lint_tokens import Used, in_plpgsql
-from toolkit.statements import Statement
+from toolkit.statements import Statement, routine_body
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -68,22 +68,13 @@ def _head(statement: Statement) -> Iterator[Used]:
 
 
 def _body(statement: Statement) -> Iterator[Used]:
-    options = {each.def_elem.defname: each.def_elem.arg for each in statement.node.options}
-    language = options["language"].string.sval if "language" in options else "sql"
-    if language == "sql" and "as" in options:
-        text = options["as"].list.items[0].string.sval
-        yield from _names(text, _lines_before(statement.text, text))
-    elif language == "sql":
+    body = routine_body(statement)
+    if body is None:
         yield from _walk(statement.node.sql_body, "", 0)
-    elif language == "plpgsql":
-        text = options["as"].list.items[0].string.sval
-        yield from in_plpgsql(text, _lines_before(statement.text, text))
-
-
-def _lines_before(statement: str, body: str) -> int:
-    """How many lines a statement has before its body, whose first one is that of the opening quote."""
-    found = statement.find(body)
-    return statement.count("\n", 0, found) if found >= 0 else 0
+    elif body.language == "sql":
+        yield from _names(body.text, body.lines_before)
+    elif body.language == "plpgsql":
+        yield from in_plpgsql(body.text, body.lines_before)
 
 
 def _names(text: str, lines: int) -> Iterator[Used]:

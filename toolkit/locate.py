@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from postgast import pg_query_pb2 as pg
 
 from toolkit.project import Project, Script
-from toolkit.script import body_offset
 from toolkit.sources import Sources
-from toolkit.statements import Name, Statement, creates, parse, qualified
+from toolkit.statements import Name, Statement, creates, parse, qualified, routine_body
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Place:
 
     def body_line(self, number: int) -> int:
         """The line of the file that a function's body calls `number`."""
-        text = self.statement.text
-        return self.line + text.count("\n", 0, body_offset(text)) + number - 1
+        body = routine_body(self.statement)
+        return self.line + (body.lines_before if body else 0) + number - 1
 
 
 @dataclass(frozen=True)

@@ -117,11 +117,11 @@ def _lines_into(statement: Statement, diagnostic: Diagnostic) -> int:
     frames = _DO_FRAME.findall(diagnostic.context or "")
     if statement.kind == "do_stmt" and frames:
         # PL/pgSQL counts lines from the one on which the body's opening quote stands.
-        return statement.text.count("\n", 0, body_offset(statement.text)) + int(frames[-1]) - 1
+        return statement.text.count("\n", 0, _body_offset(statement.text)) + int(frames[-1]) - 1
     return 0
 
 
-def body_offset(statement: str) -> int:
+def _body_offset(statement: str) -> int:
     """Where the first string constant of a statement begins, in characters; 0 when there is none."""
     import postgast
     from postgast.pg_query_pb2 import Token

@@ -306,11 +306,15 @@ def test_a_name_without_schema_in_a_function_is_found_with_its_line(
 def test_a_name_in_a_migration_counts_where_there_are_no_sources(released: Shop) -> None:
     for folder in ("functions", "triggers", "views"):
         shutil.rmtree(released.root / folder)
-    released.edit("migrations/migration1.sql", "shop.with_tax(p_price) + 5", "with_tax(p_price) + 5")
-    released.edit("migrations/migration1.sql", "language sql immutable set search_path = ''", "language sql")
-    with released.connect() as conn:
-        conn.execute("select set_config('search_path', 'shop', false)")
-    assert {rule for _, _, rule in lint(released)} <= {"unqualified-name"}
+    body = "select shop.with_tax(p_price) + 5"
+    released.edit("migrations/migration1.sql", body, body.replace("shop.", ""))
+    path = "create or replace function shop.add_shipping(p_price integer) returns integer\nlanguage sql immutable "
+    released.edit(
+        "migrations/migration1.sql", f"{path}set search_path = ''", f"{path}set search_path = 'shop'"
+    )
+    assert [(file, rule) for file, _, rule in lint(released)] == [
+        ("migrations/migration1.sql", "unqualified-name")
+    ]
 
 
 def test_the_leading_column_comes_first_in_the_key_of_every_table_that_has_it(released: Shop) -> None:
