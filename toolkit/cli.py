@@ -31,6 +31,7 @@ COMMANDS = {
     "baseline": "Adopt a database that was built without dbtool.",
     "seed": "Load the reference data of the named systems, or of all.",
     "new": "Write the next migration from the changed sources.",
+    "squash": "Put schema.sql and the first migrations together.",
     "check": "Prove that sources, migrations and rollbacks agree.",
     "test": "Run pytest on a throwaway PostgreSQL.",
     "psql": "Open a shell on the target database.",

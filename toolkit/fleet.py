@@ -21,7 +21,14 @@ from toolkit.urls import with_database
 
 NOT_RUN = -1
 _NAME = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?P<url>postgres(ql)?://.*|.*=.*)")
-_OWN = {"--targets": 1, "--targets-query": 1, "--jobs": 1, "--stop-on-first": 0, "--database-url": 1}
+_OWN = {
+    "--database-url": 1,
+    "--target": 1,
+    "--targets": 1,
+    "--targets-query": 1,
+    "--jobs": 1,
+    "--stop-on-first": 0,
+}
 # From the one that wants attention first. Those that were not run because of another say nothing new.
 _WORST = (1, 2, 4, 6, 5, 3, 0, NOT_RUN)
 

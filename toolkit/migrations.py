@@ -30,6 +30,7 @@ from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
 from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
 from toolkit.script import Statement, prepare
+from toolkit.squashed import fold, remap
 from toolkit.states import PENDING, ScriptState, refuse_problems, status
 
 __all__ = ["Connect", "ScriptState", "make_ready", "migrate", "rollback", "scripts_up_to", "status"]
@@ -83,6 +84,7 @@ def migrate(
             work = [(script, _prepare(script, project)) for script in plan]
             history = History(connection)
             history.read()
+            remap(connection, project.scripts()[0])
             for script, statements in work:
                 with report.step("applying", "applied", script.id):
                     _apply(connection, history, script, project.relative(script.path), statements)
@@ -116,6 +118,7 @@ def rollback(
                 raise DbtoolError(
                     "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
                 )
+            remap(connection, project.scripts()[0])
             history = History(connection)
             remaining = len(history.read())
             for undo in undos:
@@ -148,7 +151,7 @@ def _to_undo(
     """What a rollback undoes, newest first."""
     if to is not None and steps is not None:
         raise UsageProblem("give either --to or --steps")
-    applied = History(connection).read()[::-1]
+    applied = fold(History(connection).read(), project.scripts()[0])[::-1]
     if to is not None:
         known = {script.number for script in project.scripts()} | {record.number for record in applied}
         limit = _limit(to, known)

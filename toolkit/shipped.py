@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from toolkit.findings import Finding
 from toolkit.project import Project, read_sql
+from toolkit.squashed import squashed_through
 
 _RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
 _FROZEN = re.compile(r"(schema|migrations/migration[0-9]+)\.sql")
@@ -25,13 +26,24 @@ def edited(project: Project) -> Iterator[Finding]:
         if _commit_of(project, version) is None and _is_shallow(project):
             message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
             yield Finding("shipped", "CHANGELOG.md", None, None, message)
+    squashed = _squashed(project)
     for name, (version, blob) in released(project).items():
         path = project.root / name
+        if name in squashed:
+            continue
         if not path.is_file():
             yield Finding("shipped", name, None, None, f"was shipped with {version} and is gone")
         elif read_sql(path) != _normalised(_git(project, "cat-file", "blob", blob)):
             message = f"was shipped with {version} and has been edited since: write a new migration instead"
             yield Finding("shipped", name, None, None, message)
+
+
+def _squashed(project: Project) -> set[str]:
+    """The scripts that `dbtool squash` has put into schema.sql: a database knows them by their checksums."""
+    through = squashed_through(project.scripts()[0])
+    return (
+        {"schema.sql", *(f"migrations/migration{n}.sql" for n in range(1, through + 1))} if through else set()
+    )
 
 
 def released(project: Project) -> dict[str, tuple[str, str]]:

@@ -13,6 +13,7 @@ from toolkit.errors import HistoryProblem
 from toolkit.execute import Connection
 from toolkit.history import Applied, History
 from toolkit.project import SCHEMA_ID, Project, Script
+from toolkit.squashed import fold
 
 APPLIED, PENDING, EDITED, MISSING, LATE = "applied", "pending", "edited", "missing", "late"
 PROBLEMS = (EDITED, MISSING, LATE)
@@ -54,7 +55,7 @@ class ScriptState:
 def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
     scripts = {script.number: script for script in project.scripts()}
-    applied = {record.number: record for record in History(connection).read()}
+    applied = {record.number: record for record in fold(History(connection).read(), scripts[0])}
     newest = max(applied, default=-1)
     return [
         ScriptState(

@@ -308,10 +308,9 @@ def test_a_name_in_a_migration_counts_where_there_are_no_sources(released: Shop)
         shutil.rmtree(released.root / folder)
     body = "select shop.with_tax(p_price) + 5"
     released.edit("migrations/migration1.sql", body, body.replace("shop.", ""))
-    path = "create or replace function shop.add_shipping(p_price integer) returns integer\nlanguage sql immutable "
-    released.edit(
-        "migrations/migration1.sql", f"{path}set search_path = ''", f"{path}set search_path = 'shop'"
-    )
+    head = "create or replace function shop.add_shipping(p_price integer) returns integer"
+    head += "\nlanguage sql immutable set search_path = "
+    released.edit("migrations/migration1.sql", f"{head}''", f"{head}'shop'")
     assert [(file, rule) for file, _, rule in lint(released)] == [
         ("migrations/migration1.sql", "unqualified-name")
     ]
