@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def read(conn: psycopg.Connection[Any], left_out: frozenset[tuple[str, str]] = f
         query = sql.SQL("select {} from {}").format(
             sql.SQL(", ").join(digests), sql.Identifier(schema, table)
         )
-        found = conn.execute(query).fetchone() or ()
+        found: Sequence[Any] = conn.execute(query).fetchone() or ()
         rows[label] = found[0]
         columns.update({(label, name): value for name, value in zip(names, found[1:], strict=True)})
     return Contents(rows, columns, dict(conn.execute(_SEQUENCES).fetchall()))

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+OWN_RULES = (
+    *("function-comment", "function-search-path", "function-public", "function-overload", "unqualified-name"),
+    *("table-comment", "foreign-key-index", "leading-column", "plpgsql"),
+)
+"""The rules about what scripts build, as opposed to squawk's about how they do it."""
 Area = Literal["script", "source", "drift", "rollback", "shipped", "convention", "lint"]
 
 

@@ -21,12 +21,9 @@ from toolkit.urls import with_database
 
 NOT_RUN = -1
 _NAME = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?P<url>postgres(ql)?://.*|.*=.*)")
+# What a command line says about which databases, with the number of words that follow.
 _OWN = {
-    "--database-url": 1,
-    "--target": 1,
-    "--targets": 1,
-    "--targets-query": 1,
-    "--jobs": 1,
+    **dict.fromkeys(("--database-url", "--target", "--targets", "--targets-query", "--jobs"), 1),
     "--stop-on-first": 0,
 }
 # From the one that wants attention first. Those that were not run because of another say nothing new.

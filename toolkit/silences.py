@@ -31,11 +31,22 @@ class Silence:
     last: int
     has_reason: bool
     in_body: bool
-    """Inside the text of a function, which may be the frozen copy of a source."""
+    """About a function or a part of one, whose text may be the frozen copy of a source."""
 
     def covers(self, finding: Finding) -> bool:
         in_lines = finding.line is not None and self.first <= finding.line <= self.last
         return finding.file == self.file and in_lines and finding.rule in self.rules
+
+
+def without_silences(text: str, kept: Iterable[str]) -> str:
+    """The text without those lines that are nothing but a silence, of rules other than those kept."""
+
+    def is_silence(line: str) -> bool:
+        match = _COMMENT.fullmatch(line.strip())
+        rules = {rule.strip() for rule in match["rules"].split(",")} if match else set()
+        return match is not None and not rules & {*kept}
+
+    return "\n".join(line for line in text.split("\n") if not is_silence(line))
 
 
 @lru_cache(maxsize=1024)
@@ -97,7 +108,7 @@ def _last(text: str, line: int) -> tuple[int, bool]:
     """The last line of the statement that begins on a line, or that line; and whether it is in a body."""
     for start, end, is_routine in _spans(text):
         if start == line:
-            return end, False
+            return end, is_routine
         if start < line <= end:
             return line, is_routine
     return line, False

@@ -19,6 +19,7 @@ import psycopg
 from toolkit import catalog, contents, migrations
 from toolkit.context import connect
 from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
+from toolkit.execute import RESET_SETTINGS
 from toolkit.project import Project, Script
 from toolkit.squash_text import Unit, assemble, units
 from toolkit.squashed import Squash, digest, squashes
@@ -165,7 +166,7 @@ def _rollback(server: ThrowawayServer, scripts: Sequence[Script], schema: str, f
     """The schema's own rollback where that leaves no trace, else all of them from the newest down."""
     own = scripts[0].rollback_text or ""
     all_ = "\n".join(
-        f"-- Undoes {script.id}.\n\n{script.rollback_text}\nreset session authorization; reset role; reset all;\n"
+        f"-- Undoes {script.id}.\n\n{script.rollback_text}\n{RESET_SETTINGS};\n"
         for script in reversed(scripts)
     )
     for text in (own, all_):

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.errors import DbtoolError
+from toolkit.findings import OWN_RULES
 from toolkit.project import Script
 from toolkit.script import split
+from toolkit.silences import without_silences
 from toolkit.statements import Name, Statement, concerns, creates, input_types, parse
 
 _RESET = "reset session authorization;\nreset role;\nreset all;\n"
@@ -45,6 +47,7 @@ def units(script: Script, label: str) -> list[Unit]:
         previous += text[previous : previous + 1] == ";"
         if not script.transactional:
             slice_ = _in_transaction(statement, slice_, script)
+        slice_ = without_silences(slice_, OWN_RULES)
         about = tuple(concerns(statement) or ())
         makes = creates(statement)
         unit = Unit(script, statement, slice_.strip("\n") + ";\n", makes, about, input_types(statement))
@@ -92,7 +95,7 @@ def _in_transaction(statement: Statement, text: str, script: Script) -> str:
     """A statement of a script without transaction, as it runs inside one on an empty database."""
     if statement.kind not in _ALONE and not _is_plain(statement):
         raise DbtoolError(
-            f"{script.path.name}:{statement.line}: cannot be squashed, since it does not run in a transaction",
+            f"{script.path.name}:{statement.line}: cannot be squashed: it does not run in a transaction",
             hint=f"Squash up to migration {script.number - 1} only.",
         )
     return re.sub(r"\bconcurrently\s+", "", text, flags=re.IGNORECASE)
