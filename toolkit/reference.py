@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.throwaway import ThrowawayServer
 
 DATABASE = "reference"
+OpenServer = Callable[[], "AbstractContextManager[ThrowawayServer]"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,29 @@ def build(server: ThrowawayServer, texts: Sequence[tuple[int, str]]) -> Referenc
             reference = Reference(empty, read(connection), connection.info.user)
     server.drop_database(DATABASE)
     return reference
+
+
+def build_once(
+    open_server: OpenServer, major: int, texts: Sequence[tuple[int, str]], folder: Path
+) -> Reference:
+    """The same as `build` on a server of that version, kept in a folder for other runs with these texts."""
+    name = hashlib.sha256(json.dumps([major, list(texts)]).encode()).hexdigest()
+    path = folder / f"{name}.json"
+    if not path.exists():
+        with open_server() as server:
+            found = build(server, texts)
+        draft = path.with_suffix(f".{os.getpid()}")
+        parts = [
+            [[*key, facts] for key, facts in each.objects.items()] for each in (found.empty, found.built)
+        ]
+        draft.write_text(json.dumps([*parts, found.builder]), encoding="utf-8")
+        draft.replace(path)
+    empty, built, builder = json.loads(path.read_text(encoding="utf-8"))
+    return Reference(_catalog(empty), _catalog(built), builder)
+
+
+def _catalog(entries: list[tuple[str, str, str]]) -> Catalog:
+    return Catalog({(kind, identity): facts for kind, identity, facts in entries})
 
 
 def applied_texts(applied: Sequence[Applied], project: Project) -> list[tuple[int, str]]:

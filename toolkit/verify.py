@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import catalog
@@ -13,7 +14,7 @@ from toolkit.history import Applied, History
 from toolkit.mend import mend
 from toolkit.mend_columns import parent, split_on
 from toolkit.project import Project
-from toolkit.reference import Reference, applied_texts, build
+from toolkit.reference import Reference, applied_texts, build, build_once
 from toolkit.scope import Live, comparable
 from toolkit.servers import open_like
 
@@ -61,12 +62,13 @@ class Drifted:
 
 
 def verify(
-    conn: Connection[Any], project: Project, server: str | None = None
+    conn: Connection[Any], project: Project, server: str | None = None, kept_in: Path | None = None
 ) -> tuple[list[Applied], list[Drifted]]:
     """The scripts that were applied, and where the database is not what they build. Writes nothing there.
 
     `server` is the kind of throwaway server, which has to be of the same major version. The scripts' texts
-    are those that were applied, whatever the project's files say now. Raises HistoryProblem when nothing
+    are those that were applied, whatever the project's files say now. A folder `kept_in` saves many runs
+    from building the same. Raises HistoryProblem when nothing
     was applied, or an applied text is not known.
     """
     conn.execute("set transaction isolation level repeatable read, read only")
@@ -84,7 +86,7 @@ def verify(
     )
     owners = tuple(dict.fromkeys(name for (name,) in rows)) or (conn.info.user,)
     live = read_live(conn, owners)
-    return applied, compare(_reference(conn, applied_texts(applied, project), server), live)
+    return applied, compare(_reference(conn, applied_texts(applied, project), server, kept_in), live)
 
 
 def differences_from(
@@ -119,8 +121,13 @@ def read_live(conn: Connection[Any], owners: tuple[str, ...]) -> Live:
     return Live(catalog.read(conn), roles, owners)
 
 
-def _reference(conn: Connection[Any], texts: list[tuple[int, str]], server: str | None) -> Reference:
-    with open_like(conn.info.server_version // 10_000, server) as throwaway:
+def _reference(
+    conn: Connection[Any], texts: list[tuple[int, str]], server: str | None, kept_in: Path | None = None
+) -> Reference:
+    major = conn.info.server_version // 10_000
+    if kept_in is not None:
+        return build_once(lambda: open_like(major, server), major, texts, kept_in)
+    with open_like(major, server) as throwaway:
         return build(throwaway, texts)
 
 

@@ -29,7 +29,7 @@ class Databases:
     def __init__(self, server: ThrowawayServer, project: Path, run: RunDbtool, folder: Path) -> None:
         prefix = f"fleet{next(_numbers)}_"
         self.names = [f"{prefix}{letter}" for letter in "abc"]
-        self.server, self.project, self._run = server, project, run
+        self.server, self.project, self.run_dbtool = server, project, run
         for name in self.names:
             server.create_database(name)
         self.file = folder / "targets"
@@ -39,7 +39,7 @@ class Databases:
         self.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def run(self, command: str, *args: str | Path) -> Result:
-        return self._run("--project", self.project, command, "--targets", self.file, *args)
+        return self.run_dbtool("--project", self.project, command, "--targets", self.file, *args)
 
     def execute(self, name: str, statement: str) -> None:
         with psycopg.connect(self.server.url(name), autocommit=True) as conn:
@@ -104,6 +104,23 @@ def test_json_has_every_database_in_the_order_of_the_file(databases: Databases) 
     assert [(each["name"], each["exit_code"]) for each in listed] == [("a", 0), ("b", 0), ("c", 4)]
     assert listed[0]["answer"]["version"] == "migration1"
     assert {each["identity"] for each in listed[2]["answer"]["differences"]} >= {"shop", "shop.items"}
+
+
+def test_what_is_compared_with_is_built_once_for_databases_with_the_same_history(
+    databases: Databases, tmp_path: Path
+) -> None:
+    databases.run("migrate")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for name in databases.names:
+        options = ("--server", databases.server.url(), "--kept-in", kept)
+        url = databases.server.url(name)
+        result = databases.run_dbtool(
+            "--project", databases.project, "--database-url", url, "verify", *options
+        )
+        assert result.exit_code == 0, result.stderr
+        databases.server.drop_database(name)
+        assert len(list(kept.iterdir())) == 1
 
 
 def test_a_history_problem_weighs_more_than_pending_migrations(databases: Databases) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from toolkit.fleet import Outcome
 
 
-def run(context: Context, jobs: int, in_short: Callable[[Any], str]) -> None:
+def run(context: Context, jobs: int, in_short: Callable[[Any], str], more: Sequence[str] = ()) -> None:
     """Runs this command line on every database that --targets or --targets-query names.
 
-    `in_short` puts the command's JSON into a few words. Raises DbtoolError with the exit code that wants
-    attention first, when one of them failed.
+    `in_short` puts the command's JSON into a few words; `more` is added to the command line. Raises
+    DbtoolError with the exit code that wants attention first, when one of them failed.
     """
     from toolkit import fleet, output
 
@@ -28,7 +28,7 @@ def run(context: Context, jobs: int, in_short: Callable[[Any], str]) -> None:
         targets = fleet.read_targets(context.targets)
     else:
         targets = fleet.query_targets(context.targets_query or "", context.target().url)
-    arguments = fleet.own_arguments(context.arguments)
+    arguments = [*fleet.own_arguments(context.arguments), *more]
     runner = fleet.Fleet(arguments, context.environ, context.cwd, stop_on_first=context.stop_on_first)
     finished = 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -14,11 +16,12 @@ from toolkit.options import fleet_options, json_option, pass_context, target_opt
 @click.command("verify")
 @click.option("--sql", "as_sql", is_flag=True, help="Print only the script that would mend everything.")
 @click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
+@click.option("--kept-in", type=click.Path(file_okay=False, path_type=Path), hidden=True)
 @fleet_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context, as_sql: bool, server: str | None, jobs: int) -> None:
+def command(context: Context, as_sql: bool, server: str | None, kept_in: Path | None, jobs: int) -> None:
     """Compare the database with what the applied migrations build.
 
     They are built on a throwaway server of the same major version. Each difference is shown with the SQL
@@ -29,10 +32,11 @@ def command(context: Context, as_sql: bool, server: str | None, jobs: int) -> No
     from toolkit.output import print_json
 
     if context.is_fleet:
-        fleet.run(context, jobs, _in_short)
+        with TemporaryDirectory() as folder:
+            fleet.run(context, jobs, _in_short, ["--kept-in", folder])
         return
     with context.connect() as connection:
-        applied, found = verify.verify(connection, context.project, server)
+        applied, found = verify.verify(connection, context.project, server, kept_in)
     label = context.target().label
     if context.as_json:
         listing = [each.as_json() for each in found]
