@@ -13,6 +13,11 @@ from toolkit.statements import quote
 
 Facts = Mapping[str, Any]
 
+# Settings whose value is a list of names, quoted where that is needed.
+_LISTS = (
+    *("search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"),
+    *("shared_preload_libraries", "unix_socket_directories"),
+)
 _ENABLE = {"O": "enable", "D": "disable", "R": "enable replica", "A": "enable always"}
 
 
@@ -190,7 +195,8 @@ def _settings(key: Key, want: list[str], had: list[str]) -> Iterator[str]:
         ("set", each) for each in want if each not in had
     ]:
         name, value = setting.split("=", 1)
-        change = f"reset {name}" if verb == "reset" else f"set {name} = {value or literal('')}"
+        to = value if value and name in _LISTS else literal(value)
+        change = f"reset {name}" if verb == "reset" else f"set {name} = {to}"
         if kind == "role":
             yield f"alter {who} {change};"
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,11 @@ def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
         )
     }
     want = {key: _facts(key, built, {}) for key in made if key in built.objects}
-    return Catalog(want), Catalog({key: _facts(key, live.catalog, built.facts(key)) for key in ours})
+    have = {key: _facts(key, live.catalog, built.facts(key)) for key in ours}
+    for key in want:
+        if key[0] in ("database", "role setting"):
+            want[key], have[key] = _of_whole_database(key, reference, built, live.catalog)
+    return Catalog(want), Catalog(have)
 
 
 def _later_partitions(live: Catalog, built: Catalog) -> set[str]:
@@ -139,15 +143,23 @@ def _facts(key: Key, catalog: Catalog, wanted: Mapping[str, Any]) -> str:
         facts["position"] = wanted["position"]
     if key[0] == "extension":
         facts = {"schema": facts["schema"], "comment": facts["comment"]}
-    if key[0] in ("database", "role setting") and wanted:
-        for name in ("settings", "grants"):
-            facts[name] = _common(facts.get(name), wanted.get(name) or ())
     if facts.get("grants"):
         facts["grants"] = sorted(facts["grants"])
     return json.dumps(facts, sort_keys=True)
 
 
-def _common(has: Collection[str] | None, wanted: Collection[str]) -> list[str] | None:
-    """Of a list that others add to, what is wanted, and what says otherwise."""
-    names = {line.split("=")[0] for line in wanted}
-    return sorted(line for line in has or () if line in wanted or line.split("=")[0] in names) or None
+def _of_whole_database(key: Key, reference: Reference, built: Catalog, have: Catalog) -> tuple[str, str]:
+    """What the scripts set and grant on the database, and how much of it holds; others may do so too."""
+    before, after, found = reference.empty.facts(key), built.facts(key), have.facts(key)
+    wanted: dict[str, Any] = {}
+    held: dict[str, Any] = {}
+    for name in ("settings", "grants"):
+        old, new = set(before.get(name) or ()), set(after.get(name) or ())
+        names = {line.split("=")[0] for line in new - old} if name == "settings" else set()
+        wanted[name] = sorted(new - old)
+        held[name] = sorted(
+            line for line in found.get(name) or () if line in old ^ new or line.split("=")[0] in names
+        )
+    if after.get("comment") != before.get("comment"):
+        wanted["comment"], held["comment"] = after["comment"], found.get("comment")
+    return json.dumps(wanted), json.dumps(held)

@@ -228,3 +228,43 @@ def test_a_seeded_laurel_that_has_made_partitions_is_what_its_migrations_build(
         conn.commit()
         _, found = verify.verify(conn, Project.find(ROOT), server_option)
     assert [str(each) for each in found] == []
+
+
+SETTINGS = """
+do $$ begin
+  execute format($q$alter database %I set work_mem = '7MB'$q$, current_database());
+  execute format('revoke temporary on database %I from public', current_database());
+  execute format('grant temporary on database %I to pg_monitor', current_database());
+end $$;
+"""
+OF_OTHERS = """
+do $$ begin
+  execute format($q$alter database %I set statement_timeout = '1h'$q$, current_database());
+  execute format('grant create on database %I to pg_monitor', current_database());
+end $$;
+"""
+SET_HERE = """
+select setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+ where d.datname = current_database()
+"""
+
+
+def test_what_migrations_set_and_grant_on_the_database_counts_and_nothing_else_there(
+    released: Shop, server_option: str
+) -> None:
+    released.write({"migrations/migration2.sql": SETTINGS})
+    released.migrate()
+
+    def differences() -> list[verify.Drifted]:
+        with released.connect() as conn:
+            return verify.verify(conn, released.project, server_option)[1]
+
+    drift(released, OF_OTHERS)
+    assert differences() == []
+    opposite = SETTINGS.replace("revoke", "grant").replace("from public", "to public").replace("7MB", "9MB")
+    drift(released, opposite)
+    found = differences()
+    assert [(each.difference.kind, each.difference.change) for each in found] == [("database", "changed")]
+    drift(released, verify.script(found))
+    assert differences() == []
+    assert sorted(released.value(SET_HERE)) == ["statement_timeout=1h", "work_mem=7MB"]
