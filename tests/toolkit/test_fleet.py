@@ -172,7 +172,8 @@ def test_ctrl_c_ends_every_run_and_leaves_nothing_half_applied(databases: Databa
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
         wait_for(0)
-    assert (process.returncode, stderr.strip().splitlines()[-1]) == (130, "interrupted")
+    assert process.returncode == 130
+    assert stderr.strip().splitlines()[-1].startswith("interrupted")
     with psycopg.connect(databases.server.url(databases.names[0])) as conn:
         assert conn.execute("select to_regclass('shop.slow')").fetchone() == (None,)
 
