@@ -10,6 +10,7 @@ set registered_on = coalesce((
   (u.created_at at time zone u.timezone)::date)
 from learn.users u
 where u.id = s.user_id;
+-- lint: ignore adding-not-nullable-field because the update above has read the table already
 alter table learn.user_stats
   alter column registered_on set default (learn.clock() at time zone 'UTC')::date,
   alter column registered_on set not null;
