@@ -34,6 +34,8 @@ from toolkit.script import Statement
 from toolkit.stepwise import run_each
 
 Connect = Callable[[], Connection]
+Mark = Callable[[float], None]
+"""Records in the open transaction that a file is done; it is told how many seconds that took."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +61,28 @@ class Run:
 
     def apply(self, script: Script, file: File, *, kept: int = 0) -> None:
         """Applies one script and marks it. `kept`: how many of its statements ran earlier."""
-        started = time.perf_counter()
 
-        def mark() -> None:
-            self.history.mark(script, time.perf_counter() - started)
+        def mark(seconds: float) -> None:
+            self.history.mark(script, seconds)
 
         self._execute(script.stem, file, mark, is_undo=False, kept=kept)
 
     def undo(self, stem: str, file: File, *, is_last: bool = False, kept: int = 0) -> None:
         """Undoes one script and forgets it. With the last one, the history itself goes."""
-        started = time.perf_counter()
 
-        def unmark() -> None:
-            self.history.unmark(stem, time.perf_counter() - started)
+        def unmark(seconds: float) -> None:
+            self.history.unmark(stem, seconds)
             forget_unfinished(self.connection, stem)
             if is_last:
                 self.history.drop()
 
         self._execute(stem, file, unmark, is_undo=True, kept=kept)
 
-    def _execute(self, stem: str, file: File, mark: Callable[[], None], *, is_undo: bool, kept: int) -> None:
+    def _execute(self, stem: str, file: File, mark: Mark, *, is_undo: bool, kept: int) -> None:
         if file.transactional:
             self._patiently(lambda: self._in_one_transaction(file, mark))
             return
+        started = time.perf_counter()
         with self._one_file(file):
             with self.connection.transaction():
                 hold_in_transaction(self.connection)
@@ -101,9 +102,10 @@ class Run:
             with self.connection.transaction():
                 hold_in_transaction(self.connection)
                 journal.end()
-                mark()
+                mark(time.perf_counter() - started)
 
-    def _in_one_transaction(self, file: File, mark: Callable[[], None]) -> None:
+    def _in_one_transaction(self, file: File, mark: Mark) -> None:
+        started = time.perf_counter()
         with self._one_file(file), self.connection.transaction():
             hold_in_transaction(self.connection)
             self.history.ensure()
@@ -111,7 +113,7 @@ class Run:
             run_whole(self.connection, file.text, file.statements, file.source)
             # The mark must not depend on a role or a search_path that the script left behind.
             self.connection.execute(RESET_SETTINGS)
-            mark()
+            mark(time.perf_counter() - started)
 
     def _patiently(self, work: Callable[[], None]) -> None:
         """Does it again, after growing pauses, when another session's locks kept it from being done."""
@@ -122,8 +124,9 @@ class Run:
                 if error.sqlstate not in WAITED or self.connection.closed:
                     raise
                 self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
-            # The file was rolled back as a whole: while it pauses, nobody waits for it.
+            # The file was rolled back as a whole, perhaps with the tables of the history; nobody waits for it.
             time.sleep(pause)
+            self.history.read()
         return work()
 
     def _note_stop(self, stem: str, reason: str) -> None:

@@ -87,6 +87,22 @@ def test_whole_file_is_rolled_back_and_tried_again_until_the_lock_is_free(blocke
     assert blocked.value("select count(*) from shop.items where size is null") == 1
 
 
+def test_first_file_is_tried_again_with_the_tables_of_the_history(workshop: Workshop) -> None:
+    workshop.query("create table public.old ()")
+    workshop.write(
+        "schema.sql", "create schema shop; create table shop.items (id int); drop table public.old;"
+    )
+    with holding(workshop, "lock table public.old in access share mode"):
+        run = workshop.start("migrate", "--to", "schema", "--lock-timeout", "0.3", "--lock-retries", "20")
+        assert run.stderr is not None
+        assert any("trying again" in line for line in run.stderr)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert workshop.states()["schema"] == "applied"
+    seconds = workshop.value("select seconds from dbtool.event")
+    assert seconds < 0.5, "the tries before are not counted"
+
+
 def test_deadlock_is_tried_again(blocked: Workshop) -> None:
     blocked.query("create table shop.orders ()")
     blocked.write(

@@ -71,3 +71,35 @@ def test_twenty_thousand_statements_are_split() -> None:
     statements = split("insert into t values (1, 'x;');\n" * 20_000)
     assert len(statements) == 20_000
     assert statements[-1].line == 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("create index concurrently a on b (c)", True),
+        ("create index a on b (c)", False),
+        ("drop index concurrently a", True),
+        ("drop index a", False),
+        ("reindex index concurrently a", True),
+        ("reindex schema s", True),
+        ("reindex table t", False),
+        ("refresh materialized view concurrently m", False),
+        ("alter table a detach partition b concurrently", True),
+        ("alter table a detach partition b", False),
+        ("vacuum a", True),
+        ("analyze a", False),
+        ("cluster", True),
+        ("cluster a", False),
+        ("discard all", True),
+        ("discard temp", False),
+        ("do $$ begin end $$", True),
+        ("call p()", True),
+        ("begin", True),
+        ("alter system set work_mem = '8MB'", True),
+        ("create database d", True),
+        ("alter type t add value 'x'", False),
+        ("set role r", False),
+    ],
+)
+def test_statements_that_postgresql_may_refuse_in_a_transaction_are_known(text: str, alone: bool) -> None:
+    assert [statement.is_alone for statement in split(text)] == [alone]
