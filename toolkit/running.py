@@ -124,7 +124,7 @@ class Run:
                 if error.sqlstate not in WAITED or self.connection.closed:
                     raise
                 self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
-            # The file was rolled back as a whole, perhaps with the tables of the history; nobody waits for it.
+            # The file was rolled back as a whole, perhaps with the tables of the history: nobody waits.
             time.sleep(pause)
             self.history.read()
         return work()
