@@ -23,6 +23,8 @@ bench: $(READY)
 	@$(BIN)/python bench/quiz.py $(ARGS)
 	@$(BIN)/python bench/operations.py $(ARGS)
 	@$(BIN)/python bench/leaderboards.py $(ARGS)
+	@$(BIN)/python bench/analytics.py $(ARGS)
+	@$(BIN)/python bench/migrate.py $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .

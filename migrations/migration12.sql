@@ -13,6 +13,7 @@ on conflict (key) do nothing;
 insert into learn.platform_settings (key, value, value_type, description) values
   ('level_completion_policy', '"any"', 'string',
     'A level of a course is completed when "any" of its published lessons is, or when "all" are.');
+-- lint: ignore constraint-missing-not-valid because the table has a few dozen rows
 alter table learn.platform_settings add constraint level_completion_policy_is_known check (
   key <> 'level_completion_policy' or value in ('"any"', '"all"'));
 
@@ -129,6 +130,9 @@ comment on table learn.course_levels is
 create index course_levels_position on learn.course_levels (course_id, position, id);
 grant select on learn.course_levels to learn_app, learn_readonly;
 
+-- lint: ignore adding-foreign-key-constraint, constraint-missing-not-valid because 0.1.0 is the first release: the table is empty yet
+-- lint: ignore disallowed-unique-constraint because 0.1.0 is the first release: the table is empty yet
+-- lint: ignore ban-drop-constraint because translations_are_texts asks for more
 alter table learn.lessons
   add column course_id       bigint references learn.courses on delete cascade,
   add column course_level_id bigint,
@@ -153,8 +157,11 @@ comment on column learn.lessons.is_available is
   'Published, and so are its level and course: what learners can complete. Kept by triggers.';
 comment on column learn.lessons.translations is
   '{"fil": {"title": "…"}}: read with learn.localized().';
+-- lint: ignore require-concurrent-index-creation because 0.1.0 is the first release: the table is empty yet
 create index lessons_course_level on learn.lessons (course_level_id, course_id);
+-- lint: ignore require-concurrent-index-creation because 0.1.0 is the first release: the table is empty yet
 create index lessons_content on learn.lessons using gin (content jsonb_path_ops);
+-- lint: ignore require-concurrent-index-creation because 0.1.0 is the first release: the table is empty yet
 create index user_lesson_progress_recent
   on learn.user_lesson_progress (user_id, completed_at desc) where completed_at is not null;
 
@@ -234,6 +241,7 @@ comment on table learn.course_ratings is 'Ratings of courses by users who are en
 create index course_ratings_course on learn.course_ratings (course_id, user_id, rating);
 grant select on learn.course_ratings to learn_app, learn_readonly;
 
+-- lint: ignore ban-drop-function because it is internal, and nothing calls it any more
 drop function learn_internal.require_lesson(bigint);
 
 -- functions/_shared/begin_call.sql

@@ -3,6 +3,7 @@
 
 set role learn_owner;
 
+-- lint: ignore ban-drop-table because a view of the same name and columns takes its place
 drop table learn.leaderboard_entries;
 
 alter table learn_internal.metric_feeds add column is_board boolean not null default false;
@@ -152,9 +153,13 @@ insert into learn.platform_settings (key, value, value_type, description) values
   ('leaderboard_days_kept', '8', 'number',
     'Days after its end for which the board of a period answers in a millisecond; later it is computed from the facts.');
 
+-- lint: ignore ban-drop-function because one with an optional parameter more takes its place
 drop function learn.leaderboard(text,text,integer,integer,date);
+-- lint: ignore ban-drop-function because one with an optional parameter more takes its place
 drop function learn.leaderboard_around(uuid,text,text,integer);
+-- lint: ignore ban-drop-function because one with an optional parameter more takes its place
 drop function learn.user_rank(uuid,text,text);
+-- lint: ignore ban-drop-function because nobody else called it
 drop function learn_internal.board_values(text,text,date);
 
 -- functions/activity/note_consequences.sql

@@ -127,6 +127,7 @@ comment on table learn.user_avatars is
 create index user_avatars_avatar on learn.user_avatars (avatar_id, user_id);
 grant select on learn.user_avatars to learn_app, learn_readonly;
 
+-- lint: ignore adding-foreign-key-constraint, constraint-missing-not-valid because 0.1.0 is the first release: the table is empty yet
 alter table learn.users add constraint users_selected_avatar_id_fkey
   foreign key (selected_avatar_id) references learn.avatars on delete set null;
 

@@ -931,6 +931,9 @@ class Learn:
         (found,) = self.tuples("select imported, unchanged, rejected from learn.import_old_progress()")
         return found[0], found[1], found[2]
 
+    def refresh_analytics(self) -> int:
+        return int(self._value("refresh_analytics", {}))
+
     def refresh_leaderboard(self) -> int:
         return int(self._value("refresh_leaderboard", {}))
 

@@ -48,19 +48,27 @@ class Binaries:
         return str(self.bin / name)
 
 
-def find_binaries() -> Binaries:
-    """The server programs to use. Raises DbtoolError that says what to install when there are none."""
+def find_binaries(major: int | None = None) -> Binaries:
+    """The server programs to use, of one major version when that is given.
+
+    Raises DbtoolError that says what to install when there are none.
+    """
     explicit = os.environ.get("DBTOOL_PG_BIN")
-    if explicit:
+    if explicit and major in (None, _explicit(Path(explicit)).major):
         return _explicit(Path(explicit))
     too_old: Binaries | None = None
     for folder in _candidates():
         found = inspect(folder)
         if found is None:
             continue
-        if found.major >= OLDEST:
+        if found.major == (major or max(found.major, OLDEST)):
             return found
         too_old = too_old or found
+    if major:
+        raise DbtoolError(
+            f"no server programs of PostgreSQL {major} were found",
+            hint=f"Install them (Debian: apt install postgresql-{major}) or set DBTOOL_PG_BIN.",
+        )
     raise DbtoolError(
         "no PostgreSQL server programs were found",
         detail=f"only PostgreSQL {too_old.version} in {too_old.bin}, which is too old" if too_old else None,

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit import drift, lint, migrations, shipped, sources
+from toolkit import drift, lint, migrations, rules, shipped, sources
 from toolkit.catalog import Catalog, Difference, diff
 from toolkit.catalog import read as read_catalog
 from toolkit.errors import DbtoolError, ScriptFailed
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 Connect = Callable[[], "Connection[tuple[Any, ...]]"]
 
 
-def check(connect: Connect, project: Project) -> list[Finding]:
+def check(
+    connect: Connect, project: Project, notice: Callable[[str], None] = lambda _: None
+) -> list[Finding]:
     """Everything that is wrong with the project; nothing when all is well.
 
-    `connect` leads to an empty database, which holds everything at the end. Raises DbtoolError only when the
+    `connect` leads to an empty database, which holds everything at the end. `notice` is told of what could
+    not be checked. Raises DbtoolError only when the
     server fails, never for what is wrong with the project.
     """
     try:
@@ -36,16 +39,19 @@ def check(connect: Connect, project: Project) -> list[Finding]:
     unrunnable = [*lint.unrunnable(project, scripts)]
     findings = [*unrunnable, *lint.without_rollback(project, scripts), *shipped.edited(project)]
     findings += [*found.unreadable, *found.findings]
-    return findings if unrunnable else findings + _Walk(connect, project, scripts).run(found)
+    return findings if unrunnable else findings + _Walk(connect, project, scripts, notice).run(found)
 
 
 class _Walk:
     """One database taken from nothing to the newest version, back to nothing, and up again."""
 
-    def __init__(self, connect: Connect, project: Project, scripts: list[Script]) -> None:
+    def __init__(
+        self, connect: Connect, project: Project, scripts: list[Script], notice: Callable[[str], None]
+    ) -> None:
         self.connect = connect
         self.project = project
         self.scripts = scripts
+        self.notice = notice
         self.findings: list[Finding] = []
         self.catalogs: list[Catalog] = []
         """Before the first script, and after each."""
@@ -67,7 +73,7 @@ class _Walk:
 
     def _compare_and_lint(self, found: Sources) -> None:
         with self.connect() as conn:
-            self.findings += lint.conventions(conn, found.by_name())
+            self.findings += rules.findings(conn, self.project, self.scripts, found, self.notice)
             if found.in_use and not found.unreadable:
                 try:
                     self.findings += drift.compare(conn, found, self.catalogs[-1]).findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -35,13 +36,18 @@ COMMANDS = {
     "plan": "Show what would run, and whom each statement would have wait.",
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
+    "verify": "Compare the database with what the applied migrations build.",
+    "baseline": "Adopt a database that was built without dbtool.",
     "repair": "Finish or undo what stopped, accept edits of comments, forget or restore missing files.",
     "history": "Show who applied and undid what, when, and how long it took.",
     "seed": "Load the reference data of the named systems, or of all.",
     "new": "Write the next migration from the changed sources.",
+    "squash": "Put schema.sql and the first migrations together.",
     "check": "Prove that sources, migrations and rollbacks agree.",
     "test": "Run pytest on a throwaway PostgreSQL.",
+    "report": "Write a page of numbers for a product owner.",
     "psql": "Open a shell on the target database.",
+    "completion": "Print the script that completes dbtool in a shell.",
 }
 
 
@@ -73,12 +79,14 @@ class LazyGroup(click.Group):
         """Runs dbtool and exits: 0 good, 1 failed, 2 usage, 3 to 6 as the errors say, 130 on Ctrl-C."""
         context = None
         extra["standalone_mode"] = False
+        gc.set_threshold(100_000)  # collecting during the imports costs a tenth of them
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _terminate)
             if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
                 signal.signal(signal.SIGHUP, _terminate)  # the terminal went away; nohup has it ignored
         try:
             context = extra.pop("obj", None) or Context()
+            context.arguments = tuple(sys.argv[1:] if args is None else args)
             code = super().main(args, *more, obj=context, **extra)
             sys.stdout.flush()
         except BaseException as error:

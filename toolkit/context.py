@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,10 +51,20 @@ class Context:
     yes: bool = False
     yes_production: str | None = None
     debug: bool = False
+    arguments: Sequence[str] = ()
+    """The command line, without the program's name."""
+    targets: Path | None = None
+    targets_query: str | None = None
+    stop_on_first: bool = False
 
     @cached_property
     def project(self) -> Project:
         return Project.find(self.cwd) if self.project_dir is None else Project.open(self.project_dir)
+
+    @property
+    def is_fleet(self) -> bool:
+        """Whether the command is to run on many databases."""
+        return self.targets is not None or self.targets_query is not None
 
     @property
     def database_url(self) -> str | None:

@@ -76,6 +76,12 @@ class HistoryProblem(DbtoolError):  # noqa: N818
     exit_code = 4
 
 
+class Drift(DbtoolError):  # noqa: N818
+    """The database is not what was applied to it builds."""
+
+    exit_code = 4
+
+
 class LockTimeout(DbtoolError):  # noqa: N818
     """Another session held a lock for longer than this run was told to wait."""
 

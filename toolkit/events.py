@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 APPLIED, UNDONE, STOPPED = "applied", "undone", "stopped"
 ACCEPTED, FORGOTTEN = "accepted", "forgotten"
+ADOPTED, SQUASHED = "adopted", "squashed"
 
 CREATE = """
 create table if not exists dbtool.event (

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Area = Literal["script", "source", "drift", "rollback", "shipped", "convention"]
+OWN_RULES = (
+    *("function-comment", "function-search-path", "function-public", "function-overload", "unqualified-name"),
+    *("table-comment", "foreign-key-index", "leading-column", "plpgsql"),
+)
+"""The rules about what scripts build, as opposed to squawk's about how they do it."""
+Area = Literal["script", "source", "drift", "rollback", "shipped", "convention", "lint"]
 
 
 @dataclass(frozen=True, order=True)
@@ -17,10 +22,13 @@ class Finding:
     line: int | None
     object: str | None
     message: str
+    rule: str | None = None
+    """What a comment may silence it by (see toolkit.silences); None for what cannot be silenced."""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return ": ".join(part for part in (where, self.object, self.message) if part)
+        rule = f" [{self.rule}]" if self.rule else ""
+        return ": ".join(part for part in (where, self.object, self.message) if part) + rule
 
     def as_json(self) -> dict[str, str | int | None]:
         return asdict(self)

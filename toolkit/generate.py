@@ -19,6 +19,7 @@ from toolkit.project import Project
 from toolkit.script import split
 from toolkit.settle import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
 from toolkit.sources import Piece, Sources
+from toolkit.squashed import squashed_through
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -60,7 +61,7 @@ def new_migration(
         raise UsageProblem(
             "the installed package is not to be written to", hint="Name a project with --project DIR."
         )
-    number = project.scripts()[-1].number + 1
+    number = max(project.scripts()[-1].number, squashed_through(project.scripts()[0])) + 1
     render = _renderer(project, number, description, today)
     found = sources.read(project)
     by_hand = empty or not found.in_use

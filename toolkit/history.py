@@ -105,7 +105,7 @@ class History:
             self._connection.execute(create.encode())
         self._is_complete = True
 
-    def mark(self, script: Script, seconds: float) -> None:
+    def mark(self, script: Script, seconds: float, operation: str = events.APPLIED) -> None:
         """Records a script as applied; part of the transaction that is open."""
         log_id = self._backend().mark(script.stem)
         self._connection.execute(
@@ -113,7 +113,7 @@ class History:
             " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
             (script.checksum, script.text, seconds, __version__, script.stem),
         )
-        events.record(self._connection, events.APPLIED, script.stem, seconds=seconds, yoyo_log_id=log_id)
+        events.record(self._connection, operation, script.stem, seconds=seconds, yoyo_log_id=log_id)
 
     def unmark(self, stem: str, seconds: float | None = None, operation: str = events.UNDONE) -> None:
         """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""

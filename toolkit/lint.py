@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from toolkit.catalog_queries import COMMON
 from toolkit.errors import DbtoolError
 from toolkit.findings import Finding
+from toolkit.locate import Place
 from toolkit.project import Project, Script, is_transactional, read_sql
 from toolkit.script import prepare
-from toolkit.sources import Piece
 from toolkit.statements import Name, qualified
 
 if TYPE_CHECKING:
@@ -72,48 +73,73 @@ select n.nspname, c.relname, k.conname,
 """
 
 
-def conventions(conn: Connection[Any], by_name: Mapping[Name, Piece]) -> Iterator[Finding]:
-    """What the database that the migrations build says about comments, search_path, grants and indexes.
+# A table with this column belongs to whom it names when the column is never null.
+_NOT_LED = f"""{COMMON}
+select n.nspname, c.relname, pg_get_constraintdef(k.oid)
+  from relation c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = c.oid and a.attname = %s and a.attnotnull and not a.attisdropped
+  left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
+ where c.relkind in ('r', 'p') and not c.relispartition and (k.oid is null or k.conkey[1] <> a.attnum)
+ order by 1, 2
+"""
 
-    `by_name` has the source files, to name them.
+
+def conventions(
+    conn: Connection[Any], places: Mapping[Name, Place], leading_column: str | None = None
+) -> Iterator[Finding]:
+    """What the database that the migrations build says about comments, search_path, grants, indexes and keys.
+
+    `places` has the statements that make things. Tables with a `leading_column` have it first in their key.
     """
+
+    def finding(rule: str, kind: str, name: Name, identity: str, message: str) -> Finding:
+        place = places.get(name)
+        file, line = (place.file, place.line) if place else (None, None)
+        return Finding("convention", file, line, f"{kind} {identity}", message, rule)
+
     overloaded: set[Name] = set()
     for row in conn.execute(_ROUTINES).fetchall():
         schema, name, identity, is_aggregate, is_definer, has_path, has_comment, is_public, same_name = row
         key = Name("routine", qualified([schema, name]))
-        piece = by_name.get(key)
-
-        def finding(message: str, piece: Piece | None = piece, identity: str = identity) -> Finding:
-            return Finding(
-                "convention", piece.label if piece else None, None, f"function {identity}", message
-            )
-
+        about = partial(finding, kind="function", name=key, identity=identity)
         if not has_comment:
-            yield finding("has no comment (comment on function … is '…')")
+            yield about("function-comment", message="has no comment (comment on function … is '…')")
         if is_definer and not has_path:
-            yield finding(
+            message = (
                 "is SECURITY DEFINER without search_path: whoever may create objects can change what it does"
             )
-        elif not has_path and not is_aggregate and not (piece and _NO_SEARCH_PATH.search(piece.text)):
-            yield finding("has no search_path (set search_path = '', or a comment `-- no search_path: why`)")
+            yield about("function-search-path", message=message)
+        elif not has_path and not is_aggregate and not _says_why(places.get(key)):
+            message = "has no search_path (set search_path = '', or a comment `-- no search_path: why`)"
+            yield about("function-search-path", message=message)
         if is_public:
-            yield finding("may be executed by PUBLIC (revoke all on function … from public)")
+            message = "may be executed by PUBLIC (revoke all on function … from public)"
+            yield about("function-public", message=message)
         if same_name > 1 and key not in overloaded:
             overloaded.add(key)
-            yield finding(f"has {same_name - 1} overload(s): one name, one function")
+            message = f"has {same_name - 1} overload(s): one name, one function"
+            yield about("function-overload", message=message)
     for kind, schema, name in conn.execute(_UNCOMMENTED).fetchall():
         identity = qualified([schema, name])
-        piece = by_name.get(Name("relation", identity))
-        label = piece.label if piece else None
-        yield Finding(
-            "convention", label, None, f"{kind} {identity}", f"has no comment (comment on {kind} … is '…')"
-        )
+        message = f"has no comment (comment on {kind} … is '…')"
+        yield finding("table-comment", kind, Name("relation", identity), identity, message)
     for schema, table, constraint, columns in conn.execute(_UNINDEXED).fetchall():
+        identity = qualified([schema, table])
         message = (
             f"the foreign key {constraint} has no index that begins with its columns ({columns}),"
             " nor a comment `no index: why`"
         )
-        yield Finding("convention", None, None, f"table {qualified([schema, table])}", message)
+        yield finding("foreign-key-index", "table", Name("relation", identity), identity, message)
+    for schema, table, key_text in conn.execute(_NOT_LED, [leading_column]).fetchall():
+        identity = qualified([schema, table])
+        message = f"is of a {leading_column}, which is not first in its key ({key_text or 'there is none'})"
+        yield finding("leading-column", "table", Name("relation", identity), identity, message)
+
+
+def _says_why(place: Place | None) -> bool:
+    """Whether a comment on the function says why it has no search_path."""
+    return place is not None and bool(_NO_SEARCH_PATH.search(place.around))
 
 
 def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:

@@ -18,9 +18,10 @@ from toolkit.output import Reporter
 from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
 from toolkit.running import Connect, File, exclusive_run, session
 from toolkit.script import prepare
+from toolkit.squashed import fold, remap
 from toolkit.states import LATE, PENDING, RUNNING, ScriptState, refuse_problems, refuse_unfinished, status
 
-__all__ = ["Connect", "ScriptState", "migrate", "rollback", "status"]
+__all__ = ["Connect", "ScriptState", "migrate", "rollback", "scripts_up_to", "status"]
 
 LIMITS = Limits()
 NOTHING = -1  # the version below `schema`, whose number is 0
@@ -59,6 +60,7 @@ def migrate(
             plan = _pending(connection, project, limit, allow_late=allow_late)
             files = [sql_file(project, script.path, script.text) for script in plan]
             run.history.read()
+            remap(connection, project.scripts()[0])
             for script, file in zip(plan, files, strict=True):
                 with report.step("applying", "applied", script.id):
                     run.apply(script, file)
@@ -92,12 +94,22 @@ def rollback(
                 raise DbtoolError(
                     "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
                 )
+            remap(connection, project.scripts()[0])
             remaining = len(run.history.read())
             for applied, file in zip(plan, files, strict=True):
                 remaining -= 1
                 with report.step("undoing", "undid", applied.id):
                     run.undo(applied.stem, file, is_last=remaining == 0)
             return plan
+
+
+def scripts_up_to(project: Project, version: int | str) -> list[Script]:
+    """The scripts that make up one version. Raises UsageProblem for a version that there is none of."""
+    scripts = project.scripts()
+    limit = _limit(version, {script.number for script in scripts})
+    if limit == NOTHING:
+        raise UsageProblem("version 0 is nothing at all", hint="`schema` is schema.sql alone.")
+    return [script for script in scripts if script.number <= limit]
 
 
 def _pending(connection: Connection, project: Project, limit: int, *, allow_late: bool) -> list[Script]:
@@ -117,7 +129,7 @@ def _to_undo(
     if to is not None and steps is not None:
         raise UsageProblem("give either --to or --steps")
     refuse_unfinished(status(connection, project), project)
-    applied = History(connection).read()[::-1]
+    applied = fold(History(connection).read(), project.scripts()[0])[::-1]
     if to is not None:
         known = {script.number for script in project.scripts()} | {record.number for record in applied}
         limit = _limit(to, known)

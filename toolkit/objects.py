@@ -231,7 +231,7 @@ select '{create} ' || c.oid::regclass || coalesce(' with (' || array_to_string(c
 def comment_sql(item: Live, part: str, text: str | None) -> str:
     """COMMENT ON for the object, or for one of its columns; None takes the comment away."""
     target = f"column {item.identity}.{part}" if part else f"{item.kind} {item.identity}"
-    return f"comment on {target} is {_literal(text)};"
+    return f"comment on {target} is {literal(text)};"
 
 
 def comments_sql(item: Live) -> list[str]:
@@ -267,7 +267,7 @@ def _role(grantee: str) -> str:
     return "public" if grantee == "PUBLIC" else grantee
 
 
-def _literal(text: str | None) -> str:
+def literal(text: str | None) -> str:
     """The text as an SQL string that means the same under any setting of standard_conforming_strings."""
     if text is None:
         return "null"

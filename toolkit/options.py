@@ -120,6 +120,47 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return limited
 
 
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="How many databases at a time, with --targets or --targets-query.",
+)
+
+
+def fleet_options(command: F) -> F:
+    """`--targets` and what goes with it: for commands that can run on many databases."""
+    for option in (
+        click.option(
+            "--stop-on-first",
+            is_flag=True,
+            expose_value=False,
+            callback=_store("stop_on_first"),
+            help="Begin no further database after one that failed.",
+        ),
+        jobs_option,
+        click.option(
+            "--targets-query",
+            metavar="SQL",
+            expose_value=False,
+            callback=_store("targets_query"),
+            help="Run on every database that a query on --database-url lists, by name or URL.",
+        ),
+        click.option(
+            "--targets",
+            metavar="FILE",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            expose_value=False,
+            callback=_store("targets"),
+            help="Run on every database of a file: one `URL` or `NAME = URL` per line.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def target_options(command: F) -> F:
     """`--project`, `--database-url`, `--target`: what every command that works on a database takes."""
     return project_option(database_url_option(target_option(command)))

@@ -124,7 +124,7 @@ class Run:
                 if error.sqlstate not in WAITED or self.connection.closed:
                     raise
                 self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
-            # The file was rolled back as a whole, perhaps with the tables of the history: nobody waits.
+            # The file was rolled back as a whole, perhaps with the history's tables; nobody waits for it.
             time.sleep(pause)
             self.history.read()
         return work()

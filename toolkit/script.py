@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DbtoolError, ScriptFailed
@@ -100,8 +101,9 @@ def _is_alone(node: Any, kind: str) -> bool:
     return False
 
 
-def prepare(text: str, source: object, *, transactional: bool) -> list[Statement]:
-    """The statements of a script that dbtool can run as it promises to.
+@lru_cache(maxsize=256)
+def prepare(text: str, source: object, *, transactional: bool) -> Sequence[Statement]:
+    """The statements of a script that dbtool can run as it promises to; of a text that it has seen, at once.
 
     Raises DbtoolError, naming source and line, for syntax errors, psql's meta-commands, COPY through the
     client, and BEGIN, COMMIT and the like in a file that runs in one transaction.
@@ -120,7 +122,7 @@ def prepare(text: str, source: object, *, transactional: bool) -> list[Statement
                 detail="It would break the promise that the file is applied as a whole or not at all.",
                 hint="Remove it, or make '-- transactional: false' the first line of the file.",
             )
-    return statements
+    return tuple(statements)
 
 
 def same_but_comments(one: str, other: str) -> bool:

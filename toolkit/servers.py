@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from toolkit.embedded import EmbeddedServer
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.throwaway import ThrowawayServer
 
-__all__ = ["EmbeddedServer", "ThrowawayServer", "open_throwaway"]
+__all__ = ["EmbeddedServer", "ThrowawayServer", "open_like", "open_throwaway"]
 
 
 def _to_stderr(line: str) -> None:
@@ -56,3 +56,29 @@ def open_throwaway(
         f"there is no kind of server {kind!r}",
         hint="use embedded, container, container:15 or a postgresql:// URL",
     )
+
+
+@contextmanager
+def open_like(major: int, kind: str | None) -> Iterator[ThrowawayServer]:
+    """A throwaway server of the same major version as another one, whose catalog it is compared with.
+
+    Without a `kind` it is made from programs of that version, or else in a container. Raises DbtoolError
+    when it cannot be had: PostgreSQL words definitions differently from version to version.
+    """
+    from toolkit import containers
+    from toolkit.throwaway import embedded
+
+    if kind is not None:
+        opened = open_throwaway(kind)
+    elif containers.docker_has(f"postgres:{major}"):
+        opened = containers.container(f"postgres:{major}")
+    else:
+        opened = embedded(major)
+    with opened as server:
+        if server.major != major:
+            raise UsageProblem(
+                f"the database is on PostgreSQL {major}, the throwaway server is {server.version}",
+                hint="PostgreSQL words definitions differently from version to version: name a server of"
+                f" version {major} with --server.",
+            )
+        yield server

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from toolkit.findings import Finding
 from toolkit.project import Project, read_sql
+from toolkit.squashed import squashed_through
 
 _RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
 _FROZEN = re.compile(r"(schema|migrations/migration[0-9]+)\.sql")
@@ -21,31 +22,53 @@ def edited(project: Project) -> Iterator[Finding]:
     A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its heading.
     Finds nothing outside a git checkout and before 1.0.0.
     """
-    changelog = project.root / "CHANGELOG.md"
-    if not changelog.is_file():
-        return
-    versions = [
-        match["version"]
-        for match in _RELEASE.finditer(changelog.read_text(encoding="utf-8"))
-        if int(match["major"]) >= _FIRST_FROZEN
-    ]
-    first_shipped: dict[str, tuple[str, str]] = {}
-    for version in sorted(versions, key=lambda text: [int(part) for part in text.split(".")]):
-        commit = _commit_of(project, version)
-        if commit is None and _is_shallow(project):
+    for version in _versions(project):
+        if _commit_of(project, version) is None and _is_shallow(project):
             message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
-            yield Finding("shipped", changelog.name, None, None, message)
-        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
-            facts, name = entry.split("\t", 1)
-            if _FROZEN.fullmatch(name):
-                first_shipped.setdefault(name, (version, facts.split()[2]))
-    for name, (version, blob) in first_shipped.items():
+            yield Finding("shipped", "CHANGELOG.md", None, None, message)
+    squashed = _squashed(project)
+    for name, (version, blob) in released(project).items():
         path = project.root / name
+        if name in squashed:
+            continue
         if not path.is_file():
             yield Finding("shipped", name, None, None, f"was shipped with {version} and is gone")
         elif read_sql(path) != _normalised(_git(project, "cat-file", "blob", blob)):
             message = f"was shipped with {version} and has been edited since: write a new migration instead"
             yield Finding("shipped", name, None, None, message)
+
+
+def _squashed(project: Project) -> set[str]:
+    """The scripts that `dbtool squash` has put into schema.sql: a database knows them by their checksums."""
+    through = squashed_through(project.scripts()[0])
+    return (
+        {"schema.sql", *(f"migrations/migration{n}.sql" for n in range(1, through + 1))} if through else set()
+    )
+
+
+def released(project: Project) -> dict[str, tuple[str, str]]:
+    """The scripts of releases from 1.0.0 on: the first version that had each, and git's name of its text."""
+    found: dict[str, tuple[str, str]] = {}
+    for version in _versions(project):
+        commit = _commit_of(project, version)
+        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
+            facts, name = entry.split("\t", 1)
+            if _FROZEN.fullmatch(name):
+                found.setdefault(name, (version, facts.split()[2]))
+    return found
+
+
+def _versions(project: Project) -> list[str]:
+    """The released versions that CHANGELOG.md names, oldest first."""
+    changelog = project.root / "CHANGELOG.md"
+    if not changelog.is_file():
+        return []
+    versions = [
+        match["version"]
+        for match in _RELEASE.finditer(changelog.read_text(encoding="utf-8"))
+        if int(match["major"]) >= _FIRST_FROZEN
+    ]
+    return sorted(versions, key=lambda text: [int(part) for part in text.split(".")])
 
 
 def _commit_of(project: Project, version: str) -> str | None:

@@ -111,6 +111,27 @@ def input_types(statement: Statement) -> tuple[str, ...] | None:
     )
 
 
+@dataclass(frozen=True)
+class Body:
+    """The text of a function, and how many lines of its statement come before it."""
+
+    language: str
+    text: str
+    lines_before: int
+
+
+def routine_body(statement: Statement) -> Body | None:
+    """The body of a function that the statement creates; None for one in standard SQL and for others."""
+    if statement.kind != "create_function_stmt":
+        return None
+    options = {each.def_elem.defname: each.def_elem.arg for each in statement.node.options}
+    if "as" not in options:
+        return None
+    language = options["language"].string.sval if "language" in options else "sql"
+    text = options["as"].list.items[0].string.sval
+    return Body(language, text, statement.text.count("\n", 0, max(statement.text.find(text), 0)))
+
+
 def replaces(statement: Statement) -> bool:
     """Whether a creating statement may be run again: it says `or replace`, or its kind has no such form."""
     if statement.kind in ("create_function_stmt", "view_stmt", "define_stmt"):

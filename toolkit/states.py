@@ -16,6 +16,7 @@ from toolkit.journal import Unfinished, read_unfinished
 from toolkit.lock import is_held
 from toolkit.project import SCHEMA_ID, Project, Script
 from toolkit.script import same_but_comments
+from toolkit.squashed import fold
 
 APPLIED, PENDING, RUNNING = "applied", "pending", "running"
 EDITED, MISSING, LATE, UNFINISHED = "edited", "missing", "late", "unfinished"
@@ -67,7 +68,8 @@ class ScriptState:
 def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
     scripts = {script.number: script for script in project.scripts()}
-    applied = {record.number: record for record in History(connection).read()}
+    history = fold(History(connection).read(), scripts[0])
+    applied = {record.number: record for record in history}
     stopped = {script_number(stem): found for stem, found in read_unfinished(connection).items()}
     halted = RUNNING if stopped and is_held(connection) else UNFINISHED
     newest = max(applied, default=-1)

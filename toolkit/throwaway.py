@@ -171,13 +171,14 @@ def _lock_number(token: str) -> int:
 
 
 @contextlib.contextmanager
-def embedded() -> Iterator[ThrowawayServer]:
+def embedded(major: int | None = None) -> Iterator[ThrowawayServer]:
     """A server from the embedded binaries, its data in memory where there is room; gone afterwards.
 
-    Raises DbtoolError when there are no binaries or the server does not start.
+    `major` asks for one version of PostgreSQL. Raises DbtoolError when there are no binaries or the server
+    does not start.
     """
     account = server_account()
-    binaries = for_account(find_binaries(), account)
+    binaries = for_account(find_binaries(major), account)
     place = _folder()
     root = Path(tempfile.mkdtemp(prefix="dbtool-", dir=place))
     dog: subprocess.Popen[bytes] | None = None

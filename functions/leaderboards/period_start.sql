@@ -1,6 +1,7 @@
 -- First day of the period in which a day lies: itself, the Monday, the first of the month;
 -- -infinity for all time.
 -- Errors: LX001 no such period.
+-- lint: ignore plpgsql because the literal '-infinity' is a date's own spelling
 create or replace function learn_internal.period_start(p_period text, p_on date)
 returns date
 language plpgsql

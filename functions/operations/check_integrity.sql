@@ -14,6 +14,11 @@ begin
   select 'user_has_stats', u.id, 'a row in user_stats', 'none'
   from learn.users u
   where not exists (select from learn.user_stats s where s.user_id = u.id)
+  union all
+  select 'registration_days_follow_from_facts', s.user_id, f.local_date::text, s.registered_on::text
+  from learn.user_stats s
+  join learn.activity_log f on f.user_id = s.user_id and f.activity_type = 'user_registered'
+  where s.registered_on <> f.local_date
 
   -- xp
   union all
@@ -412,7 +417,13 @@ begin
 
   -- leaderboards
   union all
-  select d.check_name, d.user_id, d.expected, d.actual from learn_internal.board_damage d;
+  select d.check_name, d.user_id, d.expected, d.actual from learn_internal.board_damage d
+
+  -- analytics
+  union all
+  select 'tallies_follow_from_rows', null, format('%s %s %s: %s', d.measure, d.day, d.item, d.expected),
+    format('%s %s %s: %s', d.measure, d.day, d.item, d.actual)
+  from learn_internal.tally_differences d;
 end;
 $$;
 comment on function learn.check_integrity() is

@@ -1,6 +1,6 @@
 -- Recomputes every projection of users from facts: active days and streaks,
 -- XP and levels from the ledger, metrics, progress in exercises, courses, challenges, tracks,
--- paths and difficulties.
+-- paths and difficulties, and the tallies behind the analytics, which are everybody's.
 -- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
 -- an achievement whose row was lost is put back from the log.
 create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
@@ -13,16 +13,29 @@ begin
   perform learn_internal.hold_content();
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
-  insert into learn.user_stats (user_id)
-  select u.id from learn.users u where u.id = any (p_user_ids)
+  insert into learn.user_stats (user_id, registered_on)
+  select u.id, (u.created_at at time zone u.timezone)::date
+  from learn.users u
+  where u.id = any (p_user_ids)
   on conflict do nothing;
+  update learn.user_stats s
+  set registered_on = f.local_date
+  from learn.activity_log f
+  where f.user_id = any (p_user_ids) and f.activity_type = 'user_registered'
+    and s.user_id = f.user_id and s.registered_on <> f.local_date;
 
   -- Days and streaks
-  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
-  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  delete from learn.user_activity_days d
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date) not in (
+    select r.user_id, r.activity_date
+    from learn_internal.activity_day_recounts r
+    where r.user_id = any (p_user_ids));
+  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
   select r.user_id, r.activity_date, r.is_freeze
   from learn_internal.activity_day_recounts r
-  where r.user_id = any (p_user_ids);
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
+    where d.is_freeze <> excluded.is_freeze;
 
   -- XP, level, streak
   update learn.user_stats s
@@ -168,7 +181,9 @@ begin
   from learn.user_course_progress p
   where p.user_id = any (p_user_ids) and p.completed_at is not null;
 
+  -- Leaderboards and analytics
   perform learn_internal.recount_boards(p_user_ids);
+  perform learn_internal.settle_tallies();
 end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[]) is

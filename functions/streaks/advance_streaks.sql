@@ -4,6 +4,7 @@
 -- A user's days are taken one at a time, because freezes earned and spent on one decide about the
 -- next: the loop runs once per new day of the user with the most, each time for all users at once.
 -- A single fact is one round.
+-- lint: ignore plpgsql because the loop declares v_round once more; the outer one is not used
 create or replace function learn_internal.advance_streaks(
   p_user_ids uuid[], p_dates date[], p_at timestamptz
 )

@@ -106,6 +106,7 @@ SIGNATURES = {
     "rebuild_user": "p_user_id uuid",
     "rebuild_all": "",
     "ensure_partitions": "p_until date",
+    "refresh_analytics": "",
     "certificates": "p_user_id uuid",
     "verify_certificate": "p_code text",
     "certificate_credential": "p_code text",

@@ -111,6 +111,9 @@ MENDED = {
     " where user_id = {user}",
     "full_difficulties_are_completed": "delete from learn.user_difficulty_progress where user_id = {user}",
     "achievements_follow_from_facts": "delete from learn.user_achievements where user_id = {user}",
+    "registration_days_follow_from_facts": "update learn.user_stats set registered_on = registered_on - 9"
+    " where user_id = {user}",
+    "tallies_follow_from_rows": "delete from learn_internal.tally_changes where measure = 'active_days'",
 }
 
 OTHER_WAYS = {
@@ -152,7 +155,7 @@ OTHER_WAYS = {
 
 def names(scene: Scene) -> set[str]:
     found = scene.learn.check_integrity()
-    assert {row.user_id for row in found} <= {scene.user}
+    assert {row.user_id for row in found if row.check_name != "tallies_follow_from_rows"} <= {scene.user}
     return {row.check_name for row in found}
 
 

@@ -145,7 +145,7 @@ def test_a_missing_rollback_file_is_found_and_the_rest_is_still_checked(released
     findings = released.check()
     assert [(each.area, each.file, each.object) for each in findings] == [
         ("script", "migrations/migration2.sql", None),
-        ("convention", None, "table shop.more"),
+        ("convention", "migrations/migration2.sql", "table shop.more"),
     ]
 
 

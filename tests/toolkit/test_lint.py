@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.toolkit.shop import Shop
+from tests.toolkit.test_check import release
+from toolkit import checks
+from toolkit.errors import UsageProblem
 
 
 def found(shop: Shop, area: str = "convention") -> set[tuple[str | None, str | None, str]]:
@@ -93,7 +98,7 @@ def test_tables_and_views_without_comment_are_found_but_not_partitions(released:
     released.edit("views/items/cheap.sql", "comment on", "-- comment on")
     released.edit("migrations/migration1.sql", "comment on view shop.cheap", "-- comment on view shop.cheap")
     assert found(released) == {
-        (None, "table shop.bare", "has no comment"),
+        ("migrations/migration2.sql", "table shop.bare", "has no comment"),
         ("views/items/cheap.sql", "view shop.cheap", "has no comment"),
     }
 
@@ -170,3 +175,192 @@ def test_two_files_with_one_number_are_found(released: Shop) -> None:
     released.write({"migrations/migration01.sql": "select 1;"})
     (finding,) = released.check()
     assert finding.area == "script"
+
+
+def lint(shop: Shop) -> list[tuple[str | None, int | None, str | None]]:
+    """File, line and rule of what the rules find; plpgsql_check is not on every server."""
+    return [
+        (each.file, each.line, each.rule)
+        for each in shop.check()
+        if each.area == "lint" and each.rule != "plpgsql"
+    ]
+
+
+def second_migration(shop: Shop, text: str) -> None:
+    shop.write({"migrations/migration2.sql": text, "migrations/migration2.rollback.sql": "select 1;"})
+
+
+INDEX = "create index items_by_name on shop.items (name);"
+RISK = "require-concurrent-index-creation"
+MIGRATION = "migrations/migration2.sql"
+
+
+def test_squawk_finds_what_blocks_a_database_in_use(released: Shop) -> None:
+    second_migration(released, f"select 1;\n\n{INDEX}")
+    assert lint(released) == [(MIGRATION, 3, RISK)]
+
+
+def test_squawk_knows_which_migrations_run_without_transaction(released: Shop) -> None:
+    second_migration(released, "-- transactional: false\n" + INDEX.replace("index", "index concurrently"))
+    assert lint(released) == []
+
+
+def test_squawk_finds_nothing_about_a_table_that_the_same_file_makes(released: Shop) -> None:
+    table = (
+        "create table shop.more (id bigint primary key, name text);\ncomment on table shop.more is 'More.';"
+    )
+    second_migration(released, f"{table}\n{INDEX.replace('items', 'more')}")
+    assert lint(released) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"-- lint: ignore {RISK} because it is small\n{INDEX}", []),
+        (f"{INDEX}  -- lint: ignore {RISK} because it is small", []),
+        (f"-- lint: ignore {RISK}, ban-drop-table because it is small\n-- More about it.\n{INDEX}", []),
+        (f"-- lint: ignore {RISK}\n{INDEX}", [(MIGRATION, 1, "silence")]),
+        (f"-- lint: ignore {RISK} because\n{INDEX}", [(MIGRATION, 1, "silence")]),
+        (
+            f"-- lint: ignore ban-drop-table because it is small\n{INDEX}",
+            [(MIGRATION, 2, RISK), (MIGRATION, 1, "silence")],
+        ),
+        (
+            f"-- lint: ignore {RISK} because it is small\nselect 1;\n{INDEX}",
+            [(MIGRATION, 3, RISK), (MIGRATION, 1, "silence")],
+        ),
+    ],
+)
+def test_a_finding_is_silenced_by_a_comment_with_a_reason(
+    released: Shop, text: str, expected: list[tuple[str, int, str]]
+) -> None:
+    second_migration(released, text)
+    assert lint(released) == expected
+
+
+def test_a_rule_of_squawk_can_be_switched_off_with_a_reason(released: Shop) -> None:
+    second_migration(released, INDEX)
+    released.write({"pyproject.toml": f"[tool.dbtool.lint.exclude]\n{RISK} = 'Tables are small here.'"})
+    assert lint(released) == []
+
+
+@pytest.mark.parametrize("text", ["[tool.dbtool.lint]\nno = 1", "[tool.dbtool.lint.exclude]\nx = ''", "["])
+def test_wrong_settings_are_a_usage_error(released: Shop, text: str) -> None:
+    released.write({"pyproject.toml": text})
+    with pytest.raises(UsageProblem):
+        released.check()
+
+
+def test_a_shipped_migration_is_not_asked_for_changes(released: Shop) -> None:
+    second_migration(released, INDEX)
+    release(released, "1.0.0")
+    assert lint(released) == []
+
+
+BODY = """
+create or replace function shop.one(p_value integer) returns integer language {language} {path} as $$
+{body}
+$$;
+comment on function shop.one(integer) is 'One.';
+revoke all on function shop.one(integer) from public;
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "body", "lines"),
+    [
+        ("sql", "select count(*)::integer\nfrom items", [3]),
+        ("sql", "select with_tax(p_value)", [2]),
+        ("sql", "select null::priced::text::integer", [2]),
+        ("sql", "with items as (select 1 as id) select id from items", []),
+        ("sql", "select max(i.id) from shop.items i, unnest(array[1]) items (id) where i.id is not null", []),
+        ("plpgsql", "begin\n  update items set price = 1;\n  return 1;\nend", [3]),
+        ("plpgsql", "begin\n  return with_tax(\n    p_value);\nend", [3]),
+        ("plpgsql", "begin\n  insert into items (id)\n  select 1 from items, shop.priced;\nend", [3, 4]),
+        ("plpgsql", "begin\n  return (select 1 from shop.items, items limit 1);\nend", [3]),
+        (
+            "plpgsql",
+            "declare v_now timestamptz := now();\nbegin\n  create temp table scratch (id integer);\n"
+            "  with found as (select id from shop.items), more (a) as materialized (select 1)\n"
+            "  insert into shop.items (id) select id from found, more\n"
+            "  on conflict (id) do update set name = 'x';\n"
+            "  if (p_value is distinct from extract(year from v_now)) then delete from scratch; end if;\n"
+            "  for p_value in select id from shop.items for update loop null; end loop;\n"
+            "  return 'from items';\nend",
+            [],
+        ),
+    ],
+)  # fmt: skip
+def test_a_name_without_schema_in_a_function_is_found_with_its_line(
+    shop: Shop, language: str, body: str, lines: list[int]
+) -> None:
+    path = "set search_path = 'shop'"  # so that the function can be made
+    text = BODY.format(language=language, path=path, body=body)
+    shop.write({"functions/a/one.sql": text})
+    shop.new()
+    shop.empty()
+    found_ = [each for each in lint(shop) if each[2] == "unqualified-name"]
+    assert found_ == [("functions/a/one.sql", line, "unqualified-name") for line in lines]
+
+
+def test_a_name_in_a_migration_counts_where_there_are_no_sources(released: Shop) -> None:
+    for folder in ("functions", "triggers", "views"):
+        shutil.rmtree(released.root / folder)
+    body = "select shop.with_tax(p_price) + 5"
+    released.edit("migrations/migration1.sql", body, body.replace("shop.", ""))
+    head = "create or replace function shop.add_shipping(p_price integer) returns integer"
+    head += "\nlanguage sql immutable set search_path = "
+    released.edit("migrations/migration1.sql", f"{head}''", f"{head}'shop'")
+    assert [(file, rule) for file, _, rule in lint(released)] == [
+        ("migrations/migration1.sql", "unqualified-name")
+    ]
+
+
+def test_the_leading_column_comes_first_in_the_key_of_every_table_that_has_it(released: Shop) -> None:
+    released.write({"pyproject.toml": '[tool.dbtool.lint]\nleading_column = "user_id"'})
+    second_migration(
+        released,
+        """
+        create table shop.good (user_id bigint, id bigint, primary key (user_id, id));
+        create table shop.lost (user_id bigint not null);
+        create table shop.late (id bigint, user_id bigint, primary key (id, user_id));
+        create table shop.loose (user_id bigint, id bigint primary key);
+        """,
+    )
+    led = [(each.line, each.object) for each in released.check() if each.rule == "leading-column"]
+    assert led == [(3, "table shop.late"), (2, "table shop.lost")]
+
+
+def test_a_convention_is_silenced_where_the_object_is_made(released: Shop) -> None:
+    second_migration(
+        released,
+        "-- lint: ignore table-comment because the name says all\ncreate table shop.bare (id bigint);",
+    )
+    assert found(released) == set()
+    assert lint(released) == []
+
+
+def has_plpgsql_check(shop: Shop) -> bool:
+    query = "select exists (select from pg_available_extensions where name = 'plpgsql_check')"
+    return bool(shop.value(query))
+
+
+def test_plpgsql_check_finds_what_only_fails_when_it_runs(shop: Shop) -> None:
+    if not has_plpgsql_check(shop):
+        pytest.skip("the server has no plpgsql_check")
+    body = "begin\n  perform id\n  from shop.missing;\n  return 1;\nend"
+    shop.write({"functions/a/one.sql": BODY.format(language="plpgsql", path=PATH, body=body)})
+    shop.edit("triggers/items/check_price.sql", "new.price :=", "new.prise :=")
+    shop.new()
+    shop.empty()
+    by_check = {(each.file, each.line) for each in shop.check() if each.rule == "plpgsql"}
+    assert {("functions/a/one.sql", 3), ("triggers/items/check_price.sql", 3)} <= by_check
+    assert shop.value("select count(*)::integer from pg_extension where extname = 'plpgsql_check'") == 0
+
+
+def test_a_server_without_plpgsql_check_is_told(shop: Shop, released: Shop) -> None:
+    if has_plpgsql_check(shop):
+        pytest.skip("the server has plpgsql_check")
+    told: list[str] = []
+    checks.check(released.connect, released.project, told.append)
+    assert [text for text in told if "plpgsql_check" in text] == told != []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
 from toolkit.limits import Limits
-from toolkit.options import json_option, limit_options, pass_context, target_options
+from toolkit.options import fleet_options, json_option, limit_options, pass_context, target_options
 
 
 @click.command("migrate")
@@ -14,10 +17,13 @@ from toolkit.options import json_option, limit_options, pass_context, target_opt
 @click.option("--dry-run", is_flag=True, help="Show what would be applied; write nothing.")
 @click.option("--allow-late", is_flag=True, help="Apply migrations below the newest applied one too.")
 @limit_options
+@fleet_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context, to: str | None, dry_run: bool, allow_late: bool, limits: Limits) -> None:
+def command(
+    context: Context, to: str | None, dry_run: bool, allow_late: bool, limits: Limits, jobs: int
+) -> None:
     """Apply schema.sql and the migrations in numeric order.
 
     Each file runs in one transaction that also marks it as applied, unless its first line says
@@ -25,6 +31,9 @@ def command(context: Context, to: str | None, dry_run: bool, allow_late: bool, l
     """
     from toolkit import migrations, output
 
+    if context.is_fleet:
+        fleet.run(context, jobs, _in_short)
+        return
     context.announce()
     scripts = migrations.migrate(
         context.connect,
@@ -45,3 +54,9 @@ def command(context: Context, to: str | None, dry_run: bool, allow_late: bool, l
     if not scripts and not context.as_json:
         reached = "is up to date" if to is None else f"has everything up to {to}"
         click.echo(f"nothing to apply: {context.target().label} {reached}")
+
+
+def _in_short(answer: Any) -> str:
+    done = "would apply" if "would_apply" in answer else "applied"
+    scripts = answer.get("would_apply", answer.get("applied"))
+    return f"{done} {', '.join(scripts)}" if scripts else "nothing to apply"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
 from toolkit.errors import PendingMigrations
-from toolkit.options import json_option, pass_context, target_options
+from toolkit.options import fleet_options, json_option, pass_context, target_options
 
 if TYPE_CHECKING:
     from toolkit.journal import Unfinished
@@ -18,10 +20,11 @@ STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 
 
 @click.command("status")
+@fleet_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context) -> None:
+def command(context: Context, jobs: int) -> None:
     """Show what is applied, pending, edited, missing, late or unfinished: one line each.
 
     Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Tells of
@@ -31,6 +34,9 @@ def command(context: Context) -> None:
     from toolkit.output import print_json, print_table
     from toolkit.states import PENDING, RUNNING, refuse_problems, status
 
+    if context.is_fleet:
+        fleet.run(context, jobs, _in_short)
+        return
     project = context.project
     with context.connect() as connection:
         states = status(connection, project)
@@ -82,3 +88,8 @@ def _stop_as_json(unfinished: Unfinished) -> dict[str, Any]:
         "error": unfinished.error,
         "is_undo": unfinished.is_undo,
     }
+
+
+def _in_short(answer: Any) -> str:
+    states = Counter(entry["state"] for entry in answer["scripts"])
+    return ", ".join(f"{number} {state}" for state, number in states.items())

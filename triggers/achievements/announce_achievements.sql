@@ -1,5 +1,5 @@
--- When achievements are earned: their avatars are unlocked, and earning them is a fact,
--- which pays their XP.
+-- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
+-- them is a fact, which pays their XP.
 create or replace function learn_internal.announce_achievements()
 returns trigger
 language plpgsql
@@ -23,6 +23,11 @@ begin
   where a.unlocks_avatar_id is not null
   order by e.user_id, a.unlocks_avatar_id
   on conflict do nothing;
+
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', e.achievement_id::text, count(*)
+  from earned e
+  group by e.achievement_id;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,

@@ -190,7 +190,12 @@ begin
         join learn.activity_types t on t.key = n.activity_type
       ) p
       where p.amount <> 0
-      returning user_id, earned_on, amount
+      returning user_id, earned_on, activity_type, amount
+    ), tallied as (
+      insert into learn_internal.tally_changes (measure, day, item, value)
+      select 'xp', p.earned_on, p.activity_type, sum(p.amount)
+      from paid p
+      group by p.earned_on, p.activity_type
     )
     insert into learn_internal.board_gains (user_id, metric, local_date, amount)
     select p.user_id, 'xp', p.earned_on, sum(p.amount)

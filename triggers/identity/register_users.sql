@@ -20,8 +20,13 @@ begin
   end if;
   perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
 
-  insert into learn.user_stats (user_id)
-  select u.id from new_users u order by u.id;
+  insert into learn.user_stats (user_id, registered_on)
+  select u.id, (u.created_at at time zone u.timezone)::date from new_users u order by u.id;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', count(*)
+  from new_users u
+  join learn.user_stats s on s.user_id = u.id
+  group by s.registered_on;
 
   if (select count(*) from new_users) > 1 then
     perform set_config('learn.quiet', 'on', true);

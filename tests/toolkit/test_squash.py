@@ -1,0 +1,243 @@
+"""`dbtool squash`: one schema.sql that builds the same, and databases that go on with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import ROOT, Result, RunDbtool
+from tests.toolkit.shop import Shop
+from toolkit import migrations, squash
+from toolkit.errors import DbtoolError
+from toolkit.project import Project
+from toolkit.throwaway import ThrowawayServer
+
+SECOND = """
+-- migration2: A price list
+
+-- Every line has its price.
+create table shop.lines (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  price integer
+);
+comment on table shop.lines is 'Lines; with -- no comment in it, and a ;.';
+insert into shop.lines (price) select 2 * g from generate_series(1, 3) g;
+set search_path = shop;
+create or replace function shop.add_shipping(p_price integer) returns integer
+language sql immutable set search_path = ''
+as $$ select shop.with_tax(p_price) + 6; $$;
+comment on function shop.add_shipping(integer) is 'Adds tax and shipping; more than before.';
+revoke all on function shop.add_shipping(integer) from public;
+grant execute on function shop.add_shipping(integer) to pg_monitor
+"""
+THIRD = "-- transactional: false\ncreate index concurrently lines_by_price on shop.lines (price);"
+FOURTH = "alter table shop.lines add column note text;"
+
+
+@pytest.fixture
+def grown(released: Shop) -> Shop:
+    """A project with four migrations, of which the second replaces a function of the first."""
+    released.write(
+        {
+            "migrations/migration2.sql": SECOND,
+            "migrations/migration2.rollback.sql": "drop table shop.lines;",
+            "migrations/migration3.sql": THIRD,
+            "migrations/migration3.rollback.sql": "drop index shop.lines_by_price;",
+            "migrations/migration4.sql": FOURTH,
+            "migrations/migration4.rollback.sql": "alter table shop.lines drop column note;",
+        }
+    )
+    return released
+
+
+def apply(shop: Shop, server: ThrowawayServer, version: int | str) -> None:
+    squash.write(shop.project, squash.squash(shop.project, version, server))
+
+
+def states(shop: Shop) -> dict[str, str]:
+    with shop.connect() as conn:
+        return {entry.id: entry.state for entry in migrations.status(conn, shop.project)}
+
+
+def test_the_new_schema_builds_the_same_with_each_objects_last_text_and_all_comments(
+    grown: Shop, server: ThrowawayServer
+) -> None:
+    grown.migrate()
+    before = grown.catalog()
+    grown.empty()
+    apply(grown, server, 3)
+    assert [script.id for script in grown.project.scripts()] == ["schema", "migration4"]
+    text = grown.read("schema.sql")
+    assert text.count("function shop.add_shipping(p_price integer)") == 1
+    assert "-- Every line has its price." in text
+    assert "transactional" not in text
+    grown.migrate()
+    assert grown.catalog() == before
+    assert grown.value("select array_agg(price order by id) from shop.lines") == [2, 4, 6]
+    grown.empty()
+
+
+def test_the_same_files_give_the_same_text(grown: Shop, server: ThrowawayServer) -> None:
+    assert squash.squash(grown.project, 4, server) == squash.squash(grown.project, 4, server)
+
+
+def test_plain_psql_builds_the_squashed_schema(
+    grown: Shop, server: ThrowawayServer, run_dbtool: RunDbtool
+) -> None:
+    apply(grown, server, 3)
+    done = run_dbtool(
+        *("psql", "--project", grown.root, "--database-url", grown.url),
+        *("--", "-v", "ON_ERROR_STOP=1", "-f", grown.root / "schema.sql"),
+    )
+    assert done.exit_code == 0, done.stderr
+    assert grown.value("select shop.add_shipping(100)") == 125
+
+
+def test_a_database_that_has_all_of_it_goes_on(grown: Shop, server: ThrowawayServer) -> None:
+    grown.migrate(3)
+    apply(grown, server, 3)
+    assert states(grown) == {"schema": "applied", "migration4": "pending"}
+    grown.migrate()
+    assert states(grown) == {"schema": "applied", "migration4": "applied"}
+    grown.empty()
+    assert grown.value("select to_regnamespace('shop') is null") is True
+
+
+def test_a_database_that_has_all_of_it_and_more_is_up_to_date_and_can_be_rolled_back(
+    grown: Shop, server: ThrowawayServer
+) -> None:
+    grown.migrate()
+    apply(grown, server, 3)
+    assert states(grown) == {"schema": "applied", "migration4": "applied"}
+    migrations.rollback(grown.connect, grown.project)
+    assert states(grown) == {"schema": "applied", "migration4": "pending"}
+    migrations.rollback(grown.connect, grown.project)
+    assert grown.value("select to_regnamespace('shop') is null") is True
+
+
+@pytest.mark.parametrize("version", ["schema", 1, 2])
+def test_a_database_in_the_middle_is_refused_and_told_the_way_out(
+    grown: Shop, server: ThrowawayServer, run_dbtool: RunDbtool, tmp_path: Path, version: int | str
+) -> None:
+    grown.migrate(version)
+    old = tmp_path / "old"
+    shutil.copytree(grown.root, old)
+    apply(grown, server, 3)
+
+    def run(command: str, project: Path, *args: str) -> Result:
+        return run_dbtool(command, "--project", project, "--database-url", grown.url, *args)
+
+    for command in ("status", "migrate"):
+        refused = run(command, grown.root)
+        assert refused.exit_code == 4
+        assert "`dbtool migrate --to 3`" in refused.stderr
+    assert run("migrate", old, "--to", "3").exit_code == 0
+    assert json.loads(run("migrate", grown.root, "--json").stdout)["applied"] == ["migration4"]
+
+
+def test_a_database_with_other_texts_is_refused(
+    grown: Shop, server: ThrowawayServer, run_dbtool: RunDbtool
+) -> None:
+    grown.migrate(3)
+    grown.edit("migrations/migration2.sql", "+ 6", "+ 7")
+    apply(grown, server, 3)
+    result = run_dbtool("status", "--project", grown.root, "--database-url", grown.url)
+    assert result.exit_code == 4
+    assert "other texts" in result.stderr
+
+
+def test_squashing_again_knows_databases_of_both_ages(
+    grown: Shop, server: ThrowawayServer, tmp_path: Path
+) -> None:
+    grown.migrate()
+    younger = "squash_younger"
+    server.create_database(younger)
+    try:
+        apply(grown, server, 2)
+        young = Shop(tmp_path / "young", server.url(younger))
+        migrations.migrate(young.connect, grown.project)
+        apply(grown, server, 4)
+        assert states(grown) == {"schema": "applied"}
+        with young.connect() as conn:
+            found = migrations.status(conn, grown.project)
+        assert [(entry.id, entry.state) for entry in found] == [("schema", "applied")]
+    finally:
+        server.drop_database(younger)
+
+
+def test_the_next_migration_gets_the_next_number_although_none_is_left(
+    grown: Shop, server: ThrowawayServer
+) -> None:
+    grown.write({"functions/prices/with_tax.sql": None})
+    apply(grown, server, 4)
+    assert grown.new(empty=True).path.name == "migration5.sql"
+
+
+def test_an_earlier_text_that_something_needs_stays(released: Shop, server: ThrowawayServer) -> None:
+    tax = released.read("functions/prices/with_tax.sql")
+    released.write(
+        {
+            "migrations/migration2.sql": "select shop.add_shipping(1);",
+            "migrations/migration2.rollback.sql": "select 1;",
+            "migrations/migration3.sql": tax.replace("119", "120"),
+            "migrations/migration3.rollback.sql": tax,
+        }
+    )
+    apply(released, server, 3)
+    assert released.read("schema.sql").count("function shop.with_tax(p_price integer)") == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-- transactional: false\nvacuum shop.items;", "-- transactional: false\nbegin; select 1; commit;"],
+)
+def test_what_only_runs_without_transaction_cannot_be_squashed(
+    released: Shop, server: ThrowawayServer, text: str
+) -> None:
+    released.write({"migrations/migration2.sql": text, "migrations/migration2.rollback.sql": "select 1;"})
+    before = released.read("schema.sql")
+    with pytest.raises(DbtoolError):
+        apply(released, server, 2)
+    assert (released.read("schema.sql"), len(released.project.scripts())) == (before, 3)
+
+
+def test_rows_that_would_become_others_are_found_and_nothing_is_written(
+    released: Shop, server: ThrowawayServer
+) -> None:
+    source = released.read("functions/prices/add_shipping.sql")
+    released.write(
+        {
+            "migrations/migration2.sql": "create table shop.seen (text text);\n"
+            "insert into shop.seen select prosrc from pg_proc where proname = 'add_shipping';",
+            "migrations/migration2.rollback.sql": "drop table shop.seen;",
+            "migrations/migration3.sql": source.replace("+ 5", "+ 6"),
+            "migrations/migration3.rollback.sql": source,
+        }
+    )
+    with pytest.raises(DbtoolError) as refused:
+        squash.squash(released.project, 3, server)
+    assert "table shop.seen: other rows" in (refused.value.detail or "")
+
+
+def test_laurel_can_be_squashed(
+    tmp_path: Path, server: ThrowawayServer, empty_database: str, run_dbtool: RunDbtool, server_option: str
+) -> None:
+    root = tmp_path / "laurel"
+    root.mkdir()
+    for name in ("schema.sql", "schema.rollback.sql"):
+        shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "migrations", root / "migrations")
+    project = Project.open(root)
+    newest = project.scripts()[-1].number
+    migrations.migrate(lambda: psycopg.connect(empty_database), project)
+    done = run_dbtool("squash", str(newest), "--project", root, "--server", server_option)
+    assert done.exit_code == 0, done.stderr
+    options = ("--project", root, "--database-url", empty_database)
+    assert run_dbtool("status", *options).exit_code == 0
+    verified = run_dbtool("verify", *options, "--server", server_option)
+    assert verified.exit_code == 0, verified.stdout

@@ -1,0 +1,24 @@
+-- How far the learners of each course have come: a column has those who have come at least so far.
+-- Content that changes moves them, except those who have completed it.
+create or replace view learn.course_funnel as
+select c.id as course_id, c.slug, c.title, c.is_published,
+  coalesce(sum(s.value), 0)::bigint as enrolled,
+  coalesce(sum(s.value) filter (where s.stage >= 1), 0)::bigint as started,
+  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
+  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
+  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
+  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+from learn.courses c
+left join (
+  -- case, because a condition on the columns may be tried on items of other measures first
+  select case when t.measure = 'course_stages' then split_part(t.item, ':', 1)::bigint end as course_id,
+    case when t.measure = 'course_stages' then split_part(t.item, ':', 2)::integer end as stage,
+    t.value
+  from learn_internal.tally_totals t
+  where t.measure = 'course_stages'
+) s on s.course_id = c.id
+group by c.id;
+comment on view learn.course_funnel is
+  'Per course: learners who have enrolled, started, done at least 25, 50 and 75 percent, '
+  'and completed it.';
+grant select on learn.course_funnel to learn_app, learn_readonly;

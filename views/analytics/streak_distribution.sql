@@ -1,0 +1,34 @@
+-- How many learners have a streak of so many days: as of their own today, as calculate_user_streak()
+-- tells it, and at its longest. No tally, because a streak ends with nothing being written; one look
+-- at every learner's row. The time zone is asked for only where it decides, freezes likewise.
+create or replace view learn.streak_distribution as
+with today as materialized (
+  select learn.clock() as at, (learn.clock() at time zone 'UTC')::date as date
+), streaks as (
+  select s.longest_streak, case
+      when s.current_streak = 0 or s.last_activity_date < t.date - 2 - s.streak_freezes then 0
+      when s.last_activity_date >= t.date then s.current_streak
+      when s.streak_freezes > 0 then learn.calculate_user_streak(s.user_id)
+      when s.last_activity_date >= (
+        select (t.at at time zone u.timezone)::date - 1 from learn.users u where u.id = s.user_id)
+        then s.current_streak
+      else 0
+    end as current_streak
+  from learn.user_stats s
+  cross join today t
+)
+select l.days, sum(l.current)::bigint as learners, sum(l.longest)::bigint as learners_at_longest
+from (
+  select s.current_streak as days, count(*) as current, 0 as longest
+  from streaks s
+  group by s.current_streak
+  union all
+  select s.longest_streak, 0, count(*)
+  from learn.user_stats s
+  group by s.longest_streak
+) l
+group by l.days;
+comment on view learn.streak_distribution is
+  'Per length of a streak in days: learners whose streak is so long as of their today, and learners '
+  'whose longest one is.';
+grant select on learn.streak_distribution to learn_app, learn_readonly;
