@@ -1,5 +1,6 @@
 -- What has changed on a board since the last fold: the users who have gained, and those to be
 -- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
+-- lint: ignore plpgsql because the literal '{}' is an empty array's own spelling
 create or replace function learn_internal.board_changes(p_board learn_internal.board)
 returns learn_internal.board_change[]
 language plpgsql
