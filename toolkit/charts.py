@@ -42,7 +42,7 @@ _CONFIG: Spec = {
 _DAY: Spec = {
     "type": "temporal",
     "timeUnit": "utcyearmonthdate",
-    "axis": {"grid": False, "format": "%-d %b", "labelOverlap": True},
+    "axis": {"grid": False, "format": "%-d %b", "labelOverlap": True, "labelSeparation": 8},
 }
 _COUNT: Spec = {"type": "quantitative", "axis": {"tickCount": 4, "format": ",~f", "tickMinStep": 1}}
 
