@@ -610,7 +610,8 @@ begin
   perform learn_internal.write_facts(array_agg((
       s.user_id, 'xp_awarded', null, null,
       jsonb_build_object('source_type', 'leaderboard',
-        'source_id', format('%s %s %s', p_metric, p_period, v_board.starts_on),
+        'source_id', format('%s %s %s', p_metric, p_period,
+          to_char(v_board.starts_on, 'YYYY-MM-DD')),
         'description', format('Rank %s', s.rank)),
       s.xp_paid, learn.clock())::learn_internal.fact order by s.rank, s.user_id))
   from learn.period_standings s

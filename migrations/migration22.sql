@@ -130,7 +130,7 @@ from learn.user_activity_days d
 where not d.is_freeze
 group by d.activity_date
 union all
-select 'active_weeks', w.week, w.cohort_week::text, count(*)
+select 'active_weeks', w.week, to_char(w.cohort_week, 'YYYY-MM-DD'), count(*)
 from (
   select distinct d.user_id, date_trunc('week', d.activity_date::timestamp)::date as week,
     date_trunc('week', s.registered_on::timestamp)::date as cohort_week
@@ -1527,7 +1527,7 @@ begin
   where d.user_id = old.id and not d.is_freeze
   union all
   select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
-    date_trunc('week', s.registered_on::timestamp)::date::text, -1
+    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
   from learn.user_activity_days d
   join learn.user_stats s on s.user_id = d.user_id
   where d.user_id = old.id and not d.is_freeze
@@ -1707,7 +1707,7 @@ begin
   group by m.activity_date
   having sum(m.days) <> 0
   union all
-  select 'active_weeks', w.week, date_trunc('week', s.registered_on::timestamp)::date::text,
+  select 'active_weeks', w.week, to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'),
     sum(sign(w.days) - sign(w.days - w.moved))
   from (
     select v.user_id, v.week, v.moved, (

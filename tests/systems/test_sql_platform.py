@@ -122,6 +122,7 @@ def test_a_learner_from_sign_up_to_path_master(learn: Learn) -> None:
         "challenges_completed": 0,
         "track_progress": {"beginner": 100.0, "intermediate": 100.0},
         "unread_notifications": 14,
+        "xp_rank": 1,
     }
     assert [badge["slug"] for badge in newest] == learn.badges(user)[::-1][:5]
     assert newest[0]["name"] == "Weekly Streak"

@@ -19,7 +19,7 @@ begin
   where d.user_id = old.id and not d.is_freeze
   union all
   select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
-    date_trunc('week', s.registered_on::timestamp)::date::text, -1
+    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
   from learn.user_activity_days d
   join learn.user_stats s on s.user_id = d.user_id
   where d.user_id = old.id and not d.is_freeze

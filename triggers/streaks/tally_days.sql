@@ -41,7 +41,7 @@ begin
   group by m.activity_date
   having sum(m.days) <> 0
   union all
-  select 'active_weeks', w.week, date_trunc('week', s.registered_on::timestamp)::date::text,
+  select 'active_weeks', w.week, to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'),
     sum(sign(w.days) - sign(w.days - w.moved))
   from (
     select v.user_id, v.week, v.moved, (

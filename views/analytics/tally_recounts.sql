@@ -9,7 +9,7 @@ from learn.user_activity_days d
 where not d.is_freeze
 group by d.activity_date
 union all
-select 'active_weeks', w.week, w.cohort_week::text, count(*)
+select 'active_weeks', w.week, to_char(w.cohort_week, 'YYYY-MM-DD'), count(*)
 from (
   select distinct d.user_id, date_trunc('week', d.activity_date::timestamp)::date as week,
     date_trunc('week', s.registered_on::timestamp)::date as cohort_week
