@@ -47,16 +47,16 @@ READS: dict[str, LiteralString] = {
     "rank: count": "select 1 + count(*) from bench.scores b"
     " where b.value > (select o.value from bench.scores o where o.user_id = %(user)s)",
     "rank: snapshot": """
-        with me as (
+        with me as materialized (
           select coalesce(c.value, s.value) as value
           from bench.snapshot s left join bench.changes c using (user_id) where s.user_id = %(user)s
         )
-        select 1 + (select coalesce(min(s.rank) - 1, (select count(*) from bench.snapshot)) from (
-            select s.rank from bench.snapshot s, me
-            where s.value <= me.value order by s.value desc limit 1) s)
-          + (select count(*) filter (where c.value > me.value) - count(*) filter (where s.value > me.value)
-            from bench.changes c join bench.snapshot s using (user_id))
-        from me
+        select coalesce((
+            select s.rank from bench.snapshot s
+            where s.value <= (select value from me) order by s.value desc limit 1), 1)
+          + count(*) filter (where c.value > (select value from me))
+          - count(*) filter (where s.value > (select value from me))
+        from bench.changes c join bench.snapshot s using (user_id)
     """,
     "page: Laurel": "select * from learn.leaderboard()",
     "page: rank() over": "select s.user_id, rank() over (order by s.total_xp desc) as rank"
