@@ -162,3 +162,24 @@ def test_nobody_waits_for_a_fold_that_is_not_over(fresh: FreshDatabase) -> None:
             (1, "first", 30),
             (2, "second", 25),
         ]
+
+
+def test_a_refresh_that_is_killed_leaves_everything_to_the_next(fresh: FreshDatabase) -> None:
+    with client(fresh) as learn:
+        users = crowd(learn, 2500)
+        learn.refresh_leaderboard()
+        for user in users[:50]:
+            learn.award_xp(user, 70)
+        learn.connection.execute("update learn.users set is_active = false where id = %s", [users[60]])
+        expected = learn.tuples("select * from learn.leaderboard(p_limit => 100)")
+        doomed = connect(fresh)
+        doomed.award_xp(users[70], 10_000)
+        doomed.connection.execute("select learn.refresh_leaderboard()")  # done, and not committed
+        learn.connection.execute(
+            "select pg_terminate_backend(%s, 10000)", [doomed.connection.info.backend_pid]
+        )
+        doomed.connection.close()
+        assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected
+        learn.refresh_leaderboard()
+        assert learn.tuples("select * from learn_internal.board_gains") == []
+        assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected
