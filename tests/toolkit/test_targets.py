@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -18,12 +19,23 @@ RunDbtool = Callable[..., Any]
 SECRET = "s3cr3t-p4ss"
 
 
+def with_option(url: str, option: str) -> str:
+    """The URL with one more option, such as `application_name=dev`."""
+    return f"{url}{'&' if '?' in url else '?'}{option}"
+
+
+def in_a_file(url: str) -> tuple[str, dict[str, str]]:
+    """The URL as a file may have it, and the environment that knows its password."""
+    password = urlsplit(url).password
+    return (url, {}) if password is None else (url.replace(f":{password}@", "@"), {"PGPASSWORD": password})
+
+
 @pytest.fixture
 def project(sample_project: Path, empty_database: str, run_dbtool: RunDbtool) -> Path:
     """A project whose target `live` is production and `dev` is not; both are one database, all applied."""
     (sample_project / "dbtool.toml").write_text(
         '[targets.live]\nurl = "${LIVE_URL}"\nproduction = true\n\n'
-        f'[targets.dev]\nurl = "{empty_database}&application_name=dev"\n'
+        f'[targets.dev]\nurl = "{with_option(in_a_file(empty_database)[0], "application_name=dev")}"\n'
     )
     result = run_dbtool("--project", sample_project, "--database-url", empty_database, "migrate")
     assert result.exit_code == 0, result.stderr
@@ -58,10 +70,11 @@ def test_target_goes_before_the_environment(
 def test_pyproject_names_targets_too(
     sample_project: Path, empty_database: str, run_dbtool: RunDbtool
 ) -> None:
+    url, env = in_a_file(empty_database)
     (sample_project / "pyproject.toml").write_text(
-        f'[project]\nname = "x"\n[tool.dbtool.targets.dev]\nurl = "{empty_database}"\n'
+        f'[project]\nname = "x"\n[tool.dbtool.targets.dev]\nurl = "{url}"\n'
     )
-    result = run_dbtool("--project", sample_project, "migrate", "--target", "dev")
+    result = run_dbtool("--project", sample_project, "migrate", "--target", "dev", env=env)
     assert result.exit_code == 0
     assert applied(empty_database) == 3
 
@@ -115,10 +128,9 @@ def test_unknown_name_unset_variable_and_second_url_are_usage_errors(
 def test_target_is_shown_masked_before_work(
     project: Path, empty_database: str, run_dbtool: RunDbtool, command: tuple[str, ...]
 ) -> None:
-    url = f"{empty_database}&password={SECRET}"
-    result = run_dbtool(
-        "--project", project, *command, "--target", "dev", env={"LIVE_URL": "postgresql:///x"}
-    )
+    url = with_option(empty_database, f"password={SECRET}")
+    env = {"LIVE_URL": "postgresql:///x", **in_a_file(empty_database)[1]}
+    result = run_dbtool("--project", project, *command, "--target", "dev", env=env)
     assert result.exit_code == 0, result.stderr
     assert result.stderr.startswith("target: dev (postgresql://")
     assert "production" not in result.stderr
