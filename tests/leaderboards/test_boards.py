@@ -277,6 +277,20 @@ def test_boards_of_periods_long_over_are_computed_from_the_facts(learn: Learn) -
     assert board(learn, "day", on="2035-07-03") == [(1, "one", 100)]
 
 
+def test_a_metric_that_is_deleted_has_no_board_left(learn: Learn) -> None:
+    activity = learn.make_activity_type()
+    metric = learn.make_metric(activity)
+    learn.connection.execute("update learn.metrics set is_board = true where key = %s", [metric])
+    learn.record_activity(learn.register_user("one"), activity)
+    learn.refresh_leaderboard()
+    entries = "select value from learn.leaderboard_entries where metric = %s and period = 'day'"
+    assert learn.tuples(entries, [metric]) == [(1,)]
+    learn.connection.execute("delete from learn.metrics where key = %s", [metric])
+    assert learn.tuples(entries, [metric]) == []
+    with learn.refuses("LX001"):
+        board(learn, "day", metric)
+
+
 def test_a_refresh_says_how_much_it_has_folded(learn: Learn) -> None:
     learn.refresh_leaderboard()
     assert learn.refresh_leaderboard() == 0

@@ -5,6 +5,7 @@ select s.metric, s.period, s.starts_on as period_start, s.user_id, s.value,
   rank() over (partition by s.metric, s.period, s.starts_on order by s.value desc) as rank,
   (select b.folded_at from learn_internal.board_state b) as calculated_at
 from learn_internal.board_scores s
+join learn.metrics m on m.key = s.metric and m.is_board
 join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard
 where s.value > 0 and not exists (
   select from learn.closed_periods c
