@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import ROOT, Result, RunDbtool
 from toolkit import fleet
@@ -130,12 +131,12 @@ def test_a_history_problem_weighs_more_than_pending_migrations(databases: Databa
 
 
 def test_a_query_lists_the_databases(databases: Databases, run_dbtool: RunDbtool) -> None:
-    prefix = databases.names[0][:-1]
-    query = f"select datname from pg_database where datname ~ '^{prefix}[ab]$' order by 1"
+    real = [conninfo_to_dict(databases.server.url(name))["dbname"] for name in databases.names[:2]]
+    query = f"select datname from pg_database where datname in ('{real[0]}', '{real[1]}') order by 1"
     options = ("--project", databases.project, "--database-url", databases.server.url())
     result = run_dbtool("migrate", *options, "--targets-query", query)
     assert result.exit_code == 0, result.stderr
-    assert set(last_words(result)) == set(databases.names[:2])
+    assert set(last_words(result)) == set(real)
 
 
 def test_no_password_is_shown(databases: Databases) -> None:

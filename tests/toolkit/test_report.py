@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.analytics.recount import recounted
 from tests.client import Learn
@@ -70,7 +71,7 @@ def test_readers_rights_suffice_and_the_page_names_the_database(
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(f"wrote {page} (")
     text = page.read_text(encoding="utf-8")
-    assert "/report_used" in text
+    assert f"/{conninfo_to_dict(used)['dbname']}" in text
     assert "s3cret" not in text
     assert "<script" not in text
     assert text.count("<svg") == 2 * 8
