@@ -8,13 +8,15 @@ language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := learn.clock();
 begin
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying, idempotency_key)
+     occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
   select f.user_id, f.activity_type, f.subject_type, f.subject_id,
     coalesce(f.properties, '{}'), f.xp, f.occurred_at,
-    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key
+    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key, v_now
   from unnest(p_facts) with ordinality
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
   join learn.users u on u.id = f.user_id

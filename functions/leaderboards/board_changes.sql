@@ -17,7 +17,8 @@ begin
     return '{}';
   end if;
   v_recounted := array(
-    select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
+    select distinct g.user_id from learn_internal.board_gains g
+    where g.metric = '' or g.metric = 'current_streak' and (p_board).metric = 'current_streak');
   return array(
     select (c.user_id, c.name, greatest(c.old_value, 0), greatest(c.new_value, 0))
       ::learn_internal.board_change
@@ -52,7 +53,8 @@ begin
       ) u on true
       where s.user_id is not null or u.id is not null
       union all
-      select i.user_id, coalesce(lower(u.username), s.name), coalesce(s.value, 0), coalesce(r.value, 0)
+      select i.user_id, coalesce(lower(u.username), s.name),
+        case when s.lapses_at > (p_board).at then s.value else 0 end, coalesce(r.value, 0)
       from unnest(v_recounted) i(user_id)
       left join learn_internal.board_scores s
         on s.user_id = i.user_id and s.metric = (p_board).metric

@@ -23,20 +23,21 @@ begin
     select s.user_id, s.value
     from learn_internal.board_scores s
     where s.metric = (p_board).metric and s.period = (p_board).period
-      and s.starts_on = (p_board).starts_on and s.value > 0
+      and s.starts_on = (p_board).starts_on and s.value > 0 and s.lapses_at > (p_board).at
       and s.user_id not in (select c.user_id from unnest(p_changes) c);
   else
     return query
     select s.user_id, s.value
     from (select distinct i.id from unnest(p_among) i(id)) a
     cross join lateral (
-      select b.user_id, b.value
+      select b.user_id, b.value, b.lapses_at
       from learn_internal.board_scores b
       where b.user_id = a.id and b.metric = (p_board).metric and b.period = (p_board).period
         and b.starts_on = (p_board).starts_on
       offset 0
     ) s
-    where s.value > 0 and s.user_id not in (select c.user_id from unnest(p_changes) c);
+    where s.value > 0 and s.lapses_at > (p_board).at
+      and s.user_id not in (select c.user_id from unnest(p_changes) c);
   end if;
   return query
   select c.user_id, c.new_value

@@ -30,9 +30,8 @@ begin
           'streak there are only those of all_time.';
   end if;
   v_board.is_maximum := v_metric.aggregate = 'max';
-  -- A streak ends without anything being written: it is looked up.
-  v_board.is_kept := p_metric <> 'current_streak'
-    and v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
+  v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
+  v_board.at := learn.clock();
   return v_board;
 end;
 $$;

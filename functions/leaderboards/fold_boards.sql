@@ -1,6 +1,7 @@
 -- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
--- off who are no longer to be seen. What each statement takes from board_gains it has put into
--- board_scores, so that every snapshot sees a gain in one of them.
+-- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
+-- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
+-- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
 -- The caller holds the lock of the fold: see try_fold_boards(). Returns how many gains there were.
 create or replace function learn_internal.fold_boards()
 returns bigint
@@ -21,12 +22,20 @@ begin
   if v_marked <> '{}' then
     v_marks := learn_internal.fold_recounts(v_marked);
   end if;
+  v_marks := v_marks + learn_internal.fold_streaks(200);
 
   with taken as (
     delete from learn_internal.board_gains g
-    where g.metric <> '' and not exists (  -- marked in this moment: for the next time
+    -- what was written in this moment, and is not a gain, is for the next time
+    where g.metric not in ('', 'current_streak') and not exists (
       select from learn_internal.board_gains k where k.metric = '' and k.user_id = g.user_id)
-    returning g.user_id, g.metric, g.local_date, g.amount
+    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
   ), gained as (
     select t.user_id, t.metric, p.period, p.starts_on, m.aggregate = 'max' as is_maximum,
       (case when m.aggregate = 'max' then max(t.amount) else sum(t.amount) end)::bigint as amount
@@ -77,10 +86,10 @@ begin
 
   if v_count + v_marks > 0 then
     update learn_internal.board_state set folded_at = learn.clock();
-    perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
-    from learn_internal.board_fences f
-    where f.users >= f.split_at;
   end if;
+  perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_fences f
+  where f.users >= f.split_at;
   return v_count + v_marks;
 end;
 $$;

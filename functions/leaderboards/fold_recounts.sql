@@ -12,9 +12,17 @@ declare
   v_count bigint;
 begin
   with taken as (
-    delete from learn_internal.board_gains g where g.user_id = any (p_user_ids) returning g.user_id
+    delete from learn_internal.board_gains g
+    where g.user_id = any (p_user_ids)
+    returning g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
   ), wanted as (
-    select r.user_id, r.metric, r.period, r.starts_on, r.value, lower(u.username) as name
+    select r.user_id, r.metric, r.period, r.starts_on, r.value, lower(u.username) as name, r.lapses_at
     from learn_internal.board_recounts r
     join learn.users u on u.id = r.user_id and u.is_active and u.show_on_leaderboard
     where r.user_id = any (p_user_ids) and r.value <> 0
@@ -26,12 +34,12 @@ begin
         = (s.user_id, s.metric, s.period, s.starts_on))
   ), saved as (
     insert into learn_internal.board_scores as s
-      (user_id, metric, period, starts_on, value, name)
+      (user_id, metric, period, starts_on, value, name, lapses_at)
     select w.* from wanted w
     order by w.user_id, w.metric, w.period, w.starts_on
     on conflict (user_id, metric, period, starts_on) do update
-      set value = excluded.value, name = excluded.name
-      where (s.value, s.name) <> (excluded.value, excluded.name)
+      set value = excluded.value, name = excluded.name, lapses_at = excluded.lapses_at
+      where (s.value, s.name, s.lapses_at) <> (excluded.value, excluded.name, excluded.lapses_at)
   )
   select count(*) into v_count from taken;
   return v_count;

@@ -53,7 +53,7 @@ begin
         select s.user_id, s.name, s.value
         from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
-          and s.starts_on = v_board.starts_on and s.value > 0
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.user_id not in (select c.user_id from unnest(v_changes) c)
         order by s.value desc, s.name, s.user_id
         limit p_limit + p_offset::bigint

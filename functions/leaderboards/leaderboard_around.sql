@@ -58,6 +58,7 @@ begin
     from learn_internal.board_scores s
     where s.user_id = p_user_id and s.metric = v_board.metric
       and s.period = v_board.period and s.starts_on = v_board.starts_on
+      and s.lapses_at > v_board.at
       and s.user_id not in (select c.user_id from unnest(v_changes) c)
   ) m;
   if v_value is null or v_value <= 0 then
@@ -71,7 +72,7 @@ begin
       (
         select s.user_id, s.name, s.value from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
-          and s.starts_on = v_board.starts_on and s.value > 0
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value = v_value and s.name < v_name
           and s.user_id not in (select c.user_id from unnest(v_changes) c)
         order by s.value, s.name desc
@@ -81,7 +82,7 @@ begin
       (
         select s.user_id, s.name, s.value from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
-          and s.starts_on = v_board.starts_on and s.value > 0
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value > v_value
           and s.user_id not in (select c.user_id from unnest(v_changes) c)
         order by s.value, s.name desc
@@ -91,7 +92,7 @@ begin
       (
         select s.user_id, s.name, s.value from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
-          and s.starts_on = v_board.starts_on and s.value > 0
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value = v_value and s.name >= v_name
           and s.user_id not in (select c.user_id from unnest(v_changes) c)
         order by s.value desc, s.name
@@ -101,7 +102,7 @@ begin
       (
         select s.user_id, s.name, s.value from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
-          and s.starts_on = v_board.starts_on and s.value > 0
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value < v_value
           and s.user_id not in (select c.user_id from unnest(v_changes) c)
         order by s.value desc, s.name

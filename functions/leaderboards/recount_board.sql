@@ -15,14 +15,10 @@ begin
   end if;
   if (p_board).metric = 'current_streak' then
     return query
-    -- missed days that freezes cover are rare: asked only where they may matter
-    select s.user_id, case
-        when s.last_activity_date < (learn.clock() at time zone 'UTC')::date - 2 - s.streak_freezes
-          then 0
-        else learn.calculate_user_streak(s.user_id) end::bigint
-    from learn.user_stats s
-    join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard
-    where s.current_streak > 0 and (p_user_ids is null or s.user_id = any (p_user_ids));
+    select e.user_id, e.days::bigint
+    from learn_internal.streak_ends e
+    join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+    where e.ends_at > (p_board).at and (p_user_ids is null or e.user_id = any (p_user_ids));
   elsif (p_board).period = 'all_time' then
     return query
     select t.user_id, t.value

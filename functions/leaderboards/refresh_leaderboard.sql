@@ -1,7 +1,7 @@
--- Folds all that users have gained into the boards, drops the boards of periods that are over for longer
--- than leaderboard_days_kept, and evens out what ranks are counted by. Boards are right without it; it
--- keeps them fast. Readers and learners never wait for it; a second run waits for the first. Returns
--- how many gains it folded.
+-- Folds all that users have gained into the boards, takes off the streaks that have ended, drops the boards
+-- of periods that are over for longer than leaderboard_days_kept, and evens out what ranks are counted by.
+-- Boards are right without it; it keeps them fast. Readers and learners never wait for it; a second run
+-- waits for the first. Returns how many gains and ends it folded.
 create or replace function learn.refresh_leaderboard()
 returns bigint
 language plpgsql
@@ -15,7 +15,7 @@ declare
   v_count     bigint;
 begin
   perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
-  v_count := learn_internal.fold_boards();
+  v_count := learn_internal.fold_streaks(null) + learn_internal.fold_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
   if found then
@@ -41,7 +41,7 @@ begin
 end;
 $$;
 comment on function learn.refresh_leaderboard() is
-  'Folds what users have gained into the boards, which keeps them fast; returns how many gains. '
+  'Folds what users have gained into the boards, which keeps them fast; returns how many changes. '
   'Call it every minute or so.';
 revoke all on function learn.refresh_leaderboard() from public;
 grant execute on function learn.refresh_leaderboard() to learn_app;

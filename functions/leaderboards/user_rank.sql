@@ -43,6 +43,7 @@ begin
       select s.value from learn_internal.board_scores s
       where s.user_id = p_user_id and s.metric = v_board.metric
         and s.period = v_board.period and s.starts_on = v_board.starts_on
+        and s.lapses_at > v_board.at
     )) into v_value;
   if v_value > 0 then
     return learn_internal.board_rank(v_board, v_value, v_changes);

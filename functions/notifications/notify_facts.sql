@@ -7,16 +7,19 @@ language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := learn.clock();
 begin
   if current_setting('learn.quiet', true) in ('on', 'true') then
     return;
   end if;
-  insert into learn.notifications (user_id, type, title, message, action_url, fact_id)
+  insert into learn.notifications
+    (user_id, type, title, message, action_url, fact_id, created_at)
   select t.user_id, r.type,
     -- a title that comes out blank must not fail what the user has just done
     coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
     learn_internal.fill_placeholders(r.message, t.values),
-    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id
+    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id, v_now
   from (
     select n.user_id, n.fact_id, n.activity_type, n.position,
       jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')
@@ -48,6 +51,7 @@ begin
       join learn.user_achievements u on u.user_id = n.user_id and u.achievement_id = a.id
       where n.activity_type = 'achievement_earned' and a.slug = n.subject_id
     ) e on true
+    offset 0  -- works the values out once, not wherever they are used
   ) t
   cross join lateral (
     select k.type, k.title, k.message, k.action_url

@@ -24,10 +24,14 @@ begin
         select g.user_id, g.track_id, null::integer as total_items
         from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
         union all
-        select null, i.track_id, count(*)::integer
-        from learn_internal.track_items i
-        where i.track_id = any (p_track_ids)
-        group by i.track_id
+        select null, t.track_id, i.total_items
+        from (select distinct d.track_id from unnest(p_track_ids) d(track_id)) t
+        cross join lateral (
+          select count(*)::integer as total_items
+          from learn_internal.track_items c
+          where c.track_id = t.track_id
+          offset 0  -- by key, one track after the other: each of its items once
+        ) i
       ) s
     ) b
     where b.user_id is not null

@@ -4,7 +4,6 @@
 -- A user's days are taken one at a time, because freezes earned and spent on one decide about the
 -- next: the loop runs once per new day of the user with the most, each time for all users at once.
 -- A single fact is one round.
--- lint: ignore plpgsql because the loop declares v_round once more; the outer one is not used
 create or replace function learn_internal.advance_streaks(
   p_user_ids uuid[], p_dates date[], p_at timestamptz
 )
@@ -15,7 +14,6 @@ set search_path = ''
 as $$
 declare
   v_rounds    integer[];
-  v_round     integer;
   v_last      integer;
   v_gap       record;
   v_earners   uuid[];
@@ -101,6 +99,7 @@ begin
         v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
     end if;
   end loop;
+  perform learn_internal.note_streaks(p_user_ids);
 end;
 $$;
 comment on function learn_internal.advance_streaks(uuid[], date[], timestamptz) is

@@ -23,6 +23,7 @@ as $$
     (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
   select d.user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, d.granted_on, false
   from unnest(p_user_ids, p_dates) d(user_id, granted_on);
+  select learn_internal.note_streaks(p_user_ids);
 $$;
 comment on function learn_internal.give_streak_freezes(
   uuid[], date[], integer, text, timestamptz) is

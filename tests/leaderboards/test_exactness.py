@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.client import Learn, moment
+from tests.client import Learn
 
-PERIODS = ("day", "week", "month", "all_time")
-METRICS = ("xp", "lessons_completed")
-TODAY = date(2035, 6, 13)
+BOARDS = [
+    *itertools.product(("xp", "lessons_completed"), ("day", "week", "month", "all_time")),
+    ("current_streak", "all_time"),
+]
+ZONES = ("UTC", "Asia/Tokyo", "Pacific/Honolulu")
 
 
 def starts_on(period: str, day: date) -> date | None:
@@ -27,8 +31,36 @@ def starts_on(period: str, day: date) -> date | None:
     }[period]
 
 
-def expected_boards(learn: Learn, today: date) -> dict[tuple[str, str], list[tuple[int, str, int]]]:
-    """All boards, from the ledger and the log: sums, shared ranks, names in order."""
+def streaks(learn: Learn) -> list[tuple[UUID, int]]:
+    """Users and their streaks as of their own today, day by day: from active days and freezes in hand."""
+    freezes: dict[UUID, list[date]] = defaultdict(list)
+    for user, held_from in learn.tuples(
+        "select user_id, granted_on from learn.streak_freezes where used_on is null order by granted_on, id"
+    ):
+        freezes[user].append(held_from)
+    found = []
+    now = learn.clock()
+    for user, zone in learn.tuples("select id, timezone from learn.users"):
+        known = dict(learn.active_days(user))
+        if not known:
+            continue
+        day = last = max(known)
+        length = 0
+        while day in known:
+            length += not known[day]
+            day -= timedelta(days=1)
+        missed = last + timedelta(days=1)
+        held = freezes[user]
+        while missed < now.astimezone(ZoneInfo(zone)).date() and held and held[0] <= missed:
+            missed, held = missed + timedelta(days=1), held[1:]
+        if missed >= now.astimezone(ZoneInfo(zone)).date():
+            found.append((user, length))
+    return found
+
+
+def expected_boards(learn: Learn) -> dict[tuple[str, str], list[tuple[int, str, int]]]:
+    """All boards, from the ledger, the log and the active days: shared ranks, names in order."""
+    today = learn.clock().date()
     listed = dict(
         learn.tuples("select id, username from learn.users where is_active and show_on_leaderboard")
     )
@@ -38,24 +70,24 @@ def expected_boards(learn: Learn, today: date) -> dict[tuple[str, str], list[tup
             "select user_id, local_date, 1 from learn.activity_log where activity_type = 'lesson_completed'"
         ),
     }
+    gains["current_streak"] = [(user, today, length) for user, length in streaks(learn)]
     boards = {}
-    for metric in METRICS:
-        for period in PERIODS:
-            sums: dict[UUID, int] = defaultdict(int)
-            for user, day, amount in gains[metric]:
-                if starts_on(period, day) == starts_on(period, today) and user in listed:
-                    sums[user] += amount
-            rows = sorted(
-                (-value, listed[user].lower(), listed[user]) for user, value in sums.items() if value > 0
-            )
-            values = [-value for value, _, _ in rows]
-            boards[metric, period] = [(values.index(-value) + 1, name, -value) for value, _, name in rows]
+    for metric, period in BOARDS:
+        sums: dict[UUID, int] = defaultdict(int)
+        for user, day, amount in gains[metric]:
+            if starts_on(period, day) == starts_on(period, today) and user in listed:
+                sums[user] += amount
+        rows = sorted(
+            (-value, listed[user].lower(), listed[user]) for user, value in sums.items() if value > 0
+        )
+        values = [-value for value, _, _ in rows]
+        boards[metric, period] = [(values.index(-value) + 1, name, -value) for value, _, name in rows]
     return boards
 
 
-def assert_boards_are_exact(learn: Learn, today: date) -> None:
+def assert_boards_are_exact(learn: Learn) -> None:
     names = dict(learn.tuples("select username, id from learn.users"))
-    for (metric, period), expected in expected_boards(learn, today).items():
+    for (metric, period), expected in expected_boards(learn).items():
         found = learn.tuples(
             "select rank, username, value from learn.leaderboard(%s, %s, 1000)", [period, metric]
         )
@@ -81,14 +113,13 @@ def assert_boards_are_exact(learn: Learn, today: date) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: int) -> None:
-    """Random gains, late ones, reversals, hiding, renaming, deleting, folding: checked after each few."""
+    """Random gains, late ones, reversals, hiding, renaming, moving, folding: checked after each few."""
     dice = random.Random(seed)
     lessons = [learn.make_lesson(0, xp_reward=dice.choice([0, 5, 5, 10])) for _ in range(6)]
     users = [
-        learn.register_user(f"{name}{seed}", timezone=dice.choice(["UTC", "Asia/Tokyo", "Pacific/Honolulu"]))
+        learn.register_user(f"{name}{seed}", timezone=dice.choice(ZONES))
         for name in ("ann", "Bob", "cid", "Dan", "eve", "fay", "gus")
     ]
-    today = TODAY
 
     def someone() -> UUID:
         return dice.choice(users)
@@ -139,20 +170,26 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
     def rebuild() -> None:
         learn.rebuild_user(someone())
 
-    def next_day() -> None:
-        nonlocal today
-        today += timedelta(days=1)
-        learn.set_clock(moment(f"{today} 12:00"))
+    def freeze() -> None:
+        learn.grant_streak_freezes(someone())
+
+    def move() -> None:
+        learn.connection.execute(
+            "update learn.users set timezone = %s where id = %s", [dice.choice(ZONES), someone()]
+        )
+
+    def later() -> None:
+        learn.advance(timedelta(hours=dice.choice([7, 13, 24, 31])))
 
     steps = (
         [award] * 8
         + [complete] * 4
-        + [reverse, hide, hide, rename, delete, fold, fold, refresh, rebuild, next_day]
+        + [reverse, hide, hide, rename, delete, fold, fold, refresh, rebuild, freeze, move, later, later]
     )
     for _ in range(8):
         for _ in range(5):
             dice.choice(steps)()
-        assert_boards_are_exact(learn, today)
+        assert_boards_are_exact(learn)
 
 
 def test_ranks_are_exact_among_thousands(learn: Learn) -> None:

@@ -15,6 +15,7 @@ def damaged(learn: Learn, statement: str) -> set[str]:
     one, two = learn.register_user("one"), learn.register_user("two")
     learn.award_xp(one, 20)
     learn.award_xp(two, 30)
+    learn.complete_lesson(one, learn.make_lesson(0))
     learn.refresh_leaderboard()
     learn.award_xp(one, 5)
     assert learn.check_integrity() == []
@@ -41,6 +42,12 @@ def damaged(learn: Learn, statement: str) -> set[str]:
             " select user_id, 'xp', '2035-06-13', 1 from learn.user_stats",
             {SCORES},
         ),
+        (
+            "update learn_internal.board_scores set lapses_at = lapses_at + interval '1 hour'"
+            " where metric = 'current_streak'",
+            {SCORES},
+        ),
+        ("delete from learn_internal.board_scores where metric = 'current_streak'", {SCORES}),
         ("update learn_internal.board_fences set users = users + 1", {FENCES}),
         (
             "delete from learn.xp_transactions where amount = 5",

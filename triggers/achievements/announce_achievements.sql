@@ -11,10 +11,13 @@ set enable_seqscan = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+  v_now timestamptz;
 begin
   if not exists (select from earned) then
     return null;
   end if;
+  v_now := learn.clock();
 
   insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
   select e.user_id, a.unlocks_avatar_id, e.earned_at
@@ -31,11 +34,11 @@ begin
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying)
+     occurred_at, local_date, is_qualifying, recorded_at)
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
       'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
-    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false
+    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
   from earned e
   join learn.achievements a on a.id = e.achievement_id
   join learn.users u on u.id = e.user_id

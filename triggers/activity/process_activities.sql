@@ -132,9 +132,10 @@ begin
       ) s;
       perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
       insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select d.user_id, 'active_days', d.local_date, 1
-      from unnest(v_day_user_ids, v_days) d(user_id, local_date)
-      where exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
+      select d.user_id, m.key, d.local_date, 1
+      from learn.metrics m
+      cross join unnest(v_day_user_ids, v_days) d(user_id, local_date)
+      where m.key = 'active_days' and m.is_board;
     end if;
   end if;
 
@@ -173,35 +174,22 @@ begin
   end if;
 
   if v_causes & 1 <> 0 then
-    with paid as (
-      insert into learn.xp_transactions
-        (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
-      select p.user_id, p.amount, p.activity_type,
-        case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
-        case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
-        case when p.is_told then p.properties ->> 'description' end,
-        p.local_date, p.recorded_at
-      from (
-        select n.*,
-          -- its caller names the source
-          n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-        from new_facts n
-        join learn.activity_types t on t.key = n.activity_type
-      ) p
-      where p.amount <> 0
-      returning user_id, earned_on, activity_type, amount
-    ), tallied as (
-      insert into learn_internal.tally_changes (measure, day, item, value)
-      select 'xp', p.earned_on, p.activity_type, sum(p.amount)
-      from paid p
-      group by p.earned_on, p.activity_type
-    )
-    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-    select p.user_id, 'xp', p.earned_on, sum(p.amount)
-    from paid p
-    where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
-    group by p.user_id, p.earned_on;
+    insert into learn.xp_transactions
+      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+    select p.user_id, p.amount, p.activity_type,
+      case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
+      case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
+      case when p.is_told then p.properties ->> 'description' end,
+      p.local_date, p.recorded_at
+    from (
+      select n.*,
+        -- its caller names the source
+        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
+        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+      from new_facts n
+      join learn.activity_types t on t.key = n.activity_type
+    ) p
+    where p.amount <> 0;
 
     -- 4. The total and the level follow, and the achievements for these.
     if v_causes & 16 = 0 then
@@ -290,22 +278,28 @@ begin
         and t.threshold <= c.new_value;
   end if;
 
-  if v_causes & 32 <> 0 then
-    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-    select g.user_id, g.metric, g.local_date,
+  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
+  if v_causes & 33 <> 0 then
+    insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
+    select g.user_id, g.metric, g.local_date, g.paid_for,
       case g.aggregate when 'max' then max(g.amount) else sum(g.amount) end
     from (
+      select n.user_id, 'xp' as metric, 'sum' as aggregate, n.local_date,
+        n.activity_type as paid_for, coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+      from new_facts n
+      join learn.activity_types t on t.key = n.activity_type
+      union all
       select n.user_id, m.metric, m.aggregate,
-        case when m.aggregate = 'run' then '-infinity' else n.local_date end as local_date,
+        case when m.aggregate = 'run' then '-infinity' else n.local_date end, null,
         case when m.property is null then 1
-          else learn_internal.number_property(n.properties, m.property) end as amount
+          else learn_internal.number_property(n.properties, m.property) end
       from new_facts n
       join learn_internal.metric_feeds m on m.activity_type = n.activity_type
       where m.is_board and n.properties @> m.filter
         and (m.aggregate <> 'run' or not v_resets_runs)
     ) g
-    where g.amount is not null
-    group by g.user_id, g.metric, g.local_date, g.aggregate;
+    where g.amount <> 0
+    group by g.user_id, g.metric, g.local_date, g.paid_for, g.aggregate;
   end if;
 
   if v_feeds_days then
@@ -459,10 +453,11 @@ begin
 
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties,
-       occurred_at, local_date, is_qualifying)
+       occurred_at, local_date, is_qualifying, recorded_at)
     select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
-      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying
+      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying, c.now
     from unnest(v_user_ids, v_level) b(user_id, level)
+    cross join (select learn.clock() as now offset 0) c
     cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
     join learn.user_stats s on s.user_id = b.user_id
     join learn.users u on u.id = b.user_id

@@ -1,6 +1,6 @@
 -- How many learners have a streak of so many days: as of their own today, as calculate_user_streak()
 -- tells it, and at its longest. No tally, because a streak ends with nothing being written; one look
--- at every learner's row. The time zone is asked for only where it decides, freezes likewise.
+-- at every learner's row. When a streak ends is asked for only where the time zone or freezes decide.
 create or replace view learn.streak_distribution as
 with today as materialized (
   select learn.clock() as at, (learn.clock() at time zone 'UTC')::date as date
@@ -8,11 +8,9 @@ with today as materialized (
   select s.longest_streak, case
       when s.current_streak = 0 or s.last_activity_date < t.date - 2 - s.streak_freezes then 0
       when s.last_activity_date >= t.date then s.current_streak
-      when s.streak_freezes > 0 then learn.calculate_user_streak(s.user_id)
-      when s.last_activity_date >= (
-        select (t.at at time zone u.timezone)::date - 1 from learn.users u where u.id = s.user_id)
-        then s.current_streak
-      else 0
+      else coalesce((
+        select e.days from learn_internal.streak_ends e
+        where e.user_id = s.user_id and e.ends_at > t.at), 0)
     end as current_streak
   from learn.user_stats s
   cross join today t

@@ -15,4 +15,4 @@ from learn.metrics m
 join learn.user_metrics v on v.metric = m.key and v.scope = ''
 where m.is_board;
 comment on view learn_internal.board_totals is
-  'Values of all time per user and metric with boards; the streak, which ends by itself, is not here.';
+  'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';

@@ -8,10 +8,10 @@ select b.user_id, b.username, b.display_name, b.avatar_url, b.total_xp, b.curren
 from (
   select u.id as user_id, u.username, u.display_name, u.avatar_url, s.total_xp, s.current_level,
     coalesce(m.value, 0) as challenges_completed,
-    case when s.current_streak = 0 then 0 else learn.calculate_user_streak(u.id) end
-      as current_streak
+    coalesce(e.days, 0) as current_streak
   from learn.users u
   join learn.user_stats s on s.user_id = u.id
+  left join learn_internal.streak_ends e on e.user_id = u.id and e.ends_at > learn.clock()
   left join learn.user_metrics m
     on m.user_id = u.id and m.metric = 'challenges_completed' and m.scope = ''
   where u.is_active and u.show_on_leaderboard

@@ -7,7 +7,7 @@ select s.metric, s.period, s.starts_on as period_start, s.user_id, s.value,
 from learn_internal.board_scores s
 join learn.metrics m on m.key = s.metric and m.is_board
 join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard
-where s.value > 0 and not exists (
+where s.value > 0 and s.lapses_at > (select learn.clock()) and not exists (
   select from learn.closed_periods c
   where c.metric = s.metric and c.period = s.period and c.starts_on = s.starts_on)
 union all

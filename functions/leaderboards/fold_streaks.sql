@@ -1,0 +1,62 @@
+-- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
+-- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
+-- taken off, p_at_most of them: until then readers leave them out.
+-- Its caller holds the lock. Returns how many changes and ends that settles.
+create or replace function learn_internal.fold_streaks(p_at_most integer)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now   timestamptz := learn.clock();
+  v_count bigint;
+begin
+  with taken as (
+    delete from learn_internal.board_gains g where g.metric = 'current_streak' returning g.user_id
+  ), changed as (
+    select distinct t.user_id from taken t
+  ), wanted as (
+    select e.user_id, e.days, e.ends_at, lower(u.username) as name
+    from changed c
+    join learn_internal.streak_ends e on e.user_id = c.user_id and e.ends_at > v_now
+    join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
+    where exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board)
+  ), ended as (
+    select c.user_id from changed c where c.user_id not in (select w.user_id from wanted w)
+    union
+    (
+      select s.user_id
+      from learn_internal.board_scores s
+      where s.metric = 'current_streak' and s.lapses_at <= v_now and s.lapses_at < 'infinity'
+        and s.user_id not in (select c.user_id from changed c)
+      order by s.lapses_at
+      limit p_at_most
+    )
+  ), gone as (
+    delete from learn_internal.board_scores s
+    using ended e
+    where s.user_id = e.user_id and s.metric = 'current_streak' and s.period = 'all_time'
+      and s.starts_on = '-infinity'
+  ), saved as (
+    insert into learn_internal.board_scores as s
+      (user_id, metric, period, starts_on, value, name, lapses_at)
+    select w.user_id, 'current_streak', 'all_time', '-infinity', w.days, w.name, w.ends_at
+    from wanted w
+    order by w.user_id
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = excluded.value, name = excluded.name, lapses_at = excluded.lapses_at
+      where (s.value, s.name, s.lapses_at) <> (excluded.value, excluded.name, excluded.lapses_at)
+  )
+  select (select count(*) from taken) + (select count(*) from ended) into v_count;
+  return v_count;
+end;
+$$;
+comment on function learn_internal.fold_streaks(integer) is
+  'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
+revoke all on function learn_internal.fold_streaks(integer) from public;
