@@ -1319,6 +1319,40 @@ $$;
 comment on function learn_internal.begin_tracks(uuid[],bigint[],uuid[],text,bigint[],timestamp with time zone[]) is 'Counts what there is to complete in tracks that users have begun; returns those that are full.';
 revoke execute on function learn_internal.begin_tracks(uuid[],bigint[],uuid[],text,bigint[],timestamp with time zone[]) from public;
 
+-- function learn_internal.fill_placeholders(text,jsonb)
+
+-- A text with its placeholders, {name} and the like, filled in, in one pass: what is filled in
+-- is not looked at again. What there is no value for is left out.
+create or replace function learn_internal.fill_placeholders(p_text text, p_values jsonb)
+returns text
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+immutable
+set search_path = ''
+as $$
+declare
+  v_parts text[];
+  v_text  text := '';
+begin
+  if p_text is null or strpos(p_text, '{') = 0 then
+    return p_text;
+  end if;
+  -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.
+  v_parts := string_to_array(p_text, '{');
+  for v_i in 1 .. cardinality(v_parts) loop
+    v_text := v_text || case
+      when v_i = 1 then v_parts[v_i]
+      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+        coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
+          || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
+      else '{' || v_parts[v_i] end;
+  end loop;
+  return v_text;
+end;
+$$;
+comment on function learn_internal.fill_placeholders(text,jsonb) is 'A text with its placeholders filled in; those without a value are left out.';
+revoke execute on function learn_internal.fill_placeholders(text,jsonb) from public;
+
 -- function learn_internal.notify_facts(learn_internal.notice[])
 
 -- Tells users of facts by the rules: one notification for each fact that an active rule names.
@@ -1901,6 +1935,90 @@ end;
 $$;
 comment on function learn_internal.recount_user_boards() is 'Row trigger: has the boards of a user recounted.';
 revoke execute on function learn_internal.recount_user_boards() from public;
+
+-- function learn_internal.refresh_difficulties(uuid[],text[])
+
+-- functions/progress/refresh_difficulties.sql
+-- Notes the difficulties that users have completed by now. Returns the facts to write.
+create or replace function learn_internal.refresh_difficulties(
+  p_user_ids uuid[], p_difficulties text[]
+)
+returns setof learn_internal.fact
+language sql
+volatile
+set search_path = ''
+as $$
+  with saved as (
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select r.user_id, r.difficulty, r.last_completed_at
+    from learn_internal.difficulty_recounts r
+    where r.user_id = any (p_user_ids) and r.difficulty = any (p_difficulties)
+    order by r.user_id, r.difficulty
+    on conflict do nothing
+    returning user_id, difficulty, completed_at
+  )
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
+    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
+  from saved s
+  order by s.user_id, s.completed_at, s.difficulty;
+$$;
+comment on function learn_internal.refresh_difficulties(uuid[],text[]) is 'Notes the difficulties that users have completed by now; returns the facts to write.';
+revoke execute on function learn_internal.refresh_difficulties(uuid[],text[]) from public;
+
+-- function learn_internal.refresh_paths(uuid[],bigint[])
+
+-- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
+create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
+returns setof learn_internal.fact
+language sql
+volatile
+set search_path = ''
+as $$
+  with recounted as (
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
+      s.total_tracks, s.is_published, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
+      from learn.learning_paths p
+      left join learn_internal.path_sizes z on z.path_id = p.id
+      where p.id = any (p_path_ids)
+    ) s
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.path_recounts x
+      where x.user_id = any (p_user_ids) and x.path_id = any (p_path_ids)
+    ) r on r.user_id = u.user_id and r.path_id = s.path_id
+    where r.user_id is not null or exists (
+      select from learn.user_path_progress e where e.user_id = u.user_id and e.path_id = s.path_id)
+  ), earlier as (
+    select e.user_id, e.path_id
+    from learn.user_path_progress e
+    join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
+    where e.completed_at is not null
+  ), saved as (
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
+      case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
+        then r.last_completed_at end
+    from recounted r
+    order by r.user_id, r.path_id
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed,
+        total_tracks = excluded.total_tracks,
+        completed_at = coalesce(p.completed_at, excluded.completed_at)
+    returning p.user_id, p.path_id, p.completed_at
+  )
+  select s.user_id, 'path_completed', 'path', s.path_id::text,
+    jsonb_build_object('slug', p.slug), null::integer, s.completed_at
+  from saved s
+  join learn.learning_paths p on p.id = s.path_id
+  where s.completed_at is not null
+    and not exists (select from earlier e where e.user_id = s.user_id and e.path_id = s.path_id)
+  order by s.user_id, s.completed_at, s.path_id;
+$$;
+comment on function learn_internal.refresh_paths(uuid[],bigint[]) is 'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
+revoke execute on function learn_internal.refresh_paths(uuid[],bigint[]) from public;
 
 -- function learn_internal.write_facts(learn_internal.fact[],text)
 

@@ -968,6 +968,42 @@ comment on function learn.user_rank(uuid, text, text, uuid[]) is
 revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
 grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_readonly;
 
+-- functions/notifications/fill_placeholders.sql
+
+-- A text with its placeholders, {name} and the like, filled in, in one pass: what is filled in
+-- is not looked at again. What there is no value for is left out.
+create or replace function learn_internal.fill_placeholders(p_text text, p_values jsonb)
+returns text
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+immutable
+strict                            -- not even called where there is no text
+set search_path = ''
+as $$
+declare
+  v_parts text[];
+  v_text  text := '';
+begin
+  if strpos(p_text, '{') = 0 then
+    return p_text;
+  end if;
+  -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.
+  v_parts := string_to_array(p_text, '{');
+  for v_i in 1 .. cardinality(v_parts) loop
+    v_text := v_text || case
+      when v_i = 1 then v_parts[v_i]
+      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+        coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
+          || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
+      else '{' || v_parts[v_i] end;
+  end loop;
+  return v_text;
+end;
+$$;
+comment on function learn_internal.fill_placeholders(text, jsonb) is
+  'A text with its placeholders filled in; those without a value are left out.';
+revoke all on function learn_internal.fill_placeholders(text, jsonb) from public;
+
 -- functions/notifications/notify_facts.sql
 
 -- Tells users of facts by the rules: one notification for each fact that an active rule names.
@@ -1111,6 +1147,157 @@ comment on function learn_internal.begin_tracks(
   'Counts what there is to complete in tracks that users have begun; returns those that are full.';
 revoke all on function learn_internal.begin_tracks(
   uuid[], bigint[], uuid[], text, bigint[], timestamptz[]) from public;
+
+-- views/progress/filled_tracks.sql
+
+-- Published tracks with something in them: those that count in paths and difficulties.
+create or replace view learn_internal.filled_tracks as
+select t.id as track_id, t.difficulty
+from learn.tracks t
+where t.is_published
+  and exists (
+    select from learn_internal.track_items i
+    where i.track_id = t.id
+    offset 0);  -- by key, never a join with every item there is
+comment on view learn_internal.filled_tracks is 'Published tracks with something in them.';
+
+-- views/progress/difficulty_recounts.sql
+
+-- Difficulties of which users have completed every published track that has something in it,
+-- at least one.
+create or replace view learn_internal.difficulty_recounts as
+select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
+from learn_internal.filled_tracks t
+join learn.user_track_progress p on p.track_id = t.track_id and p.completed_at is not null
+join (
+  select f.difficulty, count(*) as tracks from learn_internal.filled_tracks f group by f.difficulty
+) n on n.difficulty = t.difficulty
+group by p.user_id, t.difficulty, n.tracks
+having count(*) = n.tracks;
+comment on view learn_internal.difficulty_recounts is
+  'Difficulties whose published tracks a user has all completed.';
+
+-- functions/progress/refresh_difficulties.sql
+
+-- Notes the difficulties that users have completed by now. Returns the facts to write.
+create or replace function learn_internal.refresh_difficulties(
+  p_user_ids uuid[], p_difficulties text[]
+)
+returns setof learn_internal.fact
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+volatile
+set search_path = ''
+as $$
+begin
+  if p_difficulties is null then
+    return;
+  end if;
+  return query
+  with saved as (
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select r.user_id, r.difficulty, r.last_completed_at
+    from learn_internal.difficulty_recounts r
+    where r.user_id = any (p_user_ids) and r.difficulty = any (p_difficulties)
+    order by r.user_id, r.difficulty
+    on conflict do nothing
+    returning user_id, difficulty, completed_at
+  )
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
+    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
+  from saved s
+  order by s.user_id, s.completed_at, s.difficulty;
+end;
+$$;
+comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
+  'Notes the difficulties that users have completed by now; returns the facts to write.';
+revoke all on function learn_internal.refresh_difficulties(uuid[], text[]) from public;
+
+-- views/progress/path_sizes.sql
+
+-- How many published tracks with something in them each learning path has;
+-- no row for a path without any.
+create or replace view learn_internal.path_sizes as
+select pt.path_id, count(*)::integer as total_tracks
+from learn.learning_path_tracks pt
+join learn_internal.filled_tracks t on t.track_id = pt.track_id
+group by pt.path_id;
+comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
+
+-- views/progress/path_recounts.sql
+
+-- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
+create or replace view learn_internal.path_recounts as
+select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
+  max(p.completed_at) as last_completed_at
+from learn.learning_path_tracks pt
+join learn_internal.filled_tracks t on t.track_id = pt.track_id
+join learn.user_track_progress p on p.track_id = pt.track_id and p.completed_at is not null
+group by p.user_id, pt.path_id;
+comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
+
+-- functions/progress/refresh_paths.sql
+
+-- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
+create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
+returns setof learn_internal.fact
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+volatile
+set search_path = ''
+as $$
+begin
+  if p_path_ids is null then
+    return;
+  end if;
+  return query
+  with recounted as (
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
+      s.total_tracks, s.is_published, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
+      from learn.learning_paths p
+      left join learn_internal.path_sizes z on z.path_id = p.id
+      where p.id = any (p_path_ids)
+    ) s
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.path_recounts x
+      where x.user_id = any (p_user_ids) and x.path_id = any (p_path_ids)
+    ) r on r.user_id = u.user_id and r.path_id = s.path_id
+    where r.user_id is not null or exists (
+      select from learn.user_path_progress e where e.user_id = u.user_id and e.path_id = s.path_id)
+  ), earlier as (
+    select e.user_id, e.path_id
+    from learn.user_path_progress e
+    join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
+    where e.completed_at is not null
+  ), saved as (
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
+      case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
+        then r.last_completed_at end
+    from recounted r
+    order by r.user_id, r.path_id
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed,
+        total_tracks = excluded.total_tracks,
+        completed_at = coalesce(p.completed_at, excluded.completed_at)
+    returning p.user_id, p.path_id, p.completed_at
+  )
+  select s.user_id, 'path_completed', 'path', s.path_id::text,
+    jsonb_build_object('slug', p.slug), null::integer, s.completed_at
+  from saved s
+  join learn.learning_paths p on p.id = s.path_id
+  where s.completed_at is not null
+    and not exists (select from earlier e where e.user_id = s.user_id and e.path_id = s.path_id)
+  order by s.user_id, s.completed_at, s.path_id;
+end;
+$$;
+comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
+  'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
+revoke all on function learn_internal.refresh_paths(uuid[], bigint[]) from public;
 
 -- functions/streaks/note_streaks.sql
 
@@ -1633,27 +1820,50 @@ begin
 
   -- 5. Metrics count what happened.
   -- 6. The achievements whose thresholds that crosses are found by index.
-  if v_causes & 2 <> 0 then
+  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
+  if v_causes & 35 <> 0 then
     -- (An amount is null where facts lack the property: the new value is null or the old one then.)
-    with changed as (
+    with fed as (
+      select f.user_id, f.metric, f.aggregate = 'max' as is_maximum, f.scope, f.board_date,
+        case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
+      from (
+        select n.user_id, m.metric, m.aggregate,
+          coalesce(n.properties ->> m.scope_property, '') as scope,
+          case when not m.is_board then null when m.aggregate = 'run' then '-infinity'
+            else n.local_date end as board_date,
+          case when m.property is null then 1
+            else learn_internal.number_property(n.properties, m.property) end as amount
+        from new_facts n
+        join learn_internal.metric_feeds m on m.activity_type = n.activity_type
+        where n.properties @> m.filter
+          and (m.aggregate <> 'run' or not v_resets_runs)
+          and (m.scope_property is null or n.properties ->> m.scope_property <> '')
+      ) f
+      group by f.user_id, f.metric, f.aggregate, f.scope, f.board_date
+    ), gained as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
+      select f.user_id, f.metric, f.board_date, null, f.amount
+      from fed f
+      where f.board_date is not null and f.amount <> 0
+      union all
+      select p.user_id, 'xp', p.local_date, p.activity_type, sum(p.amount)
+      from (
+        select n.user_id, n.local_date, n.activity_type,
+          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+        from new_facts n
+        join learn.activity_types t on t.key = n.activity_type
+      ) p
+      where p.amount <> 0
+      group by p.user_id, p.local_date, p.activity_type
+    ), changed as (
       select t.user_id, t.metric, t.scope, coalesce(o.value, 0) as old_value,
         case when t.is_maximum then greatest(coalesce(o.value, 0), t.amount)
           else coalesce(o.value, 0) + t.amount end as new_value
       from (
-        select f.user_id, f.metric, f.scope, f.aggregate = 'max' as is_maximum,
-          case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
-        from (
-          select n.user_id, m.metric, m.aggregate,
-            coalesce(n.properties ->> m.scope_property, '') as scope,
-            case when m.property is null then 1
-              else learn_internal.number_property(n.properties, m.property) end as amount
-          from new_facts n
-          join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-          where n.properties @> m.filter
-            and (m.aggregate <> 'run' or not v_resets_runs)
-            and (m.scope_property is null or n.properties ->> m.scope_property <> '')
-        ) f
-        group by f.user_id, f.metric, f.scope, f.aggregate
+        select f.user_id, f.metric, f.scope, f.is_maximum,
+          case when f.is_maximum then max(f.amount) else sum(f.amount) end::bigint as amount
+        from fed f
+        group by f.user_id, f.metric, f.scope, f.is_maximum
       ) t
       left join learn.user_metrics o
         on o.user_id = t.user_id and o.metric = t.metric and o.scope = t.scope
@@ -1673,30 +1883,6 @@ begin
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
         and t.threshold <= c.new_value;
-  end if;
-
-  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
-  if v_causes & 33 <> 0 then
-    insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
-    select g.user_id, g.metric, g.local_date, g.paid_for,
-      case g.aggregate when 'max' then max(g.amount) else sum(g.amount) end
-    from (
-      select n.user_id, 'xp' as metric, 'sum' as aggregate, n.local_date,
-        n.activity_type as paid_for, coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-      union all
-      select n.user_id, m.metric, m.aggregate,
-        case when m.aggregate = 'run' then '-infinity' else n.local_date end, null,
-        case when m.property is null then 1
-          else learn_internal.number_property(n.properties, m.property) end
-      from new_facts n
-      join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-      where m.is_board and n.properties @> m.filter
-        and (m.aggregate <> 'run' or not v_resets_runs)
-    ) g
-    where g.amount <> 0
-    group by g.user_id, g.metric, g.local_date, g.paid_for, g.aggregate;
   end if;
 
   if v_feeds_days then
@@ -2110,56 +2296,6 @@ comment on view learn.leaderboard_entries is
   'The boards as rows: closed periods as they stood when they were closed, others as of the last fold '
   '(calculated_at). Filter by metric, period and period_start.';
 grant select on learn.leaderboard_entries to learn_app, learn_readonly;
-
--- views/progress/filled_tracks.sql
-
--- Published tracks with something in them: those that count in paths and difficulties.
-create or replace view learn_internal.filled_tracks as
-select t.id as track_id, t.difficulty
-from learn.tracks t
-where t.is_published
-  and exists (
-    select from learn_internal.track_items i
-    where i.track_id = t.id
-    offset 0);  -- by key, never a join with every item there is
-comment on view learn_internal.filled_tracks is 'Published tracks with something in them.';
-
--- views/progress/difficulty_recounts.sql
-
--- Difficulties of which users have completed every published track that has something in it,
--- at least one.
-create or replace view learn_internal.difficulty_recounts as
-select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
-from learn_internal.filled_tracks t
-join learn.user_track_progress p on p.track_id = t.track_id and p.completed_at is not null
-group by p.user_id, t.difficulty
-having count(*) = (
-  select count(*) from learn_internal.filled_tracks f where f.difficulty = t.difficulty);
-comment on view learn_internal.difficulty_recounts is
-  'Difficulties whose published tracks a user has all completed.';
-
--- views/progress/path_recounts.sql
-
--- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
-create or replace view learn_internal.path_recounts as
-select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
-  max(p.completed_at) as last_completed_at
-from learn.learning_path_tracks pt
-join learn_internal.filled_tracks t on t.track_id = pt.track_id
-join learn.user_track_progress p on p.track_id = pt.track_id and p.completed_at is not null
-group by p.user_id, pt.path_id;
-comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
-
--- views/progress/path_sizes.sql
-
--- How many published tracks with something in them each learning path has;
--- no row for a path without any.
-create or replace view learn_internal.path_sizes as
-select pt.path_id, count(*)::integer as total_tracks
-from learn.learning_path_tracks pt
-join learn_internal.filled_tracks t on t.track_id = pt.track_id
-group by pt.path_id;
-comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
 
 -- Streaks of users who are there already stand on their board.
 select learn_internal.note_streaks(array_agg(s.user_id)) from learn.user_stats s where s.current_streak > 0;

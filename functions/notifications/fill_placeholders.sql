@@ -5,13 +5,14 @@ returns text
 language plpgsql                  -- keeps its plan, where an SQL function would be parsed
                                   -- in every statement
 immutable
+strict                            -- not even called where there is no text
 set search_path = ''
 as $$
 declare
   v_parts text[];
   v_text  text := '';
 begin
-  if p_text is null or strpos(p_text, '{') = 0 then
+  if strpos(p_text, '{') = 0 then
     return p_text;
   end if;
   -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.

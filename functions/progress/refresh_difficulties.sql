@@ -3,10 +3,16 @@ create or replace function learn_internal.refresh_difficulties(
   p_user_ids uuid[], p_difficulties text[]
 )
 returns setof learn_internal.fact
-language sql
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
 volatile
 set search_path = ''
 as $$
+begin
+  if p_difficulties is null then
+    return;
+  end if;
+  return query
   with saved as (
     insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
     select r.user_id, r.difficulty, r.last_completed_at
@@ -20,6 +26,7 @@ as $$
     jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
   from saved s
   order by s.user_id, s.completed_at, s.difficulty;
+end;
 $$;
 comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
   'Notes the difficulties that users have completed by now; returns the facts to write.';

@@ -1,10 +1,16 @@
 -- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
 create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
 returns setof learn_internal.fact
-language sql
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
 volatile
 set search_path = ''
 as $$
+begin
+  if p_path_ids is null then
+    return;
+  end if;
+  return query
   with recounted as (
     select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
       s.total_tracks, s.is_published, r.last_completed_at
@@ -47,6 +53,7 @@ as $$
   where s.completed_at is not null
     and not exists (select from earlier e where e.user_id = s.user_id and e.path_id = s.path_id)
   order by s.user_id, s.completed_at, s.path_id;
+end;
 $$;
 comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
   'Recounts learning paths for users; returns the facts to write for the ones that this completes.';

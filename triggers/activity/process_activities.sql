@@ -236,27 +236,50 @@ begin
 
   -- 5. Metrics count what happened.
   -- 6. The achievements whose thresholds that crosses are found by index.
-  if v_causes & 2 <> 0 then
+  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
+  if v_causes & 35 <> 0 then
     -- (An amount is null where facts lack the property: the new value is null or the old one then.)
-    with changed as (
+    with fed as (
+      select f.user_id, f.metric, f.aggregate = 'max' as is_maximum, f.scope, f.board_date,
+        case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
+      from (
+        select n.user_id, m.metric, m.aggregate,
+          coalesce(n.properties ->> m.scope_property, '') as scope,
+          case when not m.is_board then null when m.aggregate = 'run' then '-infinity'
+            else n.local_date end as board_date,
+          case when m.property is null then 1
+            else learn_internal.number_property(n.properties, m.property) end as amount
+        from new_facts n
+        join learn_internal.metric_feeds m on m.activity_type = n.activity_type
+        where n.properties @> m.filter
+          and (m.aggregate <> 'run' or not v_resets_runs)
+          and (m.scope_property is null or n.properties ->> m.scope_property <> '')
+      ) f
+      group by f.user_id, f.metric, f.aggregate, f.scope, f.board_date
+    ), gained as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
+      select f.user_id, f.metric, f.board_date, null, f.amount
+      from fed f
+      where f.board_date is not null and f.amount <> 0
+      union all
+      select p.user_id, 'xp', p.local_date, p.activity_type, sum(p.amount)
+      from (
+        select n.user_id, n.local_date, n.activity_type,
+          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+        from new_facts n
+        join learn.activity_types t on t.key = n.activity_type
+      ) p
+      where p.amount <> 0
+      group by p.user_id, p.local_date, p.activity_type
+    ), changed as (
       select t.user_id, t.metric, t.scope, coalesce(o.value, 0) as old_value,
         case when t.is_maximum then greatest(coalesce(o.value, 0), t.amount)
           else coalesce(o.value, 0) + t.amount end as new_value
       from (
-        select f.user_id, f.metric, f.scope, f.aggregate = 'max' as is_maximum,
-          case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
-        from (
-          select n.user_id, m.metric, m.aggregate,
-            coalesce(n.properties ->> m.scope_property, '') as scope,
-            case when m.property is null then 1
-              else learn_internal.number_property(n.properties, m.property) end as amount
-          from new_facts n
-          join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-          where n.properties @> m.filter
-            and (m.aggregate <> 'run' or not v_resets_runs)
-            and (m.scope_property is null or n.properties ->> m.scope_property <> '')
-        ) f
-        group by f.user_id, f.metric, f.scope, f.aggregate
+        select f.user_id, f.metric, f.scope, f.is_maximum,
+          case when f.is_maximum then max(f.amount) else sum(f.amount) end::bigint as amount
+        from fed f
+        group by f.user_id, f.metric, f.scope, f.is_maximum
       ) t
       left join learn.user_metrics o
         on o.user_id = t.user_id and o.metric = t.metric and o.scope = t.scope
@@ -276,30 +299,6 @@ begin
     join learn_internal.achievement_thresholds t
       on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
         and t.threshold <= c.new_value;
-  end if;
-
-  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
-  if v_causes & 33 <> 0 then
-    insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
-    select g.user_id, g.metric, g.local_date, g.paid_for,
-      case g.aggregate when 'max' then max(g.amount) else sum(g.amount) end
-    from (
-      select n.user_id, 'xp' as metric, 'sum' as aggregate, n.local_date,
-        n.activity_type as paid_for, coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-      union all
-      select n.user_id, m.metric, m.aggregate,
-        case when m.aggregate = 'run' then '-infinity' else n.local_date end, null,
-        case when m.property is null then 1
-          else learn_internal.number_property(n.properties, m.property) end
-      from new_facts n
-      join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-      where m.is_board and n.properties @> m.filter
-        and (m.aggregate <> 'run' or not v_resets_runs)
-    ) g
-    where g.amount <> 0
-    group by g.user_id, g.metric, g.local_date, g.paid_for, g.aggregate;
   end if;
 
   if v_feeds_days then
