@@ -191,6 +191,23 @@ begin
   v_recounted := array(
     select distinct g.user_id from learn_internal.board_gains g
     where g.metric = '' or g.metric = 'current_streak' and (p_board).metric = 'current_streak');
+  if (p_board).metric = 'current_streak' then
+    return array(
+      select (i.user_id, coalesce(lower(u.username), s.name),
+          case when s.lapses_at > (p_board).at then s.value else 0 end,
+          case when u.is_active and u.show_on_leaderboard then coalesce(e.days, 0) else 0 end)
+        ::learn_internal.board_change
+      from unnest(v_recounted) i(user_id)
+      left join learn_internal.board_scores s
+        on s.user_id = i.user_id and s.metric = 'current_streak' and s.period = 'all_time'
+          and s.starts_on = '-infinity'
+      left join learn.users u on u.id = i.user_id
+      left join lateral (
+        select k.days from learn_internal.streak_ends k
+        where k.user_id = i.user_id and k.ends_at > (p_board).at
+        offset 0
+      ) e on true);
+  end if;
   return array(
     select (c.user_id, c.name, greatest(c.old_value, 0), greatest(c.new_value, 0))
       ::learn_internal.board_change
@@ -226,7 +243,7 @@ begin
       where s.user_id is not null or u.id is not null
       union all
       select i.user_id, coalesce(lower(u.username), s.name),
-        case when s.lapses_at > (p_board).at then s.value else 0 end, coalesce(r.value, 0)
+        coalesce(s.value, 0), coalesce(r.value, 0)
       from unnest(v_recounted) i(user_id)
       left join learn_internal.board_scores s
         on s.user_id = i.user_id and s.metric = (p_board).metric
@@ -2063,7 +2080,7 @@ begin
   end if;
 
   -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
-  if v_causes & 33 <> 0 and random() * 100 < cardinality(v_gains) then
+  if v_causes & 41 <> 0 and random() * 100 < cardinality(v_gains) then
     perform learn_internal.try_fold_boards();
   end if;
   return null;

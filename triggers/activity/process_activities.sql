@@ -479,7 +479,7 @@ begin
   end if;
 
   -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
-  if v_causes & 33 <> 0 and random() * 100 < cardinality(v_gains) then
+  if v_causes & 41 <> 0 and random() * 100 < cardinality(v_gains) then
     perform learn_internal.try_fold_boards();
   end if;
   return null;
