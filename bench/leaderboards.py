@@ -3,7 +3,8 @@
 Builds Laurel in a throwaway server (`$DBTOOL_TEST_SERVER`, else the embedded one), gives each user XP, has
 some gain more so that there is something to correct for, and times, for random users:
 
-- Laurel: `learn.user_rank()`, `learn.leaderboard()`, `learn.leaderboard_around()`; among 100 users too
+- Laurel: `learn.user_rank()`, `learn.leaderboard()`, `learn.leaderboard_around()`; among 100 users, and on
+  the board of streaks, of which a third have ended and are still to be taken off
 - rank() over: the window function over all users
 - count: users above, counted over an index on the value
 - snapshot: ranks written down before, corrected for the users who have changed since
@@ -65,6 +66,8 @@ READS: dict[str, LiteralString] = {
     " order by rank, lower(u.username) limit 10",
     "around: Laurel": "select * from learn.leaderboard_around(%(user)s, 'all_time', 'xp')",
     "rank among 100: Laurel": "select learn.user_rank(%(user)s, p_among => %(friends)s)",
+    "rank by streak: Laurel": "select learn.user_rank(%(user)s, 'all_time', 'current_streak')",
+    "page of streaks: Laurel": "select * from learn.leaderboard('all_time', 'current_streak')",
 }
 ALTERNATIVES: LiteralString = """
     create schema bench;
@@ -80,8 +83,23 @@ ALTERNATIVES: LiteralString = """
 """
 
 
+STREAKS: LiteralString = """
+    update learn.user_stats
+    set current_streak = s.days, longest_streak = s.days, last_activity_date = now()::date - s.ago
+    from (
+      select user_id, 1 + (random() ^ 3 * 300)::integer as days, 2 * (random() < 0.33)::integer as ago
+      from learn.user_stats
+    ) s
+    where s.user_id = user_stats.user_id;
+    select learn_internal.set_clock(now() - interval '1 day');
+    select learn_internal.note_streaks(array_agg(user_id)) from learn.user_stats;
+    select learn.refresh_leaderboard();
+    select learn_internal.set_clock(null);
+"""
+
+
 def build(connection: Connection, users: int) -> None:
-    """Users with 1 to 100,000 XP, most with little, and no level near: levels are not what is measured."""
+    """Users with 1 to 100,000 XP, most with little, and a streak, and no level near: none is measured."""
     connection.execute("update learn.level_thresholds set min_xp = min_xp * 1000000")
     connection.execute(
         "insert into learn.users (username) select 'learner-' || g from generate_series(1, %s) g", (users,)
@@ -92,6 +110,7 @@ def build(connection: Connection, users: int) -> None:
         " select id, 'xp_awarded', '{\"source_type\": \"bench\"}', 1 + (random() ^ 3 * 100000)::integer,"
         "   now(), now()::date, false from learn.users"
     )
+    connection.execute(STREAKS)
     connection.execute(ALTERNATIVES)
     connection.execute("vacuum analyze")
 
@@ -243,6 +262,7 @@ def measure(users: int, rounds: int) -> dict[str, float] | None:
         settled = time_reads(connection, ids, rounds)
         for user in ids[:100]:
             connection.execute("select learn.award_xp(%s, 5)", (user,))
+        connection.execute("select learn_internal.note_streaks(%s)", (ids[:30],))
         times |= time_reads(connection, ids, rounds)
         times |= {f"{name}, just folded": us for name, us in settled.items() if name.endswith("Laurel")}
         times |= time_refresh(connection)
