@@ -16,13 +16,15 @@ from tests.conftest import FreshDatabase
 
 WRITERS = 8
 ROUNDS = 40
-# The rank of everybody by the ledger, and by the log: without any table of boards.
+# The rank of everybody by the ledger, the log and the active days: without any table of boards.
 RECOUNTS = {
     ("xp", "all_time"): "select user_id, sum(amount) as value from learn.xp_transactions group by 1",
     ("xp", "week"): "select user_id, sum(amount) as value from learn.xp_transactions"
     " where earned_on >= date_trunc('week', learn.clock())::date group by 1",
     ("lessons_completed", "all_time"): "select user_id, count(*) as value from learn.activity_log"
     " where activity_type = 'lesson_completed' group by 1",
+    ("current_streak", "all_time"): "select user_id, learn.calculate_user_streak(user_id) as value"
+    " from learn.user_stats where active_days > 0",
 }
 WRONG = """
     with truth as (
@@ -79,7 +81,10 @@ def write(learn: Learn, dice: random.Random, users: list[UUID], lessons: list[in
         if act < 0.5:
             learn.award_xp(user, dice.choice([1, 10, 40, 200]))
         elif act < 0.8:
-            learn.connection.execute("select learn.complete_lesson(%s, %s)", [user, dice.choice(lessons)])
+            learn.connection.execute(
+                "select learn.complete_lesson(%s, %s, p_occurred_at => learn.clock() - %s * interval '1 day')",
+                [user, dice.choice(lessons), dice.choice([0, 0, 1, 2])],
+            )
         elif act < 0.9:
             learn.connection.execute(
                 "update learn.users set show_on_leaderboard = not show_on_leaderboard where id = %s", [user]

@@ -45,24 +45,26 @@ def board(learn: Learn) -> list[Standing]:
 
 @pytest.mark.parametrize("fold", [False, True])
 def test_a_streak_ends_at_midnight_of_its_user(learn: Learn, fold: bool) -> None:
-    for name, zone in (("apia", "Pacific/Apia"), ("hawaii", "Pacific/Honolulu"), ("utc", "UTC")):
+    for name, zone, length in (
+        ("apia", "Pacific/Apia", 1),
+        ("hawaii", "Pacific/Honolulu", 2),
+        ("utc", "UTC", 3),
+    ):
         user = learn.register_user(name, timezone=zone)
-        active(learn, user, "06-10 12:00", "06-11 12:00")
-    active(learn, learn.register_user("short"), "06-11 12:00")
+        active(learn, user, *("06-09 12:00", "06-10 12:00", "06-11 12:00")[-length:])
     if fold:
         learn.refresh_leaderboard()
-    everybody = [(1, "apia", 2), (1, "hawaii", 2), (1, "utc", 2), (4, "short", 1)]
-    for name, midnight in (
-        ("utc", moment("2035-06-13 00:00")),
-        ("hawaii", moment("2035-06-13 00:00", "Pacific/Honolulu")),
-        ("apia", moment("2035-06-14 00:00", "Pacific/Apia")),  # 13 hours ahead: a date ahead, too
+    everybody = [("utc", 3), ("hawaii", 2), ("apia", 1)]
+    for midnight in (
+        moment("2035-06-13 00:00"),
+        moment("2035-06-13 00:00", "Pacific/Honolulu"),
+        moment("2035-06-14 00:00", "Pacific/Apia"),  # 13 hours ahead: a date ahead, too
     ):
         learn.set_clock(midnight - days(1 / 86400))
-        assert board(learn) == everybody, name
+        assert board(learn) == [(n, *row) for n, row in enumerate(everybody, 1)]
         learn.set_clock(midnight)
-        gone = {name, "short"}
-        everybody = [row for row in everybody if row[1] not in gone]
-        assert board(learn) == everybody, name
+        everybody = everybody[1:]
+        assert board(learn) == [(n, *row) for n, row in enumerate(everybody, 1)]
         assert learn.check_integrity() == []
     assert everybody == []
 
@@ -105,6 +107,18 @@ def test_who_moves_west_has_longer(learn: Learn, fold: bool) -> None:
     assert board(learn) == [(1, "one", 1)]
     learn.set_clock("2035-06-12 10:00")
     assert board(learn) == []
+
+
+def test_who_starts_anew_stands_where_the_new_streak_is(learn: Learn) -> None:
+    one, two = learn.register_user("one"), learn.register_user("two")
+    active(learn, one, "06-08 12:00", "06-09 12:00", "06-10 12:00")
+    active(learn, two, "06-11 12:00")
+    learn.refresh_leaderboard()
+    active(learn, two, "06-12 12:00")
+    active(learn, one, "06-12 12:00")
+    assert board(learn) == [(1, "two", 2), (2, "one", 1)]
+    learn.refresh_leaderboard()
+    assert board(learn) == [(1, "two", 2), (2, "one", 1)]
 
 
 def test_a_refresh_takes_off_all_that_have_ended_and_a_fold_a_few(learn: Learn) -> None:
