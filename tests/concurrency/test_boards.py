@@ -82,7 +82,7 @@ def write(learn: Learn, dice: random.Random, users: list[UUID], lessons: list[in
             learn.award_xp(user, dice.choice([1, 10, 40, 200]))
         elif act < 0.8:
             learn.connection.execute(
-                "select learn.complete_lesson(%s, %s, p_occurred_at => learn.clock() - %s * interval '1 day')",
+                "select learn.complete_lesson(%s, %s, p_occurred_at => now() - %s * interval '1 day')",
                 [user, dice.choice(lessons), dice.choice([0, 0, 1, 2])],
             )
         elif act < 0.9:
