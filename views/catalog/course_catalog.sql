@@ -13,10 +13,11 @@ select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.cate
     join learn.courses r on r.id = e.prerequisite_course_id and r.is_published
     where e.course_id = c.id
   ) as prerequisites,
-  (select count(*) from learn.user_course_progress p where p.course_id = c.id) as enrollment_count,
+  f.enrolled as enrollment_count,
   a.average_rating, a.rating_count
 from learn.courses c
 left join learn.tracks t on t.id = c.track_id
+join learn.course_funnel f on f.course_id = c.id  -- tallied: nobody is counted here
 cross join lateral (
   select round(avg(r.rating), 2) as average_rating, count(*) as rating_count
   from learn.course_ratings r
