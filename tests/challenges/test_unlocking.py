@@ -454,6 +454,35 @@ def test_a_passed_level_without_its_fact_is_reported(learn: Learn, user: UUID) -
     assert "passed_levels_are_facts" in check_names(learn)
 
 
+@pytest.mark.parametrize("table", ["level_attempts", "daily_challenge_attempts"])
+@pytest.mark.parametrize("passed", [True, False])
+@pytest.mark.no_integrity
+def test_an_attempt_that_notes_more_than_it_was_paid_is_reported(
+    learn: Learn, user: UUID, passed: bool, table: str
+) -> None:
+    challenge = learn.make_challenge((10, 20))
+    learn.make_daily(challenge, learn.clock().date())
+    learn.submit_level_attempt(user, challenge, 1, passed)
+    learn.submit_daily_challenge(user, passed=passed)
+    assert learn.check_integrity() == []
+    change(learn, f"update learn.{table} set xp_earned = xp_earned + 1")
+    assert check_names(learn) == {"attempts_note_what_was_paid"}
+
+
+def test_a_level_that_is_passed_again_after_its_attempts_were_deleted_is_no_damage(
+    learn: Learn, user: UUID
+) -> None:
+    challenge = learn.make_challenge((10, 20))
+    for _ in range(2):
+        learn.submit_level_attempt(user, challenge, 1)
+        change(learn, "delete from learn.level_attempts")
+    learn.submit_level_attempt(user, challenge, 1)
+    assert learn.value("select sum(xp_earned) from learn.level_attempts") == 10
+    for transaction in learn.transactions(user):
+        learn.reverse_xp(user, transaction)
+    assert learn.check_integrity() == []
+
+
 # ── what to do next ────────────────────────────────────────────────────────────────────────────────────────
 
 
