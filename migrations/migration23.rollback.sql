@@ -5,9 +5,11 @@ set role learn_owner;
 drop trigger challenge_levels_deleted on learn.challenge_levels;
 drop trigger challenge_levels_inserted on learn.challenge_levels;
 drop trigger challenge_levels_updated on learn.challenge_levels;
+drop trigger challenge_progress_deleted on learn.user_challenge_progress;
 drop trigger challenges_deleted on learn.challenges;
 drop trigger course_levels_deleted on learn.course_levels;
 drop trigger course_levels_inserted on learn.course_levels;
+drop trigger course_progress_deleted on learn.user_course_progress;
 drop trigger courses_deleted on learn.courses;
 drop trigger exercises_deleted on learn.exercises;
 drop trigger lessons_deleted on learn.lessons;
@@ -22,6 +24,7 @@ drop trigger tally_track_stages_moved on learn.user_track_progress;
 drop trigger track_lessons_deleted on learn.track_lessons;
 drop trigger track_lessons_inserted on learn.track_lessons;
 drop trigger track_lessons_updated on learn.track_lessons;
+drop function learn_internal.recount_lost_items();
 drop function learn_internal.refresh_goals(bigint[],text[]);
 drop function learn_internal.refresh_parents();
 drop function learn_internal.tally_stages();
@@ -592,6 +595,35 @@ $function$;
 comment on function learn_internal.challenge_levels_updated() is 'Statement trigger: completes what is complete after levels were moved, and recounts tracks.';
 revoke execute on function learn_internal.challenge_levels_updated() from public;
 
+-- function learn_internal.challenge_progress_deleted()
+
+CREATE OR REPLACE FUNCTION learn_internal.challenge_progress_deleted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct c.track_id) into v_user_ids, v_track_ids
+  from deleted_rows d
+  join learn.challenges c on c.id = d.challenge_id and c.track_id is not null
+  join learn.users u on u.id = d.user_id
+  where d.completed_at is not null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
+end;
+$function$;
+comment on function learn_internal.challenge_progress_deleted() is 'Statement trigger: recounts the tracks of deleted progress in challenges.';
+revoke execute on function learn_internal.challenge_progress_deleted() from public;
+
 -- function learn_internal.challenges_deleted()
 
 CREATE OR REPLACE FUNCTION learn_internal.challenges_deleted()
@@ -644,6 +676,35 @@ end;
 $function$;
 comment on function learn_internal.course_levels_inserted() is 'Statement trigger: recounts courses that got levels.';
 revoke execute on function learn_internal.course_levels_inserted() from public;
+
+-- function learn_internal.course_progress_deleted()
+
+CREATE OR REPLACE FUNCTION learn_internal.course_progress_deleted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct c.track_id) into v_user_ids, v_track_ids
+  from deleted_rows d
+  join learn.courses c on c.id = d.course_id and c.track_id is not null
+  join learn.users u on u.id = d.user_id
+  where d.completed_at is not null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
+end;
+$function$;
+comment on function learn_internal.course_progress_deleted() is 'Statement trigger: recounts the tracks of deleted enrolments.';
+revoke execute on function learn_internal.course_progress_deleted() from public;
 
 -- function learn_internal.courses_deleted()
 
@@ -990,6 +1051,15 @@ create or replace trigger challenge_levels_updated
   execute function learn_internal.challenge_levels_updated();
 comment on trigger challenge_levels_updated on learn.challenge_levels is 'Completes challenges, recounts tracks.';
 
+-- trigger challenge_progress_deleted on learn.user_challenge_progress
+
+create or replace trigger challenge_progress_deleted
+  after delete on learn.user_challenge_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.challenge_progress_deleted();
+comment on trigger challenge_progress_deleted on learn.user_challenge_progress is 'Recounts tracks.';
+
 -- trigger challenges_deleted on learn.challenges
 
 create or replace trigger challenges_deleted
@@ -1016,6 +1086,15 @@ create or replace trigger course_levels_inserted
   for each statement
   execute function learn_internal.course_levels_inserted();
 comment on trigger course_levels_inserted on learn.course_levels is 'Recounts the courses.';
+
+-- trigger course_progress_deleted on learn.user_course_progress
+
+create or replace trigger course_progress_deleted
+  after delete on learn.user_course_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.course_progress_deleted();
+comment on trigger course_progress_deleted on learn.user_course_progress is 'Recounts tracks.';
 
 -- trigger courses_deleted on learn.courses
 

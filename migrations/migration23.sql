@@ -5,9 +5,11 @@ set role learn_owner;
 drop trigger challenge_levels_deleted on learn.challenge_levels;
 drop trigger challenge_levels_inserted on learn.challenge_levels;
 drop trigger challenge_levels_updated on learn.challenge_levels;
+drop trigger challenge_progress_deleted on learn.user_challenge_progress;
 drop trigger challenges_deleted on learn.challenges;
 drop trigger course_levels_deleted on learn.course_levels;
 drop trigger course_levels_inserted on learn.course_levels;
+drop trigger course_progress_deleted on learn.user_course_progress;
 drop trigger courses_deleted on learn.courses;
 drop trigger exercises_deleted on learn.exercises;
 drop trigger lessons_deleted on learn.lessons;
@@ -22,24 +24,28 @@ drop trigger tally_track_stages_moved on learn.user_track_progress;
 drop trigger track_lessons_deleted on learn.track_lessons;
 drop trigger track_lessons_inserted on learn.track_lessons;
 drop trigger track_lessons_updated on learn.track_lessons;
-drop function learn_internal.challenge_levels_deleted();
-drop function learn_internal.challenge_levels_inserted();
-drop function learn_internal.challenge_levels_updated();
-drop function learn_internal.challenges_deleted();
-drop function learn_internal.course_levels_deleted();
-drop function learn_internal.course_levels_inserted();
-drop function learn_internal.courses_deleted();
-drop function learn_internal.exercises_deleted();
-drop function learn_internal.lessons_deleted();
-drop function learn_internal.lessons_inserted();
-drop function learn_internal.path_tracks_deleted();
-drop function learn_internal.path_tracks_inserted();
-drop function learn_internal.path_tracks_updated();
-drop function learn_internal.tally_course_stages();
-drop function learn_internal.tally_track_stages();
-drop function learn_internal.track_lessons_deleted();
-drop function learn_internal.track_lessons_inserted();
-drop function learn_internal.track_lessons_updated();
+-- lint: ignore ban-drop-function because they are internal, and no trigger calls them any more
+drop function
+  learn_internal.challenge_levels_deleted(),
+  learn_internal.challenge_levels_inserted(),
+  learn_internal.challenge_levels_updated(),
+  learn_internal.challenge_progress_deleted(),
+  learn_internal.challenges_deleted(),
+  learn_internal.course_levels_deleted(),
+  learn_internal.course_levels_inserted(),
+  learn_internal.course_progress_deleted(),
+  learn_internal.courses_deleted(),
+  learn_internal.exercises_deleted(),
+  learn_internal.lessons_deleted(),
+  learn_internal.lessons_inserted(),
+  learn_internal.path_tracks_deleted(),
+  learn_internal.path_tracks_inserted(),
+  learn_internal.path_tracks_updated(),
+  learn_internal.tally_course_stages(),
+  learn_internal.tally_track_stages(),
+  learn_internal.track_lessons_deleted(),
+  learn_internal.track_lessons_inserted(),
+  learn_internal.track_lessons_updated();
 
 -- functions/catalog/refresh_parents.sql
 
@@ -668,6 +674,46 @@ comment on function learn.check_integrity() is
   'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
 revoke all on function learn.check_integrity() from public;
 
+-- functions/progress/recount_lost_items.sql
+
+-- When progress in items of tracks is deleted, alone or with the item: the tracks are recounted for
+-- those who had completed it. What goes with its user concerns nobody, and what goes with its item
+-- is counted where the item is deleted.
+-- Arguments of the trigger: the table of the items, and the column that refers to it.
+create or replace function learn_internal.recount_lost_items()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+begin
+  execute format(
+    $query$
+      select array_agg(distinct d.user_id), array_agg(distinct i.track_id)
+      from deleted_rows d
+      join learn.%1$I i on i.id = d.%2$I and i.track_id is not null
+      join learn.users u on u.id = d.user_id
+      where d.completed_at is not null
+    $query$, tg_argv[0], tg_argv[1])
+  into v_user_ids, v_track_ids;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_lost_items() is
+  'Statement trigger: recounts the tracks of deleted progress in items. Arguments: the table of the '
+  'items, and the column that refers to it.';
+revoke all on function learn_internal.recount_lost_items() from public;
+
 -- functions/progress/refresh_goals.sql
 
 -- After a change of content: recounts learning paths and difficulties for everybody
@@ -910,6 +956,17 @@ create or replace trigger challenge_levels_updated
 comment on trigger challenge_levels_updated on learn.challenge_levels is
   'Completes challenges, recounts tracks.';
 
+-- triggers/challenges/challenge_progress_deleted.sql
+
+-- When progress in challenges is deleted, alone or with the challenge: the tracks are recounted.
+create or replace trigger challenge_progress_deleted
+  after delete on learn.user_challenge_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.recount_lost_items('challenges', 'challenge_id');
+comment on trigger challenge_progress_deleted on learn.user_challenge_progress is
+  'Recounts tracks.';
+
 -- triggers/challenges/challenges_deleted.sql
 
 -- When challenges are deleted: their tracks may be complete without them.
@@ -919,6 +976,16 @@ create or replace trigger challenges_deleted
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
 comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
+
+-- triggers/progress/course_progress_deleted.sql
+
+-- When enrolments are deleted, alone or with the course: the tracks concerned are recounted.
+create or replace trigger course_progress_deleted
+  after delete on learn.user_course_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.recount_lost_items('courses', 'course_id');
+comment on trigger course_progress_deleted on learn.user_course_progress is 'Recounts tracks.';
 
 -- triggers/progress/tally_stages.sql
 
