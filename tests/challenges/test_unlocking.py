@@ -250,6 +250,37 @@ def test_a_deleted_challenge_leaves_its_track(learn: Learn, user: UUID) -> None:
     assert learn.stats(user).total_xp == 175
 
 
+def test_deleted_progress_in_a_challenge_leaves_the_track(learn: Learn, user: UUID) -> None:
+    track = learn.make_track(completion_xp=70)
+    one, _ = (learn.make_challenge((5,), track=track) for _ in range(2))
+    learn.pass_challenge(user, one)
+    change(learn, "delete from learn.level_attempts")
+    change(learn, "delete from learn.user_challenge_progress where user_id = %s", user)
+    found = learn.track_progress(user, track)
+    assert found is not None
+    assert (found.items_completed, found.total_items, found.status) == (0, 2, "not_started")
+
+
+def test_a_level_moved_to_another_challenge_completes_the_one_that_it_left(learn: Learn, user: UUID) -> None:
+    track = learn.make_track(completion_xp=70)
+    left = learn.make_challenge((5, 6), track=track)
+    joined = learn.make_challenge((5,), track=track)
+    learn.pass_challenge(user, joined)
+    learn.submit_level_attempt(user, left, 1)
+    assert learn.stats(user).total_xp == 110
+    change(
+        learn,
+        "update learn.challenge_levels set challenge_id = %s, level_number = 2"
+        " where challenge_id = %s and level_number = 2",
+        joined.id,
+        left.id,
+    )
+    assert learn.stats(user).total_xp == 110 + 100 + 70
+    found = learn.track_progress(user, track)
+    assert found is not None
+    assert (found.items_completed, found.total_items, found.status) == (2, 2, "completed")
+
+
 def test_a_deleted_track_leaves_its_challenges(learn: Learn, user: UUID) -> None:
     track = learn.make_track()
     challenge = learn.make_challenge((5, 5), track=track)
