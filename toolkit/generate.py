@@ -162,7 +162,7 @@ def _transition(
         for key, item in now.items():
             if item.name not in piece.defines or key not in wanted:
                 continue
-            if key in dropped and item.owner != role:
+            if key in dropped and item.owner not in (role, ""):  # triggers have none
                 extra.append(owner_sql(dropped[key]))
             extra += privileges_sql(item, item.grants, wanted[key].grants)
             extra += [

@@ -1,5 +1,5 @@
--- After a change of levels: completes challenges for everybody who has passed all that is left
--- of them.
+-- After a change of levels: completes challenges for everybody who has passed all that is left of
+-- them, and recounts their tracks, which may have one item more or less.
 create or replace function learn_internal.refresh_challenges(p_challenge_ids bigint[])
 returns void
 language plpgsql
@@ -27,9 +27,14 @@ begin
   if v_user_ids is not null then
     perform learn_internal.complete_challenges(v_user_ids, v_challenge_ids, v_at);
   end if;
+
+  perform learn_internal.refresh_tracks(array_agg(distinct c.track_id))
+  from learn.challenges c
+  where c.id = any (p_challenge_ids) and c.track_id is not null
+  having count(*) > 0;
 end;
 $$;
 comment on function learn_internal.refresh_challenges(bigint[]) is
-  'Completes challenges for everybody who has passed all that is left of them, '
-  'after a change of levels.';
+  'Completes challenges for everybody who has passed all that is left of them, and recounts their '
+  'tracks, after a change of levels.';
 revoke all on function learn_internal.refresh_challenges(bigint[]) from public;

@@ -1,6 +1,8 @@
 -- After a change of content: recounts learning paths and difficulties for everybody
 -- who has completed a track of them.
-create or replace function learn_internal.refresh_goals(p_path_ids bigint[], p_difficulties text[])
+create or replace function learn_internal.refresh_goals(
+  p_path_ids bigint[], p_difficulties text[] default null
+)
 returns void
 language plpgsql
 volatile

@@ -250,6 +250,37 @@ def test_a_deleted_challenge_leaves_its_track(learn: Learn, user: UUID) -> None:
     assert learn.stats(user).total_xp == 175
 
 
+def test_deleted_progress_in_a_challenge_leaves_the_track(learn: Learn, user: UUID) -> None:
+    track = learn.make_track(completion_xp=70)
+    one, _ = (learn.make_challenge((5,), track=track) for _ in range(2))
+    learn.pass_challenge(user, one)
+    change(learn, "delete from learn.level_attempts")
+    change(learn, "delete from learn.user_challenge_progress where user_id = %s", user)
+    found = learn.track_progress(user, track)
+    assert found is not None
+    assert (found.items_completed, found.total_items, found.status) == (0, 2, "not_started")
+
+
+def test_a_level_moved_to_another_challenge_completes_the_one_that_it_left(learn: Learn, user: UUID) -> None:
+    track = learn.make_track(completion_xp=70)
+    left = learn.make_challenge((5, 6), track=track)
+    joined = learn.make_challenge((5,), track=track)
+    learn.pass_challenge(user, joined)
+    learn.submit_level_attempt(user, left, 1)
+    assert learn.stats(user).total_xp == 110
+    change(
+        learn,
+        "update learn.challenge_levels set challenge_id = %s, level_number = 2"
+        " where challenge_id = %s and level_number = 2",
+        joined.id,
+        left.id,
+    )
+    assert learn.stats(user).total_xp == 110 + 100 + 70
+    found = learn.track_progress(user, track)
+    assert found is not None
+    assert (found.items_completed, found.total_items, found.status) == (2, 2, "completed")
+
+
 def test_a_deleted_track_leaves_its_challenges(learn: Learn, user: UUID) -> None:
     track = learn.make_track()
     challenge = learn.make_challenge((5, 5), track=track)
@@ -452,6 +483,35 @@ def test_a_passed_level_without_its_fact_is_reported(learn: Learn, user: UUID) -
     change(learn, "delete from learn.activity_log where activity_type = 'challenge_level_passed'")
     change(learn, "set local session_replication_role = origin")
     assert "passed_levels_are_facts" in check_names(learn)
+
+
+@pytest.mark.parametrize("table", ["level_attempts", "daily_challenge_attempts"])
+@pytest.mark.parametrize("passed", [True, False])
+@pytest.mark.no_integrity
+def test_an_attempt_that_notes_more_than_it_was_paid_is_reported(
+    learn: Learn, user: UUID, passed: bool, table: str
+) -> None:
+    challenge = learn.make_challenge((10, 20))
+    learn.make_daily(challenge, learn.clock().date())
+    learn.submit_level_attempt(user, challenge, 1, passed)
+    learn.submit_daily_challenge(user, passed=passed)
+    assert learn.check_integrity() == []
+    change(learn, f"update learn.{table} set xp_earned = xp_earned + 1")
+    assert check_names(learn) == {"attempts_note_what_was_paid"}
+
+
+def test_a_level_that_is_passed_again_after_its_attempts_were_deleted_is_no_damage(
+    learn: Learn, user: UUID
+) -> None:
+    challenge = learn.make_challenge((10, 20))
+    for _ in range(2):
+        learn.submit_level_attempt(user, challenge, 1)
+        change(learn, "delete from learn.level_attempts")
+    learn.submit_level_attempt(user, challenge, 1)
+    assert learn.value("select sum(xp_earned) from learn.level_attempts") == 10
+    for transaction in learn.transactions(user):
+        learn.reverse_xp(user, transaction)
+    assert learn.check_integrity() == []
 
 
 # ── what to do next ────────────────────────────────────────────────────────────────────────────────────────

@@ -428,6 +428,27 @@ def test_a_quiz_without_its_fact_is_reported(learn: Learn, user: UUID, exam: str
     assert "quizzes_are_facts" in {damage.check_name for damage in learn.check_integrity()}
 
 
+@pytest.mark.parametrize("correct", [0, 3])
+@pytest.mark.no_integrity
+def test_a_quiz_that_notes_more_than_it_was_paid_is_reported(
+    learn: Learn, user: UUID, exam: str, correct: int
+) -> None:
+    insert_attempt(learn, user, exam, correct_answers=correct)
+    assert learn.check_integrity() == []
+    learn.connection.execute("update learn.quiz_attempts set xp_earned = xp_earned + 1")
+    assert [damage.check_name for damage in learn.check_integrity()] == ["quizzes_note_what_was_paid"]
+
+
+def test_what_is_taken_back_or_recorded_from_outside_leaves_the_note_of_a_quiz(
+    learn: Learn, user: UUID, exam: str
+) -> None:
+    attempt = insert_attempt(learn, user, exam, correct_answers=3)
+    learn.reverse_xp(user, learn.transactions(user)[0])
+    learn.record_activity(user, "question_answered_correctly", "quiz", str(attempt))
+    assert learn.value("select xp_earned from learn.quiz_attempts") == 30
+    assert learn.check_integrity() == []
+
+
 def test_a_thousand_attempts_in_one_statement_leave_what_single_ones_do(learn: Learn, exam: str) -> None:
     learn.connection.execute(
         "update learn.xp_rules set daily_cap = 400 where activity_type = 'question_answered_correctly'"

@@ -173,6 +173,16 @@ def test_a_trigger_that_is_gone_from_its_file_is_dropped(released: Shop) -> None
     assert undo_restores(released, before)
 
 
+def test_a_trigger_that_gets_another_function_is_made_again(released: Shop) -> None:
+    released.migrate()
+    before = released.catalog()
+    source = "triggers/items/check_price.sql"
+    released.write({"triggers/items/positive.sql": released.read(source), source: None})
+    released.edit("triggers/items/positive.sql", "shop.check_price()", "shop.positive()")
+    assert released.new().dropped == ("function shop.check_price()",)
+    assert undo_restores(released, before)
+
+
 def test_objects_of_every_other_kind_go_there_and_back(released: Shop) -> None:
     released.migrate()
     before = released.catalog()

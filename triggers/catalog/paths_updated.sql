@@ -7,7 +7,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform learn_internal.refresh_goals(array_agg(n.id), null)
+  perform learn_internal.refresh_goals(array_agg(n.id))
   from new_rows n
   join old_rows o on o.id = n.id
   where n.is_published <> o.is_published

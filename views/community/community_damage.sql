@@ -1,0 +1,28 @@
+-- Where posts are not what replies and votes say, or no facts: the part of check_integrity()
+-- about the community.
+create or replace view learn_internal.community_damage (check_name, user_id, expected, actual) as
+select 'discussion_counts_follow_from_rows', d.author_id,
+  format('discussion %s: %s', d.id,
+    (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved)),
+  format('discussion %s: %s', d.id,
+    (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved))
+from learn.discussions d
+join learn_internal.discussion_recounts c on c.discussion_id = d.id
+where (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved)
+  <> (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved)
+union all
+select 'reply_counts_follow_from_votes', r.author_id,
+  format('reply %s: %s', r.id, (c.upvote_count, c.downvote_count)),
+  format('reply %s: %s', r.id, (r.upvote_count, r.downvote_count))
+from learn.replies r
+join learn_internal.reply_recounts c on c.reply_id = r.id
+where (r.upvote_count, r.downvote_count) <> (c.upvote_count, c.downvote_count)
+union all
+select 'posts_are_facts', p.user_id,
+  format('%s for %s %s', p.activity_type, p.subject_type, p.subject_id), 'none'
+from learn_internal.post_facts p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
+  and f.subject_type = p.subject_type and f.subject_id = p.subject_id
+where f.id is null;
+comment on view learn_internal.community_damage is
+  'Where posts are not what replies and votes say, or no facts; no row when all is well.';

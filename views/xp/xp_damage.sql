@@ -1,0 +1,39 @@
+-- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
+-- the part of check_integrity() about XP.
+create or replace view learn_internal.xp_damage (check_name, user_id, expected, actual) as
+select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+where s.total_xp <> x.total_xp
+union all
+select 'level_follows_the_curve', s.user_id,
+  learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
+from learn.user_stats s
+where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+union all
+select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+where s.highest_level <> x.highest_level
+union all
+select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+  format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+  format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+from (
+  select l.user_id, l.activity_type, sum(l.xp) as xp
+  from learn.activity_log l
+  where l.activity_type in (
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+  group by l.user_id, l.activity_type
+) f
+full join (
+  select t.user_id, t.activity_type, sum(t.amount) as xp
+  from learn.xp_transactions t
+  where t.activity_type in (
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+  group by t.user_id, t.activity_type
+) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
+comment on view learn_internal.xp_damage is
+  'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
+  'no row when all is well.';
