@@ -13,7 +13,7 @@ from psycopg.pq import ExecStatus
 
 from toolkit.errors import ScriptFailed
 from toolkit.limits import Limits
-from toolkit.script import Statement, excerpt, failing_line
+from toolkit.script import Statement, excerpt, failing_line, split
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -76,11 +76,11 @@ def _send(connection: Connection, text: str, progress: _Progress) -> PQGen[None]
             progress.error = psycopg.errors.error_from_result(result, connection.info.encoding)
 
 
-def run_whole(connection: Connection, text: str, statements: Sequence[Statement], source: str) -> None:
+def run_whole(connection: Connection, text: str, source: str) -> None:
     """Runs a script in the transaction that is open. Raises ScriptFailed, naming source and line."""
     outcome = send(connection, text)
     if outcome.error is not None:
-        line = failing_line(text, statements, outcome.completed, outcome.error.diag)
+        line = failing_line(text, split(text, source), outcome.completed, outcome.error.diag)
         raise failure(outcome.error, source, text, line)
 
 

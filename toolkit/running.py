@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import psycopg
 
@@ -30,7 +31,7 @@ from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
 from toolkit.pooler import refuse_transaction_pooling
 from toolkit.project import Script
-from toolkit.script import Statement
+from toolkit.script import Statement, split
 from toolkit.stepwise import run_each
 
 Connect = Callable[[], Connection]
@@ -40,13 +41,17 @@ Mark = Callable[[float], None]
 
 @dataclass(frozen=True)
 class File:
-    """A script or a rollback file, read and parsed."""
+    """A script or a rollback file that is fit to run."""
 
     source: str
     """What messages call it: its path below the project's root."""
     text: str
     transactional: bool
-    statements: Sequence[Statement]
+
+    @cached_property
+    def statements(self) -> Sequence[Statement]:
+        """What it consists of."""
+        return split(self.text, self.source)
 
 
 class Run:
@@ -110,7 +115,7 @@ class Run:
             hold_in_transaction(self.connection)
             self.history.ensure()
             set_limits(self.connection, self._limits, local=True)
-            run_whole(self.connection, file.text, file.statements, file.source)
+            run_whole(self.connection, file.text, file.source)
             # The mark must not depend on a role or a search_path that the script left behind.
             self.connection.execute(RESET_SETTINGS)
             mark(time.perf_counter() - started)
@@ -126,7 +131,7 @@ class Run:
                 self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
             # The file was rolled back as a whole, perhaps with the history's tables; nobody waits for it.
             time.sleep(pause)
-            self.history.read()
+            self.history.look()
         return work()
 
     def _note_stop(self, stem: str, reason: str) -> None:

@@ -15,7 +15,7 @@ from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
 from toolkit.project import Project, natural_key, read_sql
 from toolkit.running import make_ready
-from toolkit.script import prepare
+from toolkit.script import refuse_unfit
 from toolkit.states import PENDING, refuse_problems, status
 
 CORE = "core"
@@ -96,7 +96,8 @@ def _load(connection: Connection, project: Project, seeds: SeedSet) -> None:
             hold_in_transaction(connection)
             for path in seeds.files:
                 source, text = project.relative(path), read_sql(path)
-                run_whole(connection, text, prepare(text, source, transactional=True), source)
+                refuse_unfit(text, source, transactional=True)
+                run_whole(connection, text, source)
                 connection.execute(RESET_SETTINGS)
     except psycopg.Error as error:
         lost = connection.closed

@@ -68,7 +68,7 @@ class ScriptState:
 def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
     scripts = {script.number: script for script in project.scripts()}
-    history = fold(History(connection).read(), scripts[0])
+    history = fold(History(connection).read(unless=scripts.values()), scripts[0])
     applied = {record.number: record for record in history}
     stopped = {script_number(stem): found for stem, found in read_unfinished(connection).items()}
     halted = RUNNING if stopped and is_held(connection) else UNFINISHED
