@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from toolkit.execute import Connection
 
 # Files that are done sooner need no second connection.
-FIRST_LOOK_SECONDS = 0.05
+FIRST_LOOK_SECONDS = 0.1
 NEXT_LOOK_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
 QUERY_LENGTH = 100
@@ -65,12 +66,15 @@ class Watch:
         self._connect = connect
         self._pid = pid
         self._notice = notice
+        # The events that tell when a piece of work is over; None at the end.
+        self._works: SimpleQueue[threading.Event | None] = SimpleQueue()
         self._looking = threading.Lock()
         self._connection: Connection | None = None
         self._is_closed = False
         self._told: set[int] = set()
         self.seen = ""
         """What the session waited for at last and who blocked it; empty when it has waited for nobody."""
+        threading.Thread(target=self._run, daemon=True).start()
 
     @contextmanager
     def during(self) -> Iterator[None]:
@@ -78,7 +82,7 @@ class Watch:
         self.seen = ""
         self._told = set()
         over = threading.Event()
-        threading.Thread(target=self._run, args=(over,), daemon=True).start()
+        self._works.put(over)
         try:
             yield
         finally:
@@ -87,18 +91,20 @@ class Watch:
     def close(self) -> None:
         """Disconnects."""
         self._is_closed = True
+        self._works.put(None)
         if self._looking.acquire(timeout=CLOSE_SECONDS):
             if self._connection is not None:
                 self._connection.close()
             self._looking.release()
 
-    def _run(self, over: threading.Event) -> None:
-        pause = FIRST_LOOK_SECONDS
-        while not over.wait(pause):
-            pause = NEXT_LOOK_SECONDS
-            with self._looking, suppress(psycopg.Error, DbtoolError):
-                if not self._is_closed:
-                    self._look(over)
+    def _run(self) -> None:
+        while (over := self._works.get()) is not None:
+            pause = FIRST_LOOK_SECONDS
+            while not over.wait(pause):
+                pause = NEXT_LOOK_SECONDS
+                with self._looking, suppress(psycopg.Error, DbtoolError):
+                    if not self._is_closed:
+                        self._look(over)
 
     def _look(self, over: threading.Event) -> None:
         if self._connection is None or self._connection.closed:

@@ -14,7 +14,6 @@ from toolkit import events
 from toolkit.blockers import Watch
 from toolkit.errors import ScriptFailed
 from toolkit.execute import (
-    RESET_SETTINGS,
     WAITED,
     Connection,
     failure,
@@ -116,8 +115,6 @@ class Run:
             self.history.ensure()
             set_limits(self.connection, self._limits, local=True)
             run_whole(self.connection, file.text, file.source)
-            # The mark must not depend on a role or a search_path that the script left behind.
-            self.connection.execute(RESET_SETTINGS)
             mark(time.perf_counter() - started)
 
     def _patiently(self, work: Callable[[], None]) -> None:

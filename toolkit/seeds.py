@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from toolkit.errors import PendingMigrations, UsageProblem
-from toolkit.execute import RESET_SETTINGS, Connection, failure, forget_session, run_whole
+from toolkit.execute import Connection, failure, forget_session, run_whole
 from toolkit.limits import WAIT_SECONDS
 from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
@@ -98,7 +98,6 @@ def _load(connection: Connection, project: Project, seeds: SeedSet) -> None:
                 source, text = project.relative(path), read_sql(path)
                 refuse_unfit(text, source, transactional=True)
                 run_whole(connection, text, source)
-                connection.execute(RESET_SETTINGS)
     except psycopg.Error as error:
         lost = connection.closed
         raise failure(error, f"seeds of {seeds.system}", text, None, is_lost=lost) from error
