@@ -94,7 +94,15 @@ class Run:
             set_limits(self.connection, self._limits, local=False)
             journal = Journal(self.connection, stem, file.text, file.statements, is_undo=is_undo)
             try:
-                run_each(self.connection, file.text, file.statements, file.source, journal, kept=kept)
+                run_each(
+                    self.connection,
+                    file.text,
+                    file.statements,
+                    file.source,
+                    journal,
+                    kept=kept,
+                    patience=self._patience,
+                )
             except ScriptFailed as error:
                 self._note_stop(stem, error.message)
                 error.detail = "\n".join(filter(None, [error.detail, *self._invalid_indexes()]))
@@ -118,18 +126,32 @@ class Run:
             mark(time.perf_counter() - started)
 
     def _patiently(self, work: Callable[[], None]) -> None:
-        """Does it again, after growing pauses, when another session's locks kept it from being done."""
-        for pause in self._limits.pauses():
+        """Does it again when another session's locks kept it from being done."""
+        again = self._patience()
+        while True:
             try:
                 return work()
             except ScriptFailed as error:
-                if error.sqlstate not in WAITED or self.connection.closed:
+                if not again(error):
                     raise
-                self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
-            # The file was rolled back as a whole, perhaps with the history's tables; nobody waits for it.
-            time.sleep(pause)
+            # The file was rolled back as a whole, perhaps with the history's tables.
             self.history.look()
-        return work()
+
+    def _patience(self) -> Callable[[ScriptFailed], bool]:
+        """Tells whether to try again what is rolled back, after a pause in which nobody waits for it."""
+        pauses = self._limits.pauses()
+
+        def again(error: ScriptFailed) -> bool:
+            if error.sqlstate not in WAITED or self.connection.closed:
+                return False
+            pause = next(pauses, None)
+            if pause is None:
+                return False
+            self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
+            time.sleep(pause)
+            return True
+
+        return again
 
     def _note_stop(self, stem: str, reason: str) -> None:
         """Logs that a script stopped on its way, as far as there still is a connection."""

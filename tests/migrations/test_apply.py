@@ -55,16 +55,8 @@ def test_run_with_nothing_to_do_imports_neither_yoyo_nor_a_parser(workshop: Work
         "heavy = {'rich', 'yoyo', 'postgast', 'jinja2', 'testcontainers', 'tomllib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    words = [
-        sys.executable,
-        "-c",
-        code,
-        "--project",
-        workshop.root,
-        "--database-url",
-        workshop.url,
-        "migrate",
-    ]
+    words = [sys.executable, "-c", code, "--project", str(workshop.root), "--database-url", workshop.url]
+    words.append("migrate")
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "nothing to apply" in done.stdout
