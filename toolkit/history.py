@@ -7,9 +7,7 @@ see toolkit.events and toolkit.journal.
 
 from __future__ import annotations
 
-import importlib
 import re
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,11 +160,6 @@ class History:
         from toolkit.yoyo_backend import Backend
 
         return Backend(self._connection)
-
-
-def preload() -> None:
-    """Imports what writing takes, while the parser and the server are at work and need no Python."""
-    threading.Thread(target=importlib.import_module, args=["toolkit.yoyo_backend"]).start()
 
 
 def script_number(migration_id: str) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.execute import Connection
-from toolkit.history import Applied, History, preload
+from toolkit.history import Applied, History
 from toolkit.limits import Limits
 from toolkit.output import Reporter
 from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
@@ -52,8 +52,6 @@ def migrate(
         )
     with session(connect, report) as connection:
         plan = _pending(connection, project, limit, allow_late=allow_late)
-        if plan and not dry_run:
-            preload()
         files = [sql_file(project, script.path, script.text) for script in plan]
         if dry_run or not plan:
             return plan
