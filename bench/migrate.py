@@ -112,7 +112,9 @@ def environment(url: str) -> dict[str, str]:
     yoyo = f"postgresql+psycopg://{given.get('user', '')}@/{given['dbname']}?{query}"
     tools = {"DATABASE_URL": url, "YOYO": yoyo, "SQITCH": f"db:pg:{given['dbname']}"}
     python = {"PYTHONPATH": str(HERE.parent)}
-    return {**os.environ, **settings, **person, **tools, **python}
+    found = {**os.environ, **settings, **person, **tools, **python}
+    found.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed dbtool is compiled, as yoyo is here
+    return found
 
 
 def run(words: Sequence[str], folder: Path, env: Mapping[str, str]) -> Took:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from toolkit.execute import Connection
 
+TICK_SECONDS = 0.05
 # Files that are done sooner need no second connection.
-FIRST_LOOK_SECONDS = 0.05
+FIRST_LOOK_SECONDS = 0.1
 NEXT_LOOK_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
 QUERY_LENGTH = 100
@@ -65,48 +67,53 @@ class Watch:
         self._connect = connect
         self._pid = pid
         self._notice = notice
+        self._began: float | None = None
         self._looking = threading.Lock()
         self._connection: Connection | None = None
-        self._is_closed = False
+        self._closed = threading.Event()
         self._told: set[int] = set()
         self.seen = ""
         """What the session waited for at last and who blocked it; empty when it has waited for nobody."""
+        threading.Thread(target=self._run, daemon=True).start()
 
     @contextmanager
     def during(self) -> Iterator[None]:
         """Surrounds work of the watched session; whom it waits for is told once, and kept in `seen`."""
         self.seen = ""
         self._told = set()
-        over = threading.Event()
-        threading.Thread(target=self._run, args=(over,), daemon=True).start()
+        self._began = time.monotonic()
         try:
             yield
         finally:
-            over.set()
+            self._began = None
 
     def close(self) -> None:
         """Disconnects."""
-        self._is_closed = True
+        self._closed.set()
         if self._looking.acquire(timeout=CLOSE_SECONDS):
             if self._connection is not None:
                 self._connection.close()
             self._looking.release()
 
-    def _run(self, over: threading.Event) -> None:
-        pause = FIRST_LOOK_SECONDS
-        while not over.wait(pause):
-            pause = NEXT_LOOK_SECONDS
-            with self._looking, suppress(psycopg.Error, DbtoolError):
-                if not self._is_closed:
-                    self._look(over)
+    def _run(self) -> None:
+        # Nobody wakes it for a piece of work: most are so short that this would be their greatest part.
+        pause = TICK_SECONDS
+        while not self._closed.wait(pause):
+            began = self._began
+            is_long = began is not None and time.monotonic() - began >= FIRST_LOOK_SECONDS
+            pause = NEXT_LOOK_SECONDS if is_long else TICK_SECONDS
+            if is_long:
+                with self._looking, suppress(psycopg.Error, DbtoolError):
+                    if not self._closed.is_set():
+                        self._look(began)
 
-    def _look(self, over: threading.Event) -> None:
+    def _look(self, began: float | None) -> None:
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
             self._connection.autocommit = True
         awaited = self._connection.execute(_AWAITED, [self._pid]).fetchone()
         rows: list[tuple[Any, ...]] = self._connection.execute(_BLOCKERS, [self._pid]).fetchall()
-        if awaited is None or not rows or over.is_set():
+        if awaited is None or not rows or self._began != began:
             return
         seen = "\n".join([f"waiting for {awaited[0]}, blocked by:", *(f"  {Blocker(*row)}" for row in rows)])
         self.seen = seen

@@ -13,7 +13,7 @@ from psycopg.pq import ExecStatus
 
 from toolkit.errors import ScriptFailed
 from toolkit.limits import Limits
-from toolkit.script import Statement, excerpt, failing_line
+from toolkit.script import Statement, excerpt, failing_line, split
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -31,9 +31,10 @@ _KEEP_ALIVE = """
 select set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
        set_config('tcp_keepalives_count', '3', false)
 """
-FORGET_SESSION = (
-    f"{RESET_SETTINGS}; close all; unlisten *; deallocate all; discard temp; discard sequences; discard plans"
-)
+FORGET_SESSION = f"""
+{RESET_SETTINGS}; close all; unlisten *; deallocate all; discard temp; discard sequences; discard plans;
+{_KEEP_ALIVE}
+"""
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,14 @@ def _send(connection: Connection, text: str, progress: _Progress) -> PQGen[None]
             progress.error = psycopg.errors.error_from_result(result, connection.info.encoding)
 
 
-def run_whole(connection: Connection, text: str, statements: Sequence[Statement], source: str) -> None:
-    """Runs a script in the transaction that is open. Raises ScriptFailed, naming source and line."""
-    outcome = send(connection, text)
+def run_whole(connection: Connection, text: str, source: str) -> None:
+    """Runs a script in the transaction that is open; roles and settings that it leaves are put back.
+
+    Raises ScriptFailed, naming source and line.
+    """
+    outcome = send(connection, f"{text}\n;{RESET_SETTINGS}")
     if outcome.error is not None:
-        line = failing_line(text, statements, outcome.completed, outcome.error.diag)
+        line = failing_line(text, split(text, source), outcome.completed, outcome.error.diag)
         raise failure(outcome.error, source, text, line)
 
 
@@ -130,8 +134,12 @@ def watch_client(connection: Connection) -> None:
     It notices within a minute that dbtool's machine or the network between is gone. Where the server cannot
     look while it works (on some systems) it notices when the statement ends.
     """
+    connection.execute(_KEEP_ALIVE)
+    _watch_while_working(connection)
+
+
+def _watch_while_working(connection: Connection) -> None:
     with contextlib.suppress(psycopg.Error):
-        connection.execute(_KEEP_ALIVE)
         connection.execute(
             "select set_config('client_connection_check_interval', '1s', false)"
             " where current_setting('client_connection_check_interval') = '0'"
@@ -152,7 +160,7 @@ def forget_session(connection: Connection) -> None:
     """Puts every setting, role, temporary table, cursor and the like back; advisory locks stay."""
     if not connection.closed:
         connection.execute(FORGET_SESSION)
-        watch_client(connection)
+        _watch_while_working(connection)
 
 
 def kept_text(kept: Sequence[Statement], of: int) -> str:

@@ -16,7 +16,6 @@ from toolkit.execute import run_whole
 from toolkit.frozen import FrozenTexts
 from toolkit.objects import Live, comment_sql, live, privileges_sql
 from toolkit.project import Project
-from toolkit.script import split
 from toolkit.settle import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
 from toolkit.sources import Piece, Sources
 from toolkit.squashed import squashed_through
@@ -199,7 +198,7 @@ def _verify(conn: Connection[Any], files: Mapping[bool, str], found: Sources | N
 
 
 def _run(conn: Connection[Any], text: str, label: str) -> None:
-    run_whole(conn, text, split(text, label), label)
+    run_whole(conn, text, label)
     conn.execute("reset role; reset search_path")
 
 

@@ -8,6 +8,7 @@ see toolkit.events and toolkit.journal.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.ap
        to_regclass('dbtool.event') is not null and to_regclass('dbtool.unfinished_script') is not null
 """
 _READ = """
-select y.migration_id, coalesce(a.applied_at, y.applied_at_utc at time zone 'UTC'), a.checksum, a.text
+select y.migration_id, coalesce(a.applied_at, y.applied_at_utc at time zone 'UTC'), a.checksum,
+       case when y.migration_id || ' ' || a.checksum <> all(%s) then a.text end
   from dbtool._yoyo_migration y
   left join dbtool.applied_script a using (migration_hash)
 """
@@ -46,6 +48,7 @@ create table if not exists dbtool.applied_script (
   dbtool_version text not null
 );
 comment on table dbtool.applied_script is 'The text of every applied script as it was applied.';
+alter table dbtool.applied_script alter column text set storage external;  -- compressing it costs a run 5 %
 """
 _TABLES = (
     "event",
@@ -68,6 +71,7 @@ class Applied:
     applied_at: datetime
     checksum: str | None
     text: str | None
+    """None as well when the history was read by one who has it."""
 
     @property
     def id(self) -> str:
@@ -81,18 +85,28 @@ class History:
         self._connection = connection
         self._is_complete = False
 
-    def read(self) -> list[Applied]:
-        """Everything that was applied, in numeric order."""
-        has_yoyo, has_own, has_all = self._exists()
-        self._is_complete = has_yoyo and has_own and has_all
+    def read(self, unless: Iterable[Script] = ()) -> list[Applied]:
+        """Everything that was applied, in numeric order; without the texts that these scripts still have."""
+        has_yoyo, has_own = self.look()
         if not has_yoyo:
             return []
-        rows = self._connection.execute(_READ if has_own else _READ_YOYO_ONLY).fetchall()
+        if has_own:
+            known = [f"{script.stem} {script.checksum}" for script in unless]
+            rows = self._connection.execute(_READ, [known]).fetchall()
+        else:
+            rows = self._connection.execute(_READ_YOYO_ONLY).fetchall()
         numbered = ((script_number(row[0]), row) for row in rows)
         return sorted(
             (Applied(number, *row) for number, row in numbered if number is not None),
             key=lambda applied: applied.number,
         )
+
+    def look(self) -> tuple[bool, bool]:
+        """Whether there are yoyo's tables and dbtool.applied_script; `ensure` goes by what is there now."""
+        row = self._connection.execute(_EXISTS).fetchone()
+        assert row is not None
+        self._is_complete = all(row)
+        return row[0], row[1]
 
     def ensure(self) -> None:
         """Makes the schema and its tables where they are missing; part of the transaction that is open."""
@@ -107,13 +121,14 @@ class History:
 
     def mark(self, script: Script, seconds: float, operation: str = events.APPLIED) -> None:
         """Records a script as applied; part of the transaction that is open."""
-        log_id = self._backend().mark(script.stem)
-        self._connection.execute(
-            "insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)"
-            " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
-            (script.checksum, script.text, seconds, __version__, script.stem),
-        )
-        events.record(self._connection, operation, script.stem, seconds=seconds, yoyo_log_id=log_id)
+        with self._connection.pipeline():
+            log_id = self._backend().mark(script.stem)
+            self._connection.execute(
+                "insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)"
+                " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
+                (script.checksum, script.text, seconds, __version__, script.stem),
+            )
+            events.record(self._connection, operation, script.stem, seconds=seconds, yoyo_log_id=log_id)
 
     def unmark(self, stem: str, seconds: float | None = None, operation: str = events.UNDONE) -> None:
         """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""
@@ -139,11 +154,6 @@ class History:
         except psycopg.errors.DependentObjectsStillExist:
             pass
         self._is_complete = False
-
-    def _exists(self) -> tuple[bool, bool, bool]:
-        row = self._connection.execute(_EXISTS).fetchone()
-        assert row is not None
-        return row[0], row[1], row[2]
 
     def _backend(self) -> Backend:
         # Imported where something is written: a run with nothing to do needs no yoyo.

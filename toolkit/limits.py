@@ -21,7 +21,8 @@ class Limits:
     lock: float | None = None
     """For each lock; None: what the connection says (PGOPTIONS, the role, the database), else 5 seconds."""
     retries: int = LOCK_RETRIES
-    """How often a file that waited too long for a lock is tried again; it must run in one transaction."""
+    """How often what waited too long for a lock is tried again: a file, or a statement of one without
+    transaction."""
     statement: float | None = None
     """For each statement; None: what the connection says, which usually is no limit."""
 

@@ -13,7 +13,7 @@ from toolkit.errors import DbtoolError
 from toolkit.findings import Finding
 from toolkit.locate import Place
 from toolkit.project import Project, Script, is_transactional, read_sql
-from toolkit.script import prepare
+from toolkit.script import refuse_unfit
 from toolkit.statements import Name, qualified
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]
             label = project.relative(path)
             try:
                 text = read_sql(path)
-                prepare(text, label, transactional=is_transactional(text, path))
+                refuse_unfit(text, label, transactional=is_transactional(text, path))
             except DbtoolError as error:
                 where = re.match(r"(?:.*?):([0-9]+): ", error.message)
                 line, message = (

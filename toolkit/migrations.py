@@ -17,7 +17,7 @@ from toolkit.limits import Limits
 from toolkit.output import Reporter
 from toolkit.project import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
 from toolkit.running import Connect, File, exclusive_run, session
-from toolkit.script import prepare
+from toolkit.script import refuse_unfit
 from toolkit.squashed import fold, remap
 from toolkit.states import LATE, PENDING, RUNNING, ScriptState, refuse_problems, refuse_unfinished, status
 
@@ -59,7 +59,7 @@ def migrate(
             # Another run may have applied them while this one waited, or the files may have changed.
             plan = _pending(connection, project, limit, allow_late=allow_late)
             files = [sql_file(project, script.path, script.text) for script in plan]
-            run.history.read()
+            run.history.look()
             remap(connection, project.scripts()[0])
             for script, file in zip(plan, files, strict=True):
                 with report.step("applying", "applied", script.id):
@@ -161,7 +161,7 @@ def _limit(to: int | str | None, known: Collection[int]) -> int:
 
 
 def rollback_files(project: Project, plan: Sequence[Applied]) -> list[File]:
-    """The rollback files of a plan, read and parsed. Raises DbtoolError that lists those that are missing."""
+    """The rollback files of a plan, fit to run. Raises DbtoolError that lists those that are missing."""
     folders = {record: project.root if record.number == 0 else project.migrations_dir for record in plan}
     paths = [folders[record] / f"{record.stem}{ROLLBACK_SUFFIX}" for record in plan]
     missing = [project.relative(path) for path in paths if not path.is_file()]
@@ -174,7 +174,7 @@ def rollback_files(project: Project, plan: Sequence[Applied]) -> list[File]:
 
 
 def sql_file(project: Project, path: Path, text: str) -> File:
-    """A file with this text, parsed. Raises DbtoolError for what dbtool cannot run as it promises to."""
-    source = project.relative(path)
-    transactional = is_transactional(text, path)
-    return File(source, text, transactional, prepare(text, source, transactional=transactional))
+    """A file with this text. Raises DbtoolError for what dbtool cannot run as it promises to."""
+    file = File(project.relative(path), text, is_transactional(text, path))
+    refuse_unfit(text, file.source, transactional=file.transactional)
+    return file

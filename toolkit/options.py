@@ -96,7 +96,8 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(min=0),
         default=LOCK_RETRIES,
         show_default=True,
-        help="How often to try a file again that could not have its locks, after growing pauses.",
+        help="How often to try a file again that could not have its locks, after growing pauses; without"
+        " transaction: each statement.",
     )
     @click.option(
         "--statement-timeout",

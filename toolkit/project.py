@@ -41,7 +41,7 @@ class Script:
         """The text of the rollback file, None where there is none."""
         return None if self.rollback_path is None else read_sql(self.rollback_path)
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """SHA-256 of the text, as 64 hexadecimal digits; the same for CRLF and LF, with and without mark."""
         return checksum(self.text)

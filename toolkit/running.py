@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import psycopg
 
@@ -13,7 +14,6 @@ from toolkit import events
 from toolkit.blockers import Watch
 from toolkit.errors import ScriptFailed
 from toolkit.execute import (
-    RESET_SETTINGS,
     WAITED,
     Connection,
     failure,
@@ -30,7 +30,7 @@ from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
 from toolkit.pooler import refuse_transaction_pooling
 from toolkit.project import Script
-from toolkit.script import Statement
+from toolkit.script import Statement, split
 from toolkit.stepwise import run_each
 
 Connect = Callable[[], Connection]
@@ -40,13 +40,17 @@ Mark = Callable[[float], None]
 
 @dataclass(frozen=True)
 class File:
-    """A script or a rollback file, read and parsed."""
+    """A script or a rollback file that is fit to run."""
 
     source: str
     """What messages call it: its path below the project's root."""
     text: str
     transactional: bool
-    statements: Sequence[Statement]
+
+    @cached_property
+    def statements(self) -> Sequence[Statement]:
+        """What it consists of."""
+        return split(self.text, self.source)
 
 
 class Run:
@@ -90,7 +94,15 @@ class Run:
             set_limits(self.connection, self._limits, local=False)
             journal = Journal(self.connection, stem, file.text, file.statements, is_undo=is_undo)
             try:
-                run_each(self.connection, file.text, file.statements, file.source, journal, kept=kept)
+                run_each(
+                    self.connection,
+                    file.text,
+                    file.statements,
+                    file.source,
+                    journal,
+                    kept=kept,
+                    patience=self._patience,
+                )
             except ScriptFailed as error:
                 self._note_stop(stem, error.message)
                 error.detail = "\n".join(filter(None, [error.detail, *self._invalid_indexes()]))
@@ -110,24 +122,36 @@ class Run:
             hold_in_transaction(self.connection)
             self.history.ensure()
             set_limits(self.connection, self._limits, local=True)
-            run_whole(self.connection, file.text, file.statements, file.source)
-            # The mark must not depend on a role or a search_path that the script left behind.
-            self.connection.execute(RESET_SETTINGS)
+            run_whole(self.connection, file.text, file.source)
             mark(time.perf_counter() - started)
 
     def _patiently(self, work: Callable[[], None]) -> None:
-        """Does it again, after growing pauses, when another session's locks kept it from being done."""
-        for pause in self._limits.pauses():
+        """Does it again when another session's locks kept it from being done."""
+        again = self._patience()
+        while True:
             try:
                 return work()
             except ScriptFailed as error:
-                if error.sqlstate not in WAITED or self.connection.closed:
+                if not again(error):
                     raise
-                self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
-            # The file was rolled back as a whole, perhaps with the history's tables; nobody waits for it.
+            # The file was rolled back as a whole, perhaps with the history's tables.
+            self.history.look()
+
+    def _patience(self) -> Callable[[ScriptFailed], bool]:
+        """Tells whether to try again what is rolled back, after a pause in which nobody waits for it."""
+        pauses = self._limits.pauses()
+
+        def again(error: ScriptFailed) -> bool:
+            if error.sqlstate not in WAITED or self.connection.closed:
+                return False
+            pause = next(pauses, None)
+            if pause is None:
+                return False
+            self._report.notice(f"{error.message}; trying again in {pause:.1f} s")
             time.sleep(pause)
-            self.history.read()
-        return work()
+            return True
+
+        return again
 
     def _note_stop(self, stem: str, reason: str) -> None:
         """Logs that a script stopped on its way, as far as there still is a connection."""

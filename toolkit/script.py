@@ -30,6 +30,10 @@ _ALONE = {
     "dropdb_stmt",
 }
 _DISCARD_ALL = 1
+# How a statement begins that `refuse_unfit` may refuse; also one that begins with no word.
+_SUSPECT = re.compile(
+    r"abort|begin|commit|copy|end|prepare|release|rollback|savepoint|start|\W", re.IGNORECASE
+)
 _COPY_FROM_STDIN = re.compile(r"(?im)^\s*copy\b[^;]*\bfrom\s+stdin\b")
 _DO_FRAME = re.compile(r"\binline_code_block\D*?([0-9]+)")
 
@@ -102,14 +106,21 @@ def _is_alone(node: Any, kind: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def prepare(text: str, source: object, *, transactional: bool) -> Sequence[Statement]:
-    """The statements of a script that dbtool can run as it promises to; of a text that it has seen, at once.
+def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
+    """Nothing for a script that dbtool can run as it promises to; for a text that it has seen, at once.
 
     Raises DbtoolError, naming source and line, for syntax errors, psql's meta-commands, COPY through the
     client, and BEGIN, COMMIT and the like in a file that runs in one transaction.
     """
-    statements = split(text, source)
-    for statement in statements:
+    import postgast
+
+    try:
+        texts = postgast.split(text)
+    except postgast.PgQueryError as error:
+        raise _syntax_error(text, error.message, max(error.cursorpos - 1, 0), source) from error
+    if not any(_SUSPECT.match(each) for each in texts):
+        return  # a parse tree takes five times as long
+    for statement in split(text, source):
         if statement.kind == CLIENT_COPY:
             raise DbtoolError(
                 f"{source}:{statement.line}: COPY from stdin or to stdout needs a client that sends the rows",
@@ -122,7 +133,6 @@ def prepare(text: str, source: object, *, transactional: bool) -> Sequence[State
                 detail="It would break the promise that the file is applied as a whole or not at all.",
                 hint="Remove it, or make '-- transactional: false' the first line of the file.",
             )
-    return tuple(statements)
 
 
 def same_but_comments(one: str, other: str) -> bool:

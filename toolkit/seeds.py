@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg
 
 from toolkit.errors import PendingMigrations, UsageProblem
-from toolkit.execute import RESET_SETTINGS, Connection, failure, forget_session, run_whole
+from toolkit.execute import Connection, failure, forget_session, run_whole
 from toolkit.limits import WAIT_SECONDS
 from toolkit.lock import exclusive, hold_in_transaction
 from toolkit.output import Reporter
 from toolkit.project import Project, natural_key, read_sql
 from toolkit.running import make_ready
-from toolkit.script import prepare
+from toolkit.script import refuse_unfit
 from toolkit.states import PENDING, refuse_problems, status
 
 CORE = "core"
@@ -96,8 +96,8 @@ def _load(connection: Connection, project: Project, seeds: SeedSet) -> None:
             hold_in_transaction(connection)
             for path in seeds.files:
                 source, text = project.relative(path), read_sql(path)
-                run_whole(connection, text, prepare(text, source, transactional=True), source)
-                connection.execute(RESET_SETTINGS)
+                refuse_unfit(text, source, transactional=True)
+                run_whole(connection, text, source)
     except psycopg.Error as error:
         lost = connection.closed
         raise failure(error, f"seeds of {seeds.system}", text, None, is_lost=lost) from error

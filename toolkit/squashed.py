@@ -56,7 +56,8 @@ def fold(records: Sequence[Applied], schema: Script) -> list[Applied]:
     Raises HistoryProblem for a database that has some of it, or something else.
     """
     known = squashes(schema)
-    inside = [each for each in records if each.number <= squashed_through(schema)]
+    newest = squashed_through(schema)
+    inside = [each for each in records if each.number <= newest]
     if not known or not inside or inside[0].checksum == schema.checksum:
         return list(records)
     checksums = [(each.number, each.checksum) for each in inside if each.checksum is not None]
@@ -80,9 +81,11 @@ def fold(records: Sequence[Applied], schema: Script) -> list[Applied]:
 
 def remap(connection: Connection, schema: Script) -> None:
     """Writes the history of a database as `fold` reads it. The lock of the database must be held."""
+    if not squashes(schema):
+        return
     history = History(connection)
     records = history.read()
-    if not squashes(schema) or fold(records, schema) == records:
+    if fold(records, schema) == records:
         return
     with connection.transaction():
         hold_in_transaction(connection)

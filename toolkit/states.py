@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +52,8 @@ class ScriptState:
         """For an edited script: the unified diff from the text that was applied to the file."""
         if self.state != EDITED or self.script is None or self.applied is None or self.applied.text is None:
             return None
+        import difflib
+
         before, after = self.applied.text.split("\n"), self.script.text.split("\n")
         names = (f"{self.script.path.name} as applied", f"{self.script.path.name} in the project")
         return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
@@ -68,7 +69,7 @@ class ScriptState:
 def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
     scripts = {script.number: script for script in project.scripts()}
-    history = fold(History(connection).read(), scripts[0])
+    history = fold(History(connection).read(unless=scripts.values()), scripts[0])
     applied = {record.number: record for record in history}
     stopped = {script_number(stem): found for stem, found in read_unfinished(connection).items()}
     halted = RUNNING if stopped and is_held(connection) else UNFINISHED

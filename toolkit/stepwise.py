@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -18,6 +18,8 @@ SETTING = "variable_set_stmt"
 _WAY_OUT = "`dbtool repair` goes on from there, `dbtool repair --undo` undoes the file."
 # They wait for others without having anybody wait, and leave something behind when they give up.
 _PATIENT = ("index_stmt", "drop_stmt", "reindex_stmt", "alter_table_stmt")
+# Alone as well, but they leave nothing when they fail, or what may be done twice. COMMIT is one of them.
+_REPEATABLE = (TRANSACTION_CONTROL, "vacuum_stmt", "cluster_stmt")
 
 
 def run_each(
@@ -27,28 +29,39 @@ def run_each(
     source: str,
     journal: Journal,
     *,
-    kept: int = 0,
+    kept: int,
+    patience: Callable[[], Callable[[ScriptFailed], bool]],
 ) -> None:
     """Runs the statements after the first `kept`, each committing by itself on an autocommit connection.
 
     A script may open a transaction of its own; one that it leaves open is an error. Settings that the first
-    ones made are made again. Raises ScriptFailed that names source and line, and says which statements stay.
+    ones made are made again. What fails and leaves nothing, a statement or the script's transaction, is run
+    again as long as `patience`, asked anew for each, says so. Raises ScriptFailed that names source and line,
+    and says which statements stay.
     """
     for statement in statements[:kept]:
         if statement.kind == SETTING:
             send(connection, statement.text)
     journal.begin(kept)
-    stay = kept
-    for number, statement in enumerate(statements[kept:], kept + 1):
+    stay, again = kept, patience()
+    number = kept + 1
+    while number <= len(statements):
+        statement = statements[number - 1]
         try:
             if _run(connection, statement, number, journal):
-                stay = number
-        except psycopg.Error as error:  # noqa: PERF203  it ends the loop
+                stay, again = number, patience()
+            number += 1
+        except psycopg.Error as error:
+            is_undone = not statement.is_alone or statement.kind in _REPEATABLE or _is_in_block(connection)
             inner = failing_line(statement.text, [replace(statement, line=1)], 0, error.diag)
             line = statement.line + (inner or 1) - 1
             message = error.diag.message_primary or " ".join(str(error).split())
             _stop(connection, journal, number, stay, message, is_open=statement.is_alone)
             failed = failure(error, source, text, line, kept=statements[:stay], of=len(statements))
+            if is_undone and again(failed):
+                journal.begin(stay)
+                number = stay + 1
+                continue
             if stay or statement.is_alone:
                 failed.hint = "\n".join(filter(None, [failed.hint, _WAY_OUT]))
             raise failed from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.migrations.conftest import Workshop
+from tests.migrations.conftest import ROOT, Workshop
 from toolkit import catalog
 from toolkit.binaries import find_psql
 from toolkit.errors import DbtoolError, UsageProblem
@@ -43,6 +44,22 @@ def test_second_run_finds_nothing_to_do(workshop: Workshop) -> None:
     assert again.exit_code == 0
     assert "nothing to apply" in again.stdout
     assert workshop.query("select * from dbtool._yoyo_log order by id") == before
+
+
+def test_run_with_nothing_to_do_imports_neither_yoyo_nor_a_parser(workshop: Workshop) -> None:
+    workshop.migrate()
+    code = (
+        "import sys; from toolkit.cli import cli\n"
+        "try: cli(sys.argv[1:])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'rich', 'yoyo', 'postgast', 'jinja2', 'testcontainers', 'tomllib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    words = [sys.executable, "-c", code, "--project", str(workshop.root), "--database-url", workshop.url]
+    words.append("migrate")
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "nothing to apply" in done.stdout
 
 
 @pytest.mark.parametrize(

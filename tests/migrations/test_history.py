@@ -85,6 +85,18 @@ def test_edited_file_is_shown_as_a_diff_and_refused(workshop: Workshop) -> None:
     assert workshop.states()["migration2"] == "pending"
 
 
+def test_files_that_were_exchanged_are_both_shown_as_edited(workshop: Workshop) -> None:
+    workshop.migrate()
+    first, second = (workshop.root / f"migrations/migration{number}.sql" for number in (1, 2))
+    texts = first.read_text(), second.read_text()
+    second.write_text(texts[0])
+    first.write_text(texts[1])
+    scripts = json.loads(workshop.dbtool("status", "--json").stdout)["scripts"]
+    assert [entry["state"] for entry in scripts] == ["applied", "edited", "edited"]
+    for entry, text in zip(scripts[1:], texts, strict=True):
+        assert all(f"-{line}" in entry["diff"].split("\n") for line in text.rstrip("\n").split("\n"))
+
+
 def test_edit_of_the_last_line_end_is_visible(workshop: Workshop) -> None:
     workshop.migrate()
     text = (workshop.root / "migrations/migration1.sql").read_text()

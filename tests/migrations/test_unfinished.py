@@ -336,8 +336,9 @@ def test_lock_that_cannot_be_had_is_exit_code_5_and_repaired_later(shop: Worksho
     )
     with psycopg.connect(shop.url, application_name="night report") as other:
         other.execute("lock table shop.items in access share mode")
-        result = shop.dbtool("migrate", "--lock-timeout", "0.4")
+        result = shop.dbtool("migrate", "--lock-timeout", "0.4", "--lock-retries", "1")
     assert result.exit_code == 5
+    assert result.stderr.count("trying again") == 1
     assert "night report" in result.stderr
     assert "dbtool repair" in result.stderr
     assert unfinished(shop)["kept"] == 1

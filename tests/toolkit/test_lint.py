@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -347,6 +348,7 @@ def has_plpgsql_check(shop: Shop) -> bool:
 
 def test_plpgsql_check_finds_what_only_fails_when_it_runs(shop: Shop) -> None:
     if not has_plpgsql_check(shop):
+        assert "DBTOOL_REQUIRE_PLPGSQL_CHECK" not in os.environ
         pytest.skip("the server has no plpgsql_check")
     body = "begin\n  perform id\n  from shop.missing;\n  return 1;\nend"
     shop.write({"functions/a/one.sql": BODY.format(language="plpgsql", path=PATH, body=body)})

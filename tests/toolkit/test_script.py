@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from toolkit.errors import DbtoolError, ScriptFailed
-from toolkit.script import prepare, split
+from toolkit.script import refuse_unfit, split
 
 
 @pytest.mark.parametrize(
@@ -55,16 +57,61 @@ def test_kind_is_the_parsers_name() -> None:
     ],
 )
 def test_syntax_error_names_source_and_line(text: str, line: int) -> None:
-    with pytest.raises(ScriptFailed, match=rf"^some\.sql:{line}: ") as caught:
-        split(text, "some.sql")
-    assert (caught.value.source, caught.value.line, caught.value.sqlstate) == ("some.sql", line, "42601")
+    for read in (split, partial(refuse_unfit, transactional=True)):
+        with pytest.raises(ScriptFailed, match=rf"^some\.sql:{line}: ") as caught:
+            read(text, "some.sql")
+        assert (caught.value.source, caught.value.line, caught.value.sqlstate) == ("some.sql", line, "42601")
 
 
-def test_prepare_refuses_transaction_control_only_where_it_would_break_a_promise() -> None:
-    text = "select 1;\nbegin;\ncommit"
-    assert len(prepare(text, "x", transactional=False)) == 3
-    with pytest.raises(DbtoolError, match=r"^x:2: BEGIN"):
-        prepare(text, "x", transactional=True)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "begin",
+        "BEGIN isolation level serializable",
+        "Start transaction read only",
+        "commit",
+        "END",
+        "abort",
+        "rollback",
+        "rollback and chain",
+        "savepoint a",
+        "release a",
+        "rollback to a",
+        "prepare transaction 'a'",
+        "commit prepared 'a'",
+        "rollback prepared 'a'",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "select 1;\n", "/* a /* b */ */\n", "-- a\n", "select ';';;\n"])
+def test_transaction_control_is_refused_only_where_it_would_break_a_promise(
+    statement: str, before: str
+) -> None:
+    text = f"{before}{statement} -- after\n; select 2"
+    refuse_unfit(text, "x", transactional=False)
+    with pytest.raises(
+        DbtoolError, match=rf"^x:{before.count(chr(10)) + 1}: {statement.split()[0].upper()} "
+    ):
+        refuse_unfit(text, "x", transactional=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create function f() returns int language plpgsql as $$\nbegin\n  commit;\nend;\n$$",
+        "create function f() returns int begin atomic select 1; end",
+        "prepare p as select 1; copy t from '/x'; copy t to program 'x'; do $$ begin rollback; end $$",
+        "-- commit;\nselect 'commit;', \"end\" from t /* ; commit; */ where a = ';commit'",
+    ],
+)
+def test_what_only_looks_like_transaction_control_is_fit(text: str) -> None:
+    refuse_unfit(text, "x", transactional=True)
+
+
+@pytest.mark.parametrize("text", ["copy t from stdin", "select 1;\nCOPY t (a) to stdout"])
+@pytest.mark.parametrize("transactional", [True, False])
+def test_rows_that_a_client_would_have_to_send_are_refused(text: str, transactional: bool) -> None:
+    with pytest.raises(DbtoolError, match=rf"^x:{text.count(chr(10)) + 1}: COPY "):
+        refuse_unfit(text, "x", transactional=transactional)
 
 
 def test_twenty_thousand_statements_are_split() -> None:

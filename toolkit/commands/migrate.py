@@ -27,7 +27,7 @@ def command(
     """Apply schema.sql and the migrations in numeric order.
 
     Each file runs in one transaction that also marks it as applied, unless its first line says
-    `-- transactional: false`. A file that waits too long for a lock is rolled back and tried again.
+    `-- transactional: false`. What waits too long for a lock is rolled back and tried again.
     """
     from toolkit import migrations, output
 
