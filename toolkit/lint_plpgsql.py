@@ -29,8 +29,8 @@ select n.nspname, p.proname, p.oid::regprocedure::text, coalesce(t.tgrelid, 0)::
     fatal_errors => false, extra_warnings => false, performance_warnings => false) found
  where p.prorettype <> 'trigger'::regtype or t.oid is not null
 """  # noqa: S608  a constant of this package
-_TRIGGERS = """
-select tgfoid::regprocedure::text, count(*)
+_TABLES = """
+select tgfoid::regprocedure::text, count(distinct tgrelid)
   from pg_trigger
  where not tgisinternal and tgparentid = 0
  group by 1
@@ -46,7 +46,7 @@ def is_available(conn: Connection[Any]) -> bool:
 def findings(conn: Connection[Any], places: Mapping[Name, Place]) -> Iterator[Finding]:
     """What the extension says; it is gone again afterwards.
 
-    What it says of a function that serves several triggers counts when it says so for each of them.
+    What it says of a trigger function counts when it says so for each of the tables that it serves.
     """
     with conn.transaction(force_rollback=True):
         conn.execute("create schema plpgsql_check_for_dbtool")
@@ -54,13 +54,13 @@ def findings(conn: Connection[Any], places: Mapping[Name, Place]) -> Iterator[Fi
         with qualified_names(conn):
             conn.execute("select set_config('search_path', 'plpgsql_check_for_dbtool', true)")
             rows = conn.execute(_CHECK).fetchall()
-            triggers = dict(conn.execute(_TRIGGERS).fetchall())
+            tables_of = dict(conn.execute(_TABLES).fetchall())
     said: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for schema, name, identity, table, *told in rows:
         key = (schema, name, identity, *told)
         said[key].add(table)
     for (schema, name, identity, line, level, message, detail, hint), tables in said.items():
-        if len(tables) < triggers.get(identity, 1):
+        if len(tables) < tables_of.get(identity, 1):
             continue
         place = places.get(Name("routine", qualified([schema, name])))
         where = place.body_line(line or 1) if place else None
