@@ -2133,6 +2133,7 @@ drop index learn_internal.board_scores_order;
 create index board_scores_order
   on learn_internal.board_scores (metric, period, starts_on, value desc, name, user_id)
   where value > 0;
+drop index learn_internal.tally_changes_key;
 alter table learn_internal.board_scores drop column lapses_at;
 alter table learn_internal.board_gains drop column activity_type;
 comment on column learn_internal.board_gains.amount is

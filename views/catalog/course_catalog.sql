@@ -13,11 +13,15 @@ select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.cate
     join learn.courses r on r.id = e.prerequisite_course_id and r.is_published
     where e.course_id = c.id
   ) as prerequisites,
-  f.enrolled as enrollment_count,
+  (  -- tallied by stage of the course's funnel, 0 to 5: nobody is counted here
+    select coalesce(sum(t.value), 0)::bigint
+    from learn_internal.tally_totals t
+    where t.measure = 'course_stages' and t.day = '-infinity'
+      and t.item = any (array(select c.id || ':' || stage from generate_series(0, 5) stage))
+  ) as enrollment_count,
   a.average_rating, a.rating_count
 from learn.courses c
 left join learn.tracks t on t.id = c.track_id
-join learn.course_funnel f on f.course_id = c.id  -- tallied: nobody is counted here
 cross join lateral (
   select round(avg(r.rating), 2) as average_rating, count(*) as rating_count
   from learn.course_ratings r
