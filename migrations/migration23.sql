@@ -431,7 +431,7 @@ from learn_internal.board_totals t
 union all
 select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, e.ends_at
 from learn_internal.streak_ends e
-where e.ends_at > learn.clock()
+where e.ends_at > (select learn.clock())
   and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
 comment on view learn_internal.board_recounts is
   'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
@@ -2237,7 +2237,7 @@ select v.user_id, v.metric, v.period, v.starts_on,
 from (
   select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
   from learn_internal.board_scores s
-  where s.lapses_at > learn.clock()
+  where s.lapses_at > (select learn.clock())
   union all
   select g.user_id, g.metric, p.period, p.starts_on, g.amount, 'infinity'
   from learn_internal.board_gains g
@@ -2320,7 +2320,7 @@ from (
     coalesce(e.days, 0) as current_streak
   from learn.users u
   join learn.user_stats s on s.user_id = u.id
-  left join learn_internal.streak_ends e on e.user_id = u.id and e.ends_at > learn.clock()
+  left join learn_internal.streak_ends e on e.user_id = u.id and e.ends_at > (select learn.clock())
   left join learn.user_metrics m
     on m.user_id = u.id and m.metric = 'challenges_completed' and m.scope = ''
   where u.is_active and u.show_on_leaderboard

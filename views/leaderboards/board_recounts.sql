@@ -22,7 +22,7 @@ from learn_internal.board_totals t
 union all
 select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, e.ends_at
 from learn_internal.streak_ends e
-where e.ends_at > learn.clock()
+where e.ends_at > (select learn.clock())
   and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
 comment on view learn_internal.board_recounts is
   'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';

@@ -7,7 +7,7 @@ select v.user_id, v.metric, v.period, v.starts_on,
 from (
   select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
   from learn_internal.board_scores s
-  where s.lapses_at > learn.clock()
+  where s.lapses_at > (select learn.clock())
   union all
   select g.user_id, g.metric, p.period, p.starts_on, g.amount, 'infinity'
   from learn_internal.board_gains g

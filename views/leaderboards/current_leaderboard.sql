@@ -11,7 +11,7 @@ from (
     coalesce(e.days, 0) as current_streak
   from learn.users u
   join learn.user_stats s on s.user_id = u.id
-  left join learn_internal.streak_ends e on e.user_id = u.id and e.ends_at > learn.clock()
+  left join learn_internal.streak_ends e on e.user_id = u.id and e.ends_at > (select learn.clock())
   left join learn.user_metrics m
     on m.user_id = u.id and m.metric = 'challenges_completed' and m.scope = ''
   where u.is_active and u.show_on_leaderboard
