@@ -2324,8 +2324,8 @@ from (
   left join learn.user_metrics m
     on m.user_id = u.id and m.metric = 'challenges_completed' and m.scope = ''
   where u.is_active and u.show_on_leaderboard
-    and (u.last_active_at > learn.clock() - interval '30 days'
-      or s.last_activity_date > (learn.clock() at time zone u.timezone)::date - 30)
+    and (u.last_active_at > (select learn.clock()) - interval '30 days'
+      or s.last_activity_date > ((select learn.clock()) at time zone u.timezone)::date - 30)
 ) b;
 comment on view learn.current_leaderboard is
   'Users active in the last 30 days, ranked by XP, completed challenges and streak; ties share '
