@@ -4,7 +4,7 @@ Builds Laurel in a throwaway server (`$DBTOOL_TEST_SERVER`, else the embedded on
 some gain more so that there is something to correct for, and times, for random users:
 
 - Laurel: `learn.user_rank()`, `learn.leaderboard()`, `learn.leaderboard_around()`; among 100 users, and on
-  the board of streaks, of which a third have ended and are still to be taken off
+  the board of streaks, of which one in twenty has ended and is still to be taken off
 - rank() over: the window function over all users
 - count: users above, counted over an index on the value
 - snapshot: ranks written down before, corrected for the users who have changed since
@@ -87,7 +87,7 @@ STREAKS: LiteralString = """
     update learn.user_stats
     set current_streak = s.days, longest_streak = s.days, last_activity_date = now()::date - s.ago
     from (
-      select user_id, 1 + (random() ^ 3 * 300)::integer as days, 2 * (random() < 0.33)::integer as ago
+      select user_id, 1 + (random() ^ 3 * 300)::integer as days, 2 * (random() < 0.05)::integer as ago
       from learn.user_stats
     ) s
     where s.user_id = user_stats.user_id;
