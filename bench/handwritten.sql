@@ -27,7 +27,6 @@ alter table bench.metrics add foreign key (user_id) references learn.users on de
 create table bench.tracks (like learn.user_track_progress including all);
 alter table bench.tracks add foreign key (user_id) references learn.users on delete cascade;
 create table bench.gains (like learn_internal.board_gains including all);
-create table bench.tallies (like learn_internal.tally_changes including all);
 
 create function bench.complete(p_user_id uuid, p_lesson_id bigint, p_track_id bigint) returns void
 language plpgsql
@@ -45,8 +44,8 @@ begin
   on conflict (user_id, metric, scope) do update set value = m.value + 1;
   insert into bench.tracks as t (user_id, track_id, items_completed, total_items) values (p_user_id, p_track_id, 1, 20)
   on conflict (user_id, track_id) do update set items_completed = t.items_completed + 1;
-  insert into bench.gains (user_id, metric, local_date, amount)
-  values (p_user_id, 'xp', current_date, 50), (p_user_id, 'lessons_completed', current_date, 1);
-  insert into bench.tallies (measure, day, item, value) values ('xp', current_date, 'lesson_completed', 50);
+  insert into bench.gains (user_id, metric, local_date, activity_type, amount)
+  values (p_user_id, 'xp', current_date, 'lesson_completed', 50),
+    (p_user_id, 'lessons_completed', current_date, null, 1);
 end;
 $$;
