@@ -15,11 +15,11 @@ comment on column learn_internal.board_scores.lapses_at is
   'When the value ends by itself, which only a streak does: from then on readers leave it out.';
 -- lint: ignore require-concurrent-index-deletion because it is made anew in this transaction
 drop index learn_internal.board_scores_order;
--- lint: ignore require-concurrent-index-creation because nothing but folds writes here, and learners do not wait for folds
+-- lint: ignore require-concurrent-index-creation because a column is added anyway: readers of boards wait for all of this
 create index board_scores_order
   on learn_internal.board_scores (metric, period, starts_on, value desc, name, user_id) include (lapses_at)
   where value > 0;
--- lint: ignore require-concurrent-index-creation because nothing but folds writes here, and learners do not wait for folds
+-- lint: ignore require-concurrent-index-creation because a column is added anyway: readers of boards wait for all of this
 create index board_scores_lapses on learn_internal.board_scores (metric, lapses_at, value)
   where lapses_at < 'infinity';
 

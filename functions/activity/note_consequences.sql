@@ -10,8 +10,7 @@ as $$
 begin
   update learn.activity_types t
   set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
-    feeds_days = c.feeds_days, resets_runs = c.resets_runs, notifies = c.notifies,
-    feeds_boards = c.feeds_boards
+    feeds_days = c.feeds_days, resets_runs = c.resets_runs, notifies = c.notifies
   from (
     select a.key,
       (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
@@ -27,17 +26,13 @@ begin
       exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs,
       exists (
         select from learn.notification_rules r
-        where r.activity_type = a.key and r.is_active) as notifies,
-      exists (
-        select from learn.metrics m
-        where m.activity_type = a.key and m.aggregate <> 'distinct_days' and m.is_board)
-        as feeds_boards
+        where r.activity_type = a.key and r.is_active) as notifies
     from learn.activity_types a
   ) c
   where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days,
-      t.resets_runs, t.notifies, t.feeds_boards)
+      t.resets_runs, t.notifies)
     is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days,
-      c.resets_runs, c.notifies, c.feeds_boards);
+      c.resets_runs, c.notifies);
 
   with feeds as (
     select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,

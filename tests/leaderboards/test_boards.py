@@ -316,3 +316,30 @@ def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
         assert learn.tuples("select rank, value from learn.leaderboard_entries where rank > 1") == []
         assert learn.tuples("select * from learn.period_standings") == []
         db.execute("reset role")
+
+
+@pytest.mark.parametrize("change", ["show_on_leaderboard = false", "timezone = 'Asia/Tokyo'"])
+def test_one_fold_serves_all_users_of_a_statement(learn: Learn, change: str) -> None:
+    learn.connection.execute(
+        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 300) n"
+    )
+    learn.connection.execute(
+        "insert into learn.activity_log (user_id, activity_type, occurred_at)"
+        " select id, 'exercise_solved', learn.clock() from learn.users"
+    )
+    learn.refresh_leaderboard()
+    learn.connection.execute("set local track_functions = 'all'")
+    learn.connection.execute(f"update learn.users set {change}".encode())
+    folds = "select calls from pg_stat_xact_user_functions where funcname = 'fold_boards'"
+    assert learn.value(folds) == 1
+    assert learn.tuples("select * from learn_internal.board_gains") == []
+
+
+def test_who_moves_has_only_the_streak_looked_up(learn: Learn) -> None:
+    user = learn.register_user("one")
+    learn.complete_lesson(user, learn.make_lesson(0))
+    learn.refresh_leaderboard()
+    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    assert learn.tuples("select user_id, metric from learn_internal.board_gains") == [
+        (user, "current_streak")
+    ]

@@ -50,7 +50,7 @@ begin
   -- The same statement tells what there is to do, from these rows and from what types can cause:
   -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
   -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
-  -- and that is yet to be announced, 32 boards. Bits, since each aggregate has its price.
+  -- and that is yet to be announced. Bits, since each aggregate has its price.
   select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
     | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
         or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
@@ -67,7 +67,6 @@ begin
         max(n.local_date) filter (where n.is_qualifying) as last_day,
         bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
           | case when t.feeds_metrics then 2 else 0 end
-          | case when t.feeds_boards then 32 else 0 end
           | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs or t.notifies
               or jsonb_typeof(n.properties) <> 'object'
               or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
@@ -237,7 +236,7 @@ begin
   -- 5. Metrics count what happened.
   -- 6. The achievements whose thresholds that crosses are found by index.
   -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
-  if v_causes & 35 <> 0 then
+  if v_causes & 3 <> 0 then
     -- (An amount is null where facts lack the property: the new value is null or the old one then.)
     with fed as (
       select f.user_id, f.metric, f.aggregate = 'max' as is_maximum, f.scope, f.board_date,
@@ -479,7 +478,7 @@ begin
   end if;
 
   -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
-  if v_causes & 41 <> 0 and random() * 100 < cardinality(v_gains) then
+  if v_causes & 11 <> 0 and random() * 100 < cardinality(v_gains) then
     perform learn_internal.try_fold_boards();
   end if;
   return null;
