@@ -158,6 +158,7 @@ def time_bulk(connection: Connection, rounds: int) -> dict[str, float]:
             with connection.transaction(force_rollback=True):
                 begun = time.perf_counter()
                 connection.execute(BULK.format(table=table).encode())
+                connection.execute("set constraints all immediate")  # what waits for the commit is a part of it
                 times[name].append(time.perf_counter() - begun)
             connection.execute("vacuum")  # what was rolled back is not to slow the next down
     return {name: statistics.median(values) for name, values in times.items()}

@@ -2,11 +2,176 @@
 
 set role learn_owner;
 
+drop trigger fold_at_commit on learn_internal.fold_requests;
 drop trigger users_moved on learn.users;
 drop trigger users_seen on learn.users;
-drop trigger users_settled on learn.users;
-drop function learn_internal.fold_marked_boards();
+drop function learn_internal.fold_at_commit();
 drop function learn_internal.mark_user_boards();
+drop function learn_internal.request_fold();
+
+-- function learn_internal.fold_streaks(integer)
+
+-- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
+-- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
+-- taken off, p_at_most of them: until then readers leave them out.
+-- Its caller holds the lock. Returns how many changes and ends that settles.
+create or replace function learn_internal.fold_streaks(p_at_most integer)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now   timestamptz := learn.clock();
+  v_count bigint;
+begin
+  with taken as (
+    delete from learn_internal.board_gains g where g.metric = 'current_streak' returning g.user_id
+  ), changed as (
+    select distinct t.user_id from taken t
+  ), wanted as (
+    select e.user_id, e.days, e.ends_at, lower(u.username) as name
+    from changed c
+    join learn_internal.streak_ends e on e.user_id = c.user_id and e.ends_at > v_now
+    join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
+    where exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board)
+  ), ended as (
+    select c.user_id from changed c where c.user_id not in (select w.user_id from wanted w)
+    union
+    (
+      select s.user_id
+      from learn_internal.board_scores s
+      where s.metric = 'current_streak' and s.lapses_at <= v_now and s.lapses_at < 'infinity'
+        and s.user_id not in (select c.user_id from changed c)
+      order by s.lapses_at
+      limit p_at_most
+    )
+  ), gone as (
+    delete from learn_internal.board_scores s
+    using ended e
+    where s.user_id = e.user_id and s.metric = 'current_streak' and s.period = 'all_time'
+      and s.starts_on = '-infinity'
+  ), saved as (
+    insert into learn_internal.board_scores as s
+      (user_id, metric, period, starts_on, value, name, lapses_at)
+    select w.user_id, 'current_streak', 'all_time', '-infinity', w.days, w.name, w.ends_at
+    from wanted w
+    order by w.user_id
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = excluded.value, name = excluded.name, lapses_at = excluded.lapses_at
+      where (s.value, s.name, s.lapses_at) <> (excluded.value, excluded.name, excluded.lapses_at)
+  )
+  select (select count(*) from taken) + (select count(*) from ended) into v_count;
+  return v_count;
+end;
+$$;
+comment on function learn_internal.fold_streaks(integer) is 'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
+revoke execute on function learn_internal.fold_streaks(integer) from public;
+
+-- function learn_internal.fold_boards()
+
+-- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
+-- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
+-- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
+-- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
+-- The caller holds the lock of the fold: see try_fold_boards(). Returns how many gains there were.
+create or replace function learn_internal.fold_boards()
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+set jit = off
+as $$
+declare
+  v_kept_from date;
+  v_marked    uuid[] := array(
+    select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
+  v_count     bigint;
+  v_marks     bigint := 0;
+begin
+  select s.kept_from into v_kept_from from learn_internal.board_state s;
+
+  if v_marked <> '{}' then
+    v_marks := learn_internal.fold_recounts(v_marked);
+  end if;
+  v_marks := v_marks + learn_internal.fold_streaks(200);
+
+  with taken as (
+    delete from learn_internal.board_gains g
+    -- what was written in this moment, and is not a gain, is for the next time
+    where g.metric not in ('', 'current_streak') and not exists (
+      select from learn_internal.board_gains k where k.metric = '' and k.user_id = g.user_id)
+    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
+  ), gained as (
+    select t.user_id, t.metric, p.period, p.starts_on, m.aggregate = 'max' as is_maximum,
+      (case when m.aggregate = 'max' then max(t.amount) else sum(t.amount) end)::bigint as amount
+    from taken t
+    join learn.metrics m on m.key = t.metric and m.is_board
+    cross join lateral (
+      values
+        ('day', t.local_date, t.local_date + 1),
+        ('week', date_trunc('week', t.local_date::timestamp)::date,
+          date_trunc('week', t.local_date::timestamp)::date + 7),
+        ('month', date_trunc('month', t.local_date::timestamp)::date,
+          (date_trunc('month', t.local_date::timestamp) + interval '1 month')::date),
+        ('all_time', '-infinity'::date, 'infinity'::date)
+    ) p(period, starts_on, ends_on)
+    where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
+    group by t.user_id, t.metric, p.period, p.starts_on, m.aggregate
+  ), placed as (
+    select g.user_id, g.metric, g.period, g.starts_on, s.row_id,
+      case when g.is_maximum then greatest(s.value, g.amount)
+        else coalesce(s.value, 0) + g.amount end as value,
+      lower(u.username) as name
+    from gained g
+    left join lateral (
+      select b.ctid as row_id, b.value
+      from learn_internal.board_scores b
+      where b.user_id = g.user_id and b.metric = g.metric and b.period = g.period
+        and b.starts_on = g.starts_on
+      offset 0
+    ) s on true
+    left join lateral (
+      select l.username
+      from learn.users l
+      where l.id = g.user_id and s.row_id is null and l.is_active and l.show_on_leaderboard
+      offset 0
+    ) u on true
+  ), moved as (
+    update learn_internal.board_scores s set value = p.value
+    from placed p
+    where s.ctid = p.row_id  -- nobody else writes here: the row stays where it is
+  ), come as (
+    insert into learn_internal.board_scores (user_id, metric, period, starts_on, value, name)
+    select p.user_id, p.metric, p.period, p.starts_on, p.value, p.name
+    from placed p
+    where p.row_id is null and p.name is not null
+    order by p.user_id, p.metric, p.period, p.starts_on
+  )
+  select count(*) into v_count from taken;
+
+  if v_count + v_marks > 0 then
+    update learn_internal.board_state set folded_at = learn.clock();
+  end if;
+  perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_fences f
+  where f.users >= f.split_at;
+  return v_count + v_marks;
+end;
+$$;
+comment on function learn_internal.fold_boards() is 'Folds what users have gained into the boards; returns how many gains there were. Its caller holds the lock.';
+revoke execute on function learn_internal.fold_boards() from public;
 
 -- function learn_internal.note_consequences()
 
@@ -79,6 +244,77 @@ end;
 $$;
 comment on function learn_internal.note_consequences() is 'Statement trigger: notes with activity types what facts can cause.';
 revoke execute on function learn_internal.note_consequences() from public;
+
+-- function learn_internal.notify_facts(learn_internal.notice[])
+
+-- Tells users of facts by the rules: one notification for each fact that an active rule names.
+-- Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
+-- The engine calls it for facts whose type says that it notifies.
+create or replace function learn_internal.notify_facts(p_notices learn_internal.notice[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  if current_setting('learn.quiet', true) in ('on', 'true') then
+    return;
+  end if;
+  insert into learn.notifications
+    (user_id, type, title, message, action_url, fact_id, created_at)
+  select t.user_id, r.type,
+    -- a title that comes out blank must not fail what the user has just done
+    coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
+    learn_internal.fill_placeholders(r.message, t.values),
+    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id, v_now
+  from (
+    select n.user_id, n.fact_id, n.activity_type, n.position,
+      jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')
+        || n.properties
+        || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id) as values
+    from unnest(p_notices) with ordinality
+      n(user_id, fact_id, activity_type, subject_type, subject_id, properties, position)
+    cross join lateral (
+      -- subjects that others record need not be numbers
+      select case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
+        then split_part(n.subject_id, ':', 1)::bigint end as id
+    ) s
+    cross join lateral (
+      select case n.subject_type
+        when 'achievement' then (
+          select a.name from learn.achievements a where a.slug = n.subject_id)
+        when 'challenge' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'challenge_level' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'course' then (select c.title from learn.courses c where c.id = s.id)
+        when 'course_level' then (select c.title from learn.course_levels c where c.id = s.id)
+        when 'lesson' then (select l.title from learn.lessons l where l.id = s.id)
+        when 'track' then (select t.title from learn.tracks t where t.id = s.id)
+        when 'path' then (select p.title from learn.learning_paths p where p.id = s.id)
+      end as name
+    ) d
+    left join lateral (
+      select u.evidence
+      from learn.achievements a
+      join learn.user_achievements u on u.user_id = n.user_id and u.achievement_id = a.id
+      where n.activity_type = 'achievement_earned' and a.slug = n.subject_id
+    ) e on true
+    offset 0  -- works the values out once, not wherever they are used
+  ) t
+  cross join lateral (
+    select k.type, k.title, k.message, k.action_url
+    from learn.notification_rules k
+    where k.activity_type = t.activity_type and k.is_active and t.values @> k.filter
+    order by k.filter = '{}', k.type
+    limit 1
+  ) r
+  order by t.position
+  on conflict (user_id, fact_id) where fact_id is not null do nothing;
+end;
+$$;
+comment on function learn_internal.notify_facts(learn_internal.notice[]) is 'Tells users of facts by the rules, each fact once.';
+revoke execute on function learn_internal.notify_facts(learn_internal.notice[]) from public;
 
 -- function learn_internal.process_activities()
 
@@ -572,6 +808,24 @@ $$;
 comment on function learn_internal.process_activities() is 'The engine, a statement trigger: facts move streaks, pay XP, count in metrics and earn achievements.';
 revoke execute on function learn_internal.process_activities() from public;
 
+-- function learn_internal.recount_boards(uuid[])
+
+-- Has the boards of users recounted from the facts: at once for who reads them, and by the next fold.
+create or replace function learn_internal.recount_boards(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
+  perform learn_internal.try_fold_boards();
+end;
+$$;
+comment on function learn_internal.recount_boards(uuid[]) is 'Has the boards of users recounted from the facts.';
+revoke execute on function learn_internal.recount_boards(uuid[]) from public;
+
 -- function learn_internal.recount_user_boards()
 
 CREATE OR REPLACE FUNCTION learn_internal.recount_user_boards()
@@ -607,6 +861,7 @@ create or replace trigger users_seen
   execute function learn_internal.recount_user_boards();
 comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
 
+drop table learn_internal.fold_requests;
 alter table learn.activity_types add column feeds_boards boolean not null default false;
 comment on column learn.activity_types.feeds_boards is
   'Whether a metric with boards counts facts of this type. Kept by the triggers of metrics.';

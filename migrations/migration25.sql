@@ -1,7 +1,13 @@
--- Users who are renamed, hidden or shown are recounted in one fold for a statement, not one for each; another
--- time zone marks the streak alone.
+-- Boards are folded when a transaction commits, once, and no longer within each of its statements.
+-- Users who are renamed, hidden or shown are recounted then, together; another time zone marks the streak alone.
 
 set role learn_owner;
+
+create table learn_internal.fold_requests (
+  transaction_id xid8 primary key
+);
+comment on table learn_internal.fold_requests is
+  'Transactions that fold the boards when they commit. Nobody else ever sees a row.';
 
 -- lint: ignore ban-drop-column because it followed from the metrics, and nothing reads it any more
 alter table learn.activity_types drop column feeds_boards;
@@ -77,6 +83,279 @@ $$;
 comment on function learn_internal.note_consequences() is
   'Statement trigger: notes with activity types what facts can cause.';
 revoke all on function learn_internal.note_consequences() from public;
+
+-- functions/leaderboards/fold_streaks.sql
+
+-- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
+-- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
+-- taken off, p_at_most of them: until then readers leave them out.
+-- Its caller holds the lock. Returns how many changes and ends that settles.
+create or replace function learn_internal.fold_streaks(p_at_most integer)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now   timestamptz := learn.clock();
+  v_count bigint;
+begin
+  with taken as (
+    delete from learn_internal.board_gains g where g.metric = 'current_streak' returning g.user_id
+  ), changed as (
+    select distinct t.user_id from taken t
+  ), wanted as (
+    select c.user_id, l.days, l.ends_at, l.name
+    from changed c
+    cross join lateral (
+      select e.days, e.ends_at, lower(u.username) as name
+      from learn_internal.streak_ends e
+      join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+      where e.user_id = c.user_id and e.ends_at > v_now
+      offset 0  -- by key, whatever is known of how many users have a streak
+    ) l
+    where exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board)
+  ), ended as (
+    select c.user_id from changed c where c.user_id not in (select w.user_id from wanted w)
+    union
+    (
+      select s.user_id
+      from learn_internal.board_scores s
+      where s.metric = 'current_streak' and s.lapses_at <= v_now and s.lapses_at < 'infinity'
+        and s.user_id not in (select c.user_id from changed c)
+      order by s.lapses_at
+      limit p_at_most
+    )
+  ), gone as (
+    delete from learn_internal.board_scores s
+    where s.ctid = any (array(  -- nobody else writes here: the row stays where it is
+      select r.row_id
+      from ended e
+      cross join lateral (
+        select b.ctid as row_id
+        from learn_internal.board_scores b
+        where b.user_id = e.user_id and b.metric = 'current_streak' and b.period = 'all_time'
+          and b.starts_on = '-infinity'
+        offset 0
+      ) r))
+  ), saved as (
+    insert into learn_internal.board_scores as s
+      (user_id, metric, period, starts_on, value, name, lapses_at)
+    select w.user_id, 'current_streak', 'all_time', '-infinity', w.days, w.name, w.ends_at
+    from wanted w
+    order by w.user_id
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = excluded.value, name = excluded.name, lapses_at = excluded.lapses_at
+      where (s.value, s.name, s.lapses_at) <> (excluded.value, excluded.name, excluded.lapses_at)
+  )
+  select (select count(*) from taken) + (select count(*) from ended) into v_count;
+  return v_count;
+end;
+$$;
+comment on function learn_internal.fold_streaks(integer) is
+  'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
+revoke all on function learn_internal.fold_streaks(integer) from public;
+
+-- functions/leaderboards/fold_boards.sql
+
+-- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
+-- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
+-- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
+-- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
+-- The caller holds the lock of the fold: see try_fold_boards(). Returns how many gains there were.
+create or replace function learn_internal.fold_boards()
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+set jit = off
+set work_mem = '64MB'       -- once: nobody else folds meanwhile
+as $$
+declare
+  v_kept_from date;
+  v_marked    uuid[] := array(
+    select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
+  v_maxima    text[] := array(select m.key from learn.metrics m where m.aggregate = 'max' and m.is_board);
+  v_count     bigint;
+  v_marks     bigint := 0;
+begin
+  select s.kept_from into v_kept_from from learn_internal.board_state s;
+
+  if v_marked <> '{}' then
+    v_marks := learn_internal.fold_recounts(v_marked);
+  end if;
+  v_marks := v_marks + learn_internal.fold_streaks(200);
+
+  with taken as (
+    delete from learn_internal.board_gains g
+    -- what was written in this moment, and is not a gain, is for the next time
+    where g.metric not in ('', 'current_streak') and not exists (
+      select from learn_internal.board_gains k where k.metric = '' and k.user_id = g.user_id)
+    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
+  ), gained as (
+    select t.user_id, t.metric, p.period, p.starts_on, lower(u.username) as name,
+      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
+    from taken t
+    join learn.metrics m on m.key = t.metric and m.is_board
+    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+    cross join lateral (
+      values
+        ('day', t.local_date, t.local_date + 1),
+        ('week', date_trunc('week', t.local_date::timestamp)::date,
+          date_trunc('week', t.local_date::timestamp)::date + 7),
+        ('month', date_trunc('month', t.local_date::timestamp)::date,
+          (date_trunc('month', t.local_date::timestamp) + interval '1 month')::date),
+        ('all_time', '-infinity'::date, 'infinity'::date)
+    ) p(period, starts_on, ends_on)
+    where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
+    group by t.user_id, t.metric, p.period, p.starts_on, lower(u.username)
+  ), moved as (
+    insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
+    select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name
+    from gained g
+    order by g.user_id, g.metric, g.period, g.starts_on
+    -- found by key, one by one: a join could be planned for a table that was empty when it was last looked at
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = case when s.metric = any (v_maxima) then excluded.value
+        else s.value + excluded.value end
+      where s.metric <> all (v_maxima) or s.value < excluded.value
+  )
+  select count(*) into v_count from taken;
+
+  if v_count + v_marks > 0 then
+    update learn_internal.board_state set folded_at = learn.clock();
+  end if;
+  perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_fences f
+  where f.users >= f.split_at;
+  return v_count + v_marks;
+end;
+$$;
+comment on function learn_internal.fold_boards() is
+  'Folds what users have gained into the boards; returns how many gains there were. Its caller holds '
+  'the lock.';
+revoke all on function learn_internal.fold_boards() from public;
+
+-- functions/leaderboards/request_fold.sql
+
+-- Has the boards folded when this transaction commits: once, however often it is asked for.
+create or replace function learn_internal.request_fold()
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
+  on conflict (transaction_id) do nothing;
+end;
+$$;
+comment on function learn_internal.request_fold() is
+  'Has the boards folded when this transaction commits.';
+revoke all on function learn_internal.request_fold() from public;
+
+-- functions/leaderboards/recount_boards.sql
+
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a fold when this commits.
+create or replace function learn_internal.recount_boards(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
+  perform learn_internal.request_fold();
+end;
+$$;
+comment on function learn_internal.recount_boards(uuid[]) is
+  'Has the boards of users recounted from the facts.';
+revoke all on function learn_internal.recount_boards(uuid[]) from public;
+
+-- functions/notifications/notify_facts.sql
+
+-- Tells users of facts by the rules: one notification for each fact that an active rule names.
+-- Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
+-- The engine calls it for facts whose type says that it notifies.
+create or replace function learn_internal.notify_facts(p_notices learn_internal.notice[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  if current_setting('learn.quiet', true) in ('on', 'true') then
+    return;
+  end if;
+  insert into learn.notifications
+    (user_id, type, title, message, action_url, fact_id, created_at)
+  select t.user_id, r.type,
+    -- a title that comes out blank must not fail what the user has just done
+    coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
+    learn_internal.fill_placeholders(r.message, t.values),
+    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id, v_now
+  from (
+    select n.user_id, n.fact_id, n.activity_type, n.position,
+      jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')
+        || n.properties
+        || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id) as values
+    from unnest(p_notices) with ordinality
+      n(user_id, fact_id, activity_type, subject_type, subject_id, properties, position)
+    cross join lateral (
+      -- subjects that others record need not be numbers
+      select case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
+        then split_part(n.subject_id, ':', 1)::bigint end as id
+    ) s
+    cross join lateral (
+      select case n.subject_type
+        when 'achievement' then (
+          select a.name from learn.achievements a where a.slug = n.subject_id)
+        when 'challenge' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'challenge_level' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'course' then (select c.title from learn.courses c where c.id = s.id)
+        when 'course_level' then (select c.title from learn.course_levels c where c.id = s.id)
+        when 'lesson' then (select l.title from learn.lessons l where l.id = s.id)
+        when 'track' then (select t.title from learn.tracks t where t.id = s.id)
+        when 'path' then (select p.title from learn.learning_paths p where p.id = s.id)
+      end as name
+    ) d
+    cross join lateral (
+      select case when n.activity_type = 'achievement_earned' then (
+        select u.evidence
+        from learn.user_achievements u
+        where u.user_id = n.user_id and u.achievement_id = (
+          select a.id from learn.achievements a where a.slug = n.subject_id)) end as evidence
+    ) e
+    offset 0  -- works the values out once, not wherever they are used
+  ) t
+  cross join lateral (
+    select k.type, k.title, k.message, k.action_url
+    from learn.notification_rules k
+    where k.activity_type = t.activity_type and k.is_active and t.values @> k.filter
+    order by k.filter = '{}', k.type
+    limit 1
+  ) r
+  order by t.position
+  on conflict (user_id, fact_id) where fact_id is not null do nothing;
+end;
+$$;
+comment on function learn_internal.notify_facts(learn_internal.notice[]) is
+  'Tells users of facts by the rules, each fact once.';
+revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from public;
 
 -- triggers/activity/process_activities.sql
 
@@ -559,9 +838,9 @@ begin
     on conflict (user_id, achievement_id) do nothing;
   end if;
 
-  -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
+  -- 9. What has been gained is folded into the boards now and then, at the end of a transaction.
   if v_causes & 11 <> 0 and random() * 100 < cardinality(v_gains) then
-    perform learn_internal.try_fold_boards();
+    perform learn_internal.request_fold();
   end if;
   return null;
 end;
@@ -579,11 +858,11 @@ create or replace trigger process_activities
 comment on trigger process_activities on learn.activity_log is
   'The engine: streaks, XP, levels, metrics, achievements.';
 
--- triggers/leaderboards/fold_marked_boards.sql
+-- triggers/leaderboards/fold_at_commit.sql
 
--- After users were marked to be recounted, one or a million: they are, in one fold, so that nobody who reads
--- has to do it; streaks to be looked up, where there are many.
-create or replace function learn_internal.fold_marked_boards()
+-- When a transaction that has asked for it commits: the boards are folded, after all that it has written, so
+-- that its gains are taken once, and others are kept from folding for a moment only.
+create or replace function learn_internal.fold_at_commit()
 returns trigger
 language plpgsql
 volatile
@@ -591,28 +870,28 @@ security definer
 set search_path = ''
 as $$
 begin
-  if exists (select from learn_internal.board_gains g where g.metric = '')
-    or exists (select from learn_internal.board_gains g where g.metric = 'current_streak' offset 100)
-  then
-    perform learn_internal.try_fold_boards();
-  end if;
+  delete from learn_internal.fold_requests r where r.transaction_id = new.transaction_id;
+  perform learn_internal.try_fold_boards();
   return null;
 end;
 $$;
-comment on function learn_internal.fold_marked_boards() is
-  'Statement trigger: folds the boards where users are marked to be recounted.';
-revoke all on function learn_internal.fold_marked_boards() from public;
+comment on function learn_internal.fold_at_commit() is
+  'Deferred trigger: folds the boards when the transaction that has asked for it commits.';
+revoke all on function learn_internal.fold_at_commit() from public;
 
-create or replace trigger users_settled
-  after update of username, timezone, is_active, show_on_leaderboard on learn.users
-  for each statement
-  execute function learn_internal.fold_marked_boards();
-comment on trigger users_settled on learn.users is 'Recounts the boards of those who are marked.';
+create constraint trigger fold_at_commit
+  after insert on learn_internal.fold_requests
+  deferrable initially deferred
+  for each row
+  execute function learn_internal.fold_at_commit();
+comment on trigger fold_at_commit on learn_internal.fold_requests is
+  'Folds the boards when the transaction commits.';
 
 -- triggers/leaderboards/mark_user_boards.sql
 
 -- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
 -- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
+-- A recount is done when this commits; of those who move, one in a hundred asks for a fold.
 -- For each row, because nearly all updates of users are of other columns: those cost nothing.
 -- Argument of the trigger: the metric; empty for all.
 create or replace function learn_internal.mark_user_boards()
@@ -625,6 +904,9 @@ as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   values (new.id, tg_argv[0], '-infinity');
+  if tg_argv[0] = '' or random() < 0.01 then
+    perform learn_internal.request_fold();
+  end if;
   return null;
 end;
 $$;

@@ -1553,6 +1553,10 @@ class Learn:
         assert found is not None
         return found
 
+    def finish(self) -> None:
+        """Does now what waits for the transaction to commit."""
+        self.connection.execute("set constraints all immediate; set constraints all deferred")
+
     def row_counts(self) -> dict[str, int]:
         """Number of rows of every table, by name; partitions within their table."""
         tables = self.tuples(

@@ -9,11 +9,13 @@ language plpgsql
 volatile
 set search_path = ''
 set jit = off
+set work_mem = '64MB'       -- once: nobody else folds meanwhile
 as $$
 declare
   v_kept_from date;
   v_marked    uuid[] := array(
     select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
+  v_maxima    text[] := array(select m.key from learn.metrics m where m.aggregate = 'max' and m.is_board);
   v_count     bigint;
   v_marks     bigint := 0;
 begin
@@ -37,10 +39,11 @@ begin
     where t.activity_type is not null
     group by t.local_date, t.activity_type
   ), gained as (
-    select t.user_id, t.metric, p.period, p.starts_on, m.aggregate = 'max' as is_maximum,
-      (case when m.aggregate = 'max' then max(t.amount) else sum(t.amount) end)::bigint as amount
+    select t.user_id, t.metric, p.period, p.starts_on, lower(u.username) as name,
+      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
     from taken t
     join learn.metrics m on m.key = t.metric and m.is_board
+    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
     cross join lateral (
       values
         ('day', t.local_date, t.local_date + 1),
@@ -51,36 +54,17 @@ begin
         ('all_time', '-infinity'::date, 'infinity'::date)
     ) p(period, starts_on, ends_on)
     where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
-    group by t.user_id, t.metric, p.period, p.starts_on, m.aggregate
-  ), placed as (
-    select g.user_id, g.metric, g.period, g.starts_on, s.row_id,
-      case when g.is_maximum then greatest(s.value, g.amount)
-        else coalesce(s.value, 0) + g.amount end as value,
-      lower(u.username) as name
-    from gained g
-    left join lateral (
-      select b.ctid as row_id, b.value
-      from learn_internal.board_scores b
-      where b.user_id = g.user_id and b.metric = g.metric and b.period = g.period
-        and b.starts_on = g.starts_on
-      offset 0
-    ) s on true
-    left join lateral (
-      select l.username
-      from learn.users l
-      where l.id = g.user_id and s.row_id is null and l.is_active and l.show_on_leaderboard
-      offset 0
-    ) u on true
+    group by t.user_id, t.metric, p.period, p.starts_on, lower(u.username)
   ), moved as (
-    update learn_internal.board_scores s set value = p.value
-    from placed p
-    where s.ctid = p.row_id  -- nobody else writes here: the row stays where it is
-  ), come as (
-    insert into learn_internal.board_scores (user_id, metric, period, starts_on, value, name)
-    select p.user_id, p.metric, p.period, p.starts_on, p.value, p.name
-    from placed p
-    where p.row_id is null and p.name is not null
-    order by p.user_id, p.metric, p.period, p.starts_on
+    insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
+    select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name
+    from gained g
+    order by g.user_id, g.metric, g.period, g.starts_on
+    -- found by key, one by one: a join could be planned for a table that was empty when it was last looked at
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = case when s.metric = any (v_maxima) then excluded.value
+        else s.value + excluded.value end
+      where s.metric <> all (v_maxima) or s.value < excluded.value
   )
   select count(*) into v_count from taken;
 

@@ -22,10 +22,15 @@ begin
   ), changed as (
     select distinct t.user_id from taken t
   ), wanted as (
-    select e.user_id, e.days, e.ends_at, lower(u.username) as name
+    select c.user_id, l.days, l.ends_at, l.name
     from changed c
-    join learn_internal.streak_ends e on e.user_id = c.user_id and e.ends_at > v_now
-    join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
+    cross join lateral (
+      select e.days, e.ends_at, lower(u.username) as name
+      from learn_internal.streak_ends e
+      join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+      where e.user_id = c.user_id and e.ends_at > v_now
+      offset 0  -- by key, whatever is known of how many users have a streak
+    ) l
     where exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board)
   ), ended as (
     select c.user_id from changed c where c.user_id not in (select w.user_id from wanted w)
@@ -40,9 +45,16 @@ begin
     )
   ), gone as (
     delete from learn_internal.board_scores s
-    using ended e
-    where s.user_id = e.user_id and s.metric = 'current_streak' and s.period = 'all_time'
-      and s.starts_on = '-infinity'
+    where s.ctid = any (array(  -- nobody else writes here: the row stays where it is
+      select r.row_id
+      from ended e
+      cross join lateral (
+        select b.ctid as row_id
+        from learn_internal.board_scores b
+        where b.user_id = e.user_id and b.metric = 'current_streak' and b.period = 'all_time'
+          and b.starts_on = '-infinity'
+        offset 0
+      ) r))
   ), saved as (
     insert into learn_internal.board_scores as s
       (user_id, metric, period, starts_on, value, name, lapses_at)

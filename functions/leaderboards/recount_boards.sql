@@ -1,4 +1,4 @@
--- Has the boards of users recounted from the facts: at once for who reads them, and by the next fold.
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a fold when this commits.
 create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
 language plpgsql
@@ -8,7 +8,7 @@ as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
-  perform learn_internal.try_fold_boards();
+  perform learn_internal.request_fold();
 end;
 $$;
 comment on function learn_internal.recount_boards(uuid[]) is

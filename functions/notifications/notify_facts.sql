@@ -45,12 +45,13 @@ begin
         when 'path' then (select p.title from learn.learning_paths p where p.id = s.id)
       end as name
     ) d
-    left join lateral (
-      select u.evidence
-      from learn.achievements a
-      join learn.user_achievements u on u.user_id = n.user_id and u.achievement_id = a.id
-      where n.activity_type = 'achievement_earned' and a.slug = n.subject_id
-    ) e on true
+    cross join lateral (
+      select case when n.activity_type = 'achievement_earned' then (
+        select u.evidence
+        from learn.user_achievements u
+        where u.user_id = n.user_id and u.achievement_id = (
+          select a.id from learn.achievements a where a.slug = n.subject_id)) end as evidence
+    ) e
     offset 0  -- works the values out once, not wherever they are used
   ) t
   cross join lateral (

@@ -319,9 +319,9 @@ def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("change", ["show_on_leaderboard = false", "timezone = 'Asia/Tokyo'"])
-def test_one_fold_serves_all_users_of_a_statement(learn: Learn, change: str) -> None:
+def test_one_fold_serves_all_users_of_a_transaction(learn: Learn, change: str) -> None:
     learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 300) n"
+        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 2000) n"
     )
     learn.connection.execute(
         "insert into learn.activity_log (user_id, activity_type, occurred_at)"
@@ -329,10 +329,13 @@ def test_one_fold_serves_all_users_of_a_statement(learn: Learn, change: str) -> 
     )
     learn.refresh_leaderboard()
     learn.connection.execute("set local track_functions = 'all'")
-    learn.connection.execute(f"update learn.users set {change}".encode())
+    learn.connection.execute(f"update learn.users set {change} where username < 'crowd-5'".encode())
+    learn.connection.execute(f"update learn.users set {change} where username >= 'crowd-5'".encode())
+    learn.finish()
     folds = "select calls from pg_stat_xact_user_functions where funcname = 'fold_boards'"
     assert learn.value(folds) == 1
     assert learn.tuples("select * from learn_internal.board_gains") == []
+    assert learn.tuples("select * from learn_internal.fold_requests") == []
 
 
 def test_who_moves_has_only_the_streak_looked_up(learn: Learn) -> None:

@@ -71,6 +71,7 @@ def test_deleting_a_user_takes_every_row_along_and_no_other(learn: Learn, user: 
     before = learn.stats(other), learn.ledger(other), learn.facts(other)
     learn.solve(user, learn.make_lesson(2))
     learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.finish()
     owned = learn.tuples(
         "select c.oid::regclass::text from pg_class c join pg_attribute a on a.attrelid = c.oid"
         " where a.attname = 'user_id' and c.relkind in ('r', 'p') and not c.relispartition"

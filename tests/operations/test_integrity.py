@@ -281,6 +281,7 @@ def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
     scene.learn.refresh_leaderboard()
     before = scene.learn.row_counts()
     scene.learn.rebuild_user(scene.user)
+    scene.learn.finish()
     assert scene.look() == scene.state
     assert scene.learn.row_counts() == before
 

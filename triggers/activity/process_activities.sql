@@ -477,9 +477,9 @@ begin
     on conflict (user_id, achievement_id) do nothing;
   end if;
 
-  -- 9. What has been gained is folded into the boards now and then, by whoever comes to it.
+  -- 9. What has been gained is folded into the boards now and then, at the end of a transaction.
   if v_causes & 11 <> 0 and random() * 100 < cardinality(v_gains) then
-    perform learn_internal.try_fold_boards();
+    perform learn_internal.request_fold();
   end if;
   return null;
 end;

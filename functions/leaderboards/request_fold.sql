@@ -1,0 +1,15 @@
+-- Has the boards folded when this transaction commits: once, however often it is asked for.
+create or replace function learn_internal.request_fold()
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
+  on conflict (transaction_id) do nothing;
+end;
+$$;
+comment on function learn_internal.request_fold() is
+  'Has the boards folded when this transaction commits.';
+revoke all on function learn_internal.request_fold() from public;

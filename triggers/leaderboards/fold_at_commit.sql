@@ -1,0 +1,26 @@
+-- When a transaction that has asked for it commits: the boards are folded, after all that it has written, so
+-- that its gains are taken once, and others are kept from folding for a moment only.
+create or replace function learn_internal.fold_at_commit()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+  delete from learn_internal.fold_requests r where r.transaction_id = new.transaction_id;
+  perform learn_internal.try_fold_boards();
+  return null;
+end;
+$$;
+comment on function learn_internal.fold_at_commit() is
+  'Deferred trigger: folds the boards when the transaction that has asked for it commits.';
+revoke all on function learn_internal.fold_at_commit() from public;
+
+create constraint trigger fold_at_commit
+  after insert on learn_internal.fold_requests
+  deferrable initially deferred
+  for each row
+  execute function learn_internal.fold_at_commit();
+comment on trigger fold_at_commit on learn_internal.fold_requests is
+  'Folds the boards when the transaction commits.';
