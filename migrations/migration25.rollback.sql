@@ -9,6 +9,634 @@ drop function learn_internal.fold_at_commit();
 drop function learn_internal.mark_user_boards();
 drop function learn_internal.request_fold();
 
+-- function learn.mark_read(uuid,bigint[])
+
+-- Marks notifications of a user as read, all of them or those with the given ids, and returns how
+-- many were unread. Ids that are not the user's own, or read already, change nothing.
+-- It moves no reward: it returns no award_summary and may be repeated.
+-- Errors: LX002 unknown user.
+create or replace function learn.mark_read(p_user_id uuid, p_ids bigint[] default null)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = ''
+as $$
+declare
+  v_marked bigint;
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  update learn.notifications n
+  set is_read = true, read_at = learn.clock()
+  from (
+    -- in order, so that two calls do not deadlock
+    select u.id from learn.notifications u
+    where u.user_id = p_user_id and not u.is_read and (p_ids is null or u.id = any (p_ids))
+    order by u.id
+    for update
+  ) u
+  where n.user_id = p_user_id and n.id = u.id;
+  get diagnostics v_marked = row_count;
+  return v_marked;
+end;
+$$;
+comment on function learn.mark_read(uuid,bigint[]) is 'Marks notifications of a user as read, all or those with the given ids; returns how many were unread.';
+revoke execute on function learn.mark_read(uuid,bigint[]) from public;
+grant execute on function learn.mark_read(uuid,bigint[]) to learn_app;
+
+-- function learn.user_rank(uuid,text,text,uuid[])
+
+-- A user's rank on a board of today, or among some users, exact and live; null for one who is not on it.
+-- Errors: LX001 no such board, or too many users in p_among; LX002 unknown user.
+create or replace function learn.user_rank(
+  p_user_id uuid,
+  p_period  text default 'all_time',
+  p_metric  text default 'xp',
+  p_among   uuid[] default null
+)
+returns bigint
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = ''
+set jit = off
+as $$
+declare
+  v_board   learn_internal.board := learn_internal.find_board(
+    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+  v_changes learn_internal.board_change[];
+  v_value   bigint;
+  v_rank    bigint;
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  perform learn_internal.require_cohort(p_among);
+  v_changes := learn_internal.board_changes(v_board);
+  if p_among is not null or not v_board.is_kept then
+    select r.rank into v_rank
+    from (
+      select b.user_id, rank() over (order by b.value desc) as rank
+      from learn_internal.board_standings(v_board, p_among, v_changes) b
+    ) r
+    where r.user_id = p_user_id;
+    return v_rank;
+  end if;
+
+  select coalesce(
+    (select c.new_value from unnest(v_changes) c where c.user_id = p_user_id),
+    (
+      select s.value from learn_internal.board_scores s
+      where s.user_id = p_user_id and s.metric = v_board.metric
+        and s.period = v_board.period and s.starts_on = v_board.starts_on
+        and s.lapses_at > v_board.at
+    )) into v_value;
+  if v_value > 0 then
+    return learn_internal.board_rank(v_board, v_value, v_changes);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn.user_rank(uuid,text,text,uuid[]) is 'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
+revoke execute on function learn.user_rank(uuid,text,text,uuid[]) from public;
+grant execute on function learn.user_rank(uuid,text,text,uuid[]) to learn_app;
+grant execute on function learn.user_rank(uuid,text,text,uuid[]) to learn_readonly;
+
+-- function learn_internal.advance_streaks(uuid[],date[],timestamp with time zone)
+
+-- Makes days of users active and moves their streaks. Takes parallel arrays of days
+-- that are not active yet, each day once, in the order in which they became known.
+-- The users' stats rows are locked by the caller.
+-- A user's days are taken one at a time, because freezes earned and spent on one decide about the
+-- next: the loop runs once per new day of the user with the most, each time for all users at once.
+-- A single fact is one round.
+create or replace function learn_internal.advance_streaks(
+  p_user_ids uuid[], p_dates date[], p_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_rounds    integer[];
+  v_last      integer;
+  v_gap       record;
+  v_earners   uuid[];
+  v_earned_on date[];
+  v_every     integer := learn_internal.setting_number('streak_freeze_every_days');
+  v_maximum   integer := learn_internal.setting_number('streak_freeze_maximum');
+begin
+  select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
+  from (
+    select d.position,
+      (row_number() over (partition by d.user_id order by d.position))::integer as round
+    from unnest(p_user_ids) with ordinality d(user_id, position)
+  ) n;
+
+  for v_round in 1 .. coalesce(v_last, 0) loop
+    -- A freeze in hand covers a gap before the new day.
+    for v_gap in
+      select s.user_id, s.last_activity_date, d.activity_date
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      join learn.user_stats s on s.user_id = d.user_id
+      where d.round = v_round and s.streak_freezes > 0
+        and d.activity_date > s.last_activity_date + 1
+      order by s.user_id
+    loop
+      perform learn_internal.spend_streak_freezes(
+        v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
+    end loop;
+
+    -- A day that a freeze covered and that was active after all gives the freeze back.
+    with returned as (
+      update learn.streak_freezes f
+      set used_on = null
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      where d.round = v_round and f.user_id = d.user_id and f.used_on = d.activity_date
+      returning f.user_id
+    )
+    update learn.user_stats s
+    set streak_freezes = s.streak_freezes + 1
+    from returned r
+    where s.user_id = r.user_id;
+
+    insert into learn.user_activity_days (user_id, activity_date)
+    select d.user_id, d.activity_date
+    from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+    where d.round = v_round
+    on conflict (user_id, activity_date) do update set is_freeze = false;
+
+    -- A day after the last one continues the run or starts a new one;
+    -- a late day may join two runs: recount.
+    with moved as (
+      update learn.user_stats s
+      set current_streak = n.current_streak,
+        longest_streak = greatest(s.longest_streak, n.longest_streak),
+        active_days = s.active_days + 1,
+        last_activity_date = greatest(s.last_activity_date, d.activity_date)
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      join learn.user_stats o on o.user_id = d.user_id
+      cross join lateral (
+        select c.continued + 1 as current_streak, c.continued + 1 as longest_streak, c.continued
+        from (
+          select case when exists (
+            select from learn.user_activity_days y
+            where y.user_id = d.user_id and y.activity_date = d.activity_date - 1
+          ) then o.current_streak else 0 end as continued
+        ) c
+        where o.last_activity_date is null or d.activity_date > o.last_activity_date
+        union all
+        select v.current_streak, v.longest_streak, o.current_streak
+        from learn_internal.streak_states v
+        where v.user_id = d.user_id and d.activity_date < o.last_activity_date
+      ) n
+      where d.round = v_round and s.user_id = d.user_id
+      returning s.user_id, d.activity_date, s.streak_freezes, n.continued, n.current_streak
+    )
+    select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
+    from moved m
+    where v_every > 0 and m.streak_freezes < v_maximum
+      and m.current_streak / v_every > m.continued / v_every;
+
+    -- A streak that has grown by so many days earns a freeze.
+    if v_earners is not null then
+      perform learn_internal.give_streak_freezes(
+        v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
+    end if;
+  end loop;
+  perform learn_internal.note_streaks(p_user_ids);
+end;
+$$;
+comment on function learn_internal.advance_streaks(uuid[],date[],timestamp with time zone) is 'Makes new days of users active, moves their streaks, and spends, returns and earns freezes on the way.';
+revoke execute on function learn_internal.advance_streaks(uuid[],date[],timestamp with time zone) from public;
+
+-- function learn_internal.announce_achievements()
+
+-- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
+-- them is a fact, which pays their XP.
+create or replace function learn_internal.announce_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now timestamptz;
+begin
+  if not exists (select from earned) then
+    return null;
+  end if;
+  v_now := learn.clock();
+
+  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
+  select e.user_id, a.unlocks_avatar_id, e.earned_at
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  where a.unlocks_avatar_id is not null
+  order by e.user_id, a.unlocks_avatar_id
+  on conflict do nothing;
+
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', e.achievement_id::text, count(*)
+  from earned e
+  group by e.achievement_id;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, recorded_at)
+  select e.user_id, 'achievement_earned', 'achievement', a.slug,
+    jsonb_build_object(
+      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
+    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  join learn.users u on u.id = e.user_id
+  where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
+  order by e.user_id, e.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_achievements() is 'Statement trigger: unlocks the avatars of earned achievements and writes achievement_earned facts.';
+revoke execute on function learn_internal.announce_achievements() from public;
+
+-- function learn_internal.apply_lesson_completions(learn_internal.completion[],uuid[],bigint[],timestamp with time zone[],boolean,boolean)
+
+-- What completing lessons causes. Takes rows of user_lesson_progress that have just become
+-- completed, three of their columns as parallel arrays, whether any was started before, and whether
+-- any score is 100. One array of rows for the statement that reads all columns: an array more
+-- in unnest() costs more than a column more in a row.
+create or replace function learn_internal.apply_lesson_completions(
+  p_completions learn_internal.completion[],
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
+  p_were_started boolean, p_have_full_score boolean
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+as $$
+declare
+  v_completions   learn_internal.completion[] := p_completions;
+  v_fast_seconds  interval;
+  v_now           timestamptz;
+  v_has_recorded  boolean;
+  v_has_any       boolean;             -- exercises
+  v_has_courses   boolean;
+  v_pays          integer;             -- what lesson_completed does
+  v_is_qualifying boolean;
+  v_is_perfect_qualifying boolean;
+  v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
+begin
+  -- The users first, in key order: everything else of theirs comes after this lock.
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+
+  -- What is the same for all; the time as learn.clock() tells it, without the price of a call
+  select t.pays, t.is_qualifying,
+    coalesce((select o.now_is from learn_internal.clock_override o), now()),
+    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
+    exists (
+      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published),
+    exists (
+      select from learn.lessons l where l.id = any (p_lesson_ids) and l.course_id is not null)
+  into v_pays, v_is_qualifying, v_now, v_has_recorded, v_has_any, v_has_courses
+  from learn.activity_types t
+  where t.key = 'lesson_completed';
+  if p_were_started then
+    select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
+    from learn.platform_settings s
+    where s.key = 'speed_runner_seconds';
+  end if;
+  if v_has_recorded then
+    select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
+    into v_recorded
+    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+    join learn_internal.recorded_subjects r
+      on r.user_id = c.user_id and r.activity_type in ('lesson_completed', 'lesson_perfect')
+        and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text;
+  end if;
+
+  if v_has_any then
+    -- How the exercises of each lesson were solved; null where a lesson has none
+    select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0,
+      'lesson_completed')::learn_internal.completion order by c.position)
+    into v_completions
+    from (
+      select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+        count(e.id) as exercises,
+        count(*) filter (where x.is_first_try) as first_tries,
+        coalesce(sum(x.wrong_submissions), 0) as wrong,
+        coalesce(sum(x.failed_submissions), 0) as failed
+      from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
+      left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
+      left join learn.user_exercise_progress x
+        on x.user_id = c.user_id and x.exercise_id = e.id
+      group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
+    ) c;
+  end if;
+  -- A lesson without a fault is a fact more.
+  if p_have_full_score or v_has_any then
+    select t.is_qualifying into v_is_perfect_qualifying
+    from learn.activity_types t
+    where t.key = 'lesson_perfect';
+    v_completions := array(
+      select (c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score, c.has_exercises,
+        c.is_first_try, c.is_flawless, c.is_clean, f.activity_type)::learn_internal.completion
+      from unnest(v_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
+      cross join lateral (
+        values ('lesson_completed', true),
+          ('lesson_perfect', case when c.has_exercises then c.is_first_try else c.score = 100 end)
+      ) f(activity_type, is_due)
+      where f.is_due
+      order by c.position, f.activity_type);
+  end if;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
+     local_date, is_qualifying, recorded_at)
+  select p.user_id, p.activity_type, 'lesson', p.lesson_id::text,
+    case when p.activity_type = 'lesson_perfect' then '{}'
+      else jsonb_build_object('slug', l.slug, 'difficulty', l.difficulty,
+          'has_exercises', coalesce(p.has_exercises, false),
+          'is_fast', coalesce(p.completed_at >= p.started_at
+            and p.completed_at < p.started_at + v_fast_seconds, false))
+        || case when p.has_exercises then jsonb_build_object(
+          'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
+          'is_flawless', p.is_flawless) else '{}' end
+    end,
+    case when p.activity_type = 'lesson_completed' then
+      round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
+    end,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date,
+    case when p.activity_type = 'lesson_perfect' then v_is_perfect_qualifying
+      else v_is_qualifying end,
+    v_now
+  from unnest(v_completions) p
+  join learn.users u on u.id = p.user_id
+  join learn.lessons l on l.id = p.lesson_id
+  left join learn.difficulties d on d.key = l.difficulty
+  -- recorded from outside already: paid
+  where v_recorded is null
+    or not v_recorded ? format('%s %s %s', p.activity_type, p.user_id, p.lesson_id);
+
+  if v_has_courses then
+    perform learn_internal.advance_courses(p_user_ids, p_lesson_ids, p_at);
+  end if;
+  perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
+end;
+$$;
+comment on function learn_internal.apply_lesson_completions(learn_internal.completion[],uuid[],bigint[],timestamp with time zone[],boolean,boolean) is 'Writes the facts of newly completed lessons, and moves their courses and tracks.';
+revoke execute on function learn_internal.apply_lesson_completions(learn_internal.completion[],uuid[],bigint[],timestamp with time zone[],boolean,boolean) from public;
+
+-- function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text)
+
+-- The opening of every public function that changes a learner's state: takes the locks in order,
+-- answers a retry from its idempotency key, and notes what held before. When the result carries
+-- a replay, the caller returns that and nothing else.
+-- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
+-- LX013 the key was used for another call.
+create or replace function learn_internal.begin_call(
+  p_function        text,
+  p_user_id         uuid,
+  p_arguments       jsonb,
+  p_occurred_at     timestamptz,
+  p_idempotency_key text
+)
+returns learn_internal.call
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_call      learn_internal.call;
+  v_is_active boolean;
+  v_earlier   learn.idempotency_keys;
+begin
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
+  select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
+  from learn.user_stats s
+  where s.user_id = p_user_id
+  for no key update;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select u.is_active,
+    -- the time as learn.clock() tells it
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    coalesce((
+      select a.id from learn.user_achievements a
+      where a.user_id = p_user_id order by a.id desc limit 1), 0),
+    coalesce((
+      select l.id from learn.user_level_unlocks l
+      where l.user_id = p_user_id order by l.id desc limit 1), 0),
+    coalesce((
+      select c.id from learn.user_challenge_progress c
+      where c.user_id = p_user_id order by c.id desc limit 1), 0)
+  into v_is_active, v_call.occurred_at, v_call.last_achievement, v_call.last_unlock,
+    v_call.last_challenge
+  from learn.users u
+  where u.id = p_user_id;
+  if not v_is_active then
+    raise exception 'the user is inactive'
+      using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Set learn.users.is_active to let the user take part again.';
+  end if;
+
+  v_call.user_id := p_user_id;
+  v_call.function_name := p_function;
+
+  if p_idempotency_key is not null then
+    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
+      raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
+        using errcode = 'LX001',
+          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+          hint = 'Use a UUID made for the request, or pass null.';
+    end if;
+    v_call.idempotency_key := p_idempotency_key;
+    v_call.arguments_hash := learn_internal.hash_call(
+      p_function,
+      p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
+
+    select k.* into v_earlier
+    from learn.idempotency_keys k
+    where k.user_id = p_user_id and k.key = p_idempotency_key;
+    if found then
+      if v_earlier.arguments_hash <> v_call.arguments_hash then
+        raise exception 'the idempotency key was used for another call'
+          using errcode = 'LX013',
+            detail = format('key %s: %s at %s',
+              p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
+            hint = 'Retry with the same arguments, or use a new key for a new call.';
+      end if;
+      v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
+      v_call.replay.replayed := true;
+      return v_call;
+    end if;
+  end if;
+
+  if p_occurred_at is not null then
+    perform learn_internal.require_event_time(p_occurred_at);
+  end if;
+  return v_call;
+end;
+$$;
+comment on function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text) is 'Opens a public call: locks the user, replays a retry (LX013 when it differs), notes what held before.';
+revoke execute on function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text) from public;
+
+-- function learn_internal.write_facts(learn_internal.fact[],text)
+
+-- Writes facts to the log, with the local date of each and whether it makes the day active.
+-- One that happens once and that was recorded from outside already is left out.
+create or replace function learn_internal.write_facts(
+  p_facts learn_internal.fact[], p_idempotency_key text default null
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
+    coalesce(f.properties, '{}'), f.xp, f.occurred_at,
+    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key, v_now
+  from unnest(p_facts) with ordinality
+    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
+  join learn.users u on u.id = f.user_id
+  join learn.activity_types t on t.key = f.activity_type
+  where not t.happens_once or not exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = f.user_id and r.activity_type = f.activity_type
+      and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
+  order by f.position;
+end;
+$$;
+comment on function learn_internal.write_facts(learn_internal.fact[],text) is 'Writes facts to the log, in the given order.';
+revoke execute on function learn_internal.write_facts(learn_internal.fact[],text) from public;
+
+-- function learn_internal.complete_tracks(uuid[],bigint[],timestamp with time zone[])
+
+-- Marks tracks as completed for users and follows up: challenges that this
+-- unlocks, learning paths and difficulties.
+-- Takes parallel arrays of rows of user_track_progress that have just reached their total.
+-- What it completes is written to the log.
+create or replace function learn_internal.complete_tracks(
+  p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  with completed as (
+    update learn.user_track_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
+    where p.user_id = c.user_id and p.track_id = c.track_id
+    returning p.user_id, p.track_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp,
+      c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.track_id)
+  into v_facts
+  from completed c
+  join learn.tracks t on t.id = c.track_id;
+  perform learn_internal.write_facts(v_facts);
+
+  if exists (
+    select from learn.track_prerequisites e
+    join learn.challenges c on c.track_id = e.track_id and c.is_active
+    where e.prerequisite_track_id = any (p_track_ids))
+  then
+    perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+  end if;
+
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(p_user_ids, (
+      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids))) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(p_user_ids, (
+      select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
+  ) f;
+  if v_facts is not null then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+end;
+$$;
+comment on function learn_internal.complete_tracks(uuid[],bigint[],timestamp with time zone[]) is 'Completes tracks for users, then the paths and difficulties that this completes; and writes the facts.';
+revoke execute on function learn_internal.complete_tracks(uuid[],bigint[],timestamp with time zone[]) from public;
+
+-- function learn_internal.discussions_inserted()
+
+-- When discussions are started: each is a fact of its author.
+create or replace function learn_internal.discussions_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  select array_agg(
+    (n.author_id, 'discussion_posted', 'discussion', n.id::text,
+      jsonb_strip_nulls(jsonb_build_object('course_id', n.course_id, 'category', n.category)),
+      null, n.created_at)::learn_internal.fact
+    order by n.author_id, n.id)
+  into v_facts
+  from new_rows n;
+  if v_facts is null then
+    return null;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+  return null;
+end;
+$$;
+comment on function learn_internal.discussions_inserted() is 'Statement trigger: new discussions become facts.';
+revoke execute on function learn_internal.discussions_inserted() from public;
+
 -- function learn_internal.fold_streaks(integer)
 
 -- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
@@ -172,6 +800,338 @@ end;
 $$;
 comment on function learn_internal.fold_boards() is 'Folds what users have gained into the boards; returns how many gains there were. Its caller holds the lock.';
 revoke execute on function learn_internal.fold_boards() from public;
+
+-- function learn_internal.grade_submissions()
+
+-- triggers/practice/grade_submissions.sql
+-- When queries are submitted: every run is a fact, the first correct one solves the exercise,
+-- and solving the last exercise completes the lesson.
+--
+-- What a lesson is worth depends on the submissions before its completion and not on those after
+-- it. So a statement with many submissions is taken in rounds, cut per user behind each submission
+-- that completes a lesson; the loop runs as often as the user with the most completes one.
+-- A single submission is one round.
+create or replace function learn_internal.grade_submissions()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_ids        bigint[];
+  v_rounds     bigint[];
+  v_last       bigint;
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+begin
+  select array_agg(distinct n.user_id) into v_user_ids from new_submissions n;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  with solving as (
+    select n.user_id, n.exercise_id, min(n.id) as id
+    from new_submissions n
+    where n.is_correct and not exists (
+      select from learn.user_exercise_progress x
+      where x.user_id = n.user_id and x.exercise_id = n.exercise_id and x.solved_at is not null)
+    group by n.user_id, n.exercise_id
+  ), solved as (
+    select s.user_id, e.lesson_id, max(s.id) as id, count(*) as exercises
+    from solving s
+    join learn.exercises e on e.id = s.exercise_id and e.is_published
+    group by s.user_id, e.lesson_id
+  ), completing as (
+    select s.user_id, s.id
+    from solved s
+    where (
+      select count(*) from learn.exercises e
+      where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
+      select count(*)
+      from learn.exercises e
+      join learn.user_exercise_progress x on x.user_id = s.user_id and x.exercise_id = e.id
+      where e.lesson_id = s.lesson_id and e.is_published and x.solved_at is not null)
+  ), rounds as (
+    select n.id, 1 + coalesce(count(c.id) over (
+      partition by n.user_id order by n.id
+      rows between unbounded preceding and 1 preceding), 0) as round
+    from new_submissions n
+    left join completing c on c.user_id = n.user_id and c.id = n.id
+  )
+  select array_agg(r.id), array_agg(r.round), max(r.round)
+  into v_ids, v_rounds, v_last
+  from rounds r;
+
+  for v_round in 1 .. v_last loop
+    with submitted as materialized (
+      select n.user_id, n.id, n.exercise_id, n.is_correct,
+        n.error_message is not null as is_failed, n.submitted_at
+      from unnest(v_ids, v_rounds) r(id, round)
+      join new_submissions n on n.id = r.id
+      where r.round = v_round
+    ), totals as (
+      select s.user_id, s.exercise_id, count(*) as submissions,
+        count(*) filter (where not s.is_correct) as wrong,
+        count(*) filter (where s.is_failed) as failed,
+        (array_agg(s.is_correct order by s.id))[1] as is_first_correct,
+        min(s.id) filter (where s.is_correct) as solving_id,
+        (array_agg(s.submitted_at order by s.id) filter (where s.is_correct))[1] as solved_at
+      from submitted s
+      group by s.user_id, s.exercise_id
+    ), graded as materialized (
+      select t.*, e.lesson_id, o.user_id is null as is_first_run,
+        o.user_id is null and t.is_first_correct as is_first_try,
+        t.solving_id is not null and o.solved_at is null as is_newly_solved
+      from totals t
+      join learn.exercises e on e.id = t.exercise_id
+      left join lateral (  -- by key, whatever the size of the statement
+        select x.user_id, x.solved_at
+        from learn.user_exercise_progress x
+        where x.user_id = t.user_id and x.exercise_id = t.exercise_id
+        limit 1
+      ) o on true
+    ), saved as (
+      insert into learn.user_exercise_progress as p
+        (user_id, exercise_id, submissions, wrong_submissions,
+         failed_submissions, is_first_try, solved_at)
+      select g.user_id, g.exercise_id, g.submissions, g.wrong, g.failed, g.is_first_try, g.solved_at
+      from graded g
+      order by g.user_id, g.exercise_id
+      on conflict (user_id, exercise_id) do update
+        set submissions = p.submissions + excluded.submissions,
+          wrong_submissions = p.wrong_submissions + excluded.wrong_submissions,
+          failed_submissions = p.failed_submissions + excluded.failed_submissions,
+          solved_at = coalesce(p.solved_at, excluded.solved_at)
+    ), begun as (
+      insert into learn.user_lesson_progress (user_id, lesson_id, status)
+      select distinct g.user_id, g.lesson_id, 'in_progress'
+      from graded g
+      where g.is_first_run
+      order by g.user_id, g.lesson_id
+      on conflict (user_id, lesson_id) do nothing
+    ), facts as (
+      select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
+        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed,
+          'submission_id', s.id) as properties,
+        s.submitted_at as occurred_at
+      from submitted s
+      union all
+      select g.user_id, g.solving_id, 2, 'exercise_solved', g.exercise_id, '{}', g.solved_at
+      from graded g
+      where g.is_newly_solved
+      union all
+      select g.user_id, g.solving_id, 3, 'exercise_solved_first_try',
+        g.exercise_id, '{}', g.solved_at
+      from graded g
+      where g.is_newly_solved and g.is_first_try
+    ), logged as (
+      insert into learn.activity_log
+        (user_id, activity_type, subject_type, subject_id, properties,
+         occurred_at, local_date, is_qualifying)
+      select f.user_id, f.activity_type, 'exercise',
+        f.exercise_id::text, f.properties, f.occurred_at,
+        (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
+      from facts f
+      cross join lateral (
+        select x.timezone from learn.users x where x.id = f.user_id limit 1
+      ) u
+      join learn.activity_types t on t.key = f.activity_type
+      where f.rank = 1 or not exists (  -- recorded from outside already: paid
+        select from learn_internal.recorded_subjects r
+        where r.user_id = f.user_id and r.activity_type = f.activity_type
+          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text)
+      order by f.user_id, f.id, f.rank
+    )
+    select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids
+    from graded g
+    where g.is_newly_solved;
+
+    if v_user_ids is not null then
+      perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
+    end if;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.grade_submissions() is 'Statement trigger: submissions become facts, solve exercises and complete lessons.';
+revoke execute on function learn_internal.grade_submissions() from public;
+
+-- function learn_internal.imported_progress_updated()
+
+-- When imported progress grows: new levels count, and the difference in XP is paid. It does not
+-- shrink.
+-- Errors: LX001 fewer levels, less XP, or another user or challenge.
+create or replace function learn_internal.imported_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_bad record;
+begin
+  select n.* into v_bad
+  from new_rows n
+  left join old_rows o on o.user_id = n.user_id and o.challenge_id = n.challenge_id
+  where o.user_id is null or not o.completed_levels <@ n.completed_levels
+    or n.total_xp < o.total_xp
+  limit 1;
+  if found then
+    raise exception 'imported progress does not shrink'
+      using errcode = 'LX001',
+        detail = format('user_id = %s, challenge_id = %s: levels %s, %s XP',
+          v_bad.user_id, v_bad.challenge_id, v_bad.completed_levels, v_bad.total_xp),
+        hint = 'What was paid is in the ledger: learn.reverse_xp() takes it back.';
+  end if;
+  perform learn_internal.apply_imports(
+    array_agg(n.user_id), array_agg(n.challenge_id), array_agg(n.total_xp - o.total_xp))
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.challenge_id = n.challenge_id
+  where (n.completed_levels, n.total_xp) <> (o.completed_levels, o.total_xp)
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.imported_progress_updated() is 'Statement trigger: what imported progress grew by counts and is paid; it does not shrink (LX001).';
+revoke execute on function learn_internal.imported_progress_updated() from public;
+
+-- function learn_internal.touch_courses(learn_internal.lesson_time[])
+
+-- Notes activity in lessons with the courses of users who are enrolled: time spent, in seconds, and
+-- when. A completion that enrols its user counts the time by itself.
+create or replace function learn_internal.touch_courses(p_times learn_internal.lesson_time[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  perform from learn.user_stats s where s.user_id in (select t.user_id from unnest(p_times) t)
+  order by s.user_id
+  for no key update;
+
+  update learn.user_course_progress p
+  set time_spent_seconds = greatest(0, p.time_spent_seconds + g.seconds),
+    last_activity_at = greatest(p.last_activity_at, g.at)
+  from (
+    select t.user_id, l.course_id, sum(t.seconds) as seconds, max(coalesce(t.at, v_now)) as at
+    from unnest(p_times) t
+    join learn.lessons l on l.id = t.lesson_id and l.course_id is not null
+    group by t.user_id, l.course_id
+  ) g
+  where p.user_id = g.user_id and p.course_id = g.course_id;
+end;
+$$;
+comment on function learn_internal.touch_courses(learn_internal.lesson_time[]) is 'Adds time spent in lessons, in seconds, to the courses of users who are enrolled.';
+revoke execute on function learn_internal.touch_courses(learn_internal.lesson_time[]) from public;
+
+-- function learn_internal.write_lesson_starts(learn_internal.lesson_event[])
+
+-- functions/progress/write_lesson_starts.sql
+-- Writes the facts of newly started lessons.
+create or replace function learn_internal.write_lesson_starts(
+  p_starts learn_internal.lesson_event[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  perform from learn.user_stats s
+  where s.user_id in (select e.user_id from unnest(p_starts) e)
+  order by s.user_id
+  for no key update;
+  perform learn_internal.write_facts(array_agg(
+    (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}',
+      null, e.at)::learn_internal.fact
+    order by e.user_id, e.at, e.lesson_id))
+  from unnest(p_starts) e;
+end;
+$$;
+comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is 'Writes lesson_started facts.';
+revoke execute on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) from public;
+
+-- function learn_internal.lesson_progress_updated()
+
+-- When lesson progress changes: what has become started or completed by the change
+-- is treated like new rows.
+create or replace function learn_internal.lesson_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_starts      learn_internal.lesson_event[];
+  v_started     bigint;
+  v_is_perfect  boolean;
+  v_touched     learn_internal.lesson_time[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+  select
+    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+      filter (where n.started_at is not null and o.started_at is null),
+    array_agg((n.user_id, n.lesson_id,
+        coalesce(n.time_spent_seconds, 0) - coalesce(o.time_spent_seconds, 0),
+        greatest(
+          case when o.started_at is null then n.started_at end,
+          case when o.completed_at is null then n.completed_at end))::learn_internal.lesson_time)
+      filter (where n.time_spent_seconds is distinct from o.time_spent_seconds
+        or n.started_at is not null and o.started_at is null),
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion)
+      filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
+    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
+    count(n.started_at), bool_or(n.score = 100)
+  into v_starts, v_touched, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  if v_touched is not null and v_user_ids is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    order by s.user_id for no key update;
+  end if;
+  if v_touched is not null then
+    perform learn_internal.touch_courses(v_touched);
+  end if;
+  if v_starts is not null then
+    perform learn_internal.write_lesson_starts(v_starts);
+  end if;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
+    -- for lesson_progress_inserted(), which comes next when this is an upsert
+    perform set_config('learn_internal.lessons_updated', 'yes', true);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_updated() is 'Statement trigger: lessons that a change has started or completed become facts.';
+revoke execute on function learn_internal.lesson_progress_updated() from public;
 
 -- function learn_internal.note_consequences()
 
@@ -842,6 +1802,529 @@ $function$;
 comment on function learn_internal.recount_user_boards() is 'Row trigger: has the boards of a user recounted.';
 revoke execute on function learn_internal.recount_user_boards() from public;
 
+-- function learn_internal.register_users()
+
+-- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
+-- import: what they earn by it, they are not notified of.
+-- Errors: LX001 unknown time zone.
+create or replace function learn_internal.register_users()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_quiet text := coalesce(current_setting('learn.quiet', true), '');
+begin
+  if not exists (select from new_users) then
+    return null;
+  end if;
+  perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
+
+  insert into learn.user_stats (user_id, registered_on)
+  select u.id, (u.created_at at time zone u.timezone)::date from new_users u order by u.id;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', count(*)
+  from new_users u
+  join learn.user_stats s on s.user_id = u.id
+  group by s.registered_on;
+
+  if (select count(*) from new_users) > 1 then
+    perform set_config('learn.quiet', 'on', true);
+  end if;
+  insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
+  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
+  from new_users u
+  join learn.activity_types t on t.key = 'user_registered'
+  order by u.id;
+  perform set_config('learn.quiet', v_quiet, true);
+  return null;
+end;
+$$;
+comment on function learn_internal.register_users() is 'Statement trigger: makes users'' stats rows and writes user_registered facts.';
+revoke execute on function learn_internal.register_users() from public;
+
+-- function learn_internal.write_solutions(bigint[])
+
+-- Writes the facts of replies that were accepted for the first time, except where the author
+-- of the discussion has answered their own question. Takes the ids of the replies.
+create or replace function learn_internal.write_solutions(p_reply_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  select array_agg(
+    (r.author_id, 'solution_accepted', 'reply', r.id::text,
+      jsonb_build_object('discussion_id', r.discussion_id), null,
+      r.first_accepted_at)::learn_internal.fact
+    order by r.author_id, r.first_accepted_at, r.id)
+  into v_facts
+  from learn.replies r
+  join learn.discussions d on d.id = r.discussion_id
+  where r.id = any (p_reply_ids) and r.author_id <> d.author_id;
+  if v_facts is null then
+    return;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+end;
+$$;
+comment on function learn_internal.write_solutions(bigint[]) is 'Writes the facts of replies that were accepted for the first time.';
+revoke execute on function learn_internal.write_solutions(bigint[]) from public;
+
+-- function learn_internal.replies_inserted()
+
+-- When replies are posted: each is a fact of its author, and counts in its discussion.
+create or replace function learn_internal.replies_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_facts    learn_internal.fact[];
+  v_accepted bigint[];
+begin
+  select array_agg(
+      (n.author_id, 'reply_posted', 'reply', n.id::text,
+        jsonb_build_object('discussion_id', n.discussion_id), null,
+        n.created_at)::learn_internal.fact
+      order by n.author_id, n.id),
+    array_agg(n.id) filter (where n.first_accepted_at is not null)
+  into v_facts, v_accepted
+  from new_rows n;
+  if v_facts is null then
+    return null;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+  if v_accepted is not null then
+    perform learn_internal.write_solutions(v_accepted);
+  end if;
+
+  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
+  from (
+    select n.discussion_id, count(*)::integer as replies from new_rows n group by n.discussion_id
+  ) g;
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_inserted() is 'Statement trigger: new replies become facts and count in their discussions.';
+revoke execute on function learn_internal.replies_inserted() from public;
+
+-- function learn_internal.replies_updated()
+
+-- When replies change: one that is accepted for the first time is a fact, and the discussions
+-- concerned are solved or not. A reply that moves counts elsewhere.
+create or replace function learn_internal.replies_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_accepted       bigint[];
+  v_discussion_ids bigint[];
+  v_replies        integer[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+  select array_agg(distinct n.id) filter (
+    where n.first_accepted_at is not null and o.first_accepted_at is null)
+  into v_accepted
+  from new_rows n
+  join old_rows o on o.id = n.id;
+  if v_accepted is not null then
+    perform learn_internal.write_solutions(v_accepted);
+  end if;
+
+  select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
+  from (
+    select c.discussion_id, sum(c.replies)::integer as replies
+    from new_rows n
+    join old_rows o on o.id = n.id
+    cross join lateral (
+      values (n.discussion_id, 1), (o.discussion_id, -1)
+    ) c(discussion_id, replies)
+    where n.discussion_id <> o.discussion_id or n.is_solution <> o.is_solution
+    group by c.discussion_id
+  ) g;
+  perform learn_internal.count_replies(v_discussion_ids, v_replies);
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_updated() is 'Statement trigger: accepted replies become facts and solve their discussions.';
+revoke execute on function learn_internal.replies_updated() from public;
+
+-- function learn_internal.sessions_ended()
+
+-- When learning sessions end: what the user's XP has gained since the start is noted.
+create or replace function learn_internal.sessions_ended()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select array_agg(distinct n.user_id) into v_user_ids
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.id = n.id
+  where n.ended_at is not null and o.ended_at is null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  update learn.learning_sessions l
+  set xp_earned = greatest(0, s.total_xp - coalesce(n.xp_at_start, s.total_xp))
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.id = n.id
+  join learn.user_stats s on s.user_id = n.user_id
+  where n.ended_at is not null and o.ended_at is null and l.user_id = n.user_id and l.id = n.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.sessions_ended() is 'Statement trigger: notes what users'' XP has gained in sessions that end.';
+revoke execute on function learn_internal.sessions_ended() from public;
+
+-- function learn_internal.sessions_started()
+
+-- When learning sessions are started: the user's XP at the start is noted. Sessions that are
+-- written as ended, from elsewhere, say themselves what they earned.
+create or replace function learn_internal.sessions_started()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select array_agg(distinct n.user_id) into v_user_ids
+  from new_rows n
+  where n.ended_at is null and n.xp_at_start is null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  update learn.learning_sessions l
+  set xp_at_start = s.total_xp
+  from new_rows n
+  join learn.user_stats s on s.user_id = n.user_id
+  where n.ended_at is null and n.xp_at_start is null and l.user_id = n.user_id and l.id = n.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.sessions_started() is 'Statement trigger: notes the XP that users have when their sessions start.';
+revoke execute on function learn_internal.sessions_started() from public;
+
+-- function learn_internal.summarize(learn_internal.call)
+
+-- What has happened to a user since a call began.
+create or replace function learn_internal.summarize(p_call learn_internal.call)
+returns learn.award_summary
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_summary      learn.award_summary;
+  v_last_date    date;
+  v_today        date;
+  v_has_earned   boolean;
+  v_has_unlocked boolean;
+  v_has_challenges boolean;
+  v_avatars      jsonb;
+begin
+  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+    s.current_level, s.current_level > p_call.current_level, s.current_streak,
+    s.last_activity_date, (
+      -- the time as learn.clock() tells it
+      coalesce((select o.now_is from learn_internal.clock_override o), now())
+      at time zone u.timezone)::date,
+    exists (
+      select from learn.user_achievements a
+      where a.user_id = p_call.user_id and a.id > p_call.last_achievement),
+    exists (
+      select from learn.user_level_unlocks l
+      where l.user_id = p_call.user_id and l.id > p_call.last_unlock),
+    exists (
+      select from learn.user_challenge_progress c
+      where c.user_id = p_call.user_id and c.id > p_call.last_challenge)
+  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
+    v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
+    v_last_date, v_today, v_has_earned, v_has_unlocked, v_has_challenges
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.user_id = p_call.user_id;
+  if v_last_date is null or v_last_date < v_today - 1 then
+    v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  end if;
+  v_summary.unlocked := '{}';
+  v_summary.replayed := false;
+  if v_has_unlocked then
+    select jsonb_build_object('levels', jsonb_agg(
+      jsonb_build_object('course', c.slug, 'level', v.slug) order by u.id))
+    into v_summary.unlocked
+    from learn.user_level_unlocks u
+    join learn.course_levels v on v.id = u.course_level_id
+    join learn.courses c on c.id = v.course_id
+    where u.user_id = p_call.user_id and u.id > p_call.last_unlock;
+  end if;
+  if v_has_challenges then
+    select v_summary.unlocked
+      || jsonb_build_object('challenges', jsonb_agg(c.slug order by p.id))
+    into v_summary.unlocked
+    from learn.user_challenge_progress p
+    join learn.challenges c on c.id = p.challenge_id
+    where p.user_id = p_call.user_id and p.id > p_call.last_challenge;
+  end if;
+  if not v_has_earned then
+    v_summary.new_achievements := '{}';
+    return v_summary;
+  end if;
+
+  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  from learn.user_achievements u
+  join learn.achievements a on a.id = u.achievement_id
+  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
+
+  -- Avatars that these achievements unlock and no earlier one had unlocked.
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_avatars
+  from learn.avatars v
+  where exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id > p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
+    and not exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
+  having count(*) > 0;
+  v_summary.unlocked := v_summary.unlocked || coalesce(v_avatars, '{}');
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.summarize(learn_internal.call) is 'What has happened to a user since a call began.';
+revoke execute on function learn_internal.summarize(learn_internal.call) from public;
+
+-- function learn_internal.tally_days()
+
+-- When days become active or no longer are: they are tallied, and so are the weeks in which a user has
+-- the first active day or loses the last one, by the week of the user's registration. Days of a
+-- user who is being deleted are left to tally_deleted_users(), which still knows that week.
+-- A statement that both inserts and updates days (on conflict do update) may have one day per user,
+-- since each of the two triggers sees what the other one tallies; or settle_tallies() comes after it.
+create or replace function learn_internal.tally_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_moves learn_internal.day_move[];
+begin
+  case tg_op
+    when 'INSERT' then
+      select array_agg((n.user_id, n.activity_date, 1)::learn_internal.day_move) into v_moves
+      from new_days n
+      where not n.is_freeze;
+    when 'DELETE' then
+      select array_agg((o.user_id, o.activity_date, -1)::learn_internal.day_move) into v_moves
+      from old_days o
+      join learn.users u on u.id = o.user_id
+      where not o.is_freeze;
+    else
+      select array_agg((m.user_id, m.activity_date, m.days)::learn_internal.day_move) into v_moves
+      from (
+        select n.user_id, n.activity_date, 1 as days from new_days n where not n.is_freeze
+        union all
+        select o.user_id, o.activity_date, -1 from old_days o where not o.is_freeze
+      ) m;
+  end case;
+  if v_moves is null then
+    return null;
+  end if;
+
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'active_days', m.activity_date, '', sum(m.days)
+  from unnest(v_moves) m
+  group by m.activity_date
+  having sum(m.days) <> 0
+  union all
+  select 'active_weeks', w.week, to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'),
+    sum(sign(w.days) - sign(w.days - w.moved))
+  from (
+    select v.user_id, v.week, v.moved, (
+      select count(*)
+      from learn.user_activity_days d
+      where d.user_id = v.user_id and d.activity_date >= v.week and d.activity_date < v.week + 7
+        and not d.is_freeze) as days
+    from (
+      select m.user_id, date_trunc('week', m.activity_date::timestamp)::date as week,
+        sum(m.days) as moved
+      from unnest(v_moves) m
+      group by 1, 2
+    ) v
+  ) w
+  join learn.user_stats s on s.user_id = w.user_id
+  group by 2, 3
+  having sum(sign(w.days) - sign(w.days - w.moved)) <> 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tally_days() is 'Statement trigger: tallies active days, and active weeks by the week of registration.';
+revoke execute on function learn_internal.tally_days() from public;
+
+-- function learn_internal.user_skills_updated()
+
+-- When users have more points in skills: points and room are checked, and levels follow. Fewer
+-- points are always good. What does not touch points is left alone, as the levels that are
+-- written by settle_skills().
+-- Errors: LX001 more points than there are, or than fit.
+create or replace function learn_internal.user_skills_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+  v_now       timestamptz := learn.clock();
+  v_user_ids  uuid[];
+  v_skill_ids bigint[];
+  v_at        timestamptz[];
+begin
+  perform learn_internal.apply_allocations(
+    array_agg(n.user_id), array_agg(n.skill_id), array_agg(false),
+    -- who says nothing of the time means now
+    array_agg(case when n.allocated_at <> o.allocated_at then n.allocated_at else v_now end))
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.skill_id = n.skill_id
+  where n.points_allocated > o.points_allocated
+  having count(*) > 0;
+
+  select array_agg(n.user_id), array_agg(n.skill_id), array_agg(v_now)
+  into v_user_ids, v_skill_ids, v_at
+  from new_rows n
+  join old_rows o on o.user_id = n.user_id and o.skill_id = n.skill_id
+  where n.points_allocated < o.points_allocated;
+  if v_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_user_ids)
+    order by s.user_id for no key update;
+    perform learn_internal.settle_skills(v_user_ids, v_skill_ids, v_at);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.user_skills_updated() is 'Statement trigger: checks more points in skills (LX001); levels follow.';
+revoke execute on function learn_internal.user_skills_updated() from public;
+
+-- trigger announce_achievements on learn.user_achievements
+
+create or replace trigger announce_achievements
+  after insert on learn.user_achievements
+  referencing new table as earned
+  for each statement
+  execute function learn_internal.announce_achievements();
+comment on trigger announce_achievements on learn.user_achievements is 'Unlocks avatars and writes achievement_earned facts.';
+
+-- trigger days_deleted on learn.user_activity_days
+
+create or replace trigger days_deleted
+  after delete on learn.user_activity_days
+  referencing old table as old_days
+  for each statement
+  execute function learn_internal.tally_days();
+comment on trigger days_deleted on learn.user_activity_days is 'Tallies active days and weeks.';
+
+-- trigger days_inserted on learn.user_activity_days
+
+create or replace trigger days_inserted
+  after insert on learn.user_activity_days
+  referencing new table as new_days
+  for each statement
+  execute function learn_internal.tally_days();
+comment on trigger days_inserted on learn.user_activity_days is 'Tallies active days and weeks.';
+
+-- trigger days_updated on learn.user_activity_days
+
+create or replace trigger days_updated
+  after update on learn.user_activity_days
+  referencing old table as old_days new table as new_days
+  for each statement
+  execute function learn_internal.tally_days();
+comment on trigger days_updated on learn.user_activity_days is 'Tallies active days and weeks.';
+
+-- trigger discussions_inserted on learn.discussions
+
+create or replace trigger discussions_inserted
+  after insert on learn.discussions
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.discussions_inserted();
+comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
+
+-- trigger grade_submissions on learn.query_submissions
+
+create or replace trigger grade_submissions
+  after insert on learn.query_submissions
+  referencing new table as new_submissions
+  for each statement
+  execute function learn_internal.grade_submissions();
+comment on trigger grade_submissions on learn.query_submissions is 'Submissions become facts, solve exercises and complete lessons.';
+
+-- trigger imported_progress_updated on learn.imported_challenge_progress
+
+create or replace trigger imported_progress_updated
+  after update on learn.imported_challenge_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.imported_progress_updated();
+comment on trigger imported_progress_updated on learn.imported_challenge_progress is 'What it grew by counts and is paid (LX001 when it shrinks).';
+
+-- trigger lesson_progress_updated on learn.user_lesson_progress
+
+create or replace trigger lesson_progress_updated
+  after update on learn.user_lesson_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_updated();
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is 'Started and completed lessons become facts.';
+
 -- trigger process_activities on learn.activity_log
 
 create or replace trigger process_activities
@@ -850,6 +2333,60 @@ create or replace trigger process_activities
   for each statement
   execute function learn_internal.process_activities();
 comment on trigger process_activities on learn.activity_log is 'The engine: streaks, XP, levels, metrics, achievements.';
+
+-- trigger register_users on learn.users
+
+create or replace trigger register_users
+  after insert on learn.users
+  referencing new table as new_users
+  for each statement
+  execute function learn_internal.register_users();
+comment on trigger register_users on learn.users is 'Makes stats rows and writes user_registered facts.';
+
+-- trigger replies_inserted on learn.replies
+
+create or replace trigger replies_inserted
+  after insert on learn.replies
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.replies_inserted();
+comment on trigger replies_inserted on learn.replies is 'New replies become facts and count in their discussions.';
+
+-- trigger replies_updated on learn.replies
+
+create or replace trigger replies_updated
+  after update on learn.replies
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.replies_updated();
+comment on trigger replies_updated on learn.replies is 'Accepted replies become facts and solve their discussions.';
+
+-- trigger sessions_ended on learn.learning_sessions
+
+create or replace trigger sessions_ended
+  after update on learn.learning_sessions
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.sessions_ended();
+comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained.';
+
+-- trigger sessions_started on learn.learning_sessions
+
+create or replace trigger sessions_started
+  after insert on learn.learning_sessions
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.sessions_started();
+comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
+
+-- trigger user_skills_updated on learn.user_skills
+
+create or replace trigger user_skills_updated
+  after update on learn.user_skills
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.user_skills_updated();
+comment on trigger user_skills_updated on learn.user_skills is 'Checks points (LX001); levels follow.';
 
 -- trigger users_seen on learn.users
 

@@ -14,6 +14,7 @@ returns learn_internal.call
 language plpgsql
 volatile
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
   v_call      learn_internal.call;

@@ -4,6 +4,7 @@ returns learn.award_summary
 language plpgsql
 stable
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
   v_summary      learn.award_summary;

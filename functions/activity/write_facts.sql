@@ -7,6 +7,7 @@ returns void
 language plpgsql
 volatile
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
   v_now timestamptz := learn.clock();
@@ -19,12 +20,13 @@ begin
     (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key, v_now
   from unnest(p_facts) with ordinality
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
-  join learn.users u on u.id = f.user_id
+  join learn.users u on u.id = any (array[f.user_id])
   join learn.activity_types t on t.key = f.activity_type
   where not t.happens_once or not exists (
     select from learn_internal.recorded_subjects r
     where r.user_id = f.user_id and r.activity_type = f.activity_type
-      and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
+      and r.subject_type = f.subject_type and r.subject_id = f.subject_id
+    offset 0)
   order by f.position;
 end;
 $$;

@@ -11,6 +11,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 set jit = off
 as $$
 declare

@@ -8,6 +8,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
   v_marked bigint;
@@ -19,14 +20,12 @@ begin
   end if;
   update learn.notifications n
   set is_read = true, read_at = learn.clock()
-  from (
+  where n.user_id = p_user_id and n.id = any (array(
     -- in order, so that two calls do not deadlock
     select u.id from learn.notifications u
     where u.user_id = p_user_id and not u.is_read and (p_ids is null or u.id = any (p_ids))
     order by u.id
-    for update
-  ) u
-  where n.user_id = p_user_id and n.id = u.id;
+    for update));
   get diagnostics v_marked = row_count;
   return v_marked;
 end;

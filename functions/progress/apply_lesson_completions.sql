@@ -69,8 +69,11 @@ begin
       from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
         score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
       left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
-      left join learn.user_exercise_progress x
-        on x.user_id = c.user_id and x.exercise_id = e.id
+      left join lateral (
+        select p.* from learn.user_exercise_progress p
+        where p.user_id = c.user_id and p.exercise_id = e.id
+        offset 0
+      ) x on true
       group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
     ) c;
   end if;
@@ -113,8 +116,10 @@ begin
       else v_is_qualifying end,
     v_now
   from unnest(v_completions) p
-  join learn.users u on u.id = p.user_id
-  join learn.lessons l on l.id = p.lesson_id
+  join learn.users u on u.id = any (array[p.user_id])
+  cross join lateral (
+    select n.slug, n.difficulty, n.xp_reward from learn.lessons n where n.id = p.lesson_id offset 0
+  ) l
   left join learn.difficulties d on d.key = l.difficulty
   -- recorded from outside already: paid
   where v_recorded is null

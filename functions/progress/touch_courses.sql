@@ -9,7 +9,7 @@ as $$
 declare
   v_now timestamptz := learn.clock();
 begin
-  perform from learn.user_stats s where s.user_id in (select t.user_id from unnest(p_times) t)
+  perform from learn.user_stats s where s.user_id = any (array(select t.user_id from unnest(p_times) t))
   order by s.user_id
   for no key update;
 

@@ -9,7 +9,7 @@ set search_path = ''
 as $$
 begin
   perform from learn.user_stats s
-  where s.user_id in (select e.user_id from unnest(p_starts) e)
+  where s.user_id = any (array(select e.user_id from unnest(p_starts) e))
   order by s.user_id
   for no key update;
   perform learn_internal.write_facts(array_agg(

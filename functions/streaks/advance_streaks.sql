@@ -33,7 +33,7 @@ begin
     for v_gap in
       select s.user_id, s.last_activity_date, d.activity_date
       from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats s on s.user_id = d.user_id
+      join learn.user_stats s on s.user_id = any (array[d.user_id])
       where d.round = v_round and s.streak_freezes > 0
         and d.activity_date > s.last_activity_date + 1
       order by s.user_id
@@ -47,13 +47,14 @@ begin
       update learn.streak_freezes f
       set used_on = null
       from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      where d.round = v_round and f.user_id = d.user_id and f.used_on = d.activity_date
+      where d.round = v_round and f.user_id = any (array[d.user_id])
+        and f.used_on = d.activity_date
       returning f.user_id
     )
     update learn.user_stats s
     set streak_freezes = s.streak_freezes + 1
     from returned r
-    where s.user_id = r.user_id;
+    where s.user_id = any (array[r.user_id]);
 
     insert into learn.user_activity_days (user_id, activity_date)
     select d.user_id, d.activity_date
@@ -70,7 +71,7 @@ begin
         active_days = s.active_days + 1,
         last_activity_date = greatest(s.last_activity_date, d.activity_date)
       from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats o on o.user_id = d.user_id
+      join learn.user_stats o on o.user_id = any (array[d.user_id])
       cross join lateral (
         select c.continued + 1 as current_streak, c.continued + 1 as longest_streak, c.continued
         from (
@@ -85,7 +86,7 @@ begin
         from learn_internal.streak_states v
         where v.user_id = d.user_id and d.activity_date < o.last_activity_date
       ) n
-      where d.round = v_round and s.user_id = d.user_id
+      where d.round = v_round and s.user_id = any (array[d.user_id])
       returning s.user_id, d.activity_date, s.streak_freezes, n.continued, n.current_streak
     )
     select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on

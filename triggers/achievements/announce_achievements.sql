@@ -41,7 +41,7 @@ begin
     a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
   from earned e
   join learn.achievements a on a.id = e.achievement_id
-  join learn.users u on u.id = e.user_id
+  join learn.users u on u.id = any (array[e.user_id])
   where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
   order by e.user_id, e.id;
   return null;

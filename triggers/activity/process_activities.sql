@@ -73,10 +73,11 @@ begin
       from new_facts n
       left join learn.activity_types t on t.key = n.activity_type
       group by n.user_id
+      order by n.user_id
     ) c
-    join learn.user_stats s on s.user_id = c.user_id
-    order by c.user_id
-    for no key update of s
+    cross join lateral (
+      select * from learn.user_stats l where l.user_id = c.user_id for no key update
+    ) s
   ) f;
   if v_gains is null then
     -- statement triggers fire for zero rows too: without this they would call each other for ever
@@ -123,7 +124,8 @@ begin
     ) d
     where not exists (
       select from learn.user_activity_days a
-      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze);
+      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze
+      offset 0);
     if v_days is not null then
       select array_agg(s.longest_streak), array_agg(s.active_days) into v_streak, v_active_days
       from (
@@ -195,7 +197,7 @@ begin
       update learn.user_stats s
       set total_xp = s.total_xp + g.xp
       from unnest(v_gains) g
-      where s.user_id = g.user_id and g.xp <> 0;
+      where s.user_id = any (array[g.user_id]) and g.xp <> 0;
     else
       select array_agg(s.highest_level) into v_level
       from (
@@ -207,7 +209,7 @@ begin
           current_level = l.level,
           highest_level = greatest(o.highest_level, l.level)
         from unnest(v_gains) g
-        join learn.user_stats o on o.user_id = g.user_id
+        join learn.user_stats o on o.user_id = any (array[g.user_id])
         cross join lateral (
           select coalesce((
             select t.level from learn.level_thresholds t
@@ -215,7 +217,7 @@ begin
             order by t.min_xp desc
             limit 1), 1) as level
         ) l
-        where s.user_id = g.user_id and g.xp <> 0
+        where s.user_id = any (array[g.user_id]) and g.xp <> 0
         returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp,
           o.highest_level as old_level, s.highest_level as new_level
       )
@@ -271,17 +273,20 @@ begin
       where p.amount <> 0
       group by p.user_id, p.local_date, p.activity_type
     ), changed as (
-      select t.user_id, t.metric, t.scope, coalesce(o.value, 0) as old_value,
-        case when t.is_maximum then greatest(coalesce(o.value, 0), t.amount)
-          else coalesce(o.value, 0) + t.amount end as new_value
+      select t.user_id, t.metric, t.scope, o.value as old_value,
+        case when t.is_maximum then greatest(o.value, t.amount)
+          else o.value + t.amount end as new_value
       from (
         select f.user_id, f.metric, f.scope, f.is_maximum,
           case when f.is_maximum then max(f.amount) else sum(f.amount) end::bigint as amount
         from fed f
         group by f.user_id, f.metric, f.scope, f.is_maximum
       ) t
-      left join learn.user_metrics o
-        on o.user_id = t.user_id and o.metric = t.metric and o.scope = t.scope
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
+      ) o
     ), saved as (
       insert into learn.user_metrics (user_id, metric, scope, value)
       select c.user_id, c.metric, c.scope, c.new_value
@@ -415,7 +420,7 @@ begin
     )::learn_internal.win)
     into v_won
     from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
-    join learn.user_stats s on s.user_id = b.user_id
+    join learn.user_stats s on s.user_id = any (array[b.user_id])
     cross join lateral (
       values
         ('current_streak', b.streak, s.longest_streak),
@@ -446,7 +451,7 @@ begin
     insert into learn_internal.board_gains (user_id, metric, local_date, amount)
     select b.user_id, 'level_reached', '-infinity', s.highest_level - b.level
     from unnest(v_user_ids, v_level) b(user_id, level)
-    join learn.user_stats s on s.user_id = b.user_id and s.highest_level > b.level
+    join learn.user_stats s on s.user_id = any (array[b.user_id]) and s.highest_level > b.level
     where exists (select from learn.metrics m where m.key = 'level_reached' and m.is_board);
 
     insert into learn.activity_log
@@ -457,8 +462,8 @@ begin
     from unnest(v_user_ids, v_level) b(user_id, level)
     cross join (select learn.clock() as now offset 0) c
     cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
-    join learn.user_stats s on s.user_id = b.user_id
-    join learn.users u on u.id = b.user_id
+    join learn.user_stats s on s.user_id = any (array[b.user_id])
+    join learn.users u on u.id = any (array[b.user_id])
     join learn.activity_types t on t.key = 'level_reached'
     cross join lateral generate_series(b.level + 1, s.highest_level) l(level)
     order by b.user_id, l.level;
@@ -472,7 +477,8 @@ begin
     where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
       and not exists (
         select from learn.revoked_achievements r
-        where r.user_id = w.user_id and r.achievement_id = w.achievement_id)
+        where r.user_id = w.user_id and r.achievement_id = w.achievement_id
+        offset 0)
     order by w.user_id, a.display_order, w.achievement_id
     on conflict (user_id, achievement_id) do nothing;
   end if;

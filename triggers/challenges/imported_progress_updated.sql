@@ -9,27 +9,40 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_bad record;
+  v_changes record;
 begin
-  select n.* into v_bad
-  from new_rows n
-  left join old_rows o on o.user_id = n.user_id and o.challenge_id = n.challenge_id
-  where o.user_id is null or not o.completed_levels <@ n.completed_levels
-    or n.total_xp < o.total_xp
-  limit 1;
-  if found then
+  select array_agg(c.user_id) filter (where c.is_changed) as user_ids,
+    array_agg(c.challenge_id) filter (where c.is_changed) as challenge_ids,
+    array_agg(c.total_xp - c.old_total_xp) filter (where c.is_changed) as xp,
+    min(format('user_id = %s, challenge_id = %s: levels %s, %s XP',
+      c.user_id, c.challenge_id, c.levels, c.total_xp)) filter (where c.is_bad) as bad
+  into v_changes
+  from (
+    select g.*, (g.levels, g.total_xp) <> (g.old_levels, g.old_total_xp) as is_changed,
+      g.old_levels is null or not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
+    from (
+      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+      select r.user_id, r.challenge_id, max(r.completed_levels) filter (where r.is_new) as levels,
+        max(r.completed_levels) filter (where not r.is_new) as old_levels,
+        max(r.total_xp) filter (where r.is_new) as total_xp,
+        max(r.total_xp) filter (where not r.is_new) as old_total_xp
+      from (
+        select n.user_id, n.challenge_id, n.completed_levels, n.total_xp, true as is_new from new_rows n
+        union all
+        select o.user_id, o.challenge_id, o.completed_levels, o.total_xp, false from old_rows o
+      ) r
+      group by r.user_id, r.challenge_id
+    ) g
+    where g.levels is not null
+  ) c;
+  if v_changes.bad is not null then
     raise exception 'imported progress does not shrink'
-      using errcode = 'LX001',
-        detail = format('user_id = %s, challenge_id = %s: levels %s, %s XP',
-          v_bad.user_id, v_bad.challenge_id, v_bad.completed_levels, v_bad.total_xp),
+      using errcode = 'LX001', detail = v_changes.bad,
         hint = 'What was paid is in the ledger: learn.reverse_xp() takes it back.';
   end if;
-  perform learn_internal.apply_imports(
-    array_agg(n.user_id), array_agg(n.challenge_id), array_agg(n.total_xp - o.total_xp))
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.challenge_id = n.challenge_id
-  where (n.completed_levels, n.total_xp) <> (o.completed_levels, o.total_xp)
-  having count(*) > 0;
+  if v_changes.user_ids is not null then
+    perform learn_internal.apply_imports(v_changes.user_ids, v_changes.challenge_ids, v_changes.xp);
+  end if;
   return null;
 end;
 $$;

@@ -26,7 +26,7 @@ begin
     return null;
   end if;
   perform from learn.user_stats s
-  where s.user_id in (select f.user_id from unnest(v_facts) f)
+  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
   order by s.user_id for no key update;
   perform learn_internal.write_facts(v_facts);
   if v_accepted is not null then

@@ -19,24 +19,37 @@ begin
   if not exists (select from new_rows) then
     return null;
   end if;
-  select array_agg(distinct n.id) filter (
-    where n.first_accepted_at is not null and o.first_accepted_at is null)
-  into v_accepted
-  from new_rows n
-  join old_rows o on o.id = n.id;
+  -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+  select array_agg(c.id) into v_accepted
+  from (
+    select r.id
+    from (
+      select n.id, n.first_accepted_at, true as is_new from new_rows n
+      union all
+      select o.id, o.first_accepted_at, false from old_rows o
+    ) r
+    group by r.id
+    having bool_or(r.is_new and r.first_accepted_at is not null)
+      and bool_or(not r.is_new and r.first_accepted_at is null)
+  ) c;
   if v_accepted is not null then
     perform learn_internal.write_solutions(v_accepted);
   end if;
 
   select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
   from (
+    -- what has moved, and with 0 also where another reply is the solution
     select c.discussion_id, sum(c.replies)::integer as replies
-    from new_rows n
-    join old_rows o on o.id = n.id
-    cross join lateral (
-      values (n.discussion_id, 1), (o.discussion_id, -1)
-    ) c(discussion_id, replies)
-    where n.discussion_id <> o.discussion_id or n.is_solution <> o.is_solution
+    from (
+      select r.id, r.discussion_id, r.is_solution, sum(r.replies) as replies
+      from (
+        select n.id, n.discussion_id, n.is_solution, 1 as replies from new_rows n
+        union all
+        select o.id, o.discussion_id, o.is_solution, -1 from old_rows o
+      ) r
+      group by r.id, r.discussion_id, r.is_solution
+      having sum(r.replies) <> 0
+    ) c
     group by c.discussion_id
   ) g;
   perform learn_internal.count_replies(v_discussion_ids, v_replies);

@@ -25,7 +25,7 @@ begin
   insert into learn_internal.tally_changes (measure, day, item, value)
   select 'registrations', s.registered_on, '', count(*)
   from new_users u
-  join learn.user_stats s on s.user_id = u.id
+  join learn.user_stats s on s.user_id = any (array[u.id])
   group by s.registered_on;
 
   if (select count(*) from new_users) > 1 then

@@ -17,8 +17,7 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_ids        bigint[];
-  v_rounds     bigint[];
+  v_rounds     bigint[];            -- of the submissions, in order of their ids
   v_last       bigint;
   v_user_ids   uuid[];
   v_lesson_ids bigint[];
@@ -35,7 +34,8 @@ begin
     from new_submissions n
     where n.is_correct and not exists (
       select from learn.user_exercise_progress x
-      where x.user_id = n.user_id and x.exercise_id = n.exercise_id and x.solved_at is not null)
+      where x.user_id = n.user_id and x.exercise_id = n.exercise_id and x.solved_at is not null
+      offset 0)
     group by n.user_id, n.exercise_id
   ), solved as (
     select s.user_id, e.lesson_id, max(s.id) as id, count(*) as exercises
@@ -48,28 +48,37 @@ begin
     where (
       select count(*) from learn.exercises e
       where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
-      select count(*)
-      from learn.exercises e
-      join learn.user_exercise_progress x on x.user_id = s.user_id and x.exercise_id = e.id
-      where e.lesson_id = s.lesson_id and e.is_published and x.solved_at is not null)
+      select count(*) from learn.exercises e
+      where e.lesson_id = s.lesson_id and e.is_published and exists (
+        select from learn.user_exercise_progress x
+        where x.user_id = s.user_id and x.exercise_id = e.id and x.solved_at is not null
+        offset 0))
   ), rounds as (
-    select n.id, 1 + coalesce(count(c.id) over (
-      partition by n.user_id order by n.id
+    -- Submissions and those that complete are matched by grouping, in the same time per row for any number.
+    select c.id, 1 + coalesce(count(*) filter (where c.is_last) over (
+      partition by c.user_id order by c.id
       rows between unbounded preceding and 1 preceding), 0) as round
-    from new_submissions n
-    left join completing c on c.user_id = n.user_id and c.id = n.id
+    from (
+      select s.user_id, s.id, bool_or(s.is_last) as is_last
+      from (
+        select n.user_id, n.id, false as is_last from new_submissions n
+        union all
+        select c.user_id, c.id, true from completing c
+      ) s
+      group by s.user_id, s.id
+    ) c
   )
-  select array_agg(r.id), array_agg(r.round), max(r.round)
-  into v_ids, v_rounds, v_last
+  select array_agg(r.round order by r.id), max(r.round) into v_rounds, v_last
   from rounds r;
 
   for v_round in 1 .. v_last loop
     with submitted as materialized (
       select n.user_id, n.id, n.exercise_id, n.is_correct,
         n.error_message is not null as is_failed, n.submitted_at
-      from unnest(v_ids, v_rounds) r(id, round)
-      join new_submissions n on n.id = r.id
-      where r.round = v_round
+      from (
+        select s.*, row_number() over (order by s.id) as number from new_submissions s
+      ) n
+      where v_rounds[n.number] = v_round
     ), totals as (
       select s.user_id, s.exercise_id, count(*) as submissions,
         count(*) filter (where not s.is_correct) as wrong,
@@ -140,7 +149,8 @@ begin
       where f.rank = 1 or not exists (  -- recorded from outside already: paid
         select from learn_internal.recorded_subjects r
         where r.user_id = f.user_id and r.activity_type = f.activity_type
-          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text)
+          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text
+        offset 0)
       order by f.user_id, f.id, f.rank
     )
     select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids

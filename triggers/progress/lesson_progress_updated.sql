@@ -25,28 +25,48 @@ begin
     return null;
   end if;
   select
-    array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
-      filter (where n.started_at is not null and o.started_at is null),
-    array_agg((n.user_id, n.lesson_id,
-        coalesce(n.time_spent_seconds, 0) - coalesce(o.time_spent_seconds, 0),
+    array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
+      filter (where c.is_started),
+    array_agg((c.user_id, c.lesson_id, coalesce(c.seconds, 0) - coalesce(c.old_seconds, 0),
         greatest(
-          case when o.started_at is null then n.started_at end,
-          case when o.completed_at is null then n.completed_at end))::learn_internal.lesson_time)
-      filter (where n.time_spent_seconds is distinct from o.time_spent_seconds
-        or n.started_at is not null and o.started_at is null),
-    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+          case when c.old_started_at is null then c.started_at end,
+          case when c.old_completed_at is null then c.completed_at end))::learn_internal.lesson_time)
+      filter (where c.seconds is distinct from c.old_seconds or c.is_started),
+    array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
       null, null, null, null, 'lesson_completed')::learn_internal.completion)
-      filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.user_id) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.lesson_id) filter (where n.completed_at is not null and o.completed_at is null),
-    array_agg(n.completed_at) filter (where n.completed_at is not null and o.completed_at is null),
-    count(n.started_at), bool_or(n.score = 100)
+      filter (where c.is_completed),
+    array_agg(c.user_id) filter (where c.is_completed),
+    array_agg(c.lesson_id) filter (where c.is_completed),
+    array_agg(c.completed_at) filter (where c.is_completed),
+    count(c.started_at), bool_or(c.score = 100)
   into v_starts, v_touched, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.lesson_id = n.lesson_id;
+  from (
+    select g.*, g.started_at is not null and g.old_started_at is null as is_started,
+      g.completed_at is not null and g.old_completed_at is null as is_completed
+    from (
+      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+      select r.user_id, r.lesson_id, max(r.score) filter (where r.is_new) as score,
+        max(r.time_spent_seconds) filter (where r.is_new) as seconds,
+        max(r.time_spent_seconds) filter (where not r.is_new) as old_seconds,
+        max(r.started_at) filter (where r.is_new) as started_at,
+        max(r.started_at) filter (where not r.is_new) as old_started_at,
+        max(r.completed_at) filter (where r.is_new) as completed_at,
+        max(r.completed_at) filter (where not r.is_new) as old_completed_at
+      from (
+        select n.user_id, n.lesson_id, n.score, n.time_spent_seconds, n.started_at, n.completed_at,
+          true as is_new
+        from new_rows n
+        union all
+        select o.user_id, o.lesson_id, o.score, o.time_spent_seconds, o.started_at, o.completed_at, false
+        from old_rows o
+      ) r
+      group by r.user_id, r.lesson_id
+      having count(*) = 2  -- not where the key itself was changed
+    ) g
+  ) c;
   if v_touched is not null and v_user_ids is not null then
     -- all users at once, in key order: the steps below lock some of them each
-    perform from learn.user_stats s where s.user_id in (select n.user_id from new_rows n)
+    perform from learn.user_stats s where s.user_id = any (array(select n.user_id from new_rows n))
     order by s.user_id for no key update;
   end if;
   if v_touched is not null then

@@ -5,25 +5,34 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
   v_user_ids uuid[];
+  v_ids      bigint[];
 begin
-  select array_agg(distinct n.user_id) into v_user_ids
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.id = n.id
-  where n.ended_at is not null and o.ended_at is null;
+  select array_agg(c.user_id), array_agg(c.id) into v_user_ids, v_ids
+  from (
+    -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+    select r.user_id, r.id
+    from (
+      select n.user_id, n.id, n.ended_at, true as is_new from new_rows n
+      union all
+      select o.user_id, o.id, o.ended_at, false from old_rows o
+    ) r
+    group by r.user_id, r.id
+    having bool_or(r.is_new and r.ended_at is not null) and bool_or(not r.is_new and r.ended_at is null)
+  ) c;
   if v_user_ids is null then
     return null;
   end if;
   perform from learn.user_stats s where s.user_id = any (v_user_ids)
   order by s.user_id for no key update;
   update learn.learning_sessions l
-  set xp_earned = greatest(0, s.total_xp - coalesce(n.xp_at_start, s.total_xp))
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.id = n.id
-  join learn.user_stats s on s.user_id = n.user_id
-  where n.ended_at is not null and o.ended_at is null and l.user_id = n.user_id and l.id = n.id;
+  set xp_earned = greatest(0, s.total_xp - coalesce(l.xp_at_start, s.total_xp))
+  from unnest(v_user_ids, v_ids) e(user_id, id)
+  join learn.user_stats s on s.user_id = any (array[e.user_id])
+  where l.user_id = any (array[e.user_id]) and l.id = any (array[e.id]);
   return null;
 end;
 $$;

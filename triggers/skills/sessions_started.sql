@@ -6,6 +6,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
   v_user_ids uuid[];
@@ -21,8 +22,9 @@ begin
   update learn.learning_sessions l
   set xp_at_start = s.total_xp
   from new_rows n
-  join learn.user_stats s on s.user_id = n.user_id
-  where n.ended_at is null and n.xp_at_start is null and l.user_id = n.user_id and l.id = n.id;
+  join learn.user_stats s on s.user_id = any (array[n.user_id])
+  where n.ended_at is null and n.xp_at_start is null
+    and l.user_id = any (array[n.user_id]) and l.id = any (array[n.id]);
   return null;
 end;
 $$;

@@ -10,29 +10,46 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_now       timestamptz := learn.clock();
-  v_user_ids  uuid[];
-  v_skill_ids bigint[];
-  v_at        timestamptz[];
+  v_now  timestamptz := learn.clock();
+  v_more record;
+  v_less record;
 begin
-  perform learn_internal.apply_allocations(
-    array_agg(n.user_id), array_agg(n.skill_id), array_agg(false),
+  select array_agg(c.user_id) as user_ids, array_agg(c.skill_id) as skill_ids, array_agg(false) as begun,
     -- who says nothing of the time means now
-    array_agg(case when n.allocated_at <> o.allocated_at then n.allocated_at else v_now end))
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.skill_id = n.skill_id
-  where n.points_allocated > o.points_allocated
-  having count(*) > 0;
+    array_agg(case when c.allocated_at <> c.old_allocated_at then c.allocated_at else v_now end) as at
+  into v_more
+  from (
+    -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+    select r.user_id, r.skill_id, max(r.allocated_at) filter (where r.is_new) as allocated_at,
+      max(r.allocated_at) filter (where not r.is_new) as old_allocated_at
+    from (
+      select n.user_id, n.skill_id, n.points_allocated, n.allocated_at, true as is_new from new_rows n
+      union all
+      select o.user_id, o.skill_id, -o.points_allocated, o.allocated_at, false from old_rows o
+    ) r
+    group by r.user_id, r.skill_id
+    having count(*) = 2 and sum(r.points_allocated) > 0
+  ) c;
+  if v_more.user_ids is not null then
+    perform learn_internal.apply_allocations(v_more.user_ids, v_more.skill_ids, v_more.begun, v_more.at);
+  end if;
 
-  select array_agg(n.user_id), array_agg(n.skill_id), array_agg(v_now)
-  into v_user_ids, v_skill_ids, v_at
-  from new_rows n
-  join old_rows o on o.user_id = n.user_id and o.skill_id = n.skill_id
-  where n.points_allocated < o.points_allocated;
-  if v_user_ids is not null then
-    perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  select array_agg(c.user_id) as user_ids, array_agg(c.skill_id) as skill_ids, array_agg(v_now) as at
+  into v_less
+  from (
+    select r.user_id, r.skill_id
+    from (
+      select n.user_id, n.skill_id, n.points_allocated from new_rows n
+      union all
+      select o.user_id, o.skill_id, -o.points_allocated from old_rows o
+    ) r
+    group by r.user_id, r.skill_id
+    having count(*) = 2 and sum(r.points_allocated) < 0
+  ) c;
+  if v_less.user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_less.user_ids)
     order by s.user_id for no key update;
-    perform learn_internal.settle_skills(v_user_ids, v_skill_ids, v_at);
+    perform learn_internal.settle_skills(v_less.user_ids, v_less.skill_ids, v_less.at);
   end if;
   return null;
 end;

@@ -21,7 +21,7 @@ begin
     when 'DELETE' then
       select array_agg((o.user_id, o.activity_date, -1)::learn_internal.day_move) into v_moves
       from old_days o
-      join learn.users u on u.id = o.user_id
+      join learn.users u on u.id = any (array[o.user_id])
       where not o.is_freeze;
     else
       select array_agg((m.user_id, m.activity_date, m.days)::learn_internal.day_move) into v_moves
@@ -56,7 +56,7 @@ begin
       group by 1, 2
     ) v
   ) w
-  join learn.user_stats s on s.user_id = w.user_id
+  join learn.user_stats s on s.user_id = any (array[w.user_id])
   group by 2, 3
   having sum(sign(w.days) - sign(w.days - w.moved)) <> 0;
   return null;

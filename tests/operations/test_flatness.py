@@ -1,0 +1,128 @@
+"""Calls cost the same whatever a session saw first.
+
+Plans are made once per session. One that has begun in a nearly empty database, and has seen its statistics, keeps
+plans for tables of a few rows; they must be good for many, too: in an import, nobody analyzes between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from tests.client import Challenge, Course, Learn, Lesson
+from tests.conftest import FreshDatabase
+
+CROWD = 2000
+FEW = 300
+"""Rows that a call may read of a table: a full scan reads as many as the crowd at least."""
+
+READ = """
+    select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+    from pg_stat_xact_user_tables
+    where schemaname in ('learn', 'learn_internal')
+"""
+
+
+class Content(NamedTuple):
+    lesson: Lesson
+    course: Course
+    exam: str
+    challenge: Challenge
+    skill: int
+    discussion: int
+    reply: int
+
+
+def make_content(learn: Learn) -> Content:
+    lesson = learn.make_lesson(2)
+    learn.make_path(learn.make_track(lesson, difficulty="beginner"))
+    author = learn.make_user()
+    discussion = learn.make_discussion(author)
+    challenge = learn.make_challenge(())
+    for number in (1, 2, 3):
+        learn.make_level(challenge, number, hints=[5])
+    learn.make_daily(challenge, learn.clock().date() + timedelta(days=1))
+    return Content(
+        lesson,
+        learn.make_course(2),
+        learn.make_exam(questions=4),
+        challenge,
+        learn.make_skill(),
+        discussion,
+        learn.make_reply(author, discussion),
+    )
+
+
+def calls(learn: Learn, content: Content) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What a learner does in two days, call by call."""
+    user = learn.make_user()
+    first = learn.lessons_of(content.course)[0]
+    yield "register", learn.make_user
+    yield "solve", lambda: learn.solve(user, content.lesson, mistakes=1)
+    yield "enroll", lambda: learn.enroll_in_course(user, content.course)
+    yield "start a lesson", lambda: learn.start_lesson(user, first)
+    for lesson in learn.lessons_of(content.course):
+        yield "complete a lesson", lambda lesson=lesson: learn.complete_lesson(user, lesson, 100, 60)  # type: ignore[misc]
+    yield "rate", lambda: learn.rate_course(user, content.course, 5)
+    yield "quiz", lambda: learn.submit_quiz(user, content.exam, learn.answers(content.exam, 4))
+    yield "use a hint", lambda: learn.use_hint(user, content.challenge, 1, 1)
+    yield "challenge", lambda: learn.pass_challenge(user, content.challenge)
+    yield "record", lambda: learn.record_activity(user, "exercise_solved")
+    yield "award", lambda: learn.award_xp(user, 5000)
+    yield "skill", lambda: learn.allocate_skill_points(user, content.skill, 1)
+    yield "reply", lambda: learn.post_reply(user, content.discussion)
+    yield "vote", lambda: learn.vote(user, reply=content.reply)
+    yield "discuss", lambda: learn.post_discussion(user)
+    yield "freeze", lambda: learn.grant_streak_freezes(user, 1)
+    yield "session", lambda: learn.end_session(user, learn.start_session(user, "quiz").id)
+    learn.advance(timedelta(days=1))
+    yield "next day", lambda: learn.record_activity(user, "exercise_solved")
+    yield "daily challenge", lambda: learn.submit_daily_challenge(user)
+    yield "check achievements", lambda: learn.check_achievements(user)
+    yield "mark read", lambda: learn.mark_read(user)
+    yield "grant", lambda: learn.grant_achievement(user, "first-query")
+    yield "rank", lambda: learn.value("select learn.user_rank(%s)", [user])
+    yield "dashboard", lambda: learn.dashboard(user)
+    learn.advance(timedelta(days=-1))
+
+
+@pytest.fixture
+def aged(fresh: FreshDatabase) -> Iterator[tuple[Learn, Content]]:
+    """A session that has planned everything for a few rows, and then sees a crowd come, unanalyzed."""
+    with fresh.connect() as connection:
+        connection.autocommit = True
+        learn = Learn(connection)
+        learn.set_clock("2035-05-02 12:00")
+        content = make_content(learn)
+        for _ in range(2):
+            for _name, call in calls(learn, content):
+                call()
+            connection.execute("vacuum analyze")
+        for _name, call in calls(learn, content):
+            call()
+        yield learn, content
+
+
+def test_a_call_reads_few_rows_in_a_session_that_knew_few_users(aged: tuple[Learn, Content]) -> None:
+    learn, content = aged
+    with learn.connection.transaction():
+        learn.connection.execute(
+            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [CROWD]
+        )
+        learn.connection.execute(
+            "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
+            " select id, %s, 'completed' from learn.users where username like 'crowd-%%'",
+            [content.lesson.id],
+        )
+        learn.finish()
+        too_many = {}
+        for name, call in calls(learn, content):
+            before = dict(learn.tuples(READ))
+            call()
+            for table, rows in learn.tuples(READ):
+                if rows - before.get(table, 0) > FEW:
+                    too_many[name, table] = rows - before.get(table, 0)
+        assert not too_many, "\n".join(f"{k} {v}" for k, v in too_many.items())
