@@ -28,10 +28,17 @@ begin
     where r.user_id = any (p_user_ids) and r.value <> 0
   ), gone as (
     delete from learn_internal.board_scores s
-    where s.user_id = any (p_user_ids) and not exists (
-      select from wanted w
-      where (w.user_id, w.metric, w.period, w.starts_on)
-        = (s.user_id, s.metric, s.period, s.starts_on))
+    where s.ctid = any (array(  -- nobody else writes here: the row stays where it is
+      select max(k.row_id)
+      from (
+        select b.user_id, b.metric, b.period, b.starts_on, b.ctid as row_id, false as is_wanted
+        from learn_internal.board_scores b
+        where b.user_id = any (p_user_ids)
+        union all
+        select w.user_id, w.metric, w.period, w.starts_on, null, true from wanted w
+      ) k
+      group by k.user_id, k.metric, k.period, k.starts_on
+      having not bool_or(k.is_wanted)))
   ), saved as (
     insert into learn_internal.board_scores as s
       (user_id, metric, period, starts_on, value, name, lapses_at)

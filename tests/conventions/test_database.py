@@ -304,3 +304,15 @@ def test_triggers_of_tables_call_functions_of_learn_internal(learn: Learn) -> No
         " where c.relnamespace in $SCHEMAS and not g.tgisinternal"
         " and p.pronamespace <> 'learn_internal'::regnamespace",
     )
+
+
+def test_new_and_old_rows_of_learners_are_matched_by_grouping(learn: Learn) -> None:
+    """A join of two transition tables keeps the plan of its first time: perhaps for one row, and then loops."""
+    none_of(
+        learn,
+        "select t.tgrelid::regclass::text, t.tgname from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+        " where t.tgoldtable is not null and t.tgnewtable is not null and p.pronamespace in $SCHEMAS"
+        " and exists (select from pg_attribute a where a.attrelid = t.tgrelid"
+        "   and a.attname in ('user_id', 'author_id'))"
+        " and p.prosrc ~ ('join (' || t.tgoldtable || '|' || t.tgnewtable || ')\\M')",
+    )
