@@ -505,6 +505,37 @@ $$;
 comment on function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text) is 'Opens a public call: locks the user, replays a retry (LX013 when it differs), notes what held before.';
 revoke execute on function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text) from public;
 
+-- function learn_internal.complete_solved_lessons(uuid[],bigint[])
+
+-- functions/practice/complete_solved_lessons.sql
+-- Completes the lessons among the given ones (parallel arrays) of which the user
+-- has solved every exercise.
+create or replace function learn_internal.complete_solved_lessons(
+  p_user_ids uuid[], p_lesson_ids bigint[]
+)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
+  select c.user_id, c.lesson_id, 'completed', s.solved_at
+  from (
+    select distinct d.user_id, d.lesson_id
+    from unnest(p_user_ids, p_lesson_ids) d(user_id, lesson_id)
+  ) c
+  cross join lateral (
+    select v.solved_at from learn_internal.solved_lessons v
+    where v.user_id = c.user_id and v.lesson_id = c.lesson_id
+  ) s
+  order by c.user_id, s.solved_at, c.lesson_id
+  on conflict (user_id, lesson_id) do update
+    set status = 'completed', completed_at = excluded.completed_at
+    where p.completed_at is null;
+$$;
+comment on function learn_internal.complete_solved_lessons(uuid[],bigint[]) is 'Completes those of the given lessons whose exercises the user has all solved.';
+revoke execute on function learn_internal.complete_solved_lessons(uuid[],bigint[]) from public;
+
 -- function learn_internal.write_facts(learn_internal.fact[],text)
 
 -- Writes facts to the log, with the local date of each and whether it makes the day active.

@@ -17,6 +17,7 @@ as $$
   cross join lateral (
     select v.solved_at from learn_internal.solved_lessons v
     where v.user_id = c.user_id and v.lesson_id = c.lesson_id
+    offset 0
   ) s
   order by c.user_id, s.solved_at, c.lesson_id
   on conflict (user_id, lesson_id) do update
