@@ -151,15 +151,20 @@ def time_history(connection: Connection, users: Sequence[Any]) -> tuple[float, f
 
 
 def time_bulk(connection: Connection, rounds: int) -> dict[str, float]:
-    """Median seconds of 100,000 completions in one statement, rolled back each time."""
-    times: dict[str, list[float]] = {"bare": [], "engine": []}
+    """Median seconds of 100,000 completions in one statement, rolled back each time.
+
+    For the engine also with what waits for the commit: boards are folded then.
+    """
+    times: dict[str, list[float]] = {"bare": [], "engine": [], "committed": []}
     for _ in range(rounds):
         for name, table in (("bare", "bench.lesson_progress"), ("engine", "learn.user_lesson_progress")):
             with connection.transaction(force_rollback=True):
                 begun = time.perf_counter()
                 connection.execute(BULK.format(table=table).encode())
-                connection.execute("set constraints all immediate")  # what waits for the commit is a part of it
                 times[name].append(time.perf_counter() - begun)
+                if name == "engine":
+                    connection.execute("set constraints all immediate")
+                    times["committed"].append(time.perf_counter() - begun)
             connection.execute("vacuum")  # what was rolled back is not to slow the next down
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -206,7 +211,7 @@ def main() -> int:
         },
         "engine_after_5000_vs_after_1": round(old / new, 3),
         "bulk_100000_s": {name: round(value, 2) for name, value in bulk.items()},
-        "bulk_vs_bare": round(bulk["engine"] / bulk["bare"], 1),
+        "bulk_vs_bare": {name: round(bulk[name] / bulk["bare"], 1) for name in ("engine", "committed")},
     }
     if options.json:
         print(json.dumps(result, indent=2))
@@ -222,7 +227,8 @@ def main() -> int:
     print(f"engine, 5,000 completions behind the user ÷ 1: {result['engine_after_5000_vs_after_1']}")
     print(
         f"100,000 completions in one statement: bare {bulk['bare']:.2f} s, engine {bulk['engine']:.2f} s,"
-        f" ratio {result['bulk_vs_bare']}"
+        f" with the fold at its commit {bulk['committed']:.2f} s;"
+        f" ratios {bulk['engine'] / bulk['bare']:.1f} and {bulk['committed'] / bulk['bare']:.1f}"
     )
     return 0
 

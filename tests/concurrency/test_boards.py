@@ -169,6 +169,28 @@ def test_nobody_waits_for_a_fold_that_is_not_over(fresh: FreshDatabase) -> None:
         ]
 
 
+def test_a_long_transaction_folds_at_its_end_and_keeps_nobody_from_folding(fresh: FreshDatabase) -> None:
+    with client(fresh) as learn:
+        crowd(learn, 200)
+        other = learn.register_user("other")
+    with session(fresh) as loading, client(fresh) as learn:
+        loading.step(
+            lambda one: one.connection.execute(
+                "insert into learn.activity_log (user_id, activity_type, properties, xp, occurred_at)"
+                " select id, 'xp_awarded', '{\"source_type\": \"test\"}', 9, learn.clock() from learn.users"
+                " where username <> 'other'"
+            )
+        ).result(30)
+        learn.award_xp(other, 5)
+        learn.connection.execute("set lock_timeout = '20s'")
+        assert learn.refresh_leaderboard() > 0
+        assert learn.tuples("select * from learn_internal.board_gains") == []
+        assert loading.commit() is None
+        assert learn.tuples("select * from learn_internal.board_gains") == []
+        assert learn.tuples("select * from learn_internal.fold_requests") == []
+        assert learn.value("select learn.user_rank(%s)", [other]) == 201
+
+
 def test_a_refresh_that_is_killed_leaves_everything_to_the_next(fresh: FreshDatabase) -> None:
     with client(fresh) as learn:
         users = crowd(learn, 2500)

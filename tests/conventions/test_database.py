@@ -307,7 +307,7 @@ def test_triggers_of_tables_call_functions_of_learn_internal(learn: Learn) -> No
 
 
 def test_new_and_old_rows_of_learners_are_matched_by_grouping(learn: Learn) -> None:
-    """A join of two transition tables keeps the plan of its first time: perhaps for one row, and then loops."""
+    """A join of transition tables keeps the plan of its first time: perhaps for one row, and then loops."""
     none_of(
         learn,
         "select t.tgrelid::regclass::text, t.tgname from pg_trigger t join pg_proc p on p.oid = t.tgfoid"

@@ -1,7 +1,7 @@
 """Calls cost the same whatever a session saw first.
 
-Plans are made once per session. One that has begun in a nearly empty database, and has seen its statistics, keeps
-plans for tables of a few rows; they must be good for many, too: in an import, nobody analyzes between.
+Plans are made once per session. One that has begun in a nearly empty database, and has seen its statistics,
+keeps plans for tables of a few rows; they must be good for many, too: in an import, nobody analyzes between.
 """
 
 from __future__ import annotations
