@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(
     path for folder in ("functions", "triggers", "views") for path in (ROOT / folder).rglob("*.sql")
 )
-CREATED = re.compile(r"^create (?:or replace )?(function|view|trigger)\s+([\w.]+)", re.MULTILINE)
+CREATED = re.compile(r"^create (?:or replace |constraint )?(function|view|trigger)\s+([\w.]+)", re.MULTILINE)
 MODES = ("immutable", "stable", "volatile")
 
 

@@ -33,8 +33,10 @@ def test_a_missing_certificate_is_found_and_issued_by_a_rebuild(learn: Learn, us
     found = learn.certificates(user)
     assert [row.course_title for row in found] == ["Smart Contracts", "Revoked", "Lost"]
     assert (found[0], found[1].is_valid, found[2].completed_on) == (kept, False, lost.completed_on)
+    learn.finish()
     before = learn.row_counts()
     learn.rebuild_all()
+    learn.finish()
     assert learn.row_counts() == before
     assert learn.certificates(user) == found
 
