@@ -20,8 +20,8 @@ FEW = 300
 """Rows that a call may read of a table: a full scan reads as many as the crowd at least."""
 
 KNOWN = {("solve", "user_track_progress")}
-"""Before PostgreSQL 17, ten unknown values of `= any (array)` cost more than a short index from end to end. Only
-where tracks complete paths and difficulties, and until the tables are analyzed: planning there would cost more."""
+"""Before PostgreSQL 17, to look up an array of unknown length seems to cost more than to read a short index
+from end to end. Only where tracks complete paths and difficulties: planning that anew would cost more."""
 
 READ = """
     select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
