@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RULE = "plpgsql"
 # Each function, and each trigger function once for every trigger that it serves.
 _CHECK = f"""{COMMON}
-select n.nspname, p.proname, p.oid::regprocedure::text, coalesce(t.tgrelid, 0)::regclass::text,
+select n.nspname, p.proname, p.oid::regprocedure::text, coalesce(t.oid, 0),
        found.lineno, found.level, found.message, found.detail, found.hint
   from routine p
   join pg_namespace n on n.oid = p.pronamespace
@@ -29,8 +29,8 @@ select n.nspname, p.proname, p.oid::regprocedure::text, coalesce(t.tgrelid, 0)::
     fatal_errors => false, extra_warnings => false, performance_warnings => false) found
  where p.prorettype <> 'trigger'::regtype or t.oid is not null
 """  # noqa: S608  a constant of this package
-_TABLES = """
-select tgfoid::regprocedure::text, count(distinct tgrelid)
+_TRIGGERS = """
+select tgfoid::regprocedure::text, count(*)
   from pg_trigger
  where not tgisinternal and tgparentid = 0
  group by 1
@@ -46,7 +46,8 @@ def is_available(conn: Connection[Any]) -> bool:
 def findings(conn: Connection[Any], places: Mapping[Name, Place]) -> Iterator[Finding]:
     """What the extension says; it is gone again afterwards.
 
-    What it says of a trigger function counts when it says so for each of the tables that it serves.
+    What it says of a trigger function counts when it says so for each of the triggers that it serves: one for
+    inserts has no old rows, and does not come to where they are read.
     """
     with conn.transaction(force_rollback=True):
         conn.execute("create schema plpgsql_check_for_dbtool")
@@ -54,13 +55,13 @@ def findings(conn: Connection[Any], places: Mapping[Name, Place]) -> Iterator[Fi
         with qualified_names(conn):
             conn.execute("select set_config('search_path', 'plpgsql_check_for_dbtool', true)")
             rows = conn.execute(_CHECK).fetchall()
-            tables_of = dict(conn.execute(_TABLES).fetchall())
-    said: dict[tuple[Any, ...], set[str]] = defaultdict(set)
-    for schema, name, identity, table, *told in rows:
+            triggers_of = dict(conn.execute(_TRIGGERS).fetchall())
+    said: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for schema, name, identity, trigger, *told in rows:
         key = (schema, name, identity, *told)
-        said[key].add(table)
-    for (schema, name, identity, line, level, message, detail, hint), tables in said.items():
-        if len(tables) < tables_of.get(identity, 1):
+        said[key].add(trigger)
+    for (schema, name, identity, line, level, message, detail, hint), triggers in said.items():
+        if len(triggers) < triggers_of.get(identity, 1):
             continue
         place = places.get(Name("routine", qualified([schema, name])))
         where = place.body_line(line or 1) if place else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 
+import psycopg
 import pytest
 
+from tests.conftest import ROOT
 from tests.toolkit.shop import Shop
 from tests.toolkit.test_check import release
-from toolkit import checks
+from toolkit import checks, lint_plpgsql
 from toolkit.errors import UsageProblem
+from toolkit.project import Project
 
 
 def found(shop: Shop, area: str = "convention") -> set[tuple[str | None, str | None, str]]:
@@ -358,6 +361,46 @@ def test_plpgsql_check_finds_what_only_fails_when_it_runs(shop: Shop) -> None:
     by_check = {(each.file, each.line) for each in shop.check() if each.rule == "plpgsql"}
     assert {("functions/a/one.sql", 3), ("triggers/items/check_price.sql", 3)} <= by_check
     assert shop.value("select count(*)::integer from pg_extension where extname = 'plpgsql_check'") == 0
+
+
+def test_plpgsql_check_takes_a_trigger_function_by_all_its_triggers(shop: Shop) -> None:
+    if not has_plpgsql_check(shop):
+        assert "DBTOOL_REQUIRE_PLPGSQL_CHECK" not in os.environ
+        pytest.skip("the server has no plpgsql_check")
+    shop.write(
+        {
+            "triggers/items/count_items.sql": """
+            create or replace function shop.count_items() returns trigger
+            language plpgsql set search_path = '' as $$
+            begin
+              if tg_op = 'DELETE' then
+                perform from gone;
+              else
+                perform from come;
+              end if;
+              perform from shop.nowhere;
+              return null;
+            end $$;
+            create or replace trigger items_come after insert on shop.items referencing new table as come
+              for each statement execute function shop.count_items();
+            create or replace trigger items_gone after delete on shop.items referencing old table as gone
+              for each statement execute function shop.count_items();
+            """
+        }
+    )
+    shop.new()
+    shop.empty()
+    told = [each.message for each in shop.check() if each.rule == "plpgsql"]
+    assert [text for text in told if "shop.nowhere" in text] == told != []
+
+
+def test_plpgsql_check_finds_nothing_in_laurel(empty_database: str) -> None:
+    with psycopg.connect(empty_database) as connection:
+        if not lint_plpgsql.is_available(connection):
+            assert "DBTOOL_REQUIRE_PLPGSQL_CHECK" not in os.environ
+            pytest.skip("the server has no plpgsql_check")
+    found = checks.check(lambda: psycopg.connect(empty_database), Project.find(ROOT))
+    assert found == []
 
 
 def test_a_server_without_plpgsql_check_is_told(shop: Shop, released: Shop) -> None:
