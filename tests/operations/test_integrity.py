@@ -279,6 +279,7 @@ def test_an_achievement_that_its_rows_owe_is_found(scene: Scene) -> None:
 
 def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
     scene.learn.refresh_leaderboard()
+    scene.learn.finish()
     before = scene.learn.row_counts()
     scene.learn.rebuild_user(scene.user)
     scene.learn.finish()
