@@ -38,7 +38,7 @@ begin
 
   select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
   from (
-    -- what has moved, and with 0 also where another reply is the solution
+    -- where replies have come and gone; with 0 where only the solution has changed
     select c.discussion_id, sum(c.replies)::integer as replies
     from (
       select r.id, r.discussion_id, r.is_solution, sum(r.replies) as replies

@@ -10,46 +10,42 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_now  timestamptz := learn.clock();
-  v_more record;
-  v_less record;
+  v_now     timestamptz := learn.clock();
+  v_changes record;
 begin
-  select array_agg(c.user_id) as user_ids, array_agg(c.skill_id) as skill_ids, array_agg(false) as begun,
+  select
+    array_agg(c.user_id) filter (where c.points > 0) as more_user_ids,
+    array_agg(c.skill_id) filter (where c.points > 0) as more_skill_ids,
+    array_agg(false) filter (where c.points > 0) as more_begun,
     -- who says nothing of the time means now
-    array_agg(case when c.allocated_at <> c.old_allocated_at then c.allocated_at else v_now end) as at
-  into v_more
+    array_agg(case when c.allocated_at <> c.old_allocated_at then c.allocated_at else v_now end)
+      filter (where c.points > 0) as more_at,
+    array_agg(c.user_id) filter (where c.points < 0) as less_user_ids,
+    array_agg(c.skill_id) filter (where c.points < 0) as less_skill_ids,
+    array_agg(v_now) filter (where c.points < 0) as less_at
+  into v_changes
   from (
     -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
-    select r.user_id, r.skill_id, max(r.allocated_at) filter (where r.is_new) as allocated_at,
+    select r.user_id, r.skill_id, sum(r.points) as points,
+      max(r.allocated_at) filter (where r.is_new) as allocated_at,
       max(r.allocated_at) filter (where not r.is_new) as old_allocated_at
     from (
-      select n.user_id, n.skill_id, n.points_allocated, n.allocated_at, true as is_new from new_rows n
+      select n.user_id, n.skill_id, n.points_allocated as points, n.allocated_at, true as is_new from new_rows n
       union all
       select o.user_id, o.skill_id, -o.points_allocated, o.allocated_at, false from old_rows o
     ) r
     group by r.user_id, r.skill_id
-    having count(*) = 2 and sum(r.points_allocated) > 0
+    having count(*) = 2
   ) c;
-  if v_more.user_ids is not null then
-    perform learn_internal.apply_allocations(v_more.user_ids, v_more.skill_ids, v_more.begun, v_more.at);
+  if v_changes.more_user_ids is not null then
+    perform learn_internal.apply_allocations(
+      v_changes.more_user_ids, v_changes.more_skill_ids, v_changes.more_begun, v_changes.more_at);
   end if;
-
-  select array_agg(c.user_id) as user_ids, array_agg(c.skill_id) as skill_ids, array_agg(v_now) as at
-  into v_less
-  from (
-    select r.user_id, r.skill_id
-    from (
-      select n.user_id, n.skill_id, n.points_allocated from new_rows n
-      union all
-      select o.user_id, o.skill_id, -o.points_allocated from old_rows o
-    ) r
-    group by r.user_id, r.skill_id
-    having count(*) = 2 and sum(r.points_allocated) < 0
-  ) c;
-  if v_less.user_ids is not null then
-    perform from learn.user_stats s where s.user_id = any (v_less.user_ids)
+  if v_changes.less_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_changes.less_user_ids)
     order by s.user_id for no key update;
-    perform learn_internal.settle_skills(v_less.user_ids, v_less.skill_ids, v_less.at);
+    perform learn_internal.settle_skills(
+      v_changes.less_user_ids, v_changes.less_skill_ids, v_changes.less_at);
   end if;
   return null;
 end;
