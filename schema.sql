@@ -97,7 +97,7 @@ language plpgsql                  -- keeps its plan, where an SQL function would
 stable
 parallel safe
 security definer                  -- the override is no caller's to read or write
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce((select o.now_is from learn_internal.clock_override o), now());
@@ -118,7 +118,7 @@ create or replace function learn_internal.hold_content()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   lock table learn_internal.content_lock in row share mode;
@@ -139,7 +139,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- the lock is the owner's
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- as hold_content() does it, without the price of a call
@@ -162,7 +162,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- the lock is the owner's
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   lock table learn_internal.content_lock in exclusive mode;
@@ -180,7 +180,7 @@ create or replace function learn_internal.set_clock(p_at timestamptz)
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   delete from learn_internal.clock_override;
   insert into learn_internal.clock_override (now_is) select p_at where p_at is not null;
@@ -195,7 +195,7 @@ create or replace function learn_internal.touch_updated_at()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.updated_at := learn.clock();

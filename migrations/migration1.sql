@@ -52,7 +52,7 @@ returns numeric
 language plpgsql
 stable
 security definer                  -- callable from views that an app role reads
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value numeric;

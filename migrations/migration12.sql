@@ -36,7 +36,7 @@ returns boolean
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_typeof(p_translations) = 'object'
     and not jsonb_path_exists(p_translations, 'strict $.* ? (@.type() != "object")')
@@ -261,7 +261,7 @@ create or replace function learn_internal.begin_call(
 returns learn_internal.call
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call      learn_internal.call;
@@ -350,7 +350,7 @@ create or replace function learn_internal.summarize(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_summary      learn.award_summary;
@@ -438,7 +438,7 @@ returns setof learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_bad      record;
@@ -614,7 +614,7 @@ create or replace function learn_internal.count_courses(p_course_ids bigint[])
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   update learn.courses c
   set total_lessons = n.total_lessons, total_levels = n.total_levels,
@@ -643,7 +643,7 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     p_translations -> p_locale ->> p_field,
@@ -664,7 +664,7 @@ create or replace function learn_internal.require_course(p_course_id bigint)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_published boolean;
@@ -702,7 +702,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -744,7 +744,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -819,7 +819,7 @@ create or replace function learn_internal.require_unlocked(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_locked record;
@@ -857,7 +857,7 @@ create or replace function learn_internal.require_lesson(p_user_id uuid, p_lesso
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_available boolean;
@@ -1044,7 +1044,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   -- identity
   select 'user_has_stats', u.id, 'a row in user_stats', 'none'
@@ -1334,7 +1334,7 @@ create or replace function learn_internal.unlock_levels(p_user_ids uuid[], p_cou
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
@@ -1447,7 +1447,7 @@ create or replace function learn_internal.begin_tracks(
 returns table (user_id uuid, track_id bigint, at timestamptz)
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 begin
@@ -1498,7 +1498,7 @@ create or replace function learn_internal.advance_tracks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
@@ -1554,7 +1554,7 @@ create or replace function learn_internal.complete_courses(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
@@ -1595,7 +1595,7 @@ create or replace function learn_internal.settle_courses(p_user_ids uuid[], p_co
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
@@ -1664,7 +1664,7 @@ create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_tr
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids  uuid[];
@@ -1720,7 +1720,7 @@ create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_pat
 returns setof learn_internal.fact
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with recounted as (
     select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
@@ -1780,7 +1780,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();
@@ -1921,7 +1921,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(
@@ -1992,7 +1992,7 @@ create or replace function learn_internal.advance_courses(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids   uuid[];
@@ -2064,7 +2064,7 @@ create or replace function learn_internal.apply_lesson_completions(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
@@ -2206,7 +2206,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
@@ -2279,7 +2279,7 @@ create or replace function learn_internal.refresh_courses(p_course_ids bigint[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -2319,7 +2319,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -2354,7 +2354,7 @@ create or replace function learn_internal.touch_courses(p_times learn_internal.l
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := learn.clock();
@@ -2396,7 +2396,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct o.course_id))
@@ -2423,7 +2423,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct n.course_id))
@@ -2451,7 +2451,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_level_ids bigint[];
@@ -2542,7 +2542,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
@@ -2573,7 +2573,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_course_ids bigint[];
@@ -2634,7 +2634,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct l.course_id))
@@ -2680,7 +2680,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct o.course_id))
@@ -2709,7 +2709,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct n.course_id))
@@ -2740,7 +2740,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_course_ids bigint[];
@@ -2812,7 +2812,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_open   boolean := true;
@@ -2867,7 +2867,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (
@@ -2903,7 +2903,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids  uuid[];
@@ -2944,7 +2944,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -3042,7 +3042,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -3095,7 +3095,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -3167,7 +3167,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off

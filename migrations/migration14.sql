@@ -16,7 +16,7 @@ returns text[]
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(array_agg(t.tag order by t.position), '{}')
   from (
@@ -36,7 +36,7 @@ returns boolean
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select cardinality(p_tags) <= 10
     and coalesce(bool_and(
@@ -61,7 +61,7 @@ returns tsvector
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select setweight(to_tsvector('pg_catalog.simple', p_title), 'A')
     || setweight(to_tsvector('pg_catalog.simple', array_to_string(p_tags, ' ')), 'B')
@@ -199,7 +199,7 @@ create or replace function learn_internal.end_call_with(p_call learn_internal.ca
 returns learn.award_summary
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_summary learn.award_summary := learn_internal.end_call(p_call);
@@ -225,7 +225,7 @@ create or replace function learn_internal.lock_reply(p_reply_id bigint)
 returns learn.replies
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_reply learn.replies;
@@ -252,7 +252,7 @@ create or replace function learn_internal.lock_thread(p_reply_id bigint)
 returns learn.replies
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion_id bigint;
@@ -279,7 +279,7 @@ create or replace function learn_internal.is_moderator(p_user_id uuid)
 returns boolean
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from learn.users u where u.id = p_user_id and u.role in ('moderator', 'admin'));
@@ -296,7 +296,7 @@ create or replace function learn_internal.require_author(p_user_id uuid, p_autho
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_user_id <> p_author_id and not learn_internal.is_moderator(p_user_id) then
@@ -327,7 +327,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call      learn_internal.call;
@@ -383,7 +383,7 @@ create or replace function learn_internal.count_replies(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_discussion_ids is null then
@@ -416,7 +416,7 @@ create or replace function learn_internal.count_votes(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if array_remove(p_discussion_ids, null) <> '{}' then
@@ -450,7 +450,7 @@ create or replace function learn_internal.lock_discussion(p_discussion_id bigint
 returns learn.discussions
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion learn.discussions;
@@ -481,7 +481,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion learn.discussions;
@@ -507,7 +507,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_reply learn.replies;
@@ -531,7 +531,7 @@ create or replace function learn_internal.require_content(p_content text)
 returns void
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if coalesce(p_content, '') !~ '\S' or length(p_content) > 50000 then
@@ -556,7 +556,7 @@ create or replace function learn_internal.require_discussion_texts(
 returns void
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.require_content(p_content);
@@ -597,7 +597,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion learn.discussions;
@@ -637,7 +637,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_reply learn.replies;
@@ -667,7 +667,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.begin_call('pin_discussion', p_user_id, '{}', null, null);
@@ -699,7 +699,7 @@ create or replace function learn_internal.require_open_course(p_course_id bigint
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_published boolean;
@@ -743,7 +743,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -794,7 +794,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call       learn_internal.call := learn_internal.begin_call(
@@ -880,7 +880,7 @@ create or replace function learn_internal.recount_posts(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from learn.discussions d where d.author_id = any (p_user_ids)
@@ -928,7 +928,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- calls internals for the caller
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- filters that are null fall away, others find an index
 as $$
 declare
@@ -1020,7 +1020,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call  learn_internal.call := learn_internal.begin_call(
@@ -1054,7 +1054,7 @@ returns bigint
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_view_count bigint;
@@ -1095,7 +1095,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(
@@ -1174,7 +1174,7 @@ create or replace function learn_internal.write_solutions(p_reply_ids bigint[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_facts learn_internal.fact[];
@@ -1210,7 +1210,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update learn.discussions d set updated_at = learn.clock() where d.id = new.id;
@@ -1237,7 +1237,7 @@ create or replace function learn_internal.date_solutions()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' and old.first_accepted_at is not null then
@@ -1285,7 +1285,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1330,7 +1330,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1375,7 +1375,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1442,7 +1442,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1500,7 +1500,7 @@ create or replace function learn_internal.tag_discussions()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.tags := learn_internal.normalize_tags(new.tags);
@@ -1526,7 +1526,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1565,7 +1565,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1604,7 +1604,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1648,7 +1648,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from learn.discussions d
@@ -1685,7 +1685,7 @@ create or replace function learn_internal.take_turns()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_advisory_xact_lock('learn.users'::regclass::integer, 3);
@@ -1729,7 +1729,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   -- identity
   select 'user_has_stats', u.id, 'a row in user_stats', 'none'
@@ -2033,7 +2033,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();

@@ -248,7 +248,7 @@ create or replace function learn_internal.setting_string(p_key text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value text;
@@ -274,7 +274,7 @@ create or replace function learn_internal.setting_boolean(p_key text)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value boolean;
@@ -308,7 +308,7 @@ returns setof learn.outbox
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- always by the index of open messages
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -373,7 +373,7 @@ returns integer
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_completed integer;
@@ -409,7 +409,7 @@ returns integer
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now      timestamptz := learn.clock();
@@ -450,7 +450,7 @@ returns integer
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_retried integer;
@@ -474,7 +474,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_deleted bigint;
@@ -512,7 +512,7 @@ returns boolean
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select (p_from, p_to) in (
     ('pending', 'submitted'), ('pending', 'failed'),
@@ -529,7 +529,7 @@ create or replace function learn_internal.public_name(p_user_id uuid)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select nullif(btrim(u.display_name), '')
   from learn.users u
@@ -552,7 +552,7 @@ create or replace function learn_internal.open_badge(
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_name text := learn_internal.setting_string('issuer_name');
@@ -597,7 +597,7 @@ create or replace function learn_internal.issue_certificates(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -641,7 +641,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- verify_code is readable by no app role
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -676,7 +676,7 @@ returns table (
 language sql
 stable
 security definer                  -- the code is readable by no app role
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select c.certificate_number, c.course_title, learn_internal.public_name(c.user_id),
     c.completed_on, c.issued_at, c.revoked_at is null, c.token_id
@@ -700,7 +700,7 @@ returns jsonb
 language plpgsql
 stable
 security definer                  -- the code is readable by no app role
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_number      text;
@@ -748,7 +748,7 @@ returns jsonb
 language plpgsql
 stable
 security definer                  -- reads settings and names for the caller
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_achievement learn.achievements;
@@ -812,7 +812,7 @@ returns boolean
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_certificate learn.nft_certificates;
@@ -889,7 +889,7 @@ returns boolean
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if coalesce(p_reason, '') !~ '\S' then
@@ -938,7 +938,7 @@ returns bigint
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id       bigint;
@@ -1025,7 +1025,7 @@ returns boolean
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transaction learn.transactions;
@@ -1068,7 +1068,7 @@ create or replace function learn_internal.lock_faucet_accounts(p_accounts text[]
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_advisory_xact_lock('learn.faucet_requests'::regclass::integer, a.slot)
@@ -1100,7 +1100,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -1156,7 +1156,7 @@ returns boolean
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_request learn.faucet_requests;
@@ -1217,7 +1217,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.course_title is null then
@@ -1253,7 +1253,7 @@ create or replace function learn_internal.keep_certificates()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'a certificate stays as it was issued'
@@ -1294,7 +1294,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from new_certificates)
@@ -1341,7 +1341,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- settings are read for whoever writes
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' then
@@ -1402,7 +1402,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- settings are read for whoever writes
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then
@@ -1460,7 +1460,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -1550,7 +1550,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   -- identity
   select 'user_has_stats', u.id, 'a row in user_stats', 'none'
@@ -1870,7 +1870,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();
@@ -2010,7 +2010,7 @@ create or replace function learn_internal.complete_courses(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare

@@ -183,7 +183,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   -- identity
   select 'user_has_stats', u.id, 'a row in user_stats', 'none'
@@ -498,7 +498,7 @@ create or replace function learn_internal.summarize(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_summary      learn.award_summary;
@@ -585,7 +585,7 @@ returns setof learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_bad      record;
@@ -744,7 +744,7 @@ create or replace function learn_internal.begin_call(
 returns learn_internal.call
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call      learn_internal.call;
@@ -836,7 +836,7 @@ create or replace function learn_internal.complete_tracks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
@@ -887,7 +887,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();

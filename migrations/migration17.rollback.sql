@@ -103,7 +103,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   -- identity
   select 'user_has_stats', u.id, 'a row in user_stats', 'none'
@@ -479,7 +479,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -531,7 +531,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update learn.activity_types t
@@ -600,7 +600,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1024,7 +1024,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();
@@ -1187,7 +1187,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1220,7 +1220,7 @@ create or replace function learn_internal.unlock_challenges(p_user_ids uuid[], p
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   insert into learn.user_challenge_progress as p (user_id, challenge_id, unlocked_at)
   select d.user_id, d.challenge_id, p_at

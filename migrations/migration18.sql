@@ -33,7 +33,7 @@ returns date
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   case p_period
@@ -64,7 +64,7 @@ create or replace function learn_internal.board_values(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_from   date := learn_internal.period_start(p_period, p_on);
@@ -155,7 +155,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_limit is null or p_limit not between 0 and 1000 or p_offset is null or p_offset < 0 then
@@ -194,7 +194,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -238,7 +238,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_today date := (learn.clock() at time zone 'UTC')::date;
@@ -293,7 +293,7 @@ returns bigint
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rank bigint;
@@ -327,7 +327,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -747,7 +747,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();

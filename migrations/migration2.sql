@@ -189,7 +189,7 @@ create or replace function learn_internal.refuse_change()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
@@ -212,7 +212,7 @@ create or replace function learn_internal.refuse_truncate()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception '% is append-only', tg_table_name
@@ -259,7 +259,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.local_date is null then
@@ -307,7 +307,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update learn.activity_types t
@@ -377,7 +377,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if (tg_op = 'DELETE' or new.key <> old.key)
@@ -418,7 +418,7 @@ create or replace function learn_internal.lock_logs()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms'
 as $$
 begin
@@ -451,7 +451,7 @@ create or replace function learn_internal.ensure_month(p_table name, p_month dat
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_partition name := p_table || to_char(p_month, '_YYYY_MM');
@@ -503,7 +503,7 @@ returns integer
 language plpgsql
 volatile
 security definer                  -- partitions belong to the owner of the table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

@@ -117,7 +117,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -532,7 +532,7 @@ CREATE OR REPLACE FUNCTION learn_internal.board_values(p_period text, p_metric t
  RETURNS TABLE(user_id uuid, value bigint)
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_from   date := learn_internal.period_start(p_period, p_on);
@@ -613,7 +613,7 @@ CREATE OR REPLACE FUNCTION learn.leaderboard(p_period text DEFAULT 'all_time'::t
  RETURNS TABLE(rank bigint, user_id uuid, username text, display_name text, value bigint)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if p_limit is null or p_limit not between 0 and 1000 or p_offset is null or p_offset < 0 then
@@ -645,7 +645,7 @@ CREATE OR REPLACE FUNCTION learn.leaderboard_around(p_user_id uuid, p_period tex
  RETURNS TABLE(rank bigint, user_id uuid, username text, display_name text, value bigint)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -689,7 +689,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();
@@ -864,7 +864,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -887,7 +887,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_today date := (learn.clock() at time zone 'UTC')::date;
@@ -936,7 +936,7 @@ CREATE OR REPLACE FUNCTION learn.user_rank(p_user_id uuid, p_period text DEFAULT
  RETURNS bigint
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_rank bigint;
@@ -970,7 +970,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update learn.activity_types t
@@ -1043,7 +1043,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1476,7 +1476,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metrics text[];

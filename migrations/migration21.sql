@@ -171,7 +171,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   update learn.activity_types t
@@ -297,7 +297,7 @@ create or replace function learn_internal.recount_board(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
 as $$
 begin
@@ -346,7 +346,7 @@ create or replace function learn_internal.board_changes(p_board learn_internal.b
 returns learn_internal.board_change[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- by key, whatever the size of board_gains was
 set enable_seqscan = off
 set jit = off
@@ -417,7 +417,7 @@ create or replace function learn_internal.board_rank(
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
@@ -458,7 +458,7 @@ create or replace function learn_internal.board_standings(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -510,7 +510,7 @@ create or replace function learn_internal.find_board(p_period text, p_metric tex
 returns learn_internal.board
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metric learn.metrics;
@@ -559,7 +559,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last
@@ -637,7 +637,7 @@ create or replace function learn_internal.split_fence(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
@@ -685,7 +685,7 @@ create or replace function learn_internal.divide_board(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from learn_internal.board_fences f
@@ -730,7 +730,7 @@ create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
 set jit = off
 as $$
@@ -777,7 +777,7 @@ create or replace function learn_internal.fold_boards()
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -869,7 +869,7 @@ returns void
 language plpgsql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if cardinality(p_among) > 10000 then
@@ -899,7 +899,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$
@@ -974,7 +974,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$
@@ -1111,7 +1111,7 @@ create or replace function learn_internal.move_fences(p_steps learn_internal.boa
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
@@ -1155,7 +1155,7 @@ create or replace function learn_internal.try_fold_boards()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('transaction_isolation') = 'read committed' and pg_try_advisory_xact_lock(
@@ -1176,7 +1176,7 @@ create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
@@ -1199,7 +1199,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date
@@ -1252,7 +1252,7 @@ returns bigint
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -1379,7 +1379,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -1804,7 +1804,7 @@ create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();
@@ -1981,7 +1981,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -2017,7 +2017,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -2513,7 +2513,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metrics  text[];
@@ -2592,7 +2592,7 @@ create or replace function learn_internal.count_in_fences()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set jit = off
@@ -2682,7 +2682,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
@@ -2708,7 +2708,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.recount_boards(array[old.id]);

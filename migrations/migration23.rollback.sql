@@ -59,7 +59,7 @@ create or replace function learn_internal.covering_freezes(p_user_id uuid, p_las
 returns table (freeze_id bigint, missed_day date)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with candidates as (
     select f.id, f.granted_on,
@@ -87,7 +87,7 @@ language plpgsql
 stable
 security definer                  -- freezes and time zones are read for a caller
                                   -- who may see neither
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_stats learn.user_stats;
@@ -393,7 +393,7 @@ create or replace function learn_internal.find_board(p_period text, p_metric tex
 returns learn_internal.board
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metric learn.metrics;
@@ -438,7 +438,7 @@ create or replace function learn_internal.recount_board(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
 as $$
 begin
@@ -486,7 +486,7 @@ create or replace function learn_internal.board_changes(p_board learn_internal.b
 returns learn_internal.board_change[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- by key, whatever the size of board_gains was
 set enable_seqscan = off
 set jit = off
@@ -556,7 +556,7 @@ create or replace function learn_internal.board_standings(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -613,7 +613,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$
@@ -684,7 +684,7 @@ create or replace function learn_internal.board_rank(
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
@@ -724,7 +724,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$
@@ -860,7 +860,7 @@ create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
 set jit = off
 as $$
@@ -906,7 +906,7 @@ create or replace function learn_internal.fold_boards()
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -998,7 +998,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date
@@ -1049,7 +1049,7 @@ returns bigint
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -1105,7 +1105,7 @@ create or replace function learn_internal.give_streak_freezes(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with given as (
     insert into learn.streak_freezes (user_id, granted_on)
@@ -1141,7 +1141,7 @@ create or replace function learn_internal.advance_streaks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rounds    integer[];
@@ -1245,7 +1245,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1299,7 +1299,7 @@ create or replace function learn_internal.begin_tracks(
 returns table (user_id uuid, track_id bigint, at timestamptz)
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 begin
@@ -1361,7 +1361,7 @@ returns text
 language plpgsql                  -- keeps its plan, where an SQL function would be parsed
                                   -- in every statement
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parts text[];
@@ -1395,7 +1395,7 @@ create or replace function learn_internal.notify_facts(p_notices learn_internal.
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('learn.quiet', true) in ('on', 'true') then
@@ -1469,7 +1469,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1959,7 +1959,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.recount_boards(array[old.id]);
@@ -1979,7 +1979,7 @@ create or replace function learn_internal.refresh_difficulties(
 returns setof learn_internal.fact
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with saved as (
     insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
@@ -2005,7 +2005,7 @@ create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_pat
 returns setof learn_internal.fact
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with recounted as (
     select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
@@ -2064,7 +2064,7 @@ create or replace function learn_internal.write_facts(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn.activity_log

@@ -41,7 +41,7 @@ create or replace function learn_internal.write_facts(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := learn.clock();
@@ -134,7 +134,7 @@ create or replace function learn_internal.recount_board(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
 as $$
 begin
@@ -180,7 +180,7 @@ create or replace function learn_internal.board_changes(p_board learn_internal.b
 returns learn_internal.board_change[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- by key, whatever the size of board_gains was
 set enable_seqscan = off
 set jit = off
@@ -271,7 +271,7 @@ create or replace function learn_internal.board_rank(
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
@@ -317,7 +317,7 @@ create or replace function learn_internal.board_standings(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -370,7 +370,7 @@ create or replace function learn_internal.find_board(p_period text, p_metric tex
 returns learn_internal.board
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metric learn.metrics;
@@ -444,7 +444,7 @@ create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
 set jit = off
 as $$
@@ -499,7 +499,7 @@ create or replace function learn_internal.fold_streaks(p_at_most integer)
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -565,7 +565,7 @@ create or replace function learn_internal.fold_boards()
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -672,7 +672,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$
@@ -747,7 +747,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$
@@ -889,7 +889,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date
@@ -942,7 +942,7 @@ returns bigint
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -998,7 +998,7 @@ language plpgsql                  -- keeps its plan, where an SQL function would
                                   -- in every statement
 immutable
 strict                            -- not even called where there is no text
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parts text[];
@@ -1033,7 +1033,7 @@ create or replace function learn_internal.notify_facts(p_notices learn_internal.
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := learn.clock();
@@ -1108,7 +1108,7 @@ create or replace function learn_internal.begin_tracks(
 returns table (user_id uuid, track_id bigint, at timestamptz)
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 begin
@@ -1207,7 +1207,7 @@ returns setof learn_internal.fact
 language plpgsql                  -- keeps its plan, where an SQL function would be parsed
                                   -- in every statement
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_difficulties is null then
@@ -1264,7 +1264,7 @@ returns setof learn_internal.fact
 language plpgsql                  -- keeps its plan, where an SQL function would be parsed
                                   -- in every statement
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_path_ids is null then
@@ -1326,7 +1326,7 @@ create or replace function learn_internal.note_streaks(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
@@ -1350,7 +1350,7 @@ create or replace function learn_internal.give_streak_freezes(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with given as (
     insert into learn.streak_freezes (user_id, granted_on)
@@ -1389,7 +1389,7 @@ create or replace function learn_internal.advance_streaks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rounds    integer[];
@@ -1496,7 +1496,7 @@ language plpgsql
 stable
 security definer                  -- freezes and time zones are read for a caller
                                   -- who may see neither
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -1522,7 +1522,7 @@ create or replace function learn_internal.covering_freezes(p_user_id uuid, p_las
 returns table (freeze_id bigint, missed_day date)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select c.freeze_id, c.missed_day
   from (
@@ -1545,7 +1545,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1616,7 +1616,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -2111,7 +2111,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.recount_boards(array[old.id]);

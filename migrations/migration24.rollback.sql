@@ -52,7 +52,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -484,7 +484,7 @@ create or replace function learn_internal.refresh_challenges(p_challenge_ids big
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids      uuid[];
@@ -518,7 +518,7 @@ CREATE OR REPLACE FUNCTION learn_internal.challenge_levels_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_challenge_ids bigint[];
@@ -545,7 +545,7 @@ CREATE OR REPLACE FUNCTION learn_internal.challenge_levels_inserted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_challenge_ids bigint[];
@@ -572,7 +572,7 @@ CREATE OR REPLACE FUNCTION learn_internal.challenge_levels_updated()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_challenge_ids bigint[];
@@ -601,7 +601,7 @@ CREATE OR REPLACE FUNCTION learn_internal.challenge_progress_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user_ids  uuid[];
@@ -630,7 +630,7 @@ CREATE OR REPLACE FUNCTION learn_internal.challenges_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
@@ -649,7 +649,7 @@ CREATE OR REPLACE FUNCTION learn_internal.course_levels_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct o.course_id))
@@ -666,7 +666,7 @@ CREATE OR REPLACE FUNCTION learn_internal.course_levels_inserted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct n.course_id))
@@ -683,7 +683,7 @@ CREATE OR REPLACE FUNCTION learn_internal.course_progress_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_user_ids  uuid[];
@@ -712,7 +712,7 @@ CREATE OR REPLACE FUNCTION learn_internal.courses_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
@@ -731,7 +731,7 @@ CREATE OR REPLACE FUNCTION learn_internal.exercises_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_lessons(array_agg(distinct o.lesson_id))
@@ -748,7 +748,7 @@ CREATE OR REPLACE FUNCTION learn_internal.lessons_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct o.course_id))
@@ -767,7 +767,7 @@ CREATE OR REPLACE FUNCTION learn_internal.lessons_inserted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_courses(array_agg(distinct n.course_id))
@@ -789,7 +789,7 @@ create or replace function learn_internal.refresh_goals(p_path_ids bigint[], p_d
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -831,7 +831,7 @@ CREATE OR REPLACE FUNCTION learn_internal.path_tracks_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null)
@@ -848,7 +848,7 @@ CREATE OR REPLACE FUNCTION learn_internal.path_tracks_inserted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null)
@@ -865,7 +865,7 @@ CREATE OR REPLACE FUNCTION learn_internal.path_tracks_updated()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_goals(array_agg(distinct c.path_id), null)
@@ -886,7 +886,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_goals(array_agg(n.id), null)
@@ -906,7 +906,7 @@ CREATE OR REPLACE FUNCTION learn_internal.tally_course_stages()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_old integer;
@@ -940,7 +940,7 @@ CREATE OR REPLACE FUNCTION learn_internal.tally_track_stages()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_old integer;
@@ -974,7 +974,7 @@ CREATE OR REPLACE FUNCTION learn_internal.track_lessons_deleted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
@@ -991,7 +991,7 @@ CREATE OR REPLACE FUNCTION learn_internal.track_lessons_inserted()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct n.track_id))
@@ -1008,7 +1008,7 @@ CREATE OR REPLACE FUNCTION learn_internal.track_lessons_updated()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct c.track_id))

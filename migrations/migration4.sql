@@ -60,7 +60,7 @@ create or replace function learn_internal.covering_freezes(p_user_id uuid, p_las
 returns table (freeze_id bigint, missed_day date)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with candidates as (
     select f.id, f.granted_on,
@@ -87,7 +87,7 @@ language plpgsql
 stable
 security definer                  -- freezes and time zones are read for a caller
                                   -- who may see neither
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_stats learn.user_stats;
@@ -129,7 +129,7 @@ create or replace function learn_internal.spend_streak_freezes(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with covering as (
     select c.freeze_id, c.missed_day
@@ -167,7 +167,7 @@ create or replace function learn_internal.give_streak_freezes(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with given as (
     insert into learn.streak_freezes (user_id, granted_on)
@@ -204,7 +204,7 @@ create or replace function learn_internal.advance_streaks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rounds    integer[];

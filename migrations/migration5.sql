@@ -178,7 +178,7 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case
     when jsonb_typeof(p_count) is distinct from 'number' then p_path || ' is not a number'
@@ -199,7 +199,7 @@ create or replace function learn_internal.criteria_problem(
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_keys    text[];
@@ -279,7 +279,7 @@ create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
 returns table (metric text, scope text, threshold bigint, is_sole boolean)
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with recursive nodes(node, is_root) as (
     select p_criteria, true
@@ -305,7 +305,7 @@ create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_c
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_children  jsonb := coalesce(p_criteria -> 'all', p_criteria -> 'any', p_criteria -> 'of');
@@ -340,7 +340,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   with marks as (
@@ -397,7 +397,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_problem text := learn_internal.criteria_problem(new.criteria);
@@ -432,7 +432,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
@@ -464,7 +464,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off

@@ -123,7 +123,7 @@ create or replace function learn_internal.write_facts(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn.activity_log
@@ -153,7 +153,7 @@ create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_pat
 returns setof learn_internal.fact
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with recounted as (
     select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
@@ -207,7 +207,7 @@ create or replace function learn_internal.refresh_difficulties(
 returns setof learn_internal.fact
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with saved as (
     insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
@@ -237,7 +237,7 @@ create or replace function learn_internal.complete_tracks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
@@ -290,7 +290,7 @@ create or replace function learn_internal.begin_tracks(
 returns table (user_id uuid, track_id bigint, at timestamptz)
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 begin
@@ -336,7 +336,7 @@ create or replace function learn_internal.advance_tracks(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
@@ -386,7 +386,7 @@ create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_tr
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids  uuid[];
@@ -439,7 +439,7 @@ create or replace function learn_internal.refresh_goals(p_path_ids bigint[], p_d
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -484,7 +484,7 @@ create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];
@@ -531,7 +531,7 @@ create or replace function learn_internal.apply_lesson_completions(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
 as $$
 declare
@@ -654,7 +654,7 @@ create or replace function learn_internal.write_lesson_starts(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from learn.user_stats s
@@ -683,7 +683,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_cycle text;
@@ -722,7 +722,7 @@ create or replace function learn_internal.date_completions()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' and old.completed_at is not null then
@@ -770,7 +770,7 @@ create or replace function learn_internal.derive_track_progress()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.status := case when new.completed_at is not null then 'completed'
@@ -799,7 +799,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -859,7 +859,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -919,7 +919,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -1040,7 +1040,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct n.track_id))
@@ -1066,7 +1066,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct c.track_id))
@@ -1097,7 +1097,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct o.track_id))
@@ -1124,7 +1124,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(n.id)),
@@ -1163,7 +1163,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
@@ -1189,7 +1189,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_goals(array_agg(distinct n.path_id), null)
@@ -1215,7 +1215,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_goals(array_agg(distinct c.path_id), null)
@@ -1242,7 +1242,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_goals(array_agg(distinct o.path_id), null)
@@ -1268,7 +1268,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_goals(array_agg(n.id), null)

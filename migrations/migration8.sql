@@ -83,7 +83,7 @@ create or replace function learn_internal.complete_solved_lessons(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
   select c.user_id, c.lesson_id, 'completed', s.solved_at
@@ -111,7 +111,7 @@ create or replace function learn_internal.refresh_lessons(p_lesson_ids bigint[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids   uuid[];
@@ -147,7 +147,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
@@ -327,7 +327,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_lessons(array_agg(distinct l.lesson_id))
@@ -358,7 +358,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_lessons(array_agg(distinct o.lesson_id))
@@ -386,7 +386,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))

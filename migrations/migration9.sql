@@ -77,7 +77,7 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select encode(sha256(convert_to(p_function || p_arguments::text, 'UTF8')), 'hex');
 $$;
@@ -91,7 +91,7 @@ create or replace function learn_internal.require_event_time(p_occurred_at times
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_days numeric;
@@ -121,7 +121,7 @@ create or replace function learn_internal.summarize(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_summary    learn.award_summary;
@@ -198,7 +198,7 @@ create or replace function learn_internal.begin_call(
 returns learn_internal.call
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call      learn_internal.call;
@@ -284,7 +284,7 @@ create or replace function learn_internal.end_call(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_summary learn.award_summary := learn_internal.summarize(p_call);
@@ -308,7 +308,7 @@ create or replace function learn_internal.is_timestamp(p_text text)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return isfinite(p_text::timestamptz);
@@ -336,7 +336,7 @@ returns uuid
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id    uuid;
@@ -376,7 +376,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- no app role reads or writes user_credentials
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if coalesce(p_password_hash, '') !~ '\S' then
@@ -408,7 +408,7 @@ returns text
 language sql
 stable
 security definer                  -- no app role reads user_credentials
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select c.password_hash
   from learn.user_credentials c
@@ -427,7 +427,7 @@ create or replace function learn_internal.require_lesson(p_lesson_id bigint)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_published boolean;
@@ -463,7 +463,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -507,7 +507,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
@@ -590,7 +590,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(
@@ -656,7 +656,7 @@ create or replace function learn_internal.activity_problem(
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case
     when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
@@ -695,7 +695,7 @@ create or replace function learn_internal.activity_problem_code(p_activity_type 
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case when exists (
     select from learn.activity_types t where t.key = p_activity_type and t.is_internal
@@ -714,7 +714,7 @@ create or replace function learn_internal.has_happened(
 returns boolean
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from learn_internal.recorded_subjects r
@@ -747,7 +747,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
@@ -808,7 +808,7 @@ returns table (
 )
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select e.position, (e.value ->> 'user_id')::uuid,
     e.value ->> 'activity_type', e.value ->> 'subject_type', e.value ->> 'subject_id',
@@ -834,7 +834,7 @@ create or replace function learn_internal.batch_problems(p_batch jsonb)
 returns table ("position" bigint, code text, problem text)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- The shape first: what follows casts to uuid and timestamptz.
@@ -910,7 +910,7 @@ returns setof learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_bad      record;
@@ -1070,7 +1070,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- crosses from the app role to the ledger
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -1136,7 +1136,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- crosses from the app role to the ledger
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call   learn_internal.call := learn_internal.begin_call(
@@ -1205,7 +1205,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -1240,7 +1240,7 @@ create or replace function learn_internal.require_achievement(p_slug text)
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_achievement learn.achievements;
@@ -1277,7 +1277,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call           learn_internal.call := learn_internal.begin_call(
@@ -1319,7 +1319,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call        learn_internal.call := learn_internal.begin_call(
@@ -1409,7 +1409,7 @@ returns setof text
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -1444,7 +1444,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- reads metrics and thresholds for the caller
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -1499,7 +1499,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_achievement_id bigint := learn_internal.require_achievement(p_slug);

@@ -5,7 +5,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- the lock is the owner's
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   lock table learn_internal.content_lock in exclusive mode;

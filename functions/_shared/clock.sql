@@ -7,7 +7,7 @@ language plpgsql                  -- keeps its plan, where an SQL function would
 stable
 parallel safe
 security definer                  -- the override is no caller's to read or write
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce((select o.now_is from learn_internal.clock_override o), now());

@@ -4,7 +4,7 @@ create or replace function learn_internal.end_call(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_summary learn.award_summary := learn_internal.summarize(p_call);

@@ -4,7 +4,7 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select encode(sha256(convert_to(p_function || p_arguments::text, 'UTF8')), 'hex');
 $$;

@@ -6,7 +6,7 @@ create or replace function learn_internal.hold_content()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   lock table learn_internal.content_lock in row share mode;

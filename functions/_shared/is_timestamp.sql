@@ -3,7 +3,7 @@ create or replace function learn_internal.is_timestamp(p_text text)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return isfinite(p_text::timestamptz);

@@ -5,7 +5,7 @@ create or replace function learn_internal.refuse_change()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then

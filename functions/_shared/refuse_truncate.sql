@@ -4,7 +4,7 @@ create or replace function learn_internal.refuse_truncate()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception '% is append-only', tg_table_name

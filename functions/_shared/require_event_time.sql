@@ -4,7 +4,7 @@ create or replace function learn_internal.require_event_time(p_occurred_at times
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_days numeric;

@@ -3,7 +3,7 @@ create or replace function learn_internal.set_clock(p_at timestamptz)
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   delete from learn_internal.clock_override;
   insert into learn_internal.clock_override (now_is) select p_at where p_at is not null;

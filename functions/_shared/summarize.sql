@@ -3,7 +3,7 @@ create or replace function learn_internal.summarize(p_call learn_internal.call)
 returns learn.award_summary
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare

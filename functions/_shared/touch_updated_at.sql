@@ -3,7 +3,7 @@ create or replace function learn_internal.touch_updated_at()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.updated_at := learn.clock();

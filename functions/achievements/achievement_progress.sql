@@ -10,7 +10,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- reads metrics and thresholds for the caller
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

@@ -9,7 +9,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_selected bigint;

@@ -3,7 +3,7 @@ create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
 returns table (metric text, scope text, threshold bigint, is_sole boolean)
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with recursive nodes(node, is_root) as (
     select p_criteria, true

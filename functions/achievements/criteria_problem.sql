@@ -5,7 +5,7 @@ create or replace function learn_internal.criteria_problem(
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_keys    text[];

@@ -4,7 +4,7 @@ create or replace function learn_internal.require_achievement(p_slug text)
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_achievement learn.achievements;

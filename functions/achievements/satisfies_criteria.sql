@@ -3,7 +3,7 @@ create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_c
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_children  jsonb := coalesce(p_criteria -> 'all', p_criteria -> 'any', p_criteria -> 'of');

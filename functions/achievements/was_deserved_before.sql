@@ -7,7 +7,7 @@ create or replace function learn_internal.was_deserved_before(
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metric learn.metrics;

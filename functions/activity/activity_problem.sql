@@ -5,7 +5,7 @@ create or replace function learn_internal.activity_problem(
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case
     when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))

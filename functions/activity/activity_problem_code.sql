@@ -4,7 +4,7 @@ create or replace function learn_internal.activity_problem_code(p_activity_type 
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case when exists (
     select from learn.activity_types t where t.key = p_activity_type and t.is_internal

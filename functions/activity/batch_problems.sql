@@ -4,7 +4,7 @@ create or replace function learn_internal.batch_problems(p_batch jsonb)
 returns table ("position" bigint, code text, problem text)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- The shape first: what follows casts to uuid and timestamptz.

@@ -7,7 +7,7 @@ returns table (
 )
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select e.position, (e.value ->> 'user_id')::uuid,
     e.value ->> 'activity_type', e.value ->> 'subject_type', e.value ->> 'subject_id',

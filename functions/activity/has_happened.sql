@@ -6,7 +6,7 @@ create or replace function learn_internal.has_happened(
 returns boolean
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from learn_internal.recorded_subjects r

@@ -5,7 +5,7 @@ create or replace function learn_internal.number_property(p_properties jsonb, p_
 returns bigint
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value jsonb := p_properties -> p_property;

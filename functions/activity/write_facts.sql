@@ -6,7 +6,7 @@ create or replace function learn_internal.write_facts(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare

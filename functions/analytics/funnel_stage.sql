@@ -7,7 +7,7 @@ returns integer
 language plpgsql                  -- called for rows one by one: keeps its plan
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case

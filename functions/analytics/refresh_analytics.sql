@@ -7,7 +7,7 @@ returns bigint
 language plpgsql
 volatile
 security definer                  -- the tallies are the owner's
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_changes bigint;

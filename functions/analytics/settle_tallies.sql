@@ -5,7 +5,7 @@ create or replace function learn_internal.settle_tallies()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   lock table learn_internal.tallies in share update exclusive mode;

@@ -3,7 +3,7 @@ create or replace function learn_internal.count_courses(p_course_ids bigint[])
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   update learn.courses c
   set total_lessons = n.total_lessons, total_levels = n.total_levels,

@@ -4,7 +4,7 @@ returns boolean
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_typeof(p_translations) = 'object'
     and not jsonb_path_exists(p_translations, 'strict $.* ? (@.type() != "object")')

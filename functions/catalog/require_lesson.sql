@@ -4,7 +4,7 @@ create or replace function learn_internal.require_lesson(p_user_id uuid, p_lesso
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_available boolean;

@@ -9,7 +9,7 @@ create or replace function learn_internal.apply_imports(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_facts     learn_internal.fact[];

@@ -6,7 +6,7 @@ create or replace function learn_internal.complete_challenges(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare

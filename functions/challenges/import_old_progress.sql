@@ -7,7 +7,7 @@ returns table (imported bigint, unchanged bigint, rejected bigint)
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := learn.clock();

@@ -4,7 +4,7 @@ create or replace function learn_internal.unlock_challenges(p_user_ids uuid[], p
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with unlocked as (
     insert into learn.user_challenge_progress as p (user_id, challenge_id, unlocked_at)

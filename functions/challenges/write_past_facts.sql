@@ -5,7 +5,7 @@ create or replace function learn_internal.write_past_facts(p_facts learn_interna
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,

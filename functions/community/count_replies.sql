@@ -6,7 +6,7 @@ create or replace function learn_internal.count_replies(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_discussion_ids is null then

@@ -6,7 +6,7 @@ create or replace function learn_internal.count_votes(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if array_remove(p_discussion_ids, null) <> '{}' then

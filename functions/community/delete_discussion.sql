@@ -5,7 +5,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion learn.discussions;

@@ -9,7 +9,7 @@ returns tsvector
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select setweight(to_tsvector('pg_catalog.simple', p_title), 'A')
     || setweight(to_tsvector('pg_catalog.simple', array_to_string(p_tags, ' ')), 'B')

@@ -4,7 +4,7 @@ returns boolean
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select cardinality(p_tags) <= 10
     and coalesce(bool_and(

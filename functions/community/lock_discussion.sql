@@ -5,7 +5,7 @@ create or replace function learn_internal.lock_discussion(p_discussion_id bigint
 returns learn.discussions
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion learn.discussions;

@@ -4,7 +4,7 @@ create or replace function learn_internal.lock_reply(p_reply_id bigint)
 returns learn.replies
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_reply learn.replies;

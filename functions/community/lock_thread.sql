@@ -5,7 +5,7 @@ create or replace function learn_internal.lock_thread(p_reply_id bigint)
 returns learn.replies
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_discussion_id bigint;

@@ -8,7 +8,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.begin_call('pin_discussion', p_user_id, '{}', null, null);

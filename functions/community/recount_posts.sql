@@ -3,7 +3,7 @@ create or replace function learn_internal.recount_posts(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from learn.discussions d where d.author_id = any (p_user_ids)

@@ -4,7 +4,7 @@ create or replace function learn_internal.require_author(p_user_id uuid, p_autho
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_user_id <> p_author_id and not learn_internal.is_moderator(p_user_id) then

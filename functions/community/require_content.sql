@@ -4,7 +4,7 @@ create or replace function learn_internal.require_content(p_content text)
 returns void
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if coalesce(p_content, '') !~ '\S' or length(p_content) > 50000 then

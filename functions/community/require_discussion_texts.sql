@@ -6,7 +6,7 @@ create or replace function learn_internal.require_discussion_texts(
 returns void
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.require_content(p_content);

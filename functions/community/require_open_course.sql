@@ -5,7 +5,7 @@ create or replace function learn_internal.require_open_course(p_course_id bigint
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_published boolean;

@@ -18,7 +18,7 @@ returns table (
 language plpgsql
 stable
 security definer                  -- calls internals for the caller
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- filters that are null fall away, others find an index
 as $$
 declare

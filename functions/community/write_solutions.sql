@@ -4,7 +4,7 @@ create or replace function learn_internal.write_solutions(p_reply_ids bigint[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_facts learn_internal.fact[];

@@ -6,7 +6,7 @@ returns jsonb
 language plpgsql
 stable
 security definer                  -- reads settings and names for the caller
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_achievement learn.achievements;

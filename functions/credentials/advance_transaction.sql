@@ -11,7 +11,7 @@ returns boolean
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transaction learn.transactions;

@@ -6,7 +6,7 @@ returns jsonb
 language plpgsql
 stable
 security definer                  -- the code is readable by no app role
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_number      text;

@@ -6,7 +6,7 @@ returns boolean
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select (p_from, p_to) in (
     ('pending', 'submitted'), ('pending', 'failed'),

@@ -5,7 +5,7 @@ create or replace function learn_internal.lock_faucet_accounts(p_accounts text[]
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_advisory_xact_lock('learn.faucet_requests'::regclass::integer, a.slot)

@@ -10,7 +10,7 @@ create or replace function learn_internal.open_badge(
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_name text := learn_internal.setting_string('issuer_name');

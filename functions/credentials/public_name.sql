@@ -4,7 +4,7 @@ create or replace function learn_internal.public_name(p_user_id uuid)
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select nullif(btrim(u.display_name), '')
   from learn.users u

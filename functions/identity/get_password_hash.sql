@@ -5,7 +5,7 @@ returns text
 language sql
 stable
 security definer                  -- no app role reads user_credentials
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select c.password_hash
   from learn.user_credentials c

@@ -4,7 +4,7 @@ create or replace function learn_internal.is_timezone(p_name text)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_name in ('UTC', 'GMT') then

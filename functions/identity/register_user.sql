@@ -12,7 +12,7 @@ returns uuid
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id    uuid;

@@ -5,7 +5,7 @@ returns void
 language plpgsql
 volatile
 security definer                  -- no app role reads or writes user_credentials
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if coalesce(p_password_hash, '') !~ '\S' then

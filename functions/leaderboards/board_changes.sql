@@ -5,7 +5,7 @@ create or replace function learn_internal.board_changes(p_board learn_internal.b
 returns learn_internal.board_change[]
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- by key, whatever the size of board_gains was
 set enable_seqscan = off
 set jit = off

@@ -6,7 +6,7 @@ create or replace function learn_internal.board_standings(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$

@@ -9,7 +9,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last

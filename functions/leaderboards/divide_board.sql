@@ -5,7 +5,7 @@ create or replace function learn_internal.divide_board(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from learn_internal.board_fences f

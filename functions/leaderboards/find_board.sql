@@ -4,7 +4,7 @@ create or replace function learn_internal.find_board(p_period text, p_metric tex
 returns learn_internal.board
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_metric learn.metrics;

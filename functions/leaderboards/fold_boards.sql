@@ -7,7 +7,7 @@ create or replace function learn_internal.fold_boards()
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set work_mem = '64MB'       -- once: nobody else folds meanwhile
 as $$

@@ -4,7 +4,7 @@ create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
 set jit = off
 as $$

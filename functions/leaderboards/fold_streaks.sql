@@ -6,7 +6,7 @@ create or replace function learn_internal.fold_streaks(p_at_most integer)
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off

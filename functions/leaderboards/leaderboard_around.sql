@@ -8,7 +8,7 @@ returns table (rank bigint, user_id uuid, username text, display_name text, valu
 language plpgsql
 stable
 security definer                  -- the same for every role that may call it
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
 set jit = off
 as $$

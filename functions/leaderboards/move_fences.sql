@@ -3,7 +3,7 @@ create or replace function learn_internal.move_fences(p_steps learn_internal.boa
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$

@@ -6,7 +6,7 @@ create or replace function learn_internal.recount_board(
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
 as $$
 begin

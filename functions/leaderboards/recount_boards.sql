@@ -3,7 +3,7 @@ create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)

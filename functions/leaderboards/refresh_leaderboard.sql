@@ -7,7 +7,7 @@ returns bigint
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date

@@ -3,7 +3,7 @@ create or replace function learn_internal.request_fold()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())

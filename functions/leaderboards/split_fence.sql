@@ -7,7 +7,7 @@ create or replace function learn_internal.split_fence(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$

@@ -4,7 +4,7 @@ create or replace function learn_internal.try_fold_boards()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('transaction_isolation') = 'read committed' and pg_try_advisory_xact_lock(

@@ -11,7 +11,7 @@ returns setof learn.outbox
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- always by the index of open messages
 set enable_seqscan = off
 set enable_bitmapscan = off

@@ -5,7 +5,7 @@ returns integer
 language plpgsql
 volatile
 security definer                  -- workers write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_completed integer;

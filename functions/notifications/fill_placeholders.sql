@@ -6,7 +6,7 @@ language plpgsql                  -- keeps its plan, where an SQL function would
                                   -- in every statement
 immutable
 strict                            -- not even called where there is no text
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_parts text[];

@@ -5,7 +5,7 @@ create or replace function learn_internal.notify_facts(p_notices learn_internal.
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := learn.clock();

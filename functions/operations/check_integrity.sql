@@ -5,7 +5,7 @@ returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query

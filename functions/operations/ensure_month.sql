@@ -5,7 +5,7 @@ create or replace function learn_internal.ensure_month(p_table name, p_month dat
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_partition name := p_table || to_char(p_month, '_YYYY_MM');

@@ -9,7 +9,7 @@ returns integer
 language plpgsql
 volatile
 security definer                  -- partitions belong to the owner of the table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

@@ -5,7 +5,7 @@ create or replace function learn_internal.lock_logs()
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms'
 as $$
 begin

@@ -11,7 +11,7 @@ create or replace function learn_internal.merge_rows(
 returns bigint
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_columns  text;

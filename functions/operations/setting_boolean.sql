@@ -4,7 +4,7 @@ create or replace function learn_internal.setting_boolean(p_key text)
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value boolean;

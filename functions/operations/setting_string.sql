@@ -4,7 +4,7 @@ create or replace function learn_internal.setting_string(p_key text)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_value text;

@@ -6,7 +6,7 @@ create or replace function learn_internal.complete_solved_lessons(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
   select c.user_id, c.lesson_id, 'completed', s.solved_at

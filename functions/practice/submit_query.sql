@@ -16,7 +16,7 @@ returns learn.award_summary
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(

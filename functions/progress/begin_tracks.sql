@@ -8,7 +8,7 @@ create or replace function learn_internal.begin_tracks(
 returns table (user_id uuid, track_id bigint, at timestamptz)
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 begin

@@ -4,7 +4,7 @@ create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_tr
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids  uuid[];

@@ -4,7 +4,7 @@ create or replace function learn_internal.refresh_courses(p_course_ids bigint[])
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];

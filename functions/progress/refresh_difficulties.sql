@@ -6,7 +6,7 @@ returns setof learn_internal.fact
 language plpgsql                  -- keeps its plan, where an SQL function would be parsed
                                   -- in every statement
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if p_difficulties is null then

@@ -6,7 +6,7 @@ create or replace function learn_internal.refresh_goals(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_ids uuid[];

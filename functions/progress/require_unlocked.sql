@@ -7,7 +7,7 @@ create or replace function learn_internal.require_unlocked(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_locked record;

@@ -5,7 +5,7 @@ create or replace function learn_internal.settle_courses(p_user_ids uuid[], p_co
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare

@@ -4,7 +4,7 @@ create or replace function learn_internal.touch_courses(p_times learn_internal.l
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := learn.clock();

@@ -5,7 +5,7 @@ create or replace function learn_internal.write_lesson_starts(
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform from learn.user_stats s

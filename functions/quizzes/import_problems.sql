@@ -3,7 +3,7 @@ create or replace function learn_internal.import_problems(p_questions jsonb)
 returns setof text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select format('row %s: %s', p.position, p.problem)
   from (

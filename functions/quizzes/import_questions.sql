@@ -7,7 +7,7 @@ create or replace function learn.import_questions(
 language plpgsql
 volatile
 security definer                  -- backends write no table
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_problems text[];

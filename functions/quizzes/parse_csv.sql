@@ -5,7 +5,7 @@ returns table (line integer, col integer, cell text)
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with tokens as (
     select t.match, t.position

@@ -9,7 +9,7 @@ language plpgsql
 immutable
 parallel safe
 security definer                  -- learn_internal is not for backends
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_problem   text;

@@ -3,7 +3,7 @@ create or replace function learn_internal.quiz_problem(p_exam_type text, p_answe
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select format('answer %s: %s', p.position, p.problem)
   from (

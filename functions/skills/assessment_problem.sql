@@ -6,7 +6,7 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case
     when jsonb_typeof(p_questions) is distinct from 'array' then 'the questions are not an array'

@@ -4,7 +4,7 @@ create or replace function learn_internal.covering_freezes(p_user_id uuid, p_las
 returns table (freeze_id bigint, missed_day date)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select c.freeze_id, c.missed_day
   from (

@@ -6,7 +6,7 @@ create or replace function learn_internal.give_streak_freezes(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with given as (
     insert into learn.streak_freezes (user_id, granted_on)

@@ -6,7 +6,7 @@ create or replace function learn_internal.spend_streak_freezes(
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   with covering as (
     select c.freeze_id, c.missed_day

@@ -5,7 +5,7 @@ returns integer
 language sql
 stable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
     (select t.level from learn.level_thresholds t

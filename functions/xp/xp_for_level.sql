@@ -5,7 +5,7 @@ returns bigint
 language plpgsql
 stable
 parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_xp bigint;

@@ -24,11 +24,11 @@ def test_every_function_has_a_comment(learn: Learn) -> None:
     )
 
 
-def test_every_function_has_an_empty_search_path(learn: Learn) -> None:
+def test_every_function_searches_pg_catalog_then_pg_temp(learn: Learn) -> None:
     none_of(
         learn,
         "select p.oid::regprocedure::text, p.proconfig from pg_proc p where p.pronamespace in $SCHEMAS"
-        " and not coalesce(p.proconfig, '{}') @> array['search_path=\"\"']",
+        " and not coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, pg_temp']",
     )
 
 

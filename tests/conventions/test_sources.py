@@ -53,7 +53,7 @@ def test_a_function_says_its_volatility_path_comment_and_revocation(path: Path) 
     (name,) = objects(path, "function")
     head = text[: text.index("as $$")]
     assert [line.strip() for line in head.splitlines() if line.strip() in MODES], "volatility"
-    assert "set search_path = ''" in head
+    assert "set search_path = pg_catalog, pg_temp" in head
     assert re.search(rf"^comment on function {re.escape(name)}\(", text, re.MULTILINE)
     assert re.search(rf"^revoke all on function {re.escape(name)}\([^;]*from public;$", text, re.MULTILINE)
 

@@ -4,7 +4,7 @@ create or replace function learn_internal.date_metrics()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.key <> old.key then

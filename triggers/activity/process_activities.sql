@@ -12,7 +12,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- a writer of facts need not be a writer of rewards
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off

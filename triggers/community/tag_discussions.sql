@@ -4,7 +4,7 @@ create or replace function learn_internal.tag_discussions()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.tags := learn_internal.normalize_tags(new.tags);

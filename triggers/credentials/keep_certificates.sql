@@ -5,7 +5,7 @@ create or replace function learn_internal.keep_certificates()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'a certificate stays as it was issued'

@@ -6,7 +6,7 @@ returns trigger
 language plpgsql
 volatile
 security definer                  -- settings are read for whoever writes
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then

@@ -4,7 +4,7 @@ create or replace function learn_internal.check_timezone()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.require_timezones(array[new.timezone]);

@@ -4,7 +4,7 @@ create or replace function learn_internal.take_turns()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pg_advisory_xact_lock('learn.users'::regclass::integer, 3);

@@ -6,7 +6,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn_internal.tally_changes (measure, day, item, value)

@@ -3,7 +3,7 @@ create or replace function learn_internal.count_in_fences()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set jit = off

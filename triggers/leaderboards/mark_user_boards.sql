@@ -8,7 +8,7 @@ returns trigger
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)

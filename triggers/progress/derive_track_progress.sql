@@ -5,7 +5,7 @@ create or replace function learn_internal.derive_track_progress()
 returns trigger
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   new.status := case when new.completed_at is not null then 'completed'
