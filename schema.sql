@@ -1,5 +1,6 @@
--- The baseline of Laurel: roles, schemas, the clock, and the tables that everything else stands on
--- (identity, catalog, progress). Every later change is a numbered file in migrations/.
+-- The baseline of Laurel: roles, schemas, types, every table by domain, and the rules that are Laurel's own.
+-- Functions that tables need stand before them; all other functions, views and triggers follow in migrations/,
+-- by domain.
 --
 -- Two schemas: `learn` is public (callers use its functions, tables and views),
 -- `learn_internal` is not.
@@ -66,28 +67,8 @@ comment on schema learn is
 comment on schema learn_internal is 'Internals of Laurel: nothing here is for callers.';
 grant usage on schema learn to learn_app, learn_readonly;
 
-create table learn_internal.clock_override (
-  is_only_row boolean primary key default true,
-  now_is      timestamptz not null,
-  constraint clock_override_has_one_row check (is_only_row)
-);
-comment on table learn_internal.clock_override is
-  'At most one row: the time that learn.clock() returns instead of the real one. '
-  'For tests; empty in production.';
-
-create table learn_internal.content_lock (
-  is_only_row boolean primary key default true,
-  version     bigint not null default 1,
-  constraint content_lock_has_one_row check (is_only_row)
-);
-comment on table learn_internal.content_lock is
-  'What happens to learners holds this table in row share mode, a change of content or rules '
-  'in exclusive mode: so that nobody is measured half by the old and half by the new. '
-  'First in the order of locks, before user_stats. version lets callers with an old snapshot '
-  '(repeatable read, serializable) notice: they get 40001.';
-insert into learn_internal.content_lock default values;
-
 -- functions/_shared/clock.sql
+
 -- The time that all of Laurel goes by: the transaction's start,
 -- or what learn_internal.set_clock() says.
 create or replace function learn.clock()
@@ -109,102 +90,101 @@ comment on function learn.clock() is
 revoke all on function learn.clock() from public;
 grant execute on function learn.clock() to learn_app, learn_readonly;
 
--- functions/_shared/hold_content.sql
--- Keeps content and rules as they are until the transaction ends: the first lock of all that
--- happens to learners. It is shared and taken on the fast path, so that learners do not wait
--- for each other, only for a change of content. A caller whose snapshot is older than such a change
--- gets a serialization failure (40001) and retries.
-create or replace function learn_internal.hold_content()
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform from learn_internal.content_lock for share;
-  end if;
-end;
-$$;
-comment on function learn_internal.hold_content() is
-  'Keeps content and rules as they are until the transaction ends.';
-revoke all on function learn_internal.hold_content() from public;
+create table learn_internal.clock_override (
+  is_only_row boolean primary key default true,
+  now_is      timestamptz not null,
+  constraint clock_override_has_one_row check (is_only_row)
+);
+comment on table learn_internal.clock_override is
+  'At most one row: the time that learn.clock() returns instead of the real one. '
+  'For tests; empty in production.';
 
--- functions/_shared/hold_content_first.sql
--- Tables that refer to content and are written by learners: content is held before
--- the first row refers to it.
-create or replace function learn_internal.hold_content_first()
-returns trigger
-language plpgsql
-volatile
-security definer                  -- the lock is the owner's
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  -- as hold_content() does it, without the price of a call
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform learn_internal.hold_content();
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.hold_content_first() is
-  'Statement trigger: keeps content as it is until the transaction ends.';
-revoke all on function learn_internal.hold_content_first() from public;
+create table learn_internal.content_lock (
+  is_only_row boolean primary key default true,
+  version     bigint not null default 1,
+  constraint content_lock_has_one_row check (is_only_row)
+);
+comment on table learn_internal.content_lock is
+  'What happens to learners holds this table in row share mode, a change of content or rules '
+  'in exclusive mode: so that nobody is measured half by the old and half by the new. '
+  'First in the order of locks, before user_stats. version lets callers with an old snapshot '
+  '(repeatable read, serializable) notice: they get 40001.';
 
--- functions/_shared/change_content.sql
--- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
--- until it commits. Keep such transactions short on a live database.
-create or replace function learn_internal.change_content()
-returns trigger
-language plpgsql
-volatile
-security definer                  -- the lock is the owner's
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  lock table learn_internal.content_lock in exclusive mode;
-  update learn_internal.content_lock set version = version + 1;
-  return null;
-end;
-$$;
-comment on function learn_internal.change_content() is
-  'Statement trigger: a change of content or rules has learners wait.';
-revoke all on function learn_internal.change_content() from public;
+insert into learn_internal.content_lock default values;
 
--- functions/_shared/set_clock.sql
--- Stops Laurel's clock at a time, or lets it run again (null). For tests; only the owner may.
-create or replace function learn_internal.set_clock(p_at timestamptz)
-returns void
-language sql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  delete from learn_internal.clock_override;
-  insert into learn_internal.clock_override (now_is) select p_at where p_at is not null;
-$$;
-comment on function learn_internal.set_clock(timestamptz) is
-  'Stops learn.clock() at a time; null lets it run again. For tests.';
-revoke all on function learn_internal.set_clock(timestamptz) from public;
+create type learn.award_summary as (
+  user_id          uuid,
+  xp_awarded       integer,
+  total_xp         bigint,
+  current_level    integer,
+  leveled_up       boolean,
+  current_streak   integer,
+  new_achievements text[],
+  unlocked         jsonb,
+  replayed         boolean
+);
+comment on type learn.award_summary is
+  'What a call did for a user: XP of this call and in total, level, streak as of today in days, '
+  'slugs of achievements earned by this call, what it unlocked or made ({"avatars": [slug, …], '
+  '"levels": [{"course": slug, "level": slug}, …], "challenges": [slug, …], '
+  '"discussion_id": 1, "reply_id": 1, "vote": "upvote"}: each where there is one), '
+  'and whether it is the stored answer of an earlier call with the same idempotency key.';
 
--- functions/_shared/touch_updated_at.sql
--- Keeps updated_at true on the tables that have one.
-create or replace function learn_internal.touch_updated_at()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.updated_at := learn.clock();
-  return new;
-end;
-$$;
-comment on function learn_internal.touch_updated_at() is
-  'Row trigger: sets updated_at to the time of the change.';
-revoke all on function learn_internal.touch_updated_at() from public;
+create type learn_internal.call as (
+  user_id          uuid,
+  function_name    text,
+  idempotency_key  text,
+  arguments_hash   text,
+  occurred_at      timestamptz,
+  total_xp         bigint,
+  current_level    integer,
+  last_achievement bigint,
+  replay           learn.award_summary,
+  last_unlock      bigint,
+  last_challenge   bigint
+);
+comment on type learn_internal.call is
+  'A public call under way: what held before it, or the answer to replay.';
+
+create type learn_internal.fact as (
+  user_id       uuid,
+  activity_type text,
+  subject_type  text,
+  subject_id    text,
+  properties    jsonb,
+  xp            integer,
+  occurred_at   timestamptz
+);
+comment on type learn_internal.fact is 'A fact before it is written to learn.activity_log.';
+
+create type learn_internal.gain as (user_id uuid, xp bigint);
+comment on type learn_internal.gain is 'What facts pay a user.';
+
+create type learn_internal.win as (user_id uuid, achievement_id bigint, evidence jsonb);
+comment on type learn_internal.win is 'A threshold that a user has crossed, and by what.';
+
+create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
+comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
+
+create type learn_internal.completion as (
+  user_id       uuid,
+  lesson_id     bigint,
+  completed_at  timestamptz,
+  started_at    timestamptz,
+  score         numeric,
+  has_exercises boolean,
+  is_first_try  boolean,
+  is_flawless   boolean,
+  is_clean      boolean,
+  activity_type text
+);
+comment on type learn_internal.completion is
+  'A lesson that a user has just completed, how its exercises were solved, and the fact to write.';
+
+create type learn_internal.lesson_time as (
+  user_id uuid, lesson_id bigint, seconds integer, at timestamptz);
+comment on type learn_internal.lesson_time is
+  'Time that a user has spent in a lesson, in seconds, and when; null: now.';
 
 -- ── identity ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -258,15 +238,6 @@ create index users_selected_avatar on learn.users (selected_avatar_id)
   where selected_avatar_id is not null;
 grant select on learn.users to learn_app, learn_readonly;
 
--- triggers/identity/users_touch.sql
--- When a user's row is changed, its updated_at says so.
-create or replace trigger users_touch
-  before update on learn.users
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger users_touch on learn.users is 'Keeps updated_at.';
-
 create table learn.user_credentials (
   user_id       uuid primary key references learn.users on delete cascade,
   password_hash text not null,
@@ -287,6 +258,7 @@ create table learn.user_stats (
   active_days        integer not null default 0,
   last_activity_date date,
   streak_freezes     integer not null default 0,
+  registered_on      date not null default (learn.clock() at time zone 'UTC')::date,
   constraint total_xp_is_not_negative check (total_xp >= 0),
   constraint levels_are_positive check (current_level >= 1 and highest_level >= 1),
   constraint streaks_are_not_negative check (
@@ -302,9 +274,362 @@ comment on column learn.user_stats.current_streak is
   'use calculate_user_streak().';
 comment on column learn.user_stats.highest_level is
   'Highest level ever reached; each is announced once.';
+comment on column learn.user_stats.registered_on is
+  'The user''s local date of registration. A later change of timezone leaves it.';
 grant select on learn.user_stats to learn_app, learn_readonly;
 
+-- ── operations ───────────────────────────────────────────────────────────────────────────────────
+
+create table learn.platform_settings (
+  key         text primary key,
+  value       jsonb not null,
+  value_type  text not null,
+  description text not null default '',
+  updated_at  timestamptz not null default learn.clock(),
+  constraint setting_has_its_type check (jsonb_typeof(value) = value_type),
+  constraint value_type_is_known check (
+    value_type in ('number', 'string', 'boolean', 'object', 'array')),
+  constraint number_is_not_negative check (
+    case when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric >= 0 else true end),
+  constraint level_completion_policy_is_known check (
+    key <> 'level_completion_policy' or value in ('"any"', '"all"'))
+);
+comment on table learn.platform_settings is
+  'What a deployment may tune. A change applies to what happens from then on.';
+comment on column learn.platform_settings.value_type is 'The JSON type that value must have.';
+grant select on learn.platform_settings to learn_app, learn_readonly;
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('max_event_age_days', '30', 'number', 'How far back p_occurred_at may lie, in days.'),
+  ('speed_runner_seconds', '60', 'number',
+    'A lesson completed in fewer seconds after start_lesson counts as fast.'),
+  ('streak_freeze_every_days', '0', 'number',
+    'A streak earns one freeze each time it grows by this many days; 0: never.'),
+  ('streak_freeze_maximum', '2', 'number',
+    'A streak earns no freeze while the user holds this many.');
+
+create table learn.idempotency_keys (
+  user_id        uuid not null references learn.users on delete cascade,
+  key            text not null,
+  function_name  text not null,
+  arguments_hash text not null,
+  response       jsonb,
+  created_at     timestamptz not null default learn.clock(),
+  primary key (user_id, key),
+  constraint key_is_not_blank check (key ~ '\S' and length(key) <= 200)
+);
+comment on table learn.idempotency_keys is
+  'Answers of calls that carried a p_idempotency_key, so that a retry gets the first '
+  'answer and changes nothing.';
+comment on column learn.idempotency_keys.arguments_hash is
+  'SHA-256 of the function''s name and arguments, in hex.';
+
+-- ── activity ─────────────────────────────────────────────────────────────────────────────────────
+
+create table learn.activity_types (
+  key           text primary key,
+  description   text not null default '',
+  is_qualifying boolean not null default false,
+  happens_once  boolean not null default false,
+  is_internal   boolean not null default false,
+  pays          integer,
+  is_capped     boolean not null default false,
+  feeds_metrics boolean not null default false,
+  feeds_days    boolean not null default false,
+  resets_runs   boolean not null default false,
+  notifies      boolean not null default false,
+  constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$')
+);
+comment on table learn.activity_types is
+  'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
+comment on column learn.activity_types.is_qualifying is
+  'Makes the user''s local day an active one: a learning act.';
+comment on column learn.activity_types.happens_once is
+  'At most once per user and subject: record_activity() ignores a repeat.';
+comment on column learn.activity_types.pays is
+  'XP that a fact pays by the rule in xp_rules; null: there is none. This and the next four are kept '
+  'by the triggers of xp_rules and metrics, so that the engine need not look there.';
+comment on column learn.activity_types.is_capped is 'The rule that pays has a cap for the day.';
+comment on column learn.activity_types.feeds_metrics is
+  'Some metric counts, sums up, runs on or keeps the maximum of it.';
+comment on column learn.activity_types.feeds_days is 'Some metric counts its days.';
+comment on column learn.activity_types.resets_runs is 'It ends a run of some metric.';
+comment on column learn.activity_types.is_internal is
+  'Written by Laurel alone: record_activity() refuses it (LX010).';
+comment on column learn.activity_types.notifies is
+  'An active rule in notification_rules tells users of it. Kept by the triggers of that table.';
+grant select on learn.activity_types to learn_app, learn_readonly;
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal) values
+  ('user_registered', 'The user''s account was made.', false, true, true),
+  ('lesson_started', 'The user started a lesson.', true, true, false),
+  ('lesson_completed', 'The user completed a lesson.', true, true, false),
+  ('lesson_perfect', 'The user completed a lesson without a fault.', true, true, false),
+  ('track_completed', 'The user completed every item of a track.', true, true, false),
+  ('difficulty_completed', 'The user completed every track of a difficulty.', true, true, false),
+  ('path_completed', 'The user completed every track of a learning path.', true, true, false),
+  ('achievement_earned', 'The user earned an achievement.', false, false, true),
+  ('achievement_revoked', 'An achievement was taken away from the user.', false, false, true),
+  ('level_reached', 'The user reached a level for the first time.', false, true, true),
+  ('xp_awarded', 'XP was awarded by award_xp().', false, false, true),
+  ('xp_reversed', 'XP was taken back by reverse_xp().', false, false, true),
+  ('streak_freeze_granted', 'The user was given a streak freeze.', false, false, true),
+  ('streak_freeze_earned', 'The user''s streak earned a freeze.', false, false, true),
+  ('streak_freeze_used', 'A freeze covered a missed day.', false, false, true);
+
+create table learn.activity_log (
+  user_id         uuid not null references learn.users on delete cascade,
+  id              bigint generated always as identity,
+  activity_type   text not null,
+  subject_type    text,
+  subject_id      text,
+  properties      jsonb not null default '{}',
+  xp              integer,
+  occurred_at     timestamptz not null default learn.clock(),
+  local_date      date not null,
+  is_qualifying   boolean not null,
+  recorded_at     timestamptz not null default learn.clock(),
+  idempotency_key text,
+  primary key (user_id, id, recorded_at)
+) partition by range (recorded_at);
+comment on table learn.activity_log is
+  'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
+  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement. '
+  'The engine refuses malformed ones (LX001).';
+comment on column learn.activity_log.properties is 'A JSON object, which the engine makes sure of.';
+comment on column learn.activity_log.subject_type is
+  'What kind of thing the fact is about; null: about none, and so is subject_id.';
+comment on column learn.activity_log.activity_type is
+  'A row of activity_types, which the engine makes sure of: no foreign key, because it would be asked '
+  'for every fact.';
+comment on column learn.activity_log.subject_id is 'Id or slug of what the fact is about, as text.';
+comment on column learn.activity_log.xp is
+  'XP that the fact itself carries; null: what xp_rules pays for its type.';
+comment on column learn.activity_log.occurred_at is
+  'When it happened; recorded_at is when Laurel heard of it.';
+comment on column learn.activity_log.local_date is
+  'The user''s local date at occurred_at. A later change of timezone leaves it.';
+comment on column learn.activity_log.is_qualifying is
+  'Whether the activity type made a day active when this was recorded.';
+grant select on learn.activity_log to learn_app, learn_readonly;
+
+create table learn.activity_log_default partition of learn.activity_log default;
+comment on table learn.activity_log_default is
+  'Facts of months without a partition of their own; ensure_partitions() moves them into one.';
+grant select on learn.activity_log_default to learn_app, learn_readonly;
+
+create table learn_internal.recorded_subjects (
+  user_id       uuid not null references learn.users on delete cascade,
+  activity_type text not null,
+  subject_type  text not null,
+  subject_id    text not null,
+  primary key (user_id, activity_type, subject_type, subject_id)
+);
+comment on table learn_internal.recorded_subjects is
+  'Facts from outside that happen once per subject, so that a repeat is known without a scan '
+  'of the log. Laurel''s own triggers write no row here, since their tables'' keys say the same, '
+  'but heed those that are here.';
+
+create table learn.metrics (
+  key                 text primary key,
+  activity_type       text references learn.activity_types on update cascade,
+  aggregate           text not null default 'count',
+  property            text,
+  filter              jsonb not null default '{}',
+  scope_property      text,
+  reset_activity_type text references learn.activity_types on update cascade,
+  reset_filter        jsonb not null default '{}',
+  description         text not null default '',
+  is_board            boolean not null default false,
+  defined_at          timestamptz not null default learn.clock(),
+  constraint metric_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint aggregate_is_known check (
+    aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
+  constraint stats_come_from_user_stats check (
+    (aggregate = 'stat') = (activity_type is null)
+    and (aggregate <> 'stat' or key in ('xp', 'level_reached', 'current_streak', 'active_days'))),
+  constraint sums_and_maxima_name_a_property check (
+    (aggregate in ('sum', 'max')) = (property is not null)),
+  constraint runs_have_a_reset check ((aggregate = 'run') = (reset_activity_type is not null)),
+  constraint filters_are_objects check (
+    jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object')
+);
+comment on table learn.metrics is
+  'What is counted per user. count: facts; sum and max: of a number in properties; '
+  'distinct_days: local days; run: facts since the last reset; '
+  'stat: a column of user_stats (kept there, not in user_metrics).';
+comment on column learn.metrics.filter is 'Only facts whose properties contain this count.';
+comment on column learn.metrics.scope_property is
+  'Property whose value is a scope: the metric is kept in total (scope '''') and once per value.';
+comment on column learn.metrics.reset_activity_type is
+  'For runs: a fact of this type, with reset_filter, ends the run.';
+comment on column learn.metrics.defined_at is
+  'When the metric was defined as it is. Its values are recounted then.';
+comment on column learn.metrics.is_board is 'May be asked for as a leaderboard.';
+create index metrics_activity_type on learn.metrics (activity_type);
+create index metrics_reset_activity_type on learn.metrics (reset_activity_type);
+grant select on learn.metrics to learn_app, learn_readonly;
+
+create table learn_internal.metric_feeds (
+  activity_type  text not null
+    references learn.activity_types on update cascade on delete cascade,
+  metric         text not null references learn.metrics on update cascade on delete cascade,
+  is_scoped      boolean not null,
+  aggregate      text not null,
+  property       text,
+  filter         jsonb not null,
+  scope_property text,
+  is_board       boolean not null default false,
+  primary key (activity_type, metric, is_scoped)
+);
+comment on table learn_internal.metric_feeds is
+  'What facts of a type add to: a row for each metric that they feed, and one more for its scopes. '
+  'Kept by the triggers of metrics. Metrics of distinct days are not here.';
+comment on column learn_internal.metric_feeds.is_board is
+  'Whether what it adds counts on boards too: of metrics with boards, the total, no scope.';
+create index metric_feeds_metric on learn_internal.metric_feeds (metric);
+
+create table learn.user_metrics (
+  user_id uuid not null references learn.users on delete cascade,
+  metric  text not null references learn.metrics on delete cascade,
+  scope   text not null default '',
+  value   bigint not null default 0,
+  primary key (user_id, metric, scope)
+) with (fillfactor = 70);
+comment on table learn.user_metrics is
+  'Value of each metric for each user and scope: a projection of activity_log.';
+create index user_metrics_metric on learn.user_metrics (metric, scope, user_id);
+grant select on learn.user_metrics to learn_app, learn_readonly;
+
+create table learn_internal.user_metric_days (
+  user_id       uuid not null references learn.users on delete cascade,
+  metric        text not null references learn.metrics on delete cascade,
+  scope         text not null,
+  activity_date date not null,
+  primary key (user_id, metric, scope, activity_date)
+);
+comment on table learn_internal.user_metric_days is
+  'The days that a distinct_days metric has counted already.';
+create index user_metric_days_metric on learn_internal.user_metric_days (metric, user_id);
+
+-- ── xp ───────────────────────────────────────────────────────────────────────────────────────────
+
+create table learn.xp_rules (
+  activity_type text primary key
+    references learn.activity_types on update cascade on delete cascade,
+  amount        integer not null,
+  daily_cap     integer,
+  constraint amount_is_not_negative check (amount >= 0),
+  constraint daily_cap_is_not_negative check (daily_cap >= 0)
+);
+comment on table learn.xp_rules is
+  'XP that a fact of a type pays, unless the fact carries an amount of its own.';
+comment on column learn.xp_rules.daily_cap is
+  'At most this much XP per user and local day from this type; null: no cap.';
+grant select on learn.xp_rules to learn_app, learn_readonly;
+
+create table learn.xp_transactions (
+  user_id       uuid not null references learn.users on delete cascade,
+  id            bigint generated always as identity,
+  amount        integer not null,
+  activity_type text not null,
+  source_type   text not null,
+  source_id     text,
+  description   text,
+  earned_on     date not null,
+  created_at    timestamptz not null default learn.clock(),
+  primary key (user_id, created_at, id),
+  constraint amount_is_not_zero check (amount <> 0)
+) partition by range (created_at);
+comment on table learn.xp_transactions is
+  'The ledger: append-only (LX009), partitioned by month of created_at. '
+  'user_stats.total_xp is its sum.';
+comment on column learn.xp_transactions.activity_type is
+  'The type of the fact that paid, which the log has checked.';
+comment on column learn.xp_transactions.source_type is
+  'Activity type that paid, or what award_xp() was told; reversal for a row that takes XP back.';
+comment on column learn.xp_transactions.earned_on is
+  'The user''s local date of the fact that paid.';
+grant select on learn.xp_transactions to learn_app, learn_readonly;
+
+create table learn.xp_transactions_default partition of learn.xp_transactions default;
+comment on table learn.xp_transactions_default is
+  'Ledger rows of months without a partition of their own; ensure_partitions() '
+  'moves them into one.';
+grant select on learn.xp_transactions_default to learn_app, learn_readonly;
+
+create table learn.level_thresholds (
+  level  integer primary key,
+  min_xp bigint not null,
+  -- checked once per statement
+  constraint level_thresholds_min_xp_is_unique unique (min_xp) deferrable,
+  constraint level_is_positive check (level >= 1),
+  constraint min_xp_is_not_negative check (min_xp >= 0)
+);
+comment on table learn.level_thresholds is
+  'The level curve: total XP from which a user is on a level. Level 1 starts at 0.';
+grant select on learn.level_thresholds to learn_app, learn_readonly;
+
+-- 100 × L × (L − 1) / 2 for level L: 0, 100, 300, 600 …; the last row is the highest
+-- level there is.
+insert into learn.level_thresholds (level, min_xp)
+select l, 50 * l::bigint * (l - 1) from generate_series(1, 100) l;
+
+create table learn_internal.xp_marks (
+  xp bigint primary key
+);
+comment on table learn_internal.xp_marks is
+  'Totals of XP at which something happens: a level begins or an achievement asks for them. '
+  'Kept by triggers, so that the engine need look in one place to see that nothing does.';
+
+insert into learn_internal.xp_marks (xp) select t.min_xp from learn.level_thresholds t;
+
+-- ── streaks ──────────────────────────────────────────────────────────────────────────────────────
+
+create table learn.user_activity_days (
+  user_id       uuid not null references learn.users on delete cascade,
+  activity_date date not null,
+  is_freeze     boolean not null default false,
+  primary key (user_id, activity_date)
+);
+comment on table learn.user_activity_days is
+  'The user''s local days with a qualifying activity, and the missed days that '
+  'a freeze covers (is_freeze).';
+grant select on learn.user_activity_days to learn_app, learn_readonly;
+
+create table learn.streak_freezes (
+  user_id    uuid not null references learn.users on delete cascade,
+  id         bigint generated always as identity,
+  granted_on date not null,
+  used_on    date,
+  primary key (user_id, id),
+  constraint streak_freezes_cover_one_day_each unique (user_id, used_on),
+  constraint freezes_cover_no_day_before_they_are_held check (used_on >= granted_on)
+);
+comment on table learn.streak_freezes is
+  'One row per freeze a user was granted or earned. used_on is the missed day that it covers; '
+  'null: still held. user_stats.streak_freezes counts those held.';
+grant select on learn.streak_freezes to learn_app, learn_readonly;
+
 -- ── catalog ──────────────────────────────────────────────────────────────────────────────────────
+
+-- functions/catalog/is_translations.sql
+
+-- Whether a document holds translations: {"fil": {"title": "…", "description": "…"}, …}.
+create or replace function learn_internal.is_translations(p_translations jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_typeof(p_translations) = 'object'
+    and not jsonb_path_exists(p_translations, 'strict $.* ? (@.type() != "object")')
+    and not jsonb_path_exists(p_translations, 'strict $.*.* ? (@.type() != "string")');
+$$;
+comment on function learn_internal.is_translations(jsonb) is
+  'Whether a document holds translations: texts by field by language tag.';
+revoke all on function learn_internal.is_translations(jsonb) from public;
 
 create table learn.difficulties (
   key           text primary key,
@@ -385,9 +710,95 @@ comment on table learn.track_prerequisites is
 create index track_prerequisites_prerequisite on learn.track_prerequisites (prerequisite_track_id);
 grant select on learn.track_prerequisites to learn_app, learn_readonly;
 
+create table learn.courses (
+  id              bigint generated always as identity primary key,
+  slug            text not null,
+  track_id        bigint references learn.tracks on delete set null,
+  title           text not null,
+  description     text not null default '',
+  category        text not null default '',
+  language        text not null default '',
+  difficulty      text not null default 'beginner' references learn.difficulties on update cascade,
+  estimated_hours numeric(6, 2),
+  icon_url        text,
+  color           text,
+  position        integer not null default 0,
+  completion_xp   integer not null default 0,
+  translations    jsonb not null default '{}',
+  is_published    boolean not null default true,
+  is_featured     boolean not null default false,
+  total_lessons   integer not null default 0,
+  total_levels    integer not null default 0,
+  total_weight    numeric(12, 2) not null default 0,
+  created_at      timestamptz not null default learn.clock(),
+  updated_at      timestamptz not null default learn.clock(),
+  constraint courses_slug_is_unique unique (slug),
+  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint estimated_hours_are_positive check (estimated_hours > 0),
+  constraint completion_xp_is_not_negative check (completion_xp >= 0),
+  constraint translations_are_texts check (learn_internal.is_translations(translations))
+);
+comment on table learn.courses is
+  'A course of lessons, directly or in levels. Completed when all its published levels are '
+  '(lessons, where it has no levels). Can be an item of a track.';
+comment on column learn.courses.track_id is 'The track of which the course is an item.';
+comment on column learn.courses.language is
+  'What the course teaches or is taught in, such as python; for clients to filter by.';
+comment on column learn.courses.completion_xp is 'XP for completing the course.';
+comment on column learn.courses.translations is
+  '{"fil": {"title": "…", "description": "…"}}: read with learn.localized().';
+comment on column learn.courses.total_lessons is
+  'Published lessons. This and the next two are kept by triggers.';
+comment on column learn.courses.total_levels is 'Published levels with a published lesson.';
+comment on column learn.courses.total_weight is
+  'Sum of the XP multipliers of the published lessons: what mastery is measured by.';
+create index courses_track on learn.courses (track_id, difficulty, category);
+create index courses_difficulty on learn.courses (difficulty, category);
+grant select on learn.courses to learn_app, learn_readonly;
+
+create table learn.course_prerequisites (
+  course_id              bigint not null references learn.courses on delete cascade,
+  prerequisite_course_id bigint not null references learn.courses on delete cascade,
+  is_required            boolean not null default true,
+  primary key (course_id, prerequisite_course_id),
+  constraint course_is_not_its_own_prerequisite check (course_id <> prerequisite_course_id)
+);
+comment on table learn.course_prerequisites is
+  'Courses to complete before another. A cycle is refused (LX012).';
+comment on column learn.course_prerequisites.is_required is
+  'True: enrolment waits for it (LX006). False: it is recommended.';
+create index course_prerequisites_prerequisite
+  on learn.course_prerequisites (prerequisite_course_id);
+grant select on learn.course_prerequisites to learn_app, learn_readonly;
+
+create table learn.course_levels (
+  id           bigint generated always as identity primary key,
+  course_id    bigint not null references learn.courses on delete cascade,
+  slug         text not null,
+  title        text not null,
+  description  text not null default '',
+  position     integer not null default 0,
+  translations jsonb not null default '{}',
+  is_published boolean not null default true,
+  created_at   timestamptz not null default learn.clock(),
+  updated_at   timestamptz not null default learn.clock(),
+  constraint course_levels_slug_is_unique unique (course_id, slug),
+  constraint course_levels_course_is_unique unique (id, course_id),
+  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint translations_are_texts check (learn_internal.is_translations(translations))
+);
+comment on table learn.course_levels is
+  'A chapter of a course, in order of position (then id). Completing one unlocks the next.';
+create index course_levels_position on learn.course_levels (course_id, position, id);
+grant select on learn.course_levels to learn_app, learn_readonly;
+
 create table learn.lessons (
   id                 bigint generated always as identity primary key,
   slug               text not null,
+  course_id          bigint references learn.courses on delete cascade,
+  course_level_id    bigint,
   title              text not null,
   lesson_type        text not null default 'text',
   content            jsonb not null default '{}',
@@ -398,6 +809,7 @@ create table learn.lessons (
   estimated_minutes  integer,
   translations       jsonb not null default '{}',
   is_published       boolean not null default true,
+  is_available       boolean not null default true,
   created_at         timestamptz not null default learn.clock(),
   updated_at         timestamptz not null default learn.clock(),
   constraint lessons_slug_is_unique unique (slug),
@@ -407,7 +819,14 @@ create table learn.lessons (
   constraint xp_reward_is_not_negative check (xp_reward >= 0),
   constraint time_limit_is_positive check (time_limit_seconds > 0),
   constraint estimated_minutes_are_positive check (estimated_minutes > 0),
-  constraint translations_are_an_object check (jsonb_typeof(translations) = 'object')
+  constraint translations_are_texts check (learn_internal.is_translations(translations)),
+  constraint level_lessons_have_a_course check (course_level_id is null or course_id is not null),
+  constraint lessons_course_level_fkey foreign key (course_level_id, course_id)
+    references learn.course_levels (id, course_id) on update cascade on delete cascade,
+  constraint lessons_sequence_is_unique unique (course_id, sequence_number)
+    deferrable initially immediate,
+  constraint lessons_tier_is_unique unique (course_level_id, difficulty)
+    deferrable initially immediate
 );
 comment on table learn.lessons is
   'A lesson with 0..n exercises. One with published exercises completes by itself '
@@ -417,7 +836,19 @@ comment on column learn.lessons.xp_reward is
   'what xp_rules pays for lesson_completed.';
 comment on column learn.lessons.time_limit_seconds is
   'For clients to show and enforce; the database does not.';
+comment on column learn.lessons.course_id is
+  'The course that the lesson belongs to; filled in where only course_level_id is given.';
+comment on column learn.lessons.course_level_id is
+  'The level of the course, at most one lesson for each difficulty; null: directly in the course.';
+comment on column learn.lessons.sequence_number is
+  'Place in the course, 1 first; unique in it. For clients to order by.';
+comment on column learn.lessons.is_available is
+  'Published, and so are its level and course: what learners can complete. Kept by triggers.';
+comment on column learn.lessons.translations is
+  '{"fil": {"title": "…"}}: read with learn.localized().';
 create index lessons_difficulty on learn.lessons (difficulty);
+create index lessons_course_level on learn.lessons (course_level_id, course_id);
+create index lessons_content on learn.lessons using gin (content jsonb_path_ops);
 grant select on learn.lessons to learn_app, learn_readonly;
 
 create table learn.exercises (
@@ -443,6 +874,21 @@ comment on table learn.track_lessons is 'The lessons of a track, in order of pos
 create index track_lessons_lesson on learn.track_lessons (lesson_id);
 grant select on learn.track_lessons to learn_app, learn_readonly;
 
+create table learn.course_ratings (
+  user_id    uuid not null references learn.users on delete cascade,
+  course_id  bigint not null references learn.courses on delete cascade,
+  rating     integer not null,
+  review     text,
+  created_at timestamptz not null default learn.clock(),
+  updated_at timestamptz not null default learn.clock(),
+  primary key (user_id, course_id),
+  constraint rating_is_one_to_five check (rating between 1 and 5),
+  constraint review_is_not_blank check (review ~ '\S' and length(review) <= 10000)
+);
+comment on table learn.course_ratings is 'Ratings of courses by users who are enrolled, 1 to 5.';
+create index course_ratings_course on learn.course_ratings (course_id, user_id, rating);
+grant select on learn.course_ratings to learn_app, learn_readonly;
+
 -- ── progress ─────────────────────────────────────────────────────────────────────────────────────
 
 create table learn.user_lesson_progress (
@@ -467,6 +913,8 @@ comment on column learn.user_lesson_progress.completed_at is
   'Sticky: never goes away, whatever happens to the content.';
 comment on column learn.user_lesson_progress.score is 'Percent, 0 to 100.';
 create index user_lesson_progress_lesson on learn.user_lesson_progress (lesson_id, user_id);
+create index user_lesson_progress_recent
+  on learn.user_lesson_progress (user_id, completed_at desc) where completed_at is not null;
 grant select on learn.user_lesson_progress to learn_app, learn_readonly;
 
 create table learn.user_track_progress (
@@ -514,5 +962,1609 @@ comment on table learn.user_difficulty_progress is
 create index user_difficulty_progress_difficulty
   on learn.user_difficulty_progress (difficulty, user_id);
 grant select on learn.user_difficulty_progress to learn_app, learn_readonly;
+
+create table learn.user_course_progress (
+  user_id               uuid not null references learn.users on delete cascade,
+  course_id             bigint not null references learn.courses on delete cascade,
+  status                text not null generated always as (
+    case when completed_at is not null then 'completed'
+      when lessons_completed > 0 then 'in_progress' else 'not_started' end) stored,
+  enrolled_at           timestamptz not null default learn.clock(),
+  completed_at          timestamptz,
+  lessons_completed     integer not null default 0,
+  total_lessons         integer not null default 0,
+  levels_completed      integer not null default 0,
+  total_levels          integer not null default 0,
+  weight_completed      numeric(12, 2) not null default 0,
+  total_weight          numeric(12, 2) not null default 0,
+  completion_percentage numeric(5, 2) not null generated always as (
+    case when total_levels > 0 then round(100.0 * levels_completed / total_levels, 2)
+      when total_lessons > 0 then round(100.0 * lessons_completed / total_lessons, 2)
+      else 0 end) stored,
+  mastery_percentage    numeric(5, 2) not null generated always as (
+    case when total_weight > 0 then round(100.0 * weight_completed / total_weight, 2)
+      else 0 end) stored,
+  time_spent_seconds    bigint not null default 0,
+  last_activity_at      timestamptz,
+  primary key (user_id, course_id),
+  constraint lessons_completed_are_lessons check (
+    lessons_completed between 0 and total_lessons),
+  constraint levels_completed_are_levels check (levels_completed between 0 and total_levels),
+  constraint weight_completed_is_weight check (weight_completed between 0 and total_weight),
+  constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
+) with (fillfactor = 70);
+comment on table learn.user_course_progress is
+  'An enrolment, and how far it has come: live numbers, a sticky completed_at. '
+  'Inserting a row enrols: it checks prerequisites (LX006) and unlocks the first level.';
+comment on column learn.user_course_progress.completion_percentage is
+  'Completed of the published levels (lessons, where the course has no levels), in percent.';
+comment on column learn.user_course_progress.mastery_percentage is
+  'XP multipliers of the completed lessons, of those of all published lessons, in percent.';
+comment on column learn.user_course_progress.weight_completed is
+  'Sum of the XP multipliers of the completed lessons.';
+comment on column learn.user_course_progress.time_spent_seconds is
+  'Time spent in the lessons of the course, in seconds.';
+create index user_course_progress_course on learn.user_course_progress (course_id, user_id);
+grant select on learn.user_course_progress to learn_app, learn_readonly;
+
+create table learn.user_level_unlocks (
+  user_id         uuid not null references learn.users on delete cascade,
+  id              bigint generated always as identity,
+  course_level_id bigint not null references learn.course_levels on delete cascade,
+  unlocked_at     timestamptz not null default learn.clock(),
+  completed_at    timestamptz,
+  primary key (user_id, course_level_id),
+  constraint user_level_unlocks_id_is_unique unique (user_id, id)
+) with (fillfactor = 80);
+comment on table learn.user_level_unlocks is
+  'Levels of courses that a user may work on. Unlocks and completions are sticky.';
+comment on column learn.user_level_unlocks.id is 'Order of the unlocks.';
+comment on column learn.user_level_unlocks.completed_at is
+  'When the level was completed, by the setting level_completion_policy; null: not yet.';
+create index user_level_unlocks_level on learn.user_level_unlocks (course_level_id, user_id);
+grant select on learn.user_level_unlocks to learn_app, learn_readonly;
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('level_completion_policy', '"any"', 'string',
+    'A level of a course is completed when "any" of its published lessons is, or when "all" are.');
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('course_enrolled', 'The user enrolled in a course.', false, true),
+  ('level_completed', 'The user completed a level of a course.', true, true),
+  ('course_completed', 'The user completed a course.', true, true);
+
+-- ── practice ─────────────────────────────────────────────────────────────────────────────────────
+
+create table learn.query_submissions (
+  user_id       uuid not null references learn.users on delete cascade,
+  id            bigint generated always as identity,
+  exercise_id   bigint not null references learn.exercises on delete cascade,
+  query_text    text not null,
+  is_correct    boolean not null,
+  error_message text,
+  duration_ms   integer,
+  submitted_at  timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  constraint query_text_is_not_blank check (query_text ~ '\S'),
+  constraint failing_query_is_not_correct check (error_message is null or not is_correct),
+  constraint duration_is_not_negative check (duration_ms >= 0)
+);
+comment on table learn.query_submissions is
+  'Every run of a query for an exercise. Solving all published exercises of a lesson completes it.';
+comment on column learn.query_submissions.error_message is
+  'Why the query did not execute; null: it did.';
+comment on column learn.query_submissions.duration_ms is 'How long the query ran, in milliseconds.';
+create index query_submissions_exercise on learn.query_submissions (exercise_id, user_id);
+grant select on learn.query_submissions to learn_app, learn_readonly;
+
+create table learn.user_exercise_progress (
+  user_id            uuid not null references learn.users on delete cascade,
+  exercise_id        bigint not null references learn.exercises on delete cascade,
+  submissions        integer not null,
+  wrong_submissions  integer not null,
+  failed_submissions integer not null,
+  is_first_try       boolean not null,
+  solved_at          timestamptz,
+  primary key (user_id, exercise_id),
+  constraint submissions_add_up check (
+    failed_submissions >= 0 and wrong_submissions >= failed_submissions
+    and submissions >= wrong_submissions and submissions >= 1),
+  constraint solved_exercises_have_a_correct_submission check (
+    (solved_at is not null) = (submissions > wrong_submissions)),
+  constraint first_tries_are_solved check (not is_first_try or solved_at is not null)
+) with (fillfactor = 80);
+comment on table learn.user_exercise_progress is
+  'What a user''s submissions for an exercise add up to.';
+comment on column learn.user_exercise_progress.wrong_submissions is
+  'Submissions that were not correct, failed ones included.';
+comment on column learn.user_exercise_progress.failed_submissions is
+  'Submissions that did not execute.';
+comment on column learn.user_exercise_progress.is_first_try is 'The first submission was correct.';
+create index user_exercise_progress_exercise on learn.user_exercise_progress (exercise_id, user_id);
+grant select on learn.user_exercise_progress to learn_app, learn_readonly;
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('exercise_attempted', 'The user ran a query for an exercise.', true, false),
+  ('exercise_solved', 'The user solved an exercise for the first time.', true, true),
+  ('exercise_solved_first_try',
+    'The user solved an exercise with the first submission.', true, true);
+
+-- ── achievements ─────────────────────────────────────────────────────────────────────────────────
+
+create table learn.avatars (
+  id            bigint generated always as identity primary key,
+  slug          text not null,
+  name          text not null,
+  description   text not null default '',
+  image_url     text not null,
+  rarity        text not null default 'common',
+  is_default    boolean not null default false,
+  display_order integer not null default 0,
+  constraint avatars_slug_is_unique unique (slug),
+  constraint avatars_name_is_unique unique (name),
+  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary'))
+);
+comment on table learn.avatars is
+  'Pictures a user may select: default ones belong to everyone, others are unlocked.';
+grant select on learn.avatars to learn_app, learn_readonly;
+
+create table learn.achievements (
+  id                  bigint generated always as identity primary key,
+  slug                text not null,
+  name                text not null,
+  description         text not null default '',
+  icon                text,
+  category            text not null default 'general',
+  system              text not null default 'core',
+  rarity              text not null default 'common',
+  criteria            jsonb not null,
+  xp_reward           integer not null default 0,
+  unlocks_avatar_id   bigint references learn.avatars on delete set null,
+  display_order       integer not null default 0,
+  is_hidden           boolean not null default false,
+  is_active           boolean not null default true,
+  criteria_changed_at timestamptz not null default learn.clock(),
+  created_at          timestamptz not null default learn.clock(),
+  constraint achievements_slug_is_unique unique (slug),
+  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint name_is_not_blank check (name ~ '\S'),
+  constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
+  constraint xp_reward_is_not_negative check (xp_reward >= 0)
+);
+comment on table learn.achievements is
+  'Badges. A new one applies to what happens from then on; backfill_achievement() '
+  'grants it for what has happened.';
+comment on column learn.achievements.criteria is
+  '{"metric": m, "scope": s?, "at_least": n} | {"all": [c…]} | {"any": [c…]} | '
+  '{"at_least": k, "of": [c…]}; anything else is refused (LX011).';
+comment on column learn.achievements.system is 'The product that it belongs to, or core.';
+comment on column learn.achievements.is_hidden is 'Shown to a user only once earned.';
+create index achievements_unlocks_avatar on learn.achievements (unlocks_avatar_id)
+  where unlocks_avatar_id is not null;
+create index achievements_criteria on learn.achievements using gin (criteria);
+grant select on learn.achievements to learn_app, learn_readonly;
+
+create table learn_internal.achievement_thresholds (
+  metric         text not null references learn.metrics,
+  scope          text not null,
+  threshold      bigint not null,
+  achievement_id bigint not null references learn.achievements on delete cascade,
+  is_sole        boolean not null,
+  primary key (metric, scope, threshold, achievement_id)
+);
+comment on table learn_internal.achievement_thresholds is
+  'The leaves of active achievements'' criteria, so that the ones '
+  'a counter crosses are found by index.';
+comment on column learn_internal.achievement_thresholds.is_sole is
+  'The leaf is the whole criterion: crossing it earns the achievement.';
+create index achievement_thresholds_achievement
+  on learn_internal.achievement_thresholds (achievement_id);
+
+create table learn.user_achievements (
+  user_id        uuid not null references learn.users on delete cascade,
+  achievement_id bigint not null references learn.achievements on delete cascade,
+  id             bigint generated always as identity,
+  earned_at      timestamptz not null default learn.clock(),
+  evidence       jsonb not null default '{}',
+  primary key (user_id, achievement_id),
+  constraint user_achievements_are_in_order unique (user_id, id)
+);
+comment on table learn.user_achievements is
+  'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
+comment on column learn.user_achievements.evidence is
+  'The metric and value that earned it, or who granted it.';
+create index user_achievements_achievement on learn.user_achievements (achievement_id, user_id);
+grant select on learn.user_achievements to learn_app, learn_readonly;
+
+create table learn.revoked_achievements (
+  user_id        uuid not null references learn.users on delete cascade,
+  achievement_id bigint not null references learn.achievements on delete cascade,
+  reason         text not null,
+  revoked_at     timestamptz not null default learn.clock(),
+  primary key (user_id, achievement_id)
+);
+comment on table learn.revoked_achievements is
+  'Achievements taken away: not earned again by themselves, only by grant_achievement().';
+create index revoked_achievements_achievement
+  on learn.revoked_achievements (achievement_id, user_id);
+grant select on learn.revoked_achievements to learn_app, learn_readonly;
+
+create table learn.user_avatars (
+  user_id     uuid not null references learn.users on delete cascade,
+  avatar_id   bigint not null references learn.avatars on delete cascade,
+  unlocked_at timestamptz not null default learn.clock(),
+  primary key (user_id, avatar_id)
+);
+comment on table learn.user_avatars is
+  'Avatars a user has unlocked; default avatars belong to everyone without a row.';
+create index user_avatars_avatar on learn.user_avatars (avatar_id, user_id);
+grant select on learn.user_avatars to learn_app, learn_readonly;
+
+alter table learn.users add constraint users_selected_avatar_id_fkey
+  foreign key (selected_avatar_id) references learn.avatars on delete set null;
+
+-- ── quizzes ──────────────────────────────────────────────────────────────────────────────────────
+
+-- functions/quizzes/options_problem.sql
+
+-- What is wrong with the options of a question; null when nothing is. Two to four options under
+-- the letters A to D, each with a text and perhaps an explanation; the correct answer is one of them.
+create or replace function learn_internal.options_problem(p_options jsonb, p_correct_answer text)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(p_options) is distinct from 'object'
+      then 'the options are not a JSON object'
+    when jsonb_path_exists(p_options, 'strict $.keyvalue() ? (!(@.key like_regex "^[A-D]$"))')
+      then 'the options have other keys than A, B, C and D'
+    when (select count(*) from jsonb_object_keys(p_options)) < 2
+      then 'there are fewer than two options'
+    when jsonb_path_exists(p_options, 'strict $.* ? (@.type() != "object")')
+      or (select count(*) from jsonb_each(p_options) o
+        where o.value ->> 'text' ~ '\S' and jsonb_typeof(o.value -> 'text') = 'string')
+        < (select count(*) from jsonb_object_keys(p_options))
+      then 'an option has no text'
+    when jsonb_path_exists(p_options,
+        'strict $.*.keyvalue() ? (@.key == "explanation" && @.value.type() != "string"
+          && @.value.type() != "null")')
+      then 'an explanation is not a text'
+    when p_correct_answer is null or not p_options ? p_correct_answer
+      then 'the correct answer is none of the options'
+  end;
+$$;
+comment on function learn_internal.options_problem(jsonb, text) is
+  'What is wrong with the options of a question; null when nothing is.';
+revoke all on function learn_internal.options_problem(jsonb, text) from public;
+
+create table learn.exam_types (
+  key         text primary key,
+  name        text not null,
+  description text not null default '',
+  constraint exam_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint name_is_not_blank check (name ~ '\S')
+);
+comment on table learn.exam_types is 'Exams that questions and quizzes are for.';
+grant select on learn.exam_types to learn_app, learn_readonly;
+
+create table learn.questions (
+  id             bigint generated always as identity primary key,
+  exam_type      text not null references learn.exam_types on update cascade,
+  external_id    text,
+  domain         text not null default '',
+  question_text  text not null,
+  correct_answer text not null,
+  options        jsonb not null,
+  is_active      boolean not null default true,
+  created_at     timestamptz not null default learn.clock(),
+  updated_at     timestamptz not null default learn.clock(),
+  constraint questions_external_id_is_unique unique (exam_type, external_id),
+  constraint question_is_not_blank check (question_text ~ '\S'),
+  constraint correct_answer_is_a_letter check (correct_answer in ('A', 'B', 'C', 'D')),
+  constraint options_make_sense check (
+    learn_internal.options_problem(options, correct_answer) is null)
+);
+comment on table learn.questions is
+  'The question bank. Editing a question does not change how earlier answers were graded.';
+comment on column learn.questions.external_id is
+  'The question''s id where it comes from: import_questions() updates by it.';
+comment on column learn.questions.domain is 'Part of the exam that it belongs to, such as 1.1.';
+comment on column learn.questions.options is
+  '{"A": {"text": "…", "explanation": "…"}, "B": …}: two to four, A to D.';
+comment on column learn.questions.is_active is 'False: no quiz may ask it any more (LX004).';
+create index questions_domain on learn.questions (exam_type, domain);
+grant select on learn.questions to learn_app, learn_readonly;
+
+create table learn.quiz_attempts (
+  user_id            uuid not null references learn.users on delete cascade,
+  id                 bigint generated always as identity,
+  exam_type          text not null references learn.exam_types on update cascade,
+  total_questions    integer not null,
+  correct_answers    integer not null,
+  score_percentage   numeric(5, 2) not null generated always as (
+    -- of nonsense it is some percentage too, so that the constraints below say what is wrong
+    round(100.0 * greatest(0, least(correct_answers, total_questions))
+      / greatest(1, total_questions), 2)) stored,
+  time_taken_seconds integer,
+  xp_earned          integer not null default 0,
+  completed_at       timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  constraint total_questions_are_positive check (total_questions > 0),
+  constraint correct_answers_are_answers check (correct_answers between 0 and total_questions),
+  constraint time_taken_is_not_negative check (time_taken_seconds >= 0),
+  constraint xp_earned_is_not_negative check (xp_earned >= 0)
+) with (fillfactor = 90);
+comment on table learn.quiz_attempts is
+  'Completed quizzes. Inserting one pays for the correct answers and, when perfect, for that.';
+comment on column learn.quiz_attempts.score_percentage is 'Correct answers in percent, 0 to 100.';
+comment on column learn.quiz_attempts.time_taken_seconds is 'Time for the quiz, in seconds.';
+comment on column learn.quiz_attempts.xp_earned is
+  'XP that the answers and a perfect score paid, within caps for the day.';
+create index quiz_attempts_score
+  on learn.quiz_attempts (exam_type, score_percentage, completed_at, user_id);
+create index quiz_attempts_history on learn.quiz_attempts (user_id, completed_at);
+grant select on learn.quiz_attempts to learn_app, learn_readonly;
+
+create table learn.user_answers (
+  user_id            uuid not null references learn.users on delete cascade,
+  quiz_attempt_id    bigint not null,
+  position           integer not null,
+  question_id        bigint references learn.questions on delete set null,
+  user_answer        text,
+  correct_answer     text not null,
+  is_correct         boolean not null,
+  time_spent_seconds integer,
+  answered_at        timestamptz not null default learn.clock(),
+  primary key (user_id, quiz_attempt_id, position),
+  constraint user_answers_attempt_fkey foreign key (user_id, quiz_attempt_id)
+    references learn.quiz_attempts (user_id, id) on delete cascade,
+  constraint user_answer_is_a_letter check (user_answer in ('A', 'B', 'C', 'D')),
+  constraint correct_answer_is_a_letter check (correct_answer in ('A', 'B', 'C', 'D')),
+  constraint is_correct_says_so check (is_correct = coalesce(user_answer = correct_answer, false)),
+  constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
+);
+comment on table learn.user_answers is
+  'The answers of a quiz, graded by the database when they are written.';
+comment on column learn.user_answers.position is 'Place in the quiz, 1 first.';
+comment on column learn.user_answers.question_id is 'Null: the question was deleted since.';
+comment on column learn.user_answers.user_answer is 'Null: skipped, which counts as wrong.';
+comment on column learn.user_answers.correct_answer is
+  'What was correct when it was answered; from questions, not from the caller.';
+comment on column learn.user_answers.time_spent_seconds is 'Time for the question, in seconds.';
+create unique index user_answers_ask_once
+  on learn.user_answers (user_id, quiz_attempt_id, question_id);
+create index user_answers_question on learn.user_answers (question_id, is_correct, user_id);
+grant select on learn.user_answers to learn_app, learn_readonly;
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('quiz_minimum_questions', '5', 'number',
+    'Questions that a quiz needs to count as perfect or of a high score.'),
+  ('quiz_high_score_percentage', '90', 'number',
+    'Percentage from which a quiz counts as one of a high score.'),
+  ('quiz_maximum_questions', '500', 'number', 'Questions that a quiz may have.');
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
+  ('quiz_completed', 'The user completed a quiz.', true, false),
+  ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false);
+
+-- ── challenges ───────────────────────────────────────────────────────────────────────────────────
+
+create table learn.challenges (
+  id                bigint generated always as identity primary key,
+  slug              text not null,
+  title             text not null,
+  description       text not null default '',
+  category          text not null default '',
+  track_id          bigint references learn.tracks on delete set null,
+  position          integer not null default 0,
+  difficulty        text not null default 'beginner' references learn.difficulties on update cascade,
+  xp_base           integer not null default 100,
+  estimated_minutes integer not null default 30,
+  ddia_concepts     jsonb not null default '[]',
+  tags              jsonb not null default '[]',
+  metadata          jsonb not null default '{}',
+  is_active         boolean not null default true,
+  created_at        timestamptz not null default learn.clock(),
+  updated_at        timestamptz not null default learn.clock(),
+  constraint challenges_slug_is_unique unique (slug),
+  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint xp_base_is_not_negative check (xp_base >= 0),
+  constraint estimated_minutes_are_positive check (estimated_minutes > 0),
+  constraint ddia_concepts_are_a_list check (jsonb_typeof(ddia_concepts) = 'array'),
+  constraint tags_are_a_list check (jsonb_typeof(tags) = 'array'),
+  constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
+);
+comment on table learn.challenges is
+  'A problem in levels, passed in order. Unlocked when its prerequisites are completed, and the '
+  'tracks that its track asks for.';
+comment on column learn.challenges.xp_base is 'XP for passing all of its levels.';
+comment on column learn.challenges.ddia_concepts is
+  'Concepts of Designing Data-Intensive Applications that it practises, as a list of texts.';
+comment on column learn.challenges.is_active is 'False: attempts are refused (LX004).';
+create index challenges_track on learn.challenges (track_id, position);
+create index challenges_difficulty on learn.challenges (difficulty);
+create index challenges_category on learn.challenges (category);
+create index challenges_tags on learn.challenges using gin (tags jsonb_path_ops);
+create index challenges_ddia_concepts on learn.challenges using gin (ddia_concepts jsonb_path_ops);
+grant select on learn.challenges to learn_app, learn_readonly;
+
+create table learn.challenge_prerequisites (
+  challenge_id              bigint not null references learn.challenges on delete cascade,
+  prerequisite_challenge_id bigint not null references learn.challenges on delete cascade,
+  primary key (challenge_id, prerequisite_challenge_id),
+  constraint challenge_is_not_its_own_prerequisite check (
+    challenge_id <> prerequisite_challenge_id)
+);
+comment on table learn.challenge_prerequisites is
+  'Challenges to complete before another. A cycle is refused (LX012).';
+create index challenge_prerequisites_prerequisite
+  on learn.challenge_prerequisites (prerequisite_challenge_id);
+grant select on learn.challenge_prerequisites to learn_app, learn_readonly;
+
+create table learn.challenge_levels (
+  challenge_id      bigint not null references learn.challenges on delete cascade,
+  level_number      integer not null,
+  level_name        text not null,
+  description       text not null default '',
+  requirements      jsonb not null,
+  test_cases        jsonb not null,
+  passing_criteria  jsonb not null,
+  xp_reward         integer not null,
+  hints             jsonb not null default '[]',
+  solution_approach text,
+  estimated_minutes integer not null default 15,
+  primary key (challenge_id, level_number),
+  constraint level_number_is_one_to_five check (level_number between 1 and 5),
+  constraint level_name_is_not_blank check (level_name ~ '\S'),
+  constraint xp_reward_is_not_negative check (xp_reward >= 0),
+  constraint estimated_minutes_are_positive check (estimated_minutes > 0),
+  constraint hints_have_text_and_penalty check (
+    jsonb_typeof(hints) = 'array'
+    and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "object")')
+    and not jsonb_path_exists(hints, 'lax $[*] ? (!(@.text.type() == "string"))')
+    and not jsonb_path_exists(hints, 'lax $[*] ? (exists (@.xp_penalty) && (
+      @.xp_penalty.type() != "number" || @.xp_penalty < 0 || @.xp_penalty > 1000000))'))
+);
+comment on table learn.challenge_levels is 'The levels of a challenge, 1 to 5.';
+comment on column learn.challenge_levels.passing_criteria is
+  'For the backend that runs the tests and says whether an attempt passed.';
+comment on column learn.challenge_levels.hints is
+  '[{"text": "…", "xp_penalty": 5}, …], counted from 1: see use_hint().';
+comment on column learn.challenge_levels.xp_reward is
+  'XP for passing the level for the first time, less the penalties of hints used, not below 0.';
+create index challenge_levels_requirements
+  on learn.challenge_levels using gin (requirements jsonb_path_ops);
+grant select on learn.challenge_levels to learn_app, learn_readonly;
+
+create table learn.user_challenge_progress (
+  user_id            uuid not null references learn.users on delete cascade,
+  id                 bigint generated always as identity,
+  challenge_id       bigint not null references learn.challenges on delete cascade,
+  status             text not null generated always as (
+    case when completed_at is not null then 'completed'
+      when total_attempts > 0 or levels_completed <> '{}' then 'in_progress'
+      else 'not_started' end) stored,
+  current_level      integer not null default 0,
+  levels_completed   integer[] not null default '{}',
+  unlocked_at        timestamptz,
+  started_at         timestamptz,
+  completed_at       timestamptz,
+  total_attempts     integer not null default 0,
+  time_spent_seconds bigint not null default 0,
+  best_score         numeric(5, 2),
+  primary key (user_id, challenge_id),
+  constraint user_challenge_progress_id_is_unique unique (user_id, id),
+  constraint current_level_is_a_level check (current_level between 0 and 5),
+  constraint levels_completed_are_levels check (levels_completed <@ '{1,2,3,4,5}'),
+  constraint total_attempts_are_not_negative check (total_attempts >= 0),
+  constraint time_spent_is_not_negative check (time_spent_seconds >= 0),
+  constraint best_score_is_a_percentage check (best_score between 0 and 100)
+) with (fillfactor = 70);
+comment on table learn.user_challenge_progress is
+  'Challenges that a user has unlocked, and how far each has come. Unlocks and completions '
+  'are sticky.';
+comment on column learn.user_challenge_progress.id is 'Order of the unlocks.';
+comment on column learn.user_challenge_progress.current_level is
+  'The highest level passed; 0: none yet.';
+comment on column learn.user_challenge_progress.levels_completed is 'Levels passed, in order.';
+comment on column learn.user_challenge_progress.best_score is
+  'Best score of any attempt, in percent, 0 to 100.';
+create index user_challenge_progress_challenge
+  on learn.user_challenge_progress (challenge_id, user_id);
+grant select on learn.user_challenge_progress to learn_app, learn_readonly;
+
+create table learn.level_attempts (
+  user_id            uuid not null references learn.users on delete cascade,
+  id                 bigint generated always as identity,
+  challenge_id       bigint not null,
+  level_number       integer not null,
+  attempt_number     integer not null default 0,
+  design_snapshot    jsonb not null default '{}',
+  test_results       jsonb not null default '[]',
+  score              numeric(5, 2) not null,
+  passed             boolean not null,
+  xp_earned          integer not null default 0,
+  hints_used         integer not null default 0,
+  time_spent_seconds integer,
+  feedback           jsonb not null default '{}',
+  created_at         timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  foreign key (challenge_id, level_number)
+    references learn.challenge_levels on delete cascade,
+  constraint score_is_a_percentage check (score between 0 and 100),
+  constraint attempt_number_is_not_negative check (attempt_number >= 0),
+  constraint xp_earned_is_not_negative check (xp_earned >= 0),
+  constraint hints_used_are_not_negative check (hints_used >= 0),
+  constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
+) with (fillfactor = 90);
+comment on table learn.level_attempts is
+  'Every attempt at a level of a challenge. The first that passes pays; passing them all '
+  'completes the challenge.';
+comment on column learn.level_attempts.attempt_number is
+  'Counts the user''s attempts at the level from 1; filled in when it is written.';
+comment on column learn.level_attempts.score is 'Percent, 0 to 100.';
+comment on column learn.level_attempts.xp_earned is 'What the first pass paid; filled in.';
+comment on column learn.level_attempts.hints_used is
+  'Hints of the level that the user had used by then; filled in.';
+comment on column learn.level_attempts.time_spent_seconds is 'In seconds.';
+create index level_attempts_level
+  on learn.level_attempts (challenge_id, level_number, user_id, attempt_number);
+create index level_attempts_recent on learn.level_attempts (user_id, created_at desc);
+grant select on learn.level_attempts to learn_app, learn_readonly;
+
+create table learn.hint_usage (
+  user_id      uuid not null references learn.users on delete cascade,
+  challenge_id bigint not null,
+  level_number integer not null,
+  hint_number  integer not null,
+  xp_penalty   integer not null,
+  used_at      timestamptz not null default learn.clock(),
+  primary key (user_id, challenge_id, level_number, hint_number),
+  foreign key (challenge_id, level_number)
+    references learn.challenge_levels on delete cascade,
+  constraint hint_number_is_positive check (hint_number >= 1),
+  constraint xp_penalty_is_not_negative check (xp_penalty >= 0)
+);
+comment on table learn.hint_usage is
+  'Hints that users have looked at, each once: they lower what passing the level pays.';
+comment on column learn.hint_usage.xp_penalty is 'As the hint said then; filled in.';
+create index hint_usage_level on learn.hint_usage (challenge_id, level_number, user_id);
+grant select on learn.hint_usage to learn_app, learn_readonly;
+
+create table learn.daily_challenges (
+  id                   bigint generated always as identity primary key,
+  challenge_id         bigint not null references learn.challenges on delete cascade,
+  date                 date not null,
+  difficulty_modifier  numeric(3, 2) not null default 1.0,
+  xp_multiplier        numeric(3, 2) not null default 2.0,
+  special_requirements jsonb not null default '{}',
+  created_at           timestamptz not null default learn.clock(),
+  constraint daily_challenges_date_is_unique unique (date),
+  constraint difficulty_modifier_is_positive check (difficulty_modifier > 0),
+  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0)
+);
+comment on table learn.daily_challenges is
+  'The challenge of a day (UTC), open to all: see schedule_daily_challenges().';
+comment on column learn.daily_challenges.difficulty_modifier is
+  'What the passing score is multiplied by, by the backend that says whether an attempt passed.';
+comment on column learn.daily_challenges.xp_multiplier is
+  'Passing pays the challenge''s xp_base times this, rounded half up.';
+create index daily_challenges_challenge on learn.daily_challenges (challenge_id, date);
+grant select on learn.daily_challenges to learn_app, learn_readonly;
+
+create table learn.daily_challenge_attempts (
+  user_id            uuid not null references learn.users on delete cascade,
+  daily_challenge_id bigint not null references learn.daily_challenges on delete cascade,
+  score              numeric(5, 2) not null,
+  passed             boolean not null,
+  xp_earned          integer not null default 0,
+  completed_at       timestamptz not null default learn.clock(),
+  primary key (user_id, daily_challenge_id),
+  constraint score_is_a_percentage check (score between 0 and 100),
+  constraint xp_earned_is_not_negative check (xp_earned >= 0)
+);
+comment on table learn.daily_challenge_attempts is
+  'The one scored attempt of each user at a daily challenge.';
+comment on column learn.daily_challenge_attempts.score is 'Percent, 0 to 100.';
+comment on column learn.daily_challenge_attempts.xp_earned is 'What passing it paid; filled in.';
+create index daily_challenge_attempts_score
+  on learn.daily_challenge_attempts (daily_challenge_id, score desc, user_id);
+grant select on learn.daily_challenge_attempts to learn_app, learn_readonly;
+
+create table learn.old_progress_table (
+  id               bigint generated always as identity primary key,
+  user_id          uuid,
+  problem_id       text,
+  completed_levels integer[],
+  total_xp         integer,
+  imported_at      timestamptz,
+  rejection        text
+);
+comment on table learn.old_progress_table is
+  'Where progress of an older system is loaded, whatever it looks like, for import_old_progress(). '
+  'Staging: no key to users, and to be emptied when the import is done.';
+comment on column learn.old_progress_table.user_id is 'A user of learn.users.';
+comment on column learn.old_progress_table.problem_id is 'Slug of a challenge.';
+comment on column learn.old_progress_table.completed_levels is
+  'Levels passed, of 1 to 5, in any order.';
+comment on column learn.old_progress_table.total_xp is
+  'XP that the user has for the challenge in all.';
+comment on column learn.old_progress_table.imported_at is
+  'When the row was imported as it is; filled in.';
+comment on column learn.old_progress_table.rejection is
+  'Why the row was not imported; filled in. Null: nothing is wrong with it.';
+create index old_progress_table_user on learn.old_progress_table (user_id);
+grant select on learn.old_progress_table to learn_app, learn_readonly;
+
+create table learn.imported_challenge_progress (
+  user_id          uuid not null references learn.users on delete cascade,
+  challenge_id     bigint not null references learn.challenges on delete cascade,
+  completed_levels integer[] not null default '{}',
+  total_xp         integer not null default 0,
+  imported_at      timestamptz not null default learn.clock(),
+  primary key (user_id, challenge_id),
+  constraint completed_levels_are_levels check (completed_levels <@ '{1,2,3,4,5}'),
+  constraint total_xp_is_not_negative check (total_xp >= 0)
+);
+comment on table learn.imported_challenge_progress is
+  'Progress in challenges that users brought from an older system. A row that is written counts '
+  'as if the levels had been passed, and pays its XP, but makes no day active. It may grow, '
+  'not shrink.';
+comment on column learn.imported_challenge_progress.total_xp is
+  'XP in all; when it grows, the difference is paid.';
+create index imported_challenge_progress_challenge
+  on learn.imported_challenge_progress (challenge_id, user_id);
+grant select on learn.imported_challenge_progress to learn_app, learn_readonly;
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('challenge_attempted', 'The user attempted a level of a challenge.', true, false),
+  ('challenge_level_passed',
+    'The user passed a level of a challenge for the first time.', true, true),
+  ('challenge_completed', 'The user passed every level of a challenge.', true, true),
+  ('daily_challenge_completed', 'The user passed a daily challenge.', true, true);
+
+insert into learn.activity_types
+  (key, description, is_qualifying, happens_once, is_internal)
+values
+  ('challenge_unlocked',
+    'The user unlocked a challenge by completing what it asks for.', false, true, true);
+
+-- ── skills ───────────────────────────────────────────────────────────────────────────────────────
+
+-- functions/skills/assessment_problem.sql
+
+-- What is wrong with an assessment, the first of it, in words; null when nothing is. Questions have
+-- an id of their own, a category and the correct answer; responses answer questions, each once.
+-- Answers are texts, numbers or booleans.
+create or replace function learn_internal.assessment_problem(p_questions jsonb, p_responses jsonb)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(p_questions) is distinct from 'array' then 'the questions are not an array'
+    when jsonb_array_length(p_questions) not between 1 and 500
+      then format('there are %s questions', jsonb_array_length(p_questions))
+    when jsonb_typeof(p_responses) is distinct from 'array' then 'the responses are not an array'
+    when jsonb_array_length(p_responses) > 500
+      then format('there are %s responses', jsonb_array_length(p_responses))
+    else (
+      with asked as materialized (
+        select q.question ->> 'id' as id, q.question, q.position,
+          row_number() over (partition by q.question -> 'id' order by q.position) as appearance
+        from jsonb_array_elements(p_questions) with ordinality q(question, position)
+      )
+      select format('%s %s: %s', p.kind, p.position, p.problem)
+      from (
+        select 1 as rank, 'question' as kind, a.position, case
+          when jsonb_typeof(a.question) <> 'object' then 'it is not an object'
+          when jsonb_typeof(a.question -> 'id') is distinct from 'string' or a.id !~ '\S'
+            or length(a.id) > 200
+            then format('id is no text of 1 to 200 characters: %s',
+              left(coalesce(a.question ->> 'id', 'null'), 50))
+          when a.appearance > 1 then format('question %s was asked before', a.id)
+          when jsonb_typeof(a.question -> 'category') is distinct from 'string'
+            or a.question ->> 'category' !~ '\S'
+            then format('category is no text: %s',
+              left(coalesce(a.question ->> 'category', 'null'), 50))
+          when coalesce(jsonb_typeof(a.question -> 'correct_answer'), 'missing')
+            not in ('string', 'number', 'boolean')
+            then format('correct_answer is no text, number or boolean: %s',
+              left(coalesce(a.question ->> 'correct_answer', 'null'), 50))
+        end as problem
+        from asked a
+        union all
+        select 2, 'response', r.position, case
+          when jsonb_typeof(r.response) <> 'object' then 'it is not an object'
+          when jsonb_typeof(r.response -> 'id') is distinct from 'string'
+            or not exists (select from asked a where a.id = r.response ->> 'id')
+            then format('there is no question %s',
+              left(coalesce(r.response ->> 'id', 'null'), 50))
+          when r.appearance > 1
+            then format('question %s was answered before', r.response ->> 'id')
+          when coalesce(jsonb_typeof(r.response -> 'answer'), 'null')
+            not in ('string', 'number', 'boolean', 'null')
+            then format('answer is no text, number or boolean: %s',
+              left(r.response ->> 'answer', 50))
+        end
+        from (
+          select e.response, e.position,
+            row_number() over (partition by e.response -> 'id' order by e.position) as appearance
+          from jsonb_array_elements(p_responses) with ordinality e(response, position)
+        ) r
+      ) p
+      where p.problem is not null
+      order by p.rank, p.position
+      limit 1
+    )
+  end;
+$$;
+comment on function learn_internal.assessment_problem(jsonb, jsonb) is
+  'What is wrong with the questions and responses of an assessment, the first of it; '
+  'null when nothing is.';
+revoke all on function learn_internal.assessment_problem(jsonb, jsonb) from public;
+
+create table learn.skills (
+  id              bigint generated always as identity primary key,
+  slug            text not null,
+  name            text not null,
+  description     text not null default '',
+  category        text not null default '',
+  parent_skill_id bigint references learn.skills on delete set null,
+  max_level       integer not null default 5,
+  xp_per_level    integer not null default 100,
+  created_at      timestamptz not null default learn.clock(),
+  updated_at      timestamptz not null default learn.clock(),
+  constraint skills_slug_is_unique unique (slug),
+  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint name_is_not_blank check (name ~ '\S'),
+  constraint skill_is_not_its_own_parent check (parent_skill_id <> id),
+  constraint max_level_is_positive check (max_level > 0),
+  constraint xp_per_level_is_positive check (xp_per_level > 0),
+  constraint skill_takes_at_most_a_billion_points check (
+    max_level::bigint * xp_per_level <= 1000000000)
+);
+comment on table learn.skills is
+  'Skills that learners put points into: as many points as they have XP, each point once.';
+comment on column learn.skills.parent_skill_id is
+  'Where the skill hangs in the tree; what must come before is in skill_prerequisites. '
+  'A cycle is refused (LX012).';
+comment on column learn.skills.max_level is 'The level from which the skill is mastered.';
+comment on column learn.skills.xp_per_level is 'Points that one level takes.';
+create index skills_parent on learn.skills (parent_skill_id);
+grant select on learn.skills to learn_app, learn_readonly;
+
+create table learn.skill_prerequisites (
+  skill_id              bigint not null references learn.skills on delete cascade,
+  prerequisite_skill_id bigint not null references learn.skills on delete cascade,
+  primary key (skill_id, prerequisite_skill_id),
+  constraint skill_is_not_its_own_prerequisite check (skill_id <> prerequisite_skill_id)
+);
+comment on table learn.skill_prerequisites is
+  'Skills of which a learner needs level 1 before another. A cycle is refused (LX012).';
+create index skill_prerequisites_prerequisite
+  on learn.skill_prerequisites (prerequisite_skill_id);
+grant select on learn.skill_prerequisites to learn_app, learn_readonly;
+
+create table learn.user_skills (
+  user_id          uuid not null references learn.users on delete cascade,
+  skill_id         bigint not null references learn.skills on delete cascade,
+  points_allocated integer not null default 0,
+  current_level    integer not null default 0,
+  highest_level    integer not null default 0,
+  unlocked_at      timestamptz not null default learn.clock(),
+  allocated_at     timestamptz not null default learn.clock(),
+  mastered_at      timestamptz,
+  primary key (user_id, skill_id),
+  constraint points_allocated_are_not_negative check (points_allocated >= 0),
+  constraint levels_are_not_negative check (
+    current_level >= 0 and highest_level >= current_level)
+) with (fillfactor = 80);
+comment on table learn.user_skills is
+  'Skills that a user has put points into. The points are truth; levels follow from them.';
+comment on column learn.user_skills.current_level is
+  'Points divided by the skill''s xp_per_level, at most its max_level; kept by triggers.';
+comment on column learn.user_skills.highest_level is
+  'Highest level ever reached; each is told once.';
+comment on column learn.user_skills.unlocked_at is
+  'When the first points came. Prerequisites are asked for then, and not again.';
+comment on column learn.user_skills.allocated_at is 'When the latest points came.';
+comment on column learn.user_skills.mastered_at is
+  'When the highest level of the skill was reached; stays, whatever happens to skill and points.';
+create index user_skills_skill on learn.user_skills (skill_id, user_id);
+grant select on learn.user_skills to learn_app, learn_readonly;
+
+create table learn.assessment_results (
+  user_id                    uuid not null references learn.users on delete cascade,
+  id                         bigint generated always as identity,
+  assessment_type            text not null,
+  questions                  jsonb not null,
+  responses                  jsonb not null,
+  score                      numeric(5, 2) not null default 0,
+  skill_level_recommendation text not null default 'beginner',
+  track_recommendations      jsonb not null default '[]',
+  challenge_recommendations  jsonb not null default '[]',
+  strengths                  jsonb not null default '[]',
+  weaknesses                 jsonb not null default '[]',
+  completed_at               timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  constraint assessment_type_is_known check (
+    assessment_type in ('initial', 'track_placement', 'periodic')),
+  constraint questions_and_responses_make_sense check (
+    learn_internal.assessment_problem(questions, responses) is null),
+  constraint score_is_a_percentage check (score between 0 and 100),
+  constraint skill_level_is_known check (
+    skill_level_recommendation in ('beginner', 'intermediate', 'advanced'))
+) with (fillfactor = 90);
+comment on table learn.assessment_results is
+  'Completed assessments. Whatever they result in is filled in when one is written: '
+  'the database grades.';
+comment on column learn.assessment_results.questions is
+  '[{"id": "q1", "category": "caching", "correct_answer": "B"}, …], more keys as you like.';
+comment on column learn.assessment_results.responses is
+  '[{"id": "q1", "answer": "B"}, …]; a question without an answer counts as wrong.';
+comment on column learn.assessment_results.score is 'Percent, 0 to 100; filled in.';
+comment on column learn.assessment_results.track_recommendations is
+  'Slugs of tracks, the first to do first; filled in.';
+comment on column learn.assessment_results.challenge_recommendations is
+  'Slugs of challenges, those of weak categories first; filled in.';
+comment on column learn.assessment_results.strengths is
+  'Categories with at least assessment_strength_percentage of correct answers; filled in.';
+comment on column learn.assessment_results.weaknesses is
+  'Categories with less than assessment_weakness_percentage of correct answers; filled in.';
+create index assessment_results_recent on learn.assessment_results (user_id, completed_at desc);
+grant select on learn.assessment_results to learn_app, learn_readonly;
+
+create table learn.learning_sessions (
+  user_id          uuid not null references learn.users on delete cascade,
+  id               bigint generated always as identity,
+  session_type     text not null,
+  resource_id      text,
+  started_at       timestamptz not null default learn.clock(),
+  ended_at         timestamptz,
+  duration_seconds bigint generated always as (
+    floor(extract(epoch from ended_at - started_at))::bigint) stored,
+  xp_at_start      bigint,
+  xp_earned        bigint not null default 0,
+  is_completed     boolean not null default false,
+  metadata         jsonb not null default '{}',
+  primary key (user_id, id),
+  constraint session_type_is_known check (
+    session_type in ('challenge', 'assessment', 'lesson', 'quiz', 'course')),
+  constraint resource_id_is_not_blank check (
+    resource_id ~ '\S' and length(resource_id) <= 255),
+  constraint session_ends_after_it_starts check (ended_at >= started_at),
+  constraint completed_sessions_are_over check (not is_completed or ended_at is not null),
+  constraint xp_earned_is_not_negative check (xp_earned >= 0),
+  constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
+) with (fillfactor = 80);
+comment on table learn.learning_sessions is
+  'Sittings of users, from start_session() to end_session(); one open at most per user, '
+  'type and resource.';
+comment on column learn.learning_sessions.resource_id is
+  'Id or slug of what the session is about, as text.';
+comment on column learn.learning_sessions.ended_at is 'Null: the session is open.';
+comment on column learn.learning_sessions.duration_seconds is
+  'From start to end, in seconds; null while the session is open.';
+comment on column learn.learning_sessions.xp_at_start is
+  'The user''s total XP when the session was started; filled in.';
+comment on column learn.learning_sessions.xp_earned is
+  'What the user''s total XP gained from start to end, never negative; filled in when '
+  'the session ends.';
+comment on column learn.learning_sessions.is_completed is
+  'False: still open, broken off, or abandoned.';
+create unique index learning_sessions_open_once on learn.learning_sessions
+  (user_id, session_type, resource_id) nulls not distinct
+  where ended_at is null;
+create index learning_sessions_recent on learn.learning_sessions (user_id, started_at desc);
+create index learning_sessions_abandoned on learn.learning_sessions (started_at, user_id)
+  where ended_at is null;
+grant select on learn.learning_sessions to learn_app, learn_readonly;
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('assessment_intermediate_percentage', '40', 'number',
+    'Score of an assessment, in percent, from which the level intermediate is recommended.'),
+  ('assessment_advanced_percentage', '75', 'number',
+    'Score of an assessment, in percent, from which the level advanced is recommended.'),
+  ('assessment_strength_percentage', '80', 'number',
+    'A category with at least so many percent of correct answers is a strength.'),
+  ('assessment_weakness_percentage', '50', 'number',
+    'A category with fewer percent of correct answers is a weakness.'),
+  ('assessment_recommendations', '5', 'number',
+    'Tracks, and challenges, that an assessment recommends at most.'),
+  ('assessment_sets_skill_level', 'true', 'boolean',
+    'An initial assessment sets users.skill_level to the level that it recommends.'),
+  ('session_timeout_minutes', '120', 'number',
+    'A learning session that has been open for longer is closed by close_abandoned_sessions().');
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal)
+values
+  ('skill_level_reached',
+    'The user reached a level of a skill for the first time.', false, true, true),
+  ('skill_mastered', 'The user reached the highest level of a skill.', false, true, true),
+  ('assessment_completed', 'The user completed an assessment.', false, false, false);
+
+-- ── leaderboards ─────────────────────────────────────────────────────────────────────────────────
+
+create table learn_internal.board_gains (
+  user_id       uuid not null,
+  id            bigint generated always as identity,
+  metric        text not null,
+  local_date    date not null,
+  amount        bigint,
+  activity_type text,
+  primary key (user_id, id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+comment on table learn_internal.board_gains is
+  'What users have gained since the boards were last folded: appended by the engine, taken away by '
+  'fold_boards(). No foreign key: what is to be folded outlives its user.';
+comment on column learn_internal.board_gains.metric is
+  'A metric with boards; empty where the user is to be recounted.';
+comment on column learn_internal.board_gains.local_date is
+  'The user''s date on which it was gained; -infinity where it counts only for all time.';
+comment on column learn_internal.board_gains.amount is
+  'What to add, or the value that a maximum may rise to; null: recount the user from the facts, or '
+  'take the user off the boards; for current_streak: look it up.';
+comment on column learn_internal.board_gains.activity_type is
+  'For XP, the type of fact that paid it: whoever folds the gain adds it to the tally, too.';
+create index board_gains_metric on learn_internal.board_gains (metric, local_date, user_id);
+
+create table learn_internal.board_scores (
+  user_id   uuid not null,
+  metric    text not null,
+  period    text not null,
+  starts_on date not null,
+  value     bigint not null,
+  name      text not null,
+  lapses_at timestamptz not null default 'infinity',
+  primary key (user_id, metric, period, starts_on)
+);
+comment on table learn_internal.board_scores is
+  'The boards as of the last fold: what every user who may be seen has reached in a period. Written by '
+  'fold_boards() alone. No foreign key: a user who is deleted is taken off by the next fold.';
+comment on column learn_internal.board_scores.starts_on is
+  'First day of the period, Monday for a week; -infinity for all_time.';
+comment on column learn_internal.board_scores.value is
+  'Sum of the gains, or their maximum; 0 or less: on no board, but counted on.';
+comment on column learn_internal.board_scores.name is 'The username in lower case: the order in a tie.';
+comment on column learn_internal.board_scores.lapses_at is
+  'When the value ends by itself, which only a streak does: from then on readers leave it out.';
+create index board_scores_order
+  on learn_internal.board_scores (metric, period, starts_on, value desc, name, user_id) include (lapses_at)
+  where value > 0;
+create index board_scores_lapses on learn_internal.board_scores (metric, lapses_at, value)
+  where lapses_at < 'infinity';
+
+create table learn_internal.board_fences (
+  metric    text not null,
+  period    text not null,
+  starts_on date not null,
+  floor     bigint not null,
+  users     bigint not null,
+  split_at  bigint not null,
+  primary key (metric, period, starts_on, floor)
+);
+comment on table learn_internal.board_fences is
+  'How many users a board has between one value and the next: so that a rank is a sum of some of these '
+  'and a count of few rows. Kept by the triggers of board_scores and by fold_boards().';
+comment on column learn_internal.board_fences.floor is
+  'The lowest value counted here; the next floor is counted there.';
+comment on column learn_internal.board_fences.split_at is 'Number of users from which it is split in two or more.';
+create index board_fences_crowded
+  on learn_internal.board_fences (metric, period, starts_on, floor) where users >= split_at;
+
+create table learn_internal.board_state (
+  is_only_row boolean primary key default true,
+  kept_from   date not null default '-infinity',
+  folded_at   timestamptz not null default learn.clock(),
+  constraint board_state_has_one_row check (is_only_row)
+);
+comment on table learn_internal.board_state is 'One row: what the boards in board_scores cover.';
+comment on column learn_internal.board_state.kept_from is
+  'Periods that ended on this day or earlier are no longer in board_scores: their boards are computed from the facts.';
+comment on column learn_internal.board_state.folded_at is 'When gains were last folded into board_scores.';
+
+insert into learn_internal.board_state default values;
+
+create type learn_internal.board as (
+  metric text, period text, starts_on date, ends_on date, is_maximum boolean, is_kept boolean,
+  at timestamptz);
+comment on type learn_internal.board is
+  'A board: a metric in a period, from its first day to before ends_on. is_kept: it is in board_scores; '
+  'at: the moment for which it is asked.';
+
+create type learn_internal.board_change as (
+  user_id uuid, name text, old_value bigint, new_value bigint);
+comment on type learn_internal.board_change is
+  'A user whose place on a board has changed since the last fold: what board_scores says (0: not on it), '
+  'and what is true.';
+
+create type learn_internal.board_step as (
+  metric text, period text, starts_on date, value bigint, users bigint);
+comment on type learn_internal.board_step is 'So many users more or less with a value on a board.';
+
+create table learn.closed_periods (
+  metric    text not null references learn.metrics on update cascade on delete cascade,
+  period    text not null,
+  starts_on date not null,
+  users     bigint not null,
+  closed_at timestamptz not null default learn.clock(),
+  primary key (metric, period, starts_on),
+  constraint period_is_known check (period in ('day', 'week', 'month'))
+);
+comment on table learn.closed_periods is
+  'Boards of finished periods whose standings were kept, and rewards paid, by close_period().';
+comment on column learn.closed_periods.users is 'How many users were on the board.';
+grant select on learn.closed_periods to learn_app, learn_readonly;
+
+create table learn.period_standings (
+  user_id   uuid not null references learn.users on delete cascade,
+  metric    text not null,
+  period    text not null,
+  starts_on date not null,
+  value     bigint not null,
+  rank      bigint not null,
+  xp_paid   integer not null default 0,
+  primary key (user_id, metric, period, starts_on),
+  constraint standings_belong_to_a_closed_period foreign key (metric, period, starts_on)
+    references learn.closed_periods on update cascade on delete cascade,
+  constraint rank_is_positive check (rank >= 1)
+);
+comment on table learn.period_standings is
+  'Who stood where when a period was closed. Later changes do not touch it.';
+create index period_standings_board
+  on learn.period_standings (metric, period, starts_on, rank, user_id);
+grant select on learn.period_standings to learn_app, learn_readonly;
+
+create table learn.period_rewards (
+  metric    text not null references learn.metrics on update cascade on delete cascade,
+  period    text not null,
+  rank_from integer not null,
+  rank_to   integer not null,
+  xp        integer not null,
+  primary key (metric, period, rank_from, rank_to),
+  constraint period_is_known check (period in ('day', 'week', 'month')),
+  constraint ranks_are_in_order check (rank_from >= 1 and rank_to >= rank_from),
+  constraint xp_is_positive check (xp between 1 and 1000000000)
+);
+comment on table learn.period_rewards is
+  'XP that close_period() pays to those who finish a period on ranks rank_from to rank_to. Where ranges '
+  'overlap, the highest amount counts.';
+grant select on learn.period_rewards to learn_app, learn_readonly;
+
+create table learn_internal.fold_requests (
+  transaction_id xid8 primary key
+);
+comment on table learn_internal.fold_requests is
+  'Transactions that fold the boards when they commit. Nobody else ever sees a row.';
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('leaderboard_days_kept', '8', 'number',
+    'Days after its end for which the board of a period answers in a millisecond; later it is computed from the facts.');
+
+-- ── community ────────────────────────────────────────────────────────────────────────────────────
+
+-- functions/community/is_tag_list.sql
+
+-- Whether a list holds tags as they are kept: at most 10 of at most 50 characters, normalized.
+create or replace function learn_internal.is_tag_list(p_tags text[])
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select cardinality(p_tags) <= 10
+    and coalesce(bool_and(
+      t.tag is not null and t.tag ~ '\S' and length(t.tag) <= 50
+      and t.tag = lower(btrim(t.tag))), true)
+    and count(distinct t.tag) = cardinality(p_tags)
+  from unnest(p_tags) t(tag);
+$$;
+comment on function learn_internal.is_tag_list(text[]) is
+  'Whether a list holds at most 10 distinct tags in lower case, of at most 50 characters.';
+revoke all on function learn_internal.is_tag_list(text[]) from public;
+
+-- functions/community/discussion_words.sql
+
+-- What a discussion is found by: its title (weight A), tags (B) and content (C).
+-- The configuration is `simple`: words as they are written, in lower case, in any language.
+-- Stemming and stop words would be those of one language, and of Filipino PostgreSQL has none.
+-- Immutable it is: array_to_string() is stable for the sake of other types than text.
+create or replace function learn_internal.discussion_words(
+  p_title text, p_tags text[], p_content text
+)
+returns tsvector
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select setweight(to_tsvector('pg_catalog.simple', p_title), 'A')
+    || setweight(to_tsvector('pg_catalog.simple', array_to_string(p_tags, ' ')), 'B')
+    || setweight(to_tsvector('pg_catalog.simple', p_content), 'C');
+$$;
+comment on function learn_internal.discussion_words(text, text[], text) is
+  'What a discussion is found by: title (weight A), tags (B), content (C).';
+revoke all on function learn_internal.discussion_words(text, text[], text) from public;
+
+create table learn.discussions (
+  id             bigint generated always as identity primary key,
+  author_id      uuid not null references learn.users on delete cascade,
+  course_id      bigint references learn.courses on delete set null,
+  title          text not null,
+  content        text not null,
+  category       text not null default 'general',
+  tags           text[] not null default '{}',
+  is_pinned      boolean not null default false,
+  is_solved      boolean not null default false,
+  view_count     bigint not null default 0,
+  reply_count    integer not null default 0,
+  upvote_count   integer not null default 0,
+  downvote_count integer not null default 0,
+  created_at     timestamptz not null default learn.clock(),
+  updated_at     timestamptz not null default learn.clock(),
+  words          tsvector not null
+    generated always as (learn_internal.discussion_words(title, tags, content)) stored,
+  constraint title_is_short_and_not_blank check (title ~ '\S' and length(title) <= 300),
+  constraint content_is_not_blank check (content ~ '\S' and length(content) <= 50000),
+  constraint category_is_not_blank check (category ~ '\S' and length(category) <= 100),
+  constraint tags_are_normalized check (learn_internal.is_tag_list(tags)),
+  constraint counts_are_not_negative check (
+    view_count >= 0 and reply_count >= 0 and upvote_count >= 0 and downvote_count >= 0)
+) with (fillfactor = 85);
+comment on table learn.discussions is
+  'What a user asks or tells the others, about a course or about none. Goes with its author.';
+comment on column learn.discussions.course_id is
+  'The course that it is about; null: none, or one that has been deleted.';
+comment on column learn.discussions.category is 'For clients to name and filter by.';
+comment on column learn.discussions.tags is
+  'At most 10 of at most 50 characters, in lower case, each once.';
+comment on column learn.discussions.is_pinned is 'Comes first in its lists.';
+comment on column learn.discussions.is_solved is
+  'A reply is accepted as the solution. This and the counts are kept by triggers.';
+comment on column learn.discussions.view_count is 'Calls of view_discussion().';
+comment on column learn.discussions.reply_count is 'Replies at any depth.';
+comment on column learn.discussions.upvote_count is
+  'Upvotes; downvotes are counted apart and take nothing away.';
+comment on column learn.discussions.updated_at is
+  'When title, content, category or tags were last edited.';
+comment on column learn.discussions.words is
+  'What search_discussions() searches: title (weight A), tags (B), content (C).';
+create index discussions_newest
+  on learn.discussions (is_pinned desc, created_at desc, id desc);
+create index discussions_course
+  on learn.discussions (course_id, is_pinned desc, created_at desc, id desc);
+create index discussions_category
+  on learn.discussions (category, is_pinned desc, created_at desc, id desc);
+create index discussions_author on learn.discussions (author_id, created_at desc);
+create index discussions_tags on learn.discussions using gin (tags);
+create index discussions_words on learn.discussions using gin (words);
+grant select on learn.discussions to learn_app, learn_readonly;
+
+create table learn.replies (
+  id                bigint generated always as identity primary key,
+  discussion_id     bigint not null references learn.discussions on delete cascade,
+  author_id         uuid not null references learn.users on delete cascade,
+  parent_reply_id   bigint,
+  content           text not null,
+  is_solution       boolean not null default false,
+  first_accepted_at timestamptz,
+  upvote_count      integer not null default 0,
+  downvote_count    integer not null default 0,
+  created_at        timestamptz not null default learn.clock(),
+  updated_at        timestamptz not null default learn.clock(),
+  constraint replies_discussion_is_unique unique (id, discussion_id),
+  constraint parent_is_in_the_same_discussion foreign key (parent_reply_id, discussion_id)
+    references learn.replies (id, discussion_id) on delete set null (parent_reply_id),
+  constraint reply_comes_after_its_parent check (parent_reply_id < id),
+  constraint content_is_not_blank check (content ~ '\S' and length(content) <= 50000),
+  constraint solutions_have_a_date check (not is_solution or first_accepted_at is not null),
+  constraint counts_are_not_negative check (upvote_count >= 0 and downvote_count >= 0)
+) with (fillfactor = 85);
+comment on table learn.replies is
+  'A reply in a discussion. Goes with its author; replies to it stay.';
+comment on column learn.replies.parent_reply_id is
+  'The reply that this one answers, in the same discussion; null: it answers the discussion, '
+  'or a reply that has been deleted.';
+comment on column learn.replies.is_solution is
+  'Accepted as the solution: at most one reply of a discussion.';
+comment on column learn.replies.first_accepted_at is
+  'When it was accepted for the first time; null: never. Stays when that is taken back: '
+  'being accepted is a fact once.';
+comment on column learn.replies.upvote_count is
+  'Upvotes; downvotes are counted apart and take nothing away. Both are kept by triggers.';
+comment on column learn.replies.updated_at is 'When the content was last edited.';
+create index replies_order on learn.replies (discussion_id, created_at, id);
+create index replies_parent on learn.replies (parent_reply_id, discussion_id);
+create index replies_author on learn.replies (author_id, created_at desc);
+create unique index replies_solution_is_unique on learn.replies (discussion_id) where is_solution;
+grant select on learn.replies to learn_app, learn_readonly;
+
+create table learn.discussion_votes (
+  user_id       uuid not null references learn.users on delete cascade,
+  id            bigint generated always as identity,
+  discussion_id bigint references learn.discussions on delete cascade,
+  reply_id      bigint references learn.replies on delete cascade,
+  vote_type     text not null,
+  created_at    timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  constraint vote_has_exactly_one_target check ((discussion_id is null) <> (reply_id is null)),
+  constraint vote_type_is_known check (vote_type in ('upvote', 'downvote'))
+);
+comment on table learn.discussion_votes is
+  'Votes for and against discussions and replies, one of a user for each.';
+comment on column learn.discussion_votes.discussion_id is
+  'The discussion voted on; null: the vote is on a reply.';
+comment on column learn.discussion_votes.reply_id is
+  'The reply voted on; null: the vote is on a discussion.';
+comment on column learn.discussion_votes.created_at is
+  'When the vote was cast, or changed to the other kind.';
+create unique index discussion_votes_discussion_is_unique
+  on learn.discussion_votes (user_id, discussion_id) where discussion_id is not null;
+create unique index discussion_votes_reply_is_unique
+  on learn.discussion_votes (user_id, reply_id) where reply_id is not null;
+create index discussion_votes_discussion on learn.discussion_votes (discussion_id, user_id);
+create index discussion_votes_reply on learn.discussion_votes (reply_id, user_id);
+grant select on learn.discussion_votes to learn_app, learn_readonly;
+
+insert into learn.activity_types (key, description, is_qualifying, happens_once) values
+  ('discussion_posted', 'The user started a discussion.', false, true),
+  ('reply_posted', 'The user replied in a discussion.', false, true),
+  ('solution_accepted', 'A reply of the user was accepted as the solution.', false, true);
+
+-- ── credentials ──────────────────────────────────────────────────────────────────────────────────
+
+create table learn.transactions (
+  user_id             uuid not null references learn.users on delete cascade,
+  id                  bigint generated always as identity,
+  tx_id               text,
+  tx_type             text not null,
+  amount_hbar         numeric(20, 8) not null default 0,
+  from_account        text,
+  to_account          text,
+  status              text not null default 'pending',
+  course_id           bigint references learn.courses on delete set null,
+  achievement_id      bigint references learn.achievements on delete set null,
+  consensus_timestamp timestamptz,
+  hashscan_url        text,
+  error               text,
+  created_at          timestamptz not null default learn.clock(),
+  updated_at          timestamptz not null default learn.clock(),
+  primary key (user_id, id),
+  constraint transactions_of_a_user_are_unique unique (user_id, tx_id),
+  constraint tx_id_is_a_word check (tx_id ~ '^[!-~]+$' and length(tx_id) <= 200),
+  constraint tx_type_is_a_slug check (tx_type ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint amount_is_not_negative check (amount_hbar >= 0 and amount_hbar <> 'NaN'),
+  constraint accounts_are_words check (
+    from_account ~ '^[!-~]+$' and to_account ~ '^[!-~]+$'
+    and length(from_account) <= 200 and length(to_account) <= 200),
+  constraint status_is_known check (status in ('pending', 'submitted', 'confirmed', 'failed')),
+  constraint submitted_transactions_have_an_id check (
+    tx_id is not null or status in ('pending', 'failed'))
+) with (fillfactor = 80);
+comment on table learn.transactions is
+  'What workers did for users on a network outside, such as Hedera. The status moves forward: '
+  'pending, submitted, then confirmed or failed; pending ones may fail too (else LX010).';
+comment on column learn.transactions.tx_id is
+  'The network''s own id, such as 0.0.1234@1700000000.000000001; unchangeable once it is there.';
+comment on column learn.transactions.tx_type is
+  'faucet, nft_mint, certificate, achievement_nft, or another word in lower case.';
+comment on column learn.transactions.amount_hbar is 'In hbar; a tinybar is 0.00000001.';
+comment on column learn.transactions.consensus_timestamp is
+  'When the network agreed on it, to the microsecond.';
+comment on column learn.transactions.hashscan_url is
+  'Page of an explorer: filled in from the setting hashscan_url when tx_id is.';
+create unique index transactions_tx_id_is_unique on learn.transactions (tx_id);
+create index transactions_course on learn.transactions (course_id, user_id)
+  where course_id is not null;
+create index transactions_achievement on learn.transactions (achievement_id, user_id)
+  where achievement_id is not null;
+grant select on learn.transactions to learn_app, learn_readonly;
+
+create sequence learn_internal.certificate_numbers;
+
+create table learn.nft_certificates (
+  user_id            uuid not null references learn.users on delete cascade,
+  id                 bigint generated always as identity,
+  course_id          bigint references learn.courses on delete set null,
+  certificate_number text not null default
+    'LC-' || to_char(learn.clock() at time zone 'UTC', 'YYYY-')
+    || to_char(nextval('learn_internal.certificate_numbers'), 'FM999999999990000000'),
+  verify_code        text not null default left(encode(sha256(
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'), 32),
+  course_title       text not null,
+  completed_on       date not null,
+  issued_at          timestamptz not null default learn.clock(),
+  token_id           text,
+  collection_id      text,
+  serial_number      bigint,
+  metadata_uri       text,
+  tx_id              text,
+  minted_at          timestamptz,
+  revoked_at         timestamptz,
+  revoked_reason     text,
+  primary key (user_id, id),
+  constraint certificates_come_once_per_course unique (user_id, course_id),
+  constraint certificate_transaction_is_the_users foreign key (user_id, tx_id)
+    references learn.transactions (user_id, tx_id),
+  constraint certificate_number_is_a_word check (
+    certificate_number ~ '^[!-~]+$' and length(certificate_number) <= 100),
+  constraint verify_code_is_long check (
+    verify_code ~ '^[!-~]+$' and length(verify_code) between 20 and 200),
+  constraint course_title_is_not_blank check (course_title ~ '\S'),
+  constraint token_data_belong_to_a_token check (
+    token_id is not null
+    or coalesce(collection_id, serial_number::text, metadata_uri, tx_id) is null),
+  constraint minted_certificates_have_a_token check ((minted_at is null) = (token_id is null)),
+  constraint token_id_is_not_blank check (token_id ~ '\S'),
+  constraint serial_number_is_not_negative check (serial_number >= 0),
+  constraint revocations_have_a_reason check ((revoked_at is null) = (revoked_reason is null)),
+  constraint revoked_reason_is_not_blank check (revoked_reason ~ '\S')
+) with (fillfactor = 80);
+comment on table learn.nft_certificates is
+  'One certificate per user and completed course. It stays when the course is deleted; '
+  'what it says is frozen. Its name is the user''s display name of today.';
+comment on column learn.nft_certificates.course_id is 'Null: the course is gone.';
+comment on column learn.nft_certificates.certificate_number is
+  'For people to read and quote, with the year of issue (UTC). Proves nothing.';
+comment on column learn.nft_certificates.verify_code is
+  'For verify_certificate(): 128 random bits in hex. Readable by no app role: certificates() '
+  'gives learners theirs.';
+comment on column learn.nft_certificates.course_title is 'The title when it was issued.';
+comment on column learn.nft_certificates.completed_on is
+  'The user''s local date of the completion, by the time zone of then.';
+comment on column learn.nft_certificates.token_id is
+  'The NFT on the network; null: none was minted. This and what follows are written once, '
+  'by certificate_minted().';
+comment on column learn.nft_certificates.revoked_at is
+  'Since when it is not valid; null: it is.';
+create unique index nft_certificates_number_is_unique
+  on learn.nft_certificates (certificate_number);
+create unique index nft_certificates_verify_code_is_unique
+  on learn.nft_certificates (verify_code);
+create unique index nft_certificates_token_is_unique
+  on learn.nft_certificates (token_id, collection_id, serial_number) nulls not distinct
+  where token_id is not null;
+create index nft_certificates_course on learn.nft_certificates (course_id, user_id)
+  where course_id is not null;
+create index nft_certificates_transaction on learn.nft_certificates (user_id, tx_id);
+grant select (user_id, id, course_id, certificate_number, course_title, completed_on, issued_at,
+  token_id, collection_id, serial_number, metadata_uri, tx_id, minted_at,
+  revoked_at, revoked_reason)
+  on learn.nft_certificates to learn_app, learn_readonly;
+
+create table learn.faucet_requests (
+  user_id           uuid not null references learn.users on delete cascade,
+  id                bigint generated always as identity,
+  hedera_account_id text not null,
+  amount_hbar       numeric(20, 8) not null,
+  tx_id             text,
+  status            text not null default 'pending',
+  requested_at      timestamptz not null default learn.clock(),
+  limited_until     timestamptz not null,
+  completed_at      timestamptz,
+  error             text,
+  request_ip        inet,
+  primary key (user_id, id),
+  constraint faucet_transaction_is_the_users foreign key (user_id, tx_id)
+    references learn.transactions (user_id, tx_id),
+  constraint hedera_account_id_is_one check (
+    hedera_account_id ~ '^(0|[1-9][0-9]{0,18})(\.(0|[1-9][0-9]{0,18})){2}$'),
+  constraint amount_is_positive check (amount_hbar > 0 and amount_hbar <> 'NaN'),
+  constraint status_is_known check (status in ('pending', 'submitted', 'completed', 'failed')),
+  constraint limit_ends_after_the_request check (limited_until >= requested_at),
+  constraint completion_is_of_completed_requests check (
+    completed_at is null or status = 'completed'),
+  -- The triggers tell the limit earlier and better (LX008). These hold it whatever the isolation
+  -- level of two transactions at once.
+  -- GiST has no equality of its own: hashes of 63 bits, as ranges of one element, stand for it.
+  constraint users_wait_between_requests exclude using gist (
+    int8range(uuid_hash_extended(user_id, 0) >> 1, uuid_hash_extended(user_id, 0) >> 1, '[]')
+      with &&,
+    tstzrange(requested_at, limited_until) with &&
+  ) where (status <> 'failed') deferrable initially deferred,
+  constraint accounts_wait_between_requests exclude using gist (
+    int8range(hashtextextended(hedera_account_id, 0) >> 1,
+      hashtextextended(hedera_account_id, 0) >> 1, '[]') with &&,
+    tstzrange(requested_at, limited_until) with &&
+  ) where (status <> 'failed') deferrable initially deferred
+) with (fillfactor = 80);
+comment on table learn.faucet_requests is
+  'Requests for test hbar. One per user and per account within the setting faucet_interval_hours '
+  '(else LX008), failed ones not counted. The status moves forward as that of transactions does.';
+comment on column learn.faucet_requests.hedera_account_id is
+  'Who is to get it: shard.realm.number, without leading zeros.';
+comment on column learn.faucet_requests.amount_hbar is 'In hbar; a tinybar is 0.00000001.';
+comment on column learn.faucet_requests.limited_until is
+  'When user and account may ask again, by the setting at the time of the request.';
+comment on column learn.faucet_requests.error is 'Why it failed.';
+comment on column learn.faucet_requests.request_ip is
+  'Where the request came from. Readable by no app role; erased with the user.';
+create index faucet_requests_account
+  on learn.faucet_requests (hedera_account_id, requested_at, user_id);
+create index faucet_requests_transaction on learn.faucet_requests (user_id, tx_id);
+grant select (user_id, id, hedera_account_id, amount_hbar, tx_id, status, requested_at,
+  limited_until, completed_at, error)
+  on learn.faucet_requests to learn_app, learn_readonly;
+
+-- ── notifications ────────────────────────────────────────────────────────────────────────────────
+
+create table learn.outbox (
+  id           bigint generated always as identity primary key,
+  topic        text not null,
+  key          text not null default gen_random_uuid()::text,
+  payload      jsonb not null default '{}',
+  created_at   timestamptz not null default learn.clock(),
+  available_at timestamptz not null default learn.clock(),
+  claimed_at   timestamptz,
+  claimed_by   text,
+  attempts     integer not null default 0,
+  completed_at timestamptz,
+  failed_at    timestamptz,
+  error        text,
+  constraint outbox_messages_come_once unique (topic, key),
+  constraint topic_is_a_slug check (topic ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
+  constraint key_is_not_blank check (key ~ '\S' and length(key) <= 500),
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
+  constraint attempts_are_not_negative check (attempts >= 0),
+  constraint messages_are_completed_or_given_up check (completed_at is null or failed_at is null)
+) with (fillfactor = 70);
+comment on table learn.outbox is
+  'What outside workers have to do, written in the transaction that asks for it. Workers call '
+  'claim_outbox(), then complete_outbox() or fail_outbox(). At least once: a worker that dies '
+  'between doing and completing has its message done again.';
+comment on column learn.outbox.topic is 'What is to be done: nft_mint, faucet, …';
+comment on column learn.outbox.key is 'There is one message of a topic and key, done or not.';
+comment on column learn.outbox.payload is
+  'Keys of the rows that it is about, no personal data: it outlives an erased user.';
+comment on column learn.outbox.available_at is
+  'When it may be claimed: the end of a pause or of a claim.';
+comment on column learn.outbox.claimed_at is 'When it was claimed last.';
+comment on column learn.outbox.claimed_by is 'The worker that claimed it last, by its own name.';
+comment on column learn.outbox.attempts is 'How often it was claimed.';
+comment on column learn.outbox.failed_at is
+  'When it was given up: no worker gets it any more, unless retry_outbox() says so.';
+comment on column learn.outbox.error is 'Why the last attempt failed.';
+create index outbox_open on learn.outbox (id, available_at)
+  where completed_at is null and failed_at is null;
+create index outbox_dead on learn.outbox (id) where failed_at is not null;
+grant select on learn.outbox to learn_app, learn_readonly;
+
+create table learn.notification_rules (
+  activity_type text not null references learn.activity_types on update cascade,
+  type          text not null,
+  filter        jsonb not null default '{}',
+  title         text not null,
+  message       text,
+  action_url    text,
+  is_active     boolean not null default true,
+  primary key (activity_type, type),
+  constraint type_is_a_slug check (
+    type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
+  constraint filter_is_an_object check (jsonb_typeof(filter) = 'object'),
+  constraint title_is_not_blank check (title ~ '\S')
+);
+comment on table learn.notification_rules is
+  'Which facts users are told of, and in what words. A fact is told once, by a rule with a filter '
+  'rather than by one without.';
+comment on column learn.notification_rules.type is
+  'Kind of notification, such as achievement, streak, level_up or level_complete.';
+comment on column learn.notification_rules.filter is
+  'Only facts whose properties contain this are told. For achievements, what earned them counts '
+  'as properties too: {"metric": "current_streak"}.';
+comment on column learn.notification_rules.title is
+  'Title, message and action_url may have placeholders: {name} of what the fact is about, '
+  '{subject_id}, and each property of the fact, such as {level} or {slug}. What a fact does not '
+  'have is left out.';
+grant select on learn.notification_rules to learn_app, learn_readonly;
+
+create table learn.notifications (
+  user_id    uuid not null references learn.users on delete cascade,
+  id         bigint generated always as identity,
+  type       text not null,
+  title      text not null,
+  message    text,
+  action_url text,
+  is_read    boolean not null default false,
+  created_at timestamptz not null default learn.clock(),
+  read_at    timestamptz,
+  fact_id    bigint,
+  primary key (user_id, id),
+  constraint type_is_a_slug check (
+    type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint read_notifications_say_when check (is_read = (read_at is not null))
+) with (fillfactor = 90);
+comment on table learn.notifications is
+  'What users were told, the newest with the highest id: by rules, or written by the owner.';
+comment on column learn.notifications.fact_id is
+  'The fact that it tells of, a row of activity_log; null: none. A fact is told once.';
+create unique index notifications_tell_a_fact_once
+  on learn.notifications (user_id, fact_id) where fact_id is not null;
+create index notifications_recent on learn.notifications (user_id, created_at desc);
+create index notifications_unread on learn.notifications (user_id, id) where not is_read;
+grant select on learn.notifications to learn_app, learn_readonly;
+
+create type learn_internal.notice as (
+  user_id       uuid,
+  fact_id       bigint,
+  activity_type text,
+  subject_type  text,
+  subject_id    text,
+  properties    jsonb
+);
+comment on type learn_internal.notice is 'A fact of which its user may be told.';
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('outbox_timeout_seconds', '300', 'number',
+    'A claimed message that is not completed within so many seconds may be claimed again.'),
+  ('outbox_retry_seconds', '60', 'number',
+    'How long a failed message rests, in seconds; doubled with each further attempt, '
+    'at most a day.'),
+  ('outbox_max_attempts', '10', 'number',
+    'A message that has failed so often is given up: learn.dead_outbox lists it.'),
+  ('nft_minting_enabled', 'false', 'boolean',
+    'Whether each new certificate asks for an NFT: a message nft_mint in learn.outbox.'),
+  ('hashscan_url', '"https://hashscan.io/testnet"', 'string',
+    'Base URL of the explorer, network included; transactions link to /transaction/… below it.'),
+  ('faucet_interval_hours', '24', 'number',
+    'A user, and an account, gets something from the faucet once in so many hours.'),
+  ('faucet_max_hbar', '100', 'number', 'The most that one request to the faucet may ask for.'),
+  ('issuer_name', '""', 'string', 'Who issues credentials: the name that they show.'),
+  ('issuer_url', '""', 'string', 'Who issues credentials: the URL that identifies the issuer.'),
+  ('credential_url', '""', 'string',
+    'Base URL below which credentials, courses and achievements have their identifiers.');
+
+insert into learn.platform_settings (key, value, value_type, description) values
+  ('notify_events', 'true', 'boolean',
+    'New notifications are sent to the channel learn_events of PostgreSQL''s NOTIFY.'),
+  ('notification_webhooks', 'false', 'boolean',
+    'New notifications are messages in the outbox too, topic notification, for webhooks.');
+
+-- ── analytics ────────────────────────────────────────────────────────────────────────────────────
+
+create table learn_internal.tallies (
+  measure text not null,
+  day     date not null,
+  item    text not null,
+  value   bigint not null,
+  primary key (measure, day, item),
+  constraint measure_is_known check (measure in ('registrations', 'active_days', 'active_weeks',
+    'xp', 'achievements', 'course_stages', 'track_stages'))
+);
+comment on table learn_internal.tallies is
+  'What analytics count, as refresh_analytics() last wrote it down: no user is named. '
+  'tally_totals adds what has changed since.';
+comment on column learn_internal.tallies.day is
+  'Local day, Monday for weeks; -infinity for what is counted as it stands, without a day.';
+comment on column learn_internal.tallies.item is
+  'xp: activity type; active_weeks: Monday of the week of registration; achievements: id; '
+  'course_stages and track_stages: id and stage of the funnel, as 7:3.';
+
+create table learn_internal.tally_changes (
+  id      bigint generated always as identity primary key,
+  measure text not null,
+  day     date not null,
+  item    text not null,
+  value   bigint not null
+);
+comment on table learn_internal.tally_changes is
+  'What is to be added to the tallies: rows that triggers append and refresh_analytics() takes away. '
+  'So learners meet in no row, and what is not committed yet cannot be missed.';
+comment on column learn_internal.tally_changes.id is
+  'Says nothing about the order of commits, and nobody goes by it.';
+create index tally_changes_key on learn_internal.tally_changes (measure, day, item);
+
+create type learn_internal.day_move as (user_id uuid, activity_date date, days integer);
+comment on type learn_internal.day_move is 'A day of a user that became active (1) or no longer is (-1).';
 
 reset role;

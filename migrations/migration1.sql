@@ -1,50 +1,47 @@
--- operations: settings of the platform, and what makes a retried call safe.
+-- Shared foundations: clock, content lock, calls; operations
 
 set role learn_owner;
 
-create table learn.platform_settings (
-  key         text primary key,
-  value       jsonb not null,
-  value_type  text not null,
-  description text not null default '',
-  updated_at  timestamptz not null default learn.clock(),
-  constraint setting_has_its_type check (jsonb_typeof(value) = value_type),
-  constraint value_type_is_known check (
-    value_type in ('number', 'string', 'boolean', 'object', 'array')),
-  constraint number_is_not_negative check (
-    case when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric >= 0 else true end)
-);
-comment on table learn.platform_settings is
-  'What a deployment may tune. A change applies to what happens from then on.';
-comment on column learn.platform_settings.value_type is 'The JSON type that value must have.';
-grant select on learn.platform_settings to learn_app, learn_readonly;
+-- functions/_shared/hold_content.sql
 
-insert into learn.platform_settings (key, value, value_type, description) values
-  ('max_event_age_days', '30', 'number', 'How far back p_occurred_at may lie, in days.'),
-  ('speed_runner_seconds', '60', 'number',
-    'A lesson completed in fewer seconds after start_lesson counts as fast.'),
-  ('streak_freeze_every_days', '0', 'number',
-    'A streak earns one freeze each time it grows by this many days; 0: never.'),
-  ('streak_freeze_maximum', '2', 'number',
-    'A streak earns no freeze while the user holds this many.');
+-- Keeps content and rules as they are until the transaction ends: the first lock of all that
+-- happens to learners. It is shared and taken on the fast path, so that learners do not wait
+-- for each other, only for a change of content. A caller whose snapshot is older than such a change
+-- gets a serialization failure (40001) and retries.
+create or replace function learn_internal.hold_content()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform from learn_internal.content_lock for share;
+  end if;
+end;
+$$;
+comment on function learn_internal.hold_content() is
+  'Keeps content and rules as they are until the transaction ends.';
+revoke all on function learn_internal.hold_content() from public;
 
-create table learn.idempotency_keys (
-  user_id        uuid not null references learn.users on delete cascade,
-  key            text not null,
-  function_name  text not null,
-  arguments_hash text not null,
-  response       jsonb,
-  created_at     timestamptz not null default learn.clock(),
-  primary key (user_id, key),
-  constraint key_is_not_blank check (key ~ '\S' and length(key) <= 200)
-);
-comment on table learn.idempotency_keys is
-  'Answers of calls that carried a p_idempotency_key, so that a retry gets the first '
-  'answer and changes nothing.';
-comment on column learn.idempotency_keys.arguments_hash is
-  'SHA-256 of the function''s name and arguments, in hex.';
+-- functions/_shared/hash_call.sql
+
+-- What tells two calls apart: SHA-256 of the function's name and its arguments, in hex.
+create or replace function learn_internal.hash_call(p_function text, p_arguments jsonb)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select encode(sha256(convert_to(p_function || p_arguments::text, 'UTF8')), 'hex');
+$$;
+comment on function learn_internal.hash_call(text, jsonb) is 'SHA-256 of a call, in hex.';
+revoke all on function learn_internal.hash_call(text, jsonb) from public;
 
 -- functions/operations/setting_number.sql
+
 -- Reads a number from platform_settings.
 -- Errors: LX003 no such setting.
 create or replace function learn_internal.setting_number(p_key text)
@@ -70,5 +67,1012 @@ end;
 $$;
 comment on function learn_internal.setting_number(text) is 'Value of a numeric platform setting.';
 revoke all on function learn_internal.setting_number(text) from public;
+
+-- functions/_shared/require_event_time.sql
+
+-- Refuses a time of occurrence that lies ahead or too far back.
+-- Errors: LX001.
+create or replace function learn_internal.require_event_time(p_occurred_at timestamptz)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_days numeric;
+begin
+  if p_occurred_at is null then
+    return;
+  end if;
+  v_days := learn_internal.setting_number('max_event_age_days');
+  if p_occurred_at > learn.clock() + interval '5 minutes'
+    or p_occurred_at < learn.clock() - v_days * interval '1 day'
+  then
+    raise exception 'the time of the event is out of bounds'
+      using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
+        hint = format(
+          'It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).',
+          v_days);
+  end if;
+end;
+$$;
+comment on function learn_internal.require_event_time(timestamptz) is
+  'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
+revoke all on function learn_internal.require_event_time(timestamptz) from public;
+
+-- functions/_shared/begin_call.sql
+
+-- The opening of every public function that changes a learner's state: takes the locks in order,
+-- answers a retry from its idempotency key, and notes what held before. When the result carries
+-- a replay, the caller returns that and nothing else.
+-- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
+-- LX013 the key was used for another call.
+create or replace function learn_internal.begin_call(
+  p_function        text,
+  p_user_id         uuid,
+  p_arguments       jsonb,
+  p_occurred_at     timestamptz,
+  p_idempotency_key text
+)
+returns learn_internal.call
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+as $$
+declare
+  v_call      learn_internal.call;
+  v_is_active boolean;
+  v_earlier   learn.idempotency_keys;
+begin
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
+  select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
+  from learn.user_stats s
+  where s.user_id = p_user_id
+  for no key update;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select u.is_active,
+    -- the time as learn.clock() tells it
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    coalesce((
+      select a.id from learn.user_achievements a
+      where a.user_id = p_user_id order by a.id desc limit 1), 0),
+    coalesce((
+      select l.id from learn.user_level_unlocks l
+      where l.user_id = p_user_id order by l.id desc limit 1), 0),
+    coalesce((
+      select c.id from learn.user_challenge_progress c
+      where c.user_id = p_user_id order by c.id desc limit 1), 0)
+  into v_is_active, v_call.occurred_at, v_call.last_achievement, v_call.last_unlock,
+    v_call.last_challenge
+  from learn.users u
+  where u.id = p_user_id;
+  if not v_is_active then
+    raise exception 'the user is inactive'
+      using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Set learn.users.is_active to let the user take part again.';
+  end if;
+
+  v_call.user_id := p_user_id;
+  v_call.function_name := p_function;
+
+  if p_idempotency_key is not null then
+    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
+      raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
+        using errcode = 'LX001',
+          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+          hint = 'Use a UUID made for the request, or pass null.';
+    end if;
+    v_call.idempotency_key := p_idempotency_key;
+    v_call.arguments_hash := learn_internal.hash_call(
+      p_function,
+      p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
+
+    select k.* into v_earlier
+    from learn.idempotency_keys k
+    where k.user_id = p_user_id and k.key = p_idempotency_key;
+    if found then
+      if v_earlier.arguments_hash <> v_call.arguments_hash then
+        raise exception 'the idempotency key was used for another call'
+          using errcode = 'LX013',
+            detail = format('key %s: %s at %s',
+              p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
+            hint = 'Retry with the same arguments, or use a new key for a new call.';
+      end if;
+      v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
+      v_call.replay.replayed := true;
+      return v_call;
+    end if;
+  end if;
+
+  if p_occurred_at is not null then
+    perform learn_internal.require_event_time(p_occurred_at);
+  end if;
+  return v_call;
+end;
+$$;
+comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) is
+  'Opens a public call: locks the user, replays a retry (LX013 when it differs), '
+  'notes what held before.';
+revoke all on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) from public;
+
+-- functions/_shared/change_content.sql
+
+-- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
+-- until it commits. Keep such transactions short on a live database.
+create or replace function learn_internal.change_content()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  lock table learn_internal.content_lock in exclusive mode;
+  update learn_internal.content_lock set version = version + 1;
+  return null;
+end;
+$$;
+comment on function learn_internal.change_content() is
+  'Statement trigger: a change of content or rules has learners wait.';
+revoke all on function learn_internal.change_content() from public;
+
+-- functions/_shared/summarize.sql
+
+-- What has happened to a user since a call began.
+create or replace function learn_internal.summarize(p_call learn_internal.call)
+returns learn.award_summary
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+as $$
+declare
+  v_summary      learn.award_summary;
+  v_last_date    date;
+  v_today        date;
+  v_has_earned   boolean;
+  v_has_unlocked boolean;
+  v_has_challenges boolean;
+  v_avatars      jsonb;
+begin
+  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+    s.current_level, s.current_level > p_call.current_level, s.current_streak,
+    s.last_activity_date, (
+      -- the time as learn.clock() tells it
+      coalesce((select o.now_is from learn_internal.clock_override o), now())
+      at time zone u.timezone)::date,
+    exists (
+      select from learn.user_achievements a
+      where a.user_id = p_call.user_id and a.id > p_call.last_achievement),
+    exists (
+      select from learn.user_level_unlocks l
+      where l.user_id = p_call.user_id and l.id > p_call.last_unlock),
+    exists (
+      select from learn.user_challenge_progress c
+      where c.user_id = p_call.user_id and c.id > p_call.last_challenge)
+  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
+    v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
+    v_last_date, v_today, v_has_earned, v_has_unlocked, v_has_challenges
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.user_id = p_call.user_id;
+  if v_last_date is null or v_last_date < v_today - 1 then
+    v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
+  end if;
+  v_summary.unlocked := '{}';
+  v_summary.replayed := false;
+  if v_has_unlocked then
+    select jsonb_build_object('levels', jsonb_agg(
+      jsonb_build_object('course', c.slug, 'level', v.slug) order by u.id))
+    into v_summary.unlocked
+    from learn.user_level_unlocks u
+    join learn.course_levels v on v.id = u.course_level_id
+    join learn.courses c on c.id = v.course_id
+    where u.user_id = p_call.user_id and u.id > p_call.last_unlock;
+  end if;
+  if v_has_challenges then
+    select v_summary.unlocked
+      || jsonb_build_object('challenges', jsonb_agg(c.slug order by p.id))
+    into v_summary.unlocked
+    from learn.user_challenge_progress p
+    join learn.challenges c on c.id = p.challenge_id
+    where p.user_id = p_call.user_id and p.id > p_call.last_challenge;
+  end if;
+  if not v_has_earned then
+    v_summary.new_achievements := '{}';
+    return v_summary;
+  end if;
+
+  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  from learn.user_achievements u
+  join learn.achievements a on a.id = u.achievement_id
+  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
+
+  -- Avatars that these achievements unlock and no earlier one had unlocked.
+  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
+  into v_avatars
+  from learn.avatars v
+  where exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id > p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
+    and not exists (
+      select from learn.user_achievements u
+      join learn.achievements a on a.id = u.achievement_id
+      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
+        and a.unlocks_avatar_id = v.id)
+  having count(*) > 0;
+  v_summary.unlocked := v_summary.unlocked || coalesce(v_avatars, '{}');
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.summarize(learn_internal.call) is
+  'What has happened to a user since a call began.';
+revoke all on function learn_internal.summarize(learn_internal.call) from public;
+
+-- functions/_shared/end_call.sql
+
+-- The close of every public function that changes a learner's state: sums up,
+-- and keeps the answer for a retry.
+create or replace function learn_internal.end_call(p_call learn_internal.call)
+returns learn.award_summary
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_summary learn.award_summary := learn_internal.summarize(p_call);
+begin
+  if p_call.idempotency_key is not null then
+    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
+      p_call.arguments_hash, to_jsonb(v_summary))
+    on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
+  end if;
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.end_call(learn_internal.call) is
+  'Closes a public call: sums up, and keeps the answer for a retry.';
+revoke all on function learn_internal.end_call(learn_internal.call) from public;
+
+-- functions/_shared/end_call_with.sql
+
+-- The close of a public call that made something the caller has to know of, such as the id
+-- of a new row: it stands in the summary's `unlocked`, and so in the answer to a retry too.
+create or replace function learn_internal.end_call_with(p_call learn_internal.call, p_made jsonb)
+returns learn.award_summary
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_summary learn.award_summary := learn_internal.end_call(p_call);
+begin
+  v_summary.unlocked := v_summary.unlocked || p_made;
+  if p_call.idempotency_key is not null then
+    update learn.idempotency_keys k
+    set response = to_jsonb(v_summary)
+    where k.user_id = p_call.user_id and k.key = p_call.idempotency_key;
+  end if;
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.end_call_with(learn_internal.call, jsonb) is
+  'Closes a public call; the summary''s unlocked says what was made, such as {"reply_id": 7}.';
+revoke all on function learn_internal.end_call_with(learn_internal.call, jsonb) from public;
+
+-- functions/_shared/hold_content_first.sql
+
+-- Tables that refer to content and are written by learners: content is held before
+-- the first row refers to it.
+create or replace function learn_internal.hold_content_first()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.hold_content_first() is
+  'Statement trigger: keeps content as it is until the transaction ends.';
+revoke all on function learn_internal.hold_content_first() from public;
+
+-- functions/_shared/is_timestamp.sql
+
+-- Whether a text is a point in time.
+create or replace function learn_internal.is_timestamp(p_text text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return isfinite(p_text::timestamptz);
+exception
+  when invalid_datetime_format or datetime_field_overflow or invalid_parameter_value then
+    return false;
+end;
+$$;
+comment on function learn_internal.is_timestamp(text) is
+  'Whether a text is a (finite) point in time.';
+revoke all on function learn_internal.is_timestamp(text) from public;
+
+-- functions/_shared/refuse_change.sql
+
+-- Append-only tables: rows are neither changed nor deleted, except with the user
+-- whose rows they are.
+-- Errors: LX009.
+create or replace function learn_internal.refuse_change()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
+    return old;  -- goes with its user
+  end if;
+  raise exception '% is append-only', tg_table_name
+    using errcode = 'LX009',
+      detail = format('%s of a row of user %s', lower(tg_op), old.user_id),
+      hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
+end;
+$$;
+comment on function learn_internal.refuse_change() is
+  'Row trigger: refuses update and delete (LX009) while the user exists.';
+revoke all on function learn_internal.refuse_change() from public;
+
+-- functions/_shared/refuse_truncate.sql
+
+-- Append-only tables are not emptied either.
+-- Errors: LX009.
+create or replace function learn_internal.refuse_truncate()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception '% is append-only', tg_table_name
+    using errcode = 'LX009', detail = format('truncate of %s.%s', tg_table_schema, tg_table_name),
+      hint = 'To retire old rows, detach or drop a whole month''s partition.';
+end;
+$$;
+comment on function learn_internal.refuse_truncate() is
+  'Statement trigger: refuses truncate (LX009).';
+revoke all on function learn_internal.refuse_truncate() from public;
+
+-- functions/_shared/set_clock.sql
+
+-- Stops Laurel's clock at a time, or lets it run again (null). For tests; only the owner may.
+create or replace function learn_internal.set_clock(p_at timestamptz)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from learn_internal.clock_override;
+  insert into learn_internal.clock_override (now_is) select p_at where p_at is not null;
+$$;
+comment on function learn_internal.set_clock(timestamptz) is
+  'Stops learn.clock() at a time; null lets it run again. For tests.';
+revoke all on function learn_internal.set_clock(timestamptz) from public;
+
+-- functions/_shared/touch_updated_at.sql
+
+-- Keeps updated_at true on the tables that have one.
+create or replace function learn_internal.touch_updated_at()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.updated_at := learn.clock();
+  return new;
+end;
+$$;
+comment on function learn_internal.touch_updated_at() is
+  'Row trigger: sets updated_at to the time of the change.';
+revoke all on function learn_internal.touch_updated_at() from public;
+
+-- functions/operations/check_integrity.sql
+
+-- Recomputes every projection from facts, set-based, and compares. No row when all is well.
+-- Reads only. Each domain has a view of its damage: what is checked is said there.
+create or replace function learn.check_integrity()
+returns table (check_name text, user_id uuid, expected text, actual text)
+language plpgsql                  -- keeps its plan, which takes longer to make than to run
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select * from learn_internal.identity_damage
+  union all select * from learn_internal.xp_damage
+  union all select * from learn_internal.streak_damage
+  union all select * from learn_internal.activity_damage
+  union all select * from learn_internal.catalog_damage
+  union all select * from learn_internal.practice_damage
+  union all select * from learn_internal.quiz_damage
+  union all select * from learn_internal.challenge_damage
+  union all select * from learn_internal.skill_damage
+  union all select * from learn_internal.progress_damage
+  union all select * from learn_internal.achievement_damage
+  union all select * from learn_internal.community_damage
+  union all select * from learn_internal.credential_damage
+  union all select * from learn_internal.board_damage
+  union all select * from learn_internal.tally_damage;
+end;
+$$;
+comment on function learn.check_integrity() is
+  'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
+revoke all on function learn.check_integrity() from public;
+
+-- functions/operations/ensure_month.sql
+
+-- Makes the partition of one month of a log that is partitioned by month, and moves the rows
+-- of that month out of the default partition. Returns whether there was something to do.
+-- The caller holds the locks: see lock_logs().
+create or replace function learn_internal.ensure_month(p_table name, p_month date)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition name := p_table || to_char(p_month, '_YYYY_MM');
+  v_default   name := p_table || '_default';
+  v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+begin
+  if to_regclass(format('learn.%I', v_partition)) is not null then
+    return false;
+  end if;
+
+  execute format('create table learn.%I (like learn.%I including defaults including constraints)',
+    v_partition, v_default);
+  execute format('alter table learn.%I disable trigger user', v_default);
+  execute format(
+    'with moved as (delete from learn.%1$I '
+    'where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
+     insert into learn.%5$I select * from moved',
+    v_default, v_key, p_month::timestamp at time zone 'UTC',
+    (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
+  execute format('alter table learn.%I enable trigger user', v_default);
+  execute format(
+    'alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
+    p_table, v_partition, p_month::timestamp at time zone 'UTC',
+    (p_month + interval '1 month')::timestamp at time zone 'UTC');
+  execute format(
+    'create trigger %I before truncate on learn.%I for each statement execute function '
+    'learn_internal.refuse_truncate()',
+    v_partition || '_truncate', v_partition);
+  execute format('comment on table learn.%I is %L',
+    v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
+  execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
+  return true;
+end;
+$$;
+comment on function learn_internal.ensure_month(name, date) is
+  'Makes one month''s partition of activity_log or xp_transactions; '
+  'false when it is there already.';
+revoke all on function learn_internal.ensure_month(name, date) from public;
+
+-- functions/operations/lock_logs.sql
+
+-- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
+-- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
+-- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
+create or replace function learn_internal.lock_logs()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+begin
+  for v_try in 1 .. 50 loop
+    begin
+      lock table learn.users in share row exclusive mode;
+      lock table learn.activity_types in share row exclusive mode;
+      lock table learn.activity_log in access exclusive mode;
+      lock table learn.xp_transactions in access exclusive mode;
+      return;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise;
+        end if;
+    end;
+    perform pg_sleep(0.02 * v_try);
+  end loop;
+end;
+$$;
+comment on function learn_internal.lock_logs() is
+  'Takes the locks that making partitions needs, all at once or none.';
+revoke all on function learn_internal.lock_logs() from public;
+
+-- functions/operations/ensure_partitions.sql
+
+-- Makes the monthly partitions of the log and the ledger from the current month (UTC)
+-- up to the one of p_until, and for every month that has rows in a default partition.
+-- Call it from a scheduler, some months ahead; without it rows go to the default
+-- partitions and nothing fails.
+-- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could
+-- not be locked: call it again.
+create or replace function learn.ensure_partitions(p_until date)
+returns integer
+language plpgsql
+volatile
+security definer                  -- partitions belong to the owner of the table
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_now    date := date_trunc('month', learn.clock())::date;
+  v_tables name[];
+  v_months date[];
+  v_made   integer;
+begin
+  if p_until is null or p_until > v_now + interval '10 years' then
+    raise exception 'partitions are made at most ten years ahead'
+      using errcode = 'LX001', detail = format('p_until = %s', coalesce(p_until::text, 'null')),
+        hint = 'Give a date some months ahead.';
+  end if;
+
+  -- One scheduler at a time. Nothing to do is the common case, and takes no lock
+  -- that a writer waits for.
+  perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
+  select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
+  into v_tables, v_months
+  from (
+    select t.name, g.month::date as month
+    from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
+    cross join generate_series(
+      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp),
+      interval '1 month') g(month)
+    union
+    select 'activity_log', date_trunc('month', f.recorded_at)::date
+    from learn.activity_log_default f
+    union
+    select 'xp_transactions', date_trunc('month', t.created_at)::date
+    from learn.xp_transactions_default t
+  ) m
+  where to_regclass(format('learn.%I', m.name || to_char(m.month, '_YYYY_MM'))) is null;
+  if v_tables is null then
+    return 0;
+  end if;
+
+  perform learn_internal.lock_logs();
+  select count(*) filter (where learn_internal.ensure_month(m.name, m.month)) into v_made
+  from unnest(v_tables, v_months) m(name, month);
+  return v_made;
+end;
+$$;
+comment on function learn.ensure_partitions(date) is
+  'Makes the monthly partitions of activity_log and xp_transactions up to a date; '
+  'returns how many were made.';
+revoke all on function learn.ensure_partitions(date) from public;
+
+-- functions/operations/merge_rows.sql
+
+-- Brings a table up to date with rows that describe it, as seeds do: adds those that are missing and
+-- updates those that differ, in one statement. Where nothing differs there is no statement at all,
+-- so that no trigger fires: a change of content or rules has learners wait even when it is empty.
+-- The rows are JSON objects with the same keys, which name the columns.
+create or replace function learn_internal.merge_rows(
+  p_table regclass,
+  p_key   text[],                 -- columns by which a row is found
+  p_rows  jsonb,
+  p_keep  text[] default '{}'     -- columns that stay as they are where the row is there
+)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_columns  text;
+  v_compared text;
+  v_key      text;
+  v_changes  text;
+  v_differs  text;
+  v_is_due   boolean;
+  v_count    bigint;
+begin
+  select string_agg(quote_ident(c.name), ', '),
+    string_agg(quote_ident(c.name), ', ') filter (where c.name <> all (p_keep)),
+    string_agg(quote_ident(c.name), ', ') filter (where c.name = any (p_key)),
+    string_agg(format('%1$I = excluded.%1$I', c.name), ', ')
+      filter (where c.name <> all (p_key || p_keep))
+  into v_columns, v_compared, v_key, v_changes
+  from jsonb_object_keys(p_rows -> 0) c(name);
+  if v_columns is null then
+    return 0;
+  end if;
+
+  v_differs := format(
+    'select %1$s from jsonb_populate_recordset(null::%2$s, $1) except select %1$s from %2$s',
+    v_compared, p_table);
+  execute format('select exists (%s)', v_differs) into v_is_due using p_rows;
+  if not v_is_due then
+    return 0;
+  end if;
+
+  execute format(
+    'insert into %1$s (%2$s) '
+    'select %2$s from jsonb_populate_recordset(null::%1$s, $1) with ordinality '
+    'where (%3$s) in (select %3$s from (%4$s) d) order by ordinality '
+    'on conflict (%3$s) do %5$s',
+    p_table, v_columns, v_key, v_differs, coalesce('update set ' || v_changes, 'nothing'))
+  using p_rows;
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) is
+  'Adds rows that are missing and updates those that differ; touches nothing where none does. '
+  'Returns how many.';
+revoke all on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) from public;
+
+-- functions/operations/rebuild_users.sql
+
+-- Recomputes every projection of users from facts: active days and streaks,
+-- XP and levels from the ledger, metrics, progress in exercises, courses, challenges, tracks,
+-- paths and difficulties, and the tallies behind the analytics, which are everybody's.
+-- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
+-- an achievement whose row was lost is put back from the log.
+create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+  insert into learn.user_stats (user_id, registered_on)
+  select u.id, (u.created_at at time zone u.timezone)::date
+  from learn.users u
+  where u.id = any (p_user_ids)
+  on conflict do nothing;
+  update learn.user_stats s
+  set registered_on = f.local_date
+  from learn.activity_log f
+  where f.user_id = any (p_user_ids) and f.activity_type = 'user_registered'
+    and s.user_id = f.user_id and s.registered_on <> f.local_date;
+
+  -- Days and streaks
+  delete from learn.user_activity_days d
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date) not in (
+    select r.user_id, r.activity_date
+    from learn_internal.activity_day_recounts r
+    where r.user_id = any (p_user_ids));
+  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
+  select r.user_id, r.activity_date, r.is_freeze
+  from learn_internal.activity_day_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
+    where d.is_freeze <> excluded.is_freeze;
+
+  -- XP, level, streak
+  update learn.user_stats s
+  set total_xp = x.total_xp,
+    current_level = learn.calculate_level_from_xp(x.total_xp),
+    highest_level = x.highest_level,
+    current_streak = coalesce(d.current_streak, 0),
+    longest_streak = coalesce(d.longest_streak, 0),
+    active_days = coalesce(d.active_days, 0),
+    last_activity_date = d.last_activity_date,
+    streak_freezes = (
+      select count(*) from learn.streak_freezes z
+      where z.user_id = s.user_id and z.used_on is null)
+  from (
+    select * from learn_internal.xp_recounts r where r.user_id = any (p_user_ids)
+  ) x
+  left join (
+    select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
+  ) d on d.user_id = x.user_id
+  where s.user_id = any (p_user_ids) and x.user_id = s.user_id;
+
+  -- Metrics
+  delete from learn.user_metrics m where m.user_id = any (p_user_ids);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.user_id = any (p_user_ids) and r.value <> 0;
+
+  delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.user_id = any (p_user_ids);
+
+  -- Progress
+  delete from learn.user_exercise_progress p
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.query_submissions q
+    where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
+  insert into learn.user_exercise_progress as p
+    (user_id, exercise_id, submissions, wrong_submissions,
+     failed_submissions, is_first_try, solved_at)
+  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
+    r.failed_submissions, r.is_first_try, r.solved_at
+  from learn_internal.exercise_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, exercise_id) do update
+    set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
+      failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
+      solved_at = excluded.solved_at;
+
+  update learn.user_skills u
+  set current_level = r.current_level,
+    highest_level = greatest(r.highest_level, r.current_level),
+    mastered_at = coalesce(u.mastered_at, r.mastered_at)
+  from learn_internal.skill_recounts r
+  where r.user_id = any (p_user_ids) and u.user_id = r.user_id and u.skill_id = r.skill_id
+    and (u.current_level, u.highest_level, u.mastered_at) is distinct from (r.current_level,
+      greatest(r.highest_level, r.current_level), coalesce(u.mastered_at, r.mastered_at));
+
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
+  from learn_internal.achievement_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  -- What was completed stays completed: the facts say so, and are not written again.
+  insert into learn.user_level_unlocks as p (user_id, course_level_id, unlocked_at, completed_at)
+  select c.user_id, v.id, c.completed_at, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.course_levels v on c.activity_type = 'level_completed' and v.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, course_level_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  update learn.user_course_progress p
+  set completed_at = c.completed_at
+  from learn_internal.completion_facts c
+  where c.user_id = any (p_user_ids) and c.activity_type = 'course_completed'
+    and p.user_id = c.user_id and p.course_id::text = c.subject_id and p.completed_at is null;
+  insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, track_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
+  select c.user_id, t.id, 0, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict (user_id, path_id) do update
+    set completed_at = coalesce(p.completed_at, excluded.completed_at);
+  insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+  select c.user_id, t.key, c.completed_at
+  from learn_internal.completion_facts c
+  join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
+  where c.user_id = any (p_user_ids)
+  on conflict do nothing;
+
+  insert into learn.user_challenge_progress as p
+    (user_id, challenge_id, current_level, levels_completed, unlocked_at, started_at, total_attempts,
+     time_spent_seconds, best_score)
+  select r.user_id, r.challenge_id, r.current_level, coalesce(r.levels_completed, '{}'),
+    r.unlocked_at, r.started_at, r.total_attempts, r.time_spent_seconds, r.best_score
+  from learn_internal.challenge_recounts r
+  where r.user_id = any (p_user_ids)
+  on conflict (user_id, challenge_id) do update
+    set current_level = excluded.current_level, levels_completed = excluded.levels_completed,
+      unlocked_at = coalesce(p.unlocked_at, excluded.unlocked_at),
+      started_at = excluded.started_at, total_attempts = excluded.total_attempts,
+      time_spent_seconds = excluded.time_spent_seconds, best_score = excluded.best_score;
+  update learn.user_challenge_progress p
+  set current_level = 0, levels_completed = '{}', started_at = null, total_attempts = 0,
+    time_spent_seconds = 0, best_score = null
+  where p.user_id = any (p_user_ids) and not exists (
+    select from learn.level_attempts a
+    where a.user_id = p.user_id and a.challenge_id = p.challenge_id)
+    and not exists (
+    select from learn.imported_challenge_progress i
+    where i.user_id = p.user_id and i.challenge_id = p.challenge_id);
+  update learn.user_challenge_progress p
+  set completed_at = c.completed_at
+  from learn_internal.completion_facts c
+  where c.user_id = any (p_user_ids) and c.activity_type = 'challenge_completed'
+    and p.user_id = c.user_id and p.challenge_id::text = c.subject_id and p.completed_at is null;
+
+  perform learn_internal.settle_courses(p_user_ids, (select array_agg(c.id) from learn.courses c));
+  perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_paths(
+    p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
+  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
+  from learn_internal.refresh_difficulties(
+    p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+
+  -- Community
+  perform learn_internal.recount_posts(p_user_ids);
+
+  -- Certificates that are missing; those that are there stay as they were issued.
+  perform learn_internal.issue_certificates(
+    array_agg(p.user_id), array_agg(p.course_id), array_agg(p.completed_at))
+  from learn.user_course_progress p
+  where p.user_id = any (p_user_ids) and p.completed_at is not null;
+
+  -- Leaderboards and analytics
+  perform learn_internal.recount_boards(p_user_ids);
+  perform learn_internal.settle_tallies();
+end;
+$$;
+comment on function learn_internal.rebuild_users(uuid[]) is
+  'Recomputes every projection of users from facts.';
+revoke all on function learn_internal.rebuild_users(uuid[]) from public;
+
+-- functions/operations/rebuild_all.sql
+
+-- Recomputes the projections of all users, set-based. Locks everybody's stats row until
+-- the transaction ends. Returns the number of users.
+create or replace function learn.rebuild_all()
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
+  perform learn_internal.rebuild_users(v_user_ids);
+  if pg_try_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint) then
+    perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
+    from (
+      select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f
+    ) b;
+  end if;
+  return cardinality(v_user_ids);
+end;
+$$;
+comment on function learn.rebuild_all() is
+  'Recomputes the projections of all users; returns how many.';
+revoke all on function learn.rebuild_all() from public;
+
+-- functions/operations/rebuild_user.sql
+
+-- Recomputes everything of one user that is a projection of facts. Reaches the state
+-- that live processing reaches.
+-- Errors: LX002.
+create or replace function learn.rebuild_user(p_user_id uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Look the user up in learn.users.';
+  end if;
+  perform learn_internal.rebuild_users(array[p_user_id]);
+end;
+$$;
+comment on function learn.rebuild_user(uuid) is
+  'Recomputes everything of one user that is a projection of facts.';
+revoke all on function learn.rebuild_user(uuid) from public;
+
+-- functions/operations/setting_boolean.sql
+
+-- Reads a switch from platform_settings.
+-- Errors: LX003 no such setting.
+create or replace function learn_internal.setting_boolean(p_key text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value boolean;
+begin
+  select s.value::boolean into v_value
+  from learn.platform_settings s
+  where s.key = p_key and s.value_type = 'boolean';
+  if not found then
+    raise exception 'there is no switch %', p_key
+      using errcode = 'LX003', detail = format('p_key = %s', p_key),
+        hint = 'The settings there are: select * from learn.platform_settings.';
+  end if;
+  return v_value;
+end;
+$$;
+comment on function learn_internal.setting_boolean(text) is
+  'Value of a platform setting that is on or off.';
+revoke all on function learn_internal.setting_boolean(text) from public;
+
+-- functions/operations/setting_string.sql
+
+-- Reads a text from platform_settings.
+-- Errors: LX003 no such setting.
+create or replace function learn_internal.setting_string(p_key text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value text;
+begin
+  select s.value #>> '{}' into v_value
+  from learn.platform_settings s
+  where s.key = p_key and s.value_type = 'string';
+  if not found then
+    raise exception 'there is no textual setting %', p_key
+      using errcode = 'LX003', detail = format('p_key = %s', p_key),
+        hint = 'The settings there are: select * from learn.platform_settings.';
+  end if;
+  return v_value;
+end;
+$$;
+comment on function learn_internal.setting_string(text) is 'Value of a textual platform setting.';
+revoke all on function learn_internal.setting_string(text) from public;
+
+-- triggers/operations/settings_updated.sql
+
+-- When settings change: levels of courses that are complete by the new level_completion_policy
+-- are completed. Those that were stay so.
+create or replace function learn_internal.settings_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select from new_rows n
+    join old_rows o on o.key = n.key
+    where n.key = 'level_completion_policy' and n.value <> o.value)
+  then
+    lock table learn_internal.content_lock in exclusive mode;
+    update learn_internal.content_lock set version = version + 1;
+    perform learn_internal.refresh_courses(array_agg(distinct v.course_id))
+    from learn.course_levels v having count(*) > 0;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.settings_updated() is
+  'Statement trigger: applies a change of level_completion_policy.';
+revoke all on function learn_internal.settings_updated() from public;
+
+create or replace trigger settings_updated
+  after update on learn.platform_settings
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.settings_updated();
+comment on trigger settings_updated on learn.platform_settings is
+  'Applies a change of level_completion_policy.';
 
 reset role;

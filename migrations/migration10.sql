@@ -1,400 +1,543 @@
--- operations: everything recomputed from facts, to compare with and to mend.
+-- Leaderboards
 
 set role learn_owner;
 
--- views/activity/metric_recounts.sql
--- Metrics recounted from the log by the definitions of today: what user_metrics must say.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.metric_recounts as
-with fed as not materialized (
-  select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
-    case when m.property is null then 1
-      else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn.activity_log f
-  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select ''
-    union all
-    select f.properties ->> m.scope_property
-    where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-)
-select t.user_id, t.metric, t.scope,
-  case t.aggregate
-    when 'max' then greatest(max(t.amount), 0)
-    when 'distinct_days' then count(distinct t.local_date)
-    else sum(t.amount)
-  end::bigint as value
-from fed t
-where t.aggregate <> 'run' and t.amount is not null
-group by t.user_id, t.metric, t.scope, t.aggregate
-union all
-select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
-from (
-  select e.*, max(e.id) filter (where e.is_reset)
-    over (partition by e.user_id, e.metric, e.scope) as last_reset
-  from (
-    select f.user_id, f.id, f.metric, f.scope, false as is_reset
-    from fed f where f.aggregate = 'run'
-    union all
-    select f.user_id, f.id, m.key, s.scope, true
-    from learn.activity_log f
-    join learn.metrics m on m.reset_activity_type = f.activity_type
-      and f.properties @> m.reset_filter
-    cross join lateral (
-      select ''
-      union all
-      select f.properties ->> m.scope_property
-      where f.properties ->> m.scope_property <> ''
-    ) s(scope)
-  ) e
-) r
-group by r.user_id, r.metric, r.scope;
-comment on view learn_internal.metric_recounts is
-  'Metrics recounted from activity_log, one row per user, metric and scope.';
+-- functions/leaderboards/period_start.sql
 
--- views/activity/metric_day_recounts.sql
--- The days that distinct_days metrics have counted, recounted from the log:
--- what user_metric_days must say.
-create or replace view learn_internal.metric_day_recounts as
-select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
-from learn.metrics m
-join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
-cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
-where m.aggregate = 'distinct_days';
-comment on view learn_internal.metric_day_recounts is
-  'Days counted by distinct_days metrics, recounted from activity_log.';
-
--- views/progress/completion_facts.sql
--- The first time that the log says a user completed something: tracks, paths, difficulties
--- and all else that is completed as a whole.
-create or replace view learn_internal.completion_facts as
-select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
-from learn.activity_log f
-where f.activity_type in ('track_completed', 'path_completed', 'difficulty_completed')
-  and f.subject_id is not null
-group by f.user_id, f.activity_type, f.subject_id;
-comment on view learn_internal.completion_facts is
-  'When the log says that users completed tracks, paths and difficulties.';
-
--- views/xp/xp_recounts.sql
--- XP recounted from the ledger, and the level that it means: what user_stats must say.
-create or replace view learn_internal.xp_recounts as
-select s.user_id, coalesce(x.total_xp, 0) as total_xp, coalesce(h.highest_level, 1) as highest_level
-from learn.user_stats s
-left join (
-  select t.user_id, sum(t.amount)::bigint as total_xp
-  from learn.xp_transactions t group by t.user_id
-) x on x.user_id = s.user_id
-left join (
-  select f.user_id, max(f.subject_id::integer) as highest_level
-  from learn.activity_log f
-  where f.activity_type = 'level_reached'
-  group by f.user_id
-) h on h.user_id = s.user_id;
-comment on view learn_internal.xp_recounts is
-  'Total XP recounted from the ledger, and the highest level announced, per user.';
-
--- views/streaks/activity_day_recounts.sql
--- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
-create or replace view learn_internal.activity_day_recounts as
-select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze
-from (
-  select f.user_id, f.local_date as activity_date, false as is_freeze
-  from learn.activity_log f where f.is_qualifying
-  union all
-  select z.user_id, z.used_on, true from learn.streak_freezes z where z.used_on is not null
-) d
-group by d.user_id, d.activity_date;
-comment on view learn_internal.activity_day_recounts is
-  'Active and frozen days recounted from the log and the freezes.';
-
--- views/practice/exercise_recounts.sql
--- Progress in exercises recounted from the submissions, in the order in which they were graded,
--- which is the order of their facts: what user_exercise_progress must say.
-create or replace view learn_internal.exercise_recounts as
-select q.user_id, q.exercise_id, count(*)::integer as submissions,
-  count(*) filter (where not q.is_correct)::integer as wrong_submissions,
-  count(*) filter (where q.error_message is not null)::integer as failed_submissions,
-  (array_agg(q.is_correct order by f.id))[1] as is_first_try,
-  (array_agg(q.submitted_at order by f.id) filter (where q.is_correct))[1] as solved_at
-from learn.query_submissions q
-join learn.activity_log f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
-  and f.properties -> 'submission_id' = to_jsonb(q.id)
-group by q.user_id, q.exercise_id;
-comment on view learn_internal.exercise_recounts is
-  'Progress in exercises recounted from query_submissions.';
-
--- views/achievements/achievement_recounts.sql
--- Achievements recounted from the log: earned, and not revoked since.
--- What user_achievements must say.
-create or replace view learn_internal.achievement_recounts as
-select f.user_id, f.achievement_id, f.earned_at
-from (
-  select distinct on (l.user_id, l.properties -> 'achievement_id')
-    l.user_id, (l.properties ->> 'achievement_id')::bigint as achievement_id,
-    l.activity_type, l.occurred_at as earned_at
-  from learn.activity_log l
-  where l.activity_type in ('achievement_earned', 'achievement_revoked')
-  order by l.user_id, l.properties -> 'achievement_id', l.id desc
-) f
-join learn.achievements a on a.id = f.achievement_id
-where f.activity_type = 'achievement_earned';
-comment on view learn_internal.achievement_recounts is
-  'Achievements earned and not revoked since, recounted from the log.';
-
--- triggers/activity/metrics_change.sql
--- When metrics are defined otherwise: learners wait.
-create or replace trigger metrics_change
-  before insert or update or delete on learn.metrics
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger metrics_change on learn.metrics is 'A change has learners wait.';
-
--- triggers/activity/date_metrics.sql
--- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
--- Errors: LX001 the key changes.
-create or replace function learn_internal.date_metrics()
-returns trigger
+-- First day of the period in which a day lies: itself, the Monday, the first of the month;
+-- -infinity for all time.
+-- Errors: LX001 no such period.
+-- lint: ignore plpgsql because the literal '-infinity' is a date's own spelling
+create or replace function learn_internal.period_start(p_period text, p_on date)
+returns date
 language plpgsql
-volatile
+immutable
+parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.key <> old.key then
-    raise exception 'the key of a metric does not change'
-      using errcode = 'LX001', detail = format('%s to %s', old.key, new.key),
-        hint = 'Criteria name metrics by key: add a new metric and change the criteria.';
-  end if;
-  new.defined_at := learn.clock();
-  return new;
+  case p_period
+    when 'day' then return p_on;
+    when 'week' then return date_trunc('week', p_on::timestamp)::date;
+    when 'month' then return date_trunc('month', p_on::timestamp)::date;
+    when 'all_time' then return '-infinity';
+    else
+      raise exception 'unknown period'
+        using errcode = 'LX001', detail = format('p_period = %s', coalesce(p_period, 'null')),
+          hint = 'Periods are day, week, month and all_time.';
+  end case;
 end;
 $$;
-comment on function learn_internal.date_metrics() is
-  'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
-revoke all on function learn_internal.date_metrics() from public;
+comment on function learn_internal.period_start(text, date) is
+  'First day of the period in which a day lies; -infinity for all_time. LX001: no such period.';
+revoke all on function learn_internal.period_start(text, date) from public;
 
-create or replace trigger date_metrics
-  before update on learn.metrics
-  for each row
-  when ((old.key, old.activity_type, old.aggregate, old.property, old.filter, old.scope_property,
-      old.reset_activity_type, old.reset_filter)
-    is distinct from (new.key, new.activity_type, new.aggregate, new.property,
-      new.filter, new.scope_property, new.reset_activity_type, new.reset_filter))
-  execute function learn_internal.date_metrics();
-comment on trigger date_metrics on learn.metrics is
-  'Dates a metric''s definition, and keeps its key (LX001).';
+-- functions/leaderboards/find_board.sql
 
--- triggers/activity/recount_metrics.sql
--- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
--- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
-create or replace function learn_internal.recount_metrics()
-returns trigger
+-- The board of a metric for the period in which a day lies.
+-- Errors: LX001 no such period, no board of this metric, or none of it for periods.
+create or replace function learn_internal.find_board(p_period text, p_metric text, p_on date)
+returns learn_internal.board
 language plpgsql
-volatile
-security definer
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_metrics text[];
+  v_metric learn.metrics;
+  v_board  learn_internal.board;
 begin
-  if tg_op = 'INSERT' then
-    select array_agg(n.key) into v_metrics from new_metrics n where n.aggregate <> 'stat';
+  v_board.metric := p_metric;
+  v_board.period := p_period;
+  v_board.starts_on := learn_internal.period_start(p_period, p_on);
+  v_board.ends_on := case p_period
+    when 'day' then v_board.starts_on + 1
+    when 'week' then v_board.starts_on + 7
+    when 'month' then (v_board.starts_on + interval '1 month')::date
+    else 'infinity' end;
+  select m.* into v_metric from learn.metrics m where m.key = p_metric and m.is_board;
+  if not found
+    or p_period <> 'all_time' and (v_metric.aggregate = 'run'
+      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days'))
+  then
+    raise exception 'there is no such board'
+      using errcode = 'LX001',
+        detail = format('p_metric = %s, p_period = %s', coalesce(p_metric, 'null'), p_period),
+        hint = 'Boards are of the metrics where learn.metrics.is_board; of runs, levels and the '
+          'streak there are only those of all_time.';
+  end if;
+  v_board.is_maximum := v_metric.aggregate = 'max';
+  v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
+  v_board.at := learn.clock();
+  return v_board;
+end;
+$$;
+comment on function learn_internal.find_board(text, text, date) is
+  'The board of a metric for the period in which a day lies. LX001: there is none.';
+revoke all on function learn_internal.find_board(text, text, date) from public;
+
+-- functions/leaderboards/require_cohort.sql
+
+-- A board among given users is computed from theirs: of a class, a team, friends, not of everybody.
+-- Errors: LX001 too many of them.
+create or replace function learn_internal.require_cohort(p_among uuid[])
+returns void
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if cardinality(p_among) > 10000 then
+    raise exception 'these are too many users for a cohort'
+      using errcode = 'LX001', detail = format('cardinality(p_among) = %s', cardinality(p_among)),
+        hint = 'Name at most 10,000 users; the board of everybody needs no p_among.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_cohort(uuid[]) is
+  'Refuses a cohort of more than 10,000 users (LX001).';
+revoke all on function learn_internal.require_cohort(uuid[]) from public;
+
+-- views/leaderboards/board_totals.sql
+
+-- What users have reached of all time in the metrics with boards.
+create or replace view learn_internal.board_totals as
+select s.user_id, v.metric, v.value
+from learn.user_stats s
+cross join lateral (
+  values
+    ('xp', s.total_xp),
+    ('level_reached', s.highest_level::bigint),
+    ('active_days', s.active_days::bigint)
+) v(metric, value)
+where v.metric in (select m.key from learn.metrics m where m.is_board)
+union all
+select v.user_id, m.key, v.value
+from learn.metrics m
+join learn.user_metrics v on v.metric = m.key and v.scope = ''
+where m.is_board;
+comment on view learn_internal.board_totals is
+  'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
+
+-- views/leaderboards/board_facts.sql
+
+-- What each fact adds to boards, on which date of the user's: the source of the boards of periods.
+-- A fact is never recorded before its date begins anywhere: a condition on recorded_at leaves older
+-- partitions alone.
+create or replace view learn_internal.board_facts as
+select t.user_id, 'xp' as metric, false as is_maximum, t.earned_on as local_date,
+  t.amount::bigint as amount, t.created_at as recorded_at
+from learn.xp_transactions t
+where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
+union all
+select f.user_id, m.key, m.aggregate = 'max', f.local_date,
+  case when m.property is null then 1
+    else learn_internal.number_property(f.properties, m.property)::bigint end,
+  f.recorded_at
+from learn.metrics m
+join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
+where m.is_board and m.aggregate in ('count', 'sum', 'max')
+union all
+select d.user_id, m.key, false, d.activity_date, 1, 'infinity'
+from learn.metrics m
+join learn_internal.user_metric_days d on d.metric = m.key and d.scope = ''
+where m.is_board and m.aggregate = 'distinct_days'
+union all
+select d.user_id, 'active_days', false, d.activity_date, 1, 'infinity'
+from learn.user_activity_days d
+where not d.is_freeze
+  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
+comment on view learn_internal.board_facts is
+  'What facts add to boards, per user, metric and local date. recorded_at bounds the partitions read.';
+
+-- functions/leaderboards/recount_board.sql
+
+-- A board recounted from the facts, for some users or (null) for everybody: users who are active and
+-- want to be seen, also with 0 or less. Days are the users' local dates.
+create or replace function learn_internal.recount_board(
+  p_board learn_internal.board, p_user_ids uuid[]
+)
+returns table (user_id uuid, value bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
+as $$
+begin
+  if p_user_ids = '{}' then
+    return;
+  end if;
+  if (p_board).metric = 'current_streak' then
+    return query
+    select e.user_id, e.days::bigint
+    from learn_internal.streak_ends e
+    join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+    where e.ends_at > (p_board).at and (p_user_ids is null or e.user_id = any (p_user_ids));
+  elsif (p_board).period = 'all_time' then
+    return query
+    select t.user_id, t.value
+    from learn_internal.board_totals t
+    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+    where t.metric = (p_board).metric and (p_user_ids is null or t.user_id = any (p_user_ids));
   else
-    select array_agg(n.key) into v_metrics
-    from new_metrics n
-    left join old_metrics o on o.key = n.key
-      and (o.activity_type, o.aggregate, o.filter, o.reset_filter)
-        = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
-      and o.property is not distinct from n.property
-      and o.scope_property is not distinct from n.scope_property
-      and o.reset_activity_type is not distinct from n.reset_activity_type
-    where n.aggregate <> 'stat' and o.key is null;
+    return query
+    select f.user_id,
+      (case when (p_board).is_maximum then max(f.amount) else sum(f.amount) end)::bigint
+    from learn_internal.board_facts f
+    join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
+    where f.metric = (p_board).metric
+      and f.local_date >= (p_board).starts_on and f.local_date < (p_board).ends_on
+      and f.recorded_at >= (p_board).starts_on - interval '2 days'
+      and (p_user_ids is null or f.user_id = any (p_user_ids))
+    group by f.user_id;
   end if;
-  if v_metrics is null or not exists (select from learn.activity_log) then
-    return null;
-  end if;
-
-  -- Nobody earns anything while the values change.
-  perform from learn.user_stats s order by s.user_id for no key update;
-  delete from learn.user_metrics u where u.metric = any (v_metrics);
-  insert into learn.user_metrics (user_id, metric, scope, value)
-  select r.user_id, r.metric, r.scope, r.value
-  from learn_internal.metric_recounts r
-  where r.metric = any (v_metrics) and r.value <> 0
-  order by r.user_id, r.metric, r.scope;
-
-  delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
-  from learn_internal.metric_day_recounts r
-  where r.metric = any (v_metrics);
-  return null;
 end;
 $$;
-comment on function learn_internal.recount_metrics() is
-  'Statement trigger: recounts new and redefined metrics for everybody.';
-revoke all on function learn_internal.recount_metrics() from public;
+comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
+  'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
+revoke all on function learn_internal.recount_board(learn_internal.board, uuid[]) from public;
 
-create or replace trigger metrics_inserted
-  after insert on learn.metrics
-  referencing new table as new_metrics
-  for each statement
-  execute function learn_internal.recount_metrics();
-comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
+-- functions/leaderboards/board_changes.sql
 
-create or replace trigger metrics_updated
-  after update on learn.metrics
-  referencing old table as old_metrics new table as new_metrics
-  for each statement
-  execute function learn_internal.recount_metrics();
-comment on trigger metrics_updated on learn.metrics is
-  'Recounts the metrics that are defined otherwise now.';
-
--- functions/operations/rebuild_users.sql
--- Recomputes every projection of users from facts: active days and streaks,
--- XP and levels from the ledger, metrics, progress in exercises, tracks, paths and difficulties.
--- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
--- an achievement whose row was lost is put back from the log.
-create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
-returns void
+-- What has changed on a board since the last fold: the users who have gained, and those to be
+-- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
+-- lint: ignore plpgsql because the literal '{}' is an empty array's own spelling
+create or replace function learn_internal.board_changes(p_board learn_internal.board)
+returns learn_internal.board_change[]
 language plpgsql
-volatile
+stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- by key, whatever the size of board_gains was
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_recounted uuid[];
+begin
+  if not (p_board).is_kept then
+    return '{}';
+  end if;
+  v_recounted := array(
+    select distinct g.user_id from learn_internal.board_gains g
+    where g.metric = '' or g.metric = 'current_streak' and (p_board).metric = 'current_streak');
+  if (p_board).metric = 'current_streak' then
+    return array(
+      select (i.user_id, coalesce(lower(u.username), s.name),
+          case when s.lapses_at > (p_board).at then s.value else 0 end,
+          case when u.is_active and u.show_on_leaderboard then coalesce(e.days, 0) else 0 end)
+        ::learn_internal.board_change
+      from unnest(v_recounted) i(user_id)
+      left join learn_internal.board_scores s
+        on s.user_id = i.user_id and s.metric = 'current_streak' and s.period = 'all_time'
+          and s.starts_on = '-infinity'
+      left join learn.users u on u.id = i.user_id
+      left join lateral (
+        select k.days from learn_internal.streak_ends k
+        where k.user_id = i.user_id and k.ends_at > (p_board).at
+        offset 0
+      ) e on true);
+  end if;
+  return array(
+    select (c.user_id, c.name, greatest(c.old_value, 0), greatest(c.new_value, 0))
+      ::learn_internal.board_change
+    from (
+      select g.user_id, coalesce(s.name, lower(u.username)) as name,
+        coalesce(s.value, 0) as old_value,
+        case
+          when s.user_id is null and u.id is null then 0
+          when (p_board).is_maximum then greatest(s.value, g.amount)
+          else coalesce(s.value, 0) + g.amount end as new_value
+      from (
+        select n.user_id,
+          (case when (p_board).is_maximum then max(n.amount) else sum(n.amount) end)::bigint as amount
+        from learn_internal.board_gains n
+        where n.metric = (p_board).metric
+          and n.local_date >= (p_board).starts_on and n.local_date < (p_board).ends_on
+          and n.user_id not in (select r from unnest(v_recounted) r)
+        group by n.user_id
+      ) g
+      left join lateral (
+        select b.user_id, b.name, b.value
+        from learn_internal.board_scores b
+        where b.user_id = g.user_id and b.metric = (p_board).metric
+          and b.period = (p_board).period and b.starts_on = (p_board).starts_on
+        offset 0
+      ) s on true
+      left join lateral (  -- new on this board, unless the user does not want to be seen
+        select l.id, l.username
+        from learn.users l
+        where l.id = g.user_id and s.user_id is null and l.is_active and l.show_on_leaderboard
+        offset 0
+      ) u on true
+      where s.user_id is not null or u.id is not null
+      union all
+      select i.user_id, coalesce(lower(u.username), s.name),
+        coalesce(s.value, 0), coalesce(r.value, 0)
+      from unnest(v_recounted) i(user_id)
+      left join learn_internal.board_scores s
+        on s.user_id = i.user_id and s.metric = (p_board).metric
+          and s.period = (p_board).period and s.starts_on = (p_board).starts_on
+      left join learn.users u on u.id = i.user_id
+      left join learn_internal.recount_board(p_board, v_recounted) r on r.user_id = i.user_id
+    ) c);
+end;
+$$;
+comment on function learn_internal.board_changes(learn_internal.board) is
+  'The users whose place on a board may have changed since the last fold, with old and new values.';
+revoke all on function learn_internal.board_changes(learn_internal.board) from public;
+
+-- functions/leaderboards/board_standings.sql
+
+-- Who stands on a board with what, all of it or among some users: those with a value above 0.
+-- Kept boards are read, others recounted.
+create or replace function learn_internal.board_standings(
+  p_board learn_internal.board, p_among uuid[], p_changes learn_internal.board_change[]
+)
+returns table (user_id uuid, value bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 begin
-  perform learn_internal.hold_content();
-  perform from learn.user_stats s where s.user_id = any (p_user_ids)
-  order by s.user_id for no key update;
-  insert into learn.user_stats (user_id)
-  select u.id from learn.users u where u.id = any (p_user_ids)
-  on conflict do nothing;
-
-  -- Days and streaks
-  delete from learn.user_activity_days d where d.user_id = any (p_user_ids);
-  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
-  select r.user_id, r.activity_date, r.is_freeze
-  from learn_internal.activity_day_recounts r
-  where r.user_id = any (p_user_ids);
-
-  -- XP, level, streak
-  update learn.user_stats s
-  set total_xp = x.total_xp,
-    current_level = learn.calculate_level_from_xp(x.total_xp),
-    highest_level = x.highest_level,
-    current_streak = coalesce(d.current_streak, 0),
-    longest_streak = coalesce(d.longest_streak, 0),
-    active_days = coalesce(d.active_days, 0),
-    last_activity_date = d.last_activity_date,
-    streak_freezes = (
-      select count(*) from learn.streak_freezes z
-      where z.user_id = s.user_id and z.used_on is null)
-  from learn_internal.xp_recounts x
-  left join (
-    select * from learn_internal.streak_states t where t.user_id = any (p_user_ids)
-  ) d on d.user_id = x.user_id
-  where s.user_id = any (p_user_ids) and x.user_id = s.user_id;
-
-  -- Metrics
-  delete from learn.user_metrics m where m.user_id = any (p_user_ids);
-  insert into learn.user_metrics (user_id, metric, scope, value)
-  select r.user_id, r.metric, r.scope, r.value
-  from learn_internal.metric_recounts r
-  where r.user_id = any (p_user_ids) and r.value <> 0;
-
-  delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
-  from learn_internal.metric_day_recounts r
-  where r.user_id = any (p_user_ids);
-
-  -- Progress
-  delete from learn.user_exercise_progress p
-  where p.user_id = any (p_user_ids) and not exists (
-    select from learn.query_submissions q
-    where q.user_id = p.user_id and q.exercise_id = p.exercise_id);
-  insert into learn.user_exercise_progress as p
-    (user_id, exercise_id, submissions, wrong_submissions,
-     failed_submissions, is_first_try, solved_at)
-  select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
-    r.failed_submissions, r.is_first_try, r.solved_at
-  from learn_internal.exercise_recounts r
-  where r.user_id = any (p_user_ids)
-  on conflict (user_id, exercise_id) do update
-    set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
-      failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
-      solved_at = excluded.solved_at;
-
-  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
-  from learn_internal.achievement_recounts r
-  where r.user_id = any (p_user_ids)
-  on conflict do nothing;
-
-  -- What was completed stays completed: the facts say so, and are not written again.
-  insert into learn.user_track_progress as p (user_id, track_id, total_items, completed_at)
-  select c.user_id, t.id, 0, c.completed_at
-  from learn_internal.completion_facts c
-  join learn.tracks t on c.activity_type = 'track_completed' and t.id::text = c.subject_id
-  where c.user_id = any (p_user_ids)
-  on conflict (user_id, track_id) do update
-    set completed_at = coalesce(p.completed_at, excluded.completed_at);
-  insert into learn.user_path_progress as p (user_id, path_id, total_tracks, completed_at)
-  select c.user_id, t.id, 0, c.completed_at
-  from learn_internal.completion_facts c
-  join learn.learning_paths t on c.activity_type = 'path_completed' and t.id::text = c.subject_id
-  where c.user_id = any (p_user_ids)
-  on conflict (user_id, path_id) do update
-    set completed_at = coalesce(p.completed_at, excluded.completed_at);
-  insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
-  select c.user_id, t.key, c.completed_at
-  from learn_internal.completion_facts c
-  join learn.difficulties t on c.activity_type = 'difficulty_completed' and t.key = c.subject_id
-  where c.user_id = any (p_user_ids)
-  on conflict do nothing;
-
-  perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
-  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
-  from learn_internal.refresh_paths(
-    p_user_ids, (select array_agg(p.id) from learn.learning_paths p)) f;
-  perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
-  from learn_internal.refresh_difficulties(
-    p_user_ids, (select array_agg(d.key) from learn.difficulties d)) f;
+  if not (p_board).is_kept then
+    return query
+    select r.user_id, r.value
+    from learn_internal.recount_board(p_board, p_among) r
+    where r.value > 0;
+    return;
+  end if;
+  if p_among is null then
+    return query
+    select s.user_id, s.value
+    from learn_internal.board_scores s
+    where s.metric = (p_board).metric and s.period = (p_board).period
+      and s.starts_on = (p_board).starts_on and s.value > 0 and s.lapses_at > (p_board).at
+      and s.user_id not in (select c.user_id from unnest(p_changes) c);
+  else
+    return query
+    select s.user_id, s.value
+    from (select distinct i.id from unnest(p_among) i(id)) a
+    cross join lateral (
+      select b.user_id, b.value, b.lapses_at
+      from learn_internal.board_scores b
+      where b.user_id = a.id and b.metric = (p_board).metric and b.period = (p_board).period
+        and b.starts_on = (p_board).starts_on
+      offset 0
+    ) s
+    where s.value > 0 and s.lapses_at > (p_board).at
+      and s.user_id not in (select c.user_id from unnest(p_changes) c);
+  end if;
+  return query
+  select c.user_id, c.new_value
+  from unnest(p_changes) c
+  where c.new_value > 0 and (p_among is null or c.user_id = any (p_among));
 end;
 $$;
-comment on function learn_internal.rebuild_users(uuid[]) is
-  'Recomputes every projection of users from facts.';
-revoke all on function learn_internal.rebuild_users(uuid[]) from public;
+comment on function learn_internal.board_standings(
+  learn_internal.board, uuid[], learn_internal.board_change[]) is
+  'Users and values of a board, all of it or among some users.';
+revoke all on function learn_internal.board_standings(
+  learn_internal.board, uuid[], learn_internal.board_change[]) from public;
 
--- functions/operations/rebuild_user.sql
--- Recomputes everything of one user that is a projection of facts. Reaches the state
--- that live processing reaches.
--- Errors: LX002.
-create or replace function learn.rebuild_user(p_user_id uuid)
-returns void
+-- functions/leaderboards/board_rank.sql
+
+-- The rank of a value on a kept board: 1 and the number of users above it. Those are the users in all
+-- the stretches above its own, the few above it in its own, without those whose streak has ended, and a
+-- correction for the changes since the last fold.
+create or replace function learn_internal.board_rank(
+  p_board learn_internal.board, p_value bigint, p_changes learn_internal.board_change[]
+)
+returns bigint
 language plpgsql
-volatile
-security definer
+stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
+declare
+  v_floor bigint;
+  v_above bigint;
+begin
+  select min(f.floor), coalesce(sum(f.users), 0) into v_floor, v_above
+  from learn_internal.board_fences f
+  where f.metric = (p_board).metric and f.period = (p_board).period
+    and f.starts_on = (p_board).starts_on and f.floor > p_value;
+  return 1 + v_above + (
+    select count(*)
+    from learn_internal.board_scores s
+    where s.metric = (p_board).metric and s.period = (p_board).period
+      and s.starts_on = (p_board).starts_on and s.value > 0
+      and s.value > p_value and s.value < coalesce(v_floor, 9223372036854775807)
+  ) - case when (p_board).metric = 'current_streak' then (
+    select count(*)
+    from learn_internal.board_scores s
+    where s.metric = 'current_streak' and s.lapses_at <= (p_board).at and s.lapses_at < 'infinity'
+      and s.value > p_value
+  ) else 0 end + (
+    select coalesce(sum((c.new_value > p_value)::integer - (c.old_value > p_value)::integer), 0)
+    from unnest(p_changes) c
+  );
+end;
+$$;
+comment on function learn_internal.board_rank(
+  learn_internal.board, bigint, learn_internal.board_change[]) is
+  'The rank of a value on a kept board: 1 and the number of users above it.';
+revoke all on function learn_internal.board_rank(
+  learn_internal.board, bigint, learn_internal.board_change[]) from public;
+
+-- functions/leaderboards/user_rank.sql
+
+-- A user's rank on a board of today, or among some users, exact and live; null for one who is not on it.
+-- Errors: LX001 no such board, or too many users in p_among; LX002 unknown user.
+create or replace function learn.user_rank(
+  p_user_id uuid,
+  p_period  text default 'all_time',
+  p_metric  text default 'xp',
+  p_among   uuid[] default null
+)
+returns bigint
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  v_board   learn_internal.board := learn_internal.find_board(
+    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+  v_changes learn_internal.board_change[];
+  v_value   bigint;
+  v_rank    bigint;
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Look the user up in learn.users.';
+        hint = 'Register the user first: learn.register_user().';
   end if;
-  perform learn_internal.rebuild_users(array[p_user_id]);
+  perform learn_internal.require_cohort(p_among);
+  v_changes := learn_internal.board_changes(v_board);
+  if p_among is not null or not v_board.is_kept then
+    select r.rank into v_rank
+    from (
+      select b.user_id, rank() over (order by b.value desc) as rank
+      from learn_internal.board_standings(v_board, p_among, v_changes) b
+    ) r
+    where r.user_id = p_user_id;
+    return v_rank;
+  end if;
+
+  select coalesce(
+    (select c.new_value from unnest(v_changes) c where c.user_id = p_user_id),
+    (
+      select s.value from learn_internal.board_scores s
+      where s.user_id = p_user_id and s.metric = v_board.metric
+        and s.period = v_board.period and s.starts_on = v_board.starts_on
+        and s.lapses_at > v_board.at
+    )) into v_value;
+  if v_value > 0 then
+    return learn_internal.board_rank(v_board, v_value, v_changes);
+  end if;
+  return null;
 end;
 $$;
-comment on function learn.rebuild_user(uuid) is
-  'Recomputes everything of one user that is a projection of facts.';
-revoke all on function learn.rebuild_user(uuid) from public;
+comment on function learn.user_rank(uuid, text, text, uuid[]) is
+  'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
+revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
+grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_readonly;
 
--- functions/operations/rebuild_all.sql
--- Recomputes the projections of all users, set-based. Locks everybody's stats row until
--- the transaction ends. Returns the number of users.
-create or replace function learn.rebuild_all()
+-- views/identity/user_dashboard.sql
+
+-- What a user's home page shows, one row per user. The streak is as of the user's today.
+create or replace view learn.user_dashboard as
+select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji,
+  v.slug as selected_avatar,
+  s.total_xp, s.current_level, s.total_xp - l.min_xp as xp_in_level,
+  n.min_xp - s.total_xp as xp_to_next_level,
+  learn.calculate_user_streak(u.id) as current_streak, s.longest_streak,
+  s.active_days, s.last_activity_date, s.streak_freezes,
+  (select count(*) from learn.user_lesson_progress p
+    where p.user_id = u.id and p.completed_at is not null) as lessons_completed,
+  (select count(*) from learn.user_track_progress p
+    where p.user_id = u.id and p.completed_at is not null) as tracks_completed,
+  (select count(*) from learn.user_achievements a where a.user_id = u.id) as achievements_earned,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
+        order by r.id desc), '[]')
+    from (
+      select e.id, e.earned_at, a.slug, a.name, a.icon, a.rarity
+      from learn.user_achievements e
+      join learn.achievements a on a.id = e.achievement_id
+      where e.user_id = u.id
+      order by e.id desc
+      limit 5
+    ) r
+  ) as recent_achievements,
+  (select count(*) from learn.user_course_progress p where p.user_id = u.id) as courses_enrolled,
+  (select count(*) from learn.user_course_progress p
+    where p.user_id = u.id and p.completed_at is not null) as courses_completed,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'slug', r.slug, 'title', r.title, 'completion_percentage', r.completion_percentage,
+        'last_activity_at', r.last_activity_at)
+      order by r.last_activity_at desc nulls last, r.course_id), '[]')
+    from (
+      select p.course_id, c.slug, learn.localized(c.translations, u.locale, 'title', c.title) as title,
+        p.completion_percentage, p.last_activity_at
+      from learn.user_course_progress p
+      join learn.courses c on c.id = p.course_id and c.is_published
+      where p.user_id = u.id and p.completed_at is null
+      order by p.last_activity_at desc nulls last, p.course_id
+      limit 5
+    ) r
+  ) as current_courses,
+  (select count(*) from learn.user_challenge_progress p
+    where p.user_id = u.id and p.completed_at is not null) as challenges_completed,
+  (
+    select coalesce(jsonb_object_agg(d.difficulty, d.percentage), '{}')
+    from (
+      select t.difficulty, coalesce(max(p.progress_percentage), 0) as percentage
+      from learn.tracks t
+      left join learn.user_track_progress p on p.user_id = u.id and p.track_id = t.id
+      where t.is_published
+      group by t.difficulty
+    ) d
+  ) as track_progress,
+  (select count(*) from learn.notifications n
+    where n.user_id = u.id and not n.is_read) as unread_notifications,
+  learn.user_rank(u.id) as xp_rank
+from learn.users u
+join learn.user_stats s on s.user_id = u.id
+left join learn.avatars v on v.id = u.selected_avatar_id
+left join learn.level_thresholds l on l.level = s.current_level
+left join learn.level_thresholds n on n.level = s.current_level + 1;
+comment on view learn.user_dashboard is
+  'One row per user for a home page: XP, level, streak as of the user''s today, counts, '
+  'the five newest achievements.';
+comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest level.';
+comment on column learn.user_dashboard.xp_rank is
+  'Rank by total XP among all who want to be seen; null: not on that board.';
+comment on column learn.user_dashboard.current_courses is
+  'The five courses under way with the latest activity: [{"slug": "…", "title": "…", '
+  '"completion_percentage": 40.00, "last_activity_at": "…"}, …], in the user''s language.';
+comment on column learn.user_dashboard.track_progress is
+  'Per difficulty of published tracks, the percentage of the track that is furthest: '
+  '{"fundamentals": 40.00, "concepts": 0, …}.';
+grant select on learn.user_dashboard to learn_app, learn_readonly;
+
+-- functions/leaderboards/close_period.sql
+
+-- Closes the board of a finished period: keeps its standings and pays the XP of period_rewards by rank, once.
+-- A period is finished when its last day is over in every time zone. Returns how many users were on the
+-- board; closing it again changes nothing and returns the same.
+-- Errors: LX001 no such board, or one without an end; LX007 the period is not over.
+create or replace function learn.close_period(
+  p_period text, p_metric text default 'xp', p_on date default null
+)
 returns bigint
 language plpgsql
 volatile
@@ -402,280 +545,1084 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids uuid[];
+  v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last
+  v_board learn_internal.board;
+  v_users bigint;
 begin
-  select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
-  perform learn_internal.rebuild_users(v_user_ids);
-  return cardinality(v_user_ids);
+  perform learn_internal.hold_content();
+  v_board := learn_internal.find_board(p_period, p_metric, coalesce(p_on, case p_period
+    when 'month' then (v_today - interval '1 month')::date
+    when 'week' then v_today - 7
+    else v_today - 1 end));
+  if p_period = 'all_time' then
+    raise exception 'all time does not end'
+      using errcode = 'LX001', detail = 'p_period = all_time',
+        hint = 'Close a day, a week or a month.';
+  elsif v_board.ends_on > v_today then
+    raise exception 'the period is not over'
+      using errcode = 'LX007',
+        detail = format('%s from %s ends before %s', p_period, v_board.starts_on, v_board.ends_on),
+        hint = 'A period is over when its last day is over in every time zone: 12 hours after '
+          'midnight UTC.';
+  end if;
+
+  insert into learn.closed_periods (metric, period, starts_on, users)
+  values (p_metric, p_period, v_board.starts_on, 0)
+  on conflict (metric, period, starts_on) do nothing;
+  if not found then
+    select c.users into v_users
+    from learn.closed_periods c
+    where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
+    return v_users;
+  end if;
+
+  insert into learn.period_standings (user_id, metric, period, starts_on, value, rank, xp_paid)
+  select b.user_id, p_metric, p_period, v_board.starts_on, b.value, b.rank, coalesce((
+      select max(w.xp) from learn.period_rewards w
+      where w.metric = p_metric and w.period = p_period
+        and b.rank between w.rank_from and w.rank_to), 0)
+  from (
+    select s.user_id, s.value, rank() over (order by s.value desc) as rank
+    from learn_internal.board_standings(v_board, null, learn_internal.board_changes(v_board)) s
+  ) b
+  order by b.user_id;
+  get diagnostics v_users = row_count;
+  update learn.closed_periods c set users = v_users
+  where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
+
+  perform learn_internal.write_facts(array_agg((
+      s.user_id, 'xp_awarded', null, null,
+      jsonb_build_object('source_type', 'leaderboard',
+        'source_id', format('%s %s %s', p_metric, p_period,
+          to_char(v_board.starts_on, 'YYYY-MM-DD')),
+        'description', format('Rank %s', s.rank)),
+      s.xp_paid, learn.clock())::learn_internal.fact order by s.rank, s.user_id))
+  from learn.period_standings s
+  where s.metric = p_metric and s.period = p_period and s.starts_on = v_board.starts_on
+    and s.xp_paid > 0;
+  return v_users;
 end;
 $$;
-comment on function learn.rebuild_all() is
-  'Recomputes the projections of all users; returns how many.';
-revoke all on function learn.rebuild_all() from public;
+comment on function learn.close_period(text, text, date) is
+  'Keeps the standings of a finished day, week or month and pays its rewards by rank, once; returns the '
+  'number of users on the board. Null p_on: the last one.';
+revoke all on function learn.close_period(text, text, date) from public;
+grant execute on function learn.close_period(text, text, date) to learn_app;
 
--- functions/achievements/was_deserved_before.sql
--- Whether a user's value of a metric had reached a threshold by a point in time already,
--- as far as facts can tell; null when they cannot. For check_integrity(): such an achievement
--- is for backfill_achievement() to grant, not a fault.
-create or replace function learn_internal.was_deserved_before(
-  p_user_id uuid, p_metric text, p_scope text, p_threshold bigint, p_until timestamptz
+-- functions/leaderboards/split_fence.sql
+
+-- Splits a crowded stretch of a board into stretches of about 1,000 users. Users of one value stay
+-- together, at the floor of a stretch: a rank never counts those.
+-- The caller holds the lock of the fold, and board_scores and board_fences agree.
+create or replace function learn_internal.split_fence(
+  p_metric text, p_period text, p_starts_on date, p_floor bigint
 )
-returns boolean
+returns void
 language plpgsql
-stable
+volatile
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
-  v_metric learn.metrics;
-  v_value  bigint;
+  v_size  constant integer := 1000;
+  v_until bigint := coalesce((
+    select min(f.floor) from learn_internal.board_fences f
+    where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on
+      and f.floor > p_floor), 9223372036854775807);
 begin
-  select m.* into v_metric from learn.metrics m where m.key = p_metric;
-  -- redefining a metric recounts it, and earns nothing
-  p_until := greatest(p_until, v_metric.defined_at);
-  if v_metric.aggregate = 'run' or p_metric = 'current_streak' then
-    -- The best run of the past is not kept; but where there are no facts from before,
-    -- there was none.
-    return case when exists (
-      select from learn.activity_log f
-      where f.user_id = p_user_id and f.recorded_at <= p_until
-        and f.activity_type <> 'user_registered') then null
-    else false end;
-  end if;
-
-  if p_metric = 'xp' then
-    select sum(t.amount) into v_value
-    from learn.xp_transactions t
-    where t.user_id = p_user_id and t.created_at <= p_until;
-  elsif p_metric = 'level_reached' then
-    select max(f.subject_id::bigint) into v_value
-    from learn.activity_log f
-    where f.user_id = p_user_id and f.activity_type = 'level_reached' and f.recorded_at <= p_until;
-  elsif p_metric = 'active_days' then
-    select count(distinct f.local_date) into v_value
-    from learn.activity_log f
-    where f.user_id = p_user_id and f.is_qualifying and f.recorded_at <= p_until;
-  else
-    select case v_metric.aggregate
-        when 'max' then max(a.amount)
-        when 'distinct_days' then count(distinct f.local_date)
-        else sum(a.amount)
-      end into v_value
-    from learn.activity_log f
-    cross join lateral (
-      select case when v_metric.property is null then 1
-        else learn_internal.number_property(f.properties, v_metric.property) end as amount
-    ) a
-    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type
-      and f.recorded_at <= p_until and f.properties @> v_metric.filter
-      and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope);
-  end if;
-  return coalesce(v_value, 0) >= p_threshold;
+  insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
+  select p_metric, p_period, p_starts_on, g.floor, sum(g.users), greatest(2 * v_size, 2 * sum(g.users))
+  from (
+    select v.users, max(v.value) filter (where v.is_floor) over (order by v.value) as floor
+    from (
+      select case when c.before = 0 then p_floor else c.value end as value, c.users,
+        c.before = 0 or c.users >= v_size
+          or lag(c.users) over (order by c.value) >= v_size
+          or c.before / v_size > lag(c.before) over (order by c.value) / v_size as is_floor
+      from (
+        select s.value, count(*) as users,
+          (sum(count(*)) over (order by s.value) - count(*))::bigint as before
+        from learn_internal.board_scores s
+        where s.metric = p_metric and s.period = p_period and s.starts_on = p_starts_on
+          and s.value > 0 and s.value >= p_floor and s.value < v_until
+        group by s.value
+      ) c
+    ) v
+  ) g
+  group by g.floor
+  on conflict (metric, period, starts_on, floor) do update
+    set users = excluded.users, split_at = excluded.split_at;
 end;
 $$;
-comment on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) is
-  'Whether a user''s metric had reached a threshold by a point in time already; '
-  'null when facts cannot tell.';
-revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz)
-  from public;
+comment on function learn_internal.split_fence(text, text, date, bigint) is
+  'Splits a crowded stretch of a board.';
+revoke all on function learn_internal.split_fence(text, text, date, bigint) from public;
 
--- functions/operations/check_integrity.sql
--- Recomputes every projection from facts, set-based, and compares. No row when all is well.
--- Reads only.
-create or replace function learn.check_integrity()
-returns table (check_name text, user_id uuid, expected text, actual text)
-language sql
+-- functions/leaderboards/divide_board.sql
+
+-- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the fold.
+create or replace function learn_internal.divide_board(
+  p_metric text, p_period text, p_starts_on date
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from learn_internal.board_fences f
+  where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on;
+  perform learn_internal.split_fence(p_metric, p_period, p_starts_on, 1);
+end;
+$$;
+comment on function learn_internal.divide_board(text, text, date) is
+  'Divides a board into stretches anew, by which ranks are counted.';
+revoke all on function learn_internal.divide_board(text, text, date) from public;
+
+-- views/leaderboards/board_recounts.sql
+
+-- The boards recounted from the facts: what board_scores must say once everything is folded.
+-- Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_recounts as
+select f.user_id, f.metric, p.period, p.starts_on,
+  (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value,
+  'infinity'::timestamptz as lapses_at
+from learn_internal.board_facts f
+cross join lateral (
+  values
+    ('day', f.local_date, f.local_date + 1),
+    ('week', date_trunc('week', f.local_date::timestamp)::date,
+      date_trunc('week', f.local_date::timestamp)::date + 7),
+    ('month', date_trunc('month', f.local_date::timestamp)::date,
+      (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
+) p(period, starts_on, ends_on)
+where f.amount is not null
+  and p.ends_on > (select s.kept_from from learn_internal.board_state s)
+group by f.user_id, f.metric, p.period, p.starts_on
+union all
+select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value, 'infinity'::timestamptz
+from learn_internal.board_totals t
+union all
+select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, e.ends_at
+from learn_internal.streak_ends e
+where e.ends_at > (select learn.clock())
+  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
+comment on view learn_internal.board_recounts is
+  'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
+
+-- functions/leaderboards/fold_recounts.sql
+
+-- The part of a fold that recounts users from the facts, and takes those off who are no longer to be seen.
+-- Its caller holds the lock. Returns how many gains and marks of theirs that settles.
+create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
+set jit = off
+as $$
+declare
+  v_count bigint;
+begin
+  with taken as (
+    delete from learn_internal.board_gains g
+    where g.user_id = any (p_user_ids)
+    returning g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
+  ), wanted as (
+    select r.user_id, r.metric, r.period, r.starts_on, r.value, lower(u.username) as name, r.lapses_at
+    from learn_internal.board_recounts r
+    join learn.users u on u.id = r.user_id and u.is_active and u.show_on_leaderboard
+    where r.user_id = any (p_user_ids) and r.value <> 0
+  ), gone as (
+    delete from learn_internal.board_scores s
+    where s.ctid = any (array(  -- nobody else writes here: the row stays where it is
+      select max(k.row_id)
+      from (
+        select b.user_id, b.metric, b.period, b.starts_on, b.ctid as row_id, false as is_wanted
+        from learn_internal.board_scores b
+        where b.user_id = any (p_user_ids)
+        union all
+        select w.user_id, w.metric, w.period, w.starts_on, null, true from wanted w
+      ) k
+      group by k.user_id, k.metric, k.period, k.starts_on
+      having not bool_or(k.is_wanted)))
+  ), saved as (
+    insert into learn_internal.board_scores as s
+      (user_id, metric, period, starts_on, value, name, lapses_at)
+    select w.* from wanted w
+    order by w.user_id, w.metric, w.period, w.starts_on
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = excluded.value, name = excluded.name, lapses_at = excluded.lapses_at
+      where (s.value, s.name, s.lapses_at) <> (excluded.value, excluded.name, excluded.lapses_at)
+  )
+  select count(*) into v_count from taken;
+  return v_count;
+end;
+$$;
+comment on function learn_internal.fold_recounts(uuid[]) is
+  'The part of a fold that recounts users from the facts; returns how many gains that settles.';
+revoke all on function learn_internal.fold_recounts(uuid[]) from public;
+
+-- functions/leaderboards/fold_streaks.sql
+
+-- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
+-- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
+-- taken off, p_at_most of them: until then readers leave them out.
+-- Its caller holds the lock. Returns how many changes and ends that settles.
+create or replace function learn_internal.fold_streaks(p_at_most integer)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now   timestamptz := learn.clock();
+  v_count bigint;
+begin
+  with taken as (
+    delete from learn_internal.board_gains g where g.metric = 'current_streak' returning g.user_id
+  ), changed as (
+    select distinct t.user_id from taken t
+  ), wanted as (
+    select c.user_id, l.days, l.ends_at, l.name
+    from changed c
+    cross join lateral (
+      select e.days, e.ends_at, lower(u.username) as name
+      from learn_internal.streak_ends e
+      join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+      where e.user_id = c.user_id and e.ends_at > v_now
+      offset 0  -- by key, whatever is known of how many users have a streak
+    ) l
+    where exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board)
+  ), ended as (
+    select c.user_id from changed c where c.user_id not in (select w.user_id from wanted w)
+    union
+    (
+      select s.user_id
+      from learn_internal.board_scores s
+      where s.metric = 'current_streak' and s.lapses_at <= v_now and s.lapses_at < 'infinity'
+        and s.user_id not in (select c.user_id from changed c)
+      order by s.lapses_at
+      limit p_at_most
+    )
+  ), gone as (
+    delete from learn_internal.board_scores s
+    where s.ctid = any (array(  -- nobody else writes here: the row stays where it is
+      select r.row_id
+      from ended e
+      cross join lateral (
+        select b.ctid as row_id
+        from learn_internal.board_scores b
+        where b.user_id = e.user_id and b.metric = 'current_streak' and b.period = 'all_time'
+          and b.starts_on = '-infinity'
+        offset 0
+      ) r))
+  ), saved as (
+    insert into learn_internal.board_scores as s
+      (user_id, metric, period, starts_on, value, name, lapses_at)
+    select w.user_id, 'current_streak', 'all_time', '-infinity', w.days, w.name, w.ends_at
+    from wanted w
+    order by w.user_id
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = excluded.value, name = excluded.name, lapses_at = excluded.lapses_at
+      where (s.value, s.name, s.lapses_at) <> (excluded.value, excluded.name, excluded.lapses_at)
+  )
+  select (select count(*) from taken) + (select count(*) from ended) into v_count;
+  return v_count;
+end;
+$$;
+comment on function learn_internal.fold_streaks(integer) is
+  'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
+revoke all on function learn_internal.fold_streaks(integer) from public;
+
+-- functions/leaderboards/fold_boards.sql
+
+-- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
+-- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
+-- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
+-- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
+-- The caller holds the lock of the fold: see try_fold_boards(). Returns how many gains there were.
+create or replace function learn_internal.fold_boards()
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set jit = off
+set work_mem = '64MB'       -- once: nobody else folds meanwhile
+as $$
+declare
+  v_kept_from date;
+  v_marked    uuid[] := array(
+    select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
+  v_maxima    text[] := array(select m.key from learn.metrics m where m.aggregate = 'max' and m.is_board);
+  v_count     bigint;
+  v_marks     bigint := 0;
+begin
+  select s.kept_from into v_kept_from from learn_internal.board_state s;
+
+  if v_marked <> '{}' then
+    v_marks := learn_internal.fold_recounts(v_marked);
+  end if;
+  v_marks := v_marks + learn_internal.fold_streaks(200);
+
+  with taken as (
+    delete from learn_internal.board_gains g
+    -- what was written in this moment, and is not a gain, is for the next time
+    where g.metric not in ('', 'current_streak') and not exists (
+      select from learn_internal.board_gains k where k.metric = '' and k.user_id = g.user_id)
+    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
+  ), gained as (
+    select t.user_id, t.metric, p.period, p.starts_on, lower(u.username) as name,
+      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
+    from taken t
+    join learn.metrics m on m.key = t.metric and m.is_board
+    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+    cross join lateral (
+      values
+        ('day', t.local_date, t.local_date + 1),
+        ('week', date_trunc('week', t.local_date::timestamp)::date,
+          date_trunc('week', t.local_date::timestamp)::date + 7),
+        ('month', date_trunc('month', t.local_date::timestamp)::date,
+          (date_trunc('month', t.local_date::timestamp) + interval '1 month')::date),
+        ('all_time', '-infinity'::date, 'infinity'::date)
+    ) p(period, starts_on, ends_on)
+    where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
+    group by t.user_id, t.metric, p.period, p.starts_on, lower(u.username)
+  ), moved as (
+    insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
+    select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name
+    from gained g
+    order by g.user_id, g.metric, g.period, g.starts_on
+    -- found by key, one by one: a join could be planned for a table that was empty when it was last looked at
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = case when s.metric = any (v_maxima) then excluded.value
+        else s.value + excluded.value end
+      where s.metric <> all (v_maxima) or s.value < excluded.value
+  )
+  select count(*) into v_count from taken;
+
+  if v_count + v_marks > 0 then
+    update learn_internal.board_state set folded_at = learn.clock();
+  end if;
+  perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_fences f
+  where f.users >= f.split_at;
+  return v_count + v_marks;
+end;
+$$;
+comment on function learn_internal.fold_boards() is
+  'Folds what users have gained into the boards; returns how many gains there were. Its caller holds '
+  'the lock.';
+revoke all on function learn_internal.fold_boards() from public;
+
+-- functions/leaderboards/leaderboard.sql
+
+-- A page of a board: exact and live. Ties share a rank (1, 2, 2, 4) and stand by username.
+-- Errors: LX001 no such board, a page out of range, or too many users in p_among.
+create or replace function learn.leaderboard(
+  p_period text default 'all_time',
+  p_metric text default 'xp',
+  p_limit  integer default 10,
+  p_offset integer default 0,
+  p_on     date default null,
+  p_among  uuid[] default null
+)
+returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
+language plpgsql
 stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
+set jit = off
+as $$
+declare
+  v_board   learn_internal.board := learn_internal.find_board(
+    p_period, p_metric, coalesce(p_on, (learn.clock() at time zone 'UTC')::date));
+  v_changes learn_internal.board_change[];
+begin
+  if p_limit is null or p_limit not between 0 and 1000 or p_offset is null or p_offset < 0 then
+    raise exception 'the page is out of range'
+      using errcode = 'LX001', detail = format('p_limit = %s, p_offset = %s',
+          coalesce(p_limit::text, 'null'), coalesce(p_offset::text, 'null')),
+        hint = 'A page has 0 to 1000 rows; the offset is 0 or more.';
+  end if;
+  perform learn_internal.require_cohort(p_among);
+  v_changes := learn_internal.board_changes(v_board);
+
+  if p_among is not null or not v_board.is_kept then
+    return query
+    select r.rank, r.user_id, u.username, u.display_name, r.value
+    from (
+      select rank() over (order by b.value desc) as rank, b.user_id, b.value
+      from learn_internal.board_standings(v_board, p_among, v_changes) b
+    ) r
+    join learn.users u on u.id = r.user_id
+    order by r.rank, lower(u.username)
+    limit p_limit offset p_offset;
+    return;
+  end if;
+
+  return query
+  select r.rank, r.user_id, u.username, u.display_name, r.value
+  from (
+    select rank() over (order by b.value desc) as rank, b.*
+    from (
+      -- the head of the board in order, up to the end of the page, without those who have moved
+      (
+        select s.user_id, s.name, s.value
+        from learn_internal.board_scores s
+        where s.metric = v_board.metric and s.period = v_board.period
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
+          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+        order by s.value desc, s.name, s.user_id
+        limit p_limit + p_offset::bigint
+      )
+      union all
+      select c.user_id, c.name, c.new_value from unnest(v_changes) c where c.new_value > 0
+    ) b
+    order by b.value desc, b.name, b.user_id
+    limit p_limit offset p_offset
+  ) r
+  join lateral (select * from learn.users l where l.id = r.user_id offset 0) u on true
+  order by r.value desc, r.name, r.user_id;
+end;
+$$;
+comment on function learn.leaderboard(text, text, integer, integer, date, uuid[]) is
+  'A page of a board (day, week, month, all_time; of the period in which p_on lies, today if null), '
+  'or of the same board among some users: exact and live, ties share a rank.';
+revoke all on function learn.leaderboard(text, text, integer, integer, date, uuid[]) from public;
+grant execute on function learn.leaderboard(text, text, integer, integer, date, uuid[])
+  to learn_app, learn_readonly;
+
+-- functions/leaderboards/leaderboard_around.sql
+
+-- The rows of a board around a user, also among some users only: up to p_span before and after; none when the
+-- user is not on it.
+-- Errors: LX001 no such board, a span out of range, or too many users in p_among; LX002 unknown user.
+create or replace function learn.leaderboard_around(
+  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null
+)
+returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- the same plan for small boards and large ones
+set jit = off
+as $$
+declare
+  v_board   learn_internal.board := learn_internal.find_board(
+    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+  v_changes learn_internal.board_change[];
+  v_value   bigint;
+  v_name    text;
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  if p_span is null or p_span not between 0 and 500 then
+    raise exception 'the span is out of range'
+      using errcode = 'LX001', detail = format('p_span = %s', coalesce(p_span::text, 'null')),
+        hint = 'Ask for 0 to 500 rows on either side.';
+  end if;
+  perform learn_internal.require_cohort(p_among);
+  v_changes := learn_internal.board_changes(v_board);
+
+  if p_among is not null or not v_board.is_kept then
+    return query
+    with board as materialized (
+      select rank() over (order by b.value desc) as rank, b.user_id, u.username, u.display_name,
+        b.value, row_number() over (order by b.value desc, lower(u.username)) as place
+      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      join learn.users u on u.id = b.user_id
+    )
+    select b.rank, b.user_id, b.username, b.display_name, b.value
+    from board b
+    join board me on me.user_id = p_user_id
+    where b.place between me.place - p_span and me.place + p_span
+    order by b.place;
+    return;
+  end if;
+
+  select m.value, m.name into v_value, v_name
+  from (
+    select c.new_value as value, c.name
+    from unnest(v_changes) c
+    where c.user_id = p_user_id
+    union all
+    select s.value, s.name
+    from learn_internal.board_scores s
+    where s.user_id = p_user_id and s.metric = v_board.metric
+      and s.period = v_board.period and s.starts_on = v_board.starts_on
+      and s.lapses_at > v_board.at
+      and s.user_id not in (select c.user_id from unnest(v_changes) c)
+  ) m;
+  if v_value is null or v_value <= 0 then
+    return;
+  end if;
+
+  return query
+  with kept as (  -- the neighbours in the order of the board, by index in both directions
+    select n.*
+    from (
+      (
+        select s.user_id, s.name, s.value from learn_internal.board_scores s
+        where s.metric = v_board.metric and s.period = v_board.period
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
+          and s.value = v_value and s.name < v_name
+          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+        order by s.value, s.name desc
+        limit p_span
+      )
+      union all
+      (
+        select s.user_id, s.name, s.value from learn_internal.board_scores s
+        where s.metric = v_board.metric and s.period = v_board.period
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
+          and s.value > v_value
+          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+        order by s.value, s.name desc
+        limit p_span
+      )
+      union all
+      (
+        select s.user_id, s.name, s.value from learn_internal.board_scores s
+        where s.metric = v_board.metric and s.period = v_board.period
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
+          and s.value = v_value and s.name >= v_name
+          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+        order by s.value desc, s.name
+        limit p_span + 1
+      )
+      union all
+      (
+        select s.user_id, s.name, s.value from learn_internal.board_scores s
+        where s.metric = v_board.metric and s.period = v_board.period
+          and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
+          and s.value < v_value
+          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+        order by s.value desc, s.name
+        limit p_span + 1
+      )
+    ) n
+    union all
+    select c.user_id, c.name, c.new_value from unnest(v_changes) c where c.new_value > 0
+  ), placed as (
+    select k.*, row_number() over (order by k.value desc, k.name) as place
+    from kept k
+  ), near as (
+    select p.*, rank() over (order by p.value desc) as local_rank
+    from placed p
+    join placed me on me.user_id = p_user_id
+    where p.place between me.place - p_span and me.place + p_span
+  ), firsts as (  -- ranks are counted on from those of the two highest values
+    select f.value, f.local_rank, learn_internal.board_rank(v_board, f.value, v_changes) as rank
+    from (select distinct n.value, n.local_rank from near n order by n.value desc limit 2) f
+  )
+  select f.rank + n.local_rank - f.local_rank, n.user_id, u.username, u.display_name, n.value
+  from near n
+  cross join lateral (
+    select * from firsts x where x.value >= n.value order by x.value limit 1
+  ) f
+  join lateral (select * from learn.users l where l.id = n.user_id offset 0) u on true
+  order by n.place;
+end;
+$$;
+comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) is
+  'The rows of a board of today around a user, or of the same board among some users, up to p_span '
+  'before and after.';
+revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) from public;
+grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[])
+  to learn_app, learn_readonly;
+
+-- functions/leaderboards/move_fences.sql
+
+-- Counts users, or takes them away, in the stretches of boards where their values lie.
+create or replace function learn_internal.move_fences(p_steps learn_internal.board_step[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+  if p_steps is null then
+    return;
+  end if;
+  insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
+  select w.metric, w.period, w.starts_on, w.floor, sum(w.users), 0
+  from (
+    -- floors and steps in one order: the last floor before a step is its own
+    select v.metric, v.period, v.starts_on, v.users, max(v.floor) over (
+      partition by v.metric, v.period, v.starts_on order by v.value, v.users nulls first
+      rows unbounded preceding) as floor
+    from (
+      select b.metric, b.period, b.starts_on, b.floor as value, b.floor, null::bigint as users
+      from (
+        select distinct s.metric, s.period, s.starts_on from unnest(p_steps) s
+      ) t
+      join learn_internal.board_fences b
+        on b.metric = t.metric and b.period = t.period and b.starts_on = t.starts_on
+      union all
+      select s.metric, s.period, s.starts_on, s.value, null, s.users from unnest(p_steps) s
+    ) v
+  ) w
+  group by w.metric, w.period, w.starts_on, w.floor
+  having sum(w.users) <> 0
+  -- the rows are there: this finds each by its key
+  on conflict (metric, period, starts_on, floor) do update set users = f.users + excluded.users;
+end;
+$$;
+comment on function learn_internal.move_fences(learn_internal.board_step[]) is
+  'Counts users, or takes them away, in the stretches of boards where their values lie.';
+revoke all on function learn_internal.move_fences(learn_internal.board_step[]) from public;
+
+-- functions/leaderboards/request_fold.sql
+
+-- Has the boards folded when this transaction commits: once, however often it is asked for.
+create or replace function learn_internal.request_fold()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
+  on conflict (transaction_id) do nothing;
+end;
+$$;
+comment on function learn_internal.request_fold() is
+  'Has the boards folded when this transaction commits.';
+revoke all on function learn_internal.request_fold() from public;
+
+-- functions/leaderboards/recount_boards.sql
+
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a fold when this commits.
+create or replace function learn_internal.recount_boards(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
+  perform learn_internal.request_fold();
+end;
+$$;
+comment on function learn_internal.recount_boards(uuid[]) is
+  'Has the boards of users recounted from the facts.';
+revoke all on function learn_internal.recount_boards(uuid[]) from public;
+
+-- functions/leaderboards/refresh_leaderboard.sql
+
+-- Folds all that users have gained into the boards, takes off the streaks that have ended, drops the boards
+-- of periods that are over for longer than leaderboard_days_kept, and evens out what ranks are counted by.
+-- Boards are right without it; it keeps them fast. Readers and learners never wait for it; a second run
+-- waits for the first. Returns how many gains and ends it folded.
+create or replace function learn.refresh_leaderboard()
+returns bigint
+language plpgsql
+volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  -- identity
-  select 'user_has_stats', u.id, 'a row in user_stats', 'none'
-  from learn.users u
-  where not exists (select from learn.user_stats s where s.user_id = u.id)
+declare
+  v_kept_from date := (learn.clock() at time zone 'UTC')::date
+    - learn_internal.setting_number('leaderboard_days_kept')::integer;
+  v_count     bigint;
+begin
+  perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
+  v_count := learn_internal.fold_streaks(null) + learn_internal.fold_boards();
 
-  -- xp
-  union all
-  select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
-  from learn.user_stats s
-  join learn_internal.xp_recounts x on x.user_id = s.user_id
-  where s.total_xp <> x.total_xp
-  union all
-  select 'level_follows_the_curve', s.user_id,
-    learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
-  from learn.user_stats s
-  where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
-  union all
-  select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
-  from learn.user_stats s
-  join learn_internal.xp_recounts x on x.user_id = s.user_id
-  where s.highest_level <> x.highest_level
-  union all
-  select 'facts_are_paid', coalesce(f.user_id, t.user_id),
-    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
-    format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+  update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
+  if found then
+    delete from learn_internal.board_scores s
+    where s.period <> 'all_time' and (s.starts_on + case s.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+    delete from learn_internal.board_fences f
+    where f.period <> 'all_time' and (f.starts_on + case f.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date <= v_kept_from;
+  end if;
+
+  -- Where users have moved on, stretches are left that are nearly empty: those boards are divided anew.
+  perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
   from (
-    select l.user_id, l.activity_type, sum(l.xp) as xp
-    from learn.activity_log l
-    where l.activity_type in (
-      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
-    group by l.user_id, l.activity_type
-  ) f
-  full join (
-    select t.user_id, t.activity_type, sum(t.amount) as xp
-    from learn.xp_transactions t
-    where t.activity_type in (
-      'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
-    group by t.user_id, t.activity_type
-  ) t on t.user_id = f.user_id and t.activity_type = f.activity_type
-  where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
-
-  -- streaks
-  union all
-  select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-    case when r.user_id is null then 'no ' || d.activity_date
-      else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
-    case when d.user_id is null then 'no ' || r.activity_date
-      else format('%s freeze=%s', d.activity_date, d.is_freeze) end
-  from learn_internal.activity_day_recounts r
-  full join learn.user_activity_days d
-    on d.user_id = r.user_id and d.activity_date = r.activity_date
-  where r.is_freeze is distinct from d.is_freeze
-  union all
-  select 'streak_follows_from_days', s.user_id,
-    format('current %s, longest %s, days %s, last %s',
-      coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
-      coalesce(r.active_days, 0), r.last_activity_date),
-    format('current %s, longest %s, days %s, last %s',
-      s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
-  from learn.user_stats s
-  left join learn_internal.streak_states r on r.user_id = s.user_id
-  where (s.current_streak, s.longest_streak, s.active_days)
-    <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
-    or s.last_activity_date is distinct from r.last_activity_date
-  union all
-  select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
-  from learn.user_stats s
-  left join (
-    select f.user_id, count(*) as held from learn.streak_freezes f
-    where f.used_on is null group by f.user_id
-  ) z on z.user_id = s.user_id
-  where s.streak_freezes <> coalesce(z.held, 0)
-
-  -- activity
-  union all
-  select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
-    format('%s %s = %s',
-      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
-    format('%s %s = %s',
-      coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
-  from learn_internal.metric_recounts r
-  full join learn.user_metrics m
-    on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
-  where coalesce(r.value, 0) <> coalesce(m.value, 0)
-
-  union all
-  select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-    case when r.user_id is null then 'none'
-      else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
-    case when d.user_id is null then 'none'
-      else format('%s %s %s', d.metric, d.scope, d.activity_date) end
-  from learn_internal.metric_day_recounts r
-  full join learn_internal.user_metric_days d
-    on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
-      and d.activity_date = r.activity_date
-  where r.user_id is null or d.user_id is null
-
-  -- practice
-  union all
-  select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
-    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
-      (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)),
-    format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
-      (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
-  from learn_internal.exercise_recounts r
-  full join learn.user_exercise_progress p
-    on p.user_id = r.user_id and p.exercise_id = r.exercise_id
-  where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
-    is distinct from (p.submissions, p.wrong_submissions,
-      p.failed_submissions, p.is_first_try, p.solved_at)
-
-  -- progress
-  union all
-  select 'solved_lessons_are_completed', v.user_id,
-    format('lesson %s completed', v.lesson_id), 'not completed'
-  from learn_internal.solved_lessons v
-  where not exists (
-    select from learn.user_lesson_progress p
-    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
-  union all
-  select 'completed_lessons_are_facts', p.user_id,
-    format('a fact for lesson %s', p.lesson_id), 'none'
-  from learn.user_lesson_progress p
-  left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
-    and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
-  where p.completed_at is not null and f.id is null
-  union all
-  select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
-    format('track %s: %s of %s',
-      coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
-    format('track %s: %s of %s',
-      coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
-  from learn_internal.track_recounts r
-  full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
-  left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
-  where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
-    or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
-  union all
-  select 'full_tracks_are_completed', p.user_id,
-    format('track %s completed', p.track_id), 'not completed'
-  from learn.user_track_progress p
-  join learn.tracks t on t.id = p.track_id and t.is_published
-  where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
-  union all
-  select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
-    format('path %s: %s of %s',
-      coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
-    format('path %s: %s of %s',
-      coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
-  from learn_internal.path_recounts r
-  full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
-  left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
-  where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
-    or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
-  union all
-  select 'full_paths_are_completed', p.user_id,
-    format('path %s completed', p.path_id), 'not completed'
-  from learn.user_path_progress p
-  join learn.learning_paths l on l.id = p.path_id and l.is_published
-  where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
-  union all
-  select 'full_difficulties_are_completed', r.user_id,
-    format('difficulty %s completed', r.difficulty), 'not completed'
-  from learn_internal.difficulty_recounts r
-  where not exists (
-    select from learn.user_difficulty_progress p
-    where p.user_id = r.user_id and p.difficulty = r.difficulty)
-
-  -- achievements
-  union all
-  select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
-    case when r.user_id is null then 'no achievement ' || u.achievement_id
-      else 'achievement ' || r.achievement_id end,
-    case when u.user_id is null then 'no achievement ' || r.achievement_id
-      else 'achievement ' || u.achievement_id end
-  from learn_internal.achievement_recounts r
-  full join learn.user_achievements u
-    on u.user_id = r.user_id and u.achievement_id = r.achievement_id
-  where r.user_id is null or u.user_id is null
-  union all
-  select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
-  from learn_internal.deserved_achievements d
-  where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-    and not learn_internal.was_deserved_before(
-      d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+    select f.metric, f.period, f.starts_on
+    from learn_internal.board_fences f
+    group by f.metric, f.period, f.starts_on
+    having count(*) > 4 + 4 * sum(f.users) / 1000
+  ) b;
+  return v_count;
+end;
 $$;
-comment on function learn.check_integrity() is
-  'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
-revoke all on function learn.check_integrity() from public;
+comment on function learn.refresh_leaderboard() is
+  'Folds what users have gained into the boards, which keeps them fast; returns how many changes. '
+  'Call it every minute or so.';
+revoke all on function learn.refresh_leaderboard() from public;
+grant execute on function learn.refresh_leaderboard() to learn_app;
+
+-- functions/leaderboards/try_fold_boards.sql
+
+-- Folds the boards unless somebody else is at it. Nobody ever waits for it: a learner whose call comes to
+-- fold does what others leave to it. A snapshot of an older moment cannot fold.
+create or replace function learn_internal.try_fold_boards()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('transaction_isolation') = 'read committed' and pg_try_advisory_xact_lock(
+    'learn_internal.board_state'::regclass::oid::bigint)
+  then
+    perform learn_internal.fold_boards();
+  end if;
+end;
+$$;
+comment on function learn_internal.try_fold_boards() is
+  'Folds the boards unless somebody else is at it.';
+revoke all on function learn_internal.try_fold_boards() from public;
+
+-- views/leaderboards/board_values.sql
+
+-- What boards say of each user: the last fold and what was gained since. Users who are to be recounted, and
+-- streaks that are to be looked up, are not here.
+create or replace view learn_internal.board_values as
+select v.user_id, v.metric, v.period, v.starts_on,
+  (case when bool_or(m.aggregate = 'max') then max(v.value) else sum(v.value) end)::bigint as value,
+  min(v.lapses_at) as lapses_at
+from (
+  select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
+  from learn_internal.board_scores s
+  where s.lapses_at > (select learn.clock())
+  union all
+  select g.user_id, g.metric, p.period, p.starts_on, g.amount, 'infinity'
+  from learn_internal.board_gains g
+  join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
+  cross join lateral (
+    values
+      ('day', g.local_date),
+      ('week', date_trunc('week', g.local_date::timestamp)::date),
+      ('month', date_trunc('month', g.local_date::timestamp)::date),
+      ('all_time', '-infinity'::date)
+  ) p(period, starts_on)
+  where p.period = 'all_time' or g.local_date > '-infinity'
+) v
+join learn.metrics m on m.key = v.metric and m.is_board
+where not exists (
+  select from learn_internal.board_gains k
+  where k.user_id = v.user_id
+    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
+group by v.user_id, v.metric, v.period, v.starts_on;
+comment on view learn_internal.board_values is
+  'What boards say of each user: the last fold and what was gained since.';
+
+-- views/leaderboards/board_damage.sql
+
+-- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
+create or replace view learn_internal.board_damage as
+select 'boards_follow_from_facts' as check_name, coalesce(r.user_id, b.user_id) as user_id,
+  format('%s %s %s: %s until %s', coalesce(r.metric, b.metric), coalesce(r.period, b.period),
+    coalesce(r.starts_on, b.starts_on), coalesce(r.value, 0), r.lapses_at) as expected,
+  format('%s until %s', coalesce(b.value, 0), b.lapses_at) as actual
+from (
+  select c.*
+  from learn_internal.board_recounts c
+  join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
+  where not exists (
+    select from learn_internal.board_gains k
+    where k.user_id = c.user_id
+      and (k.metric = '' or k.metric = 'current_streak' and c.metric = 'current_streak'))
+) r
+full join (
+  select v.*
+  from learn_internal.board_values v
+  where v.period = 'all_time' or (v.starts_on + case v.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date
+    > (select s.kept_from from learn_internal.board_state s)
+) b on b.user_id = r.user_id and b.metric = r.metric and b.period = r.period
+  and b.starts_on = r.starts_on
+where coalesce(r.value, 0) <> coalesce(b.value, 0) or r.lapses_at <> b.lapses_at
+union all
+select 'stretches_of_boards_are_counted', null::uuid,
+  format('%s %s %s from %s: %s', f.metric, f.period, f.starts_on, f.floor, c.users), f.users::text
+from (
+  select w.*, lead(w.floor, 1, 9223372036854775807)
+    over (partition by w.metric, w.period, w.starts_on order by w.floor) as until
+  from learn_internal.board_fences w
+) f
+cross join lateral (
+  select count(*) as users
+  from learn_internal.board_scores s
+  where s.metric = f.metric and s.period = f.period and s.starts_on = f.starts_on
+    and s.value > 0 and s.value >= f.floor and s.value < f.until
+) c
+where f.users <> c.users;
+comment on view learn_internal.board_damage is
+  'Where boards are not what the facts say; no row when all is well.';
+
+-- views/leaderboards/current_leaderboard.sql
+
+-- Everybody who learned, or was seen, in the last 30 days, ranked by XP, by challenges and by streak.
+create or replace view learn.current_leaderboard as
+select b.user_id, b.username, b.display_name, b.avatar_url, b.total_xp, b.current_level,
+  b.challenges_completed, b.current_streak,
+  rank() over (order by b.total_xp desc) as xp_rank,
+  rank() over (order by b.challenges_completed desc) as challenge_rank,
+  rank() over (order by b.current_streak desc) as streak_rank
+from (
+  select u.id as user_id, u.username, u.display_name, u.avatar_url, s.total_xp, s.current_level,
+    coalesce(m.value, 0) as challenges_completed,
+    coalesce(e.days, 0) as current_streak
+  from learn.users u
+  join learn.user_stats s on s.user_id = u.id
+  left join learn_internal.streak_ends e on e.user_id = u.id and e.ends_at > (select learn.clock())
+  left join learn.user_metrics m
+    on m.user_id = u.id and m.metric = 'challenges_completed' and m.scope = ''
+  where u.is_active and u.show_on_leaderboard
+    and (u.last_active_at > (select learn.clock()) - interval '30 days'
+      or s.last_activity_date > ((select learn.clock()) at time zone u.timezone)::date - 30)
+) b;
+comment on view learn.current_leaderboard is
+  'Users active in the last 30 days, ranked by XP, completed challenges and streak; ties share '
+  'a rank.';
+grant select on learn.current_leaderboard to learn_app, learn_readonly;
+
+-- views/leaderboards/leaderboard_entries.sql
+
+-- The boards as rows: those of periods that were closed as they stood then, the others as of the last fold.
+-- leaderboard() answers by index, and for this moment.
+create or replace view learn.leaderboard_entries as
+select s.metric, s.period, s.starts_on as period_start, s.user_id, s.value,
+  rank() over (partition by s.metric, s.period, s.starts_on order by s.value desc) as rank,
+  (select b.folded_at from learn_internal.board_state b) as calculated_at
+from learn_internal.board_scores s
+join learn.metrics m on m.key = s.metric and m.is_board
+join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard
+where s.value > 0 and s.lapses_at > (select learn.clock()) and not exists (
+  select from learn.closed_periods c
+  where c.metric = s.metric and c.period = s.period and c.starts_on = s.starts_on)
+union all
+select s.metric, s.period, s.starts_on, s.user_id, s.value, s.rank, c.closed_at
+from learn.period_standings s
+join learn.closed_periods c
+  on c.metric = s.metric and c.period = s.period and c.starts_on = s.starts_on
+join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard;
+comment on view learn.leaderboard_entries is
+  'The boards as rows: closed periods as they stood when they were closed, others as of the last fold '
+  '(calculated_at). Filter by metric, period and period_start.';
+grant select on learn.leaderboard_entries to learn_app, learn_readonly;
+
+-- triggers/leaderboards/count_in_fences.sql
+
+-- When the boards change: each stretch of a board counts who has come and who has gone.
+create or replace function learn_internal.count_in_fences()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set jit = off
+as $$
+begin
+  if tg_op <> 'DELETE' then
+    insert into learn_internal.board_fences (metric, period, starts_on, floor, users, split_at)
+    select distinct n.metric, n.period, n.starts_on, 1, 0, 2000 from new_rows n
+    on conflict (metric, period, starts_on, floor) do nothing;
+  end if;
+  if tg_op = 'INSERT' then
+    perform learn_internal.move_fences(array_agg(
+      (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
+    from (
+      select n.metric, n.period, n.starts_on, n.value, count(*) as users
+      from new_rows n
+      where n.value > 0
+      group by n.metric, n.period, n.starts_on, n.value
+    ) s;
+  elsif tg_op = 'DELETE' then
+    perform learn_internal.move_fences(array_agg(
+      (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
+    from (
+      select o.metric, o.period, o.starts_on, o.value, -count(*) as users
+      from old_rows o
+      where o.value > 0
+      group by o.metric, o.period, o.starts_on, o.value
+    ) s;
+  else
+    perform learn_internal.move_fences(array_agg(
+      (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
+    from (
+      select c.metric, c.period, c.starts_on, c.value, sum(c.users) as users
+      from (
+        select n.metric, n.period, n.starts_on, n.value, 1 as users from new_rows n
+        union all
+        select o.metric, o.period, o.starts_on, o.value, -1 from old_rows o
+      ) c
+      where c.value > 0
+      group by c.metric, c.period, c.starts_on, c.value
+      having sum(c.users) <> 0
+    ) s;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.count_in_fences() is
+  'Statement trigger: counts users of boards by stretches of values.';
+revoke all on function learn_internal.count_in_fences() from public;
+
+create or replace trigger scores_inserted
+  after insert on learn_internal.board_scores
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.count_in_fences();
+comment on trigger scores_inserted on learn_internal.board_scores is 'Counts who has come.';
+
+create or replace trigger scores_updated
+  after update on learn_internal.board_scores
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.count_in_fences();
+comment on trigger scores_updated on learn_internal.board_scores is 'Counts who has moved.';
+
+create or replace trigger scores_deleted
+  after delete on learn_internal.board_scores
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.count_in_fences();
+comment on trigger scores_deleted on learn_internal.board_scores is 'Counts who has gone.';
+
+-- triggers/leaderboards/fold_at_commit.sql
+
+-- When a transaction that has asked for it commits: the boards are folded, after all that it has written, so
+-- that its gains are taken once, and others are kept from folding for a moment only.
+create or replace function learn_internal.fold_at_commit()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from learn_internal.fold_requests r where r.transaction_id = new.transaction_id;
+  perform learn_internal.try_fold_boards();
+  return null;
+end;
+$$;
+comment on function learn_internal.fold_at_commit() is
+  'Deferred trigger: folds the boards when the transaction that has asked for it commits.';
+revoke all on function learn_internal.fold_at_commit() from public;
+
+create constraint trigger fold_at_commit
+  after insert on learn_internal.fold_requests
+  deferrable initially deferred
+  for each row
+  execute function learn_internal.fold_at_commit();
+comment on trigger fold_at_commit on learn_internal.fold_requests is
+  'Folds the boards when the transaction commits.';
+
+-- triggers/leaderboards/mark_user_boards.sql
+
+-- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
+-- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
+-- A recount is done when this commits; of those who move, one in a hundred asks for a fold.
+-- For each row, because nearly all updates of users are of other columns: those cost nothing.
+-- Argument of the trigger: the metric; empty for all.
+create or replace function learn_internal.mark_user_boards()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  values (new.id, tg_argv[0], '-infinity');
+  if tg_argv[0] = '' or random() < 0.01 then
+    perform learn_internal.request_fold();
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.mark_user_boards() is
+  'Row trigger: marks the boards of a user to be recounted. Argument: the metric; empty for all.';
+revoke all on function learn_internal.mark_user_boards() from public;
+
+create or replace trigger users_seen
+  after update of username, is_active, show_on_leaderboard on learn.users
+  for each row
+  when ((old.username, old.is_active, old.show_on_leaderboard)
+    is distinct from (new.username, new.is_active, new.show_on_leaderboard))
+  execute function learn_internal.mark_user_boards('');
+comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
+
+create or replace trigger users_moved
+  after update of timezone on learn.users
+  for each row
+  when (old.timezone is distinct from new.timezone)
+  execute function learn_internal.mark_user_boards('current_streak');
+comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
+
+-- triggers/leaderboards/period_rewards_change.sql
+
+-- When rewards change: a period that is being closed waits.
+create or replace trigger period_rewards_change
+  before insert or update or delete on learn.period_rewards
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger period_rewards_change on learn.period_rewards is
+  'A change has those wait who close a period.';
+
+-- triggers/leaderboards/recount_deleted_boards.sql
+
+-- When users are deleted: they leave the boards at once.
+create or replace function learn_internal.recount_deleted_boards()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_deleted_boards() is
+  'Statement trigger: takes deleted users off the boards.';
+revoke all on function learn_internal.recount_deleted_boards() from public;
+
+create or replace trigger users_gone
+  after delete on learn.users
+  referencing old table as old_users
+  for each statement
+  execute function learn_internal.recount_deleted_boards();
+comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
 
 reset role;

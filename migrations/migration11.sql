@@ -1,60 +1,426 @@
--- Views for callers.
+-- Analytics
 
 set role learn_owner;
 
--- views/achievements/achievement_catalog.sql
--- Every active achievement that is no secret, with how many have earned it.
-create or replace view learn.achievement_catalog as
-select a.id, a.slug, a.name, a.description, a.icon, a.category, a.system,
-  a.rarity, a.criteria, a.xp_reward,
-  v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned
-from learn.achievements a
-left join learn.avatars v on v.id = a.unlocks_avatar_id
-left join (
-  select u.achievement_id, count(*) as times_earned
-  from learn.user_achievements u group by u.achievement_id
-) e on e.achievement_id = a.id
-where a.is_active and not a.is_hidden;
-comment on view learn.achievement_catalog is
-  'Active achievements that are no secret, with how many users have earned each.';
-grant select on learn.achievement_catalog to learn_app, learn_readonly;
+-- views/analytics/tally_totals.sql
 
--- views/identity/user_dashboard.sql
--- What a user's home page shows, one row per user. The streak is as of the user's today.
-create or replace view learn.user_dashboard as
-select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji,
-  v.slug as selected_avatar,
-  s.total_xp, s.current_level, s.total_xp - l.min_xp as xp_in_level,
-  n.min_xp - s.total_xp as xp_to_next_level,
-  learn.calculate_user_streak(u.id) as current_streak, s.longest_streak,
-  s.active_days, s.last_activity_date, s.streak_freezes,
-  (select count(*) from learn.user_lesson_progress p
-    where p.user_id = u.id and p.completed_at is not null) as lessons_completed,
-  (select count(*) from learn.user_track_progress p
-    where p.user_id = u.id and p.completed_at is not null) as tracks_completed,
-  (select count(*) from learn.user_achievements a where a.user_id = u.id) as achievements_earned,
+-- The tallies as of now: as they were written down last, what has changed since, and the XP that is yet
+-- to be folded. Exact in every snapshot, because a change is a row of the transaction that makes it.
+-- Filter by measure and day: the conditions reach the tables.
+create or replace view learn_internal.tally_totals as
+select c.measure, c.day, c.item, sum(c.value)::bigint as value
+from (
+  select t.measure, t.day, t.item, t.value from learn_internal.tallies t
+  union all
+  select t.measure, t.day, t.item, t.value from learn_internal.tally_changes t
+  union all
+  select 'xp', g.local_date, g.activity_type, g.amount
+  from learn_internal.board_gains g
+  where g.metric = 'xp' and g.activity_type is not null
+) c
+group by c.measure, c.day, c.item
+having sum(c.value) <> 0;
+comment on view learn_internal.tally_totals is
+  'The tallies as of now: those written down, and what has changed since.';
+
+-- views/catalog/course_catalog.sql
+
+-- The published courses for browsing, each with what leads to it and how it is received.
+-- Titles are the base texts: translate with learn.localized().
+create or replace view learn.course_catalog as
+select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.category, c.language,
+  c.difficulty, c.estimated_hours, c.icon_url, c.color, c.position, c.completion_xp,
+  c.translations, c.is_featured,
+  c.total_lessons as lesson_count, c.total_levels as level_count,
   (
     select coalesce(jsonb_agg(jsonb_build_object(
-      'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
-        order by r.id desc), '[]')
-    from (
-      select e.id, e.earned_at, a.slug, a.name, a.icon, a.rarity
-      from learn.user_achievements e
-      join learn.achievements a on a.id = e.achievement_id
-      where e.user_id = u.id
-      order by e.id desc
-      limit 5
-    ) r
-  ) as recent_achievements
-from learn.users u
-join learn.user_stats s on s.user_id = u.id
-left join learn.avatars v on v.id = u.selected_avatar_id
-left join learn.level_thresholds l on l.level = s.current_level
-left join learn.level_thresholds n on n.level = s.current_level + 1;
-comment on view learn.user_dashboard is
-  'One row per user for a home page: XP, level, streak as of the user''s today, counts, '
-  'the five newest achievements.';
-comment on column learn.user_dashboard.xp_to_next_level is 'Null on the highest level.';
-grant select on learn.user_dashboard to learn_app, learn_readonly;
+        'course_id', r.id, 'slug', r.slug, 'title', r.title, 'is_required', e.is_required)
+      order by e.is_required desc, r.position, r.id), '[]')
+    from learn.course_prerequisites e
+    join learn.courses r on r.id = e.prerequisite_course_id and r.is_published
+    where e.course_id = c.id
+  ) as prerequisites,
+  (  -- tallied by stage of the course's funnel, 0 to 5: nobody is counted here
+    select coalesce(sum(t.value), 0)::bigint
+    from learn_internal.tally_totals t
+    where t.measure = 'course_stages' and t.day = '-infinity'
+      and t.item = any (array(select c.id || ':' || stage from generate_series(0, 5) stage))
+  ) as enrollment_count,
+  a.average_rating, a.rating_count
+from learn.courses c
+left join learn.tracks t on t.id = c.track_id
+cross join lateral (
+  select round(avg(r.rating), 2) as average_rating, count(*) as rating_count
+  from learn.course_ratings r
+  where r.course_id = c.id
+) a
+where c.is_published;
+comment on view learn.course_catalog is
+  'Published courses with prerequisites, lesson counts, enrolments and ratings.';
+comment on column learn.course_catalog.prerequisites is
+  '[{"course_id": 1, "slug": "…", "title": "…", "is_required": true}, …]: published ones, '
+  'required ones first.';
+comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
+grant select on learn.course_catalog to learn_app, learn_readonly;
+
+-- functions/analytics/funnel_stage.sql
+
+-- How far a learner is through a course or a track, as a stage of a funnel: 0 enrolled, 1 started,
+-- 2, 3 and 4 at least 25, 50 and 75 % done, 5 completed. Completed stays so; the rest is live.
+create or replace function learn_internal.funnel_stage(
+  p_percentage numeric, p_is_started boolean, p_is_completed boolean
+)
+returns integer
+language plpgsql                  -- called for rows one by one: keeps its plan
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case
+    when p_is_completed then 5
+    when p_percentage >= 75 then 4
+    when p_percentage >= 50 then 3
+    when p_percentage >= 25 then 2
+    when p_is_started then 1
+    else 0
+  end;
+end;
+$$;
+comment on function learn_internal.funnel_stage(numeric, boolean, boolean) is
+  'Stage of a funnel: 0 enrolled, 1 started, 2 to 4 at least 25, 50, 75 % done, 5 completed.';
+revoke all on function learn_internal.funnel_stage(numeric, boolean, boolean) from public;
+
+-- functions/analytics/refresh_analytics.sql
+
+-- Adds what has changed since the last time to the tallies, so that the views of analytics have less
+-- to sum up. They are exact before and after. One transaction: a run that is killed leaves everything
+-- as it was. Readers and learners do not wait; a second run waits for the first, and has what is left.
+-- Returns the number of changes.
+create or replace function learn.refresh_analytics()
+returns bigint
+language plpgsql
+volatile
+security definer                  -- the tallies are the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_changes bigint;
+begin
+  lock table learn_internal.tallies in share update exclusive mode;
+  with taken as (
+    delete from learn_internal.tally_changes returning measure, day, item, value
+  ), added as (
+    insert into learn_internal.tallies as t (measure, day, item, value)
+    select c.measure, c.day, c.item, sum(c.value)
+    from taken c
+    group by c.measure, c.day, c.item
+    having sum(c.value) <> 0
+    on conflict (measure, day, item) do update set value = t.value + excluded.value
+  )
+  select count(*) into v_changes from taken;
+  delete from learn_internal.tallies t where t.value = 0;
+  return v_changes;
+end;
+$$;
+comment on function learn.refresh_analytics() is
+  'Adds what has changed since the last time to the tallies behind the views of analytics, which are '
+  'exact at any time; returns how many changes. From a scheduler, every few minutes.';
+revoke all on function learn.refresh_analytics() from public;
+grant execute on function learn.refresh_analytics() to learn_app;
+
+-- views/analytics/tally_recounts.sql
+
+-- The tallies recounted from the rows that they count: what tally_totals must say.
+create or replace view learn_internal.tally_recounts as
+select 'registrations' as measure, s.registered_on as day, '' as item, count(*) as value
+from learn.user_stats s
+group by s.registered_on
+union all
+select 'active_days', d.activity_date, '', count(*)
+from learn.user_activity_days d
+where not d.is_freeze
+group by d.activity_date
+union all
+select 'active_weeks', w.week, to_char(w.cohort_week, 'YYYY-MM-DD'), count(*)
+from (
+  select distinct d.user_id, date_trunc('week', d.activity_date::timestamp)::date as week,
+    date_trunc('week', s.registered_on::timestamp)::date as cohort_week
+  from learn.user_activity_days d
+  join learn.user_stats s on s.user_id = d.user_id
+  where not d.is_freeze
+) w
+group by w.week, w.cohort_week
+union all
+select 'xp', t.earned_on, t.activity_type, sum(t.amount)
+from learn.xp_transactions t
+group by t.earned_on, t.activity_type
+having sum(t.amount) <> 0
+union all
+select 'achievements', '-infinity', u.achievement_id::text, count(*)
+from learn.user_achievements u
+group by u.achievement_id
+union all
+select 'course_stages', '-infinity', s.course_id || ':' || s.stage, count(*)
+from (
+  select p.course_id, learn_internal.funnel_stage(
+    p.completion_percentage, p.lessons_completed > 0, p.completed_at is not null) as stage
+  from learn.user_course_progress p
+) s
+group by s.course_id, s.stage
+union all
+select 'track_stages', '-infinity', s.track_id || ':' || s.stage, count(*)
+from (
+  select p.track_id, learn_internal.funnel_stage(
+    p.progress_percentage, p.items_completed > 0, p.completed_at is not null) as stage
+  from learn.user_track_progress p
+) s
+group by s.track_id, s.stage;
+comment on view learn_internal.tally_recounts is
+  'The tallies recounted from the rows that they count.';
+
+-- views/analytics/tally_differences.sql
+
+-- Where the tallies are not what a recount says: no row when all is well.
+create or replace view learn_internal.tally_differences as
+select coalesce(r.measure, t.measure) as measure, coalesce(r.day, t.day) as day,
+  coalesce(r.item, t.item) as item, coalesce(r.value, 0)::bigint as expected,
+  coalesce(t.value, 0) as actual
+from learn_internal.tally_recounts r
+full join learn_internal.tally_totals t
+  on t.measure = r.measure and t.day = r.day and t.item = r.item
+where coalesce(r.value, 0) <> coalesce(t.value, 0);
+comment on view learn_internal.tally_differences is
+  'Tallies that are not what a recount of the rows says.';
+
+-- functions/analytics/settle_tallies.sql
+
+-- Makes the tallies what a recount of everybody's rows says: a part of every rebuild, since rows that
+-- were lost behind the triggers' backs are still counted. Waits for refresh_analytics(). What learners
+-- do meanwhile is not visible here, neither their rows nor the changes that come with them.
+create or replace function learn_internal.settle_tallies()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  lock table learn_internal.tallies in share update exclusive mode;
+  insert into learn_internal.tallies as t (measure, day, item, value)
+  select d.measure, d.day, d.item, d.expected - d.actual
+  from learn_internal.tally_differences d
+  on conflict (measure, day, item) do update set value = t.value + excluded.value;
+end;
+$$;
+comment on function learn_internal.settle_tallies() is
+  'Makes the tallies what a recount of the rows says.';
+revoke all on function learn_internal.settle_tallies() from public;
+
+-- views/analytics/achievement_rarity.sql
+
+-- How many learners hold each achievement, those that nobody holds included. The column rarity is what
+-- its author calls it; the share says what it is.
+create or replace view learn.achievement_rarity as
+select a.id as achievement_id, a.slug, a.name, a.system, a.rarity, a.is_active, a.is_hidden,
+  coalesce(h.value, 0) as holders, l.learners,
+  round(coalesce(h.value, 0)::numeric / nullif(l.learners, 0), 4) as share
+from learn.achievements a
+left join learn_internal.tally_totals h
+  on h.measure = 'achievements' and h.item = a.id::text
+cross join (
+  select coalesce(sum(t.value), 0)::bigint as learners
+  from learn_internal.tally_totals t
+  where t.measure = 'registrations'
+) l;
+comment on view learn.achievement_rarity is
+  'Per achievement, also those that nobody has earned: holders, all learners, and the share (0 to 1) '
+  'of learners who hold it; null where there are no learners.';
+grant select on learn.achievement_rarity to learn_app, learn_readonly;
+
+-- views/analytics/weekly_active_learners.sql
+
+-- Learners with a qualifying activity in a week, each counted once, and those who registered in it.
+create or replace view learn.weekly_active_learners as
+select date_trunc('week', t.day::timestamp)::date as week_start,
+  coalesce(sum(t.value) filter (where t.measure = 'active_weeks'), 0)::bigint as active_learners,
+  coalesce(sum(t.value) filter (where t.measure = 'registrations'), 0)::bigint as new_learners
+from learn_internal.tally_totals t
+where t.measure in ('active_weeks', 'registrations')
+group by 1;
+comment on view learn.weekly_active_learners is
+  'Per week (Monday): learners with a qualifying activity in it, each counted once, and learners '
+  'who registered. Weeks with neither are not listed.';
+grant select on learn.weekly_active_learners to learn_app, learn_readonly;
+
+-- views/analytics/cohort_retention.sql
+
+-- Of the learners who registered in a week: how many were active in that week (weeks_since 0) and in
+-- each one after it, up to the current one. What was imported from before the registration is left out.
+create or replace view learn.cohort_retention as
+with cohorts as (
+  select w.week_start, w.new_learners
+  from learn.weekly_active_learners w
+  where w.new_learners > 0
+), active as (
+  -- case, because a condition on the column may be tried on items of other measures first
+  select case when t.measure = 'active_weeks' then t.item::date end as cohort_week,
+    t.day as week_start, t.value
+  from learn_internal.tally_totals t
+  where t.measure = 'active_weeks'
+)
+select c.week_start as cohort_week, (g.week::date - c.week_start) / 7 as weeks_since,
+  c.new_learners as learners, coalesce(a.value, 0) as active_learners,
+  round(coalesce(a.value, 0)::numeric / c.new_learners, 4) as share_active
+from cohorts c
+cross join lateral generate_series(
+  c.week_start::timestamp, (select learn.clock() at time zone 'UTC'), interval '7 days') g(week)
+left join active a on a.cohort_week = c.week_start and a.week_start = g.week::date;
+comment on view learn.cohort_retention is
+  'Per week of registration and number of weeks since: learners of that cohort, how many of them were '
+  'active in that week, and their share (0 to 1).';
+comment on column learn.cohort_retention.weeks_since is
+  '0: the week of registration. The last one is the current week, which is not over yet.';
+grant select on learn.cohort_retention to learn_app, learn_readonly;
+
+-- views/analytics/course_funnel.sql
+
+-- How far the learners of each course have come: a column has those who have come at least so far.
+-- Content that changes moves them, except those who have completed it.
+create or replace view learn.course_funnel as
+select c.id as course_id, c.slug, c.title, c.is_published,
+  coalesce(sum(s.value), 0)::bigint as enrolled,
+  coalesce(sum(s.value) filter (where s.stage >= 1), 0)::bigint as started,
+  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
+  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
+  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
+  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+from learn.courses c
+left join (
+  -- case, because a condition on the columns may be tried on items of other measures first
+  select case when t.measure = 'course_stages' then split_part(t.item, ':', 1)::bigint end as course_id,
+    case when t.measure = 'course_stages' then split_part(t.item, ':', 2)::integer end as stage,
+    t.value
+  from learn_internal.tally_totals t
+  where t.measure = 'course_stages'
+) s on s.course_id = c.id
+group by c.id;
+comment on view learn.course_funnel is
+  'Per course: learners who have enrolled, started, done at least 25, 50 and 75 percent, '
+  'and completed it.';
+grant select on learn.course_funnel to learn_app, learn_readonly;
+
+-- views/analytics/daily_active_learners.sql
+
+-- Learners with a qualifying activity on a day, and those who registered on it. Days are
+-- the learners' local dates. A day without any of both is not listed.
+create or replace view learn.daily_active_learners as
+select t.day as activity_date,
+  coalesce(sum(t.value) filter (where t.measure = 'active_days'), 0)::bigint as active_learners,
+  coalesce(sum(t.value) filter (where t.measure = 'registrations'), 0)::bigint as new_learners
+from learn_internal.tally_totals t
+where t.measure in ('active_days', 'registrations')
+group by t.day;
+comment on view learn.daily_active_learners is
+  'Per local day: learners with a qualifying activity, and learners who registered. '
+  'Days with neither are not listed.';
+grant select on learn.daily_active_learners to learn_app, learn_readonly;
+
+-- views/analytics/daily_xp_by_source.sql
+
+-- XP of a day by the type of the fact that paid it. A reversal is a source of its own, below 0,
+-- on the day of the reversal.
+create or replace view learn.daily_xp_by_source as
+select t.day as earned_on, t.item as activity_type, t.value as xp
+from learn_internal.tally_totals t
+where t.measure = 'xp';
+comment on view learn.daily_xp_by_source is
+  'XP per local day and type of the fact that paid it. What was taken back is xp_reversed, below 0, '
+  'on the day when it was taken back.';
+grant select on learn.daily_xp_by_source to learn_app, learn_readonly;
+
+-- views/analytics/streak_distribution.sql
+
+-- How many learners have a streak of so many days: as of their own today, as calculate_user_streak()
+-- tells it, and at its longest. No tally, because a streak ends with nothing being written; one look
+-- at every learner's row. When a streak ends is asked for only where the time zone or freezes decide.
+create or replace view learn.streak_distribution as
+with today as materialized (
+  select learn.clock() as at, (learn.clock() at time zone 'UTC')::date as date
+), streaks as (
+  select s.longest_streak, case
+      when s.current_streak = 0 or s.last_activity_date < t.date - 2 - s.streak_freezes then 0
+      when s.last_activity_date >= t.date then s.current_streak
+      else coalesce((
+        select e.days from learn_internal.streak_ends e
+        where e.user_id = s.user_id and e.ends_at > t.at), 0)
+    end as current_streak
+  from learn.user_stats s
+  cross join today t
+)
+select l.days, sum(l.current)::bigint as learners, sum(l.longest)::bigint as learners_at_longest
+from (
+  select s.current_streak as days, count(*) as current, 0 as longest
+  from streaks s
+  group by s.current_streak
+  union all
+  select s.longest_streak, 0, count(*)
+  from learn.user_stats s
+  group by s.longest_streak
+) l
+group by l.days;
+comment on view learn.streak_distribution is
+  'Per length of a streak in days: learners whose streak is so long as of their today, and learners '
+  'whose longest one is.';
+grant select on learn.streak_distribution to learn_app, learn_readonly;
+
+-- views/analytics/tally_damage.sql
+
+-- Where tallies are not what the rows say: the part of check_integrity() about analytics.
+create or replace view learn_internal.tally_damage (check_name, user_id, expected, actual) as
+select 'tallies_follow_from_rows', null::uuid,
+  format('%s %s %s: %s', d.measure, d.day, d.item, d.expected),
+  format('%s %s %s: %s', d.measure, d.day, d.item, d.actual)
+from learn_internal.tally_differences d;
+comment on view learn_internal.tally_damage is
+  'Where tallies are not what the rows say; no row when all is well.';
+
+-- views/analytics/track_funnel.sql
+
+-- How far the learners of each track have come: a column has those who have come at least so far.
+-- Content that changes moves them, except those who have completed it.
+-- Nobody enrols in a track: it is started with its first item.
+create or replace view learn.track_funnel as
+select c.id as track_id, c.slug, c.title, c.is_published,
+  coalesce(sum(s.value), 0)::bigint as started,
+  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
+  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
+  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
+  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+from learn.tracks c
+left join (
+  -- case, because a condition on the columns may be tried on items of other measures first
+  select case when t.measure = 'track_stages' then split_part(t.item, ':', 1)::bigint end as track_id,
+    case when t.measure = 'track_stages' then split_part(t.item, ':', 2)::integer end as stage,
+    t.value
+  from learn_internal.tally_totals t
+  where t.measure = 'track_stages'
+) s on s.track_id = c.id and s.stage >= 1
+group by c.id;
+comment on view learn.track_funnel is
+  'Per track: learners who have started, done at least 25, 50 and 75 percent, '
+  'and completed it.';
+grant select on learn.track_funnel to learn_app, learn_readonly;
+
+-- views/analytics/weekly_xp_by_source.sql
+
+-- XP of a week by the type of the fact that paid it.
+create or replace view learn.weekly_xp_by_source as
+select date_trunc('week', t.earned_on::timestamp)::date as week_start, t.activity_type,
+  sum(t.xp)::bigint as xp
+from learn.daily_xp_by_source t
+group by 1, 2;
+comment on view learn.weekly_xp_by_source is
+  'XP per week (Monday) and type of the fact that paid it; see daily_xp_by_source.';
+grant select on learn.weekly_xp_by_source to learn_app, learn_readonly;
 
 reset role;

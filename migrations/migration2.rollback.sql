@@ -1,28 +1,27 @@
--- Undoes migration2.sql. What its tables held is lost.
+-- Undoes migration2.sql.
 
 set role learn_owner;
 
-drop trigger metrics_consequences on learn.metrics;
-drop trigger keep_activity_types on learn.activity_types;
-drop trigger activity_types_change on learn.activity_types;
-drop trigger complete_activity on learn.activity_log;
-drop trigger activity_log_default_truncate on learn.activity_log_default;
-drop trigger activity_log_truncate on learn.activity_log;
-drop trigger activity_log_is_append_only on learn.activity_log;
-drop table learn_internal.user_metric_days;
-drop table learn.user_metrics;
-drop table learn_internal.metric_feeds;
-drop table learn.metrics;
-drop table learn_internal.recorded_subjects;
-drop table learn.activity_log;
-drop table learn.activity_types;
-drop function learn.ensure_partitions(p_until date);
-drop function learn_internal.ensure_month(p_table name, p_month date);
-drop function learn_internal.lock_logs();
-drop function learn_internal.keep_activity_types();
-drop function learn_internal.note_consequences();
-drop function learn_internal.complete_activity();
-drop function learn_internal.refuse_truncate();
-drop function learn_internal.refuse_change();
+drop trigger users_touch on learn.users;
+drop trigger tally_deleted_users on learn.users;
+drop function learn_internal.tally_deleted_users();
+drop trigger take_turns on learn.users;
+drop function learn_internal.take_turns();
+drop trigger register_users on learn.users;
+drop function learn_internal.register_users();
+drop trigger lock_posts on learn.users;
+drop function learn_internal.lock_posts();
+drop trigger check_timezone on learn.users;
+drop function learn_internal.check_timezone();
+drop trigger check_first_avatar on learn.users;
+drop trigger check_avatar on learn.users;
+drop function learn_internal.check_avatar();
+drop view learn_internal.identity_damage;
+drop function learn.set_password_hash(uuid,text);
+drop function learn.select_avatar(uuid,bigint,timestamp with time zone,text);
+drop function learn_internal.require_timezones(text[]);
+drop function learn.register_user(text,text,text,text,text);
+drop function learn_internal.is_timezone(text);
+drop function learn.get_password_hash(uuid);
 
 reset role;

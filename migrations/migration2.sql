@@ -1,260 +1,224 @@
--- activity: the log of facts that everything is a projection of, and metrics as data.
+-- Identity: users and their figures
 
 set role learn_owner;
 
-create table learn.activity_types (
-  key           text primary key,
-  description   text not null default '',
-  is_qualifying boolean not null default false,
-  happens_once  boolean not null default false,
-  is_internal   boolean not null default false,
-  pays          integer,
-  is_capped     boolean not null default false,
-  feeds_metrics boolean not null default false,
-  feeds_days    boolean not null default false,
-  resets_runs   boolean not null default false,
-  constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$')
-);
-comment on table learn.activity_types is
-  'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
-comment on column learn.activity_types.is_qualifying is
-  'Makes the user''s local day an active one: a learning act.';
-comment on column learn.activity_types.happens_once is
-  'At most once per user and subject: record_activity() ignores a repeat.';
-comment on column learn.activity_types.pays is
-  'XP that a fact pays by the rule in xp_rules; null: there is none. This and the next four are kept '
-  'by the triggers of xp_rules and metrics, so that the engine need not look there.';
-comment on column learn.activity_types.is_capped is 'The rule that pays has a cap for the day.';
-comment on column learn.activity_types.feeds_metrics is
-  'Some metric counts, sums up, runs on or keeps the maximum of it.';
-comment on column learn.activity_types.feeds_days is 'Some metric counts its days.';
-comment on column learn.activity_types.resets_runs is 'It ends a run of some metric.';
-comment on column learn.activity_types.is_internal is
-  'Written by Laurel alone: record_activity() refuses it (LX010).';
-grant select on learn.activity_types to learn_app, learn_readonly;
+-- functions/identity/get_password_hash.sql
 
-insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal) values
-  ('user_registered', 'The user''s account was made.', false, true, true),
-  ('lesson_started', 'The user started a lesson.', true, true, false),
-  ('lesson_completed', 'The user completed a lesson.', true, true, false),
-  ('lesson_perfect', 'The user completed a lesson without a fault.', true, true, false),
-  ('track_completed', 'The user completed every item of a track.', true, true, false),
-  ('difficulty_completed', 'The user completed every track of a difficulty.', true, true, false),
-  ('path_completed', 'The user completed every track of a learning path.', true, true, false),
-  ('achievement_earned', 'The user earned an achievement.', false, false, true),
-  ('achievement_revoked', 'An achievement was taken away from the user.', false, false, true),
-  ('level_reached', 'The user reached a level for the first time.', false, true, true),
-  ('xp_awarded', 'XP was awarded by award_xp().', false, false, true),
-  ('xp_reversed', 'XP was taken back by reverse_xp().', false, false, true),
-  ('streak_freeze_granted', 'The user was given a streak freeze.', false, false, true),
-  ('streak_freeze_earned', 'The user''s streak earned a freeze.', false, false, true),
-  ('streak_freeze_used', 'A freeze covered a missed day.', false, false, true);
+-- The stored hash of one active user's password, for the backend to verify;
+-- null where there is none.
+create or replace function learn.get_password_hash(p_user_id uuid)
+returns text
+language sql
+stable
+security definer                  -- no app role reads user_credentials
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.password_hash
+  from learn.user_credentials c
+  join learn.users u on u.id = c.user_id
+  where c.user_id = p_user_id and u.is_active;
+$$;
+comment on function learn.get_password_hash(uuid) is
+  'The hash of one active user''s password, for the backend to verify; null where there is none.';
+revoke all on function learn.get_password_hash(uuid) from public;
+grant execute on function learn.get_password_hash(uuid) to learn_app;
 
-create table learn.activity_log (
-  user_id         uuid not null references learn.users on delete cascade,
-  id              bigint generated always as identity,
-  activity_type   text not null,
-  subject_type    text,
-  subject_id      text,
-  properties      jsonb not null default '{}',
-  xp              integer,
-  occurred_at     timestamptz not null default learn.clock(),
-  local_date      date not null,
-  is_qualifying   boolean not null,
-  recorded_at     timestamptz not null default learn.clock(),
-  idempotency_key text,
-  primary key (user_id, id, recorded_at)
-) partition by range (recorded_at);
-comment on table learn.activity_log is
-  'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
-  'moves the streak, pays XP, counts in metrics and earns achievements in the same statement. '
-  'The engine refuses malformed ones (LX001).';
-comment on column learn.activity_log.properties is 'A JSON object, which the engine makes sure of.';
-comment on column learn.activity_log.subject_type is
-  'What kind of thing the fact is about; null: about none, and so is subject_id.';
-comment on column learn.activity_log.activity_type is
-  'A row of activity_types, which the engine makes sure of: no foreign key, because it would be asked '
-  'for every fact.';
-comment on column learn.activity_log.subject_id is 'Id or slug of what the fact is about, as text.';
-comment on column learn.activity_log.xp is
-  'XP that the fact itself carries; null: what xp_rules pays for its type.';
-comment on column learn.activity_log.occurred_at is
-  'When it happened; recorded_at is when Laurel heard of it.';
-comment on column learn.activity_log.local_date is
-  'The user''s local date at occurred_at. A later change of timezone leaves it.';
-comment on column learn.activity_log.is_qualifying is
-  'Whether the activity type made a day active when this was recorded.';
-grant select on learn.activity_log to learn_app, learn_readonly;
-create table learn.activity_log_default partition of learn.activity_log default;
-comment on table learn.activity_log_default is
-  'Facts of months without a partition of their own; ensure_partitions() moves them into one.';
-grant select on learn.activity_log_default to learn_app, learn_readonly;
+-- functions/identity/is_timezone.sql
 
-create table learn_internal.recorded_subjects (
-  user_id       uuid not null references learn.users on delete cascade,
-  activity_type text not null,
-  subject_type  text not null,
-  subject_id    text not null,
-  primary key (user_id, activity_type, subject_type, subject_id)
-);
-comment on table learn_internal.recorded_subjects is
-  'Facts from outside that happen once per subject, so that a repeat is known without a scan '
-  'of the log. Laurel''s own triggers write no row here, since their tables'' keys say the same, '
-  'but heed those that are here.';
-
-create table learn.metrics (
-  key                 text primary key,
-  activity_type       text references learn.activity_types on update cascade,
-  aggregate           text not null default 'count',
-  property            text,
-  filter              jsonb not null default '{}',
-  scope_property      text,
-  reset_activity_type text references learn.activity_types on update cascade,
-  reset_filter        jsonb not null default '{}',
-  description         text not null default '',
-  is_board            boolean not null default false,
-  defined_at          timestamptz not null default learn.clock(),
-  constraint metric_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint aggregate_is_known check (
-    aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
-  constraint stats_come_from_user_stats check (
-    (aggregate = 'stat') = (activity_type is null)
-    and (aggregate <> 'stat' or key in ('xp', 'level_reached', 'current_streak', 'active_days'))),
-  constraint sums_and_maxima_name_a_property check (
-    (aggregate in ('sum', 'max')) = (property is not null)),
-  constraint runs_have_a_reset check ((aggregate = 'run') = (reset_activity_type is not null)),
-  constraint filters_are_objects check (
-    jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object')
-);
-comment on table learn.metrics is
-  'What is counted per user. count: facts; sum and max: of a number in properties; '
-  'distinct_days: local days; run: facts since the last reset; '
-  'stat: a column of user_stats (kept there, not in user_metrics).';
-comment on column learn.metrics.filter is 'Only facts whose properties contain this count.';
-comment on column learn.metrics.scope_property is
-  'Property whose value is a scope: the metric is kept in total (scope '''') and once per value.';
-comment on column learn.metrics.reset_activity_type is
-  'For runs: a fact of this type, with reset_filter, ends the run.';
-comment on column learn.metrics.defined_at is
-  'When the metric was defined as it is. Its values are recounted then.';
-comment on column learn.metrics.is_board is 'May be asked for as a leaderboard.';
-create index metrics_activity_type on learn.metrics (activity_type);
-create index metrics_reset_activity_type on learn.metrics (reset_activity_type);
-grant select on learn.metrics to learn_app, learn_readonly;
-
-create table learn_internal.metric_feeds (
-  activity_type  text not null
-    references learn.activity_types on update cascade on delete cascade,
-  metric         text not null references learn.metrics on update cascade on delete cascade,
-  is_scoped      boolean not null,
-  aggregate      text not null,
-  property       text,
-  filter         jsonb not null,
-  scope_property text,
-  primary key (activity_type, metric, is_scoped)
-);
-comment on table learn_internal.metric_feeds is
-  'What facts of a type add to: a row for each metric that they feed, and one more for its scopes. '
-  'Kept by the triggers of metrics. Metrics of distinct days are not here.';
-create index metric_feeds_metric on learn_internal.metric_feeds (metric);
-
-create table learn.user_metrics (
-  user_id uuid not null references learn.users on delete cascade,
-  metric  text not null references learn.metrics on delete cascade,
-  scope   text not null default '',
-  value   bigint not null default 0,
-  primary key (user_id, metric, scope)
-) with (fillfactor = 70);
-comment on table learn.user_metrics is
-  'Value of each metric for each user and scope: a projection of activity_log.';
-create index user_metrics_metric on learn.user_metrics (metric, scope, user_id);
-grant select on learn.user_metrics to learn_app, learn_readonly;
-
-create table learn_internal.user_metric_days (
-  user_id       uuid not null references learn.users on delete cascade,
-  metric        text not null references learn.metrics on delete cascade,
-  scope         text not null,
-  activity_date date not null,
-  primary key (user_id, metric, scope, activity_date)
-);
-comment on table learn_internal.user_metric_days is
-  'The days that a distinct_days metric has counted already.';
-create index user_metric_days_metric on learn_internal.user_metric_days (metric, user_id);
-
--- functions/_shared/refuse_change.sql
--- Append-only tables: rows are neither changed nor deleted, except with the user
--- whose rows they are.
--- Errors: LX009.
-create or replace function learn_internal.refuse_change()
-returns trigger
+-- Whether a name is an IANA time zone. PostgreSQL also takes abbreviations and POSIX rules,
+-- whose signs are the other way round (UTC+3 is three hours west): those are not IANA names.
+create or replace function learn_internal.is_timezone(p_name text)
+returns boolean
 language plpgsql
-volatile
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
-    return old;  -- goes with its user
+  if p_name in ('UTC', 'GMT') then
+    return true;
   end if;
-  raise exception '% is append-only', tg_table_name
-    using errcode = 'LX009',
-      detail = format('%s of a row of user %s', lower(tg_op), old.user_id),
-      hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
+  if p_name !~ '^[A-Za-z_]+(/[A-Za-z_]+(-[A-Za-z_]+)*)+$' then
+    -- Japan, Etc/GMT+3; slow, rare
+    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);
+  end if;
+  perform now() at time zone p_name;
+  return true;
+exception
+  when invalid_parameter_value then
+    return false;
 end;
 $$;
-comment on function learn_internal.refuse_change() is
-  'Row trigger: refuses update and delete (LX009) while the user exists.';
-revoke all on function learn_internal.refuse_change() from public;
+comment on function learn_internal.is_timezone(text) is 'Whether a name is an IANA time zone.';
+revoke all on function learn_internal.is_timezone(text) from public;
 
--- functions/_shared/refuse_truncate.sql
--- Append-only tables are not emptied either.
--- Errors: LX009.
-create or replace function learn_internal.refuse_truncate()
-returns trigger
+-- functions/identity/register_user.sql
+
+-- Makes a user. Signing up is a fact, so that a welcome badge is there when this returns.
+-- Errors: LX001 blank or taken username, malformed or taken email, unknown time zone,
+-- malformed locale.
+create or replace function learn.register_user(
+  p_username     text,
+  p_email        text default null,
+  p_timezone     text default 'UTC',
+  p_locale       text default 'en',
+  p_display_name text default null
+)
+returns uuid
 language plpgsql
 volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id    uuid;
+  v_constraint text;
+begin
+  insert into learn.users (username, email, timezone, locale, display_name)
+  values (p_username, p_email, coalesce(p_timezone, 'UTC'),
+    coalesce(p_locale, 'en'), p_display_name)
+  returning id into v_user_id;
+  return v_user_id;
+exception
+  when unique_violation or check_violation or not_null_violation then
+    get stacked diagnostics v_constraint = constraint_name;
+    raise exception 'the user cannot be registered'
+      using errcode = 'LX001',
+        detail = format('%s: username = %s, email = %s, locale = %s',
+          case v_constraint
+            when 'users_username_is_unique' then 'username is taken'
+            when 'users_email_is_unique' then 'email is taken'
+            when '' then 'username is missing'
+            else replace(v_constraint, '_', ' ') || ' does not hold'
+          end, coalesce(p_username, 'null'), coalesce(p_email, 'null'), p_locale),
+        hint = 'Usernames and emails are unique without regard to case; '
+          'only the username is required.';
+end;
+$$;
+comment on function learn.register_user(text, text, text, text, text) is
+  'Makes a user and returns the id. Time zone: an IANA name; locale: a language tag.';
+revoke all on function learn.register_user(text, text, text, text, text) from public;
+grant execute on function learn.register_user(text, text, text, text, text) to learn_app;
+
+-- functions/identity/require_timezones.sql
+
+-- Refuses time zones that are none.
+-- Errors: LX001.
+create or replace function learn_internal.require_timezones(p_names text[])
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+begin
+  select n into v_name from unnest(p_names) n where not learn_internal.is_timezone(n) limit 1;
+  if found then
+    raise exception 'unknown time zone'
+      using errcode = 'LX001', detail = format('timezone = %s', v_name),
+        hint = 'Use an IANA name such as Europe/Paris or UTC.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_timezones(text[]) is
+  'Refuses names that are no IANA time zones (LX001).';
+revoke all on function learn_internal.require_timezones(text[]) from public;
+
+-- functions/identity/select_avatar.sql
+
+-- Selects the avatar that a user shows: a default one, or one that the user has unlocked;
+-- null: none.
+-- Errors: LX001, LX002, LX003 unknown avatar, LX004 user inactive, LX010 not the user's, LX013.
+create or replace function learn.select_avatar(
+  p_user_id         uuid,
+  p_avatar_id       bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'select_avatar', p_user_id, jsonb_build_object('avatar_id', p_avatar_id),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_avatar_id is not null and not exists (
+    select from learn.avatars a where a.id = p_avatar_id)
+  then
+    raise exception 'unknown avatar'
+      using errcode = 'LX003', detail = format('p_avatar_id = %s', p_avatar_id),
+        hint = 'Look the avatar up in learn.avatars.';
+  end if;
+  update learn.users u set selected_avatar_id = p_avatar_id
+  where u.id = p_user_id and u.selected_avatar_id is distinct from p_avatar_id;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.select_avatar(uuid, bigint, timestamptz, text) is
+  'Selects the avatar that a user shows: a default one or one of the user''s own; null: none.';
+revoke all on function learn.select_avatar(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.select_avatar(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/identity/set_password_hash.sql
+
+-- Stores the hash of a user's password, made by the backend. Laurel never sees a password.
+-- Errors: LX001 blank hash; LX002 unknown user.
+create or replace function learn.set_password_hash(p_user_id uuid, p_password_hash text)
+returns void
+language plpgsql
+volatile
+security definer                  -- no app role reads or writes user_credentials
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception '% is append-only', tg_table_name
-    using errcode = 'LX009', detail = format('truncate of %s.%s', tg_table_schema, tg_table_name),
-      hint = 'To retire old rows, detach or drop a whole month''s partition.';
+  if coalesce(p_password_hash, '') !~ '\S' then
+    raise exception 'the password hash is blank'
+      using errcode = 'LX001', detail = 'p_password_hash is blank or null',
+        hint = 'Hash the password in the backend.';
+  end if;
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  insert into learn.user_credentials (user_id, password_hash)
+  values (p_user_id, p_password_hash)
+  on conflict (user_id) do update
+    set password_hash = excluded.password_hash, updated_at = learn.clock();
 end;
 $$;
-comment on function learn_internal.refuse_truncate() is
-  'Statement trigger: refuses truncate (LX009).';
-revoke all on function learn_internal.refuse_truncate() from public;
+comment on function learn.set_password_hash(uuid, text) is
+  'Stores the hash of a user''s password, made by the backend.';
+revoke all on function learn.set_password_hash(uuid, text) from public;
+grant execute on function learn.set_password_hash(uuid, text) to learn_app;
 
--- triggers/activity/activity_log_is_append_only.sql
--- When a fact is changed or deleted: refused.
-create or replace trigger activity_log_is_append_only
-  before update or delete on learn.activity_log
-  for each row
-  execute function learn_internal.refuse_change();
-comment on trigger activity_log_is_append_only on learn.activity_log is
-  'Refuses update and delete (LX009).';
+-- views/identity/identity_damage.sql
 
--- triggers/activity/activity_log_truncate.sql
--- When someone empties the log: refused.
-create or replace trigger activity_log_truncate
-  before truncate on learn.activity_log
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
+-- Where users lack what registering makes: the part of check_integrity() about identity.
+create or replace view learn_internal.identity_damage (check_name, user_id, expected, actual) as
+select 'user_has_stats', u.id, 'a row in user_stats', 'none'
+from learn.users u
+where not exists (select from learn.user_stats s where s.user_id = u.id)
+union all
+select 'registration_days_follow_from_facts', s.user_id, f.local_date::text, s.registered_on::text
+from learn.user_stats s
+join learn.activity_log f on f.user_id = s.user_id and f.activity_type = 'user_registered'
+where s.registered_on <> f.local_date;
+comment on view learn_internal.identity_damage is
+  'Users without what registering makes; no row when all is well.';
 
--- triggers/activity/activity_log_default_truncate.sql
--- When someone empties the default partition: refused.
-create or replace trigger activity_log_default_truncate
-  before truncate on learn.activity_log_default
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_default_truncate on learn.activity_log_default is
-  'Refuses truncate (LX009).';
+-- triggers/identity/check_avatar.sql
 
--- triggers/activity/complete_activity.sql
--- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
--- leave nothing out, set-based, so that this row trigger does not fire for them.
--- Errors: LX001 unknown activity type; LX002 unknown user.
-create or replace function learn_internal.complete_activity()
+-- When a user shows another avatar: it must be a default one, or one that the user has unlocked.
+-- Errors: LX010 the avatar is not the user's.
+create or replace function learn_internal.check_avatar()
 returns trigger
 language plpgsql
 volatile
@@ -262,47 +226,71 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.local_date is null then
-    select (new.occurred_at at time zone u.timezone)::date into new.local_date
-    from learn.users u
-    where u.id = new.user_id;
-    if not found then
-      raise exception 'unknown user'
-        using errcode = 'LX002',
-          detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
-          hint = 'Register the user first.';
-    end if;
-  end if;
-  if new.is_qualifying is null then
-    select t.is_qualifying into new.is_qualifying
-    from learn.activity_types t
-    where t.key = new.activity_type;
-    if not found then
-      raise exception 'unknown activity type'
-        using errcode = 'LX001',
-          detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
-          hint = 'Add it to learn.activity_types first.';
-    end if;
+  if not exists (
+    select from learn.avatars a where a.id = new.selected_avatar_id and a.is_default)
+    and not exists (
+    select from learn.user_avatars o
+    where o.user_id = new.id and o.avatar_id = new.selected_avatar_id)
+  then
+    raise exception 'the avatar is not unlocked'
+      using errcode = 'LX010',
+        detail = format('user_id = %s, avatar_id = %s', new.id, new.selected_avatar_id),
+        hint = 'Default avatars belong to everyone, others come with achievements: '
+          'learn.avatar_collection().';
   end if;
   return new;
 end;
 $$;
-comment on function learn_internal.complete_activity() is
-  'Row trigger: fills local_date and is_qualifying of a fact.';
-revoke all on function learn_internal.complete_activity() from public;
+comment on function learn_internal.check_avatar() is
+  'Row trigger: a user shows only avatars that are the user''s (LX010).';
+revoke all on function learn_internal.check_avatar() from public;
 
-create or replace trigger complete_activity
-  before insert on learn.activity_log
+create or replace trigger check_avatar
+  before update of selected_avatar_id on learn.users
   for each row
-  when (new.local_date is null or new.is_qualifying is null)
-  execute function learn_internal.complete_activity();
-comment on trigger complete_activity on learn.activity_log is
-  'Fills local_date and is_qualifying where left out.';
+  when (new.selected_avatar_id is not null
+    and new.selected_avatar_id is distinct from old.selected_avatar_id)
+  execute function learn_internal.check_avatar();
+comment on trigger check_avatar on learn.users is 'Only own avatars are shown (LX010).';
 
--- functions/activity/note_consequences.sql
--- When rules or metrics change: what each type of fact can cause is noted with the type,
--- and how it feeds metrics, a row for each value that it moves.
-create or replace function learn_internal.note_consequences()
+create or replace trigger check_first_avatar
+  before insert on learn.users
+  for each row
+  when (new.selected_avatar_id is not null)
+  execute function learn_internal.check_avatar();
+comment on trigger check_first_avatar on learn.users is 'Only own avatars are shown (LX010).';
+
+-- triggers/identity/check_timezone.sql
+
+-- When a user moves to another time zone: it must be one. Days that were are not rewritten.
+-- Errors: LX001 unknown time zone.
+create or replace function learn_internal.check_timezone()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.require_timezones(array[new.timezone]);
+  return null;
+end;
+$$;
+comment on function learn_internal.check_timezone() is
+  'Row trigger: refuses an unknown time zone (LX001).';
+revoke all on function learn_internal.check_timezone() from public;
+
+create or replace trigger check_timezone
+  after update of timezone on learn.users
+  for each row
+  when (new.timezone <> old.timezone)
+  execute function learn_internal.check_timezone();
+comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
+
+-- triggers/identity/lock_posts.sql
+
+-- Before a user is deleted: the discussions that they took part in are locked, in key order and
+-- before any reply, as by everybody who writes in them.
+create or replace function learn_internal.lock_posts()
 returns trigger
 language plpgsql
 volatile
@@ -310,69 +298,119 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update learn.activity_types t
-  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
-    feeds_days = c.feeds_days, resets_runs = c.resets_runs
-  from (
-    select a.key,
-      (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
-      exists (
-        select from learn.xp_rules r
-        where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
-      exists (
-        select from learn.metrics m
-        where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
-      exists (
-        select from learn.metrics m
-        where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
-      exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs
-    from learn.activity_types a
-  ) c
-  where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs)
-    is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days, c.resets_runs);
+  perform from learn.discussions d
+  where d.id in (
+    select a.id from learn.discussions a where a.author_id = old.id
+    union all
+    select r.discussion_id from learn.replies r where r.author_id = old.id
+    union all
+    select coalesce(v.discussion_id, r.discussion_id)
+    from learn.discussion_votes v
+    left join learn.replies r on r.id = v.reply_id
+    where v.user_id = old.id)
+  order by d.id
+  for no key update;
+  return old;
+end;
+$$;
+comment on function learn_internal.lock_posts() is
+  'Row trigger: locks the discussions that a user took part in, before the user is deleted.';
+revoke all on function learn_internal.lock_posts() from public;
 
-  with feeds as (
-    select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,
-      case when s.is_scoped then m.scope_property end as scope_property
-    from learn.metrics m
-    cross join (values (false), (true)) s(is_scoped)
-    where m.activity_type is not null and m.aggregate <> 'distinct_days'
-      and (m.scope_property is not null or not s.is_scoped)
-  ), gone as (
-    delete from learn_internal.metric_feeds o
-    where not exists (
-      select from feeds f
-      where (f.activity_type, f.metric, f.is_scoped) = (o.activity_type, o.metric, o.is_scoped))
-  )
-  insert into learn_internal.metric_feeds as o
-    (activity_type, metric, is_scoped, aggregate, property, filter, scope_property)
-  select * from feeds
-  on conflict (activity_type, metric, is_scoped) do update
-    set aggregate = excluded.aggregate, property = excluded.property, filter = excluded.filter,
-      scope_property = excluded.scope_property
-    where (o.aggregate, o.property, o.filter, o.scope_property)
-      is distinct from (excluded.aggregate, excluded.property, excluded.filter,
-        excluded.scope_property);
+create or replace trigger lock_posts
+  before delete on learn.users
+  for each row
+  execute function learn_internal.lock_posts();
+comment on trigger lock_posts on learn.users is
+  'Locks the discussions that the user took part in.';
+
+-- triggers/identity/register_users.sql
+
+-- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
+-- import: what they earn by it, they are not notified of.
+-- Errors: LX001 unknown time zone.
+create or replace function learn_internal.register_users()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_quiet text := coalesce(current_setting('learn.quiet', true), '');
+begin
+  if not exists (select from new_users) then
+    return null;
+  end if;
+  perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
+
+  insert into learn.user_stats (user_id, registered_on)
+  select u.id, (u.created_at at time zone u.timezone)::date from new_users u order by u.id;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', count(*)
+  from new_users u
+  join learn.user_stats s on s.user_id = any (array[u.id])
+  group by s.registered_on;
+
+  if (select count(*) from new_users) > 1 then
+    perform set_config('learn.quiet', 'on', true);
+  end if;
+  insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
+  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
+  from new_users u
+  join learn.activity_types t on t.key = 'user_registered'
+  order by u.id;
+  perform set_config('learn.quiet', v_quiet, true);
   return null;
 end;
 $$;
-comment on function learn_internal.note_consequences() is
-  'Statement trigger: notes with activity types what facts can cause.';
-revoke all on function learn_internal.note_consequences() from public;
+comment on function learn_internal.register_users() is
+  'Statement trigger: makes users'' stats rows and writes user_registered facts.';
+revoke all on function learn_internal.register_users() from public;
 
--- triggers/activity/activity_types_change.sql
--- When activity types are renamed or deleted: learners wait.
-create or replace trigger activity_types_change
-  before update of key or delete on learn.activity_types
+create or replace trigger register_users
+  after insert on learn.users
+  referencing new table as new_users
   for each statement
-  execute function learn_internal.change_content();
-comment on trigger activity_types_change on learn.activity_types is 'A change has learners wait.';
+  execute function learn_internal.register_users();
+comment on trigger register_users on learn.users is
+  'Makes stats rows and writes user_registered facts.';
 
--- triggers/activity/keep_activity_types.sql
--- When activity types are renamed or deleted: not those that facts have, because the log keeps
--- their keys.
--- Errors: LX001 there are facts of the type.
-create or replace function learn_internal.keep_activity_types()
+-- triggers/identity/take_turns.sql
+
+-- Before users are deleted: one statement after the other, because each of them may have
+-- taken part in what goes with the other. Learners who stay do not wait here.
+create or replace function learn_internal.take_turns()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pg_advisory_xact_lock('learn.users'::regclass::integer, 3);
+  return null;
+end;
+$$;
+comment on function learn_internal.take_turns() is
+  'Statement trigger: deletions of users take turns.';
+revoke all on function learn_internal.take_turns() from public;
+
+create or replace trigger take_turns
+  before delete on learn.users
+  for each statement
+  execute function learn_internal.take_turns();
+comment on trigger take_turns on learn.users is 'Deletions of users take turns.';
+
+-- triggers/identity/tally_deleted_users.sql
+
+-- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
+-- been there. Before, because afterwards nobody knows the week of registration. The user's row is
+-- locked by now: no fact of theirs can come in between.
+create or replace function learn_internal.tally_deleted_users()
 returns trigger
 language plpgsql
 volatile
@@ -380,176 +418,47 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if (tg_op = 'DELETE' or new.key <> old.key)
-    and exists (select from learn.activity_log f where f.activity_type = old.key)
-  then
-    raise exception 'there are facts of the activity type %', old.key
-      using errcode = 'LX001', detail = format('key = %s', old.key),
-        hint = 'The log is append-only: leave the type, and add another one.';
-  end if;
-  return null;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', -1
+  from learn.user_stats s
+  where s.user_id = old.id
+  union all
+  select 'active_days', d.activity_date, '', -1
+  from learn.user_activity_days d
+  where d.user_id = old.id and not d.is_freeze
+  union all
+  select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
+    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
+  from learn.user_activity_days d
+  join learn.user_stats s on s.user_id = d.user_id
+  where d.user_id = old.id and not d.is_freeze
+  union all
+  select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
+  from learn.xp_transactions t
+  where t.user_id = old.id
+  group by t.earned_on, t.activity_type;
+  return old;
 end;
 $$;
-comment on function learn_internal.keep_activity_types() is
-  'Row trigger: activity types that facts have keep their keys (LX001).';
-revoke all on function learn_internal.keep_activity_types() from public;
+comment on function learn_internal.tally_deleted_users() is
+  'Row trigger: takes out of the tallies what was counted of a user, before the user is deleted.';
+revoke all on function learn_internal.tally_deleted_users() from public;
 
-create or replace trigger keep_activity_types
-  after update of key or delete on learn.activity_types
+create or replace trigger tally_deleted_users
+  before delete on learn.users
   for each row
-  execute function learn_internal.keep_activity_types();
-comment on trigger keep_activity_types on learn.activity_types is
-  'Activity types that facts have keep their keys (LX001).';
+  execute function learn_internal.tally_deleted_users();
+comment on trigger tally_deleted_users on learn.users is
+  'Takes out of the tallies what was counted of the user.';
 
--- triggers/activity/metrics_consequences.sql
--- When metrics change: what each type of fact can cause is noted with the type.
-create or replace trigger metrics_consequences
-  after insert or update or delete on learn.metrics
-  for each statement
-  execute function learn_internal.note_consequences();
-comment on trigger metrics_consequences on learn.metrics is
-  'Notes with activity types what facts can cause.';
+-- triggers/identity/users_touch.sql
 
--- functions/operations/lock_logs.sql
--- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
--- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
--- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
-create or replace function learn_internal.lock_logs()
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
-as $$
-begin
-  for v_try in 1 .. 50 loop
-    begin
-      lock table learn.users in share row exclusive mode;
-      lock table learn.activity_types in share row exclusive mode;
-      lock table learn.activity_log in access exclusive mode;
-      lock table learn.xp_transactions in access exclusive mode;
-      return;
-    exception
-      when lock_not_available then
-        if v_try = 50 then
-          raise;
-        end if;
-    end;
-    perform pg_sleep(0.02 * v_try);
-  end loop;
-end;
-$$;
-comment on function learn_internal.lock_logs() is
-  'Takes the locks that making partitions needs, all at once or none.';
-revoke all on function learn_internal.lock_logs() from public;
-
--- functions/operations/ensure_month.sql
--- Makes the partition of one month of a log that is partitioned by month, and moves the rows
--- of that month out of the default partition. Returns whether there was something to do.
--- The caller holds the locks: see lock_logs().
-create or replace function learn_internal.ensure_month(p_table name, p_month date)
-returns boolean
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_partition name := p_table || to_char(p_month, '_YYYY_MM');
-  v_default   name := p_table || '_default';
-  v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
-begin
-  if to_regclass(format('learn.%I', v_partition)) is not null then
-    return false;
-  end if;
-
-  execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-    v_partition, v_default);
-  execute format('alter table learn.%I disable trigger user', v_default);
-  execute format(
-    'with moved as (delete from learn.%1$I '
-    'where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
-     insert into learn.%5$I select * from moved',
-    v_default, v_key, p_month::timestamp at time zone 'UTC',
-    (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
-  execute format('alter table learn.%I enable trigger user', v_default);
-  execute format(
-    'alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
-    p_table, v_partition, p_month::timestamp at time zone 'UTC',
-    (p_month + interval '1 month')::timestamp at time zone 'UTC');
-  execute format(
-    'create trigger %I before truncate on learn.%I for each statement execute function '
-    'learn_internal.refuse_truncate()',
-    v_partition || '_truncate', v_partition);
-  execute format('comment on table learn.%I is %L',
-    v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
-  execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
-  return true;
-end;
-$$;
-comment on function learn_internal.ensure_month(name, date) is
-  'Makes one month''s partition of activity_log or xp_transactions; '
-  'false when it is there already.';
-revoke all on function learn_internal.ensure_month(name, date) from public;
-
--- functions/operations/ensure_partitions.sql
--- Makes the monthly partitions of the log and the ledger from the current month (UTC)
--- up to the one of p_until, and for every month that has rows in a default partition.
--- Call it from a scheduler, some months ahead; without it rows go to the default
--- partitions and nothing fails.
--- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could
--- not be locked: call it again.
-create or replace function learn.ensure_partitions(p_until date)
-returns integer
-language plpgsql
-volatile
-security definer                  -- partitions belong to the owner of the table
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-as $$
-declare
-  v_now    date := date_trunc('month', learn.clock())::date;
-  v_tables name[];
-  v_months date[];
-  v_made   integer;
-begin
-  if p_until is null or p_until > v_now + interval '10 years' then
-    raise exception 'partitions are made at most ten years ahead'
-      using errcode = 'LX001', detail = format('p_until = %s', coalesce(p_until::text, 'null')),
-        hint = 'Give a date some months ahead.';
-  end if;
-
-  -- One scheduler at a time. Nothing to do is the common case, and takes no lock
-  -- that a writer waits for.
-  perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
-  select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
-  into v_tables, v_months
-  from (
-    select t.name, g.month::date as month
-    from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
-    cross join generate_series(
-      v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp),
-      interval '1 month') g(month)
-    union
-    select 'activity_log', date_trunc('month', f.recorded_at)::date
-    from learn.activity_log_default f
-    union
-    select 'xp_transactions', date_trunc('month', t.created_at)::date
-    from learn.xp_transactions_default t
-  ) m
-  where to_regclass(format('learn.%I', m.name || to_char(m.month, '_YYYY_MM'))) is null;
-  if v_tables is null then
-    return 0;
-  end if;
-
-  perform learn_internal.lock_logs();
-  select count(*) filter (where learn_internal.ensure_month(m.name, m.month)) into v_made
-  from unnest(v_tables, v_months) m(name, month);
-  return v_made;
-end;
-$$;
-comment on function learn.ensure_partitions(date) is
-  'Makes the monthly partitions of activity_log and xp_transactions up to a date; '
-  'returns how many were made.';
-revoke all on function learn.ensure_partitions(date) from public;
+-- When a user's row is changed, its updated_at says so.
+create or replace trigger users_touch
+  before update on learn.users
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
 reset role;

@@ -1,68 +1,2118 @@
--- xp: rules, the ledger, and the level curve.
+-- The engine: activity, XP, streaks, achievements
 
 set role learn_owner;
 
-create table learn.xp_rules (
-  activity_type text primary key
-    references learn.activity_types on update cascade on delete cascade,
-  amount        integer not null,
-  daily_cap     integer,
-  constraint amount_is_not_negative check (amount >= 0),
-  constraint daily_cap_is_not_negative check (daily_cap >= 0)
-);
-comment on table learn.xp_rules is
-  'XP that a fact of a type pays, unless the fact carries an amount of its own.';
-comment on column learn.xp_rules.daily_cap is
-  'At most this much XP per user and local day from this type; null: no cap.';
-grant select on learn.xp_rules to learn_app, learn_readonly;
+-- views/streaks/freeze_days.sql
 
-create table learn.xp_transactions (
-  user_id       uuid not null references learn.users on delete cascade,
-  id            bigint generated always as identity,
-  amount        integer not null,
-  activity_type text not null,
-  source_type   text not null,
-  source_id     text,
-  description   text,
-  earned_on     date not null,
-  created_at    timestamptz not null default learn.clock(),
-  primary key (user_id, created_at, id),
-  constraint amount_is_not_zero check (amount <> 0)
-) partition by range (created_at);
-comment on table learn.xp_transactions is
-  'The ledger: append-only (LX009), partitioned by month of created_at. '
-  'user_stats.total_xp is its sum.';
-comment on column learn.xp_transactions.activity_type is
-  'The type of the fact that paid, which the log has checked.';
-comment on column learn.xp_transactions.source_type is
-  'Activity type that paid, or what award_xp() was told; reversal for a row that takes XP back.';
-comment on column learn.xp_transactions.earned_on is
-  'The user''s local date of the fact that paid.';
-grant select on learn.xp_transactions to learn_app, learn_readonly;
-create table learn.xp_transactions_default partition of learn.xp_transactions default;
-comment on table learn.xp_transactions_default is
-  'Ledger rows of months without a partition of their own; ensure_partitions() '
-  'moves them into one.';
-grant select on learn.xp_transactions_default to learn_app, learn_readonly;
+-- The day that each freeze in hand would cover: the i-th one the i-th day after the user's last. It
+-- covers it if it was held by then. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.freeze_days as
+select f.user_id, f.freeze_id, f.missed_day, f.granted_on <= f.missed_day as is_held
+from (
+  select f.user_id, f.id as freeze_id, f.granted_on,
+    s.last_activity_date + (row_number() over (
+      partition by f.user_id order by f.granted_on, f.id))::integer as missed_day
+  from learn.streak_freezes f
+  join learn.user_stats s on s.user_id = f.user_id
+  where f.used_on is null
+) f;
+comment on view learn_internal.freeze_days is
+  'Freezes in hand and the days that they would cover, whether each was held by then.';
 
-create table learn.level_thresholds (
-  level  integer primary key,
-  min_xp bigint not null,
-  -- checked once per statement
-  constraint level_thresholds_min_xp_is_unique unique (min_xp) deferrable,
-  constraint level_is_positive check (level >= 1),
-  constraint min_xp_is_not_negative check (min_xp >= 0)
-);
-comment on table learn.level_thresholds is
-  'The level curve: total XP from which a user is on a level. Level 1 starts at 0.';
-grant select on learn.level_thresholds to learn_app, learn_readonly;
+-- views/streaks/streak_ends.sql
 
--- 100 × L × (L − 1) / 2 for level L: 0, 100, 300, 600 …; the last row is the highest
--- level there is.
-insert into learn.level_thresholds (level, min_xp)
-select l, 50 * l::bigint * (l - 1) from generate_series(1, 100) l;
+-- How long each user's streak is, and when it ends unless another day becomes active: at the end of
+-- the user's day after the last one, or of as many days more as freezes in hand cover without a gap.
+-- Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.streak_ends as
+select s.user_id, s.current_streak as days,
+  (s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
+    select coalesce(
+      min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
+    from learn_internal.freeze_days f
+    where f.user_id = s.user_id
+  ) end)::timestamp at time zone u.timezone as ends_at
+from learn.user_stats s
+join learn.users u on u.id = s.user_id
+where s.current_streak > 0;
+comment on view learn_internal.streak_ends is
+  'Length of streaks in days, and the moment from which they are lost.';
+
+-- functions/streaks/calculate_user_streak.sql
+
+-- The user's streak as of their local today: 0 once a day was missed that no freeze in hand covers.
+-- Errors: LX002 unknown user.
+create or replace function learn.calculate_user_streak(p_user_id uuid)
+returns integer
+language plpgsql
+stable
+security definer                  -- freezes and time zones are read for a caller
+                                  -- who may see neither
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first.';
+  end if;
+  return coalesce((
+    select e.days from learn_internal.streak_ends e
+    where e.user_id = p_user_id and e.ends_at > learn.clock()), 0);
+end;
+$$;
+comment on function learn.calculate_user_streak(uuid) is
+  'The user''s streak as of their local today, in days; 0 once a day was missed.';
+revoke all on function learn.calculate_user_streak(uuid) from public;
+grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_readonly;
+
+-- functions/activity/is_countable.sql
+
+-- Whether a value of a fact's properties can be summed up: missing, null,
+-- or a number that fits a counter.
+create or replace function learn_internal.is_countable(p_value jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case coalesce(jsonb_typeof(p_value), 'null')
+    when 'null' then true
+    when 'number' then abs(p_value::numeric) <= 1e15
+    else false
+  end;
+$$;
+comment on function learn_internal.is_countable(jsonb) is
+  'Whether a value of a fact''s properties can be summed up: missing, null, '
+  'or a number of at most 1e15.';
+revoke all on function learn_internal.is_countable(jsonb) from public;
+
+-- functions/activity/activity_problem.sql
+
+-- What is wrong with an activity that a backend wants recorded, in words; null when nothing is.
+create or replace function learn_internal.activity_problem(
+  p_activity_type text, p_subject_type text, p_subject_id text, p_properties jsonb
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
+    when t.is_internal then format('%s is written by Laurel itself', t.key)
+    when (p_subject_type is null) <> (p_subject_id is null)
+      then 'a subject has both a type and an id'
+    when length(p_subject_type) > 100 or length(p_subject_id) > 500
+      then 'a subject''s type has at most 100 characters, its id at most 500'
+    when jsonb_typeof(p_properties) is distinct from 'object'
+      then 'the properties are not a JSON object'
+    else (
+      select case
+        when not learn_internal.is_countable(p_properties -> m.property)
+          then format('the property %s is not a number of at most 1e15: %s',
+            m.property, p_properties -> m.property)
+        else format('the property %s, a scope, has more than 200 characters', m.scope_property)
+      end
+      from learn.metrics m
+      where m.activity_type = t.key and p_properties @> m.filter
+        and (not learn_internal.is_countable(p_properties -> m.property)
+          or length(p_properties ->> m.scope_property) > 200)
+      order by m.key
+      limit 1)
+  end
+  from (select p_activity_type as key) a
+  left join learn.activity_types t on t.key = a.key;
+$$;
+comment on function learn_internal.activity_problem(text, text, text, jsonb) is
+  'What is wrong with an activity to record, in words; null when nothing is.';
+revoke all on function learn_internal.activity_problem(text, text, text, jsonb) from public;
+
+-- functions/activity/activity_problem_code.sql
+
+-- SQLSTATE for an activity that cannot be recorded: LX010 for a type that only Laurel writes,
+-- else LX001.
+create or replace function learn_internal.activity_problem_code(p_activity_type text)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when exists (
+    select from learn.activity_types t where t.key = p_activity_type and t.is_internal
+  ) then 'LX010' else 'LX001' end;
+$$;
+comment on function learn_internal.activity_problem_code(text) is
+  'SQLSTATE for an activity that cannot be recorded.';
+revoke all on function learn_internal.activity_problem_code(text) from public;
+
+-- functions/activity/batch_rows.sql
+
+-- The elements of a valid batch of activities as rows.
+create or replace function learn_internal.batch_rows(p_batch jsonb)
+returns table (
+  "position" bigint, user_id uuid,
+  activity_type text, subject_type text, subject_id text, properties jsonb,
+  occurred_at timestamptz, idempotency_key text, arguments_hash text, first_position_of_key bigint
+)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select e.position, (e.value ->> 'user_id')::uuid,
+    e.value ->> 'activity_type', e.value ->> 'subject_type', e.value ->> 'subject_id',
+    coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
+    coalesce((e.value ->> 'occurred_at')::timestamptz, learn.clock()),
+    e.value ->> 'idempotency_key',
+    learn_internal.hash_call('record_activity', jsonb_build_object(
+      'activity_type', e.value ->> 'activity_type',
+      'subject_type', e.value ->> 'subject_type', 'subject_id', e.value ->> 'subject_id',
+      'properties', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
+      'occurred_at', (e.value ->> 'occurred_at')::timestamptz at time zone 'UTC')),
+    min(e.position) over (partition by (e.value ->> 'user_id')::uuid, e.value ->> 'idempotency_key')
+  from jsonb_array_elements(p_batch) with ordinality e(value, position);
+$$;
+comment on function learn_internal.batch_rows(jsonb) is
+  'The elements of a valid batch of activities as rows.';
+revoke all on function learn_internal.batch_rows(jsonb) from public;
+
+-- functions/activity/batch_problems.sql
+
+-- What is wrong with the elements of a batch of activities: their numbers from 1,
+-- an SQLSTATE, and words.
+create or replace function learn_internal.batch_problems(p_batch jsonb)
+returns table ("position" bigint, code text, problem text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- The shape first: what follows casts to uuid and timestamptz.
+  return query
+  select e.position, 'LX001', case
+    when jsonb_typeof(e.value) <> 'object' then 'it is not a JSON object'
+    when not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
+      then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
+    when e.value ->> 'occurred_at' is not null
+      and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
+      then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
+    when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
+      then 'idempotency_key is blank or longer than 200 characters'
+  end
+  from jsonb_array_elements(p_batch) with ordinality e(value, position)
+  where jsonb_typeof(e.value) <> 'object'
+    or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
+    or e.value ->> 'occurred_at' is not null
+      and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
+    or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
+  if found then
+    return;
+  end if;
+
+  return query
+  with rows as materialized (
+    select b.*, u.id as known_user_id, u.is_active,
+      k.arguments_hash as earlier_hash, k.function_name,
+      first_value(b.arguments_hash) over (
+        partition by b.user_id, b.idempotency_key order by b.position) as first_hash,
+      learn_internal.activity_problem(
+        b.activity_type, b.subject_type, b.subject_id, b.properties) as problem
+    from learn_internal.batch_rows(p_batch) b
+    left join learn.users u on u.id = b.user_id
+    left join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
+  ), limits as materialized (
+    select learn.clock() + interval '5 minutes' as latest,
+      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '1 day'
+        as earliest
+  ), found as (
+    select r.position, case
+      when r.known_user_id is null then array['LX002', format('unknown user %s', r.user_id)]
+      when not r.is_active then array['LX004', format('user %s is inactive', r.user_id)]
+      when r.idempotency_key is not null
+        and r.arguments_hash <> coalesce(r.earlier_hash, r.first_hash)
+        then array['LX013', format('the idempotency key %s was used for another call (%s)',
+          r.idempotency_key, coalesce(r.function_name, 'an earlier element'))]
+      when r.earlier_hash is not null then null  -- a retry
+      when r.problem is not null
+        then array[learn_internal.activity_problem_code(r.activity_type), r.problem]
+      when r.occurred_at not between l.earliest and l.latest
+        then array['LX001', format('occurred_at is out of bounds: %s', r.occurred_at)]
+    end as finding
+    from rows r
+    cross join limits l
+  )
+  select f.position, f.finding[1], f.finding[2] from found f where f.finding is not null;
+end;
+$$;
+comment on function learn_internal.batch_problems(jsonb) is
+  'What is wrong with the elements of a batch of activities; no row when nothing is.';
+revoke all on function learn_internal.batch_problems(jsonb) from public;
+
+-- views/activity/domain_facts.sql
+
+-- The facts that happen once per subject and that follow from rows of Laurel's own tables:
+-- what those tables' keys say, in the words of the log.
+create or replace view learn_internal.domain_facts as
+select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
+from learn.user_lesson_progress p
+cross join lateral (
+  values
+    ('lesson_started', p.started_at is not null),
+    ('lesson_completed', p.completed_at is not null),
+    ('lesson_perfect', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
+from learn.user_exercise_progress p
+cross join lateral (
+  values
+    ('exercise_solved', p.solved_at is not null),
+    ('exercise_solved_first_try', p.solved_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, t.activity_type, 'course', p.course_id::text
+from learn.user_course_progress p
+cross join lateral (
+  values
+    ('course_enrolled', true),
+    ('course_completed', p.completed_at is not null)
+) t(activity_type, has_happened)
+where t.has_happened
+union all
+select p.user_id, 'level_completed', 'course_level', p.course_level_id::text
+from learn.user_level_unlocks p
+where p.completed_at is not null
+union all
+select p.user_id, 'challenge_completed', 'challenge', p.challenge_id::text
+from learn.user_challenge_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'challenge_level_passed', 'challenge_level', p.challenge_id || ':' || l
+from learn.user_challenge_progress p
+cross join lateral unnest(p.levels_completed) l
+union all
+select a.user_id, 'daily_challenge_completed', 'daily_challenge', a.daily_challenge_id::text
+from learn.daily_challenge_attempts a
+where a.passed
+union all
+select p.user_id, 'track_completed', 'track', p.track_id::text
+from learn.user_track_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'path_completed', 'path', p.path_id::text
+from learn.user_path_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
+from learn.user_difficulty_progress p
+union all
+select d.author_id, 'discussion_posted', 'discussion', d.id::text
+from learn.discussions d
+union all
+select r.author_id, 'reply_posted', 'reply', r.id::text
+from learn.replies r
+union all
+select r.author_id, 'solution_accepted', 'reply', r.id::text
+from learn.replies r
+where r.first_accepted_at is not null;
+comment on view learn_internal.domain_facts is
+  'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
+  'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
+
+-- functions/activity/has_happened.sql
+
+-- Whether a fact that happens once per subject has happened to a user: recorded from outside,
+-- or written by Laurel's own triggers, whose tables say so. The caller has locked the user.
+create or replace function learn_internal.has_happened(
+  p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text
+)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = p_user_id and r.activity_type = p_activity_type
+      and r.subject_type = p_subject_type and r.subject_id = p_subject_id)
+  or exists (
+    select from learn_internal.domain_facts d
+    where d.user_id = p_user_id and d.activity_type = p_activity_type
+      and d.subject_type = p_subject_type and d.subject_id = p_subject_id);
+$$;
+comment on function learn_internal.has_happened(uuid, text, text, text) is
+  'Whether a fact that happens once per subject has happened to a user.';
+revoke all on function learn_internal.has_happened(uuid, text, text, text) from public;
+
+-- functions/activity/metric_scopes.sql
+
+-- The scopes in which a fact counts: the total, and its own where the metric has scopes
+-- and the fact names one.
+create or replace function learn_internal.metric_scopes(p_properties jsonb, p_scope_property text)
+returns setof text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select ''
+  union all
+  select p_properties ->> p_scope_property
+  where p_properties ->> p_scope_property <> '';
+$$;
+comment on function learn_internal.metric_scopes(jsonb, text) is
+  'The scopes in which a fact counts: '''' and its own.';
+revoke all on function learn_internal.metric_scopes(jsonb, text) from public;
+
+-- functions/activity/note_consequences.sql
+
+-- When rules or metrics change: what each type of fact can cause is noted with the type,
+-- and how it feeds metrics, a row for each value that it moves.
+create or replace function learn_internal.note_consequences()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update learn.activity_types t
+  set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
+    feeds_days = c.feeds_days, resets_runs = c.resets_runs, notifies = c.notifies
+  from (
+    select a.key,
+      (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
+      exists (
+        select from learn.xp_rules r
+        where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
+      exists (
+        select from learn.metrics m
+        where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+      exists (
+        select from learn.metrics m
+        where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
+      exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs,
+      exists (
+        select from learn.notification_rules r
+        where r.activity_type = a.key and r.is_active) as notifies
+    from learn.activity_types a
+  ) c
+  where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days,
+      t.resets_runs, t.notifies)
+    is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days,
+      c.resets_runs, c.notifies);
+
+  with feeds as (
+    select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,
+      case when s.is_scoped then m.scope_property end as scope_property,
+      m.is_board and not s.is_scoped as is_board
+    from learn.metrics m
+    cross join (values (false), (true)) s(is_scoped)
+    where m.activity_type is not null and m.aggregate <> 'distinct_days'
+      and (m.scope_property is not null or not s.is_scoped)
+  ), gone as (
+    delete from learn_internal.metric_feeds o
+    where not exists (
+      select from feeds f
+      where (f.activity_type, f.metric, f.is_scoped) = (o.activity_type, o.metric, o.is_scoped))
+  )
+  insert into learn_internal.metric_feeds as o
+    (activity_type, metric, is_scoped, aggregate, property, filter, scope_property, is_board)
+  select * from feeds
+  on conflict (activity_type, metric, is_scoped) do update
+    set aggregate = excluded.aggregate, property = excluded.property, filter = excluded.filter,
+      scope_property = excluded.scope_property, is_board = excluded.is_board
+    where (o.aggregate, o.property, o.filter, o.scope_property, o.is_board)
+      is distinct from (excluded.aggregate, excluded.property, excluded.filter,
+        excluded.scope_property, excluded.is_board);
+  return null;
+end;
+$$;
+comment on function learn_internal.note_consequences() is
+  'Statement trigger: notes with activity types what facts can cause.';
+revoke all on function learn_internal.note_consequences() from public;
+
+-- functions/activity/number_property.sql
+
+-- A number in a fact's properties, for metrics that sum it or keep its maximum;
+-- a missing one is null.
+-- Errors: LX001 the property is no number, or too large for a counter.
+create or replace function learn_internal.number_property(p_properties jsonb, p_property text)
+returns bigint
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value jsonb := p_properties -> p_property;
+begin
+  if v_value is null or jsonb_typeof(v_value) = 'null' then
+    return null;
+  end if;
+  if not learn_internal.is_countable(v_value) then
+    raise exception 'the property % must be a number', p_property
+      using errcode = 'LX001', detail = format('%s = %s', p_property, v_value),
+        hint = 'A metric counts this property; send a JSON number of at most 1e15.';
+  end if;
+  return round(v_value::numeric);
+end;
+$$;
+comment on function learn_internal.number_property(jsonb, text) is
+  'A number in a fact''s properties, rounded to a whole one; null when missing.';
+revoke all on function learn_internal.number_property(jsonb, text) from public;
+
+-- functions/activity/record_activities.sql
+
+-- Records a batch of activities, of one user or of many, in one set-based step: all or nothing.
+-- Each element is {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?,
+-- "occurred_at"?, "idempotency_key"?}. Returns one summary per user, in order of first appearance;
+-- replayed: everything of that user was a retry.
+-- Errors, each naming the element by its number from 1: LX001 malformed, unknown type,
+-- time out of bounds; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
+create or replace function learn.record_activities(p_batch jsonb)
+returns setof learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bad      record;
+  v_calls    learn_internal.call[];
+  v_user_ids uuid[];
+begin
+  if jsonb_typeof(p_batch) is distinct from 'array' then
+    raise exception 'the batch is not a list'
+      using errcode = 'LX001',
+        detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
+        hint = 'Pass a JSON array of activities.';
+  end if;
+
+  perform learn_internal.hold_content();
+  -- Users next, in key order.
+  perform from learn.user_stats s
+  where s.user_id in (
+    select (e.value ->> 'user_id')::uuid
+    from jsonb_array_elements(p_batch) e
+    where e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')
+  order by s.user_id
+  for no key update;
+
+  select b.position, b.code, b.problem into v_bad
+  from learn_internal.batch_problems(p_batch) b
+  order by b.position
+  limit 1;
+  if found then
+    raise exception 'element % of the batch cannot be recorded', v_bad.position
+      using errcode = v_bad.code, detail = format('element %s: %s', v_bad.position, v_bad.problem),
+        hint = 'Nothing of the batch was recorded. Correct the element, or leave it out, '
+          'and send the batch again.';
+  end if;
+
+  -- What held before, per user.
+  select array_agg(
+    (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
+      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0),
+      null,
+      coalesce((select max(l.id) from learn.user_level_unlocks l where l.user_id = s.user_id), 0),
+      coalesce((
+        select max(c.id) from learn.user_challenge_progress c where c.user_id = s.user_id), 0)
+    )::learn_internal.call order by u.first_position)
+  into v_calls
+  from (
+    select b.user_id, min(b.position) as first_position
+    from learn_internal.batch_rows(p_batch) b group by b.user_id
+  ) u
+  join learn.user_stats s on s.user_id = u.user_id;
+
+  -- Users of whom something is new. A key that was used before is a retry.
+  select array_agg(distinct b.user_id) into v_user_ids
+  from learn_internal.batch_rows(p_batch) b
+  where b.idempotency_key is null or not exists (
+    select from learn.idempotency_keys k where k.user_id = b.user_id and k.key = b.idempotency_key);
+
+  -- A key that was used before is a retry, and so is its second appearance here.
+  with rows as materialized (
+    select b.* from learn_internal.batch_rows(p_batch) b
+  ), fresh as (
+    select r.*
+    from rows r
+    where r.idempotency_key is null or (
+      not exists (
+        select from learn.idempotency_keys k
+        where k.user_id = r.user_id and k.key = r.idempotency_key)
+      and r.position = r.first_position_of_key)
+  ), once as (
+    insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+    select distinct f.user_id, f.activity_type, f.subject_type, f.subject_id
+    from fresh f
+    join learn.activity_types t on t.key = f.activity_type and t.happens_once
+    where f.subject_id is not null
+      and not learn_internal.has_happened(f.user_id, f.activity_type, f.subject_type, f.subject_id)
+    order by 1, 2, 3, 4
+    on conflict do nothing
+    returning user_id, activity_type, subject_type, subject_id
+  ), kept as (
+    select f.*, t.is_qualifying,
+      not t.happens_once or f.subject_id is null or (
+        o.user_id is not null
+        and row_number() over (
+          partition by f.user_id, f.activity_type, f.subject_type, f.subject_id
+          order by f.position) = 1) as is_kept
+    from fresh f
+    join learn.activity_types t on t.key = f.activity_type
+    left join once o on o.user_id = f.user_id and o.activity_type = f.activity_type
+      and o.subject_type = f.subject_type and o.subject_id = f.subject_id
+  ), keyed as (
+    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash)
+    select f.user_id, f.idempotency_key, 'record_activity', f.arguments_hash
+    from fresh f
+    where f.idempotency_key is not null
+    on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
+  )
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties,
+     occurred_at, local_date, is_qualifying, idempotency_key)
+  select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
+    (k.occurred_at at time zone u.timezone)::date, k.is_qualifying, k.idempotency_key
+  from kept k
+  join learn.users u on u.id = k.user_id
+  where k.is_kept
+  order by k.position;
+
+  -- The answers: of this call, and, where everything of a user was a retry, the first one.
+  return query
+  with summaries as (
+    select c.position, learn_internal.summarize(c.call) as summary
+    from (
+      select u.position,
+        (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at,
+          u.total_xp, u.current_level, u.last_achievement, u.replay, u.last_unlock,
+          u.last_challenge
+        )::learn_internal.call as call
+      from unnest(v_calls) with ordinality
+        u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
+          total_xp, current_level, last_achievement, replay, last_unlock,
+          last_challenge, position)
+    ) c
+  ), kept as (
+    update learn.idempotency_keys k
+    set response = to_jsonb(s.summary)
+    from summaries s
+    where k.user_id = (s.summary).user_id and k.response is null
+  ), answers as (
+    select s.position, coalesce(
+      jsonb_populate_record(null::learn.award_summary, (
+        select k.response || '{"replayed": true}'
+        from learn_internal.batch_rows(p_batch) b
+        join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
+        where b.user_id = (s.summary).user_id
+          and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
+        order by b.position
+        limit 1)),
+      s.summary) as answer
+    from summaries s
+  )
+  select (a.answer).* from answers a order by a.position;
+end;
+$$;
+comment on function learn.record_activities(jsonb) is
+  'Records a batch of activities in one step, all or nothing; returns one summary per user. '
+  'Elements are {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, '
+  '"occurred_at"?, "idempotency_key"?}.';
+revoke all on function learn.record_activities(jsonb) from public;
+grant execute on function learn.record_activities(jsonb) to learn_app;
+
+-- functions/activity/write_facts.sql
+
+-- Writes facts to the log, with the local date of each and whether it makes the day active.
+-- One that happens once and that was recorded from outside already is left out.
+create or replace function learn_internal.write_facts(
+  p_facts learn_internal.fact[], p_idempotency_key text default null
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
+    coalesce(f.properties, '{}'), f.xp, f.occurred_at,
+    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key, v_now
+  from unnest(p_facts) with ordinality
+    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
+  join learn.users u on u.id = any (array[f.user_id])
+  join learn.activity_types t on t.key = f.activity_type
+  where not t.happens_once or not exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = f.user_id and r.activity_type = f.activity_type
+      and r.subject_type = f.subject_type and r.subject_id = f.subject_id
+    offset 0)
+  order by f.position;
+end;
+$$;
+comment on function learn_internal.write_facts(learn_internal.fact[], text) is
+  'Writes facts to the log, in the given order.';
+revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;
+
+-- functions/xp/reverse_xp.sql
+
+-- Takes back what a transaction paid, by a new negative row. The total never falls below 0:
+-- a reversal is cut to what is there, and its description says so. A second reversal
+-- of the same transaction changes nothing.
+-- Errors: LX001 no reason, or the transaction is itself a reversal; LX002; LX003 no such
+-- transaction of this user; LX004 user inactive; LX013.
+create or replace function learn.reverse_xp(
+  p_user_id         uuid,
+  p_transaction_id  bigint,
+  p_reason          text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- crosses from the app role to the ledger
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call   learn_internal.call := learn_internal.begin_call(
+    'reverse_xp', p_user_id,
+    jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
+    p_occurred_at, p_idempotency_key);
+  v_amount integer;
+  v_taken  integer;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  select t.amount into v_amount
+  from learn.xp_transactions t
+  where t.user_id = p_user_id and t.id = p_transaction_id;
+  if not found then
+    raise exception 'the user has no such transaction'
+      using errcode = 'LX003',
+        detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
+        hint = 'Look it up in learn.xp_transactions.';
+  end if;
+  if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
+    raise exception 'a reversal takes back a payment, for a reason'
+      using errcode = 'LX001',
+        detail = format('transaction %s is of %s XP; p_reason = %L',
+          p_transaction_id, v_amount, p_reason),
+        hint = 'To undo a reversal, pay again: learn.award_xp().';
+  end if;
+
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  values (p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text)
+  on conflict do nothing;
+  if found then
+    v_taken := least(v_amount, v_call.total_xp);
+    perform learn_internal.write_facts(
+      array[(
+        p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text,
+        jsonb_build_object('source_type', 'reversal', 'source_id', p_transaction_id::text,
+          'description', case
+            when v_taken < v_amount
+              then format('%s (%s XP, cut to the %s there were)', p_reason, v_amount, v_taken)
+            else p_reason end),
+        -v_taken, v_call.occurred_at
+      )::learn_internal.fact],
+      p_idempotency_key);
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) is
+  'Takes back what a transaction paid, cut to what is there. A second reversal changes nothing.';
+revoke all on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) from public;
+grant execute on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) to learn_app;
+
+-- functions/xp/award_xp.sql
+
+-- Pays XP for one fact, once: with a source id, a second payment for the same source
+-- changes nothing and is no error.
+-- Errors: LX001 amount is not positive, blank source; LX002; LX004 user inactive; LX013.
+create or replace function learn.award_xp(
+  p_user_id         uuid,
+  p_amount          integer,
+  p_source_type     text default 'manual',
+  p_source_id       text default null,
+  p_description     text default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- crosses from the app role to the ledger
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'award_xp', p_user_id,
+    jsonb_build_object('amount', p_amount, 'source_type', p_source_type, 'source_id', p_source_id,
+      'description', p_description),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_amount is null or p_amount not between 1 and 1000000000
+    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S'
+    or length(p_source_type) > 100 or length(p_source_id) > 500
+  then
+    raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
+      using errcode = 'LX001',
+        detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L',
+          p_amount, left(p_source_type, 50), left(p_source_id, 50)),
+        hint = 'A source''s type has at most 100 characters, its id at most 500. To take XP back, reverse the transaction: learn.reverse_xp().';
+  end if;
+
+  if p_source_id is not null then
+    insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+    values (p_user_id, 'xp_awarded', p_source_type, p_source_id)
+    on conflict do nothing;
+  end if;
+  if p_source_id is null or found then
+    perform learn_internal.write_facts(
+      array[(
+        p_user_id, 'xp_awarded',
+        case when p_source_id is not null then p_source_type end, p_source_id,
+        jsonb_strip_nulls(jsonb_build_object(
+          'source_type', p_source_type, 'source_id', p_source_id, 'description', p_description)),
+        p_amount, v_call.occurred_at
+      )::learn_internal.fact],
+      p_idempotency_key);
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
+  'Pays XP for one fact, once per source id.';
+revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
+  from public;
+grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
+  to learn_app;
+
+-- functions/achievements/require_achievement.sql
+
+-- Id of an active achievement.
+-- Errors: LX003 unknown slug; LX004 inactive.
+create or replace function learn_internal.require_achievement(p_slug text)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_achievement learn.achievements;
+begin
+  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
+  end if;
+  if not v_achievement.is_active then
+    raise exception 'the achievement is inactive'
+      using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
+        hint = 'Set learn.achievements.is_active.';
+  end if;
+  return v_achievement.id;
+end;
+$$;
+comment on function learn_internal.require_achievement(text) is
+  'Id of an active achievement (LX003, LX004).';
+revoke all on function learn_internal.require_achievement(text) from public;
+
+-- functions/achievements/grant_achievement.sql
+
+-- Gives a user an achievement whatever its criteria say, with its XP and avatar;
+-- also one that was revoked. Granting one that the user has changes nothing.
+-- Errors: LX002; LX003 unknown achievement; LX004 inactive achievement or user; LX013.
+create or replace function learn.grant_achievement(
+  p_user_id         uuid,
+  p_slug            text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call           learn_internal.call := learn_internal.begin_call(
+    'grant_achievement', p_user_id, jsonb_build_object('slug', p_slug),
+    p_occurred_at, p_idempotency_key);
+  v_achievement_id bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_achievement_id := learn_internal.require_achievement(p_slug);
+  delete from learn.revoked_achievements r
+  where r.user_id = p_user_id and r.achievement_id = v_achievement_id;
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  values (p_user_id, v_achievement_id, v_call.occurred_at,
+    jsonb_build_object('granted_by', session_user))
+  on conflict (user_id, achievement_id) do nothing;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.grant_achievement(uuid, text, timestamptz, text) is
+  'Gives a user an achievement whatever its criteria say, with its XP and avatar.';
+revoke all on function learn.grant_achievement(uuid, text, timestamptz, text) from public;
+grant execute on function learn.grant_achievement(uuid, text, timestamptz, text) to learn_app;
+
+-- functions/activity/record_activity.sql
+
+-- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
+-- that happens once per subject is recorded once: a repeat changes nothing and is no error.
+-- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where
+-- a metric wants one; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
+create or replace function learn.record_activity(
+  p_user_id         uuid,
+  p_activity_type   text,
+  p_subject_type    text default null,
+  p_subject_id      text default null,
+  p_properties      jsonb default '{}',
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call    learn_internal.call := learn_internal.begin_call(
+    'record_activity', p_user_id,
+    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type,
+      'subject_id', p_subject_id, 'properties', p_properties),
+    p_occurred_at, p_idempotency_key);
+  v_problem text;
+  v_is_once boolean;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_problem := learn_internal.activity_problem(
+    p_activity_type, p_subject_type, p_subject_id, p_properties);
+  if v_problem is not null then
+    raise exception 'the activity cannot be recorded'
+      using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
+        hint = 'Activity types are rows of learn.activity_types; '
+          'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
+          'or learn.grant_achievement() is called.';
+  end if;
+
+  v_is_once := p_subject_id is not null and exists (
+    select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
+  if not v_is_once or not learn_internal.has_happened(
+      p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+    perform learn_internal.write_facts(
+      array[(
+        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null,
+        v_call.occurred_at)::learn_internal.fact],
+      p_idempotency_key);
+    if v_is_once then
+      insert into learn_internal.recorded_subjects
+        (user_id, activity_type, subject_type, subject_id)
+      values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
+      on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
+    end if;
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
+  'Records what a user did; pays, counts and awards by the rules. Types that happen once '
+  'per subject are recorded once.';
+revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  from public;
+grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  to learn_app;
+
+-- views/activity/metric_recounts.sql
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+with fed as not materialized (
+  select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn.activity_log f
+  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
+  cross join lateral (
+    select ''
+    union all
+    select f.properties ->> m.scope_property
+    where f.properties ->> m.scope_property <> ''
+  ) s(scope)
+)
+select t.user_id, t.metric, t.scope,
+  case t.aggregate
+    when 'max' then greatest(max(t.amount), 0)
+    when 'distinct_days' then count(distinct t.local_date)
+    else sum(t.amount)
+  end::bigint as value
+from fed t
+where t.aggregate <> 'run' and t.amount is not null
+group by t.user_id, t.metric, t.scope, t.aggregate
+union all
+select r.user_id, r.metric, r.scope,
+  count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
+from (
+  select e.*, max(e.id) filter (where e.is_reset)
+    over (partition by e.user_id, e.metric, e.scope) as last_reset
+  from (
+    select f.user_id, f.id, f.metric, f.scope, false as is_reset
+    from fed f where f.aggregate = 'run'
+    union all
+    select f.user_id, f.id, m.key, s.scope, true
+    from learn.activity_log f
+    join learn.metrics m on m.reset_activity_type = f.activity_type
+      and f.properties @> m.reset_filter
+    cross join lateral (
+      select ''
+      union all
+      select f.properties ->> m.scope_property
+      where f.properties ->> m.scope_property <> ''
+    ) s(scope)
+  ) e
+) r
+group by r.user_id, r.metric, r.scope;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- views/activity/metric_day_recounts.sql
+
+-- The days that distinct_days metrics have counted, recounted from the log:
+-- what user_metric_days must say.
+create or replace view learn_internal.metric_day_recounts as
+select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
+from learn.metrics m
+join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
+where m.aggregate = 'distinct_days';
+comment on view learn_internal.metric_day_recounts is
+  'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- views/activity/activity_damage.sql
+
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+from learn_internal.metric_recounts r
+full join learn.user_metrics m
+  on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+where coalesce(r.value, 0) <> coalesce(m.value, 0)
+union all
+select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'none'
+    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+  case when d.user_id is null then 'none'
+    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+from learn_internal.metric_day_recounts r
+full join learn_internal.user_metric_days d
+  on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+    and d.activity_date = r.activity_date
+where r.user_id is null or d.user_id is null;
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
+
+-- triggers/activity/activity_log_default_truncate.sql
+
+-- When someone empties the default partition: refused.
+create or replace trigger activity_log_default_truncate
+  before truncate on learn.activity_log_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger activity_log_default_truncate on learn.activity_log_default is
+  'Refuses truncate (LX009).';
+
+-- triggers/activity/activity_log_is_append_only.sql
+
+-- When a fact is changed or deleted: refused.
+create or replace trigger activity_log_is_append_only
+  before update or delete on learn.activity_log
+  for each row
+  execute function learn_internal.refuse_change();
+comment on trigger activity_log_is_append_only on learn.activity_log is
+  'Refuses update and delete (LX009).';
+
+-- triggers/activity/activity_log_truncate.sql
+
+-- When someone empties the log: refused.
+create or replace trigger activity_log_truncate
+  before truncate on learn.activity_log
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
+
+-- triggers/activity/activity_types_change.sql
+
+-- When activity types are renamed or deleted: learners wait.
+create or replace trigger activity_types_change
+  before update of key or delete on learn.activity_types
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger activity_types_change on learn.activity_types is 'A change has learners wait.';
+
+-- triggers/activity/complete_activity.sql
+
+-- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
+-- leave nothing out, set-based, so that this row trigger does not fire for them.
+-- Errors: LX001 unknown activity type; LX002 unknown user.
+create or replace function learn_internal.complete_activity()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.local_date is null then
+    select (new.occurred_at at time zone u.timezone)::date into new.local_date
+    from learn.users u
+    where u.id = new.user_id;
+    if not found then
+      raise exception 'unknown user'
+        using errcode = 'LX002',
+          detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
+          hint = 'Register the user first.';
+    end if;
+  end if;
+  if new.is_qualifying is null then
+    select t.is_qualifying into new.is_qualifying
+    from learn.activity_types t
+    where t.key = new.activity_type;
+    if not found then
+      raise exception 'unknown activity type'
+        using errcode = 'LX001',
+          detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
+          hint = 'Add it to learn.activity_types first.';
+    end if;
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.complete_activity() is
+  'Row trigger: fills local_date and is_qualifying of a fact.';
+revoke all on function learn_internal.complete_activity() from public;
+
+create or replace trigger complete_activity
+  before insert on learn.activity_log
+  for each row
+  when (new.local_date is null or new.is_qualifying is null)
+  execute function learn_internal.complete_activity();
+comment on trigger complete_activity on learn.activity_log is
+  'Fills local_date and is_qualifying where left out.';
+
+-- triggers/activity/date_metrics.sql
+
+-- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
+-- Errors: LX001 the key changes.
+create or replace function learn_internal.date_metrics()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.key <> old.key then
+    raise exception 'the key of a metric does not change'
+      using errcode = 'LX001', detail = format('%s to %s', old.key, new.key),
+        hint = 'Criteria name metrics by key: add a new metric and change the criteria.';
+  end if;
+  new.defined_at := learn.clock();
+  return new;
+end;
+$$;
+comment on function learn_internal.date_metrics() is
+  'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
+revoke all on function learn_internal.date_metrics() from public;
+
+create or replace trigger date_metrics
+  before update on learn.metrics
+  for each row
+  when ((old.key, old.activity_type, old.aggregate, old.property, old.filter, old.scope_property,
+      old.reset_activity_type, old.reset_filter)
+    is distinct from (new.key, new.activity_type, new.aggregate, new.property,
+      new.filter, new.scope_property, new.reset_activity_type, new.reset_filter))
+  execute function learn_internal.date_metrics();
+comment on trigger date_metrics on learn.metrics is
+  'Dates a metric''s definition, and keeps its key (LX001).';
+
+-- triggers/activity/keep_activity_types.sql
+
+-- When activity types are renamed or deleted: not those that facts have, because the log keeps
+-- their keys.
+-- Errors: LX001 there are facts of the type.
+create or replace function learn_internal.keep_activity_types()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (tg_op = 'DELETE' or new.key <> old.key)
+    and exists (select from learn.activity_log f where f.activity_type = old.key)
+  then
+    raise exception 'there are facts of the activity type %', old.key
+      using errcode = 'LX001', detail = format('key = %s', old.key),
+        hint = 'The log is append-only: leave the type, and add another one.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_activity_types() is
+  'Row trigger: activity types that facts have keep their keys (LX001).';
+revoke all on function learn_internal.keep_activity_types() from public;
+
+create or replace trigger keep_activity_types
+  after update of key or delete on learn.activity_types
+  for each row
+  execute function learn_internal.keep_activity_types();
+comment on trigger keep_activity_types on learn.activity_types is
+  'Activity types that facts have keep their keys (LX001).';
+
+-- triggers/activity/metrics_change.sql
+
+-- When metrics are defined otherwise: learners wait.
+create or replace trigger metrics_change
+  before insert or update or delete on learn.metrics
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger metrics_change on learn.metrics is 'A change has learners wait.';
+
+-- triggers/activity/metrics_consequences.sql
+
+-- When metrics change: what each type of fact can cause is noted with the type.
+create or replace trigger metrics_consequences
+  after insert or update or delete on learn.metrics
+  for each statement
+  execute function learn_internal.note_consequences();
+comment on trigger metrics_consequences on learn.metrics is
+  'Notes with activity types what facts can cause.';
+
+-- functions/streaks/covering_freezes.sql
+
+-- The freezes that would keep a user's streak alive until a date, one for each day missed since the last.
+-- All days or none: no row where one of them stays uncovered.
+create or replace function learn_internal.covering_freezes(p_user_id uuid, p_last date, p_next date)
+returns table (freeze_id bigint, missed_day date)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.freeze_id, c.missed_day
+  from (
+    select f.freeze_id, f.missed_day, count(*) over () as days
+    from learn_internal.freeze_days f
+    where f.user_id = p_user_id and f.missed_day < p_next and f.is_held
+  ) c
+  where c.days = p_next - p_last - 1;
+$$;
+comment on function learn_internal.covering_freezes(uuid, date, date) is
+  'Freezes that cover every missed day between two dates; none where they do not suffice.';
+revoke all on function learn_internal.covering_freezes(uuid, date, date) from public;
+
+-- functions/streaks/spend_streak_freezes.sql
+
+-- Covers the missed days between two active days of a user, where the freezes in hand
+-- suffice for all of them.
+create or replace function learn_internal.spend_streak_freezes(
+  p_user_id uuid, p_last date, p_next date, p_at timestamptz
+)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  with covering as (
+    select c.freeze_id, c.missed_day
+    from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
+  ), used as (
+    update learn.streak_freezes f
+    set used_on = c.missed_day
+    from covering c
+    where f.user_id = p_user_id and f.id = c.freeze_id
+  ), covered as (
+    insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+    select p_user_id, c.missed_day, true from covering c
+  ), counted as (
+    update learn.user_stats s
+    set streak_freezes = s.streak_freezes - (select count(*) from covering)
+    where s.user_id = p_user_id and exists (select from covering)
+  )
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
+  select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
+  from covering c
+  order by c.missed_day;
+$$;
+comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
+  'Covers the days a user missed between two active days, all of them or none.';
+revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz)
+  from public;
+
+-- views/streaks/streak_states.sql
+
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.streak_states as
+with runs as (
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
+  from (
+    select a.user_id, a.activity_date, a.is_freeze,
+      a.activity_date
+        - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
+    from learn.user_activity_days a
+  ) d
+  group by d.user_id, d.run
+)
+select r.user_id,
+  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
+  max(r.days)::integer as longest_streak,
+  sum(r.days)::integer as active_days,
+  max(r.last_date) as last_activity_date
+from runs r
+group by r.user_id;
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';
+
+-- functions/streaks/note_streaks.sql
+
+-- Notes that streaks of users have changed, or when they end: the board of streaks follows.
+create or replace function learn_internal.note_streaks(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select distinct u.id, m.key, '-infinity'::date
+  from learn.metrics m
+  cross join unnest(p_user_ids) u(id)
+  where m.key = 'current_streak' and m.is_board;
+end;
+$$;
+comment on function learn_internal.note_streaks(uuid[]) is
+  'Notes that streaks of users have changed, for the board of streaks.';
+revoke all on function learn_internal.note_streaks(uuid[]) from public;
+
+-- functions/streaks/give_streak_freezes.sql
+
+-- Gives users streak freezes, each held from the given local date on.
+-- The caller has locked their stats rows.
+create or replace function learn_internal.give_streak_freezes(
+  p_user_ids uuid[], p_dates date[], p_count integer, p_activity_type text, p_at timestamptz
+)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  with given as (
+    insert into learn.streak_freezes (user_id, granted_on)
+    select d.user_id, d.granted_on
+    from unnest(p_user_ids, p_dates) d(user_id, granted_on)
+    cross join generate_series(1, p_count)
+  ), counted as (
+    update learn.user_stats s
+    set streak_freezes = s.streak_freezes + p_count
+    from unnest(p_user_ids) d(user_id)
+    where s.user_id = d.user_id
+  )
+  insert into learn.activity_log
+    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
+  select d.user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, d.granted_on, false
+  from unnest(p_user_ids, p_dates) d(user_id, granted_on);
+  select learn_internal.note_streaks(p_user_ids);
+$$;
+comment on function learn_internal.give_streak_freezes(
+  uuid[], date[], integer, text, timestamptz) is
+  'Gives users streak freezes, held from a local date on, and writes the facts.';
+revoke all on function learn_internal.give_streak_freezes(
+  uuid[], date[], integer, text, timestamptz) from public;
+
+-- functions/streaks/advance_streaks.sql
+
+-- Makes days of users active and moves their streaks. Takes parallel arrays of days
+-- that are not active yet, each day once, in the order in which they became known.
+-- The users' stats rows are locked by the caller.
+-- A user's days are taken one at a time, because freezes earned and spent on one decide about the
+-- next: the loop runs once per new day of the user with the most, each time for all users at once.
+-- A single fact is one round.
+create or replace function learn_internal.advance_streaks(
+  p_user_ids uuid[], p_dates date[], p_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rounds    integer[];
+  v_last      integer;
+  v_gap       record;
+  v_earners   uuid[];
+  v_earned_on date[];
+  v_every     integer := learn_internal.setting_number('streak_freeze_every_days');
+  v_maximum   integer := learn_internal.setting_number('streak_freeze_maximum');
+begin
+  select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
+  from (
+    select d.position,
+      (row_number() over (partition by d.user_id order by d.position))::integer as round
+    from unnest(p_user_ids) with ordinality d(user_id, position)
+  ) n;
+
+  for v_round in 1 .. coalesce(v_last, 0) loop
+    -- A freeze in hand covers a gap before the new day.
+    for v_gap in
+      select s.user_id, s.last_activity_date, d.activity_date
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      join learn.user_stats s on s.user_id = any (array[d.user_id])
+      where d.round = v_round and s.streak_freezes > 0
+        and d.activity_date > s.last_activity_date + 1
+      order by s.user_id
+    loop
+      perform learn_internal.spend_streak_freezes(
+        v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
+    end loop;
+
+    -- A day that a freeze covered and that was active after all gives the freeze back.
+    with returned as (
+      update learn.streak_freezes f
+      set used_on = null
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      where d.round = v_round and f.user_id = any (array[d.user_id])
+        and f.used_on = d.activity_date
+      returning f.user_id
+    )
+    update learn.user_stats s
+    set streak_freezes = s.streak_freezes + 1
+    from returned r
+    where s.user_id = any (array[r.user_id]);
+
+    insert into learn.user_activity_days (user_id, activity_date)
+    select d.user_id, d.activity_date
+    from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+    where d.round = v_round
+    on conflict (user_id, activity_date) do update set is_freeze = false;
+
+    -- A day after the last one continues the run or starts a new one;
+    -- a late day may join two runs: recount.
+    with moved as (
+      update learn.user_stats s
+      set current_streak = n.current_streak,
+        longest_streak = greatest(s.longest_streak, n.longest_streak),
+        active_days = s.active_days + 1,
+        last_activity_date = greatest(s.last_activity_date, d.activity_date)
+      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
+      join learn.user_stats o on o.user_id = any (array[d.user_id])
+      cross join lateral (
+        select c.continued + 1 as current_streak, c.continued + 1 as longest_streak, c.continued
+        from (
+          select case when exists (
+            select from learn.user_activity_days y
+            where y.user_id = d.user_id and y.activity_date = d.activity_date - 1
+          ) then o.current_streak else 0 end as continued
+        ) c
+        where o.last_activity_date is null or d.activity_date > o.last_activity_date
+        union all
+        select v.current_streak, v.longest_streak, o.current_streak
+        from learn_internal.streak_states v
+        where v.user_id = d.user_id and d.activity_date < o.last_activity_date
+      ) n
+      where d.round = v_round and s.user_id = any (array[d.user_id])
+      returning s.user_id, d.activity_date, s.streak_freezes, n.continued, n.current_streak
+    )
+    select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
+    from moved m
+    where v_every > 0 and m.streak_freezes < v_maximum
+      and m.current_streak / v_every > m.continued / v_every;
+
+    -- A streak that has grown by so many days earns a freeze.
+    if v_earners is not null then
+      perform learn_internal.give_streak_freezes(
+        v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
+    end if;
+  end loop;
+  perform learn_internal.note_streaks(p_user_ids);
+end;
+$$;
+comment on function learn_internal.advance_streaks(uuid[], date[], timestamptz) is
+  'Makes new days of users active, moves their streaks, and spends, '
+  'returns and earns freezes on the way.';
+revoke all on function learn_internal.advance_streaks(uuid[], date[], timestamptz) from public;
+
+-- views/achievements/reward_values.sql
+
+-- The values that achievements are measured by: metrics, and the columns of user_stats that count
+-- as metrics. A streak counts at its longest and a level at its highest, since an achievement,
+-- once deserved, stays so.
+create or replace view learn_internal.reward_values as
+select m.user_id, m.metric, m.scope, m.value
+from learn.user_metrics m
+union all
+select s.user_id, 'xp', '', s.total_xp from learn.user_stats s
+union all
+select s.user_id, 'level_reached', '', s.highest_level from learn.user_stats s
+union all
+select s.user_id, 'current_streak', '', s.longest_streak from learn.user_stats s
+union all
+select s.user_id, 'active_days', '', s.active_days from learn.user_stats s;
+comment on view learn_internal.reward_values is
+  'Value of every metric of every user, those kept in user_stats included.';
+
+-- functions/achievements/satisfies_criteria.sql
+
+-- Whether a user's metrics satisfy criteria.
+create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_children  jsonb := coalesce(p_criteria -> 'all', p_criteria -> 'any', p_criteria -> 'of');
+  v_satisfied integer;
+begin
+  if p_criteria ? 'metric' then
+    return exists (
+      select from learn_internal.reward_values v
+      where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
+        and v.scope = coalesce(p_criteria ->> 'scope', '')
+        and v.value >= (p_criteria ->> 'at_least')::numeric::bigint);
+  end if;
+  select count(*) into v_satisfied
+  from jsonb_array_elements(v_children) c
+  where learn_internal.satisfies_criteria(p_user_id, c.value);
+  return v_satisfied >= case
+    when p_criteria ? 'all' then jsonb_array_length(v_children)
+    when p_criteria ? 'any' then 1
+    else (p_criteria ->> 'at_least')::numeric::integer
+  end;
+end;
+$$;
+comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
+  'Whether a user''s metrics satisfy an achievement''s criteria.';
+revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;
+
+-- triggers/activity/process_activities.sql
+
+-- When facts are written: the engine. Everything that a fact causes happens here, in this order,
+-- for one fact or for a million: lock, streak, XP and level, metrics, achievements.
+-- Earned achievements and new levels are facts too: they are written to the log and come through
+-- here again, until nothing is new.
+--
+-- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
+-- Statements are small and the rare ones conditional, because for a single fact preparing a plan
+-- to run costs more than running it.
+-- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
+create or replace function learn_internal.process_activities()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- a writer of facts need not be a writer of rewards
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
+as $$
+declare
+  v_gains         learn_internal.gain[];  -- per user: the XP of these facts
+  v_user_ids      uuid[];              -- the same users; where it is needed
+  -- what some of these facts cause, so that the rest is left out:
+  v_causes        integer;             -- bits, see below
+  v_is_capped     boolean := false;
+  v_feeds_days    boolean := false;
+  v_resets_runs   boolean := false;
+  v_notifies      boolean := false;
+  v_unknown       text;
+  v_is_malformed  boolean;
+  v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
+  v_level         integer[];           -- per user, before these facts
+  v_streak        integer[];
+  v_active_days   integer[];
+  v_day_user_ids  uuid[];
+  v_days          date[];
+  v_is_new_level  boolean;
+  v_won           learn_internal.win[];  -- thresholds crossed
+  v_earned_at     jsonb;               -- by user: when the latest of these facts occurred
+begin
+  -- Content is held as hold_content() does it, without the price of a call.
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
+
+  -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
+  -- The same statement tells what there is to do, from these rows and from what types can cause:
+  -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
+  -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
+  -- and that is yet to be announced. Bits, since each aggregate has its price.
+  select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
+    | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
+        or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
+    | case when f.xp <> 0 and (f.current_level > f.highest_level or exists (
+        select from learn_internal.xp_marks m
+        where m.xp > least(f.total_xp, f.total_xp + f.xp)
+          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp))) then 16 else 0 end)
+  into v_gains, v_causes
+  from (
+    select c.*, s.total_xp, s.current_level, s.highest_level, s.last_activity_date
+    from (
+      select n.user_id, sum(coalesce(n.xp, t.pays)) as xp,
+        min(n.local_date) filter (where n.is_qualifying) as first_day,
+        max(n.local_date) filter (where n.is_qualifying) as last_day,
+        bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
+          | case when t.feeds_metrics then 2 else 0 end
+          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs or t.notifies
+              or jsonb_typeof(n.properties) <> 'object'
+              or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
+      from new_facts n
+      left join learn.activity_types t on t.key = n.activity_type
+      group by n.user_id
+      order by n.user_id
+    ) c
+    cross join lateral (
+      select * from learn.user_stats l where l.user_id = c.user_id for no key update
+    ) s
+  ) f;
+  if v_gains is null then
+    -- statement triggers fire for zero rows too: without this they would call each other for ever
+    return null;
+  end if;
+  if v_causes & 4 <> 0 then
+    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs), bool_or(t.notifies),
+      string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
+      bool_or(jsonb_typeof(n.properties) <> 'object'
+        or (n.subject_type is null) <> (n.subject_id is null))
+    into v_is_capped, v_feeds_days, v_resets_runs, v_notifies, v_unknown, v_is_malformed
+    from new_facts n
+    left join learn.activity_types t on t.key = n.activity_type;
+    if v_unknown is not null then
+      raise exception 'unknown activity type'
+        using errcode = 'LX001', detail = v_unknown,
+          hint = 'Add it to learn.activity_types first.';
+    elsif v_is_malformed then
+      raise exception 'a fact is malformed'
+        using errcode = 'LX001', detail = (
+          select format('properties = %s, subject_type = %L, subject_id = %L',
+            n.properties, n.subject_type, n.subject_id)
+          from new_facts n
+          where jsonb_typeof(n.properties) <> 'object'
+            or (n.subject_type is null) <> (n.subject_id is null)
+          limit 1),
+          hint = 'Properties are a JSON object; a subject has both a type and an id.';
+    end if;
+  end if;
+
+  if v_causes & 28 <> 0 then
+    v_user_ids := array(select g.user_id from unnest(v_gains) g order by g.user_id);
+  end if;
+
+  -- 2. Local active days move the streak.
+  if v_causes & 8 <> 0 then
+    select array_agg(d.user_id order by d.first_id), array_agg(d.local_date order by d.first_id)
+    into v_day_user_ids, v_days
+    from (
+      select n.user_id, n.local_date, min(n.id) as first_id
+      from new_facts n
+      where n.is_qualifying
+      group by n.user_id, n.local_date
+    ) d
+    where not exists (
+      select from learn.user_activity_days a
+      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze
+      offset 0);
+    if v_days is not null then
+      select array_agg(s.longest_streak), array_agg(s.active_days) into v_streak, v_active_days
+      from (
+        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
+      ) s;
+      perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select d.user_id, m.key, d.local_date, 1
+      from learn.metrics m
+      cross join unnest(v_day_user_ids, v_days) d(user_id, local_date)
+      where m.key = 'active_days' and m.is_board;
+    end if;
+  end if;
+
+  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
+  if v_is_capped then
+    -- Within a cap: less what the same type has paid this user for the same day,
+    -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
+    -- which leaves older partitions and rows alone.
+    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
+    into v_capped
+    from (
+      select n.id, coalesce(n.xp, r.amount) as amount, r.daily_cap,
+        sum(coalesce(n.xp, r.amount)) over (
+          partition by n.user_id, n.activity_type, n.local_date
+          order by n.id) - coalesce(n.xp, r.amount) as earlier,
+        (
+          select coalesce(sum(t.amount), 0)
+          from learn.xp_transactions t
+          where t.user_id = n.user_id and t.earned_on = n.local_date
+            and t.activity_type = n.activity_type
+            and t.amount > 0 and t.created_at >= n.local_date - interval '2 days'
+        ) as before
+      from new_facts n
+      join learn.xp_rules r on r.activity_type = n.activity_type
+      where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
+    ) c;
+    select array_agg((p.user_id, p.xp)::learn_internal.gain), v_causes | 16 into v_gains, v_causes
+    from (
+      select n.user_id,
+        sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays))::bigint as xp
+      from new_facts n
+      join learn.activity_types t on t.key = n.activity_type
+      group by n.user_id
+    ) p
+    where p.user_id = any (v_user_ids);
+  end if;
+
+  if v_causes & 1 <> 0 then
+    insert into learn.xp_transactions
+      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+    select p.user_id, p.amount, p.activity_type,
+      case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
+      case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
+      case when p.is_told then p.properties ->> 'description' end,
+      p.local_date, p.recorded_at
+    from (
+      select n.*,
+        -- its caller names the source
+        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
+        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+      from new_facts n
+      join learn.activity_types t on t.key = n.activity_type
+    ) p
+    where p.amount <> 0;
+
+    -- 4. The total and the level follow, and the achievements for these.
+    if v_causes & 16 = 0 then
+      update learn.user_stats s
+      set total_xp = s.total_xp + g.xp
+      from unnest(v_gains) g
+      where s.user_id = any (array[g.user_id]) and g.xp <> 0;
+    else
+      select array_agg(s.highest_level) into v_level
+      from (
+        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
+      ) s;
+      with credited as (
+        update learn.user_stats s
+        set total_xp = o.total_xp + g.xp,
+          current_level = l.level,
+          highest_level = greatest(o.highest_level, l.level)
+        from unnest(v_gains) g
+        join learn.user_stats o on o.user_id = any (array[g.user_id])
+        cross join lateral (
+          select coalesce((
+            select t.level from learn.level_thresholds t
+            where t.min_xp <= o.total_xp + g.xp
+            order by t.min_xp desc
+            limit 1), 1) as level
+        ) l
+        where s.user_id = any (array[g.user_id]) and g.xp <> 0
+        returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp,
+          o.highest_level as old_level, s.highest_level as new_level
+      )
+      select bool_or(c.new_level > c.old_level),
+        array_agg((c.user_id, t.achievement_id, jsonb_build_object(
+          'metric', t.metric, 'scope', '', 'value', case t.metric when 'xp' then c.new_xp
+            else c.new_level end))::learn_internal.win) filter (where t.metric is not null)
+      into v_is_new_level, v_won
+      from credited c
+      left join learn_internal.achievement_thresholds t
+        on t.scope = '' and (
+          t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
+          or t.metric = 'level_reached' and t.threshold > c.old_level
+            and t.threshold <= c.new_level);
+    end if;
+  end if;
+
+  -- 5. Metrics count what happened.
+  -- 6. The achievements whose thresholds that crosses are found by index.
+  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
+  if v_causes & 3 <> 0 then
+    -- (An amount is null where facts lack the property: the new value is null or the old one then.)
+    with fed as (
+      select f.user_id, f.metric, f.aggregate = 'max' as is_maximum, f.scope, f.board_date,
+        case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
+      from (
+        select n.user_id, m.metric, m.aggregate,
+          coalesce(n.properties ->> m.scope_property, '') as scope,
+          case when not m.is_board then null when m.aggregate = 'run' then '-infinity'
+            else n.local_date end as board_date,
+          case when m.property is null then 1
+            else learn_internal.number_property(n.properties, m.property) end as amount
+        from new_facts n
+        join learn_internal.metric_feeds m on m.activity_type = n.activity_type
+        where n.properties @> m.filter
+          and (m.aggregate <> 'run' or not v_resets_runs)
+          and (m.scope_property is null or n.properties ->> m.scope_property <> '')
+      ) f
+      group by f.user_id, f.metric, f.aggregate, f.scope, f.board_date
+    ), gained as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
+      select f.user_id, f.metric, f.board_date, null, f.amount
+      from fed f
+      where f.board_date is not null and f.amount <> 0
+      union all
+      select p.user_id, 'xp', p.local_date, p.activity_type, sum(p.amount)
+      from (
+        select n.user_id, n.local_date, n.activity_type,
+          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+        from new_facts n
+        join learn.activity_types t on t.key = n.activity_type
+      ) p
+      where p.amount <> 0
+      group by p.user_id, p.local_date, p.activity_type
+    ), changed as (
+      select t.user_id, t.metric, t.scope, o.value as old_value,
+        case when t.is_maximum then greatest(o.value, t.amount)
+          else o.value + t.amount end as new_value
+      from (
+        select f.user_id, f.metric, f.scope, f.is_maximum,
+          case when f.is_maximum then max(f.amount) else sum(f.amount) end::bigint as amount
+        from fed f
+        group by f.user_id, f.metric, f.scope, f.is_maximum
+      ) t
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
+      ) o
+    ), saved as (
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      select c.user_id, c.metric, c.scope, c.new_value
+      from changed c
+      where c.new_value <> c.old_value
+      on conflict (user_id, metric, scope) do update set value = excluded.value
+    )
+    select v_won || array_agg((
+      c.user_id, t.achievement_id,
+      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
+    )::learn_internal.win)
+    into v_won
+    from changed c
+    join learn_internal.achievement_thresholds t
+      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
+        and t.threshold <= c.new_value;
+  end if;
+
+  if v_feeds_days then
+    with new_days as (
+      insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+      select distinct n.user_id, m.key, s.scope, n.local_date
+      from new_facts n
+      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'distinct_days'
+        and n.properties @> m.filter
+      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
+      on conflict do nothing
+      returning user_id, metric, scope, activity_date
+    ), changed as (
+      select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
+      from (
+        select n.user_id, n.metric, n.scope, count(*) as added
+        from new_days n
+        group by n.user_id, n.metric, n.scope
+      ) d
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = d.user_id and u.metric = d.metric and u.scope = d.scope), 0) as value
+      ) o
+    ), saved as (
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      select c.user_id, c.metric, c.scope, c.new_value from changed c
+      on conflict (user_id, metric, scope) do update set value = excluded.value
+    ), boarded as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select n.user_id, n.metric, n.activity_date, 1
+      from new_days n
+      join learn.metrics m on m.key = n.metric and m.is_board
+      where n.scope = ''
+    )
+    select v_won || array_agg((
+      c.user_id, t.achievement_id,
+      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
+    )::learn_internal.win)
+    into v_won
+    from changed c
+    join learn_internal.achievement_thresholds t
+      on t.metric = c.metric and t.scope = c.scope
+        and t.threshold > c.old_value and t.threshold <= c.new_value;
+  end if;
+
+  if v_resets_runs then
+    with events as (
+      select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
+      from new_facts n
+      join learn.metrics m on m.activity_type = n.activity_type
+        and m.aggregate = 'run' and n.properties @> m.filter
+      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
+      union all
+      select n.user_id, m.key, s.scope, n.id, true
+      from new_facts n
+      join learn.metrics m on m.reset_activity_type = n.activity_type
+        and n.properties @> m.reset_filter
+      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
+    ), runs as (
+      -- Run 0 goes on from before this statement, each reset starts another;
+      -- the last one is the value that stays.
+      select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
+        e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
+      from (
+        select v.*, count(*) filter (where v.is_reset) over (
+          partition by v.user_id, v.metric, v.scope
+          order by v.id, v.is_reset desc rows unbounded preceding) as run
+        from events v
+      ) e
+      group by e.user_id, e.metric, e.scope, e.run
+    ), changed as (
+      select r.user_id, r.metric, r.scope, o.value as old_value,
+        coalesce(
+          sum(r.length) filter (where r.is_last and r.run > 0),
+          o.value + sum(r.length) filter (where r.run = 0)) as new_value,
+        greatest(
+          o.value + coalesce(sum(r.length) filter (where r.run = 0), 0),
+          max(r.length) filter (where r.run > 0)) as peak
+      from runs r
+      cross join lateral (
+        select coalesce((
+          select u.value from learn.user_metrics u
+          where u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope), 0) as value
+      ) o
+      group by r.user_id, r.metric, r.scope, o.value
+    ), saved as (
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      select c.user_id, c.metric, c.scope, c.new_value
+      from changed c
+      where c.new_value <> c.old_value
+      on conflict (user_id, metric, scope) do update set value = excluded.value
+    ), boarded as (
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select c.user_id, c.metric, '-infinity', c.new_value - c.old_value
+      from changed c
+      join learn.metrics m on m.key = c.metric and m.is_board
+      where c.scope = '' and c.new_value <> c.old_value
+    )
+    select v_won || array_agg((
+      c.user_id, t.achievement_id,
+      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak)
+    )::learn_internal.win)
+    into v_won
+    from changed c
+    join learn_internal.achievement_thresholds t
+      on t.metric = c.metric and t.scope = c.scope
+        and t.threshold > c.old_value and t.threshold <= c.peak;
+  end if;
+
+  if v_days is not null then
+    select v_won || array_agg((
+      s.user_id, t.achievement_id,
+      jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value)
+    )::learn_internal.win)
+    into v_won
+    from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
+    join learn.user_stats s on s.user_id = any (array[b.user_id])
+    cross join lateral (
+      values
+        ('current_streak', b.streak, s.longest_streak),
+        ('active_days', b.active_days, s.active_days)
+    ) v(metric, old_value, new_value)
+    join learn_internal.achievement_thresholds t
+      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value
+        and t.threshold <= v.new_value;
+  end if;
+
+  -- 7. Users are told of what rules name.
+  if v_notifies then
+    perform learn_internal.notify_facts(array_agg(
+      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
+        n.properties)::learn_internal.notice order by n.id))
+    from new_facts n
+    join learn.activity_types t on t.key = n.activity_type and t.notifies;
+  end if;
+
+  -- 8. What was reached is a fact too.
+  if v_is_new_level or v_won is not null then
+    select jsonb_object_agg(f.user_id, f.last_at) into v_earned_at
+    from (
+      select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id
+    ) f;
+  end if;
+  if v_is_new_level then
+    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+    select b.user_id, 'level_reached', '-infinity', s.highest_level - b.level
+    from unnest(v_user_ids, v_level) b(user_id, level)
+    join learn.user_stats s on s.user_id = any (array[b.user_id]) and s.highest_level > b.level
+    where exists (select from learn.metrics m where m.key = 'level_reached' and m.is_board);
+
+    insert into learn.activity_log
+      (user_id, activity_type, subject_type, subject_id, properties,
+       occurred_at, local_date, is_qualifying, recorded_at)
+    select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
+      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying, c.now
+    from unnest(v_user_ids, v_level) b(user_id, level)
+    cross join (select learn.clock() as now offset 0) c
+    cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
+    join learn.user_stats s on s.user_id = any (array[b.user_id])
+    join learn.users u on u.id = any (array[b.user_id])
+    join learn.activity_types t on t.key = 'level_reached'
+    cross join lateral generate_series(b.level + 1, s.highest_level) l(level)
+    order by b.user_id, l.level;
+  end if;
+
+  if v_won is not null then
+    insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+    select w.user_id, w.achievement_id, (v_earned_at ->> w.user_id::text)::timestamptz, w.evidence
+    from unnest(v_won) w
+    join learn.achievements a on a.id = w.achievement_id
+    where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
+      and not exists (
+        select from learn.revoked_achievements r
+        where r.user_id = w.user_id and r.achievement_id = w.achievement_id
+        offset 0)
+    order by w.user_id, a.display_order, w.achievement_id
+    on conflict (user_id, achievement_id) do nothing;
+  end if;
+
+  -- 9. What has been gained is folded into the boards now and then, at the end of a transaction.
+  if v_causes & 11 <> 0 and random() * 100 < cardinality(v_gains) then
+    perform learn_internal.request_fold();
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.process_activities() is
+  'The engine, a statement trigger: facts move streaks, pay XP, count in metrics '
+  'and earn achievements.';
+revoke all on function learn_internal.process_activities() from public;
+
+create or replace trigger process_activities
+  after insert on learn.activity_log
+  referencing new table as new_facts
+  for each statement
+  execute function learn_internal.process_activities();
+comment on trigger process_activities on learn.activity_log is
+  'The engine: streaks, XP, levels, metrics, achievements.';
+
+-- triggers/activity/recount_metrics.sql
+
+-- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
+-- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
+create or replace function learn_internal.recount_metrics()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_metrics  text[];
+  v_is_board boolean;  -- whether boards change too
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(n.key) filter (where n.aggregate <> 'stat'), bool_or(n.is_board)
+    into v_metrics, v_is_board
+    from new_metrics n;
+  else
+    select bool_or(n.is_board or o.is_board) into v_is_board
+    from new_metrics n
+    join old_metrics o on o.key = n.key
+    where (o.activity_type, o.aggregate, o.property, o.filter, o.is_board)
+      is distinct from (n.activity_type, n.aggregate, n.property, n.filter, n.is_board);
+    select array_agg(n.key) into v_metrics
+    from new_metrics n
+    left join old_metrics o on o.key = n.key
+      and (o.activity_type, o.aggregate, o.filter, o.reset_filter)
+        = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
+      and o.property is not distinct from n.property
+      and o.scope_property is not distinct from n.scope_property
+      and o.reset_activity_type is not distinct from n.reset_activity_type
+    where n.aggregate <> 'stat' and o.key is null;
+  end if;
+  if (v_metrics is null and v_is_board is not true)
+    or not exists (select from learn.activity_log)
+  then
+    return null;
+  end if;
+
+  -- Nobody earns anything while the values change.
+  perform from learn.user_stats s order by s.user_id for no key update;
+  delete from learn.user_metrics u where u.metric = any (v_metrics);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.metric = any (v_metrics) and r.value <> 0
+  order by r.user_id, r.metric, r.scope;
+
+  delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.metric = any (v_metrics);
+
+  if v_is_board then
+    perform learn_internal.recount_boards(array_agg(s.user_id)) from learn.user_stats s;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_metrics() is
+  'Statement trigger: recounts new and redefined metrics for everybody.';
+revoke all on function learn_internal.recount_metrics() from public;
+
+create or replace trigger metrics_inserted
+  after insert on learn.metrics
+  referencing new table as new_metrics
+  for each statement
+  execute function learn_internal.recount_metrics();
+comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
+
+create or replace trigger metrics_updated
+  after update on learn.metrics
+  referencing old table as old_metrics new table as new_metrics
+  for each statement
+  execute function learn_internal.recount_metrics();
+comment on trigger metrics_updated on learn.metrics is
+  'Recounts the metrics that are defined otherwise now.';
 
 -- functions/xp/calculate_level_from_xp.sql
+
 -- Level for an amount of XP, by the curve in learn.level_thresholds. Below 0 is level 1;
 -- the highest level is the cap.
 create or replace function learn.calculate_level_from_xp(p_xp bigint)
@@ -81,7 +2131,39 @@ comment on function learn.calculate_level_from_xp(bigint) is
 revoke all on function learn.calculate_level_from_xp(bigint) from public;
 grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_readonly;
 
+-- functions/xp/note_xp_marks.sql
+
+-- When levels or the thresholds of achievements change: the totals of XP at which something happens
+-- are noted in one place, where the engine sees at a glance that nothing does.
+create or replace function learn_internal.note_xp_marks()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with marks as (
+    select t.min_xp as xp from learn.level_thresholds t
+    union
+    select t.threshold from learn_internal.achievement_thresholds t
+    where t.metric = 'xp' and t.scope = ''
+  ), gone as (
+    delete from learn_internal.xp_marks o
+    where not exists (select from marks m where m.xp = o.xp)
+  )
+  insert into learn_internal.xp_marks (xp)
+  select m.xp from marks m
+  on conflict do nothing;
+  return null;
+end;
+$$;
+comment on function learn_internal.note_xp_marks() is
+  'Statement trigger: notes the totals of XP at which something happens.';
+revoke all on function learn_internal.note_xp_marks() from public;
+
 -- functions/xp/xp_for_level.sql
+
 -- XP from which a user is on a level.
 -- Errors: LX001 no such level.
 create or replace function learn.xp_for_level(p_level integer)
@@ -109,59 +2191,72 @@ comment on function learn.xp_for_level(integer) is 'XP from which a user is on a
 revoke all on function learn.xp_for_level(integer) from public;
 grant execute on function learn.xp_for_level(integer) to learn_app, learn_readonly;
 
--- triggers/xp/xp_transactions_is_append_only.sql
--- When a ledger row is changed or deleted: refused.
-create or replace trigger xp_transactions_is_append_only
-  before update or delete on learn.xp_transactions
-  for each row
-  execute function learn_internal.refuse_change();
-comment on trigger xp_transactions_is_append_only on learn.xp_transactions is
-  'Refuses update and delete (LX009).';
+-- views/xp/xp_recounts.sql
 
--- triggers/xp/xp_transactions_truncate.sql
--- When someone empties the ledger: refused.
-create or replace trigger xp_transactions_truncate
-  before truncate on learn.xp_transactions
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
+-- XP recounted from the ledger, and the level that it means: what user_stats must say.
+-- One grouping over all sources: so a condition on user_id reaches each of them.
+create or replace view learn_internal.xp_recounts as
+select x.user_id, coalesce(sum(x.amount), 0)::bigint as total_xp,
+  max(x.highest_level) as highest_level
+from (
+  select s.user_id, null::integer as amount, 1 as highest_level
+  from learn.user_stats s
+  union all
+  select t.user_id, t.amount, null
+  from learn.xp_transactions t
+  union all
+  select f.user_id, null, f.subject_id::integer
+  from learn.activity_log f
+  where f.activity_type = 'level_reached'
+) x
+group by x.user_id;
+comment on view learn_internal.xp_recounts is
+  'Total XP recounted from the ledger, and the highest level announced, per user.';
 
--- triggers/xp/xp_transactions_default_truncate.sql
--- When someone empties the default partition: refused.
-create or replace trigger xp_transactions_default_truncate
-  before truncate on learn.xp_transactions_default
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is
-  'Refuses truncate (LX009).';
+-- views/xp/xp_damage.sql
 
--- triggers/xp/xp_rules_change.sql
--- When the rules that pay change: learners wait.
-create or replace trigger xp_rules_change
-  before insert or update or delete on learn.xp_rules
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger xp_rules_change on learn.xp_rules is 'A change has learners wait.';
-
--- triggers/xp/xp_rules_consequences.sql
--- When the rules that pay change: what each type of fact can cause is noted with the type.
-create or replace trigger xp_rules_consequences
-  after insert or update or delete on learn.xp_rules
-  for each statement
-  execute function learn_internal.note_consequences();
-comment on trigger xp_rules_consequences on learn.xp_rules is
-  'Notes with activity types what facts can cause.';
-
--- triggers/xp/level_thresholds_change.sql
--- When the level curve changes: learners wait.
-create or replace trigger level_thresholds_change
-  before insert or update or delete or truncate on learn.level_thresholds
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger level_thresholds_change on learn.level_thresholds is
-  'A change has learners wait.';
+-- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
+-- the part of check_integrity() about XP.
+create or replace view learn_internal.xp_damage (check_name, user_id, expected, actual) as
+select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+where s.total_xp <> x.total_xp
+union all
+select 'level_follows_the_curve', s.user_id,
+  learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
+from learn.user_stats s
+where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
+union all
+select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+where s.highest_level <> x.highest_level
+union all
+select 'facts_are_paid', coalesce(f.user_id, t.user_id),
+  format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
+  format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+from (
+  select l.user_id, l.activity_type, sum(l.xp) as xp
+  from learn.activity_log l
+  where l.activity_type in (
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+  group by l.user_id, l.activity_type
+) f
+full join (
+  select t.user_id, t.activity_type, sum(t.amount) as xp
+  from learn.xp_transactions t
+  where t.activity_type in (
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+  group by t.user_id, t.activity_type
+) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
+comment on view learn_internal.xp_damage is
+  'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
+  'no row when all is well.';
 
 -- triggers/xp/apply_level_curve.sql
+
 -- When the level curve is changed: it must be one, and everybody's level follows it.
 -- Levels that were reached stay reached: nothing is announced, and no achievement is taken away.
 -- Errors: LX001 not a curve.
@@ -211,5 +2306,998 @@ create or replace trigger apply_level_curve
   execute function learn_internal.apply_level_curve();
 comment on trigger apply_level_curve on learn.level_thresholds is
   'Checks the level curve (LX001) and applies it to all users.';
+
+-- triggers/xp/level_thresholds_change.sql
+
+-- When the level curve changes: learners wait.
+create or replace trigger level_thresholds_change
+  before insert or update or delete or truncate on learn.level_thresholds
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger level_thresholds_change on learn.level_thresholds is
+  'A change has learners wait.';
+
+-- triggers/xp/level_thresholds_marks.sql
+
+-- When the level curve changes: the totals of XP at which something happens are noted anew.
+create or replace trigger level_thresholds_marks
+  after insert or update or delete or truncate on learn.level_thresholds
+  for each statement
+  execute function learn_internal.note_xp_marks();
+comment on trigger level_thresholds_marks on learn.level_thresholds is
+  'Notes the totals of XP at which something happens.';
+
+-- triggers/xp/xp_rules_change.sql
+
+-- When the rules that pay change: learners wait.
+create or replace trigger xp_rules_change
+  before insert or update or delete on learn.xp_rules
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger xp_rules_change on learn.xp_rules is 'A change has learners wait.';
+
+-- triggers/xp/xp_rules_consequences.sql
+
+-- When the rules that pay change: what each type of fact can cause is noted with the type.
+create or replace trigger xp_rules_consequences
+  after insert or update or delete on learn.xp_rules
+  for each statement
+  execute function learn_internal.note_consequences();
+comment on trigger xp_rules_consequences on learn.xp_rules is
+  'Notes with activity types what facts can cause.';
+
+-- triggers/xp/xp_transactions_default_truncate.sql
+
+-- When someone empties the default partition: refused.
+create or replace trigger xp_transactions_default_truncate
+  before truncate on learn.xp_transactions_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is
+  'Refuses truncate (LX009).';
+
+-- triggers/xp/xp_transactions_is_append_only.sql
+
+-- When a ledger row is changed or deleted: refused.
+create or replace trigger xp_transactions_is_append_only
+  before update or delete on learn.xp_transactions
+  for each row
+  execute function learn_internal.refuse_change();
+comment on trigger xp_transactions_is_append_only on learn.xp_transactions is
+  'Refuses update and delete (LX009).';
+
+-- triggers/xp/xp_transactions_truncate.sql
+
+-- When someone empties the ledger: refused.
+create or replace trigger xp_transactions_truncate
+  before truncate on learn.xp_transactions
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
+
+-- functions/streaks/grant_streak_freezes.sql
+
+-- Gives a user streak freezes. Each covers one day missed from today on;
+-- a streak that is lost already stays lost.
+-- Errors: LX001 count out of range; LX002; LX004 user inactive; LX013.
+create or replace function learn.grant_streak_freezes(
+  p_user_id         uuid,
+  p_count           integer default 1,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_count is null or p_count not between 1 and 100 then
+    raise exception 'from 1 to 100 freezes are granted at a time'
+      using errcode = 'LX001', detail = format('p_count = %s', coalesce(p_count::text, 'null')),
+        hint = 'Pass a count from 1 to 100.';
+  end if;
+  perform learn_internal.give_streak_freezes(
+    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date],
+    p_count, 'streak_freeze_granted', v_call.occurred_at)
+  from learn.users u
+  where u.id = p_user_id;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) is
+  'Gives a user streak freezes; each covers one missed day.';
+revoke all on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) from public;
+grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
+
+-- views/streaks/activity_day_recounts.sql
+
+-- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
+create or replace view learn_internal.activity_day_recounts as
+select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze
+from (
+  select f.user_id, f.local_date as activity_date, false as is_freeze
+  from learn.activity_log f where f.is_qualifying
+  union all
+  select z.user_id, z.used_on, true from learn.streak_freezes z where z.used_on is not null
+) d
+group by d.user_id, d.activity_date;
+comment on view learn_internal.activity_day_recounts is
+  'Active and frozen days recounted from the log and the freezes.';
+
+-- views/streaks/streak_damage.sql
+
+-- Where active days, streaks and freezes are not what the facts say: the part of
+-- check_integrity() about streaks.
+create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
+select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'no ' || d.activity_date
+    else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
+  case when d.user_id is null then 'no ' || r.activity_date
+    else format('%s freeze=%s', d.activity_date, d.is_freeze) end
+from learn_internal.activity_day_recounts r
+full join learn.user_activity_days d
+  on d.user_id = r.user_id and d.activity_date = r.activity_date
+where r.is_freeze is distinct from d.is_freeze
+union all
+select 'streak_follows_from_days', s.user_id,
+  format('current %s, longest %s, days %s, last %s',
+    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+    coalesce(r.active_days, 0), r.last_activity_date),
+  format('current %s, longest %s, days %s, last %s',
+    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+from learn.user_stats s
+left join learn_internal.streak_states r on r.user_id = s.user_id
+where (s.current_streak, s.longest_streak, s.active_days)
+  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+  or s.last_activity_date is distinct from r.last_activity_date
+union all
+select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+from learn.user_stats s
+left join (
+  select f.user_id, count(*) as held from learn.streak_freezes f
+  where f.used_on is null group by f.user_id
+) z on z.user_id = s.user_id
+where s.streak_freezes <> coalesce(z.held, 0);
+comment on view learn_internal.streak_damage is
+  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
+
+-- triggers/streaks/tally_days.sql
+
+-- When days become active or no longer are: they are tallied, and so are the weeks in which a user has
+-- the first active day or loses the last one, by the week of the user's registration. Days of a
+-- user who is being deleted are left to tally_deleted_users(), which still knows that week.
+-- A statement that both inserts and updates days (on conflict do update) may have one day per user,
+-- since each of the two triggers sees what the other one tallies; or settle_tallies() comes after it.
+create or replace function learn_internal.tally_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_moves learn_internal.day_move[];
+begin
+  case tg_op
+    when 'INSERT' then
+      select array_agg((n.user_id, n.activity_date, 1)::learn_internal.day_move) into v_moves
+      from new_days n
+      where not n.is_freeze;
+    when 'DELETE' then
+      select array_agg((o.user_id, o.activity_date, -1)::learn_internal.day_move) into v_moves
+      from old_days o
+      join learn.users u on u.id = any (array[o.user_id])
+      where not o.is_freeze;
+    else
+      select array_agg((m.user_id, m.activity_date, m.days)::learn_internal.day_move) into v_moves
+      from (
+        select n.user_id, n.activity_date, 1 as days from new_days n where not n.is_freeze
+        union all
+        select o.user_id, o.activity_date, -1 from old_days o where not o.is_freeze
+      ) m;
+  end case;
+  if v_moves is null then
+    return null;
+  end if;
+
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'active_days', m.activity_date, '', sum(m.days)
+  from unnest(v_moves) m
+  group by m.activity_date
+  having sum(m.days) <> 0
+  union all
+  select 'active_weeks', w.week, to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'),
+    sum(sign(w.days) - sign(w.days - w.moved))
+  from (
+    select v.user_id, v.week, v.moved, (
+      select count(*)
+      from learn.user_activity_days d
+      where d.user_id = v.user_id and d.activity_date >= v.week and d.activity_date < v.week + 7
+        and not d.is_freeze) as days
+    from (
+      select m.user_id, date_trunc('week', m.activity_date::timestamp)::date as week,
+        sum(m.days) as moved
+      from unnest(v_moves) m
+      group by 1, 2
+    ) v
+  ) w
+  join learn.user_stats s on s.user_id = any (array[w.user_id])
+  group by 2, 3
+  having sum(sign(w.days) - sign(w.days - w.moved)) <> 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tally_days() is
+  'Statement trigger: tallies active days, and active weeks by the week of registration.';
+revoke all on function learn_internal.tally_days() from public;
+
+create or replace trigger days_inserted
+  after insert on learn.user_activity_days
+  referencing new table as new_days
+  for each statement
+  execute function learn_internal.tally_days();
+comment on trigger days_inserted on learn.user_activity_days is 'Tallies active days and weeks.';
+
+create or replace trigger days_updated
+  after update on learn.user_activity_days
+  referencing old table as old_days new table as new_days
+  for each statement
+  execute function learn_internal.tally_days();
+comment on trigger days_updated on learn.user_activity_days is 'Tallies active days and weeks.';
+
+create or replace trigger days_deleted
+  after delete on learn.user_activity_days
+  referencing old table as old_days
+  for each statement
+  execute function learn_internal.tally_days();
+comment on trigger days_deleted on learn.user_activity_days is 'Tallies active days and weeks.';
+
+-- functions/achievements/achievement_progress.sql
+
+-- How far a user is with every active achievement (hidden ones only once earned).
+-- For one condition, value and target are the metric's; for a list, how many of its conditions
+-- hold and how many are needed.
+-- Errors: LX002.
+create or replace function learn.achievement_progress(p_user_id uuid)
+returns table (
+  slug text, name text, category text, value bigint, target bigint,
+  percentage numeric, earned_at timestamptz
+)
+language plpgsql
+stable
+security definer                  -- reads metrics and thresholds for the caller
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return query
+  select a.slug, a.name, a.category, p.value, p.target,
+    case when u.earned_at is not null then 100.00
+      else least(100, round(100.0 * p.value / p.target, 2)) end,
+    u.earned_at
+  from learn.achievements a
+  left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
+  cross join lateral (
+    select coalesce(case
+        when a.criteria ->> 'metric' = 'current_streak' and u.earned_at is null
+          then learn.calculate_user_streak(p_user_id)::bigint
+        else (
+          select v.value from learn_internal.reward_values v
+          where v.user_id = p_user_id and v.metric = a.criteria ->> 'metric'
+            and v.scope = coalesce(a.criteria ->> 'scope', ''))
+      end, 0) as value, (a.criteria ->> 'at_least')::numeric::bigint as target
+    where a.criteria ? 'metric'
+    union all
+    select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c.value)), case
+        when a.criteria ? 'all' then count(*)
+        when a.criteria ? 'any' then 1
+        else (a.criteria ->> 'at_least')::numeric::bigint
+      end
+    from jsonb_array_elements(
+      coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
+    where not a.criteria ? 'metric'
+    having not a.criteria ? 'metric'
+  ) p
+  where a.is_active and (not a.is_hidden or u.earned_at is not null) or u.earned_at is not null
+  order by a.system, a.display_order, a.slug;
+end;
+$$;
+comment on function learn.achievement_progress(uuid) is
+  'How far a user is with every active achievement: value of target, in percent, '
+  'and when it was earned.';
+revoke all on function learn.achievement_progress(uuid) from public;
+grant execute on function learn.achievement_progress(uuid) to learn_app, learn_readonly;
+
+-- functions/achievements/avatar_collection.sql
+
+-- All avatars as one user sees them: which are the user's, since when, which is shown, and what
+-- unlocks the others.
+-- Errors: LX002 unknown user.
+create or replace function learn.avatar_collection(p_user_id uuid)
+returns table (
+  avatar_id bigint, slug text, name text, description text, image_url text, rarity text,
+  is_unlocked boolean, unlocked_at timestamptz, is_selected boolean, unlocked_by text[]
+)
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_selected bigint;
+begin
+  select u.selected_avatar_id into v_selected from learn.users u where u.id = p_user_id;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return query
+  select a.id, a.slug, a.name, a.description, a.image_url, a.rarity,
+    a.is_default or o.user_id is not null, o.unlocked_at, a.id is not distinct from v_selected,
+    (
+      select coalesce(array_agg(c.slug order by c.display_order, c.slug), '{}')
+      from learn.achievements c
+      where c.unlocks_avatar_id = a.id and c.is_active and not c.is_hidden
+    )
+  from learn.avatars a
+  left join learn.user_avatars o on o.avatar_id = a.id and o.user_id = p_user_id
+  order by a.display_order, a.slug;
+end;
+$$;
+comment on function learn.avatar_collection(uuid) is
+  'All avatars as one user sees them: unlocked or not, which is shown, and the slugs of the '
+  'achievements that unlock each.';
+revoke all on function learn.avatar_collection(uuid) from public;
+grant execute on function learn.avatar_collection(uuid) to learn_app, learn_readonly;
+
+-- views/achievements/deserved_achievements.sql
+
+-- Achievements that users' metrics deserve and that they neither have nor were deprived of:
+-- by the one condition that is the whole criterion, or (is_sole is false) by one of several,
+-- so that satisfies_criteria() has to be asked.
+create or replace view learn_internal.deserved_achievements as
+select v.user_id, t.achievement_id, t.is_sole, a.criteria, a.slug, a.criteria_changed_at,
+  t.metric, t.scope, t.threshold,
+  jsonb_build_object('metric', v.metric, 'scope', v.scope, 'value', v.value) as evidence
+from learn_internal.achievement_thresholds t
+join learn.achievements a on a.id = t.achievement_id
+join learn_internal.reward_values v
+  on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
+where not exists (
+  select from learn.user_achievements u
+  where u.user_id = v.user_id and u.achievement_id = t.achievement_id)
+  and not exists (
+  select from learn.revoked_achievements r
+  where r.user_id = v.user_id and r.achievement_id = t.achievement_id);
+comment on view learn_internal.deserved_achievements is
+  'Achievements that users'' metrics deserve and that they do not have.';
+
+-- functions/achievements/backfill_achievement.sql
+
+-- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
+-- the deed. Set-based. Returns how many users earned it.
+-- Errors: LX003 unknown achievement; LX004 inactive.
+create or replace function learn.backfill_achievement(p_slug text)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_achievement_id bigint := learn_internal.require_achievement(p_slug);
+  v_user_ids       uuid[];
+  v_earned         bigint;
+begin
+  perform learn_internal.hold_content();
+  select array_agg(distinct d.user_id) into v_user_ids
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id;
+  if v_user_ids is null then
+    return 0;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(),
+    d.evidence || '{"is_backfill": true}'
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  order by d.user_id, d.metric, d.scope
+  on conflict (user_id, achievement_id) do nothing;
+  get diagnostics v_earned = row_count;
+  return v_earned;
+end;
+$$;
+comment on function learn.backfill_achievement(text) is
+  'Grants an achievement to everybody whose metrics deserve it by now; returns how many earned it.';
+revoke all on function learn.backfill_achievement(text) from public;
+
+-- functions/achievements/check_achievements.sql
+
+-- Earns for a user every achievement that their metrics deserve by now, those that came after
+-- the deed included. Returns the slugs that are new.
+-- Errors: LX002; LX004 user inactive.
+create or replace function learn.check_achievements(p_user_id uuid)
+returns setof text
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'check_achievements', p_user_id, '{}', null, null);
+begin
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select d.user_id, d.achievement_id, v_call.occurred_at, d.evidence
+  from learn_internal.deserved_achievements d
+  where d.user_id = p_user_id
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  order by d.achievement_id
+  on conflict (user_id, achievement_id) do nothing;
+
+  return query select unnest((learn_internal.summarize(v_call)).new_achievements);
+end;
+$$;
+comment on function learn.check_achievements(uuid) is
+  'Earns for a user every achievement that their metrics deserve by now; returns the new slugs.';
+revoke all on function learn.check_achievements(uuid) from public;
+grant execute on function learn.check_achievements(uuid) to learn_app;
+
+-- functions/achievements/count_problem.sql
+
+-- What is wrong with a count in criteria: it must be a whole number
+-- of at least 1 that fits a bigint.
+create or replace function learn_internal.count_problem(p_count jsonb, p_path text)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(p_count) is distinct from 'number' then p_path || ' is not a number'
+    when p_count::numeric <> trunc(p_count::numeric) then p_path || ' is not a whole number'
+    when p_count::numeric < 1 then p_path || ' is less than 1'
+    when p_count::numeric > 9223372036854775807 then p_path || ' is too large'
+  end;
+$$;
+comment on function learn_internal.count_problem(jsonb, text) is
+  'What is wrong with a count in criteria, in words; null when nothing is.';
+revoke all on function learn_internal.count_problem(jsonb, text) from public;
+
+-- functions/achievements/criteria_leaves.sql
+
+-- The conditions on single metrics in an achievement's criteria.
+create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
+returns table (metric text, scope text, threshold bigint, is_sole boolean)
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive nodes(node, is_root) as (
+    select p_criteria, true
+    union all
+    select c.value, false
+    from nodes n
+    cross join lateral jsonb_array_elements(
+      coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
+    where not n.node ? 'metric'
+  )
+  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''),
+    (n.node ->> 'at_least')::numeric::bigint, n.is_root
+  from nodes n
+  where n.node ? 'metric';
+$$;
+comment on function learn_internal.criteria_leaves(jsonb) is
+  'The conditions on single metrics in an achievement''s criteria.';
+revoke all on function learn_internal.criteria_leaves(jsonb) from public;
+
+-- functions/achievements/criteria_problem.sql
+
+-- What is wrong with an achievement's criteria; null when nothing is.
+create or replace function learn_internal.criteria_problem(
+  p_criteria jsonb, p_path text default '$'
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_keys    text[];
+  v_list    text;
+  v_metric  learn.metrics;
+  v_child   record;
+  v_problem text;
+begin
+  if length(p_path) > 200 then
+    return 'criteria are nested too deeply';
+  end if;
+  if p_criteria is null or jsonb_typeof(p_criteria) <> 'object' then
+    return p_path || ' is not an object';
+  end if;
+  select array_agg(k order by k) into v_keys from jsonb_object_keys(p_criteria) k;
+
+  if v_keys in ('{at_least,metric}', '{at_least,metric,scope}') then
+    if jsonb_typeof(p_criteria -> 'metric') <> 'string' then
+      return p_path || '.metric is not a string';
+    end if;
+    select m.* into v_metric from learn.metrics m where m.key = p_criteria ->> 'metric';
+    if not found then
+      return format('%s.metric: there is no metric %s', p_path, p_criteria ->> 'metric');
+    end if;
+    if p_criteria ? 'scope' then
+      if jsonb_typeof(p_criteria -> 'scope') <> 'string' then
+        return p_path || '.scope is not a string';
+      end if;
+      if v_metric.scope_property is null and p_criteria ->> 'scope' <> '' then
+        return format('%s.scope: the metric %s has no scopes', p_path, v_metric.key);
+      end if;
+    end if;
+    return learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
+  end if;
+
+  v_list := case
+    when v_keys = '{all}' then 'all'
+    when v_keys = '{any}' then 'any'
+    when v_keys = '{at_least,of}' then 'of'
+  end;
+  if v_list is null then
+    return format('%s has the keys (%s)', p_path, array_to_string(v_keys, ', '));
+  end if;
+  if jsonb_typeof(p_criteria -> v_list) <> 'array'
+    or jsonb_array_length(p_criteria -> v_list) = 0 then
+    return format('%s.%s is not a list with something in it', p_path, v_list);
+  end if;
+  if v_list = 'of' then
+    v_problem := learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
+    if v_problem is not null then
+      return v_problem;
+    end if;
+    if (p_criteria ->> 'at_least')::numeric > jsonb_array_length(p_criteria -> 'of') then
+      return format('%s.at_least is more than there are in the list', p_path);
+    end if;
+  end if;
+  for v_child in
+    select c.value, c.position
+    from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
+  loop
+    v_problem := learn_internal.criteria_problem(
+      v_child.value, format('%s.%s[%s]', p_path, v_list, v_child.position - 1));
+    if v_problem is not null then
+      return v_problem;
+    end if;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.criteria_problem(jsonb, text) is
+  'What is wrong with an achievement''s criteria, in words; null when nothing is.';
+revoke all on function learn_internal.criteria_problem(jsonb, text) from public;
+
+-- functions/achievements/revoke_achievement.sql
+
+-- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
+-- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
+-- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement;
+-- LX004 user inactive; LX013.
+create or replace function learn.revoke_achievement(
+  p_user_id         uuid,
+  p_slug            text,
+  p_reason          text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call        learn_internal.call := learn_internal.begin_call(
+    'revoke_achievement', p_user_id, jsonb_build_object('slug', p_slug, 'reason', p_reason),
+    p_occurred_at, p_idempotency_key);
+  v_achievement learn.achievements;
+  v_paid        bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if coalesce(p_reason, '') !~ '\S' then
+    raise exception 'an achievement is revoked for a reason'
+      using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
+  end if;
+  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
+  end if;
+  delete from learn.user_achievements u
+  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
+  if not found then
+    raise exception 'the user does not have the achievement'
+      using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
+        hint = 'Look at learn.user_achievements.';
+  end if;
+  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
+  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
+  on conflict (user_id, achievement_id) do update
+    set reason = excluded.reason, revoked_at = excluded.revoked_at;
+
+  if v_achievement.unlocks_avatar_id is not null and not exists (
+    select from learn.user_achievements u
+    join learn.achievements a on a.id = u.achievement_id
+    where u.user_id = p_user_id and a.unlocks_avatar_id = v_achievement.unlocks_avatar_id)
+  then
+    delete from learn.user_avatars v
+    where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
+    update learn.users u set selected_avatar_id = null
+    where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
+  end if;
+
+  -- What the achievement has paid, under whatever slug, and what has not been taken back since.
+  with facts as (
+    select f.subject_id, f.xp
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
+      and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
+  ), payments as (
+    select t.id::text as id
+    from learn.xp_transactions t
+    where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
+      and t.source_id in (select f.subject_id from facts f)
+  )
+  select coalesce(sum(f.xp), 0) + coalesce((
+    select sum(t.amount)
+    from learn.xp_transactions t
+    where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
+      and t.source_id in (select p.id from payments p)), 0)
+  into v_paid
+  from facts f;
+
+  perform learn_internal.write_facts(
+    array[(
+      p_user_id, 'achievement_revoked', 'achievement', p_slug,
+      jsonb_build_object('achievement_id', v_achievement.id, 'reason', p_reason),
+      -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
+    )::learn_internal.fact],
+    p_idempotency_key);
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.revoke_achievement(uuid, text, text, timestamptz, text) is
+  'Takes an achievement away, with its XP (cut to what is there) and its avatar.';
+revoke all on function learn.revoke_achievement(uuid, text, text, timestamptz, text) from public;
+grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text)
+  to learn_app;
+
+-- functions/achievements/was_deserved_before.sql
+
+-- Whether a user's value of a metric had reached a threshold by a point in time already,
+-- as far as facts can tell; null when they cannot. For check_integrity(): such an achievement
+-- is for backfill_achievement() to grant, not a fault.
+create or replace function learn_internal.was_deserved_before(
+  p_user_id uuid, p_metric text, p_scope text, p_threshold bigint, p_until timestamptz
+)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_metric learn.metrics;
+  v_value  bigint;
+begin
+  select m.* into v_metric from learn.metrics m where m.key = p_metric;
+  -- redefining a metric recounts it, and earns nothing
+  p_until := greatest(p_until, v_metric.defined_at);
+  if v_metric.aggregate = 'run' or p_metric = 'current_streak' then
+    -- The best run of the past is not kept; but where there are no facts from before,
+    -- there was none.
+    return case when exists (
+      select from learn.activity_log f
+      where f.user_id = p_user_id and f.recorded_at <= p_until
+        and f.activity_type <> 'user_registered') then null
+    else false end;
+  end if;
+
+  if p_metric = 'xp' then
+    select sum(t.amount) into v_value
+    from learn.xp_transactions t
+    where t.user_id = p_user_id and t.created_at <= p_until;
+  elsif p_metric = 'level_reached' then
+    select max(f.subject_id::bigint) into v_value
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type = 'level_reached' and f.recorded_at <= p_until;
+  elsif p_metric = 'active_days' then
+    select count(distinct f.local_date) into v_value
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.is_qualifying and f.recorded_at <= p_until;
+  else
+    select case v_metric.aggregate
+        when 'max' then max(a.amount)
+        when 'distinct_days' then count(distinct f.local_date)
+        else sum(a.amount)
+      end into v_value
+    from learn.activity_log f
+    cross join lateral (
+      select case when v_metric.property is null then 1
+        else learn_internal.number_property(f.properties, v_metric.property) end as amount
+    ) a
+    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type
+      and f.recorded_at <= p_until and f.properties @> v_metric.filter
+      and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope);
+  end if;
+  return coalesce(v_value, 0) >= p_threshold;
+end;
+$$;
+comment on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) is
+  'Whether a user''s metric had reached a threshold by a point in time already; '
+  'null when facts cannot tell.';
+revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz)
+  from public;
+
+-- views/achievements/achievement_catalog.sql
+
+-- Every active achievement that is no secret, with how many have earned it.
+create or replace view learn.achievement_catalog as
+select a.id, a.slug, a.name, a.description, a.icon, a.category, a.system,
+  a.rarity, a.criteria, a.xp_reward,
+  v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned
+from learn.achievements a
+left join learn.avatars v on v.id = a.unlocks_avatar_id
+left join (
+  select u.achievement_id, count(*) as times_earned
+  from learn.user_achievements u group by u.achievement_id
+) e on e.achievement_id = a.id
+where a.is_active and not a.is_hidden;
+comment on view learn.achievement_catalog is
+  'Active achievements that are no secret, with how many users have earned each.';
+grant select on learn.achievement_catalog to learn_app, learn_readonly;
+
+-- views/achievements/achievement_recounts.sql
+
+-- Achievements recounted from the log: earned, and not revoked since.
+-- What user_achievements must say.
+create or replace view learn_internal.achievement_recounts as
+select f.user_id, f.achievement_id, f.earned_at
+from (
+  select distinct on (l.user_id, l.properties -> 'achievement_id')
+    l.user_id, (l.properties ->> 'achievement_id')::bigint as achievement_id,
+    l.activity_type, l.occurred_at as earned_at
+  from learn.activity_log l
+  where l.activity_type in ('achievement_earned', 'achievement_revoked')
+  order by l.user_id, l.properties -> 'achievement_id', l.id desc
+) f
+join learn.achievements a on a.id = f.achievement_id
+where f.activity_type = 'achievement_earned';
+comment on view learn_internal.achievement_recounts is
+  'Achievements earned and not revoked since, recounted from the log.';
+
+-- views/achievements/achievement_damage.sql
+
+-- Where achievements are not what the facts say: the part of check_integrity() about achievements.
+create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
+select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
+  case when r.user_id is null then 'no achievement ' || u.achievement_id
+    else 'achievement ' || r.achievement_id end,
+  case when u.user_id is null then 'no achievement ' || r.achievement_id
+    else 'achievement ' || u.achievement_id end
+from learn_internal.achievement_recounts r
+full join learn.user_achievements u
+  on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+where r.user_id is null or u.user_id is null
+union all
+select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
+from learn_internal.deserved_achievements d
+where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  and not learn_internal.was_deserved_before(
+    d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+comment on view learn_internal.achievement_damage is
+  'Where achievements are not what the facts say; no row when all is well.';
+
+-- triggers/achievements/achievement_thresholds_marks.sql
+
+-- When thresholds of achievements change: the totals of XP at which something happens
+-- are noted anew.
+create or replace trigger achievement_thresholds_marks
+  after insert or update or delete or truncate on learn_internal.achievement_thresholds
+  for each statement
+  execute function learn_internal.note_xp_marks();
+comment on trigger achievement_thresholds_marks on learn_internal.achievement_thresholds is
+  'Notes the totals of XP at which something happens.';
+
+-- triggers/achievements/achievements_change.sql
+
+-- When the rules of achievements change: learners wait.
+create or replace trigger achievements_change
+  before insert or update of criteria, is_active or delete on learn.achievements
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger achievements_change on learn.achievements is 'A change has learners wait.';
+
+-- triggers/achievements/announce_achievements.sql
+
+-- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
+-- them is a fact, which pays their XP.
+create or replace function learn_internal.announce_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now timestamptz;
+begin
+  if not exists (select from earned) then
+    return null;
+  end if;
+  v_now := learn.clock();
+
+  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
+  select e.user_id, a.unlocks_avatar_id, e.earned_at
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  where a.unlocks_avatar_id is not null
+  order by e.user_id, a.unlocks_avatar_id
+  on conflict do nothing;
+
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', e.achievement_id::text, count(*)
+  from earned e
+  group by e.achievement_id;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, recorded_at)
+  select e.user_id, 'achievement_earned', 'achievement', a.slug,
+    jsonb_build_object(
+      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
+    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  join learn.users u on u.id = any (array[e.user_id])
+  where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
+  order by e.user_id, e.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_achievements() is
+  'Statement trigger: unlocks the avatars of earned achievements and writes '
+  'achievement_earned facts.';
+revoke all on function learn_internal.announce_achievements() from public;
+
+create or replace trigger announce_achievements
+  after insert on learn.user_achievements
+  referencing new table as earned
+  for each statement
+  execute function learn_internal.announce_achievements();
+comment on trigger announce_achievements on learn.user_achievements is
+  'Unlocks avatars and writes achievement_earned facts.';
+
+-- triggers/achievements/check_criteria.sql
+
+-- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
+-- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
+create or replace function learn_internal.check_criteria()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem text := learn_internal.criteria_problem(new.criteria);
+begin
+  if v_problem is not null then
+    raise exception 'invalid criteria of achievement %', new.slug
+      using errcode = 'LX011', detail = v_problem,
+        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
+          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
+  end if;
+  if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
+    new.criteria_changed_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.check_criteria() is
+  'Row trigger: validates an achievement''s criteria (LX011).';
+revoke all on function learn_internal.check_criteria() from public;
+
+create or replace trigger check_criteria
+  before insert or update of criteria, is_active on learn.achievements
+  for each row
+  execute function learn_internal.check_criteria();
+comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
+
+-- triggers/achievements/index_criteria.sql
+
+-- When an achievement is written: its thresholds are indexed, or taken out of the index
+-- while it is inactive.
+create or replace function learn_internal.index_criteria()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
+  if new.is_active then
+    insert into learn_internal.achievement_thresholds
+      (metric, scope, threshold, achievement_id, is_sole)
+    select distinct l.metric, l.scope, l.threshold, new.id, l.is_sole
+    from learn_internal.criteria_leaves(new.criteria) l;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.index_criteria() is
+  'Row trigger: indexes the thresholds of an active achievement.';
+revoke all on function learn_internal.index_criteria() from public;
+
+create or replace trigger index_criteria
+  after insert or update of criteria, is_active on learn.achievements
+  for each row
+  execute function learn_internal.index_criteria();
+comment on trigger index_criteria on learn.achievements is
+  'Indexes the thresholds of an active achievement.';
+
+-- triggers/achievements/tally_lost_achievements.sql
+
+-- When users lose achievements: revoked, or deleted with the user or the achievement. The tally of
+-- holders follows.
+create or replace function learn_internal.tally_lost_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', o.achievement_id::text, -count(*)
+  from lost o
+  group by o.achievement_id;
+  return null;
+end;
+$$;
+comment on function learn_internal.tally_lost_achievements() is
+  'Statement trigger: tallies the holders of achievements that users lose.';
+revoke all on function learn_internal.tally_lost_achievements() from public;
+
+create or replace trigger achievements_lost
+  after delete on learn.user_achievements
+  referencing old table as lost
+  for each statement
+  execute function learn_internal.tally_lost_achievements();
+comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
 
 reset role;

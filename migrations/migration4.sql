@@ -1,304 +1,3491 @@
--- streaks: active days and freezes.
+-- Catalog, practice and progress
 
 set role learn_owner;
 
-create table learn.user_activity_days (
-  user_id       uuid not null references learn.users on delete cascade,
-  activity_date date not null,
-  is_freeze     boolean not null default false,
-  primary key (user_id, activity_date)
-);
-comment on table learn.user_activity_days is
-  'The user''s local days with a qualifying activity, and the missed days that '
-  'a freeze covers (is_freeze).';
-grant select on learn.user_activity_days to learn_app, learn_readonly;
+-- functions/catalog/localized.sql
 
-create table learn.streak_freezes (
-  user_id    uuid not null references learn.users on delete cascade,
-  id         bigint generated always as identity,
-  granted_on date not null,
-  used_on    date,
-  primary key (user_id, id),
-  constraint streak_freezes_cover_one_day_each unique (user_id, used_on),
-  constraint freezes_cover_no_day_before_they_are_held check (used_on >= granted_on)
-);
-comment on table learn.streak_freezes is
-  'One row per freeze a user was granted or earned. used_on is the missed day that it covers; '
-  'null: still held. user_stats.streak_freezes counts those held.';
-grant select on learn.streak_freezes to learn_app, learn_readonly;
-
--- views/streaks/streak_states.sql
--- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
--- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
-create or replace view learn_internal.streak_states as
-with runs as (
-  select d.user_id, max(d.activity_date) as last_date,
-    count(*) filter (where not d.is_freeze) as days
-  from (
-    select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date
-        - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
-    from learn.user_activity_days a
-  ) d
-  group by d.user_id, d.run
+-- A text in a reader's language: localized(c.translations, u.locale, 'title', c.title).
+-- Falls back from fil-PH to fil, and from there to the base text.
+create or replace function learn.localized(
+  p_translations jsonb, p_locale text, p_field text, p_base text
 )
-select r.user_id,
-  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
-  max(r.days)::integer as longest_streak,
-  sum(r.days)::integer as active_days,
-  max(r.last_date) as last_activity_date
-from runs r
-group by r.user_id;
-comment on view learn_internal.streak_states is
-  'Streaks recounted from user_activity_days, one row per user with any.';
-
--- functions/streaks/covering_freezes.sql
--- The freezes that would keep a streak alive over the missed days between two dates:
--- the i-th freeze covers the i-th missed day and must have been held by then. All days or none:
--- no row where one of them stays uncovered.
-create or replace function learn_internal.covering_freezes(p_user_id uuid, p_last date, p_next date)
-returns table (freeze_id bigint, missed_day date)
+returns text
 language sql
-stable
+immutable
+parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  with candidates as (
-    select f.id, f.granted_on,
-      p_last + (row_number() over (order by f.granted_on, f.id))::integer as missed_day
-    from learn.streak_freezes f
-    where f.user_id = p_user_id and f.used_on is null
-  ), covered as (
-    select c.id, c.missed_day, count(*) over () as days
-    from candidates c
-    where c.missed_day < p_next and c.granted_on <= c.missed_day
-  )
-  select c.id, c.missed_day from covered c where c.days = p_next - p_last - 1;
+  select coalesce(
+    p_translations -> p_locale ->> p_field,
+    p_translations -> split_part(translate(p_locale, '_', '-'), '-', 1) ->> p_field,
+    p_base);
 $$;
-comment on function learn_internal.covering_freezes(uuid, date, date) is
-  'Freezes that cover every missed day between two dates; none where they do not suffice.';
-revoke all on function learn_internal.covering_freezes(uuid, date, date) from public;
+comment on function learn.localized(jsonb, text, text, text) is
+  'A field of translations ({"fil": {"title": "…"}}) in a locale such as fil or fil-PH; '
+  'the base text where there is no translation.';
+revoke all on function learn.localized(jsonb, text, text, text) from public;
+grant execute on function learn.localized(jsonb, text, text, text) to learn_app, learn_readonly;
 
--- functions/streaks/calculate_user_streak.sql
--- The user's streak as of their local today: 0 once a day was missed that no freeze in hand covers.
--- Errors: LX002 unknown user.
-create or replace function learn.calculate_user_streak(p_user_id uuid)
-returns integer
+-- views/catalog/course_lessons.sql
+
+-- What a course is made of: its published lessons, in published levels where they belong to one.
+-- Counted whether the course itself is published or not, as with tracks.
+create or replace view learn_internal.course_lessons as
+select l.course_id, l.course_level_id, l.id as lesson_id, coalesce(d.xp_multiplier, 1) as weight
+from learn.lessons l
+left join learn.course_levels v on v.id = l.course_level_id
+left join learn.difficulties d on d.key = l.difficulty
+where l.course_id is not null and l.is_published and (l.course_level_id is null or v.is_published);
+comment on view learn_internal.course_lessons is
+  'The published lessons of each course, with their XP multipliers.';
+
+-- views/catalog/course_sizes.sql
+
+-- How much each course consists of; no row for a course without published lessons.
+create or replace view learn_internal.course_sizes as
+select c.course_id, count(*)::integer as total_lessons,
+  count(distinct c.course_level_id)::integer as total_levels, sum(c.weight) as total_weight
+from learn_internal.course_lessons c
+group by c.course_id;
+comment on view learn_internal.course_sizes is
+  'Published lessons, levels with such lessons, and sum of XP multipliers, per course.';
+
+-- functions/catalog/count_courses.sql
+
+-- After a change of lessons or levels: what courses consist of is counted anew.
+create or replace function learn_internal.count_courses(p_course_ids bigint[])
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update learn.courses c
+  set total_lessons = n.total_lessons, total_levels = n.total_levels,
+    total_weight = n.total_weight
+  from (
+    select i.id, coalesce(s.total_lessons, 0) as total_lessons,
+      coalesce(s.total_levels, 0) as total_levels, coalesce(s.total_weight, 0) as total_weight
+    from unnest(p_course_ids) i(id)
+    left join learn_internal.course_sizes s on s.course_id = i.id
+  ) n
+  where c.id = n.id and (c.total_lessons, c.total_levels, c.total_weight)
+    <> (n.total_lessons, n.total_levels, n.total_weight);
+$$;
+comment on function learn_internal.count_courses(bigint[]) is
+  'Counts the published lessons and levels of courses anew.';
+revoke all on function learn_internal.count_courses(bigint[]) from public;
+
+-- functions/catalog/require_course.sql
+
+-- Refuses a course that does not exist or is not published.
+-- Errors: LX003, LX004.
+create or replace function learn_internal.require_course(p_course_id bigint)
+returns void
 language plpgsql
 stable
-security definer                  -- freezes and time zones are read for a caller
-                                  -- who may see neither
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_stats learn.user_stats;
-  v_today date;
+  v_is_published boolean;
 begin
-  select s.* into v_stats from learn.user_stats s where s.user_id = p_user_id;
+  select c.is_published into v_is_published from learn.courses c where c.id = p_course_id;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first.';
+    raise exception 'unknown course'
+      using errcode = 'LX003',
+        detail = format('p_course_id = %s', coalesce(p_course_id::text, 'null')),
+        hint = 'Look the course up in learn.courses.';
   end if;
-  if v_stats.last_activity_date is null then
-    return 0;
+  if not v_is_published then
+    raise exception 'the course is not published'
+      using errcode = 'LX004', detail = format('p_course_id = %s', p_course_id),
+        hint = 'Publish it: learn.courses.is_published.';
   end if;
-
-  select (learn.clock() at time zone u.timezone)::date into v_today
-  from learn.users u where u.id = p_user_id;
-  if v_stats.last_activity_date >= v_today - 1
-    or v_stats.streak_freezes > 0
-      and exists (
-        select from learn_internal.covering_freezes(p_user_id, v_stats.last_activity_date, v_today))
-  then
-    return v_stats.current_streak;
-  end if;
-  return 0;
 end;
 $$;
-comment on function learn.calculate_user_streak(uuid) is
-  'The user''s streak as of their local today, in days; 0 once a day was missed.';
-revoke all on function learn.calculate_user_streak(uuid) from public;
-grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_readonly;
+comment on function learn_internal.require_course(bigint) is
+  'Refuses an unknown (LX003) or unpublished (LX004) course.';
+revoke all on function learn_internal.require_course(bigint) from public;
 
--- functions/streaks/spend_streak_freezes.sql
--- Covers the missed days between two active days of a user, where the freezes in hand
--- suffice for all of them.
-create or replace function learn_internal.spend_streak_freezes(
-  p_user_id uuid, p_last date, p_next date, p_at timestamptz
+-- functions/progress/enroll_in_course.sql
+
+-- Enrols a user in a course and unlocks its first level. Enrolling again changes nothing.
+-- Errors: LX001, LX002, LX003 unknown course, LX004 not published or user inactive,
+-- LX006 required prerequisites are not completed, LX013.
+create or replace function learn.enroll_in_course(
+  p_user_id         uuid,
+  p_course_id       bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
 )
-returns void
-language sql
+returns learn.award_summary
+language plpgsql
 volatile
+security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 as $$
-  with covering as (
-    select c.freeze_id, c.missed_day
-    from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
-  ), used as (
-    update learn.streak_freezes f
-    set used_on = c.missed_day
-    from covering c
-    where f.user_id = p_user_id and f.id = c.freeze_id
-  ), covered as (
-    insert into learn.user_activity_days (user_id, activity_date, is_freeze)
-    select p_user_id, c.missed_day, true from covering c
-  ), counted as (
-    update learn.user_stats s
-    set streak_freezes = s.streak_freezes - (select count(*) from covering)
-    where s.user_id = p_user_id and exists (select from covering)
-  )
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
-  select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
-  from covering c
-  order by c.missed_day;
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'enroll_in_course', p_user_id, jsonb_build_object('course_id', p_course_id),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_course(p_course_id);
+
+  insert into learn.user_course_progress (user_id, course_id, enrolled_at)
+  values (p_user_id, p_course_id, v_call.occurred_at)
+  on conflict (user_id, course_id) do nothing;
+
+  return learn_internal.end_call(v_call);
+end;
 $$;
-comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
-  'Covers the days a user missed between two active days, all of them or none.';
-revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz)
+comment on function learn.enroll_in_course(uuid, bigint, timestamptz, text) is
+  'Enrols a user in a course whose required prerequisites are completed, and unlocks '
+  'its first level.';
+revoke all on function learn.enroll_in_course(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.enroll_in_course(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/catalog/rate_course.sql
+
+-- Rates a course, 1 to 5, with a review if there is one. Rating again replaces the earlier rating.
+-- Errors: LX001 rating out of range, blank or overlong review; LX002; LX003 unknown course;
+-- LX004 not published or user inactive; LX010 the user is not enrolled; LX013.
+create or replace function learn.rate_course(
+  p_user_id         uuid,
+  p_course_id       bigint,
+  p_rating          integer,
+  p_review          text default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'rate_course', p_user_id,
+    jsonb_build_object('course_id', p_course_id, 'rating', p_rating, 'review', p_review),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_course(p_course_id);
+  if p_rating is null or p_rating not between 1 and 5
+    or p_review is not null and (p_review !~ '\S' or length(p_review) > 10000)
+  then
+    raise exception 'the rating makes no sense'
+      using errcode = 'LX001',
+        detail = format('p_rating = %s, p_review = %L',
+          coalesce(p_rating::text, 'null'), left(p_review, 80)),
+        hint = 'A rating is a number from 1 to 5; a review has 1 to 10000 characters or is null.';
+  end if;
+  if not exists (
+    select from learn.user_course_progress p
+    where p.user_id = p_user_id and p.course_id = p_course_id)
+  then
+    raise exception 'the user is not enrolled in the course'
+      using errcode = 'LX010',
+        detail = format('p_user_id = %s, p_course_id = %s', p_user_id, p_course_id),
+        hint = 'Enrol first: learn.enroll_in_course().';
+  end if;
+
+  insert into learn.course_ratings as r (user_id, course_id, rating, review, created_at, updated_at)
+  values (p_user_id, p_course_id, p_rating, p_review, v_call.occurred_at, v_call.occurred_at)
+  on conflict (user_id, course_id) do update
+    set rating = excluded.rating, review = excluded.review, updated_at = excluded.updated_at;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text) is
+  'Rates a course in which the user is enrolled, 1 to 5; again, it replaces the rating.';
+revoke all on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
   from public;
+grant execute on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
+  to learn_app;
 
--- functions/streaks/give_streak_freezes.sql
--- Gives users streak freezes, each held from the given local date on.
--- The caller has locked their stats rows.
-create or replace function learn_internal.give_streak_freezes(
-  p_user_ids uuid[], p_dates date[], p_count integer, p_activity_type text, p_at timestamptz
+-- functions/catalog/refresh_parents.sql
+
+-- Content that belongs to other content: when rows come, go or move, what they belong to is
+-- recounted, in the old place and in the new one.
+-- Arguments of the trigger: the function that recounts, and the column of what it recounts.
+create or replace function learn_internal.refresh_parents()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format(
+    $query$
+      select learn_internal.%1$I(array_agg(distinct r.%2$I))
+      from (%3$s) r
+      where r.%2$I is not null
+      having count(*) > 0
+    $query$, tg_argv[0], tg_argv[1],
+    case tg_op
+      when 'INSERT' then 'table new_rows'
+      when 'DELETE' then 'table old_rows'
+      else 'table new_rows union all table old_rows'
+    end);
+  return null;
+end;
+$$;
+comment on function learn_internal.refresh_parents() is
+  'Statement trigger of content: recounts what the rows belong to. Arguments: the function that '
+  'recounts, and the column of what it recounts.';
+revoke all on function learn_internal.refresh_parents() from public;
+
+-- functions/catalog/refuse_cycle.sql
+
+-- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL.
+-- Arguments of the trigger: the column of the dependent and the column of its prerequisite.
+-- Two edges written at the same time, each harmless alone, wait for each other here.
+-- Errors: LX012.
+create or replace function learn_internal.refuse_cycle()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_cycle text;
+begin
+  -- One writer of this table's edges at a time, so that the check sees all there are.
+  perform pg_advisory_xact_lock(tg_relid::integer, 1);
+  execute format(
+    $query$
+      with recursive walk(start, node, path) as (
+        select n.%1$I, n.%2$I, array[n.%1$I, n.%2$I] from new_edges n
+        union all
+        select w.start, e.%2$I, w.path || e.%2$I
+        from walk w
+        join %3$s e on e.%1$I = w.node
+        where w.node <> w.start and not e.%2$I = any (w.path[2:])
+      )
+      select array_to_string(w.path, ' → ') from walk w where w.node = w.start limit 1
+    $query$, tg_argv[0], tg_argv[1], tg_relid::regclass)
+  into v_cycle;
+  if v_cycle is not null then
+    raise exception 'prerequisites would form a cycle'
+      using errcode = 'LX012', detail = v_cycle, hint = 'Remove one of these prerequisites first.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.refuse_cycle() is
+  'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: '
+  'dependent and prerequisite column.';
+revoke all on function learn_internal.refuse_cycle() from public;
+
+-- views/catalog/level_order.sql
+
+-- The published levels of courses, each with the one that has to be completed before it: the nearest
+-- earlier one that has something to complete. A level without lessons keeps nobody from the next.
+create or replace view learn_internal.level_order as
+select l.course_id, l.id as course_level_id, l.position, (
+    select e.id
+    from learn.course_levels e
+    where e.course_id = l.course_id and e.is_published and (e.position, e.id) < (l.position, l.id)
+      and exists (select from learn.lessons s where s.course_level_id = e.id and s.is_published)
+    order by e.position desc, e.id desc
+    limit 1
+  ) as previous_level_id
+from learn.course_levels l
+where l.is_published;
+comment on view learn_internal.level_order is
+  'Published levels of courses, each with the level that unlocks it; null: the first.';
+
+-- functions/progress/require_unlocked.sql
+
+-- Refuses lessons (parallel arrays) in levels that their users have not unlocked. The first level
+-- of a course is open: enrolling, or completing a lesson of it, unlocks it.
+-- Errors: LX005.
+create or replace function learn_internal.require_unlocked(
+  p_user_ids uuid[], p_lesson_ids bigint[]
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_locked record;
+begin
+  select c.user_id, l.id as lesson_id, v.slug as level, k.slug as course, b.slug as before
+  into v_locked
+  from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+  join learn.lessons l on l.id = c.lesson_id
+  join learn.course_levels v on v.id = l.course_level_id
+  join learn.courses k on k.id = v.course_id
+  join learn_internal.level_order o on o.course_level_id = v.id
+  left join learn.course_levels b on b.id = o.previous_level_id
+  where b.id is not null and not exists (
+    select from learn.user_level_unlocks u
+    where u.user_id = c.user_id and u.course_level_id = v.id)
+  limit 1;
+  if found then
+    raise exception 'the level of the lesson is locked'
+      using errcode = 'LX005',
+        detail = format('user_id = %s, lesson_id = %s, level %s of course %s',
+          v_locked.user_id, v_locked.lesson_id, v_locked.level, v_locked.course),
+        hint = format('Complete the level before it first: %s.', v_locked.before);
+  end if;
+end;
+$$;
+comment on function learn_internal.require_unlocked(uuid[], bigint[]) is
+  'Refuses lessons in levels that their users have not unlocked (LX005).';
+revoke all on function learn_internal.require_unlocked(uuid[], bigint[]) from public;
+
+-- functions/catalog/require_lesson.sql
+
+-- Refuses a lesson that does not exist, is not available, or is locked for the user.
+-- Errors: LX003, LX004, LX005.
+create or replace function learn_internal.require_lesson(p_user_id uuid, p_lesson_id bigint)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_available boolean;
+  v_level_id     bigint;
+begin
+  select l.is_available, l.course_level_id into v_is_available, v_level_id
+  from learn.lessons l
+  where l.id = p_lesson_id;
+  if not found then
+    raise exception 'unknown lesson'
+      using errcode = 'LX003',
+        detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
+        hint = 'Look the lesson up in learn.lessons.';
+  end if;
+  if not v_is_available then
+    raise exception 'the lesson is not published'
+      using errcode = 'LX004', detail = format('p_lesson_id = %s', p_lesson_id),
+        hint = 'Publish it, and its level and course: is_published.';
+  end if;
+  if v_level_id is not null and not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
+  then
+    perform learn_internal.require_unlocked(array[p_user_id], array[p_lesson_id]);
+  end if;
+end;
+$$;
+comment on function learn_internal.require_lesson(uuid, bigint) is
+  'Refuses an unknown (LX003), unpublished (LX004) or locked (LX005) lesson.';
+revoke all on function learn_internal.require_lesson(uuid, bigint) from public;
+
+-- views/catalog/catalog_damage.sql
+
+-- Where content is not counted as it is, or not available as it is published: the part of
+-- check_integrity() about the catalog. Content is nobody's: no user is named.
+create or replace view learn_internal.catalog_damage (check_name, user_id, expected, actual) as
+select 'course_sizes_follow_from_lessons', null::uuid,
+  format('course %s: %s lessons, %s levels, weight %s', c.id,
+    coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0)),
+  format('course %s: %s lessons, %s levels, weight %s', c.id,
+    c.total_lessons, c.total_levels, c.total_weight)
+from learn.courses c
+left join learn_internal.course_sizes z on z.course_id = c.id
+where (c.total_lessons, c.total_levels, c.total_weight)
+  <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
+union all
+select 'lessons_are_available_when_all_is_published', null,
+  format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
+from learn.lessons l
+left join learn.course_levels v on v.id = l.course_level_id
+left join learn.courses c on c.id = l.course_id
+where l.is_available
+  <> (l.is_published and coalesce(v.is_published, true) and coalesce(c.is_published, true));
+comment on view learn_internal.catalog_damage is
+  'Where content is not counted as it is, or not available as it is published; '
+  'no row when all is well.';
+
+-- views/catalog/course_requirements.sql
+
+-- What enrolment in courses waits for: required prerequisites. One that nobody can complete
+-- keeps nobody out.
+create or replace view learn_internal.course_requirements as
+select e.course_id, e.prerequisite_course_id, r.slug
+from learn.course_prerequisites e
+join learn.courses r on r.id = e.prerequisite_course_id
+where e.is_required and r.is_published and r.total_lessons > 0;
+comment on view learn_internal.course_requirements is
+  'Required prerequisites of courses, of those that can be completed.';
+
+-- views/catalog/track_items.sql
+
+-- What a track is made of, whatever kind of item: the one definition. Only what can be completed
+-- counts: available lessons, published courses and active challenges with something in them. A track counts whether
+-- published or not (an unpublished one keeps its learners' numbers right for the day it comes back).
+create or replace view learn_internal.track_items as
+select tl.track_id, 'lesson' as item_type, tl.lesson_id as item_id
+from learn.track_lessons tl
+join learn.lessons l on l.id = tl.lesson_id
+where l.is_available
+union all
+select c.track_id, 'course', c.id
+from learn.courses c
+where c.track_id is not null and c.is_published and c.total_lessons > 0
+union all
+select c.track_id, 'challenge', c.id
+from learn.challenges c
+where c.track_id is not null and c.is_active and exists (
+  select from learn.challenge_levels l where l.challenge_id = c.id);
+comment on view learn_internal.track_items is
+  'The published items of each track: what there is to complete.';
+
+-- triggers/catalog/course_levels_change.sql
+
+-- When levels of courses are added, published, unpublished, moved or deleted: learners wait.
+create or replace trigger course_levels_change
+  before insert or update of is_published, position, course_id or delete on learn.course_levels
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger course_levels_change on learn.course_levels is 'A change has learners wait.';
+
+-- triggers/catalog/course_levels_deleted.sql
+
+-- When levels of courses are deleted: progress follows, and the level behind may be due.
+create or replace trigger course_levels_deleted
+  after delete on learn.course_levels
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
+comment on trigger course_levels_deleted on learn.course_levels is 'Recounts the courses.';
+
+-- triggers/catalog/course_levels_inserted.sql
+
+-- When courses get levels: those that are due are unlocked.
+create or replace trigger course_levels_inserted
+  after insert on learn.course_levels
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
+comment on trigger course_levels_inserted on learn.course_levels is 'Recounts the courses.';
+
+-- views/practice/solved_lessons.sql
+
+-- Lessons of which a user has solved every published exercise, at least one:
+-- those complete by themselves. Not in a level that is locked for the user, nor in a course whose
+-- prerequisites keep the user out: enrolling and unlocking complete these.
+create or replace view learn_internal.solved_lessons as
+select x.user_id, e.lesson_id, max(x.solved_at) as solved_at
+from learn.user_exercise_progress x
+join learn.exercises e on e.id = x.exercise_id and e.is_published
+join learn.lessons l on l.id = e.lesson_id and l.is_available
+where x.solved_at is not null
+  and (l.course_level_id is null
+    or exists (
+      select from learn.user_level_unlocks u
+      where u.user_id = x.user_id and u.course_level_id = l.course_level_id)
+    or exists (
+      select from learn_internal.level_order o
+      where o.course_level_id = l.course_level_id and o.previous_level_id is null))
+  and (l.course_id is null
+    or exists (
+      select from learn.user_course_progress p
+      where p.user_id = x.user_id and p.course_id = l.course_id)
+    or not exists (
+      select from learn_internal.course_requirements r
+      where r.course_id = l.course_id and not exists (
+        select from learn.user_course_progress p
+        where p.user_id = x.user_id and p.course_id = r.prerequisite_course_id
+          and p.completed_at is not null)))
+group by x.user_id, e.lesson_id
+having count(*) = (
+  select count(*) from learn.exercises a
+  where a.lesson_id = e.lesson_id and a.is_published);
+comment on view learn_internal.solved_lessons is
+  'Available lessons of which a user has solved every published exercise.';
+
+-- functions/practice/complete_solved_lessons.sql
+
+-- Completes the lessons among the given ones (parallel arrays) of which the user
+-- has solved every exercise.
+create or replace function learn_internal.complete_solved_lessons(
+  p_user_ids uuid[], p_lesson_ids bigint[]
 )
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  with given as (
-    insert into learn.streak_freezes (user_id, granted_on)
-    select d.user_id, d.granted_on
-    from unnest(p_user_ids, p_dates) d(user_id, granted_on)
-    cross join generate_series(1, p_count)
-  ), counted as (
-    update learn.user_stats s
-    set streak_freezes = s.streak_freezes + p_count
-    from unnest(p_user_ids) d(user_id)
-    where s.user_id = d.user_id
-  )
-  insert into learn.activity_log
-    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
-  select d.user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, d.granted_on, false
-  from unnest(p_user_ids, p_dates) d(user_id, granted_on);
+  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
+  select c.user_id, c.lesson_id, 'completed', s.solved_at
+  from (
+    select distinct d.user_id, d.lesson_id
+    from unnest(p_user_ids, p_lesson_ids) d(user_id, lesson_id)
+  ) c
+  cross join lateral (
+    select v.solved_at from learn_internal.solved_lessons v
+    where v.user_id = c.user_id and v.lesson_id = c.lesson_id
+    offset 0
+  ) s
+  order by c.user_id, s.solved_at, c.lesson_id
+  on conflict (user_id, lesson_id) do update
+    set status = 'completed', completed_at = excluded.completed_at
+    where p.completed_at is null;
 $$;
-comment on function learn_internal.give_streak_freezes(
-  uuid[], date[], integer, text, timestamptz) is
-  'Gives users streak freezes, held from a local date on, and writes the facts.';
-revoke all on function learn_internal.give_streak_freezes(
-  uuid[], date[], integer, text, timestamptz) from public;
+comment on function learn_internal.complete_solved_lessons(uuid[], bigint[]) is
+  'Completes those of the given lessons whose exercises the user has all solved.';
+revoke all on function learn_internal.complete_solved_lessons(uuid[], bigint[]) from public;
 
--- functions/streaks/advance_streaks.sql
--- Makes days of users active and moves their streaks. Takes parallel arrays of days
--- that are not active yet, each day once, in the order in which they became known.
--- The users' stats rows are locked by the caller.
--- A user's days are taken one at a time, because freezes earned and spent on one decide about the
--- next: the loop runs once per new day of the user with the most, each time for all users at once.
--- A single fact is one round.
-create or replace function learn_internal.advance_streaks(
-  p_user_ids uuid[], p_dates date[], p_at timestamptz
-)
+-- views/progress/level_recounts.sql
+
+-- Levels of courses whose lessons users have completed: any of them or all, as the setting
+-- level_completion_policy says. Whether the level was unlocked is not asked here.
+create or replace view learn_internal.level_recounts as
+select r.user_id, r.course_id, r.course_level_id,
+  case when s.is_any then r.first_completed_at else r.last_completed_at end as completed_at
+from (
+  select p.user_id, c.course_id, c.course_level_id, count(*) as lessons_completed,
+    min(p.completed_at) as first_completed_at, max(p.completed_at) as last_completed_at
+  from learn_internal.course_lessons c
+  join learn.user_lesson_progress p on p.lesson_id = c.lesson_id and p.completed_at is not null
+  where c.course_level_id is not null
+  group by p.user_id, c.course_id, c.course_level_id
+) r
+cross join (
+  select coalesce(bool_or(t.value = '"any"'), true) as is_any
+  from learn.platform_settings t
+  where t.key = 'level_completion_policy'
+) s
+where s.is_any or r.lessons_completed = (
+  select count(*) from learn_internal.course_lessons a
+  where a.course_level_id = r.course_level_id);
+comment on view learn_internal.level_recounts is
+  'Levels of courses that users'' completed lessons complete, by level_completion_policy.';
+
+-- functions/progress/unlock_levels.sql
+
+-- Unlocks the levels that are due for users in courses, completes those whose lessons are completed
+-- already, and goes on with the ones after them until nothing is new: as often as a course has such
+-- levels in a row, each time for all users at once.
+create or replace function learn_internal.unlock_levels(p_user_ids uuid[], p_course_ids bigint[])
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on   -- joins sets with sets
 as $$
 declare
-  v_rounds    integer[];
-  v_round     integer;
-  v_last      integer;
-  v_gap       record;
-  v_earners   uuid[];
-  v_earned_on date[];
-  v_every     integer := learn_internal.setting_number('streak_freeze_every_days');
-  v_maximum   integer := learn_internal.setting_number('streak_freeze_maximum');
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+  v_facts      learn_internal.fact[];
 begin
-  select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
-  from (
-    select d.position,
-      (row_number() over (partition by d.user_id order by d.position))::integer as round
-    from unnest(p_user_ids) with ordinality d(user_id, position)
-  ) n;
-
-  for v_round in 1 .. coalesce(v_last, 0) loop
-    -- A freeze in hand covers a gap before the new day.
-    for v_gap in
-      select s.user_id, s.last_activity_date, d.activity_date
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats s on s.user_id = d.user_id
-      where d.round = v_round and s.streak_freezes > 0
-        and d.activity_date > s.last_activity_date + 1
-      order by s.user_id
-    loop
-      perform learn_internal.spend_streak_freezes(
-        v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
-    end loop;
-
-    -- A day that a freeze covered and that was active after all gives the freeze back.
-    with returned as (
-      update learn.streak_freezes f
-      set used_on = null
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      where d.round = v_round and f.user_id = d.user_id and f.used_on = d.activity_date
-      returning f.user_id
+  loop
+    -- As due_level_unlocks says, by key whatever the size of the statement: the order of levels
+    -- is looked up once per course, and unlocks once per user and level.
+    with levels as materialized (
+      select * from learn_internal.level_order o where o.course_id = any (p_course_ids)
+    ), unlocked as (
+      insert into learn.user_level_unlocks (user_id, course_level_id, unlocked_at)
+      select p.user_id, o.course_level_id, greatest(p.enrolled_at, b.completed_at)
+      from learn.user_course_progress p
+      join levels o on o.course_id = p.course_id
+      left join lateral (
+        select u.completed_at from learn.user_level_unlocks u
+        where u.user_id = p.user_id and u.course_level_id = o.previous_level_id
+        limit 1
+      ) b on true
+      left join lateral (
+        select u.user_id from learn.user_level_unlocks u
+        where u.user_id = p.user_id and u.course_level_id = o.course_level_id
+        limit 1
+      ) a on true
+      where p.user_id = any (p_user_ids) and p.course_id = any (p_course_ids)
+        and (o.previous_level_id is null or b.completed_at is not null) and a.user_id is null
+      order by p.user_id, o.course_id, o.position, o.course_level_id
+      returning user_id, course_level_id
     )
-    update learn.user_stats s
-    set streak_freezes = s.streak_freezes + 1
-    from returned r
-    where s.user_id = r.user_id;
-
-    insert into learn.user_activity_days (user_id, activity_date)
-    select d.user_id, d.activity_date
-    from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-    where d.round = v_round
-    on conflict (user_id, activity_date) do update set is_freeze = false;
-
-    -- A day after the last one continues the run or starts a new one;
-    -- a late day may join two runs: recount.
-    with moved as (
-      update learn.user_stats s
-      set current_streak = n.current_streak,
-        longest_streak = greatest(s.longest_streak, n.longest_streak),
-        active_days = s.active_days + 1,
-        last_activity_date = greatest(s.last_activity_date, d.activity_date)
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats o on o.user_id = d.user_id
-      cross join lateral (
-        select c.continued + 1 as current_streak, c.continued + 1 as longest_streak, c.continued
-        from (
-          select case when exists (
-            select from learn.user_activity_days y
-            where y.user_id = d.user_id and y.activity_date = d.activity_date - 1
-          ) then o.current_streak else 0 end as continued
-        ) c
-        where o.last_activity_date is null or d.activity_date > o.last_activity_date
-        union all
-        select v.current_streak, v.longest_streak, o.current_streak
-        from learn_internal.streak_states v
-        where v.user_id = d.user_id and d.activity_date < o.last_activity_date
-      ) n
-      where d.round = v_round and s.user_id = d.user_id
-      returning s.user_id, d.activity_date, s.streak_freezes, n.continued, n.current_streak
-    )
-    select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
-    from moved m
-    where v_every > 0 and m.streak_freezes < v_maximum
-      and m.current_streak / v_every > m.continued / v_every;
-
-    -- A streak that has grown by so many days earns a freeze.
-    if v_earners is not null then
-      perform learn_internal.give_streak_freezes(
-        v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
+    select array_agg(u.user_id), array_agg(l.id) into v_user_ids, v_lesson_ids
+    from unlocked u
+    join learn.lessons l on l.course_level_id = u.course_level_id and l.is_available
+    where exists (
+      select from learn.exercises e
+      join learn.user_exercise_progress x
+        on x.user_id = u.user_id and x.exercise_id = e.id and x.solved_at is not null
+      where e.lesson_id = l.id and e.is_published)
+      and not exists (
+        select from learn.user_lesson_progress p
+        where p.user_id = u.user_id and p.lesson_id = l.id and p.completed_at is not null);
+    -- Their exercises may have been solved before, in another level or before there was one.
+    if v_user_ids is not null then
+      perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
     end if;
+
+    with due as (
+      select u.user_id, u.course_level_id, r.completed_at
+      from learn.user_level_unlocks u
+      join learn.course_levels v on v.id = u.course_level_id and v.course_id = any (p_course_ids)
+      -- a level that was moved may be in a course in which its learner is not enrolled
+      join learn.user_course_progress p on p.user_id = u.user_id and p.course_id = v.course_id
+      cross join lateral (
+        select x.completed_at from learn_internal.level_recounts x
+        where x.user_id = u.user_id and x.course_level_id = u.course_level_id
+        limit 1
+      ) r
+      where u.user_id = any (p_user_ids) and u.completed_at is null
+    ), completed as (
+      update learn.user_level_unlocks u
+      set completed_at = d.completed_at
+      from due d
+      where u.user_id = d.user_id and u.course_level_id = d.course_level_id
+      returning u.user_id, u.course_level_id, u.completed_at
+    )
+    select array_agg(
+      (c.user_id, 'level_completed', 'course_level', c.course_level_id::text,
+        jsonb_build_object('slug', v.slug, 'course', k.slug), null,
+        c.completed_at)::learn_internal.fact
+      order by c.user_id, c.completed_at, v.position, v.id)
+    into v_facts
+    from completed c
+    join learn.course_levels v on v.id = c.course_level_id
+    join learn.courses k on k.id = v.course_id;
+    exit when v_facts is null;
+    perform learn_internal.write_facts(v_facts);
   end loop;
 end;
 $$;
-comment on function learn_internal.advance_streaks(uuid[], date[], timestamptz) is
-  'Makes new days of users active, moves their streaks, and spends, '
-  'returns and earns freezes on the way.';
-revoke all on function learn_internal.advance_streaks(uuid[], date[], timestamptz) from public;
+comment on function learn_internal.unlock_levels(uuid[], bigint[]) is
+  'Unlocks levels that are due for users in courses, and completes those that are complete.';
+revoke all on function learn_internal.unlock_levels(uuid[], bigint[]) from public;
+
+-- views/progress/course_recounts.sql
+
+-- Progress in courses recounted from lessons: what user_course_progress must say, for those who are
+-- enrolled. Filter by user_id and course_id: both conditions reach the tables.
+create or replace view learn_internal.course_recounts as
+select p.user_id, l.course_id,
+  (count(*) filter (where c.lesson_id is not null and p.completed_at is not null))::integer
+    as lessons_completed,
+  coalesce(sum(c.weight) filter (where p.completed_at is not null), 0) as weight_completed,
+  coalesce(sum(p.time_spent_seconds), 0)::bigint as time_spent_seconds,
+  max(p.completed_at) filter (where c.lesson_id is not null) as last_completed_at,
+  greatest(max(p.started_at), max(p.completed_at)) as last_activity_at
+from learn.user_lesson_progress p
+join learn.lessons l on l.id = p.lesson_id and l.course_id is not null
+left join learn_internal.course_lessons c on c.lesson_id = l.id and c.course_id = l.course_id
+group by p.user_id, l.course_id;
+comment on view learn_internal.course_recounts is
+  'Lessons, XP multipliers and time per user and course, recounted from user_lesson_progress.';
+
+-- views/progress/course_level_recounts.sql
+
+-- Completed levels per user and course, of those that there are to complete.
+create or replace view learn_internal.course_level_recounts as
+select u.user_id, v.course_id, count(*)::integer as levels_completed,
+  max(u.completed_at) as last_completed_at
+from learn.user_level_unlocks u
+join learn.course_levels v on v.id = u.course_level_id and v.is_published
+where u.completed_at is not null and exists (
+  select from learn.lessons s where s.course_level_id = v.id and s.is_published)
+group by u.user_id, v.course_id;
+comment on view learn_internal.course_level_recounts is
+  'Levels completed per user and course, recounted from user_level_unlocks.';
+
+-- functions/progress/begin_tracks.sql
+
+-- Counts what there is to complete in tracks that users seem to have filled (the first two arrays),
+-- and notes it with those that they have only begun. Returns the published ones that are full,
+-- and when the last of the items that were completed now (the other arrays) was.
+create or replace function learn_internal.begin_tracks(
+  p_user_ids uuid[], p_track_ids bigint[],
+  p_item_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
+)
+returns table (user_id uuid, track_id bigint, at timestamptz)
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+begin
+  return query
+  with begun as (
+    -- the rows are there: this finds each by its key, whatever the planner makes of the arrays
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select b.user_id, b.track_id, b.total_items, b.total_items
+    from (
+      select s.user_id, s.track_id,
+        max(s.total_items) over (partition by s.track_id) as total_items
+      from (
+        select g.user_id, g.track_id, null::integer as total_items
+        from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+        union all
+        select null, t.track_id, i.total_items
+        from (select distinct d.track_id from unnest(p_track_ids) d(track_id)) t
+        cross join lateral (
+          select count(*)::integer as total_items
+          from learn_internal.track_items c
+          where c.track_id = t.track_id
+          offset 0  -- by key, one track after the other: each of its items once
+        ) i
+      ) s
+    ) b
+    where b.user_id is not null
+    on conflict on constraint user_track_progress_pkey do update
+      set total_items = excluded.total_items
+      where p.total_items <> excluded.total_items
+    returning p.user_id, p.track_id
+  )
+  -- Sets are matched by grouping them together, which takes the same time per row for any number.
+  select s.user_id, s.track_id, max(s.at)
+  from (
+    select c.user_id, i.track_id, c.at, false as is_full, false as is_begun
+    from unnest(p_item_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
+    cross join lateral (
+      select t.track_id from learn_internal.track_items t
+      where t.item_type = p_item_type and t.item_id = c.item_id
+      offset 0  -- keeps this a query by key in each kind of item
+    ) i
+    union all
+    select g.user_id, g.track_id, null, true, false
+    from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
+    union all
+    select b.user_id, b.track_id, null, false, true
+    from begun b
+  ) s
+  group by s.user_id, s.track_id
+  having bool_or(s.is_full) and not bool_or(s.is_begun)
+    and (select t.is_published from learn.tracks t where t.id = s.track_id);
+end;
+$$;
+comment on function learn_internal.begin_tracks(
+  uuid[], bigint[], uuid[], text, bigint[], timestamptz[]) is
+  'Counts what there is to complete in tracks that users have begun; returns those that are full.';
+revoke all on function learn_internal.begin_tracks(
+  uuid[], bigint[], uuid[], text, bigint[], timestamptz[]) from public;
+
+-- views/progress/filled_tracks.sql
+
+-- Published tracks with something in them: those that count in paths and difficulties.
+create or replace view learn_internal.filled_tracks as
+select t.id as track_id, t.difficulty
+from learn.tracks t
+where t.is_published
+  and exists (
+    select from learn_internal.track_items i
+    where i.track_id = t.id
+    offset 0);  -- by key, never a join with every item there is
+comment on view learn_internal.filled_tracks is 'Published tracks with something in them.';
+
+-- views/progress/path_sizes.sql
+
+-- How many published tracks with something in them each learning path has;
+-- no row for a path without any.
+create or replace view learn_internal.path_sizes as
+select pt.path_id, count(*)::integer as total_tracks
+from learn.learning_path_tracks pt
+join learn_internal.filled_tracks t on t.track_id = pt.track_id
+group by pt.path_id;
+comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
+
+-- views/progress/path_recounts.sql
+
+-- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
+create or replace view learn_internal.path_recounts as
+select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
+  max(p.completed_at) as last_completed_at
+from learn.learning_path_tracks pt
+join learn_internal.filled_tracks t on t.track_id = pt.track_id
+join learn.user_track_progress p on p.track_id = pt.track_id and p.completed_at is not null
+group by p.user_id, pt.path_id;
+comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
+
+-- functions/progress/refresh_paths.sql
+
+-- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
+create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
+returns setof learn_internal.fact
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_path_ids is null then
+    return;
+  end if;
+  return query
+  with recounted as (
+    select u.user_id, s.path_id, coalesce(r.tracks_completed, 0) as tracks_completed,
+      s.total_tracks, s.is_published, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select p.id as path_id, coalesce(z.total_tracks, 0) as total_tracks, p.is_published
+      from learn.learning_paths p
+      left join learn_internal.path_sizes z on z.path_id = p.id
+      where p.id = any (p_path_ids)
+    ) s
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.path_recounts x
+      where x.user_id = any (p_user_ids) and x.path_id = any (p_path_ids)
+    ) r on r.user_id = u.user_id and r.path_id = s.path_id
+    where r.user_id is not null or exists (
+      select from learn.user_path_progress e where e.user_id = u.user_id and e.path_id = s.path_id)
+  ), earlier as (
+    select e.user_id, e.path_id
+    from learn.user_path_progress e
+    join recounted r on r.user_id = e.user_id and r.path_id = e.path_id
+    where e.completed_at is not null
+  ), saved as (
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    select r.user_id, r.path_id, r.tracks_completed, r.total_tracks,
+      case when r.is_published and r.total_tracks > 0 and r.tracks_completed = r.total_tracks
+        then r.last_completed_at end
+    from recounted r
+    order by r.user_id, r.path_id
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed,
+        total_tracks = excluded.total_tracks,
+        completed_at = coalesce(p.completed_at, excluded.completed_at)
+    returning p.user_id, p.path_id, p.completed_at
+  )
+  select s.user_id, 'path_completed', 'path', s.path_id::text,
+    jsonb_build_object('slug', p.slug), null::integer, s.completed_at
+  from saved s
+  join learn.learning_paths p on p.id = s.path_id
+  where s.completed_at is not null
+    and not exists (select from earlier e where e.user_id = s.user_id and e.path_id = s.path_id)
+  order by s.user_id, s.completed_at, s.path_id;
+end;
+$$;
+comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
+  'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
+revoke all on function learn_internal.refresh_paths(uuid[], bigint[]) from public;
+
+-- views/progress/difficulty_recounts.sql
+
+-- Difficulties of which users have completed every published track that has something in it,
+-- at least one.
+create or replace view learn_internal.difficulty_recounts as
+select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
+from learn_internal.filled_tracks t
+join learn.user_track_progress p on p.track_id = t.track_id and p.completed_at is not null
+join (
+  select f.difficulty, count(*) as tracks from learn_internal.filled_tracks f group by f.difficulty
+) n on n.difficulty = t.difficulty
+group by p.user_id, t.difficulty, n.tracks
+having count(*) = n.tracks;
+comment on view learn_internal.difficulty_recounts is
+  'Difficulties whose published tracks a user has all completed.';
+
+-- functions/progress/refresh_difficulties.sql
+
+-- Notes the difficulties that users have completed by now. Returns the facts to write.
+create or replace function learn_internal.refresh_difficulties(
+  p_user_ids uuid[], p_difficulties text[]
+)
+returns setof learn_internal.fact
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_difficulties is null then
+    return;
+  end if;
+  return query
+  with saved as (
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select r.user_id, r.difficulty, r.last_completed_at
+    from learn_internal.difficulty_recounts r
+    where r.user_id = any (p_user_ids) and r.difficulty = any (p_difficulties)
+    order by r.user_id, r.difficulty
+    on conflict do nothing
+    returning user_id, difficulty, completed_at
+  )
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
+    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
+  from saved s
+  order by s.user_id, s.completed_at, s.difficulty;
+end;
+$$;
+comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
+  'Notes the difficulties that users have completed by now; returns the facts to write.';
+revoke all on function learn_internal.refresh_difficulties(uuid[], text[]) from public;
+
+-- functions/progress/complete_tracks.sql
+
+-- Marks tracks as completed for users and follows up: challenges that this
+-- unlocks, learning paths and difficulties.
+-- Takes parallel arrays of rows of user_track_progress that have just reached their total.
+-- What it completes is written to the log.
+create or replace function learn_internal.complete_tracks(
+  p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  with completed as (
+    update learn.user_track_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
+    where p.user_id = any (array[c.user_id]) and p.track_id = any (array[c.track_id])
+    returning p.user_id, p.track_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp,
+      c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.track_id)
+  into v_facts
+  from completed c
+  join learn.tracks t on t.id = any (array[c.track_id]);
+  perform learn_internal.write_facts(v_facts);
+
+  if exists (
+    select from learn.track_prerequisites e
+    join learn.challenges c on c.track_id = e.track_id and c.is_active
+    where e.prerequisite_track_id = any (p_track_ids))
+  then
+    perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+  end if;
+
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(p_user_ids, (
+      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids))) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(p_user_ids, (
+      select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
+  ) f;
+  if v_facts is not null then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+end;
+$$;
+comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
+  'Completes tracks for users, then the paths and difficulties that this completes; '
+  'and writes the facts.';
+revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;
+
+-- functions/progress/advance_tracks.sql
+
+-- Counts newly completed items towards the tracks that contain them.
+-- Takes parallel arrays of completions that were not completed before. Increments,
+-- so that a completion costs the same in a track of five items and of five thousand.
+-- Completes the tracks, paths and difficulties that this fills.
+create or replace function learn_internal.advance_tracks(
+  p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
+begin
+  -- A first item of a track makes the row, which knows of no more items than these: so it claims
+  -- to be full, like one that is.
+  with counted as (
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select c.user_id, i.track_id, count(*)::integer, count(*)::integer
+    from unnest(p_user_ids, p_item_ids) c(user_id, item_id)
+    cross join lateral (
+      select t.track_id from learn_internal.track_items t
+      where t.item_type = p_item_type and t.item_id = c.item_id
+      offset 0  -- keeps this a query by key in each kind of item
+    ) i
+    group by c.user_id, i.track_id
+    on conflict (user_id, track_id) do update
+      set items_completed = p.items_completed + excluded.items_completed
+    returning p.user_id, p.track_id,
+      p.items_completed = p.total_items and p.completed_at is null as is_full
+  )
+  select array_agg(c.user_id), array_agg(c.track_id) into v_user_ids, v_track_ids
+  from counted c
+  where c.is_full;
+  if v_user_ids is null then
+    return;
+  end if;
+
+  -- What there is to complete is counted then, and kept by refresh_tracks().
+  select array_agg(b.user_id), array_agg(b.track_id), array_agg(b.at)
+  into v_user_ids, v_track_ids, v_at
+  from learn_internal.begin_tracks(
+    v_user_ids, v_track_ids, p_user_ids, p_item_type, p_item_ids, p_at) b;
+  if v_user_ids is not null then
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
+  end if;
+end;
+$$;
+comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) is
+  'Counts newly completed items towards their tracks.';
+revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[])
+  from public;
+
+-- functions/progress/complete_courses.sql
+
+-- Marks courses as completed for users, parallel arrays, and follows up: facts, certificates
+-- and tracks.
+create or replace function learn_internal.complete_courses(
+  p_user_ids uuid[], p_course_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  with completed as (
+    update learn.user_course_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
+    where p.user_id = c.user_id and p.course_id = c.course_id
+    returning p.user_id, p.course_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'course_completed', 'course', c.course_id::text,
+      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
+        'language', k.language, 'track', t.slug),
+      k.completion_xp, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.course_id)
+  into v_facts
+  from completed c
+  join learn.courses k on k.id = c.course_id
+  left join learn.tracks t on t.id = k.track_id;
+  perform learn_internal.write_facts(v_facts);
+
+  perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
+  perform learn_internal.advance_tracks(p_user_ids, 'course', p_course_ids, p_at);
+end;
+$$;
+comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
+  'Completes courses for users, writes the facts, issues certificates, and moves the tracks.';
+revoke all on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) from public;
+
+-- functions/progress/settle_courses.sql
+
+-- Brings users' progress in courses up to date, for those of them who are enrolled: levels,
+-- live numbers, completion. The caller has locked the users. Costs grow with the size of the courses,
+-- so a single completion comes here only when a level or a course may be complete.
+create or replace function learn_internal.settle_courses(p_user_ids uuid[], p_course_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_user_ids   uuid[];
+  v_course_ids bigint[];
+  v_at         timestamptz[];
+begin
+  perform learn_internal.unlock_levels(p_user_ids, p_course_ids);
+
+  with recounted as (
+    select p.user_id, p.course_id,
+      coalesce(r.lessons_completed, 0) as lessons_completed, c.total_lessons,
+      coalesce(v.levels_completed, 0) as levels_completed, c.total_levels,
+      coalesce(r.weight_completed, 0) as weight_completed, c.total_weight,
+      coalesce(r.time_spent_seconds, 0) as time_spent_seconds, r.last_activity_at,
+      c.is_published,
+      case when c.total_levels > 0 then v.last_completed_at else r.last_completed_at end
+        as last_completed_at
+    from learn.user_course_progress p
+    join learn.courses c on c.id = p.course_id
+    left join lateral (  -- by key: a join of all with all grows with the square of the users
+      select * from learn_internal.course_recounts x
+      where x.user_id = p.user_id and x.course_id = p.course_id
+      limit 1
+    ) r on true
+    left join lateral (
+      select * from learn_internal.course_level_recounts x
+      where x.user_id = p.user_id and x.course_id = p.course_id
+      limit 1
+    ) v on true
+    where p.user_id = any (p_user_ids) and p.course_id = any (p_course_ids)
+  ), saved as (
+    update learn.user_course_progress p
+    set lessons_completed = r.lessons_completed, total_lessons = r.total_lessons,
+      levels_completed = r.levels_completed, total_levels = r.total_levels,
+      weight_completed = r.weight_completed, total_weight = r.total_weight,
+      time_spent_seconds = r.time_spent_seconds,
+      last_activity_at = greatest(p.last_activity_at, r.last_activity_at)
+    from recounted r
+    where p.user_id = r.user_id and p.course_id = r.course_id
+    returning p.user_id, p.course_id, p.completed_at, r.is_published, r.last_completed_at,
+      case when p.total_levels > 0 then p.levels_completed = p.total_levels
+        else p.total_lessons > 0 and p.lessons_completed = p.total_lessons end as is_full
+  )
+  select array_agg(s.user_id order by s.user_id, s.last_completed_at, s.course_id),
+    array_agg(s.course_id order by s.user_id, s.last_completed_at, s.course_id),
+    array_agg(s.last_completed_at order by s.user_id, s.last_completed_at, s.course_id)
+  into v_user_ids, v_course_ids, v_at
+  from saved s
+  where s.is_full and s.is_published and s.completed_at is null;
+
+  if v_user_ids is not null then
+    perform learn_internal.complete_courses(v_user_ids, v_course_ids, v_at);
+  end if;
+end;
+$$;
+comment on function learn_internal.settle_courses(uuid[], bigint[]) is
+  'Brings users'' progress in courses up to date: levels, numbers, completion.';
+revoke all on function learn_internal.settle_courses(uuid[], bigint[]) from public;
+
+-- functions/progress/refresh_courses.sql
+
+-- After a change of content: what courses consist of is counted anew, and so is the progress
+-- of everybody who is enrolled. Percentages are live, unlocks and completions sticky.
+create or replace function learn_internal.refresh_courses(p_course_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  perform learn_internal.count_courses(p_course_ids);
+
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_course_progress p where p.course_id = any (p_course_ids))
+    order by s.user_id
+    for no key update
+  ) l;
+  if v_user_ids is not null then
+    perform learn_internal.settle_courses(v_user_ids, p_course_ids);
+  end if;
+end;
+$$;
+comment on function learn_internal.refresh_courses(bigint[]) is
+  'Recounts courses, and the progress of everybody enrolled in them, after a change of content.';
+revoke all on function learn_internal.refresh_courses(bigint[]) from public;
+
+-- triggers/catalog/course_levels_updated.sql
+
+-- When levels of courses change: the lessons of one that is published or unpublished come and go
+-- with it, and progress follows, in both courses where a level moves from one to another.
+create or replace function learn_internal.course_levels_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_level_ids bigint[];
+begin
+  select array_agg(n.id) into v_level_ids
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published;
+  if v_level_ids is not null then
+    -- place_lessons() says what is available now
+    update learn.lessons l set is_available = l.is_published
+    where l.course_level_id = any (v_level_ids);
+  end if;
+
+  perform learn_internal.refresh_courses(array_agg(distinct c.course_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.course_id), (o.course_id)) c(course_id)
+  where n.is_published <> o.is_published or n.position <> o.position or n.course_id <> o.course_id
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.course_levels_updated() is
+  'Statement trigger: recounts courses whose levels changed.';
+revoke all on function learn_internal.course_levels_updated() from public;
+
+create or replace trigger course_levels_updated
+  after update on learn.course_levels
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.course_levels_updated();
+comment on trigger course_levels_updated on learn.course_levels is 'Recounts the courses.';
+
+create or replace trigger course_levels_touch
+  before update on learn.course_levels
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger course_levels_touch on learn.course_levels is 'Keeps updated_at.';
+
+-- triggers/catalog/course_prerequisites_change.sql
+
+-- When prerequisites of courses change: learners wait.
+create or replace trigger course_prerequisites_change
+  before insert or update or delete on learn.course_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger course_prerequisites_change on learn.course_prerequisites is
+  'A change has learners wait.';
+
+-- triggers/catalog/course_prerequisites_inserted.sql
+
+-- When a course gets a prerequisite, required or recommended: no cycle.
+create or replace trigger course_prerequisites_inserted
+  after insert on learn.course_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
+comment on trigger course_prerequisites_inserted on learn.course_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/catalog/course_prerequisites_updated.sql
+
+-- When a course's prerequisite changes: no cycle.
+create or replace trigger course_prerequisites_updated
+  after update on learn.course_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
+comment on trigger course_prerequisites_updated on learn.course_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/catalog/courses_change.sql
+
+-- When courses are published, unpublished, put into tracks or deleted: learners wait.
+create or replace trigger courses_change
+  before update of is_published, track_id or delete on learn.courses
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger courses_change on learn.courses is 'A change has learners wait.';
+
+-- triggers/catalog/courses_deleted.sql
+
+-- When courses are deleted: their tracks may be complete without them.
+create or replace trigger courses_deleted
+  after delete on learn.courses
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger courses_deleted on learn.courses is 'Recounts the tracks.';
+
+-- views/progress/completed_items.sql
+
+-- What users have completed, whatever kind of item: the other half of the definition
+-- of a track's progress.
+create or replace view learn_internal.completed_items as
+select p.user_id, 'lesson' as item_type, p.lesson_id as item_id, p.completed_at
+from learn.user_lesson_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'course', p.course_id, p.completed_at
+from learn.user_course_progress p
+where p.completed_at is not null
+union all
+select p.user_id, 'challenge', p.challenge_id, p.completed_at
+from learn.user_challenge_progress p
+where p.completed_at is not null;
+comment on view learn_internal.completed_items is 'The items of tracks that users have completed.';
+
+-- views/progress/track_recounts.sql
+
+-- Progress in tracks recounted from what users have completed: what user_track_progress must say.
+create or replace view learn_internal.track_recounts as
+select c.user_id, i.track_id, count(*)::integer as items_completed,
+  max(c.completed_at) as last_completed_at
+from learn_internal.track_items i
+join learn_internal.completed_items c on c.item_type = i.item_type and c.item_id = i.item_id
+group by c.user_id, i.track_id;
+comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
+
+-- views/progress/track_sizes.sql
+
+-- How many published items each track has; no row for a track without any.
+create or replace view learn_internal.track_sizes as
+select i.track_id, count(*)::integer as total_items
+from learn_internal.track_items i
+group by i.track_id;
+comment on view learn_internal.track_sizes is 'Number of published items per track.';
+
+-- functions/progress/recount_tracks.sql
+
+-- Recounts tracks for users, whose stats rows the caller has locked, and completes
+-- the tracks that are complete by now.
+create or replace function learn_internal.recount_tracks(p_user_ids uuid[], p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
+begin
+  with recounted as (
+    select u.user_id, s.track_id, coalesce(r.items_completed, 0) as items_completed,
+      s.total_items, r.last_completed_at
+    from (select distinct d.user_id from unnest(p_user_ids) d(user_id)) u
+    cross join (
+      select t.id as track_id, coalesce(z.total_items, 0) as total_items
+      from learn.tracks t
+      left join learn_internal.track_sizes z on z.track_id = t.id
+      where t.id = any (p_track_ids)
+    ) s
+    left join (  -- filtered where it is grouped: a join would group everybody's
+      select * from learn_internal.track_recounts x
+      where x.user_id = any (p_user_ids) and x.track_id = any (p_track_ids)
+    ) r on r.user_id = u.user_id and r.track_id = s.track_id
+    where r.user_id is not null or exists (
+      select from learn.user_track_progress e
+      where e.user_id = u.user_id and e.track_id = s.track_id)
+  ), saved as (
+    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+    select r.user_id, r.track_id, r.items_completed, r.total_items
+    from recounted r
+    order by r.user_id, r.track_id
+    on conflict (user_id, track_id) do update
+      set items_completed = excluded.items_completed, total_items = excluded.total_items
+    returning p.user_id, p.track_id, p.items_completed, p.total_items, p.completed_at
+  )
+  select array_agg(s.user_id), array_agg(s.track_id), array_agg(r.last_completed_at)
+  into v_user_ids, v_track_ids, v_at
+  from saved s
+  join recounted r on r.user_id = s.user_id and r.track_id = s.track_id
+  join learn.tracks t on t.id = s.track_id and t.is_published
+  where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
+
+  if v_user_ids is not null then
+    perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
+  end if;
+end;
+$$;
+comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
+  'Recounts tracks for users and completes those that are complete by now.';
+revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;
+
+-- functions/progress/refresh_goals.sql
+
+-- After a change of content: recounts learning paths and difficulties for everybody
+-- who has completed a track of them.
+create or replace function learn_internal.refresh_goals(
+  p_path_ids bigint[], p_difficulties text[] default null
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+  v_facts    learn_internal.fact[];
+begin
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_path_progress p where p.path_id = any (p_path_ids)
+      union
+      select r.user_id from learn_internal.path_recounts r where r.path_id = any (p_path_ids)
+      union
+      select r.user_id from learn_internal.difficulty_recounts r
+      where r.difficulty = any (p_difficulties))
+    order by s.user_id
+    for no key update
+  ) l;
+  if v_user_ids is null then
+    return;
+  end if;
+
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(v_user_ids, p_path_ids) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(v_user_ids, p_difficulties) d
+  ) f;
+  perform learn_internal.write_facts(v_facts);
+end;
+$$;
+comment on function learn_internal.refresh_goals(bigint[], text[]) is
+  'Recounts learning paths and difficulties for everybody concerned, after a change of content.';
+revoke all on function learn_internal.refresh_goals(bigint[], text[]) from public;
+
+-- functions/progress/refresh_tracks.sql
+
+-- After a change of content: recounts tracks for everybody who has begun one.
+-- Percentages are live, completions sticky. A learner who has by now completed all that is left
+-- of a published track completes it.
+create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_track_progress p where p.track_id = any (p_track_ids)
+      union
+      select r.user_id from learn_internal.track_recounts r where r.track_id = any (p_track_ids))
+    order by s.user_id
+    for no key update
+  ) l;
+
+  if v_user_ids is not null then
+    perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
+  end if;
+
+  -- A track that is new, gone, empty, or no longer published changes what its paths
+  -- and its difficulty ask for.
+  perform learn_internal.refresh_goals(
+    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids)),
+    (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
+end;
+$$;
+comment on function learn_internal.refresh_tracks(bigint[]) is
+  'Recounts tracks, and what follows from them, for everybody concerned, '
+  'after a change of content.';
+revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
+
+-- triggers/catalog/courses_updated.sql
+
+-- When courses change: the lessons of one that is published or unpublished come and go with it, who
+-- has completed all of one that is published completes it, and tracks follow when a course
+-- comes, goes, moves, or is empty from now on.
+create or replace function learn_internal.courses_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_course_ids bigint[];
+begin
+  select array_agg(n.id) into v_course_ids
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published;
+  if v_course_ids is not null then
+    -- place_lessons() says what is available now, and lessons_updated() recounts the courses
+    update learn.lessons l set is_available = l.is_published where l.course_id = any (v_course_ids);
+  end if;
+
+  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.track_id), (o.track_id)) t(track_id)
+  where t.track_id is not null
+    and (n.is_published <> o.is_published or n.track_id is distinct from o.track_id
+      or (n.total_lessons > 0) <> (o.total_lessons > 0))
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.courses_updated() is
+  'Statement trigger: recounts what a published or unpublished course belongs to.';
+revoke all on function learn_internal.courses_updated() from public;
+
+create or replace trigger courses_updated
+  after update on learn.courses
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.courses_updated();
+comment on trigger courses_updated on learn.courses is 'Recounts lessons, progress and tracks.';
+
+create or replace trigger courses_touch
+  before update on learn.courses
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
+
+-- triggers/catalog/difficulties_change.sql
+
+-- When difficulties multiply XP otherwise, or are renamed, which lessons and tracks follow:
+-- learners wait.
+create or replace trigger difficulties_change
+  before update of key, xp_multiplier on learn.difficulties
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger difficulties_change on learn.difficulties is 'A change has learners wait.';
+
+-- triggers/catalog/difficulties_updated.sql
+
+-- When difficulties multiply XP otherwise: lessons of that tier weigh otherwise in mastery.
+create or replace function learn_internal.difficulties_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_courses(array_agg(distinct l.course_id))
+  from learn.lessons l
+  where l.course_id is not null and l.difficulty in (
+    select n.key
+    from new_rows n
+    left join old_rows o on o.key = n.key
+    where n.xp_multiplier is distinct from o.xp_multiplier)
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.difficulties_updated() is
+  'Statement trigger: recounts courses with lessons of difficulties that changed.';
+revoke all on function learn_internal.difficulties_updated() from public;
+
+create or replace trigger difficulties_updated
+  after update on learn.difficulties
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.difficulties_updated();
+comment on trigger difficulties_updated on learn.difficulties is 'Recounts mastery.';
+
+-- triggers/catalog/exercises_change.sql
+
+-- When a lesson's exercises change: learners wait.
+create or replace trigger exercises_change
+  before insert or update of is_published, lesson_id or delete on learn.exercises
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger exercises_change on learn.exercises is 'A change has learners wait.';
+
+-- triggers/catalog/exercises_deleted.sql
+
+-- When exercises are deleted: the lesson may be left solved.
+create or replace trigger exercises_deleted
+  after delete on learn.exercises
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_lessons', 'lesson_id');
+comment on trigger exercises_deleted on learn.exercises is
+  'Completes lessons that this leaves solved.';
+
+-- functions/practice/refresh_lessons.sql
+
+-- After a change of content: completes lessons for everybody who has solved
+-- all that is left of them.
+create or replace function learn_internal.refresh_lessons(p_lesson_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+begin
+  select array_agg(v.user_id), array_agg(v.lesson_id) into v_user_ids, v_lesson_ids
+  from learn_internal.solved_lessons v
+  where v.lesson_id = any (p_lesson_ids) and not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null);
+  if v_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_user_ids)
+    order by s.user_id for no key update;
+    perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
+  end if;
+end;
+$$;
+comment on function learn_internal.refresh_lessons(bigint[]) is
+  'Completes lessons for everybody who has solved all that is left of them, '
+  'after a change of content.';
+revoke all on function learn_internal.refresh_lessons(bigint[]) from public;
+
+-- triggers/catalog/exercises_updated.sql
+
+-- When exercises change: one that is unpublished, or moved to another lesson,
+-- may leave its lesson solved.
+create or replace function learn_internal.exercises_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_lessons(array_agg(distinct l.lesson_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.lesson_id), (o.lesson_id)) l(lesson_id)
+  where n.is_published <> o.is_published or n.lesson_id <> o.lesson_id
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.exercises_updated() is
+  'Statement trigger: completes lessons that a change of exercises leaves solved.';
+revoke all on function learn_internal.exercises_updated() from public;
+
+create or replace trigger exercises_updated
+  after update on learn.exercises
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.exercises_updated();
+comment on trigger exercises_updated on learn.exercises is
+  'Completes lessons that this leaves solved.';
+
+-- triggers/catalog/learning_path_tracks_change.sql
+
+-- When the tracks of learning paths change: learners wait.
+create or replace trigger learning_path_tracks_change
+  before insert or update or delete on learn.learning_path_tracks
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger learning_path_tracks_change on learn.learning_path_tracks is
+  'A change has learners wait.';
+
+-- triggers/catalog/learning_paths_change.sql
+
+-- When learning paths are published, unpublished or deleted: learners wait.
+create or replace trigger learning_paths_change
+  before update of is_published or delete on learn.learning_paths
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger learning_paths_change on learn.learning_paths is 'A change has learners wait.';
+
+-- triggers/catalog/lessons_change.sql
+
+-- When lessons are added, published, unpublished, moved or deleted, or their tier changes:
+-- learners wait.
+create or replace trigger lessons_change
+  before insert
+    or update of is_published, is_available, course_id, course_level_id, difficulty
+    or delete on learn.lessons
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger lessons_change on learn.lessons is 'A change has learners wait.';
+
+-- triggers/catalog/lessons_deleted.sql
+
+-- When lessons are deleted, alone or with their level: progress in their courses follows.
+-- (Tracks hear of it from the rows of track_lessons that go with them.)
+create or replace trigger lessons_deleted
+  after delete on learn.lessons
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
+comment on trigger lessons_deleted on learn.lessons is 'Recounts the courses.';
+
+-- triggers/catalog/lessons_inserted.sql
+
+-- When lessons are added to courses: progress follows.
+create or replace trigger lessons_inserted
+  after insert on learn.lessons
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
+comment on trigger lessons_inserted on learn.lessons is 'Recounts the courses.';
+
+-- triggers/catalog/lessons_updated.sql
+
+-- When lessons change: one that is published, unpublished or moved changes the percentages of its
+-- courses and tracks, and one that is published is complete for those who have solved its
+-- exercises already.
+create or replace function learn_internal.lessons_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_course_ids bigint[];
+begin
+  select array_agg(distinct c.course_id) into v_course_ids
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.course_id), (o.course_id)) c(course_id)
+  where c.course_id is not null
+    and (n.is_published, n.is_available, n.course_id, n.course_level_id, n.difficulty)
+      is distinct from (o.is_published, o.is_available, o.course_id, o.course_level_id, o.difficulty);
+  -- What there is to complete comes first: what is completed then is counted on top of it.
+  if v_course_ids is not null then
+    perform learn_internal.count_courses(v_course_ids);
+  end if;
+
+  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
+  from (
+    select i.track_id
+    from new_rows n
+    join old_rows o on o.id = n.id
+    join learn.track_lessons i on i.lesson_id = n.id
+    where n.is_available <> o.is_available
+    union
+    select c.track_id
+    from learn.courses c
+    where c.id = any (v_course_ids) and c.track_id is not null
+  ) t
+  having count(*) > 0;
+
+  if v_course_ids is not null then
+    perform learn_internal.refresh_courses(v_course_ids);
+  end if;
+
+  perform learn_internal.refresh_lessons(array_agg(n.id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_available
+    and (not o.is_available
+      or (n.course_id, n.course_level_id) is distinct from (o.course_id, o.course_level_id))
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.lessons_updated() is
+  'Statement trigger: recounts courses and tracks of published, unpublished and moved lessons.';
+revoke all on function learn_internal.lessons_updated() from public;
+
+create or replace trigger lessons_updated
+  after update on learn.lessons
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lessons_updated();
+comment on trigger lessons_updated on learn.lessons is 'Recounts courses and tracks.';
+
+create or replace trigger lessons_touch
+  before update on learn.lessons
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
+
+-- triggers/catalog/path_tracks_deleted.sql
+
+-- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
+create or replace trigger path_tracks_deleted
+  after delete on learn.learning_path_tracks
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
+comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- triggers/catalog/path_tracks_inserted.sql
+
+-- When tracks are put into learning paths: learners' progress follows.
+create or replace trigger path_tracks_inserted
+  after insert on learn.learning_path_tracks
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
+comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- triggers/catalog/path_tracks_updated.sql
+
+-- When tracks move between learning paths: both paths' progress follows.
+create or replace trigger path_tracks_updated
+  after update on learn.learning_path_tracks
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
+comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- triggers/catalog/paths_updated.sql
+
+-- When learning paths change: one that is published may be complete for some learners already.
+create or replace function learn_internal.paths_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_goals(array_agg(n.id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.paths_updated() is
+  'Statement trigger: recounts published and unpublished paths.';
+revoke all on function learn_internal.paths_updated() from public;
+
+create or replace trigger paths_updated
+  after update on learn.learning_paths
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.paths_updated();
+comment on trigger paths_updated on learn.learning_paths is 'Recounts the paths.';
+
+create or replace trigger paths_touch
+  before update on learn.learning_paths
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger paths_touch on learn.learning_paths is 'Keeps updated_at.';
+
+-- triggers/catalog/place_lessons.sql
+
+-- When a lesson of a course is written, or one is unpublished: the course follows from the level,
+-- and is_available from what is published.
+create or replace function learn_internal.place_lessons()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_open   boolean := true;
+  v_course_id bigint;
+begin
+  if tg_op = 'UPDATE' and new.course_level_id <> coalesce(old.course_level_id, 0)
+    and new.course_id = old.course_id
+  then
+    new.course_id := null;  -- moved by its level alone
+  end if;
+  if new.course_level_id is not null then
+    select v.is_published, v.course_id into v_is_open, v_course_id
+    from learn.course_levels v
+    where v.id = new.course_level_id;
+    new.course_id := coalesce(new.course_id, v_course_id);
+  end if;
+  if new.course_id is not null then
+    select coalesce(v_is_open and c.is_published, false) into v_is_open
+    from learn.courses c
+    where c.id = new.course_id;
+  end if;
+  new.is_available := new.is_published and coalesce(v_is_open, false);
+  return new;
+end;
+$$;
+comment on function learn_internal.place_lessons() is
+  'Row trigger: a lesson belongs to the course of its level, and is available when all is published.';
+revoke all on function learn_internal.place_lessons() from public;
+
+create or replace trigger place_lessons
+  before insert on learn.lessons
+  for each row
+  when (new.course_id is not null or new.course_level_id is not null
+    or new.is_available <> new.is_published)
+  execute function learn_internal.place_lessons();
+comment on trigger place_lessons on learn.lessons is 'Keeps course_id and is_available.';
+
+create or replace trigger move_lessons
+  before update on learn.lessons
+  for each row
+  when (new.course_id is not null or new.course_level_id is not null
+    or new.is_available <> new.is_published)
+  execute function learn_internal.place_lessons();
+comment on trigger move_lessons on learn.lessons is 'Keeps course_id and is_available.';
+
+-- triggers/catalog/track_lessons_change.sql
+
+-- When the lessons of tracks change: learners wait.
+create or replace trigger track_lessons_change
+  before insert or update or delete on learn.track_lessons
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger track_lessons_change on learn.track_lessons is 'A change has learners wait.';
+
+-- triggers/catalog/track_lessons_deleted.sql
+
+-- When lessons are taken out of tracks, alone or with the lesson: learners' percentages follow.
+create or replace trigger track_lessons_deleted
+  after delete on learn.track_lessons
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger track_lessons_deleted on learn.track_lessons is 'Recounts the tracks.';
+
+-- triggers/catalog/track_lessons_inserted.sql
+
+-- When lessons are put into tracks: learners' percentages follow.
+create or replace trigger track_lessons_inserted
+  after insert on learn.track_lessons
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger track_lessons_inserted on learn.track_lessons is 'Recounts the tracks.';
+
+-- triggers/catalog/track_lessons_updated.sql
+
+-- When lessons move between tracks: both tracks' percentages follow.
+create or replace trigger track_lessons_updated
+  after update on learn.track_lessons
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';
+
+-- triggers/catalog/track_prerequisites_change.sql
+
+-- When prerequisites of tracks change: learners wait.
+create or replace trigger track_prerequisites_change
+  before insert or update or delete on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger track_prerequisites_change on learn.track_prerequisites is
+  'A change has learners wait.';
+
+-- triggers/catalog/track_prerequisites_inserted.sql
+
+-- When a track gets a prerequisite: no cycle.
+create or replace trigger track_prerequisites_inserted
+  after insert on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/catalog/track_prerequisites_updated.sql
+
+-- When a track's prerequisite changes: no cycle.
+create or replace trigger track_prerequisites_updated
+  after update on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_updated on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/catalog/tracks_change.sql
+
+-- When tracks change in what they count for: learners wait.
+create or replace trigger tracks_change
+  before update of is_published, difficulty or delete on learn.tracks
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger tracks_change on learn.tracks is 'A change has learners wait.';
+
+-- triggers/catalog/tracks_deleted.sql
+
+-- When tracks are deleted: their difficulty may be complete without them. (Their paths hear
+-- of it from the rows of learning_path_tracks that go with them.)
+create or replace function learn_internal.tracks_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
+  from old_rows o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tracks_deleted() is
+  'Statement trigger: recounts the difficulties of deleted tracks.';
+revoke all on function learn_internal.tracks_deleted() from public;
+
+create or replace trigger tracks_deleted
+  after delete on learn.tracks
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.tracks_deleted();
+comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';
+
+-- triggers/catalog/tracks_updated.sql
+
+-- When tracks change: one that is published, unpublished or of another difficulty changes
+-- what paths and difficulties ask for.
+create or replace function learn_internal.tracks_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(n.id)),
+    -- the difficulty that it had
+    learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published or n.difficulty <> o.difficulty
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tracks_updated() is
+  'Statement trigger: recounts what a published or unpublished track belongs to.';
+revoke all on function learn_internal.tracks_updated() from public;
+
+create or replace trigger tracks_updated
+  after update on learn.tracks
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.tracks_updated();
+comment on trigger tracks_updated on learn.tracks is 'Recounts paths and difficulties.';
+
+create or replace trigger tracks_touch
+  before update on learn.tracks
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger tracks_touch on learn.tracks is 'Keeps updated_at.';
+
+-- functions/practice/submit_query.sql
+
+-- Records a run of a query for an exercise, graded by the backend that ran it.
+-- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration;
+-- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive;
+-- LX005 the lesson's level is locked; LX013.
+create or replace function learn.submit_query(
+  p_user_id         uuid,
+  p_exercise_id     bigint,
+  p_query_text      text,
+  p_is_correct      boolean,
+  p_error_message   text default null,
+  p_duration_ms     integer default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call         learn_internal.call := learn_internal.begin_call(
+    'submit_query', p_user_id,
+    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
+      'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
+    p_occurred_at, p_idempotency_key);
+  v_lesson_id    bigint;
+  v_is_published boolean;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  select e.lesson_id, e.is_published into v_lesson_id, v_is_published
+  from learn.exercises e
+  where e.id = p_exercise_id;
+  if not found then
+    raise exception 'unknown exercise'
+      using errcode = 'LX003',
+        detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
+        hint = 'Look the exercise up in learn.exercises.';
+  end if;
+  if not v_is_published then
+    raise exception 'the exercise is not published'
+      using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
+        hint = 'Publish it: learn.exercises.is_published.';
+  end if;
+  perform learn_internal.require_lesson(p_user_id, v_lesson_id);
+  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
+    or p_is_correct and p_error_message is not null
+  then
+    raise exception 'the submission makes no sense'
+      using errcode = 'LX001',
+        detail = format(
+          'p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
+          left(p_query_text, 80), p_is_correct, p_error_message, p_duration_ms),
+        hint = 'A submission has a query and a verdict; one with an error message is not correct; '
+          'its duration is in milliseconds, 0 or more.';
+  end if;
+
+  insert into learn.query_submissions
+    (user_id, exercise_id, query_text, is_correct, error_message, duration_ms, submitted_at)
+  values
+    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message,
+     p_duration_ms, v_call.occurred_at);
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) is
+  'Records a graded run of a query for an exercise: an error message when it did not execute, '
+  'duration in milliseconds.';
+revoke all on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
+grant execute on function learn.submit_query(
+  uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
+
+-- views/practice/exercise_recounts.sql
+
+-- Progress in exercises recounted from the submissions, in the order in which they were graded,
+-- which is the order of their facts: what user_exercise_progress must say.
+create or replace view learn_internal.exercise_recounts as
+select q.user_id, q.exercise_id, count(*)::integer as submissions,
+  count(*) filter (where not q.is_correct)::integer as wrong_submissions,
+  count(*) filter (where q.error_message is not null)::integer as failed_submissions,
+  (array_agg(q.is_correct order by f.id))[1] as is_first_try,
+  (array_agg(q.submitted_at order by f.id) filter (where q.is_correct))[1] as solved_at
+from learn.query_submissions q
+join learn.activity_log f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
+  and f.properties -> 'submission_id' = to_jsonb(q.id)
+group by q.user_id, q.exercise_id;
+comment on view learn_internal.exercise_recounts is
+  'Progress in exercises recounted from query_submissions.';
+
+-- views/practice/practice_damage.sql
+
+-- Where progress in exercises is not what the submissions say: the part of check_integrity()
+-- about practice.
+create or replace view learn_internal.practice_damage (check_name, user_id, expected, actual) as
+select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
+  format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+    (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)),
+  format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
+    (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
+from learn_internal.exercise_recounts r
+full join learn.user_exercise_progress p
+  on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
+  is distinct from (p.submissions, p.wrong_submissions,
+    p.failed_submissions, p.is_first_try, p.solved_at);
+comment on view learn_internal.practice_damage is
+  'Where progress in exercises is not what the submissions say; no row when all is well.';
+
+-- triggers/practice/grade_submissions.sql
+
+-- When queries are submitted: every run is a fact, the first correct one solves the exercise,
+-- and solving the last exercise completes the lesson.
+--
+-- What a lesson is worth depends on the submissions before its completion and not on those after
+-- it. So a statement with many submissions is taken in rounds, cut per user behind each submission
+-- that completes a lesson; the loop runs as often as the user with the most completes one.
+-- A single submission is one round.
+create or replace function learn_internal.grade_submissions()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_rounds     bigint[];            -- of the submissions, in order of their ids
+  v_last       bigint;
+  v_user_ids   uuid[];
+  v_lesson_ids bigint[];
+begin
+  select array_agg(distinct n.user_id) into v_user_ids from new_submissions n;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  with solving as (
+    select n.user_id, n.exercise_id, min(n.id) as id
+    from new_submissions n
+    where n.is_correct and not exists (
+      select from learn.user_exercise_progress x
+      where x.user_id = n.user_id and x.exercise_id = n.exercise_id and x.solved_at is not null
+      offset 0)
+    group by n.user_id, n.exercise_id
+  ), solved as (
+    select s.user_id, e.lesson_id, max(s.id) as id, count(*) as exercises
+    from solving s
+    join learn.exercises e on e.id = s.exercise_id and e.is_published
+    group by s.user_id, e.lesson_id
+  ), completing as (
+    select s.user_id, s.id
+    from solved s
+    where (
+      select count(*) from learn.exercises e
+      where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
+      select count(*) from learn.exercises e
+      where e.lesson_id = s.lesson_id and e.is_published and exists (
+        select from learn.user_exercise_progress x
+        where x.user_id = s.user_id and x.exercise_id = e.id and x.solved_at is not null
+        offset 0))
+  ), rounds as (
+    -- Submissions and those that complete are matched by grouping, in the same time per row for any number.
+    select c.id, 1 + coalesce(count(*) filter (where c.is_last) over (
+      partition by c.user_id order by c.id
+      rows between unbounded preceding and 1 preceding), 0) as round
+    from (
+      select s.user_id, s.id, bool_or(s.is_last) as is_last
+      from (
+        select n.user_id, n.id, false as is_last from new_submissions n
+        union all
+        select c.user_id, c.id, true from completing c
+      ) s
+      group by s.user_id, s.id
+    ) c
+  )
+  select array_agg(r.round order by r.id), max(r.round) into v_rounds, v_last
+  from rounds r;
+
+  for v_round in 1 .. v_last loop
+    with submitted as materialized (
+      select n.user_id, n.id, n.exercise_id, n.is_correct,
+        n.error_message is not null as is_failed, n.submitted_at
+      from (
+        select s.*, row_number() over (order by s.id) as number from new_submissions s
+      ) n
+      where v_rounds[n.number] = v_round
+    ), totals as (
+      select s.user_id, s.exercise_id, count(*) as submissions,
+        count(*) filter (where not s.is_correct) as wrong,
+        count(*) filter (where s.is_failed) as failed,
+        (array_agg(s.is_correct order by s.id))[1] as is_first_correct,
+        min(s.id) filter (where s.is_correct) as solving_id,
+        (array_agg(s.submitted_at order by s.id) filter (where s.is_correct))[1] as solved_at
+      from submitted s
+      group by s.user_id, s.exercise_id
+    ), graded as materialized (
+      select t.*, e.lesson_id, o.user_id is null as is_first_run,
+        o.user_id is null and t.is_first_correct as is_first_try,
+        t.solving_id is not null and o.solved_at is null as is_newly_solved
+      from totals t
+      join learn.exercises e on e.id = t.exercise_id
+      left join lateral (  -- by key, whatever the size of the statement
+        select x.user_id, x.solved_at
+        from learn.user_exercise_progress x
+        where x.user_id = t.user_id and x.exercise_id = t.exercise_id
+        limit 1
+      ) o on true
+    ), saved as (
+      insert into learn.user_exercise_progress as p
+        (user_id, exercise_id, submissions, wrong_submissions,
+         failed_submissions, is_first_try, solved_at)
+      select g.user_id, g.exercise_id, g.submissions, g.wrong, g.failed, g.is_first_try, g.solved_at
+      from graded g
+      order by g.user_id, g.exercise_id
+      on conflict (user_id, exercise_id) do update
+        set submissions = p.submissions + excluded.submissions,
+          wrong_submissions = p.wrong_submissions + excluded.wrong_submissions,
+          failed_submissions = p.failed_submissions + excluded.failed_submissions,
+          solved_at = coalesce(p.solved_at, excluded.solved_at)
+    ), begun as (
+      insert into learn.user_lesson_progress (user_id, lesson_id, status)
+      select distinct g.user_id, g.lesson_id, 'in_progress'
+      from graded g
+      where g.is_first_run
+      order by g.user_id, g.lesson_id
+      on conflict (user_id, lesson_id) do nothing
+    ), facts as (
+      select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
+        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed,
+          'submission_id', s.id) as properties,
+        s.submitted_at as occurred_at
+      from submitted s
+      union all
+      select g.user_id, g.solving_id, 2, 'exercise_solved', g.exercise_id, '{}', g.solved_at
+      from graded g
+      where g.is_newly_solved
+      union all
+      select g.user_id, g.solving_id, 3, 'exercise_solved_first_try',
+        g.exercise_id, '{}', g.solved_at
+      from graded g
+      where g.is_newly_solved and g.is_first_try
+    ), logged as (
+      insert into learn.activity_log
+        (user_id, activity_type, subject_type, subject_id, properties,
+         occurred_at, local_date, is_qualifying)
+      select f.user_id, f.activity_type, 'exercise',
+        f.exercise_id::text, f.properties, f.occurred_at,
+        (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
+      from facts f
+      cross join lateral (
+        select x.timezone from learn.users x where x.id = f.user_id limit 1
+      ) u
+      join learn.activity_types t on t.key = f.activity_type
+      where f.rank = 1 or not exists (  -- recorded from outside already: paid
+        select from learn_internal.recorded_subjects r
+        where r.user_id = f.user_id and r.activity_type = f.activity_type
+          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text
+        offset 0)
+      order by f.user_id, f.id, f.rank
+    )
+    select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids
+    from graded g
+    where g.is_newly_solved;
+
+    if v_user_ids is not null then
+      perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
+    end if;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.grade_submissions() is
+  'Statement trigger: submissions become facts, solve exercises and complete lessons.';
+revoke all on function learn_internal.grade_submissions() from public;
+
+create or replace trigger grade_submissions
+  after insert on learn.query_submissions
+  referencing new table as new_submissions
+  for each statement
+  execute function learn_internal.grade_submissions();
+comment on trigger grade_submissions on learn.query_submissions is
+  'Submissions become facts, solve exercises and complete lessons.';
+
+-- triggers/practice/query_submissions_hold.sql
+
+-- Before submissions are written: content is held.
+create or replace trigger query_submissions_hold
+  before insert on learn.query_submissions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
+
+-- functions/progress/advance_courses.sql
+
+-- Counts newly completed lessons, parallel arrays, towards their courses: enrols users who are not,
+-- increments the live numbers, and settles a course where a level or all of it may be complete.
+-- Errors: LX005 a lesson's level is locked, after all that this statement unlocks;
+-- LX006 required prerequisites of a course are not completed, after all that it completes.
+create or replace function learn_internal.advance_courses(
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids   uuid[];
+  v_course_ids bigint[];
+  v_is_new     boolean;
+begin
+  -- A lesson that settle_courses() completes on its way comes through here too, before
+  -- the totals are recounted: no number goes above them, and the recount has the last word.
+  with moved as (
+    select c.user_id, l.course_id, count(*)::integer as lessons, sum(l.weight) as weight,
+      max(c.at) as last_at,
+      bool_or(l.course_level_id is not null and u.completed_at is null) as is_new_level
+    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
+    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
+    left join learn.user_level_unlocks u
+      on u.user_id = c.user_id and u.course_level_id = l.course_level_id
+    group by c.user_id, l.course_id
+  ), counted as (
+    update learn.user_course_progress p
+    set lessons_completed = least(p.lessons_completed + m.lessons, p.total_lessons),
+      weight_completed = least(p.weight_completed + m.weight, p.total_weight),
+      last_activity_at = greatest(p.last_activity_at, m.last_at)
+    from moved m
+    where p.user_id = m.user_id and p.course_id = m.course_id
+    returning p.user_id, p.course_id, m.is_new_level
+      or p.total_levels = 0 and p.lessons_completed = p.total_lessons and p.completed_at is null
+      as is_unsettled
+  )
+  select array_agg(c.user_id) filter (where c.is_unsettled),
+    array_agg(c.course_id) filter (where c.is_unsettled),
+    count(*) < (select count(*) from moved)
+  into v_user_ids, v_course_ids, v_is_new
+  from counted c;
+
+  if v_user_ids is not null then
+    perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+  end if;
+  -- Enrolling counts everything, these lessons included. It comes last: what was completed above
+  -- may be what it waits for.
+  if v_is_new then
+    insert into learn.user_course_progress (user_id, course_id, enrolled_at)
+    select c.user_id, l.course_id, min(c.at)
+    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
+    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
+    where not exists (
+      select from learn.user_course_progress p
+      where p.user_id = c.user_id and p.course_id = l.course_id)
+    group by c.user_id, l.course_id
+    order by c.user_id, min(c.at), l.course_id;
+  end if;
+  perform learn_internal.require_unlocked(p_user_ids, p_lesson_ids);
+end;
+$$;
+comment on function learn_internal.advance_courses(uuid[], bigint[], timestamptz[]) is
+  'Counts newly completed lessons towards their courses, and enrols where needed.';
+revoke all on function learn_internal.advance_courses(uuid[], bigint[], timestamptz[]) from public;
+
+-- functions/progress/apply_lesson_completions.sql
+
+-- What completing lessons causes. Takes rows of user_lesson_progress that have just become
+-- completed, three of their columns as parallel arrays, whether any was started before, and whether
+-- any score is 100. One array of rows for the statement that reads all columns: an array more
+-- in unnest() costs more than a column more in a row.
+create or replace function learn_internal.apply_lesson_completions(
+  p_completions learn_internal.completion[],
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
+  p_were_started boolean, p_have_full_score boolean
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+as $$
+declare
+  v_completions   learn_internal.completion[] := p_completions;
+  v_fast_seconds  interval;
+  v_now           timestamptz;
+  v_has_recorded  boolean;
+  v_has_any       boolean;             -- exercises
+  v_has_courses   boolean;
+  v_pays          integer;             -- what lesson_completed does
+  v_is_qualifying boolean;
+  v_is_perfect_qualifying boolean;
+  v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
+begin
+  -- The users first, in key order: everything else of theirs comes after this lock.
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+
+  -- What is the same for all; the time as learn.clock() tells it, without the price of a call
+  select t.pays, t.is_qualifying,
+    coalesce((select o.now_is from learn_internal.clock_override o), now()),
+    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
+    exists (
+      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published),
+    exists (
+      select from learn.lessons l where l.id = any (p_lesson_ids) and l.course_id is not null)
+  into v_pays, v_is_qualifying, v_now, v_has_recorded, v_has_any, v_has_courses
+  from learn.activity_types t
+  where t.key = 'lesson_completed';
+  if p_were_started then
+    select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
+    from learn.platform_settings s
+    where s.key = 'speed_runner_seconds';
+  end if;
+  if v_has_recorded then
+    select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
+    into v_recorded
+    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
+    join learn_internal.recorded_subjects r
+      on r.user_id = c.user_id and r.activity_type in ('lesson_completed', 'lesson_perfect')
+        and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text;
+  end if;
+
+  if v_has_any then
+    -- How the exercises of each lesson were solved; null where a lesson has none
+    select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0,
+      'lesson_completed')::learn_internal.completion order by c.position)
+    into v_completions
+    from (
+      select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+        count(e.id) as exercises,
+        count(*) filter (where x.is_first_try) as first_tries,
+        coalesce(sum(x.wrong_submissions), 0) as wrong,
+        coalesce(sum(x.failed_submissions), 0) as failed
+      from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
+      left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
+      left join lateral (
+        select p.* from learn.user_exercise_progress p
+        where p.user_id = c.user_id and p.exercise_id = e.id
+        offset 0
+      ) x on true
+      group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
+    ) c;
+  end if;
+  -- A lesson without a fault is a fact more.
+  if p_have_full_score or v_has_any then
+    select t.is_qualifying into v_is_perfect_qualifying
+    from learn.activity_types t
+    where t.key = 'lesson_perfect';
+    v_completions := array(
+      select (c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score, c.has_exercises,
+        c.is_first_try, c.is_flawless, c.is_clean, f.activity_type)::learn_internal.completion
+      from unnest(v_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
+        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
+      cross join lateral (
+        values ('lesson_completed', true),
+          ('lesson_perfect', case when c.has_exercises then c.is_first_try else c.score = 100 end)
+      ) f(activity_type, is_due)
+      where f.is_due
+      order by c.position, f.activity_type);
+  end if;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
+     local_date, is_qualifying, recorded_at)
+  select p.user_id, p.activity_type, 'lesson', p.lesson_id::text,
+    case when p.activity_type = 'lesson_perfect' then '{}'
+      else jsonb_build_object('slug', l.slug, 'difficulty', l.difficulty,
+          'has_exercises', coalesce(p.has_exercises, false),
+          'is_fast', coalesce(p.completed_at >= p.started_at
+            and p.completed_at < p.started_at + v_fast_seconds, false))
+        || case when p.has_exercises then jsonb_build_object(
+          'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
+          'is_flawless', p.is_flawless) else '{}' end
+    end,
+    case when p.activity_type = 'lesson_completed' then
+      round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
+    end,
+    p.completed_at, (p.completed_at at time zone u.timezone)::date,
+    case when p.activity_type = 'lesson_perfect' then v_is_perfect_qualifying
+      else v_is_qualifying end,
+    v_now
+  from unnest(v_completions) p
+  join learn.users u on u.id = any (array[p.user_id])
+  cross join lateral (
+    select n.slug, n.difficulty, n.xp_reward from learn.lessons n where n.id = p.lesson_id offset 0
+  ) l
+  left join learn.difficulties d on d.key = l.difficulty
+  -- recorded from outside already: paid
+  where v_recorded is null
+    or not v_recorded ? format('%s %s %s', p.activity_type, p.user_id, p.lesson_id);
+
+  if v_has_courses then
+    perform learn_internal.advance_courses(p_user_ids, p_lesson_ids, p_at);
+  end if;
+  perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
+end;
+$$;
+comment on function learn_internal.apply_lesson_completions(
+  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) is
+  'Writes the facts of newly completed lessons, and moves their courses and tracks.';
+revoke all on function learn_internal.apply_lesson_completions(
+  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) from public;
+
+-- functions/progress/complete_lesson.sql
+
+-- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
+-- score and adds up the time.
+-- A lesson of a course enrols its user.
+-- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
+-- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
+-- LX007 exercises are not solved yet; LX013.
+create or replace function learn.complete_lesson(
+  p_user_id            uuid,
+  p_lesson_id          bigint,
+  p_score              numeric default null,
+  p_time_spent_seconds integer default null,
+  p_occurred_at        timestamptz default null,
+  p_idempotency_key    text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call     learn_internal.call := learn_internal.begin_call(
+    'complete_lesson', p_user_id,
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
+      'time_spent_seconds', p_time_spent_seconds),
+    p_occurred_at, p_idempotency_key);
+  v_unsolved bigint[];
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_lesson(p_user_id, p_lesson_id);
+  if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
+    raise exception 'score or time is out of range'
+      using errcode = 'LX001',
+        detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
+        hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
+  end if;
+
+  if exists (
+    select from learn.exercises e where e.lesson_id = p_lesson_id and e.is_published)
+  then
+    select array_agg(e.id order by e.position, e.id) into v_unsolved
+    from learn.exercises e
+    where e.lesson_id = p_lesson_id and e.is_published and not exists (
+      select from learn.user_exercise_progress x
+      where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
+  end if;
+  if v_unsolved is not null and not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
+  then
+    raise exception 'the lesson has unsolved exercises'
+      using errcode = 'LX007',
+        detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
+        hint = 'It completes by itself when learn.submit_query() has solved all of them.';
+  end if;
+
+  insert into learn.user_lesson_progress as p
+    (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
+  values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
+  on conflict (user_id, lesson_id) do update
+    set status = 'completed',
+      score = greatest(p.score, excluded.score),
+      time_spent_seconds = case
+        when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
+        else least(
+          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0),
+          2147483647)::integer
+      end,
+      completed_at = coalesce(p.completed_at, excluded.completed_at);
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
+  'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
+  'Again, it pays nothing.';
+revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+  from public;
+grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+  to learn_app;
+
+-- functions/progress/recount_lost_items.sql
+
+-- When progress in items of tracks is deleted, alone or with the item: the tracks are recounted for
+-- those who had completed it. What goes with its user concerns nobody, and what goes with its item
+-- is counted where the item is deleted.
+-- Arguments of the trigger: the table of the items, and the column that refers to it.
+create or replace function learn_internal.recount_lost_items()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+begin
+  execute format(
+    $query$
+      select array_agg(distinct d.user_id), array_agg(distinct i.track_id)
+      from deleted_rows d
+      join learn.%1$I i on i.id = d.%2$I and i.track_id is not null
+      join learn.users u on u.id = d.user_id
+      where d.completed_at is not null
+    $query$, tg_argv[0], tg_argv[1])
+  into v_user_ids, v_track_ids;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_lost_items() is
+  'Statement trigger: recounts the tracks of deleted progress in items. Arguments: the table of the '
+  'items, and the column that refers to it.';
+revoke all on function learn_internal.recount_lost_items() from public;
+
+-- functions/progress/start_lesson.sql
+
+-- Notes that a user starts a lesson. Starting again changes nothing.
+-- Errors: LX001, LX002, LX003 unknown lesson, LX004 not published or user inactive,
+-- LX005 the lesson's level is locked, LX013.
+create or replace function learn.start_lesson(
+  p_user_id         uuid,
+  p_lesson_id       bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_lesson(p_user_id, p_lesson_id);
+
+  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, started_at)
+  values (p_user_id, p_lesson_id, 'in_progress', v_call.occurred_at)
+  on conflict (user_id, lesson_id) do update
+    set status = 'in_progress', started_at = excluded.started_at
+    where p.started_at is null and p.completed_at is null;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
+  'Notes that a user starts a lesson; the time to its completion counts from here. '
+  'Starting again changes nothing.';
+revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/progress/touch_courses.sql
+
+-- Notes activity in lessons with the courses of users who are enrolled: time spent, in seconds, and
+-- when. A completion that enrols its user counts the time by itself.
+create or replace function learn_internal.touch_courses(p_times learn_internal.lesson_time[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  perform from learn.user_stats s where s.user_id = any (array(select t.user_id from unnest(p_times) t))
+  order by s.user_id
+  for no key update;
+
+  update learn.user_course_progress p
+  set time_spent_seconds = greatest(0, p.time_spent_seconds + g.seconds),
+    last_activity_at = greatest(p.last_activity_at, g.at)
+  from (
+    select t.user_id, l.course_id, sum(t.seconds) as seconds, max(coalesce(t.at, v_now)) as at
+    from unnest(p_times) t
+    join learn.lessons l on l.id = t.lesson_id and l.course_id is not null
+    group by t.user_id, l.course_id
+  ) g
+  where p.user_id = g.user_id and p.course_id = g.course_id;
+end;
+$$;
+comment on function learn_internal.touch_courses(learn_internal.lesson_time[]) is
+  'Adds time spent in lessons, in seconds, to the courses of users who are enrolled.';
+revoke all on function learn_internal.touch_courses(learn_internal.lesson_time[]) from public;
+
+-- functions/progress/write_lesson_starts.sql
+
+-- Writes the facts of newly started lessons.
+create or replace function learn_internal.write_lesson_starts(
+  p_starts learn_internal.lesson_event[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from learn.user_stats s
+  where s.user_id = any (array(select e.user_id from unnest(p_starts) e))
+  order by s.user_id
+  for no key update;
+  perform learn_internal.write_facts(array_agg(
+    (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}',
+      null, e.at)::learn_internal.fact
+    order by e.user_id, e.at, e.lesson_id))
+  from unnest(p_starts) e;
+end;
+$$;
+comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is
+  'Writes lesson_started facts.';
+revoke all on function learn_internal.write_lesson_starts(learn_internal.lesson_event[])
+  from public;
+
+-- views/progress/completion_facts.sql
+
+-- The first time that the log says a user completed something: levels, courses, challenges,
+-- tracks, paths, difficulties: all that is completed as a whole.
+create or replace view learn_internal.completion_facts as
+select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
+from learn.activity_log f
+where f.activity_type in ('level_completed', 'course_completed', 'challenge_completed',
+    'track_completed', 'path_completed', 'difficulty_completed')
+  and f.subject_id is not null
+group by f.user_id, f.activity_type, f.subject_id;
+comment on view learn_internal.completion_facts is
+  'When the log says that users completed levels, courses, challenges, tracks, paths and '
+  'difficulties.';
+
+-- views/progress/course_xp.sql
+
+-- XP that users have earned in courses: lessons, levels and completions, from the ledger.
+-- Filter by user_id: the condition reaches the ledger.
+create or replace view learn.course_xp as
+select x.user_id, x.course_id, sum(x.amount)::bigint as xp_earned
+from (
+  select t.user_id, l.course_id, t.amount
+  from learn.xp_transactions t
+  join learn.lessons l on l.id::text = t.source_id and l.course_id is not null
+  where t.source_type in ('lesson_completed', 'lesson_perfect')
+  union all
+  select t.user_id, v.course_id, t.amount
+  from learn.xp_transactions t
+  join learn.course_levels v on v.id::text = t.source_id
+  where t.source_type = 'level_completed'
+  union all
+  select t.user_id, c.id, t.amount
+  from learn.xp_transactions t
+  join learn.courses c on c.id::text = t.source_id
+  where t.source_type = 'course_completed'
+) x
+group by x.user_id, x.course_id;
+comment on view learn.course_xp is
+  'XP earned per user and course: its lessons, its levels and its completion.';
+grant select on learn.course_xp to learn_app, learn_readonly;
+
+-- views/progress/due_level_unlocks.sql
+
+-- Levels that users who are enrolled should have unlocked and have not: the first of the course,
+-- and the one after each completed level.
+create or replace view learn_internal.due_level_unlocks as
+select p.user_id, o.course_id, o.course_level_id, o.position,
+  greatest(p.enrolled_at, b.completed_at) as unlocked_at
+from learn.user_course_progress p
+join learn_internal.level_order o on o.course_id = p.course_id
+left join learn.user_level_unlocks b
+  on b.user_id = p.user_id and b.course_level_id = o.previous_level_id
+where (o.previous_level_id is null or b.completed_at is not null)
+  and not exists (
+    select from learn.user_level_unlocks u
+    where u.user_id = p.user_id and u.course_level_id = o.course_level_id);
+comment on view learn_internal.due_level_unlocks is
+  'Levels of courses that are due to be unlocked for users; empty between statements.';
+
+-- views/progress/progress_damage.sql
+
+-- Where progress in lessons, courses, tracks, paths and difficulties is not what was done there:
+-- the part of check_integrity() about progress.
+create or replace view learn_internal.progress_damage (check_name, user_id, expected, actual) as
+select 'solved_lessons_are_completed', v.user_id,
+  format('lesson %s completed', v.lesson_id), 'not completed'
+from learn_internal.solved_lessons v
+join learn.lessons l on l.id = v.lesson_id
+where not exists (
+  select from learn.user_lesson_progress p
+  where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+  and (l.course_id is null or exists (  -- else when they enrol
+    select from learn.user_course_progress p
+    where p.user_id = v.user_id and p.course_id = l.course_id))
+union all
+select 'completed_lessons_are_facts', p.user_id,
+  format('a fact for lesson %s', p.lesson_id), 'none'
+from learn.user_lesson_progress p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
+  and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
+where p.completed_at is not null and f.id is null
+union all
+select 'enrolments_are_facts', p.user_id,
+  format('a fact for course %s', p.course_id), 'none'
+from learn.user_course_progress p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
+  and f.subject_type = 'course' and f.subject_id = p.course_id::text
+where f.id is null
+union all
+select 'course_progress_follows_from_lessons', p.user_id,
+  format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+    coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+    c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+    coalesce(r.time_spent_seconds, 0)),
+  format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+    p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+    p.weight_completed, p.total_weight, p.time_spent_seconds)
+from learn.user_course_progress p
+join learn.courses c on c.id = p.course_id
+left join learn_internal.course_recounts r
+  on r.user_id = p.user_id and r.course_id = p.course_id
+left join learn_internal.course_level_recounts v
+  on v.user_id = p.user_id and v.course_id = p.course_id
+where (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+    p.weight_completed, p.total_weight, p.time_spent_seconds)
+  <> (coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+    c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+    coalesce(r.time_spent_seconds, 0))
+union all
+select 'full_courses_are_completed', p.user_id,
+  format('course %s completed', p.course_id), 'not completed'
+from learn.user_course_progress p
+join learn.courses c on c.id = p.course_id and c.is_published
+where p.completion_percentage = 100 and p.completed_at is null
+union all
+select 'completed_courses_are_facts', p.user_id,
+  format('a fact for course %s', p.course_id), 'none'
+from learn.user_course_progress p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
+  and f.subject_type = 'course' and f.subject_id = p.course_id::text
+where p.completed_at is not null and f.id is null
+union all
+select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
+  'locked'
+from learn_internal.due_level_unlocks d
+union all
+select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
+  'not completed'
+from learn_internal.level_recounts r
+join learn.user_course_progress p on p.user_id = r.user_id and p.course_id = r.course_id
+join learn.user_level_unlocks u
+  on u.user_id = r.user_id and u.course_level_id = r.course_level_id
+where u.completed_at is null
+union all
+select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
+  format('track %s: %s of %s',
+    coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
+  format('track %s: %s of %s',
+    coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
+from learn_internal.track_recounts r
+full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
+left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
+where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
+  or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
+union all
+select 'full_tracks_are_completed', p.user_id,
+  format('track %s completed', p.track_id), 'not completed'
+from learn.user_track_progress p
+join learn.tracks t on t.id = p.track_id and t.is_published
+where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
+union all
+select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
+  format('path %s: %s of %s',
+    coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
+  format('path %s: %s of %s',
+    coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
+from learn_internal.path_recounts r
+full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
+left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
+where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
+  or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
+union all
+select 'full_paths_are_completed', p.user_id,
+  format('path %s completed', p.path_id), 'not completed'
+from learn.user_path_progress p
+join learn.learning_paths l on l.id = p.path_id and l.is_published
+where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
+union all
+select 'full_difficulties_are_completed', r.user_id,
+  format('difficulty %s completed', r.difficulty), 'not completed'
+from learn_internal.difficulty_recounts r
+where not exists (
+  select from learn.user_difficulty_progress p
+  where p.user_id = r.user_id and p.difficulty = r.difficulty);
+comment on view learn_internal.progress_damage is
+  'Where progress in lessons, courses, tracks, paths and difficulties is not what was done there; '
+  'no row when all is well.';
+
+-- triggers/progress/course_progress_deleted.sql
+
+-- When enrolments are deleted, alone or with the course: the tracks concerned are recounted.
+create or replace trigger course_progress_deleted
+  after delete on learn.user_course_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.recount_lost_items('courses', 'course_id');
+comment on trigger course_progress_deleted on learn.user_course_progress is 'Recounts tracks.';
+
+-- triggers/progress/course_progress_inserted.sql
+
+-- When users are enrolled: required prerequisites must be completed, enrolling is a fact, the first
+-- level is unlocked, and lessons of the course that were completed before count.
+-- Errors: LX006 a required prerequisite is not completed.
+create or replace function learn_internal.course_progress_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_user_ids   uuid[];
+  v_course_ids bigint[];
+  v_missing    record;
+  v_done       record;
+begin
+  select array_agg(n.user_id), array_agg(n.course_id) into v_user_ids, v_course_ids from new_rows n;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  perform learn_internal.write_facts(array_agg(
+    (n.user_id, 'course_enrolled', 'course', n.course_id::text,
+      jsonb_build_object('slug', c.slug), null, n.enrolled_at)::learn_internal.fact
+    order by n.user_id, n.enrolled_at, n.course_id))
+  from new_rows n
+  join learn.courses c on c.id = n.course_id;
+
+  perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+
+  -- Lessons that were solved while the prerequisites were not met, in levels too that were unlocked
+  -- before they came to this course
+  select array_agg(n.user_id) as user_ids, array_agg(l.id) as lesson_ids
+  into v_done
+  from new_rows n
+  join learn.lessons l on l.course_id = n.course_id and l.is_available
+  where exists (
+    select from learn.exercises e
+    join learn.user_exercise_progress x
+      on x.user_id = n.user_id and x.exercise_id = e.id and x.solved_at is not null
+    where e.lesson_id = l.id and e.is_published)
+    and not exists (
+      select from learn.user_lesson_progress p
+      where p.user_id = n.user_id and p.lesson_id = l.id and p.completed_at is not null);
+  if v_done.user_ids is not null then
+    perform learn_internal.complete_solved_lessons(v_done.user_ids, v_done.lesson_ids);
+  end if;
+
+  -- A completion that was brought along, by an import
+  select array_agg(n.user_id) as user_ids, array_agg(n.course_id) as course_ids,
+    array_agg(n.completed_at) as at
+  into v_done
+  from new_rows n
+  where n.completed_at is not null;
+  if v_done.user_ids is not null then
+    perform learn_internal.complete_courses(v_done.user_ids, v_done.course_ids, v_done.at);
+  end if;
+
+  -- Last, because the statement may bring what it asks for
+  select n.user_id, c.slug, string_agg(r.slug, ', ' order by r.slug) as prerequisites
+  into v_missing
+  from new_rows n
+  join learn.courses c on c.id = n.course_id
+  join learn_internal.course_requirements r on r.course_id = n.course_id
+  where not exists (
+    select from learn.user_course_progress p
+    where p.user_id = n.user_id and p.course_id = r.prerequisite_course_id
+      and p.completed_at is not null)
+  group by n.user_id, c.slug
+  limit 1;
+  if found then
+    raise exception 'the prerequisites of the course are not met'
+      using errcode = 'LX006',
+        detail = format('user_id = %s, course %s needs: %s',
+          v_missing.user_id, v_missing.slug, v_missing.prerequisites),
+        hint = 'Complete these courses first.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.course_progress_inserted() is
+  'Statement trigger: enrolments are checked (LX006), become facts, and unlock the first level.';
+revoke all on function learn_internal.course_progress_inserted() from public;
+
+create or replace trigger course_progress_inserted
+  after insert on learn.user_course_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.course_progress_inserted();
+comment on trigger course_progress_inserted on learn.user_course_progress is
+  'Checks prerequisites, writes facts, unlocks the first level.';
+
+-- triggers/progress/date_completions.sql
+
+-- When lesson progress is written by hand: status and date agree, and a completion stays.
+-- Errors: LX009 the change would take a completion away.
+create or replace function learn_internal.date_completions()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'UPDATE' and old.completed_at is not null then
+    if new.status <> 'completed' or new.completed_at is null then
+      raise exception 'a completed lesson stays completed'
+        using errcode = 'LX009',
+          detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
+          hint = 'Completions are sticky; XP is taken back by learn.reverse_xp().';
+    end if;
+    new.completed_at := old.completed_at;
+  elsif new.status = 'completed' and new.completed_at is null then
+    new.completed_at := learn.clock();
+  elsif new.completed_at is not null then
+    new.status := 'completed';
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.date_completions() is
+  'Row trigger: a completed lesson has a date, and keeps it (LX009).';
+revoke all on function learn_internal.date_completions() from public;
+
+create or replace trigger date_completions
+  before insert on learn.user_lesson_progress
+  for each row
+  when ((new.status = 'completed') <> (new.completed_at is not null))
+  execute function learn_internal.date_completions();
+comment on trigger date_completions on learn.user_lesson_progress is
+  'Makes status and completed_at agree.';
+
+create or replace trigger keep_completions
+  before update on learn.user_lesson_progress
+  for each row
+  when ((new.status = 'completed') <> (new.completed_at is not null)
+    or old.completed_at is not null and new.completed_at is distinct from old.completed_at)
+  execute function learn_internal.date_completions();
+comment on trigger keep_completions on learn.user_lesson_progress is
+  'A completion is sticky (LX009).';
+
+-- triggers/progress/derive_track_progress.sql
+
+-- When track progress is written: status and percentage follow. A trigger and no generated columns,
+-- because their expressions are read from text anew for every statement, which costs several times
+-- as much.
+create or replace function learn_internal.derive_track_progress()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.status := case when new.completed_at is not null then 'completed'
+    when new.items_completed > 0 then 'in_progress' else 'not_started' end;
+  new.progress_percentage := case when new.total_items = 0 then 0
+    else round(100.0 * new.items_completed / new.total_items, 2) end;
+  return new;
+end;
+$$;
+comment on function learn_internal.derive_track_progress() is
+  'Row trigger: status and percentage follow from the items of a track.';
+revoke all on function learn_internal.derive_track_progress() from public;
+
+create or replace trigger derive_track_progress
+  before insert or update on learn.user_track_progress
+  for each row
+  execute function learn_internal.derive_track_progress();
+comment on trigger derive_track_progress on learn.user_track_progress is
+  'Status and percentage follow.';
+
+-- triggers/progress/lesson_progress_deleted.sql
+
+-- When lesson progress is deleted, alone or with its lesson: the courses
+-- and tracks concerned are recounted.
+create or replace function learn_internal.lesson_progress_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_user_ids   uuid[];
+  v_track_ids  bigint[];
+  v_course_ids bigint[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct i.track_id),
+    array_agg(distinct l.course_id)
+  into v_user_ids, v_track_ids, v_course_ids
+  from deleted_rows d
+  join learn.lessons l on l.id = d.lesson_id
+  join learn.users u on u.id = d.user_id
+  left join lateral (
+    select t.track_id from learn_internal.track_items t
+    where t.item_type = 'lesson' and t.item_id = d.lesson_id and d.completed_at is not null
+    offset 0  -- keeps this a query by key
+  ) i on true
+  where i.track_id is not null or l.course_id is not null;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_deleted() is
+  'Statement trigger: recounts the courses and tracks of deleted lesson progress.';
+revoke all on function learn_internal.lesson_progress_deleted() from public;
+
+create or replace trigger lesson_progress_deleted
+  after delete on learn.user_lesson_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.lesson_progress_deleted();
+comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts courses and tracks.';
+
+-- triggers/progress/lesson_progress_inserted.sql
+
+-- When lesson progress is written: started lessons are facts, and completed ones
+-- pay and move their tracks.
+create or replace function learn_internal.lesson_progress_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_started     bigint;
+  v_is_perfect  boolean;
+  v_has_time    boolean;
+  -- An upsert: its updated rows have been through lesson_progress_updated(), and courses that were
+  -- recounted there have counted the inserted rows too. At worst it was an earlier statement.
+  v_is_upsert   boolean := current_setting('learn_internal.lessons_updated', true) = 'yes';
+begin
+  select
+    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion),
+    array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
+    count(n.started_at), bool_or(n.score = 100), bool_or(n.time_spent_seconds > 0)
+  into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect, v_has_time
+  from new_rows n;
+  if v_started > 0 or v_has_time then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id = any (v_user_ids)
+    order by s.user_id for no key update;
+    perform learn_internal.touch_courses(
+      array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+        greatest(n.started_at, n.completed_at))::learn_internal.lesson_time))
+    from new_rows n
+    where n.time_spent_seconds > 0 or n.started_at is not null;
+  end if;
+  if v_started > 0 then
+    perform learn_internal.write_lesson_starts(
+      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
+    from new_rows n
+    where n.started_at is not null;
+  end if;
+  if array_position(v_at, null) is not null then
+    select array_agg(c), array_agg(c.user_id), array_agg(c.lesson_id), array_agg(c.completed_at)
+    into v_completions, v_user_ids, v_lesson_ids, v_at
+    from unnest(v_completions) c
+    where c.completed_at is not null;
+  end if;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
+  end if;
+  if v_is_upsert and exists (select from new_rows) then
+    perform set_config('learn_internal.lessons_updated', '', true);
+    perform learn_internal.settle_courses(array_agg(distinct n.user_id), array_agg(distinct l.course_id))
+    from new_rows n
+    join learn.lessons l on l.id = n.lesson_id
+    where l.course_id is not null
+    having count(*) > 0;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_inserted() is
+  'Statement trigger: facts of started lessons; completed ones pay and move their tracks.';
+revoke all on function learn_internal.lesson_progress_inserted() from public;
+
+create or replace trigger lesson_progress_inserted
+  after insert on learn.user_lesson_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_inserted();
+comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';
+
+-- triggers/progress/lesson_progress_updated.sql
+
+-- When lesson progress changes: what has become started or completed by the change
+-- is treated like new rows.
+create or replace function learn_internal.lesson_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_completions learn_internal.completion[];
+  v_user_ids    uuid[];
+  v_lesson_ids  bigint[];
+  v_at          timestamptz[];
+  v_starts      learn_internal.lesson_event[];
+  v_started     bigint;
+  v_is_perfect  boolean;
+  v_touched     learn_internal.lesson_time[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+  select
+    array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
+      filter (where c.is_started),
+    array_agg((c.user_id, c.lesson_id, coalesce(c.seconds, 0) - coalesce(c.old_seconds, 0),
+        greatest(
+          case when c.old_started_at is null then c.started_at end,
+          case when c.old_completed_at is null then c.completed_at end))::learn_internal.lesson_time)
+      filter (where c.seconds is distinct from c.old_seconds or c.is_started),
+    array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+      null, null, null, null, 'lesson_completed')::learn_internal.completion)
+      filter (where c.is_completed),
+    array_agg(c.user_id) filter (where c.is_completed),
+    array_agg(c.lesson_id) filter (where c.is_completed),
+    array_agg(c.completed_at) filter (where c.is_completed),
+    count(c.started_at), bool_or(c.score = 100)
+  into v_starts, v_touched, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
+  from (
+    select g.*, g.started_at is not null and g.old_started_at is null as is_started,
+      g.completed_at is not null and g.old_completed_at is null as is_completed
+    from (
+      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+      select r.user_id, r.lesson_id, max(r.score) filter (where r.is_new) as score,
+        max(r.time_spent_seconds) filter (where r.is_new) as seconds,
+        max(r.time_spent_seconds) filter (where not r.is_new) as old_seconds,
+        max(r.started_at) filter (where r.is_new) as started_at,
+        max(r.started_at) filter (where not r.is_new) as old_started_at,
+        max(r.completed_at) filter (where r.is_new) as completed_at,
+        max(r.completed_at) filter (where not r.is_new) as old_completed_at
+      from (
+        select n.user_id, n.lesson_id, n.score, n.time_spent_seconds, n.started_at, n.completed_at,
+          true as is_new
+        from new_rows n
+        union all
+        select o.user_id, o.lesson_id, o.score, o.time_spent_seconds, o.started_at, o.completed_at, false
+        from old_rows o
+      ) r
+      group by r.user_id, r.lesson_id
+      having count(*) = 2  -- not where the key itself was changed
+    ) g
+  ) c;
+  if v_touched is not null and v_user_ids is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s where s.user_id = any (array(select n.user_id from new_rows n))
+    order by s.user_id for no key update;
+  end if;
+  if v_touched is not null then
+    perform learn_internal.touch_courses(v_touched);
+  end if;
+  if v_starts is not null then
+    perform learn_internal.write_lesson_starts(v_starts);
+  end if;
+  if v_user_ids is not null then
+    perform learn_internal.apply_lesson_completions(
+      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
+    -- for lesson_progress_inserted(), which comes next when this is an upsert
+    perform set_config('learn_internal.lessons_updated', 'yes', true);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.lesson_progress_updated() is
+  'Statement trigger: lessons that a change has started or completed become facts.';
+revoke all on function learn_internal.lesson_progress_updated() from public;
+
+create or replace trigger lesson_progress_updated
+  after update on learn.user_lesson_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_updated();
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';
+
+-- triggers/progress/tally_stages.sql
+
+-- When progress in a course or a track is written or deleted: a learner who has come to another
+-- stage of its funnel is tallied there. For each row, because few of them come to another stage, and
+-- comparing a few values costs less than collecting the rows of the statement.
+-- Argument of the trigger: the measure of the tally.
+create or replace function learn_internal.tally_stages()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_left    text;  -- items of the tally; null where the row has just come, or is gone
+  v_entered text;
+begin
+  if tg_argv[0] = 'course_stages' then
+    v_left := old.course_id || ':' || learn_internal.funnel_stage(
+      old.completion_percentage, old.lessons_completed > 0, old.completed_at is not null);
+    v_entered := new.course_id || ':' || learn_internal.funnel_stage(
+      new.completion_percentage, new.lessons_completed > 0, new.completed_at is not null);
+  else
+    v_left := old.track_id || ':' || learn_internal.funnel_stage(
+      old.progress_percentage, old.items_completed > 0, old.completed_at is not null);
+    v_entered := new.track_id || ':' || learn_internal.funnel_stage(
+      new.progress_percentage, new.items_completed > 0, new.completed_at is not null);
+  end if;
+  if v_left is distinct from v_entered then
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select tg_argv[0], '-infinity', s.item, s.value
+    from (values (v_left, -1), (v_entered, 1)) s(item, value)
+    where s.item is not null;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.tally_stages() is
+  'Row trigger: tallies learners by their stage in the funnel of a course or a track. '
+  'Argument: the measure of the tally.';
+revoke all on function learn_internal.tally_stages() from public;
+
+create or replace trigger tally_course_stages
+  after insert or delete on learn.user_course_progress
+  for each row
+  execute function learn_internal.tally_stages('course_stages');
+comment on trigger tally_course_stages on learn.user_course_progress is
+  'Tallies learners who come to the funnel of the course, or leave it.';
+
+create or replace trigger tally_course_stages_moved
+  after update on learn.user_course_progress
+  for each row
+  when (trunc(old.completion_percentage / 25) is distinct from trunc(new.completion_percentage / 25)
+    or (old.lessons_completed > 0) is distinct from (new.lessons_completed > 0)
+    or (old.completed_at is null) <> (new.completed_at is null))
+  execute function learn_internal.tally_stages('course_stages');
+comment on trigger tally_course_stages_moved on learn.user_course_progress is
+  'Tallies learners who may have come to another stage of the funnel of the course.';
+
+create or replace trigger tally_track_stages
+  after insert or delete on learn.user_track_progress
+  for each row
+  execute function learn_internal.tally_stages('track_stages');
+comment on trigger tally_track_stages on learn.user_track_progress is
+  'Tallies learners who come to the funnel of the track, or leave it.';
+
+create or replace trigger tally_track_stages_moved
+  after update on learn.user_track_progress
+  for each row
+  when (trunc(old.progress_percentage / 25) is distinct from trunc(new.progress_percentage / 25)
+    or (old.items_completed > 0) is distinct from (new.items_completed > 0)
+    or (old.completed_at is null) <> (new.completed_at is null))
+  execute function learn_internal.tally_stages('track_stages');
+comment on trigger tally_track_stages_moved on learn.user_track_progress is
+  'Tallies learners who may have come to another stage of the funnel of the track.';
+
+-- triggers/progress/user_course_progress_hold.sql
+
+-- Before users are enrolled: content is held.
+create or replace trigger user_course_progress_hold
+  before insert or update on learn.user_course_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger user_course_progress_hold on learn.user_course_progress is
+  'Keeps content as it is.';
+
+-- triggers/progress/user_lesson_progress_hold.sql
+
+-- Before lesson progress is written: content is held.
+create or replace trigger user_lesson_progress_hold
+  before insert or update on learn.user_lesson_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
+  'Keeps content as it is.';
 
 reset role;

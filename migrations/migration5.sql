@@ -1,398 +1,1214 @@
--- achievements: badges and avatars, their criteria as data, and the index that finds
--- what a counter has crossed.
+-- Challenges
 
 set role learn_owner;
 
-create table learn.avatars (
-  id            bigint generated always as identity primary key,
-  slug          text not null,
-  name          text not null,
-  description   text not null default '',
-  image_url     text not null,
-  rarity        text not null default 'common',
-  is_default    boolean not null default false,
-  display_order integer not null default 0,
-  constraint avatars_slug_is_unique unique (slug),
-  constraint avatars_name_is_unique unique (name),
-  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary'))
-);
-comment on table learn.avatars is
-  'Pictures a user may select: default ones belong to everyone, others are unlocked.';
-grant select on learn.avatars to learn_app, learn_readonly;
+-- functions/challenges/write_past_facts.sql
 
-create table learn.achievements (
-  id                  bigint generated always as identity primary key,
-  slug                text not null,
-  name                text not null,
-  description         text not null default '',
-  icon                text,
-  category            text not null default 'general',
-  system              text not null default 'core',
-  rarity              text not null default 'common',
-  criteria            jsonb not null,
-  xp_reward           integer not null default 0,
-  unlocks_avatar_id   bigint references learn.avatars on delete set null,
-  display_order       integer not null default 0,
-  is_hidden           boolean not null default false,
-  is_active           boolean not null default true,
-  criteria_changed_at timestamptz not null default learn.clock(),
-  created_at          timestamptz not null default learn.clock(),
-  constraint achievements_slug_is_unique unique (slug),
-  constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint name_is_not_blank check (name ~ '\S'),
-  constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
-  constraint xp_reward_is_not_negative check (xp_reward >= 0)
-);
-comment on table learn.achievements is
-  'Badges. A new one applies to what happens from then on; backfill_achievement() '
-  'grants it for what has happened.';
-comment on column learn.achievements.criteria is
-  '{"metric": m, "scope": s?, "at_least": n} | {"all": [c…]} | {"any": [c…]} | '
-  '{"at_least": k, "of": [c…]}; anything else is refused (LX011).';
-comment on column learn.achievements.system is 'The product that it belongs to, or core.';
-comment on column learn.achievements.is_hidden is 'Shown to a user only once earned.';
-create index achievements_unlocks_avatar on learn.achievements (unlocks_avatar_id)
-  where unlocks_avatar_id is not null;
-create index achievements_criteria on learn.achievements using gin (criteria);
-grant select on learn.achievements to learn_app, learn_readonly;
+-- Writes facts of the past to the log: they count like others, but pay only what they carry
+-- and make no day active. One that happens once and that was recorded from outside already
+-- is left out.
+create or replace function learn_internal.write_past_facts(p_facts learn_internal.fact[])
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying)
+  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
+    coalesce(f.properties, '{}'), coalesce(f.xp, 0), f.occurred_at,
+    (f.occurred_at at time zone u.timezone)::date, false
+  from unnest(p_facts) with ordinality
+    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
+  join learn.users u on u.id = f.user_id
+  join learn.activity_types t on t.key = f.activity_type
+  where not t.happens_once or not exists (
+    select from learn_internal.recorded_subjects r
+    where r.user_id = f.user_id and r.activity_type = f.activity_type
+      and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
+  order by f.position;
+$$;
+comment on function learn_internal.write_past_facts(learn_internal.fact[]) is
+  'Writes facts that pay only what they carry and make no day active, in the given order.';
+revoke all on function learn_internal.write_past_facts(learn_internal.fact[]) from public;
 
-create table learn_internal.achievement_thresholds (
-  metric         text not null references learn.metrics,
-  scope          text not null,
-  threshold      bigint not null,
-  achievement_id bigint not null references learn.achievements on delete cascade,
-  is_sole        boolean not null,
-  primary key (metric, scope, threshold, achievement_id)
-);
-comment on table learn_internal.achievement_thresholds is
-  'The leaves of active achievements'' criteria, so that the ones '
-  'a counter crosses are found by index.';
-comment on column learn_internal.achievement_thresholds.is_sole is
-  'The leaf is the whole criterion: crossing it earns the achievement.';
-create index achievement_thresholds_achievement
-  on learn_internal.achievement_thresholds (achievement_id);
+-- views/challenges/due_challenge_unlocks.sql
 
-create table learn_internal.xp_marks (
-  xp bigint primary key
-);
-comment on table learn_internal.xp_marks is
-  'Totals of XP at which something happens: a level begins or an achievement asks for them. '
-  'Kept by triggers, so that the engine need look in one place to see that nothing does.';
-insert into learn_internal.xp_marks (xp) select t.min_xp from learn.level_thresholds t;
-
-create table learn.user_achievements (
-  user_id        uuid not null references learn.users on delete cascade,
-  achievement_id bigint not null references learn.achievements on delete cascade,
-  id             bigint generated always as identity,
-  earned_at      timestamptz not null default learn.clock(),
-  evidence       jsonb not null default '{}',
-  primary key (user_id, achievement_id),
-  constraint user_achievements_are_in_order unique (user_id, id)
-);
-comment on table learn.user_achievements is
-  'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
-comment on column learn.user_achievements.evidence is
-  'The metric and value that earned it, or who granted it.';
-create index user_achievements_achievement on learn.user_achievements (achievement_id, user_id);
-grant select on learn.user_achievements to learn_app, learn_readonly;
-
-create type learn_internal.gain as (user_id uuid, xp bigint);
-comment on type learn_internal.gain is 'What facts pay a user.';
-
-create type learn_internal.win as (user_id uuid, achievement_id bigint, evidence jsonb);
-comment on type learn_internal.win is 'A threshold that a user has crossed, and by what.';
-
-create table learn.revoked_achievements (
-  user_id        uuid not null references learn.users on delete cascade,
-  achievement_id bigint not null references learn.achievements on delete cascade,
-  reason         text not null,
-  revoked_at     timestamptz not null default learn.clock(),
-  primary key (user_id, achievement_id)
-);
-comment on table learn.revoked_achievements is
-  'Achievements taken away: not earned again by themselves, only by grant_achievement().';
-create index revoked_achievements_achievement
-  on learn.revoked_achievements (achievement_id, user_id);
-grant select on learn.revoked_achievements to learn_app, learn_readonly;
-
-create table learn.user_avatars (
-  user_id     uuid not null references learn.users on delete cascade,
-  avatar_id   bigint not null references learn.avatars on delete cascade,
-  unlocked_at timestamptz not null default learn.clock(),
-  primary key (user_id, avatar_id)
-);
-comment on table learn.user_avatars is
-  'Avatars a user has unlocked; default avatars belong to everyone without a row.';
-create index user_avatars_avatar on learn.user_avatars (avatar_id, user_id);
-grant select on learn.user_avatars to learn_app, learn_readonly;
-
--- lint: ignore adding-foreign-key-constraint, constraint-missing-not-valid because 0.1.0 is the first release: the table is empty yet
-alter table learn.users add constraint users_selected_avatar_id_fkey
-  foreign key (selected_avatar_id) references learn.avatars on delete set null;
-
--- views/achievements/reward_values.sql
--- The values that achievements are measured by: metrics, and the columns of user_stats that count
--- as metrics. A streak counts at its longest and a level at its highest, since an achievement,
--- once deserved, stays so.
-create or replace view learn_internal.reward_values as
-select m.user_id, m.metric, m.scope, m.value
-from learn.user_metrics m
-union all
-select s.user_id, 'xp', '', s.total_xp from learn.user_stats s
-union all
-select s.user_id, 'level_reached', '', s.highest_level from learn.user_stats s
-union all
-select s.user_id, 'current_streak', '', s.longest_streak from learn.user_stats s
-union all
-select s.user_id, 'active_days', '', s.active_days from learn.user_stats s;
-comment on view learn_internal.reward_values is
-  'Value of every metric of every user, those kept in user_stats included.';
-
--- views/achievements/deserved_achievements.sql
--- Achievements that users' metrics deserve and that they neither have nor were deprived of:
--- by the one condition that is the whole criterion, or (is_sole is false) by one of several,
--- so that satisfies_criteria() has to be asked.
-create or replace view learn_internal.deserved_achievements as
-select v.user_id, t.achievement_id, t.is_sole, a.criteria, a.slug, a.criteria_changed_at,
-  t.metric, t.scope, t.threshold,
-  jsonb_build_object('metric', v.metric, 'scope', v.scope, 'value', v.value) as evidence
-from learn_internal.achievement_thresholds t
-join learn.achievements a on a.id = t.achievement_id
-join learn_internal.reward_values v
-  on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
-where not exists (
-  select from learn.user_achievements u
-  where u.user_id = v.user_id and u.achievement_id = t.achievement_id)
+-- Challenges that users could have unlocked and have not: active, with every prerequisite completed,
+-- and every track that their track asks for. Filter by user_id: nobody else is looked at.
+create or replace view learn_internal.due_challenge_unlocks as
+select s.user_id, c.id as challenge_id, c.slug, c.position, c.track_id
+from learn.user_stats s
+cross join learn.challenges c
+where c.is_active
   and not exists (
-  select from learn.revoked_achievements r
-  where r.user_id = v.user_id and r.achievement_id = t.achievement_id);
-comment on view learn_internal.deserved_achievements is
-  'Achievements that users'' metrics deserve and that they do not have.';
+    select from learn.user_challenge_progress p
+    where p.user_id = s.user_id and p.challenge_id = c.id and p.unlocked_at is not null)
+  and not exists (
+    select from learn.challenge_prerequisites e
+    join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
+    where e.challenge_id = c.id and not exists (
+      select from learn.user_challenge_progress p
+      where p.user_id = s.user_id and p.challenge_id = r.id and p.completed_at is not null))
+  and not exists (
+    select from learn.track_prerequisites e
+    join learn.tracks t on t.id = e.prerequisite_track_id and t.is_published
+    join learn_internal.track_sizes z on z.track_id = t.id
+    where e.track_id = c.track_id and not exists (
+      select from learn.user_track_progress p
+      where p.user_id = s.user_id and p.track_id = t.id and p.completed_at is not null));
+comment on view learn_internal.due_challenge_unlocks is
+  'Challenges that users have earned to unlock and have not unlocked yet.';
 
--- functions/achievements/count_problem.sql
--- What is wrong with a count in criteria: it must be a whole number
--- of at least 1 that fits a bigint.
-create or replace function learn_internal.count_problem(p_count jsonb, p_path text)
-returns text
+-- functions/challenges/unlock_challenges.sql
+
+-- Unlocks for users the challenges that they have earned. One that asked for something is a fact.
+-- The caller has locked the users.
+create or replace function learn_internal.unlock_challenges(p_user_ids uuid[], p_at timestamptz)
+returns void
 language sql
-immutable
-parallel safe
+volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
-    when jsonb_typeof(p_count) is distinct from 'number' then p_path || ' is not a number'
-    when p_count::numeric <> trunc(p_count::numeric) then p_path || ' is not a whole number'
-    when p_count::numeric < 1 then p_path || ' is less than 1'
-    when p_count::numeric > 9223372036854775807 then p_path || ' is too large'
-  end;
-$$;
-comment on function learn_internal.count_problem(jsonb, text) is
-  'What is wrong with a count in criteria, in words; null when nothing is.';
-revoke all on function learn_internal.count_problem(jsonb, text) from public;
-
--- functions/achievements/criteria_problem.sql
--- What is wrong with an achievement's criteria; null when nothing is.
-create or replace function learn_internal.criteria_problem(
-  p_criteria jsonb, p_path text default '$'
-)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_keys    text[];
-  v_list    text;
-  v_metric  learn.metrics;
-  v_child   record;
-  v_problem text;
-begin
-  if length(p_path) > 200 then
-    return 'criteria are nested too deeply';
-  end if;
-  if p_criteria is null or jsonb_typeof(p_criteria) <> 'object' then
-    return p_path || ' is not an object';
-  end if;
-  select array_agg(k order by k) into v_keys from jsonb_object_keys(p_criteria) k;
-
-  if v_keys in ('{at_least,metric}', '{at_least,metric,scope}') then
-    if jsonb_typeof(p_criteria -> 'metric') <> 'string' then
-      return p_path || '.metric is not a string';
-    end if;
-    select m.* into v_metric from learn.metrics m where m.key = p_criteria ->> 'metric';
-    if not found then
-      return format('%s.metric: there is no metric %s', p_path, p_criteria ->> 'metric');
-    end if;
-    if p_criteria ? 'scope' then
-      if jsonb_typeof(p_criteria -> 'scope') <> 'string' then
-        return p_path || '.scope is not a string';
-      end if;
-      if v_metric.scope_property is null and p_criteria ->> 'scope' <> '' then
-        return format('%s.scope: the metric %s has no scopes', p_path, v_metric.key);
-      end if;
-    end if;
-    return learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
-  end if;
-
-  v_list := case
-    when v_keys = '{all}' then 'all'
-    when v_keys = '{any}' then 'any'
-    when v_keys = '{at_least,of}' then 'of'
-  end;
-  if v_list is null then
-    return format('%s has the keys (%s)', p_path, array_to_string(v_keys, ', '));
-  end if;
-  if jsonb_typeof(p_criteria -> v_list) <> 'array'
-    or jsonb_array_length(p_criteria -> v_list) = 0 then
-    return format('%s.%s is not a list with something in it', p_path, v_list);
-  end if;
-  if v_list = 'of' then
-    v_problem := learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
-    if v_problem is not null then
-      return v_problem;
-    end if;
-    if (p_criteria ->> 'at_least')::numeric > jsonb_array_length(p_criteria -> 'of') then
-      return format('%s.at_least is more than there are in the list', p_path);
-    end if;
-  end if;
-  for v_child in
-    select c.value, c.position
-    from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
-  loop
-    v_problem := learn_internal.criteria_problem(
-      v_child.value, format('%s.%s[%s]', p_path, v_list, v_child.position - 1));
-    if v_problem is not null then
-      return v_problem;
-    end if;
-  end loop;
-  return null;
-end;
-$$;
-comment on function learn_internal.criteria_problem(jsonb, text) is
-  'What is wrong with an achievement''s criteria, in words; null when nothing is.';
-revoke all on function learn_internal.criteria_problem(jsonb, text) from public;
-
--- functions/achievements/criteria_leaves.sql
--- The conditions on single metrics in an achievement's criteria.
-create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
-returns table (metric text, scope text, threshold bigint, is_sole boolean)
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  with recursive nodes(node, is_root) as (
-    select p_criteria, true
-    union all
-    select c.value, false
-    from nodes n
-    cross join lateral jsonb_array_elements(
-      coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
-    where not n.node ? 'metric'
+  with unlocked as (
+    insert into learn.user_challenge_progress as p (user_id, challenge_id, unlocked_at)
+    select d.user_id, d.challenge_id, p_at
+    from learn_internal.due_challenge_unlocks d
+    where d.user_id = any (p_user_ids)
+    order by d.user_id, d.track_id, d.position, d.challenge_id
+    on conflict (user_id, challenge_id) do update set unlocked_at = excluded.unlocked_at
+    returning p.user_id, p.challenge_id, p.id
   )
-  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''),
-    (n.node ->> 'at_least')::numeric::bigint, n.is_root
-  from nodes n
-  where n.node ? 'metric';
+  select learn_internal.write_facts(array_agg(
+    (u.user_id, 'challenge_unlocked', 'challenge', u.challenge_id::text,
+      jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty),
+      null, p_at)::learn_internal.fact
+    order by u.user_id, u.id))
+  from unlocked u
+  join learn.challenges c on c.id = u.challenge_id
+  where exists (
+      select from learn.challenge_prerequisites e where e.challenge_id = c.id)
+    or exists (
+      select from learn.track_prerequisites e where e.track_id = c.track_id)
+  having count(*) > 0;
 $$;
-comment on function learn_internal.criteria_leaves(jsonb) is
-  'The conditions on single metrics in an achievement''s criteria.';
-revoke all on function learn_internal.criteria_leaves(jsonb) from public;
+comment on function learn_internal.unlock_challenges(uuid[], timestamptz) is
+  'Unlocks for users the challenges that they have earned.';
+revoke all on function learn_internal.unlock_challenges(uuid[], timestamptz) from public;
 
--- functions/achievements/satisfies_criteria.sql
--- Whether a user's metrics satisfy criteria.
-create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb)
-returns boolean
+-- functions/challenges/apply_imports.sql
+
+-- Lets imported progress count, parallel arrays of rows of imported_challenge_progress with the XP
+-- to pay for each: levels and challenges are completed, the tracks, paths and difficulties that
+-- this fills too, and what comes next is unlocked. All of it counts for metrics and achievements;
+-- XP is paid for the rows alone, with the source `import`, so that totals are those of the older
+-- system. (Achievements that this earns pay their own.)
+create or replace function learn_internal.apply_imports(
+  p_user_ids uuid[], p_challenge_ids bigint[], p_xp integer[]
+)
+returns void
 language plpgsql
-stable
+volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_children  jsonb := coalesce(p_criteria -> 'all', p_criteria -> 'any', p_criteria -> 'of');
-  v_satisfied integer;
+  v_facts     learn_internal.fact[];
+  v_completed learn_internal.fact[];
+  v_track_ids bigint[];
+  v_quiet     text := coalesce(current_setting('learn.quiet', true), '');
 begin
-  if p_criteria ? 'metric' then
-    return exists (
-      select from learn_internal.reward_values v
-      where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
-        and v.scope = coalesce(p_criteria ->> 'scope', '')
-        and v.value >= (p_criteria ->> 'at_least')::numeric::bigint);
+  perform set_config('learn.quiet', 'on', true);  -- nobody is notified
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+
+  -- What is new: XP, and levels that were not passed here before.
+  select array_agg(
+    (f.user_id, f.type, f.subject_type, f.subject_id, f.properties, f.xp, f.at)::learn_internal.fact
+    order by f.user_id, f.challenge_id, f.level)
+  into v_facts
+  from (
+    select i.user_id, c.id as challenge_id, 0 as level, 'xp_awarded' as type,
+      'challenge' as subject_type, c.id::text as subject_id,
+      jsonb_build_object('source_type', 'import', 'source_id', c.slug,
+        'description', 'Progress of an older system') as properties,
+      a.xp, i.imported_at as at
+    from unnest(p_user_ids, p_challenge_ids, p_xp) a(user_id, challenge_id, xp)
+    join learn.imported_challenge_progress i
+      on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+    join learn.challenges c on c.id = a.challenge_id
+    where a.xp > 0
+    union all
+    select i.user_id, c.id, l.level, 'challenge_level_passed', 'challenge_level',
+      c.id || ':' || l.level,
+      jsonb_build_object('challenge', c.slug, 'category', c.category, 'difficulty', c.difficulty,
+        'level', l.level, 'is_imported', true),
+      0, i.imported_at
+    from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
+    join learn.imported_challenge_progress i
+      on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+    join learn.challenges c on c.id = a.challenge_id
+    cross join lateral (select distinct x from unnest(i.completed_levels) x) l(level)
+    left join learn.user_challenge_progress p
+      on p.user_id = i.user_id and p.challenge_id = i.challenge_id
+    where l.level <> all (coalesce(p.levels_completed, '{}'))
+  ) f;
+
+  insert into learn.user_challenge_progress as p
+    (user_id, challenge_id, current_level, levels_completed, unlocked_at, started_at)
+  select i.user_id, i.challenge_id, coalesce(l.highest, 0), l.levels, i.imported_at,
+    case when l.highest is not null then i.imported_at end
+  from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
+  join learn.imported_challenge_progress i
+    on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+  cross join lateral (
+    select coalesce(array_agg(distinct x order by x), '{}') as levels, max(x) as highest
+    from unnest(i.completed_levels) x
+  ) l
+  order by i.user_id, i.challenge_id
+  on conflict (user_id, challenge_id) do update
+    set current_level = greatest(p.current_level, excluded.current_level),
+      levels_completed = (
+        select coalesce(array_agg(distinct l order by l), '{}')
+        from unnest(p.levels_completed || excluded.levels_completed) l),
+      unlocked_at = coalesce(p.unlocked_at, excluded.unlocked_at),
+      started_at = least(p.started_at, excluded.started_at);
+
+  -- A challenge is completed when every level that it has is passed; one without any, when all
+  -- five are.
+  with completed as (
+    update learn.user_challenge_progress p
+    set completed_at = i.imported_at
+    from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
+    join learn.imported_challenge_progress i
+      on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+    where p.user_id = a.user_id and p.challenge_id = a.challenge_id and p.completed_at is null
+      and p.levels_completed <> '{}'
+      and not exists (
+        select from learn.challenge_levels l
+        where l.challenge_id = p.challenge_id and l.level_number <> all (p.levels_completed))
+      and (p.levels_completed @> '{1,2,3,4,5}' or exists (
+        select from learn.challenge_levels l where l.challenge_id = p.challenge_id))
+    returning p.user_id, p.challenge_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'challenge_completed', 'challenge', c.challenge_id::text,
+      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
+        'track', t.slug, 'is_imported', true),
+      0, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.challenge_id),
+    array_agg(distinct k.track_id) filter (where k.track_id is not null)
+  into v_completed, v_track_ids
+  from completed c
+  join learn.challenges k on k.id = c.challenge_id
+  left join learn.tracks t on t.id = k.track_id;
+  perform learn_internal.write_past_facts(v_facts || v_completed);
+  if v_completed is null then
+    perform set_config('learn.quiet', v_quiet, true);
+    return;
   end if;
-  select count(*) into v_satisfied
-  from jsonb_array_elements(v_children) c
-  where learn_internal.satisfies_criteria(p_user_id, c.value);
-  return v_satisfied >= case
-    when p_criteria ? 'all' then jsonb_array_length(v_children)
-    when p_criteria ? 'any' then 1
-    else (p_criteria ->> 'at_least')::numeric::integer
-  end;
+
+  -- Tracks that are full by now are completed here, unpaid; the others are recounted as ever.
+  with completed as (
+    insert into learn.user_track_progress as p
+      (user_id, track_id, items_completed, total_items, completed_at)
+    select r.user_id, r.track_id, r.items_completed, z.total_items, r.last_completed_at
+    from learn_internal.track_recounts r
+    join learn_internal.track_sizes z on z.track_id = r.track_id
+    join learn.tracks t on t.id = r.track_id and t.is_published
+    left join learn.user_track_progress e on e.user_id = r.user_id and e.track_id = r.track_id
+    where r.user_id = any (p_user_ids) and r.track_id = any (v_track_ids)
+      and r.items_completed = z.total_items and e.completed_at is null
+    order by r.user_id, r.track_id
+    on conflict (user_id, track_id) do update
+      set items_completed = excluded.items_completed, total_items = excluded.total_items,
+        completed_at = excluded.completed_at
+    returning p.user_id, p.track_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug, 'is_imported', true),
+      0, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.track_id)
+  into v_facts
+  from completed c
+  join learn.tracks t on t.id = c.track_id;
+  perform learn_internal.recount_tracks(p_user_ids, v_track_ids);
+  if v_facts is not null then
+    perform learn_internal.write_past_facts(v_facts || array(
+      select f::learn_internal.fact
+      from (
+        select p.* from learn_internal.refresh_paths(p_user_ids, (
+          select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+          where pt.track_id = any (v_track_ids))) p
+        union all
+        select d.* from learn_internal.refresh_difficulties(p_user_ids, (
+          select array_agg(distinct t.difficulty) from learn.tracks t
+          where t.id = any (v_track_ids))) d
+      ) f));
+  end if;
+  perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+  perform set_config('learn.quiet', v_quiet, true);
 end;
 $$;
-comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
-  'Whether a user''s metrics satisfy an achievement''s criteria.';
-revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;
+comment on function learn_internal.apply_imports(uuid[], bigint[], integer[]) is
+  'Lets imported progress count: levels, challenges, tracks, and the XP of the rows.';
+revoke all on function learn_internal.apply_imports(uuid[], bigint[], integer[]) from public;
 
--- functions/xp/note_xp_marks.sql
--- When levels or the thresholds of achievements change: the totals of XP at which something happens
--- are noted in one place, where the engine sees at a glance that nothing does.
-create or replace function learn_internal.note_xp_marks()
-returns trigger
+-- functions/challenges/challenge_status.sql
+
+-- Every active challenge as one user sees it, with its levels.
+-- Errors: LX002 unknown user.
+create or replace function learn.challenge_status(p_user_id uuid)
+returns table (
+  challenge_id bigint, slug text, title text, category text, track text, status text,
+  is_unlocked boolean, current_level integer, levels_completed integer[], best_score numeric,
+  levels jsonb
+)
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return query
+  select c.id, c.slug, c.title, c.category, t.slug, coalesce(p.status, 'not_started'),
+    p.unlocked_at is not null, coalesce(p.current_level, 0), coalesce(p.levels_completed, '{}'),
+    p.best_score,
+    (
+      select coalesce(jsonb_agg(jsonb_build_object(
+          'level', l.level_number, 'name', l.level_name, 'xp_reward', l.xp_reward,
+          'completed', l.level_number = any (coalesce(p.levels_completed, '{}')))
+        order by l.level_number), '[]')
+      from learn.challenge_levels l
+      where l.challenge_id = c.id
+    )
+  from learn.challenges c
+  left join learn.tracks t on t.id = c.track_id
+  left join learn.user_challenge_progress p on p.challenge_id = c.id and p.user_id = p_user_id
+  where c.is_active
+  order by t.position, t.id, c.position, c.id;
+end;
+$$;
+comment on function learn.challenge_status(uuid) is
+  'Every active challenge as one user sees it; levels are '
+  '[{"level": 1, "name": "…", "completed": true, "xp_reward": 20}, …].';
+revoke all on function learn.challenge_status(uuid) from public;
+grant execute on function learn.challenge_status(uuid) to learn_app, learn_readonly;
+
+-- functions/challenges/check_and_unlock_challenges.sql
+
+-- Unlocks every challenge that a user has earned, and says which ones. Completing a challenge
+-- or a track does this by itself; the first ones of all are unlocked here, or by an attempt.
+-- Errors: LX002; LX004 user inactive.
+create or replace function learn.check_and_unlock_challenges(p_user_id uuid)
+returns setof bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'check_and_unlock_challenges', p_user_id, '{}', null, null);
+begin
+  perform learn_internal.unlock_challenges(array[p_user_id], v_call.occurred_at);
+  return query
+  select p.challenge_id
+  from learn.user_challenge_progress p
+  where p.user_id = p_user_id and p.id > v_call.last_challenge
+  order by p.id;
+end;
+$$;
+comment on function learn.check_and_unlock_challenges(uuid) is
+  'Unlocks every challenge that a user has earned; returns the ids of the newly unlocked ones.';
+revoke all on function learn.check_and_unlock_challenges(uuid) from public;
+grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app;
+
+-- functions/challenges/complete_challenges.sql
+
+-- Marks challenges as completed for users, parallel arrays, and follows up: facts, tracks,
+-- and the challenges that this unlocks.
+create or replace function learn_internal.complete_challenges(
+  p_user_ids uuid[], p_challenge_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on   -- joins sets with sets
+as $$
+declare
+  v_facts learn_internal.fact[];
+begin
+  with completed as (
+    update learn.user_challenge_progress p
+    set completed_at = c.at
+    from unnest(p_user_ids, p_challenge_ids, p_at) c(user_id, challenge_id, at)
+    where p.user_id = c.user_id and p.challenge_id = c.challenge_id
+    returning p.user_id, p.challenge_id, p.completed_at
+  )
+  select array_agg(
+    (c.user_id, 'challenge_completed', 'challenge', c.challenge_id::text,
+      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
+        'track', t.slug),
+      k.xp_base, c.completed_at)::learn_internal.fact
+    order by c.user_id, c.completed_at, c.challenge_id)
+  into v_facts
+  from completed c
+  join learn.challenges k on k.id = c.challenge_id
+  left join learn.tracks t on t.id = k.track_id;
+  perform learn_internal.write_facts(v_facts);
+
+  perform learn_internal.advance_tracks(p_user_ids, 'challenge', p_challenge_ids, p_at);
+  perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+end;
+$$;
+comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is
+  'Completes challenges for users, writes the facts, moves the tracks, and unlocks what is next.';
+revoke all on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[])
+  from public;
+
+-- views/challenges/old_progress_rows.sql
+
+-- The rows of learn.old_progress_table with what is wrong with each, null where nothing is.
+create or replace view learn_internal.old_progress_rows as
+select c.id, c.user_id, c.challenge_id, c.levels, c.total_xp,
+  coalesce(c.problem, case when c.first_id <> c.id
+    then format('row %s is of the same user and challenge', c.first_id) end) as rejection
+from (
+  select p.*, first_value(p.id) over (
+      partition by p.user_id, p.challenge_id, p.problem is null order by p.id) as first_id
+  from (
+    select r.id, r.user_id, c.id as challenge_id, l.levels, r.total_xp, case
+      when r.user_id is null then 'user_id is null'
+      when u.id is null then 'unknown user'
+      when r.problem_id is null then 'problem_id is null'
+      when c.id is null then 'unknown challenge'
+      when r.completed_levels is null then 'completed_levels is null'
+      when l.has_other then 'completed_levels has something else than levels 1 to 5'
+      when l.has_twice then 'completed_levels has a level twice'
+      when r.total_xp is null then 'total_xp is null'
+      when r.total_xp < 0 then 'total_xp is negative'
+      when not i.completed_levels <@ l.levels or r.total_xp < i.total_xp
+        then format('it was imported with more: levels %s, %s XP', i.completed_levels, i.total_xp)
+    end as problem
+    from learn.old_progress_table r
+    left join learn.users u on u.id = r.user_id
+    left join learn.challenges c on c.slug = r.problem_id
+    left join learn.imported_challenge_progress i
+      on i.user_id = r.user_id and i.challenge_id = c.id
+    cross join lateral (
+      select coalesce(array_agg(x order by x), '{}') as levels,
+        coalesce(bool_or(x is null or x not between 1 and 5), false) as has_other,
+        count(*) > count(distinct x) as has_twice
+      from unnest(r.completed_levels) x
+    ) l
+  ) p
+) c;
+comment on view learn_internal.old_progress_rows is
+  'The rows of old_progress_table, with why each cannot be imported.';
+
+-- functions/challenges/import_old_progress.sql
+
+-- Imports the rows of learn.old_progress_table and counts them: imported (new, or grown since),
+-- unchanged, and rejected. A rejected row stays, with its reason; corrected, it is imported by the
+-- next run. Running again pays nothing twice; of a row that has grown the difference is paid.
+-- Imports make no day active and notify nobody.
+create or replace function learn.import_old_progress()
+returns table (imported bigint, unchanged bigint, rejected bigint)
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_now timestamptz := learn.clock();
 begin
-  with marks as (
-    select t.min_xp as xp from learn.level_thresholds t
-    union
-    select t.threshold from learn_internal.achievement_thresholds t
-    where t.metric = 'xp' and t.scope = ''
-  ), gone as (
-    delete from learn_internal.xp_marks o
-    where not exists (select from marks m where m.xp = o.xp)
-  )
-  insert into learn_internal.xp_marks (xp)
-  select m.xp from marks m
-  on conflict do nothing;
-  return null;
+  perform learn_internal.hold_content();
+  -- One import at a time, and no row changes under it.
+  lock table learn.old_progress_table in share row exclusive mode;
+  perform from learn.user_stats s
+  where s.user_id in (select r.user_id from learn.old_progress_table r)
+  order by s.user_id
+  for no key update;
+
+  update learn.old_progress_table r
+  set rejection = c.rejection, imported_at = case when c.rejection is null then r.imported_at end
+  from learn_internal.old_progress_rows c
+  where c.id = r.id and r.rejection is distinct from c.rejection;
+
+  insert into learn.imported_challenge_progress as i
+    (user_id, challenge_id, completed_levels, total_xp, imported_at)
+  select c.user_id, c.challenge_id, c.levels, c.total_xp, v_now
+  from learn_internal.old_progress_rows c
+  where c.rejection is null
+  order by c.user_id, c.challenge_id
+  on conflict (user_id, challenge_id) do update
+    set completed_levels = excluded.completed_levels, total_xp = excluded.total_xp,
+      imported_at = excluded.imported_at
+    where (i.completed_levels, i.total_xp) <> (excluded.completed_levels, excluded.total_xp);
+  get diagnostics imported = row_count;
+
+  update learn.old_progress_table r
+  set imported_at = i.imported_at
+  from learn_internal.old_progress_rows c
+  join learn.imported_challenge_progress i
+    on i.user_id = c.user_id and i.challenge_id = c.challenge_id
+  where c.id = r.id and r.rejection is null and r.imported_at is distinct from i.imported_at;
+
+  select count(*) filter (where r.rejection is null) - imported,
+    count(*) filter (where r.rejection is not null)
+  into unchanged, rejected
+  from learn.old_progress_table r;
+  return next;
 end;
 $$;
-comment on function learn_internal.note_xp_marks() is
-  'Statement trigger: notes the totals of XP at which something happens.';
-revoke all on function learn_internal.note_xp_marks() from public;
+comment on function learn.import_old_progress() is
+  'Imports the rows of old_progress_table; returns how many were imported, unchanged since, and '
+  'rejected. The reasons are in the rows.';
+revoke all on function learn.import_old_progress() from public;
 
--- triggers/xp/level_thresholds_marks.sql
--- When the level curve changes: the totals of XP at which something happens are noted anew.
-create or replace trigger level_thresholds_marks
-  after insert or update or delete or truncate on learn.level_thresholds
-  for each statement
-  execute function learn_internal.note_xp_marks();
-comment on trigger level_thresholds_marks on learn.level_thresholds is
-  'Notes the totals of XP at which something happens.';
+-- functions/challenges/recommend_challenges.sql
 
--- triggers/achievements/achievement_thresholds_marks.sql
--- When thresholds of achievements change: the totals of XP at which something happens
--- are noted anew.
-create or replace trigger achievement_thresholds_marks
-  after insert or update or delete or truncate on learn_internal.achievement_thresholds
-  for each statement
-  execute function learn_internal.note_xp_marks();
-comment on trigger achievement_thresholds_marks on learn_internal.achievement_thresholds is
-  'Notes the totals of XP at which something happens.';
+-- The challenges that a user should try next: not completed, unlocked or with nothing missing, and not
+-- above the user's skill level; easier ones first, then in the order of the tracks.
+-- Errors: LX001 limit out of range; LX002 unknown user.
+create or replace function learn.recommend_challenges(p_user_id uuid, p_limit integer default 5)
+returns table (
+  id bigint, slug text, title text, difficulty text, xp_base integer, estimated_minutes integer
+)
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_skill_level text;
+begin
+  select u.skill_level into v_skill_level from learn.users u where u.id = p_user_id;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  if p_limit is null or p_limit not between 0 and 1000 then
+    raise exception 'the limit is out of range'
+      using errcode = 'LX001', detail = format('p_limit = %s', coalesce(p_limit::text, 'null')),
+        hint = 'Ask for 0 to 1000 challenges.';
+  end if;
+  return query
+  select c.id, c.slug, c.title, c.difficulty, c.xp_base, c.estimated_minutes
+  from learn_internal.open_challenges o
+  join learn.challenges c on c.id = o.challenge_id
+  left join learn.difficulties m on m.key = v_skill_level
+  where o.user_id = p_user_id and (v_skill_level = 'advanced' or o.difficulty_rank <= m.rank)
+  order by o.difficulty_rank, o.track_position, o.track_id, o.position, o.challenge_id
+  limit p_limit;
+end;
+$$;
+comment on function learn.recommend_challenges(uuid, integer) is
+  'Challenges that a user should try next, not above the user''s skill level, at most p_limit.';
+revoke all on function learn.recommend_challenges(uuid, integer) from public;
+grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_readonly;
 
--- triggers/achievements/achievements_change.sql
--- When the rules of achievements change: learners wait.
-create or replace trigger achievements_change
-  before insert or update of criteria, is_active or delete on learn.achievements
+-- views/challenges/full_challenges.sql
+
+-- Challenges of which users have passed every level there is.
+create or replace view learn_internal.full_challenges as
+select p.user_id, p.challenge_id, greatest((
+    select max(a.created_at) from learn.level_attempts a
+    where a.user_id = p.user_id and a.challenge_id = p.challenge_id and a.passed
+  ), (
+    select i.imported_at from learn.imported_challenge_progress i
+    where i.user_id = p.user_id and i.challenge_id = p.challenge_id
+  )) as last_passed_at
+from learn.user_challenge_progress p
+where p.levels_completed <> '{}' and exists (
+    select from learn.challenge_levels l where l.challenge_id = p.challenge_id)
+  and not exists (
+    select from learn.challenge_levels l
+    where l.challenge_id = p.challenge_id and l.level_number <> all (p.levels_completed));
+comment on view learn_internal.full_challenges is
+  'Challenges of which users have passed every level.';
+
+-- functions/challenges/refresh_challenges.sql
+
+-- After a change of levels: completes challenges for everybody who has passed all that is left of
+-- them, and recounts their tracks, which may have one item more or less.
+create or replace function learn_internal.refresh_challenges(p_challenge_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids      uuid[];
+  v_challenge_ids bigint[];
+  v_at            timestamptz[];
+begin
+  perform from learn.user_stats s
+  where s.user_id in (
+    select p.user_id from learn.user_challenge_progress p
+    where p.challenge_id = any (p_challenge_ids) and p.completed_at is null
+      and p.levels_completed <> '{}')
+  order by s.user_id
+  for no key update;
+
+  select array_agg(f.user_id), array_agg(f.challenge_id), array_agg(f.last_passed_at)
+  into v_user_ids, v_challenge_ids, v_at
+  from learn_internal.full_challenges f
+  join learn.user_challenge_progress p on p.user_id = f.user_id and p.challenge_id = f.challenge_id
+  where f.challenge_id = any (p_challenge_ids) and p.completed_at is null;
+  if v_user_ids is not null then
+    perform learn_internal.complete_challenges(v_user_ids, v_challenge_ids, v_at);
+  end if;
+
+  perform learn_internal.refresh_tracks(array_agg(distinct c.track_id))
+  from learn.challenges c
+  where c.id = any (p_challenge_ids) and c.track_id is not null
+  having count(*) > 0;
+end;
+$$;
+comment on function learn_internal.refresh_challenges(bigint[]) is
+  'Completes challenges for everybody who has passed all that is left of them, and recounts their '
+  'tracks, after a change of levels.';
+revoke all on function learn_internal.refresh_challenges(bigint[]) from public;
+
+-- functions/challenges/require_challenge_level.sql
+
+-- Refuses a level of a challenge that does not exist, or whose challenge is not active.
+-- Errors: LX003, LX004.
+create or replace function learn_internal.require_challenge_level(
+  p_challenge_id bigint, p_level_number integer
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_active boolean;
+begin
+  select c.is_active into v_is_active
+  from learn.challenges c
+  join learn.challenge_levels l on l.challenge_id = c.id and l.level_number = p_level_number
+  where c.id = p_challenge_id;
+  if not found then
+    raise exception 'unknown level of a challenge'
+      using errcode = 'LX003',
+        detail = format('p_challenge_id = %s, p_level_number = %s',
+          coalesce(p_challenge_id::text, 'null'), coalesce(p_level_number::text, 'null')),
+        hint = 'Look it up in learn.challenge_levels.';
+  end if;
+  if not v_is_active then
+    raise exception 'the challenge is not active'
+      using errcode = 'LX004', detail = format('p_challenge_id = %s', p_challenge_id),
+        hint = 'Activate it: learn.challenges.is_active.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_challenge_level(bigint, integer) is
+  'Refuses an unknown level of a challenge (LX003), or one of an inactive challenge (LX004).';
+revoke all on function learn_internal.require_challenge_level(bigint, integer) from public;
+
+-- functions/challenges/schedule_daily_challenges.sql
+
+-- Picks a challenge for each coming day (UTC, from today) that has none, and returns what it picked.
+-- None comes twice within 30 days; days for which there is none left stay without. Among those that
+-- may come, the one that was longest ago or never is picked, in an order that looks random.
+-- The loop runs once per day because every pick rules out others. Call it from a scheduler.
+-- Errors: LX001 days out of range.
+create or replace function learn.schedule_daily_challenges(p_days integer default 7)
+returns table (date date, challenge_id bigint)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_today date := (learn.clock() at time zone 'UTC')::date;
+  v_picked bigint;
+begin
+  if p_days is null or p_days not between 1 and 366 then
+    raise exception 'the number of days is out of range'
+      using errcode = 'LX001', detail = format('p_days = %s', coalesce(p_days::text, 'null')),
+        hint = 'Schedule 1 to 366 days.';
+  end if;
+  -- One scheduler at a time, so that the picks of both are seen.
+  lock table learn.daily_challenges in share row exclusive mode;
+  for v_day in 0 .. p_days - 1 loop
+    continue when exists (
+      select from learn.daily_challenges d where d.date = v_today + v_day);
+    select c.id into v_picked
+    from learn.challenges c
+    left join lateral (
+      select max(d.date) as last_on from learn.daily_challenges d where d.challenge_id = c.id
+    ) e on true
+    where c.is_active and exists (
+        select from learn.challenge_levels l where l.challenge_id = c.id)
+      and not exists (
+        select from learn.daily_challenges d
+        where d.challenge_id = c.id and abs(d.date - (v_today + v_day)) < 30)
+    order by e.last_on nulls first, md5(c.slug || (v_today + v_day)::text)
+    limit 1;
+    continue when not found;
+    insert into learn.daily_challenges (challenge_id, date) values (v_picked, v_today + v_day);
+    date := v_today + v_day;
+    challenge_id := v_picked;
+    return next;
+  end loop;
+end;
+$$;
+comment on function learn.schedule_daily_challenges(integer) is
+  'Picks a challenge for each of the coming days (UTC, today first) that has none; '
+  'none comes twice within 30 days.';
+revoke all on function learn.schedule_daily_challenges(integer) from public;
+grant execute on function learn.schedule_daily_challenges(integer) to learn_app;
+
+-- functions/challenges/submit_daily_challenge.sql
+
+-- Submits a user's one scored attempt at the challenge of the day (UTC), locked or not, judged by
+-- the backend. Passed, it pays the challenge's xp_base times the day's multiplier.
+-- Errors: LX001 score out of range, no verdict; LX002; LX003 no challenge is scheduled for the day;
+-- LX004 user inactive; LX008 it was submitted before; LX013.
+create or replace function learn.submit_daily_challenge(
+  p_user_id         uuid,
+  p_score           numeric,
+  p_passed          boolean,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call     learn_internal.call := learn_internal.begin_call(
+    'submit_daily_challenge', p_user_id,
+    jsonb_build_object('score', trim_scale(p_score), 'passed', p_passed),
+    p_occurred_at, p_idempotency_key);
+  v_today    date := (v_call.occurred_at at time zone 'UTC')::date;
+  v_daily_id bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null then
+    raise exception 'the attempt makes no sense'
+      using errcode = 'LX001',
+        detail = format('p_score = %s, p_passed = %s', p_score, p_passed),
+        hint = 'A score is a percentage from 0 to 100, with a verdict.';
+  end if;
+  select d.id into v_daily_id from learn.daily_challenges d where d.date = v_today;
+  if not found then
+    raise exception 'there is no challenge of the day'
+      using errcode = 'LX003', detail = format('date = %s (UTC)', v_today),
+        hint = 'Schedule them ahead: learn.schedule_daily_challenges().';
+  end if;
+
+  insert into learn.daily_challenge_attempts
+    (user_id, daily_challenge_id, score, passed, completed_at)
+  values (p_user_id, v_daily_id, p_score, p_passed, v_call.occurred_at)
+  on conflict do nothing;
+  if not found then
+    raise exception 'the challenge of the day was submitted before'
+      using errcode = 'LX008', detail = format('p_user_id = %s, date = %s', p_user_id, v_today),
+        hint = format('The next one is on %s (UTC).', v_today + 1);
+  end if;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text) is
+  'Submits a user''s one attempt at the challenge of the day (UTC): score in percent; '
+  'passed, it pays.';
+revoke all on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text)
+  from public;
+grant execute on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text)
+  to learn_app;
+
+-- functions/challenges/submit_level_attempt.sql
+
+-- Submits an attempt at a level of a challenge, run and judged by the backend: score in percent.
+-- The first pass of a level pays its XP less the penalties of hints used; passing the last
+-- level completes the challenge.
+-- Errors: LX001 score out of range, no verdict, negative time, a snapshot or results of another
+-- shape; LX002; LX003 unknown level; LX004 challenge or user inactive; LX005 the challenge
+-- or a level before is not done; LX013.
+create or replace function learn.submit_level_attempt(
+  p_user_id            uuid,
+  p_challenge_id       bigint,
+  p_level_number       integer,
+  p_score              numeric,
+  p_passed             boolean,
+  p_design_snapshot    jsonb default '{}',
+  p_test_results       jsonb default '[]',
+  p_time_spent_seconds integer default null,
+  p_occurred_at        timestamptz default null,
+  p_idempotency_key    text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'submit_level_attempt', p_user_id,
+    jsonb_build_object('challenge_id', p_challenge_id, 'level_number', p_level_number,
+      'score', trim_scale(p_score), 'passed', p_passed, 'design_snapshot', p_design_snapshot,
+      'test_results', p_test_results, 'time_spent_seconds', p_time_spent_seconds),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
+  if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null
+    or p_time_spent_seconds < 0
+    or jsonb_typeof(p_design_snapshot) is distinct from 'object'
+    or jsonb_typeof(p_test_results) not in ('array', 'object') or p_test_results is null
+  then
+    raise exception 'the attempt makes no sense'
+      using errcode = 'LX001',
+        detail = format('p_score = %s, p_passed = %s, p_time_spent_seconds = %s, '
+          'p_design_snapshot is %s, p_test_results is %s', p_score, p_passed, p_time_spent_seconds,
+          jsonb_typeof(p_design_snapshot), jsonb_typeof(p_test_results)),
+        hint = 'A score is a percentage from 0 to 100 with a verdict; time is in seconds; '
+          'a design is a JSON object, results are an array or an object.';
+  end if;
+
+  insert into learn.level_attempts
+    (user_id, challenge_id, level_number, design_snapshot, test_results, score, passed,
+     time_spent_seconds, created_at)
+  values
+    (p_user_id, p_challenge_id, p_level_number, p_design_snapshot, p_test_results, p_score, p_passed,
+     p_time_spent_seconds, v_call.occurred_at);
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.submit_level_attempt(
+  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) is
+  'Submits a judged attempt at a level of a challenge: score in percent, time in seconds. '
+  'The first pass pays.';
+revoke all on function learn.submit_level_attempt(
+  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) from public;
+grant execute on function learn.submit_level_attempt(
+  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) to learn_app;
+
+-- views/challenges/challenge_prerequisites_status.sql
+
+-- What unlocking each active challenge takes, and how far a user is. Filter by user_id: then nobody
+-- else is looked at.
+create or replace view learn.challenge_prerequisites_status as
+select u.id as user_id, c.id as challenge_id, c.slug as challenge_slug,
+  p.unlocked_at is not null as is_unlocked, q.prerequisites, t.track_prerequisites,
+  q.is_met and t.is_met as is_met
+from learn.users u
+cross join learn.challenges c
+left join learn.user_challenge_progress p on p.user_id = u.id and p.challenge_id = c.id
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'challenge_id', r.id, 'slug', r.slug, 'completed', d.completed_at is not null)
+      order by r.position, r.id), '[]') as prerequisites,
+    coalesce(bool_and(d.completed_at is not null), true) as is_met
+  from learn.challenge_prerequisites e
+  join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
+  left join learn.user_challenge_progress d on d.user_id = u.id and d.challenge_id = r.id
+  where e.challenge_id = c.id
+) q
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'track_id', k.id, 'slug', k.slug, 'completed', d.completed_at is not null)
+      order by k.position, k.id), '[]') as track_prerequisites,
+    coalesce(bool_and(d.completed_at is not null), true) as is_met
+  from learn.track_prerequisites e
+  join learn.tracks k on k.id = e.prerequisite_track_id and k.is_published
+  join learn_internal.track_sizes z on z.track_id = k.id
+  left join learn.user_track_progress d on d.user_id = u.id and d.track_id = k.id
+  where e.track_id = c.track_id
+) t
+where c.is_active;
+comment on view learn.challenge_prerequisites_status is
+  'What unlocking each active challenge takes and how far a user is: '
+  '[{"challenge_id": 1, "slug": "…", "completed": true}, …], and the same for tracks.';
+comment on column learn.challenge_prerequisites_status.is_met is
+  'Nothing is missing: an attempt, or check_and_unlock_challenges(), unlocks it.';
+grant select on learn.challenge_prerequisites_status to learn_app, learn_readonly;
+
+-- functions/challenges/use_hint.sql
+
+-- Notes that a user looks at a hint of a level, counted from 1. It lowers what passing the level
+-- pays; looking again is free. The text is in learn.challenge_levels.hints.
+-- Errors: LX001; LX002; LX003 unknown level or hint; LX004 challenge or user inactive;
+-- LX005 the challenge is locked; LX013.
+create or replace function learn.use_hint(
+  p_user_id         uuid,
+  p_challenge_id    bigint,
+  p_level_number    integer,
+  p_hint_number     integer,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'use_hint', p_user_id,
+    jsonb_build_object('challenge_id', p_challenge_id, 'level_number', p_level_number,
+      'hint_number', p_hint_number),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
+  if not exists (
+    select from learn.user_challenge_progress p
+    where p.user_id = p_user_id and p.challenge_id = p_challenge_id and p.unlocked_at is not null)
+    and not exists (
+    select from learn_internal.due_challenge_unlocks d
+    where d.user_id = p_user_id and d.challenge_id = p_challenge_id)
+  then
+    raise exception 'the challenge is locked'
+      using errcode = 'LX005',
+        detail = format('p_user_id = %s, p_challenge_id = %s', p_user_id, p_challenge_id),
+        hint = 'What it takes: learn.challenge_prerequisites_status.';
+  end if;
+
+  insert into learn.hint_usage (user_id, challenge_id, level_number, hint_number, used_at)
+  values (p_user_id, p_challenge_id, p_level_number, p_hint_number, v_call.occurred_at)
+  on conflict do nothing;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text) is
+  'Notes that a user looks at a hint, counted from 1, which lowers what passing the level pays; '
+  'again, it is free.';
+revoke all on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
+  from public;
+grant execute on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
+  to learn_app;
+
+-- views/challenges/challenge_recounts.sql
+
+-- Progress in challenges recounted from the attempts and from what was imported: what
+-- user_challenge_progress must say. Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.challenge_recounts as
+select p.user_id, p.challenge_id,
+  array_agg(distinct p.level_number) filter (where p.passed) as levels_completed,
+  coalesce(max(p.level_number) filter (where p.passed), 0) as current_level,
+  count(*) filter (where p.is_attempt)::integer as total_attempts,
+  coalesce(sum(p.time_spent_seconds), 0)::bigint as time_spent_seconds,
+  max(p.score) as best_score,
+  min(p.created_at) filter (where p.is_attempt or p.passed) as started_at,
+  max(p.created_at) filter (where p.passed) as last_passed_at,
+  min(p.created_at) as unlocked_at
+from (
+  select a.user_id, a.challenge_id, a.level_number, a.passed, true as is_attempt,
+    a.time_spent_seconds, a.score, a.created_at
+  from learn.level_attempts a
+  union all
+  select i.user_id, i.challenge_id, l.level, l.level is not null, false, null, null, i.imported_at
+  from learn.imported_challenge_progress i
+  left join lateral unnest(i.completed_levels) l(level) on true
+) p
+group by p.user_id, p.challenge_id;
+comment on view learn_internal.challenge_recounts is
+  'Progress per user and challenge, recounted from level_attempts and '
+  'imported_challenge_progress.';
+
+-- views/challenges/challenge_damage.sql
+
+-- Where progress in challenges is not what attempts and imports say, or attempts not what the ledger
+-- says: the part of check_integrity() about challenges. The ledger may have paid more than attempts
+-- note: for attempts that were deleted, and for facts that a backend has recorded.
+create or replace view learn_internal.challenge_damage (check_name, user_id, expected, actual) as
+select 'challenge_progress_follows_from_attempts', coalesce(r.user_id, p.user_id),
+  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
+    (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
+      coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)),
+  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
+    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score))
+from learn_internal.challenge_recounts r
+full join learn.user_challenge_progress p
+  on p.user_id = r.user_id and p.challenge_id = r.challenge_id
+where (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
+    coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)
+  is distinct from (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds,
+    p.best_score)
+union all
+select 'attempted_challenges_are_unlocked', p.user_id,
+  format('challenge %s unlocked', p.challenge_id), 'locked'
+from learn.user_challenge_progress p
+where p.unlocked_at is null
+union all
+select 'full_challenges_are_completed', f.user_id,
+  format('challenge %s completed', f.challenge_id), 'not completed'
+from learn_internal.full_challenges f
+join learn.user_challenge_progress p on p.user_id = f.user_id and p.challenge_id = f.challenge_id
+where p.completed_at is null
+union all
+select 'passed_levels_are_facts', p.user_id,
+  format('a fact for level %s of challenge %s', l, p.challenge_id), 'none'
+from learn.user_challenge_progress p
+cross join lateral unnest(p.levels_completed) l
+left join learn.activity_log f on f.user_id = p.user_id
+  and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
+  and f.subject_id = p.challenge_id || ':' || l
+where f.id is null
+union all
+select 'imported_progress_is_paid', i.user_id,
+  format('challenge %s: at least %s', i.challenge_id, i.total_xp),
+  format('challenge %s: %s', i.challenge_id, coalesce(f.xp, 0))
+from learn.imported_challenge_progress i
+left join (
+  select l.user_id, l.subject_id, sum(l.xp) as xp
+  from learn.activity_log l
+  where l.activity_type = 'xp_awarded' and l.subject_type = 'challenge'
+    and l.properties ->> 'source_type' = 'import'
+  group by l.user_id, l.subject_id
+) f on f.user_id = i.user_id and f.subject_id = i.challenge_id::text
+where coalesce(f.xp, 0) < i.total_xp
+union all
+select 'attempts_note_what_was_paid', a.user_id,
+  format('%s %s: at most %s', a.activity_type, a.subject_id, coalesce(t.xp, 0)),
+  format('%s %s: %s', a.activity_type, a.subject_id, a.xp)
+from (
+  select v.user_id, 'challenge_level_passed' as activity_type,
+    v.challenge_id || ':' || v.level_number as subject_id, sum(v.xp_earned) as xp
+  from learn.level_attempts v
+  where v.xp_earned > 0
+  group by v.user_id, v.challenge_id, v.level_number
+  union all
+  select d.user_id, 'daily_challenge_completed', d.daily_challenge_id::text, d.xp_earned
+  from learn.daily_challenge_attempts d
+  where d.xp_earned > 0
+) a
+left join (
+  select x.user_id, x.activity_type, x.source_id, sum(x.amount) as xp
+  from learn.xp_transactions x
+  where x.activity_type in ('challenge_level_passed', 'daily_challenge_completed')
+  group by x.user_id, x.activity_type, x.source_id
+) t on t.user_id = a.user_id and t.activity_type = a.activity_type and t.source_id = a.subject_id
+where a.xp > coalesce(t.xp, 0);
+comment on view learn_internal.challenge_damage is
+  'Where progress in challenges is not what attempts and imports say, or attempts not what the '
+  'ledger says; no row when all is well.';
+
+-- views/challenges/daily_challenge_board.sql
+
+-- Daily challenges with how many took part and how they did.
+create or replace view learn.daily_challenge_board as
+select d.id, d.date, d.challenge_id, c.slug, c.title, c.category, c.difficulty, c.xp_base,
+  d.difficulty_modifier, d.xp_multiplier, d.special_requirements,
+  s.participants_count, s.passed_count, s.average_score
+from learn.daily_challenges d
+join learn.challenges c on c.id = d.challenge_id
+cross join lateral (
+  select count(*) as participants_count, count(*) filter (where a.passed) as passed_count,
+    round(avg(a.score), 2) as average_score
+  from learn.daily_challenge_attempts a
+  where a.daily_challenge_id = d.id
+) s;
+comment on view learn.daily_challenge_board is
+  'Daily challenges with their participants and average score in percent.';
+grant select on learn.daily_challenge_board to learn_app, learn_readonly;
+
+-- views/challenges/daily_challenge_ranks.sql
+
+-- The attempts at each daily challenge, ranked by score: 1, 2, 2, 4. Users who are on no board are
+-- not on this one. Filter by daily_challenge_id: the condition reaches the table.
+create or replace view learn.daily_challenge_ranks as
+select a.daily_challenge_id, a.user_id, u.username, u.display_name, a.score, a.passed, a.xp_earned,
+  a.completed_at, rank() over (partition by a.daily_challenge_id order by a.score desc) as rank
+from learn.daily_challenge_attempts a
+join learn.users u on u.id = a.user_id
+where u.is_active and u.show_on_leaderboard;
+comment on view learn.daily_challenge_ranks is
+  'Attempts at daily challenges, ranked by score in percent.';
+grant select on learn.daily_challenge_ranks to learn_app, learn_readonly;
+
+-- triggers/challenges/challenge_levels_change.sql
+
+-- When levels of challenges are added, moved or deleted, or pay otherwise: learners wait.
+create or replace trigger challenge_levels_change
+  before insert or update of challenge_id, level_number, xp_reward, hints or delete
+  on learn.challenge_levels
   for each statement
   execute function learn_internal.change_content();
-comment on trigger achievements_change on learn.achievements is 'A change has learners wait.';
+comment on trigger challenge_levels_change on learn.challenge_levels is
+  'A change has learners wait.';
 
--- triggers/achievements/check_criteria.sql
--- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
--- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
-create or replace function learn_internal.check_criteria()
+-- triggers/challenges/challenge_levels_deleted.sql
+
+-- When levels of challenges are deleted: a challenge may be complete by now, and its track may have
+-- one item more or less.
+create or replace trigger challenge_levels_deleted
+  after delete on learn.challenge_levels
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
+comment on trigger challenge_levels_deleted on learn.challenge_levels is
+  'Completes challenges, recounts tracks.';
+
+-- triggers/challenges/challenge_levels_inserted.sql
+
+-- When levels of challenges are added: a challenge may be complete by now, and its track may have
+-- one item more or less.
+create or replace trigger challenge_levels_inserted
+  after insert on learn.challenge_levels
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
+comment on trigger challenge_levels_inserted on learn.challenge_levels is
+  'Completes challenges, recounts tracks.';
+
+-- triggers/challenges/challenge_levels_updated.sql
+
+-- When levels of challenges are moved: a challenge may be complete by now, and its track may have
+-- one item more or less.
+create or replace trigger challenge_levels_updated
+  after update on learn.challenge_levels
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
+comment on trigger challenge_levels_updated on learn.challenge_levels is
+  'Completes challenges, recounts tracks.';
+
+-- triggers/challenges/challenge_prerequisites_change.sql
+
+-- When prerequisites of challenges change: learners wait.
+create or replace trigger challenge_prerequisites_change
+  before insert or update or delete on learn.challenge_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
+  'A change has learners wait.';
+
+-- triggers/challenges/challenge_prerequisites_inserted.sql
+
+-- When a challenge gets a prerequisite: no cycle.
+create or replace trigger challenge_prerequisites_inserted
+  after insert on learn.challenge_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
+comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/challenges/challenge_prerequisites_updated.sql
+
+-- When a challenge's prerequisite changes: no cycle.
+create or replace trigger challenge_prerequisites_updated
+  after update on learn.challenge_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
+comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/challenges/challenge_progress_deleted.sql
+
+-- When progress in challenges is deleted, alone or with the challenge: the tracks are recounted.
+create or replace trigger challenge_progress_deleted
+  after delete on learn.user_challenge_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.recount_lost_items('challenges', 'challenge_id');
+comment on trigger challenge_progress_deleted on learn.user_challenge_progress is
+  'Recounts tracks.';
+
+-- triggers/challenges/challenges_change.sql
+
+-- When challenges are activated, deactivated, put into tracks or deleted: learners wait.
+create or replace trigger challenges_change
+  before update of is_active, track_id or delete on learn.challenges
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger challenges_change on learn.challenges is 'A change has learners wait.';
+
+-- triggers/challenges/challenges_deleted.sql
+
+-- When challenges are deleted: their tracks may be complete without them.
+create or replace trigger challenges_deleted
+  after delete on learn.challenges
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
+
+-- triggers/challenges/challenges_updated.sql
+
+-- When challenges change: tracks follow when one comes, goes or moves.
+create or replace function learn_internal.challenges_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.track_id), (o.track_id)) t(track_id)
+  where t.track_id is not null
+    and (n.is_active <> o.is_active or n.track_id is distinct from o.track_id)
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.challenges_updated() is
+  'Statement trigger: recounts the tracks of challenges that changed.';
+revoke all on function learn_internal.challenges_updated() from public;
+
+create or replace trigger challenges_updated
+  after update on learn.challenges
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.challenges_updated();
+comment on trigger challenges_updated on learn.challenges is 'Recounts the tracks.';
+
+create or replace trigger challenges_touch
+  before update on learn.challenges
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger challenges_touch on learn.challenges is 'Keeps updated_at.';
+
+-- triggers/challenges/daily_challenge_attempts_hold.sql
+
+-- Before attempts at daily challenges are written: content is held.
+create or replace trigger daily_challenge_attempts_hold
+  before insert on learn.daily_challenge_attempts
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger daily_challenge_attempts_hold on learn.daily_challenge_attempts is
+  'Keeps content as it is.';
+
+-- triggers/challenges/daily_challenge_attempts_inserted.sql
+
+-- When daily challenges are attempted: every attempt is a fact, a passed one pays, and what it paid
+-- is noted with it.
+create or replace function learn_internal.daily_challenge_attempts_inserted()
 returns trigger
 language plpgsql
 volatile
@@ -400,34 +1216,178 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_problem text := learn_internal.criteria_problem(new.criteria);
+  v_user_ids uuid[];
+  v_now      timestamptz := learn.clock();
 begin
-  if v_problem is not null then
-    raise exception 'invalid criteria of achievement %', new.slug
-      using errcode = 'LX011', detail = v_problem,
-        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
-          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
+  select array_agg(distinct n.user_id) into v_user_ids from new_rows n;
+  if v_user_ids is null then
+    return null;
   end if;
-  if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
-    new.criteria_changed_at := learn.clock();
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  perform learn_internal.write_facts(array_agg(
+    (n.user_id, t.type, 'daily_challenge', d.id::text,
+      jsonb_build_object('challenge', c.slug, 'category', c.category, 'date', d.date,
+        'score', n.score, 'passed', n.passed),
+      t.xp, n.completed_at)::learn_internal.fact
+    order by n.user_id, n.completed_at, d.id, t.type))
+  from new_rows n
+  join learn.daily_challenges d on d.id = n.daily_challenge_id
+  join learn.challenges c on c.id = d.challenge_id
+  cross join lateral (
+    values
+      ('challenge_attempted', true, null),
+      ('daily_challenge_completed', n.passed, round(c.xp_base * d.xp_multiplier)::integer)
+  ) t(type, is_due, xp)
+  where t.is_due;
+
+  update learn.daily_challenge_attempts a
+  set xp_earned = coalesce(t.amount, 0)
+  from new_rows n
+  join learn.users u on u.id = n.user_id
+  left join learn.xp_transactions t on t.user_id = n.user_id
+    and t.earned_on = (n.completed_at at time zone u.timezone)::date
+    and t.source_type = 'daily_challenge_completed' and t.source_id = n.daily_challenge_id::text
+    and t.amount > 0 and t.created_at >= v_now
+  where a.user_id = n.user_id and a.daily_challenge_id = n.daily_challenge_id
+    and a.xp_earned <> coalesce(t.amount, 0);
+  return null;
+end;
+$$;
+comment on function learn_internal.daily_challenge_attempts_inserted() is
+  'Statement trigger: attempts at daily challenges become facts; passed ones pay.';
+revoke all on function learn_internal.daily_challenge_attempts_inserted() from public;
+
+create or replace trigger daily_challenge_attempts_inserted
+  after insert on learn.daily_challenge_attempts
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.daily_challenge_attempts_inserted();
+comment on trigger daily_challenge_attempts_inserted on learn.daily_challenge_attempts is
+  'Facts and XP.';
+
+-- triggers/challenges/fill_hints.sql
+
+-- When the use of a hint is written: its penalty is the one that the level says.
+-- Errors: LX003 the level has no such hint.
+create or replace function learn_internal.fill_hints()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_hint jsonb;
+begin
+  select l.hints -> (new.hint_number - 1) into v_hint
+  from learn.challenge_levels l
+  where l.challenge_id = new.challenge_id and l.level_number = new.level_number
+    and new.hint_number >= 1;
+  if v_hint is null then
+    raise exception 'unknown hint'
+      using errcode = 'LX003',
+        detail = format('challenge_id = %s, level %s, hint %s',
+          new.challenge_id, new.level_number, coalesce(new.hint_number::text, 'null')),
+        hint = 'Look at learn.challenge_levels.hints; the first one is 1.';
   end if;
+  new.xp_penalty := coalesce((v_hint ->> 'xp_penalty')::numeric::integer, 0);
   return new;
 end;
 $$;
-comment on function learn_internal.check_criteria() is
-  'Row trigger: validates an achievement''s criteria (LX011).';
-revoke all on function learn_internal.check_criteria() from public;
+comment on function learn_internal.fill_hints() is
+  'Row trigger: a hint must be there (LX003), and its penalty is the level''s.';
+revoke all on function learn_internal.fill_hints() from public;
 
-create or replace trigger check_criteria
-  before insert or update of criteria, is_active on learn.achievements
+create or replace trigger fill_hints
+  before insert on learn.hint_usage
   for each row
-  execute function learn_internal.check_criteria();
-comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
+  execute function learn_internal.fill_hints();
+comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
 
--- triggers/achievements/index_criteria.sql
--- When an achievement is written: its thresholds are indexed, or taken out of the index
--- while it is inactive.
-create or replace function learn_internal.index_criteria()
+-- triggers/challenges/level_attempts_deleted.sql
+
+-- When attempts are deleted, alone or with their level: the progress that they made is recounted.
+create or replace function learn_internal.level_attempts_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids      uuid[];
+  v_challenge_ids bigint[];
+begin
+  select array_agg(distinct d.user_id), array_agg(distinct d.challenge_id)
+  into v_user_ids, v_challenge_ids
+  from deleted_rows d
+  join learn.users u on u.id = d.user_id
+  join learn.challenges c on c.id = d.challenge_id;
+  if v_user_ids is null then
+    return null;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  update learn.user_challenge_progress p
+  set current_level = coalesce(r.current_level, 0),
+    levels_completed = coalesce(r.levels_completed, '{}'),
+    total_attempts = coalesce(r.total_attempts, 0),
+    time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score,
+    started_at = r.started_at
+  from (
+    select e.user_id, e.challenge_id, x.current_level, x.levels_completed, x.total_attempts,
+      x.time_spent_seconds, x.best_score, x.started_at
+    from learn.user_challenge_progress e
+    left join (
+      select * from learn_internal.challenge_recounts c
+      where c.user_id = any (v_user_ids) and c.challenge_id = any (v_challenge_ids)
+    ) x on x.user_id = e.user_id and x.challenge_id = e.challenge_id
+    where e.user_id = any (v_user_ids) and e.challenge_id = any (v_challenge_ids)
+  ) r
+  where p.user_id = r.user_id and p.challenge_id = r.challenge_id;
+  return null;
+end;
+$$;
+comment on function learn_internal.level_attempts_deleted() is
+  'Statement trigger: recounts the progress of deleted attempts.';
+revoke all on function learn_internal.level_attempts_deleted() from public;
+
+create or replace trigger level_attempts_deleted
+  after delete on learn.level_attempts
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.level_attempts_deleted();
+comment on trigger level_attempts_deleted on learn.level_attempts is 'Recounts progress.';
+
+-- triggers/challenges/imported_progress_deleted.sql
+
+-- When imported progress is deleted, alone or with its challenge: what is left is recounted from
+-- the attempts. What it paid stays paid.
+create or replace trigger imported_progress_deleted
+  after delete on learn.imported_challenge_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.level_attempts_deleted();
+comment on trigger imported_progress_deleted on learn.imported_challenge_progress is
+  'Recounts progress.';
+
+-- triggers/challenges/imported_progress_hold.sql
+
+-- Before imported progress is written: content is held.
+create or replace trigger imported_progress_hold
+  before insert or update on learn.imported_challenge_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger imported_progress_hold on learn.imported_challenge_progress is
+  'Keeps content as it is.';
+
+-- triggers/challenges/imported_progress_inserted.sql
+
+-- When imported progress is written: it counts and pays.
+create or replace function learn_internal.imported_progress_inserted()
 returns trigger
 language plpgsql
 volatile
@@ -435,31 +1395,105 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
-  if new.is_active then
-    insert into learn_internal.achievement_thresholds
-      (metric, scope, threshold, achievement_id, is_sole)
-    select distinct l.metric, l.scope, l.threshold, new.id, l.is_sole
-    from learn_internal.criteria_leaves(new.criteria) l;
+  perform learn_internal.apply_imports(
+    array_agg(n.user_id), array_agg(n.challenge_id), array_agg(n.total_xp))
+  from new_rows n
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.imported_progress_inserted() is
+  'Statement trigger: imported progress counts and pays.';
+revoke all on function learn_internal.imported_progress_inserted() from public;
+
+create or replace trigger imported_progress_inserted
+  after insert on learn.imported_challenge_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.imported_progress_inserted();
+comment on trigger imported_progress_inserted on learn.imported_challenge_progress is
+  'Imported progress counts and pays.';
+
+-- triggers/challenges/imported_progress_updated.sql
+
+-- When imported progress grows: new levels count, and the difference in XP is paid. It does not
+-- shrink.
+-- Errors: LX001 fewer levels, less XP, or another user or challenge.
+create or replace function learn_internal.imported_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_changes record;
+begin
+  select array_agg(c.user_id) filter (where c.is_changed) as user_ids,
+    array_agg(c.challenge_id) filter (where c.is_changed) as challenge_ids,
+    array_agg(c.total_xp - c.old_total_xp) filter (where c.is_changed) as xp,
+    min(format('user_id = %s, challenge_id = %s: levels %s, %s XP',
+      c.user_id, c.challenge_id, c.levels, c.total_xp)) filter (where c.is_bad) as bad
+  into v_changes
+  from (
+    select g.*, (g.levels, g.total_xp) <> (g.old_levels, g.old_total_xp) as is_changed,
+      g.old_levels is null or not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
+    from (
+      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+      select r.user_id, r.challenge_id, max(r.completed_levels) filter (where r.is_new) as levels,
+        max(r.completed_levels) filter (where not r.is_new) as old_levels,
+        max(r.total_xp) filter (where r.is_new) as total_xp,
+        max(r.total_xp) filter (where not r.is_new) as old_total_xp
+      from (
+        select n.user_id, n.challenge_id, n.completed_levels, n.total_xp, true as is_new from new_rows n
+        union all
+        select o.user_id, o.challenge_id, o.completed_levels, o.total_xp, false from old_rows o
+      ) r
+      group by r.user_id, r.challenge_id
+    ) g
+    where g.levels is not null
+  ) c;
+  if v_changes.bad is not null then
+    raise exception 'imported progress does not shrink'
+      using errcode = 'LX001', detail = v_changes.bad,
+        hint = 'What was paid is in the ledger: learn.reverse_xp() takes it back.';
+  end if;
+  if v_changes.user_ids is not null then
+    perform learn_internal.apply_imports(v_changes.user_ids, v_changes.challenge_ids, v_changes.xp);
   end if;
   return null;
 end;
 $$;
-comment on function learn_internal.index_criteria() is
-  'Row trigger: indexes the thresholds of an active achievement.';
-revoke all on function learn_internal.index_criteria() from public;
+comment on function learn_internal.imported_progress_updated() is
+  'Statement trigger: what imported progress grew by counts and is paid; '
+  'it does not shrink (LX001).';
+revoke all on function learn_internal.imported_progress_updated() from public;
 
-create or replace trigger index_criteria
-  after insert or update of criteria, is_active on learn.achievements
-  for each row
-  execute function learn_internal.index_criteria();
-comment on trigger index_criteria on learn.achievements is
-  'Indexes the thresholds of an active achievement.';
+create or replace trigger imported_progress_updated
+  after update on learn.imported_challenge_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.imported_progress_updated();
+comment on trigger imported_progress_updated on learn.imported_challenge_progress is
+  'What it grew by counts and is paid (LX001 when it shrinks).';
 
--- triggers/achievements/announce_achievements.sql
--- When achievements are earned: their avatars are unlocked, and earning them is a fact,
--- which pays their XP.
-create or replace function learn_internal.announce_achievements()
+-- triggers/challenges/level_attempts_hold.sql
+
+-- Before attempts are written: content is held.
+create or replace trigger level_attempts_hold
+  before insert on learn.level_attempts
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger level_attempts_hold on learn.level_attempts is 'Keeps content as it is.';
+
+-- triggers/challenges/level_attempts_inserted.sql
+
+-- When levels of challenges are attempted: every attempt is a fact and counts in the progress, the
+-- first pass of a level pays, passing the last one completes the challenge. An attempt at a challenge
+-- that the user has earned unlocks it.
+-- Errors: LX005 the challenge is locked, after all that this statement unlocks; or a level before
+-- it is not passed.
+create or replace function learn_internal.level_attempts_inserted()
 returns trigger
 language plpgsql
 volatile
@@ -470,45 +1504,200 @@ set enable_seqscan = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+  v_user_ids      uuid[];
+  v_locked        record;
+  v_facts         learn_internal.fact[];
+  v_full_user_ids uuid[];
+  v_full_ids      bigint[];
+  v_full_at       timestamptz[];
+  v_now           timestamptz := learn.clock();
 begin
-  if not exists (select from earned) then
+  select array_agg(distinct n.user_id) into v_user_ids from new_rows n;
+  if v_user_ids is null then
     return null;
   end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
 
-  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
-  select e.user_id, a.unlocks_avatar_id, e.earned_at
-  from earned e
-  join learn.achievements a on a.id = e.achievement_id
-  where a.unlocks_avatar_id is not null
-  order by e.user_id, a.unlocks_avatar_id
-  on conflict do nothing;
+  -- Levels are passed in order: those before count, of earlier attempts or of this statement.
+  select r.* into v_locked
+  from (
+    select n.user_id, n.challenge_id, n.level_number, n.id, greatest(
+      coalesce(p.current_level, 0),
+      coalesce(max(n.level_number) filter (where n.passed) over (
+        partition by n.user_id, n.challenge_id
+        order by n.id rows between unbounded preceding and 1 preceding), 0)) as reached
+    from new_rows n
+    left join learn.user_challenge_progress p
+      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
+  ) r
+  where exists (
+    select from learn.challenge_levels l
+    where l.challenge_id = r.challenge_id and l.level_number < r.level_number
+      and l.level_number > r.reached)
+  order by r.id
+  limit 1;
+  if found then
+    raise exception 'the level is locked'
+      using errcode = 'LX005',
+        detail = format('user_id = %s, challenge_id = %s, level %s; passed so far: %s',
+          v_locked.user_id, v_locked.challenge_id, v_locked.level_number, v_locked.reached),
+        hint = 'Levels are passed in order.';
+  end if;
 
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying)
-  select e.user_id, 'achievement_earned', 'achievement', a.slug,
-    jsonb_build_object(
-      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
-    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false
-  from earned e
-  join learn.achievements a on a.id = e.achievement_id
-  join learn.users u on u.id = e.user_id
-  where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
-  order by e.user_id, e.id;
+  -- Number the attempts and note the hints used, whatever their writer says.
+  update learn.level_attempts a
+  set attempt_number = q.attempt_number, hints_used = q.hints_used, xp_earned = 0
+  from (
+    select n.user_id, n.id,
+      (
+        select count(*) from learn.level_attempts e
+        where e.user_id = n.user_id and e.challenge_id = n.challenge_id
+          and e.level_number = n.level_number and e.id <= n.id
+      ) as attempt_number,
+      (
+        select count(*) from learn.hint_usage h
+        where h.user_id = n.user_id and h.challenge_id = n.challenge_id
+          and h.level_number = n.level_number
+      ) as hints_used
+    from new_rows n
+  ) q
+  where a.user_id = q.user_id and a.id = q.id;
+
+  -- The facts: attempts, and first passes with what they pay.
+  select array_agg(
+    (f.user_id, f.type, f.subject_type, f.subject_id, f.properties, f.xp,
+      f.created_at)::learn_internal.fact
+    order by f.user_id, f.created_at, f.id, f.type)
+  into v_facts
+  from (
+    select n.user_id, n.id, n.created_at, 'challenge_attempted' as type,
+      'challenge' as subject_type, n.challenge_id::text as subject_id,
+      jsonb_build_object('challenge', c.slug, 'category', c.category, 'level', n.level_number,
+        'score', n.score, 'passed', n.passed) as properties,
+      null::integer as xp
+    from new_rows n
+    join learn.challenges c on c.id = n.challenge_id
+    union all
+    select n.user_id, n.id, n.created_at, 'challenge_level_passed', 'challenge_level',
+      n.challenge_id || ':' || n.level_number,
+      jsonb_build_object('challenge', c.slug, 'category', c.category, 'difficulty', c.difficulty,
+        'level', n.level_number, 'score', n.score, 'attempt_number', a.attempt_number,
+        'hints_used', a.hints_used),
+      greatest(0, l.xp_reward - (
+        select coalesce(sum(h.xp_penalty), 0) from learn.hint_usage h
+        where h.user_id = n.user_id and h.challenge_id = n.challenge_id
+          and h.level_number = n.level_number))::integer
+    from (
+      select distinct on (p.user_id, p.challenge_id, p.level_number) p.*
+      from new_rows p
+      where p.passed
+      order by p.user_id, p.challenge_id, p.level_number, p.id
+    ) n
+    join learn.level_attempts a on a.user_id = n.user_id and a.id = n.id
+    join learn.challenges c on c.id = n.challenge_id
+    join learn.challenge_levels l
+      on l.challenge_id = n.challenge_id and l.level_number = n.level_number
+    left join learn.user_challenge_progress p
+      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
+    where n.level_number <> all (coalesce(p.levels_completed, '{}'))
+  ) f;
+
+  -- Progress
+  insert into learn.user_challenge_progress as p
+    (user_id, challenge_id, current_level, levels_completed, started_at, total_attempts,
+     time_spent_seconds, best_score)
+  select n.user_id, n.challenge_id, coalesce(max(n.level_number) filter (where n.passed), 0),
+    coalesce(array_agg(distinct n.level_number) filter (where n.passed), '{}'),
+    min(n.created_at), count(*), coalesce(sum(n.time_spent_seconds), 0), max(n.score)
+  from new_rows n
+  group by n.user_id, n.challenge_id
+  order by n.user_id, n.challenge_id
+  on conflict (user_id, challenge_id) do update
+    set current_level = greatest(p.current_level, excluded.current_level),
+      levels_completed = (
+        select coalesce(array_agg(distinct l order by l), '{}')
+        from unnest(p.levels_completed || excluded.levels_completed) l),
+      started_at = least(p.started_at, excluded.started_at),
+      total_attempts = p.total_attempts + excluded.total_attempts,
+      time_spent_seconds = p.time_spent_seconds + excluded.time_spent_seconds,
+      best_score = greatest(p.best_score, excluded.best_score);
+
+  perform learn_internal.write_facts(v_facts);
+
+  -- What first passes paid is noted with the attempts.
+  update learn.level_attempts a
+  set xp_earned = t.amount
+  from new_rows n
+  join learn.users u on u.id = n.user_id
+  join learn.xp_transactions t on t.user_id = n.user_id
+    and t.earned_on = (n.created_at at time zone u.timezone)::date
+    and t.source_type = 'challenge_level_passed'
+    and t.source_id = n.challenge_id || ':' || n.level_number
+    and t.amount > 0 and t.created_at >= v_now
+  where n.passed and a.user_id = n.user_id and a.id = n.id
+    and not exists (  -- it was the first pass
+      select from learn.level_attempts e
+      where e.user_id = n.user_id and e.challenge_id = n.challenge_id
+        and e.level_number = n.level_number and e.passed and e.id < n.id);
+
+  select array_agg(f.user_id), array_agg(f.challenge_id), array_agg(g.last_at)
+  into v_full_user_ids, v_full_ids, v_full_at
+  from (
+    select n.user_id, n.challenge_id, max(n.created_at) as last_at
+    from new_rows n
+    where n.passed
+    group by n.user_id, n.challenge_id
+    order by n.user_id, max(n.id)
+  ) g
+  join learn_internal.full_challenges f on f.user_id = g.user_id and f.challenge_id = g.challenge_id
+  join learn.user_challenge_progress p on p.user_id = g.user_id and p.challenge_id = g.challenge_id
+  where p.completed_at is null;
+  if v_full_user_ids is not null then
+    perform learn_internal.complete_challenges(v_full_user_ids, v_full_ids, v_full_at);
+  end if;
+
+  -- All that was attempted must be unlocked by now.
+  if exists (
+    select from new_rows n
+    join learn.user_challenge_progress p
+      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
+    where p.unlocked_at is null)
+  then
+    update learn.user_challenge_progress p
+    set unlocked_at = p.started_at
+    from learn_internal.due_challenge_unlocks d
+    where d.user_id = any (v_user_ids) and p.user_id = d.user_id
+      and p.challenge_id = d.challenge_id and p.total_attempts > 0;
+    select n.user_id, c.slug into v_locked
+    from new_rows n
+    join learn.user_challenge_progress p
+      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
+    join learn.challenges c on c.id = n.challenge_id
+    where p.unlocked_at is null
+    order by n.id
+    limit 1;
+    if found then
+      raise exception 'the challenge is locked'
+        using errcode = 'LX005',
+          detail = format('user_id = %s, challenge %s', v_locked.user_id, v_locked.slug),
+          hint = 'What it takes: learn.challenge_prerequisites_status.';
+    end if;
+  end if;
   return null;
 end;
 $$;
-comment on function learn_internal.announce_achievements() is
-  'Statement trigger: unlocks the avatars of earned achievements and writes '
-  'achievement_earned facts.';
-revoke all on function learn_internal.announce_achievements() from public;
+comment on function learn_internal.level_attempts_inserted() is
+  'Statement trigger: attempts count, first passes pay, the last level completes the challenge.';
+revoke all on function learn_internal.level_attempts_inserted() from public;
 
-create or replace trigger announce_achievements
-  after insert on learn.user_achievements
-  referencing new table as earned
+create or replace trigger level_attempts_inserted
+  after insert on learn.level_attempts
+  referencing new table as new_rows
   for each statement
-  execute function learn_internal.announce_achievements();
-comment on trigger announce_achievements on learn.user_achievements is
-  'Unlocks avatars and writes achievement_earned facts.';
+  execute function learn_internal.level_attempts_inserted();
+comment on trigger level_attempts_inserted on learn.level_attempts is
+  'Progress, facts, completion and unlocks.';
 
 reset role;

@@ -2,16 +2,25 @@
 
 set role learn_owner;
 
-drop trigger check_timezone on learn.users;
-drop function learn_internal.check_timezone();
-drop trigger register_users on learn.users;
-drop function learn_internal.register_users();
-drop trigger process_activities on learn.activity_log;
-drop function learn_internal.process_activities();
-drop function learn_internal.require_timezones(p_names text[]);
-drop function learn_internal.is_timezone(p_name text);
-drop function learn_internal.metric_scopes(p_properties jsonb, p_scope_property text);
-drop function learn_internal.number_property(p_properties jsonb, p_property text);
-drop function learn_internal.is_countable(p_value jsonb);
+drop trigger quizzes_completed on learn.quiz_attempts;
+drop function learn_internal.quizzes_completed();
+drop trigger quiz_attempts_hold on learn.quiz_attempts;
+drop trigger questions_touch on learn.questions;
+drop trigger grade_answers on learn.user_answers;
+drop function learn_internal.grade_answers();
+drop trigger fill_answers on learn.user_answers;
+drop function learn_internal.fill_answers();
+drop view learn.user_quiz_stats;
+drop view learn.user_domain_stats;
+drop view learn.quiz_review;
+drop view learn_internal.quiz_damage;
+drop view learn.question_stats;
+drop view learn.exam_stats;
+drop function learn.submit_quiz(uuid,text,jsonb,integer,timestamp with time zone,text);
+drop function learn_internal.quiz_problem(text,jsonb);
+drop function learn.questions_from_csv(text);
+drop function learn_internal.parse_csv(text);
+drop function learn.import_questions(jsonb);
+drop function learn_internal.import_problems(jsonb);
 
 reset role;

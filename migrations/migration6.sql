@@ -1,569 +1,580 @@
--- activity: the engine. One statement trigger turns facts into streaks, XP, levels,
--- metrics and achievements.
+-- Quizzes
 
 set role learn_owner;
 
--- functions/activity/is_countable.sql
--- Whether a value of a fact's properties can be summed up: missing, null,
--- or a number that fits a counter.
-create or replace function learn_internal.is_countable(p_value jsonb)
-returns boolean
-language sql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select case coalesce(jsonb_typeof(p_value), 'null')
-    when 'null' then true
-    when 'number' then abs(p_value::numeric) <= 1e15
-    else false
-  end;
-$$;
-comment on function learn_internal.is_countable(jsonb) is
-  'Whether a value of a fact''s properties can be summed up: missing, null, '
-  'or a number of at most 1e15.';
-revoke all on function learn_internal.is_countable(jsonb) from public;
+-- functions/quizzes/import_problems.sql
 
--- functions/activity/number_property.sql
--- A number in a fact's properties, for metrics that sum it or keep its maximum;
--- a missing one is null.
--- Errors: LX001 the property is no number, or too large for a counter.
-create or replace function learn_internal.number_property(p_properties jsonb, p_property text)
-returns bigint
-language plpgsql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_value jsonb := p_properties -> p_property;
-begin
-  if v_value is null or jsonb_typeof(v_value) = 'null' then
-    return null;
-  end if;
-  if not learn_internal.is_countable(v_value) then
-    raise exception 'the property % must be a number', p_property
-      using errcode = 'LX001', detail = format('%s = %s', p_property, v_value),
-        hint = 'A metric counts this property; send a JSON number of at most 1e15.';
-  end if;
-  return round(v_value::numeric);
-end;
-$$;
-comment on function learn_internal.number_property(jsonb, text) is
-  'A number in a fact''s properties, rounded to a whole one; null when missing.';
-revoke all on function learn_internal.number_property(jsonb, text) from public;
-
--- functions/activity/metric_scopes.sql
--- The scopes in which a fact counts: the total, and its own where the metric has scopes
--- and the fact names one.
-create or replace function learn_internal.metric_scopes(p_properties jsonb, p_scope_property text)
+-- What is wrong with questions to import, a line for each bad row, by its number from 1.
+create or replace function learn_internal.import_problems(p_questions jsonb)
 returns setof text
 language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('row %s: %s', p.position, p.problem)
+  from (
+    select e.position, case
+      when jsonb_typeof(e.row) <> 'object' then 'it is not an object'
+      when coalesce(e.row ->> 'external_id', '') !~ '\S' then 'it has no external_id'
+      when length(e.row ->> 'external_id') > 200
+        then 'its external_id has more than 200 characters'
+      when t.key is null
+        then format('there is no exam %s', coalesce(left(e.row ->> 'exam_type', 40), 'null'))
+      when coalesce(e.row ->> 'question_text', '') !~ '\S' then 'it has no question_text'
+      when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
+        then 'its correct_answer is not one of A, B, C, D'
+      when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')
+      else learn_internal.options_problem(e.row -> 'options', e.row ->> 'correct_answer')
+    end as problem
+    from (
+      select r.row, r.position, row_number() over (
+        partition by r.row ->> 'exam_type', r.row ->> 'external_id' order by r.position) - 1 as earlier
+      from jsonb_array_elements(
+        case when jsonb_typeof(p_questions) = 'array' then p_questions else '[]' end)
+        with ordinality r(row, position)
+    ) e
+    left join learn.exam_types t on t.key = e.row ->> 'exam_type'
+  ) p
+  where p.problem is not null
+  order by p.position;
+$$;
+comment on function learn_internal.import_problems(jsonb) is
+  'What is wrong with questions to import, a line for each bad row.';
+revoke all on function learn_internal.import_problems(jsonb) from public;
+
+-- functions/quizzes/import_questions.sql
+
+-- Imports questions: new ones are added, ones of the same exam and external_id brought up to date.
+-- All or nothing. From CSV: learn.import_questions(learn.questions_from_csv(…)).
+-- Errors: LX001 not an array, or bad rows, named by their numbers.
+create or replace function learn.import_questions(
+  p_questions jsonb, out inserted integer, out updated integer, out unchanged integer
+)
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problems text[];
+begin
+  if jsonb_typeof(p_questions) is distinct from 'array' then
+    v_problems := array['it is not an array'];
+  else
+    select array_agg(p) into v_problems from learn_internal.import_problems(p_questions) p;
+  end if;
+  if v_problems is not null then
+    raise exception 'the questions cannot be imported'
+      using errcode = 'LX001',
+        detail = array_to_string(v_problems[1:20], E'\n')
+          || case when cardinality(v_problems) > 20
+            then format(E'\nand %s more', cardinality(v_problems) - 20) else '' end,
+        hint = 'Nothing was imported. Rows are {"exam_type": …, "external_id": …, "domain": …, '
+          '"question_text": …, "correct_answer": "A", "options": {"A": {"text": …, '
+          '"explanation": …}, …}}.';
+  end if;
+
+  with rows as (
+    select r.row ->> 'exam_type' as exam_type, r.row ->> 'external_id' as external_id,
+      coalesce(r.row ->> 'domain', '') as domain, r.row ->> 'question_text' as question_text,
+      r.row ->> 'correct_answer' as correct_answer, r.row -> 'options' as options, r.position
+    from jsonb_array_elements(p_questions) with ordinality r(row, position)
+  ), earlier as materialized (
+    select q.exam_type, q.external_id
+    from learn.questions q
+    join rows r on r.exam_type = q.exam_type and r.external_id = q.external_id
+  ), saved as (
+    insert into learn.questions as q
+      (exam_type, external_id, domain, question_text, correct_answer, options)
+    select r.exam_type, r.external_id, r.domain, r.question_text, r.correct_answer, r.options
+    from rows r
+    order by r.position
+    on conflict (exam_type, external_id) do update
+      set domain = excluded.domain, question_text = excluded.question_text,
+        correct_answer = excluded.correct_answer, options = excluded.options
+      where (q.domain, q.question_text, q.correct_answer, q.options)
+        is distinct from (excluded.domain, excluded.question_text, excluded.correct_answer,
+          excluded.options)
+    returning q.exam_type, q.external_id
+  )
+  select count(*) filter (where s.external_id is not null and e.external_id is null),
+    count(*) filter (where s.external_id is not null and e.external_id is not null),
+    count(*) filter (where s.external_id is null)
+  into inserted, updated, unchanged
+  from rows r
+  left join saved s on s.exam_type = r.exam_type and s.external_id = r.external_id
+  left join earlier e on e.exam_type = r.exam_type and e.external_id = r.external_id;
+end;
+$$;
+comment on function learn.import_questions(jsonb) is
+  'Imports questions, all or nothing: [{"exam_type": …, "external_id": …, "domain": …, '
+  '"question_text": …, "correct_answer": "A", "options": {…}}, …]; says how many were '
+  'inserted, updated and unchanged.';
+revoke all on function learn.import_questions(jsonb) from public;
+grant execute on function learn.import_questions(jsonb) to learn_app;
+
+-- functions/quizzes/parse_csv.sql
+
+-- The cells of a CSV text (RFC 4180), by line and column from 1. Lines without any text are left
+-- out and not counted. Whether the text is well-formed is the caller's to check.
+create or replace function learn_internal.parse_csv(p_csv text)
+returns table (line integer, col integer, cell text)
+language sql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select ''
-  union all
-  select p_properties ->> p_scope_property
-  where p_properties ->> p_scope_property <> '';
+  with tokens as (
+    select t.match, t.position
+    from regexp_matches(
+      regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
+      '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', 'g') with ordinality t(match, position)
+  ), placed as (
+    select k.match, k.position,
+      1 + count(*) filter (where k.match[3] <> ',') over (
+        order by k.position rows between unbounded preceding and 1 preceding) as line
+    from tokens k
+  ), cells as (
+    select p.line, p.position, coalesce(replace(p.match[1], '""', '"'), p.match[2]) as cell
+    from placed p
+  ), said as (
+    select c.*, bool_or(c.cell ~ '\S') over (partition by c.line) as has_text
+    from cells c
+  )
+  select dense_rank() over (order by s.line)::integer,
+    row_number() over (partition by s.line order by s.position)::integer, s.cell
+  from said s
+  where s.has_text;
 $$;
-comment on function learn_internal.metric_scopes(jsonb, text) is
-  'The scopes in which a fact counts: '''' and its own.';
-revoke all on function learn_internal.metric_scopes(jsonb, text) from public;
+comment on function learn_internal.parse_csv(text) is 'The cells of a CSV text, by line and column.';
+revoke all on function learn_internal.parse_csv(text) from public;
 
--- functions/identity/is_timezone.sql
--- Whether a name is an IANA time zone. PostgreSQL also takes abbreviations and POSIX rules,
--- whose signs are the other way round (UTC+3 is three hours west): those are not IANA names.
-create or replace function learn_internal.is_timezone(p_name text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if p_name in ('UTC', 'GMT') then
-    return true;
-  end if;
-  if p_name !~ '^[A-Za-z_]+(/[A-Za-z_]+(-[A-Za-z_]+)*)+$' then
-    -- Japan, Etc/GMT+3; slow, rare
-    return exists (select from pg_catalog.pg_timezone_names n where n.name = p_name);
-  end if;
-  perform now() at time zone p_name;
-  return true;
-exception
-  when invalid_parameter_value then
-    return false;
-end;
-$$;
-comment on function learn_internal.is_timezone(text) is 'Whether a name is an IANA time zone.';
-revoke all on function learn_internal.is_timezone(text) from public;
+-- functions/quizzes/questions_from_csv.sql
 
--- functions/identity/require_timezones.sql
--- Refuses time zones that are none.
--- Errors: LX001.
-create or replace function learn_internal.require_timezones(p_names text[])
-returns void
+-- Questions in CSV, as import_questions() takes them. The first line names the columns: question_id
+-- (or external_id), exam_type, domain, question_text (or question), correct_answer,
+-- option_a … option_d, explanation_a … explanation_d, in any order. Fields with commas,
+-- quotes or line breaks are quoted.
+-- Errors: LX001 malformed CSV, unknown or repeated columns, a row with too many cells.
+create or replace function learn.questions_from_csv(p_csv text)
+returns jsonb
 language plpgsql
-stable
+immutable
+parallel safe
+security definer                  -- learn_internal is not for backends
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_name text;
+  v_problem   text;
+  v_questions jsonb;
 begin
-  select n into v_name from unnest(p_names) n where not learn_internal.is_timezone(n) limit 1;
-  if found then
-    raise exception 'unknown time zone'
-      using errcode = 'LX001', detail = format('timezone = %s', v_name),
-        hint = 'Use an IANA name such as Europe/Paris or UTC.';
+  -- What the parser would not match is malformed: a quote that is open, or in a bare field.
+  if coalesce(regexp_replace(p_csv, '^\uFEFF', ''), '') !~ '\S' then
+    v_problem := 'it is empty';
+  elsif regexp_replace(regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
+    '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', '', 'g') <> ''
+  then
+    v_problem := 'a quote is open, or stands inside a field that is not quoted';
   end if;
+
+  if v_problem is null then
+    with cells as materialized (
+      select c.line, c.col, c.cell from learn_internal.parse_csv(p_csv) c
+    ), header as (
+      select c.col, case lower(trim(c.cell))
+        when 'question_id' then 'external_id' when 'question' then 'question_text'
+        else lower(trim(c.cell)) end as name
+      from cells c
+      where c.line = 1
+    ), problems as (
+      select format('unknown column %L', h.name) as problem, 1 as rank
+      from header h
+      where h.name not in ('external_id', 'exam_type', 'domain', 'question_text', 'correct_answer')
+        and h.name !~ '^(option|explanation)_[a-d]$'
+      union all
+      select format('column %L is there twice', h.name), 2
+      from header h group by h.name having count(*) > 1
+      union all
+      select format('row %s has more cells than there are columns', c.line - 1), 3
+      from cells c
+      where c.line > 1 and c.col > (select max(h.col) from header h)
+    ), rows as (
+      select c.line, jsonb_object_agg(h.name, c.cell)
+        filter (where h.name !~ '_[a-d]$' and c.cell <> '') as plain,
+        jsonb_object_agg(upper(right(h.name, 1)), c.cell)
+          filter (where h.name like 'option\__' and c.cell <> '') as options,
+        jsonb_object_agg(upper(right(h.name, 1)), c.cell)
+          filter (where h.name like 'explanation\__' and c.cell <> '') as explanations
+      from cells c
+      join header h on h.col = c.col
+      where c.line > 1
+      group by c.line
+    )
+    select (select p.problem from problems p order by p.rank, p.problem limit 1),
+      (
+        select coalesce(jsonb_agg(
+          coalesce(r.plain, '{}') || jsonb_build_object('options', (
+            select coalesce(jsonb_object_agg(o.key, jsonb_strip_nulls(jsonb_build_object(
+              'text', o.value, 'explanation', r.explanations -> o.key))), '{}')
+            from jsonb_each(r.options) o))
+          order by r.line), '[]')
+        from rows r
+      )
+    into v_problem, v_questions;
+  end if;
+  if v_problem is not null then
+    raise exception 'the CSV cannot be read'
+      using errcode = 'LX001', detail = v_problem,
+        hint = 'The first line names the columns: question_id, exam_type, domain, question_text, '
+          'correct_answer, option_a … option_d, explanation_a … explanation_d.';
+  end if;
+  return v_questions;
 end;
 $$;
-comment on function learn_internal.require_timezones(text[]) is
-  'Refuses names that are no IANA time zones (LX001).';
-revoke all on function learn_internal.require_timezones(text[]) from public;
+comment on function learn.questions_from_csv(text) is
+  'Questions in CSV (columns question_id, exam_type, domain, question_text, correct_answer, '
+  'option_a … option_d, explanation_a … explanation_d) as import_questions() takes them.';
+revoke all on function learn.questions_from_csv(text) from public;
+grant execute on function learn.questions_from_csv(text) to learn_app;
 
--- triggers/activity/process_activities.sql
--- When facts are written: the engine. Everything that a fact causes happens here, in this order,
--- for one fact or for a million: lock, streak, XP and level, metrics, achievements.
--- Earned achievements and new levels are facts too: they are written to the log and come through
--- here again, until nothing is new.
---
--- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
--- Statements are small and the rare ones conditional, because for a single fact preparing a plan
--- to run costs more than running it.
--- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
-create or replace function learn_internal.process_activities()
+-- functions/quizzes/quiz_problem.sql
+
+-- What is wrong with the answers of a quiz, the first of it, in words; null when nothing is.
+create or replace function learn_internal.quiz_problem(p_exam_type text, p_answers jsonb)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('answer %s: %s', p.position, p.problem)
+  from (
+    select a.position, case
+      when jsonb_typeof(a.answer) <> 'object' then 'it is not an object'
+      when jsonb_typeof(a.answer -> 'question_id') is distinct from 'number'
+        or a.answer ->> 'question_id' !~ '^[0-9]{1,18}$'
+        then format('question_id is not a number: %s', coalesce(a.answer ->> 'question_id', 'null'))
+      when q.id is null then format('there is no question %s', a.answer ->> 'question_id')
+      when q.exam_type is distinct from p_exam_type
+        then format('question %s is of exam %s', q.id, q.exam_type)
+      when not q.is_active then format('question %s is not active', q.id)
+      when a.earlier > 0 then format('question %s was answered before', q.id)
+      when a.answer ->> 'answer' is not null and not q.options ? (a.answer ->> 'answer')
+        then format('question %s has no option %s', q.id, left(a.answer ->> 'answer', 20))
+      when a.answer ->> 'time_spent_seconds' is not null
+        and (jsonb_typeof(a.answer -> 'time_spent_seconds') <> 'number'
+          or a.answer ->> 'time_spent_seconds' !~ '^[0-9]{1,9}$')
+        then format('time_spent_seconds is no number of seconds: %s',
+          left(a.answer ->> 'time_spent_seconds', 20))
+    end as problem
+    from (
+      select e.answer, e.position,
+        row_number() over (partition by e.answer -> 'question_id' order by e.position) - 1 as earlier
+      from jsonb_array_elements(p_answers) with ordinality e(answer, position)
+    ) a
+    left join learn.questions q on q.id = case
+      when a.answer ->> 'question_id' ~ '^[0-9]{1,18}$' then (a.answer ->> 'question_id')::bigint end
+  ) p
+  where p.problem is not null
+  order by p.position
+  limit 1;
+$$;
+comment on function learn_internal.quiz_problem(text, jsonb) is
+  'What is wrong with the answers of a quiz, the first of it; null when nothing is.';
+revoke all on function learn_internal.quiz_problem(text, jsonb) from public;
+
+-- functions/quizzes/submit_quiz.sql
+
+-- Submits a completed quiz: answers are graded by the question bank, in one statement, and paid.
+-- p_answers: [{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …]; answer null: skipped,
+-- which counts as wrong.
+-- Errors: LX001 no answers, too many, one that makes no sense, negative time; LX002; LX003 unknown exam;
+-- LX004 user inactive; LX013.
+create or replace function learn.submit_quiz(
+  p_user_id            uuid,
+  p_exam_type          text,
+  p_answers            jsonb,
+  p_time_taken_seconds integer default null,
+  p_occurred_at        timestamptz default null,
+  p_idempotency_key    text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call    learn_internal.call := learn_internal.begin_call(
+    'submit_quiz', p_user_id,
+    jsonb_build_object('exam_type', p_exam_type, 'answers', p_answers,
+      'time_taken_seconds', p_time_taken_seconds),
+    p_occurred_at, p_idempotency_key);
+  v_maximum integer := learn_internal.setting_number('quiz_maximum_questions');
+  v_problem text;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if not exists (select from learn.exam_types e where e.key = p_exam_type) then
+    raise exception 'unknown exam'
+      using errcode = 'LX003', detail = format('p_exam_type = %s', coalesce(p_exam_type, 'null')),
+        hint = 'Look the exam up in learn.exam_types.';
+  end if;
+  if jsonb_typeof(p_answers) is distinct from 'array' then
+    v_problem := 'p_answers is not an array';
+  elsif jsonb_array_length(p_answers) not between 1 and v_maximum then
+    v_problem := format('there are %s answers', jsonb_array_length(p_answers));
+  elsif p_time_taken_seconds < 0 then
+    v_problem := format('p_time_taken_seconds = %s', p_time_taken_seconds);
+  else
+    v_problem := learn_internal.quiz_problem(p_exam_type, p_answers);
+  end if;
+  if v_problem is not null then
+    raise exception 'the quiz makes no sense'
+      using errcode = 'LX001', detail = v_problem,
+        hint = format('Answers are [{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …], '
+          '1 to %s of them, each question of the exam once; null is a skipped answer.', v_maximum);
+  end if;
+
+  with graded as (
+    select e.position, q.id as question_id, e.answer ->> 'answer' as user_answer, q.correct_answer,
+      coalesce(e.answer ->> 'answer' = q.correct_answer, false) as is_correct,
+      (e.answer ->> 'time_spent_seconds')::integer as time_spent_seconds
+    from jsonb_array_elements(p_answers) with ordinality e(answer, position)
+    join learn.questions q on q.id = (e.answer ->> 'question_id')::bigint
+  ), attempt as (
+    insert into learn.quiz_attempts
+      (user_id, exam_type, total_questions, correct_answers, time_taken_seconds, completed_at)
+    select p_user_id, p_exam_type, count(*), count(*) filter (where g.is_correct),
+      p_time_taken_seconds, v_call.occurred_at
+    from graded g
+    returning user_id, id, completed_at
+  )
+  insert into learn.user_answers
+    (user_id, quiz_attempt_id, position, question_id, user_answer, correct_answer, is_correct,
+     time_spent_seconds, answered_at)
+  select a.user_id, a.id, g.position, g.question_id, g.user_answer, g.correct_answer, g.is_correct,
+    g.time_spent_seconds, a.completed_at
+  from graded g
+  cross join attempt a;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text) is
+  'Submits a completed quiz, graded by the question bank: '
+  '[{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …], times in seconds.';
+revoke all on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
+  from public;
+grant execute on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
+  to learn_app;
+
+-- views/quizzes/exam_stats.sql
+
+-- Every exam: how many questions there are, and how its quizzes go.
+create or replace view learn.exam_stats as
+select e.key as exam_type, e.name,
+  (select count(*) from learn.questions q where q.exam_type = e.key and q.is_active)
+    as active_questions,
+  s.quizzes_completed, s.users, s.average_score, s.best_score, s.perfect_quizzes
+from learn.exam_types e
+cross join lateral (
+  select count(*) as quizzes_completed, count(distinct a.user_id) as users,
+    round(avg(a.score_percentage), 2) as average_score, max(a.score_percentage) as best_score,
+    count(*) filter (where a.correct_answers = a.total_questions) as perfect_quizzes
+  from learn.quiz_attempts a
+  where a.exam_type = e.key
+) s;
+comment on view learn.exam_stats is 'Questions and quizzes per exam, scores in percent.';
+grant select on learn.exam_stats to learn_app, learn_readonly;
+
+-- views/quizzes/question_stats.sql
+
+-- How questions are answered: the hardest of an exam are those of the lowest accuracy.
+create or replace view learn.question_stats as
+select q.id as question_id, q.exam_type, q.domain, q.external_id, q.question_text,
+  s.times_answered, s.times_correct, s.times_skipped,
+  round(100.0 * s.times_correct / nullif(s.times_answered, 0), 2) as accuracy_percentage,
+  s.average_time_seconds
+from learn.questions q
+cross join lateral (
+  select count(*) as times_answered, count(*) filter (where a.is_correct) as times_correct,
+    count(*) filter (where a.user_answer is null) as times_skipped,
+    round(avg(a.time_spent_seconds), 1) as average_time_seconds
+  from learn.user_answers a
+  where a.question_id = q.id
+) s;
+comment on view learn.question_stats is
+  'Answers per question: how often correct and skipped, accuracy in percent, time in seconds.';
+comment on column learn.question_stats.accuracy_percentage is 'Null: nobody has answered it.';
+grant select on learn.question_stats to learn_app, learn_readonly;
+
+-- views/quizzes/quiz_damage.sql
+
+-- Where quizzes are not what answers, facts and the ledger say: the part of check_integrity() about
+-- quizzes. The ledger may have paid more for a quiz than the quiz notes: for facts about it that a
+-- backend has recorded.
+create or replace view learn_internal.quiz_damage (check_name, user_id, expected, actual) as
+select 'quizzes_are_facts', a.user_id, format('a fact for quiz %s', a.id), 'none'
+from learn.quiz_attempts a
+left join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+  and f.subject_type = 'quiz' and f.subject_id = a.id::text
+where f.id is null
+union all
+select 'quiz_answers_add_up', a.user_id,
+  format('quiz %s: %s of %s', a.id, s.correct, s.answers),
+  format('quiz %s: %s of %s', a.id, a.correct_answers, a.total_questions)
+from learn.quiz_attempts a
+join (
+  select w.user_id, w.quiz_attempt_id, count(*) as answers,
+    count(*) filter (where w.is_correct) as correct
+  from learn.user_answers w
+  group by w.user_id, w.quiz_attempt_id
+) s on s.user_id = a.user_id and s.quiz_attempt_id = a.id
+where (s.correct, s.answers) <> (a.correct_answers, a.total_questions)
+union all
+select 'quizzes_note_what_was_paid', a.user_id,
+  format('quiz %s: at most %s', a.id, coalesce(t.xp, 0)), format('quiz %s: %s', a.id, a.xp_earned)
+from learn.quiz_attempts a
+left join (
+  select x.user_id, x.source_id, sum(x.amount) as xp
+  from learn.xp_transactions x
+  where x.activity_type in ('question_answered_correctly', 'quiz_completed', 'quiz_perfect')
+  group by x.user_id, x.source_id
+) t on t.user_id = a.user_id and t.source_id = a.id::text
+where a.xp_earned > coalesce(t.xp, 0);
+comment on view learn_internal.quiz_damage is
+  'Where quizzes are not what answers, facts and the ledger say; no row when all is well.';
+
+-- views/quizzes/quiz_review.sql
+
+-- The answers of quizzes beside their questions, to look through afterwards: filter by user_id
+-- and quiz_attempt_id.
+create or replace view learn.quiz_review as
+select a.user_id, a.quiz_attempt_id, a.position, a.question_id, q.domain, q.question_text, q.options,
+  a.user_answer, a.correct_answer, a.is_correct, a.time_spent_seconds
+from learn.user_answers a
+left join learn.questions q on q.id = a.question_id;
+comment on view learn.quiz_review is
+  'Answers of quizzes with questions, options and explanations; times in seconds.';
+grant select on learn.quiz_review to learn_app, learn_readonly;
+
+-- views/quizzes/user_domain_stats.sql
+
+-- How well users answer, by exam and domain. Filter by user_id: the condition reaches the table.
+create or replace view learn.user_domain_stats as
+select a.user_id, q.exam_type, q.domain, count(*) as questions_answered,
+  count(*) filter (where a.is_correct) as correct_answers,
+  round(100.0 * count(*) filter (where a.is_correct) / count(*), 2) as accuracy_percentage
+from learn.user_answers a
+join learn.questions q on q.id = a.question_id
+group by a.user_id, q.exam_type, q.domain;
+comment on view learn.user_domain_stats is
+  'Answers per user, exam and domain, with the accuracy in percent.';
+grant select on learn.user_domain_stats to learn_app, learn_readonly;
+
+-- views/quizzes/user_quiz_stats.sql
+
+-- Quizzes of users by exam. Filter by user_id: the condition reaches the table.
+create or replace view learn.user_quiz_stats as
+select a.user_id, a.exam_type, count(*) as quizzes_completed,
+  sum(a.total_questions) as questions_answered, sum(a.correct_answers) as correct_answers,
+  round(100.0 * sum(a.correct_answers) / sum(a.total_questions), 2) as accuracy_percentage,
+  max(a.score_percentage) as best_score, round(avg(a.score_percentage), 2) as average_score,
+  sum(a.time_taken_seconds) as time_taken_seconds, max(a.completed_at) as last_completed_at
+from learn.quiz_attempts a
+group by a.user_id, a.exam_type;
+comment on view learn.user_quiz_stats is
+  'Quizzes per user and exam: counts, accuracy and scores in percent, time in seconds.';
+grant select on learn.user_quiz_stats to learn_app, learn_readonly;
+
+-- triggers/quizzes/fill_answers.sql
+
+-- When an answer is written without its grade: the question says what is correct. submit_quiz()
+-- grades whole quizzes at once, so that this row trigger does not fire for them.
+create or replace function learn_internal.fill_answers()
 returns trigger
 language plpgsql
 volatile
-security definer                  -- a writer of facts need not be a writer of rewards
+security definer
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set enable_hashjoin = off
-set jit = off
 as $$
-declare
-  v_gains         learn_internal.gain[];  -- per user: the XP of these facts
-  v_user_ids      uuid[];              -- the same users; where it is needed
-  -- what some of these facts cause, so that the rest is left out:
-  v_causes        integer;             -- bits, see below
-  v_is_capped     boolean := false;
-  v_feeds_days    boolean := false;
-  v_resets_runs   boolean := false;
-  v_unknown       text;
-  v_is_malformed  boolean;
-  v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
-  v_level         integer[];           -- per user, before these facts
-  v_streak        integer[];
-  v_active_days   integer[];
-  v_day_user_ids  uuid[];
-  v_days          date[];
-  v_is_new_level  boolean;
-  v_won           learn_internal.win[];  -- thresholds crossed
-  v_earned_at     jsonb;               -- by user: when the latest of these facts occurred
 begin
-  -- Content is held as hold_content() does it, without the price of a call.
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform learn_internal.hold_content();
-  end if;
+  select q.correct_answer into new.correct_answer
+  from learn.questions q
+  where q.id = new.question_id;
+  new.is_correct := coalesce(new.user_answer = new.correct_answer, false);
+  return new;
+end;
+$$;
+comment on function learn_internal.fill_answers() is
+  'Row trigger: grades an answer that comes without a grade.';
+revoke all on function learn_internal.fill_answers() from public;
 
-  -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
-  -- The same statement tells what there is to do, from these rows and from what types can cause:
-  -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
-  -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
-  -- and that is yet to be announced. Bits, since each aggregate has its price.
-  select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
-    | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
-        or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
-    | case when f.xp <> 0 and (f.current_level > f.highest_level or exists (
-        select from learn_internal.xp_marks m
-        where m.xp > least(f.total_xp, f.total_xp + f.xp)
-          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp))) then 16 else 0 end)
-  into v_gains, v_causes
-  from (
-    select c.*, s.total_xp, s.current_level, s.highest_level, s.last_activity_date
-    from (
-      select n.user_id, sum(coalesce(n.xp, t.pays)) as xp,
-        min(n.local_date) filter (where n.is_qualifying) as first_day,
-        max(n.local_date) filter (where n.is_qualifying) as last_day,
-        bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
-          | case when t.feeds_metrics then 2 else 0 end
-          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs
-              or jsonb_typeof(n.properties) <> 'object'
-              or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
-      from new_facts n
-      left join learn.activity_types t on t.key = n.activity_type
-      group by n.user_id
-    ) c
-    join learn.user_stats s on s.user_id = c.user_id
-    order by c.user_id
-    for no key update of s
-  ) f;
-  if v_gains is null then
-    -- statement triggers fire for zero rows too: without this they would call each other for ever
-    return null;
-  end if;
-  if v_causes & 4 <> 0 then
-    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs),
-      string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
-      bool_or(jsonb_typeof(n.properties) <> 'object'
-        or (n.subject_type is null) <> (n.subject_id is null))
-    into v_is_capped, v_feeds_days, v_resets_runs, v_unknown, v_is_malformed
-    from new_facts n
-    left join learn.activity_types t on t.key = n.activity_type;
-    if v_unknown is not null then
-      raise exception 'unknown activity type'
-        using errcode = 'LX001', detail = v_unknown,
-          hint = 'Add it to learn.activity_types first.';
-    elsif v_is_malformed then
-      raise exception 'a fact is malformed'
-        using errcode = 'LX001', detail = (
-          select format('properties = %s, subject_type = %L, subject_id = %L',
-            n.properties, n.subject_type, n.subject_id)
-          from new_facts n
-          where jsonb_typeof(n.properties) <> 'object'
-            or (n.subject_type is null) <> (n.subject_id is null)
-          limit 1),
-          hint = 'Properties are a JSON object; a subject has both a type and an id.';
-    end if;
-  end if;
+create or replace trigger fill_answers
+  before insert on learn.user_answers
+  for each row
+  when (new.question_id is not null and (new.correct_answer is null or new.is_correct is null))
+  execute function learn_internal.fill_answers();
+comment on trigger fill_answers on learn.user_answers is 'Grades what comes without a grade.';
 
-  if v_causes & 28 <> 0 then
-    v_user_ids := array(select g.user_id from unnest(v_gains) g order by g.user_id);
-  end if;
+-- triggers/quizzes/grade_answers.sql
 
-  -- 2. Local active days move the streak.
-  if v_causes & 8 <> 0 then
-    select array_agg(d.user_id order by d.first_id), array_agg(d.local_date order by d.first_id)
-    into v_day_user_ids, v_days
-    from (
-      select n.user_id, n.local_date, min(n.id) as first_id
-      from new_facts n
-      where n.is_qualifying
-      group by n.user_id, n.local_date
-    ) d
-    where not exists (
-      select from learn.user_activity_days a
-      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze);
-    if v_days is not null then
-      select array_agg(s.longest_streak), array_agg(s.active_days) into v_streak, v_active_days
-      from (
-        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
-      ) s;
-      perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
-    end if;
-  end if;
-
-  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
-  if v_is_capped then
-    -- Within a cap: less what the same type has paid this user for the same day,
-    -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
-    -- which leaves older partitions and rows alone.
-    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
-    into v_capped
-    from (
-      select n.id, coalesce(n.xp, r.amount) as amount, r.daily_cap,
-        sum(coalesce(n.xp, r.amount)) over (
-          partition by n.user_id, n.activity_type, n.local_date
-          order by n.id) - coalesce(n.xp, r.amount) as earlier,
-        (
-          select coalesce(sum(t.amount), 0)
-          from learn.xp_transactions t
-          where t.user_id = n.user_id and t.earned_on = n.local_date
-            and t.activity_type = n.activity_type
-            and t.amount > 0 and t.created_at >= n.local_date - interval '2 days'
-        ) as before
-      from new_facts n
-      join learn.xp_rules r on r.activity_type = n.activity_type
-      where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
-    ) c;
-    select array_agg((p.user_id, p.xp)::learn_internal.gain), v_causes | 16 into v_gains, v_causes
-    from (
-      select n.user_id,
-        sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays))::bigint as xp
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-      group by n.user_id
-    ) p
-    where p.user_id = any (v_user_ids);
-  end if;
-
-  if v_causes & 1 <> 0 then
-    insert into learn.xp_transactions
-      (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
-    select p.user_id, p.amount, p.activity_type,
-      case when p.is_told then p.properties ->> 'source_type' else p.activity_type end,
-      case when p.is_told then p.properties ->> 'source_id' else p.subject_id end,
-      case when p.is_told then p.properties ->> 'description' end,
-      p.local_date, p.recorded_at
-    from (
-      select n.*,
-        -- its caller names the source
-        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-    ) p
-    where p.amount <> 0;
-
-    -- 4. The total and the level follow, and the achievements for these.
-    if v_causes & 16 = 0 then
-      update learn.user_stats s
-      set total_xp = s.total_xp + g.xp
-      from unnest(v_gains) g
-      where s.user_id = g.user_id and g.xp <> 0;
-    else
-      select array_agg(s.highest_level) into v_level
-      from (
-        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
-      ) s;
-      with credited as (
-        update learn.user_stats s
-        set total_xp = o.total_xp + g.xp,
-          current_level = l.level,
-          highest_level = greatest(o.highest_level, l.level)
-        from unnest(v_gains) g
-        join learn.user_stats o on o.user_id = g.user_id
-        cross join lateral (
-          select coalesce((
-            select t.level from learn.level_thresholds t
-            where t.min_xp <= o.total_xp + g.xp
-            order by t.min_xp desc
-            limit 1), 1) as level
-        ) l
-        where s.user_id = g.user_id and g.xp <> 0
-        returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp,
-          o.highest_level as old_level, s.highest_level as new_level
-      )
-      select bool_or(c.new_level > c.old_level),
-        array_agg((c.user_id, t.achievement_id, jsonb_build_object(
-          'metric', t.metric, 'scope', '', 'value', case t.metric when 'xp' then c.new_xp
-            else c.new_level end))::learn_internal.win) filter (where t.metric is not null)
-      into v_is_new_level, v_won
-      from credited c
-      left join learn_internal.achievement_thresholds t
-        on t.scope = '' and (
-          t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
-          or t.metric = 'level_reached' and t.threshold > c.old_level
-            and t.threshold <= c.new_level);
-    end if;
-  end if;
-
-  -- 5. Metrics count what happened.
-  -- 6. The achievements whose thresholds that crosses are found by index.
-  if v_causes & 2 <> 0 then
-    -- (An amount is null where facts lack the property: the new value is null or the old one then.)
-    with changed as (
-      select t.user_id, t.metric, t.scope, coalesce(o.value, 0) as old_value,
-        case when t.is_maximum then greatest(coalesce(o.value, 0), t.amount)
-          else coalesce(o.value, 0) + t.amount end as new_value
-      from (
-        select f.user_id, f.metric, f.scope, f.aggregate = 'max' as is_maximum,
-          case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
-        from (
-          select n.user_id, m.metric, m.aggregate,
-            coalesce(n.properties ->> m.scope_property, '') as scope,
-            case when m.property is null then 1
-              else learn_internal.number_property(n.properties, m.property) end as amount
-          from new_facts n
-          join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-          where n.properties @> m.filter
-            and (m.aggregate <> 'run' or not v_resets_runs)
-            and (m.scope_property is null or n.properties ->> m.scope_property <> '')
-        ) f
-        group by f.user_id, f.metric, f.scope, f.aggregate
-      ) t
-      left join learn.user_metrics o
-        on o.user_id = t.user_id and o.metric = t.metric and o.scope = t.scope
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value
-      from changed c
-      where c.new_value <> c.old_value
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
-        and t.threshold <= c.new_value;
-  end if;
-
-  if v_feeds_days then
-    with new_days as (
-      insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-      select distinct n.user_id, m.key, s.scope, n.local_date
-      from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'distinct_days'
-        and n.properties @> m.filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-      on conflict do nothing
-      returning user_id, metric, scope
-    ), changed as (
-      select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
-      from (
-        select n.user_id, n.metric, n.scope, count(*) as added
-        from new_days n
-        group by n.user_id, n.metric, n.scope
-      ) d
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = d.user_id and u.metric = d.metric and u.scope = d.scope), 0) as value
-      ) o
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value from changed c
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.old_value and t.threshold <= c.new_value;
-  end if;
-
-  if v_resets_runs then
-    with events as (
-      select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
-      from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type
-        and m.aggregate = 'run' and n.properties @> m.filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-      union all
-      select n.user_id, m.key, s.scope, n.id, true
-      from new_facts n
-      join learn.metrics m on m.reset_activity_type = n.activity_type
-        and n.properties @> m.reset_filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-    ), runs as (
-      -- Run 0 goes on from before this statement, each reset starts another;
-      -- the last one is the value that stays.
-      select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
-        e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
-      from (
-        select v.*, count(*) filter (where v.is_reset) over (
-          partition by v.user_id, v.metric, v.scope
-          order by v.id, v.is_reset desc rows unbounded preceding) as run
-        from events v
-      ) e
-      group by e.user_id, e.metric, e.scope, e.run
-    ), changed as (
-      select r.user_id, r.metric, r.scope, o.value as old_value,
-        coalesce(
-          sum(r.length) filter (where r.is_last and r.run > 0),
-          o.value + sum(r.length) filter (where r.run = 0)) as new_value,
-        greatest(
-          o.value + coalesce(sum(r.length) filter (where r.run = 0), 0),
-          max(r.length) filter (where r.run > 0)) as peak
-      from runs r
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope), 0) as value
-      ) o
-      group by r.user_id, r.metric, r.scope, o.value
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value
-      from changed c
-      where c.new_value <> c.old_value
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.old_value and t.threshold <= c.peak;
-  end if;
-
-  if v_days is not null then
-    select v_won || array_agg((
-      s.user_id, t.achievement_id,
-      jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value)
-    )::learn_internal.win)
-    into v_won
-    from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
-    join learn.user_stats s on s.user_id = b.user_id
-    cross join lateral (
-      values
-        ('current_streak', b.streak, s.longest_streak),
-        ('active_days', b.active_days, s.active_days)
-    ) v(metric, old_value, new_value)
-    join learn_internal.achievement_thresholds t
-      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value
-        and t.threshold <= v.new_value;
-  end if;
-
-  -- 7. What was reached is a fact too.
-  if v_is_new_level or v_won is not null then
-    select jsonb_object_agg(f.user_id, f.last_at) into v_earned_at
-    from (
-      select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id
-    ) f;
-  end if;
-  if v_is_new_level then
-    insert into learn.activity_log
-      (user_id, activity_type, subject_type, subject_id, properties,
-       occurred_at, local_date, is_qualifying)
-    select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
-      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying
-    from unnest(v_user_ids, v_level) b(user_id, level)
-    cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
-    join learn.user_stats s on s.user_id = b.user_id
-    join learn.users u on u.id = b.user_id
-    join learn.activity_types t on t.key = 'level_reached'
-    cross join lateral generate_series(b.level + 1, s.highest_level) l(level)
-    order by b.user_id, l.level;
-  end if;
-
-  if v_won is not null then
-    insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-    select w.user_id, w.achievement_id, (v_earned_at ->> w.user_id::text)::timestamptz, w.evidence
-    from unnest(v_won) w
-    join learn.achievements a on a.id = w.achievement_id
-    where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
-      and not exists (
-        select from learn.revoked_achievements r
-        where r.user_id = w.user_id and r.achievement_id = w.achievement_id)
-    order by w.user_id, a.display_order, w.achievement_id
-    on conflict (user_id, achievement_id) do nothing;
-  end if;
+-- When answers are written: what is correct comes from the questions, never from the writer.
+create or replace function learn_internal.grade_answers()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update learn.user_answers a
+  set correct_answer = q.correct_answer,
+    is_correct = coalesce(n.user_answer = q.correct_answer, false)
+  from new_rows n
+  join learn.questions q on q.id = n.question_id and q.correct_answer <> n.correct_answer
+  where a.user_id = n.user_id and a.quiz_attempt_id = n.quiz_attempt_id
+    and a.position = n.position;
   return null;
 end;
 $$;
-comment on function learn_internal.process_activities() is
-  'The engine, a statement trigger: facts move streaks, pay XP, count in metrics '
-  'and earn achievements.';
-revoke all on function learn_internal.process_activities() from public;
+comment on function learn_internal.grade_answers() is
+  'Statement trigger: answers are graded by the questions, whatever their writer says.';
+revoke all on function learn_internal.grade_answers() from public;
 
-create or replace trigger process_activities
-  after insert on learn.activity_log
-  referencing new table as new_facts
+create or replace trigger grade_answers
+  after insert on learn.user_answers
+  referencing new table as new_rows
   for each statement
-  execute function learn_internal.process_activities();
-comment on trigger process_activities on learn.activity_log is
-  'The engine: streaks, XP, levels, metrics, achievements.';
+  execute function learn_internal.grade_answers();
+comment on trigger grade_answers on learn.user_answers is 'Grades by the questions.';
 
--- triggers/identity/register_users.sql
--- When users are made: each gets a stats row, and signing up is a fact.
--- Errors: LX001 unknown time zone.
-create or replace function learn_internal.register_users()
+-- triggers/quizzes/questions_touch.sql
+
+-- When a question is changed, its updated_at says so.
+create or replace trigger questions_touch
+  before update on learn.questions
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger questions_touch on learn.questions is 'Keeps updated_at.';
+
+-- triggers/quizzes/quiz_attempts_hold.sql
+
+-- Before quizzes are written: rules are held.
+create or replace trigger quiz_attempts_hold
+  before insert on learn.quiz_attempts
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger quiz_attempts_hold on learn.quiz_attempts is 'Keeps rules as they are.';
+
+-- triggers/quizzes/quizzes_completed.sql
+
+-- When quizzes are written: the quiz, each correct answer, and a perfect score are facts, and what
+-- they paid is noted with the quiz. Answers that are written by the same statement tell which
+-- questions these were.
+create or replace function learn_internal.quizzes_completed()
 returns trigger
 language plpgsql
 volatile
@@ -574,58 +585,93 @@ set enable_seqscan = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+  v_user_ids uuid[];
+  v_facts    learn_internal.fact[];
+  v_minimum  numeric;
+  v_high     numeric;
+  v_last_id  bigint;              -- of the ledger, before
+  v_now      timestamptz := learn.clock();
 begin
-  if not exists (select from new_users) then
+  select array_agg(distinct n.user_id) into v_user_ids from new_rows n;
+  if v_user_ids is null then
     return null;
   end if;
-  perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  select coalesce(max(l.id), 0) into v_last_id
+  from unnest(v_user_ids) u(user_id)
+  cross join lateral (
+    select t.id from learn.xp_transactions t
+    where t.user_id = u.user_id
+    order by t.id desc
+    limit 1
+  ) l;
+  v_minimum := learn_internal.setting_number('quiz_minimum_questions');
+  v_high := learn_internal.setting_number('quiz_high_score_percentage');
 
-  insert into learn.user_stats (user_id)
-  select u.id from new_users u order by u.id;
+  with answered as (
+    select a.user_id, a.quiz_attempt_id, a.question_id, q.domain,
+      row_number() over (partition by a.user_id, a.quiz_attempt_id order by a.position) as number
+    from new_rows n
+    join learn.user_answers a on a.user_id = n.user_id and a.quiz_attempt_id = n.id
+    left join learn.questions q on q.id = a.question_id
+    where a.is_correct
+  ), facts as (
+    select n.user_id, n.id, n.completed_at, 1 as kind, g.number, 'question_answered_correctly' as type,
+      jsonb_build_object('exam_type', n.exam_type, 'question_id', a.question_id,
+        'domain', a.domain) as properties
+    from new_rows n
+    cross join lateral generate_series(1, n.correct_answers) g(number)
+    left join answered a
+      on a.user_id = n.user_id and a.quiz_attempt_id = n.id and a.number = g.number
+    union all
+    select n.user_id, n.id, n.completed_at, 2, 0, 'quiz_completed',
+      jsonb_build_object('exam_type', n.exam_type, 'score', n.score_percentage,
+        'total_questions', n.total_questions, 'correct_answers', n.correct_answers,
+        'is_perfect', n.correct_answers = n.total_questions and n.total_questions >= v_minimum,
+        'is_high_score', 100 * n.correct_answers >= v_high * n.total_questions
+          and n.total_questions >= v_minimum)
+    from new_rows n
+    union all
+    select n.user_id, n.id, n.completed_at, 3, 0, 'quiz_perfect',
+      jsonb_build_object('exam_type', n.exam_type)
+    from new_rows n
+    where n.correct_answers = n.total_questions
+  )
+  select array_agg(
+    (f.user_id, f.type, 'quiz', f.id::text, f.properties, null, f.completed_at)::learn_internal.fact
+    order by f.user_id, f.completed_at, f.id, f.kind, f.number)
+  into v_facts
+  from facts f;
+  perform learn_internal.write_facts(v_facts);
 
-  insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
-  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
-  from new_users u
-  join learn.activity_types t on t.key = 'user_registered'
-  order by u.id;
+  -- What the facts have paid is what the ledger has got since.
+  with paid as materialized (
+    select t.user_id, t.source_id, sum(t.amount) as xp
+    from learn.xp_transactions t
+    where t.user_id = any (v_user_ids) and t.id > v_last_id and t.created_at >= v_now
+      and t.activity_type in ('question_answered_correctly', 'quiz_perfect', 'quiz_completed')
+    group by t.user_id, t.source_id
+  )
+  update learn.quiz_attempts a
+  set xp_earned = coalesce(p.xp, 0)
+  from new_rows n
+  left join paid p on p.user_id = n.user_id and p.source_id = n.id::text
+  where a.user_id = n.user_id and a.id = n.id and a.xp_earned <> coalesce(p.xp, 0);
   return null;
 end;
 $$;
-comment on function learn_internal.register_users() is
-  'Statement trigger: makes users'' stats rows and writes user_registered facts.';
-revoke all on function learn_internal.register_users() from public;
+comment on function learn_internal.quizzes_completed() is
+  'Statement trigger: quizzes, correct answers and perfect scores become facts, which pay.';
+revoke all on function learn_internal.quizzes_completed() from public;
 
-create or replace trigger register_users
-  after insert on learn.users
-  referencing new table as new_users
+create or replace trigger quizzes_completed
+  after insert on learn.quiz_attempts
+  referencing new table as new_rows
   for each statement
-  execute function learn_internal.register_users();
-comment on trigger register_users on learn.users is
-  'Makes stats rows and writes user_registered facts.';
-
--- triggers/identity/check_timezone.sql
--- When a user moves to another time zone: it must be one. Days that were are not rewritten.
--- Errors: LX001 unknown time zone.
-create or replace function learn_internal.check_timezone()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.require_timezones(array[new.timezone]);
-  return null;
-end;
-$$;
-comment on function learn_internal.check_timezone() is
-  'Row trigger: refuses an unknown time zone (LX001).';
-revoke all on function learn_internal.check_timezone() from public;
-
-create or replace trigger check_timezone
-  after update of timezone on learn.users
-  for each row
-  when (new.timezone <> old.timezone)
-  execute function learn_internal.check_timezone();
-comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
+  execute function learn_internal.quizzes_completed();
+comment on trigger quizzes_completed on learn.quiz_attempts is
+  'Quizzes, correct answers and perfect scores become facts.';
 
 reset role;

@@ -1,148 +1,1141 @@
--- practice: query submissions and what they solve.
+-- Community
 
 set role learn_owner;
 
-insert into learn.activity_types (key, description, is_qualifying, happens_once) values
-  ('exercise_attempted', 'The user ran a query for an exercise.', true, false),
-  ('exercise_solved', 'The user solved an exercise for the first time.', true, true),
-  ('exercise_solved_first_try',
-    'The user solved an exercise with the first submission.', true, true)
--- they stay when this is rolled back, because facts of theirs may be in the log
-on conflict (key) do nothing;
+-- functions/community/lock_reply.sql
 
-create table learn.query_submissions (
-  user_id       uuid not null references learn.users on delete cascade,
-  id            bigint generated always as identity,
-  exercise_id   bigint not null references learn.exercises on delete cascade,
-  query_text    text not null,
-  is_correct    boolean not null,
-  error_message text,
-  duration_ms   integer,
-  submitted_at  timestamptz not null default learn.clock(),
-  primary key (user_id, id),
-  constraint query_text_is_not_blank check (query_text ~ '\S'),
-  constraint failing_query_is_not_correct check (error_message is null or not is_correct),
-  constraint duration_is_not_negative check (duration_ms >= 0)
-);
-comment on table learn.query_submissions is
-  'Every run of a query for an exercise. Solving all published exercises of a lesson completes it.';
-comment on column learn.query_submissions.error_message is
-  'Why the query did not execute; null: it did.';
-comment on column learn.query_submissions.duration_ms is 'How long the query ran, in milliseconds.';
-create index query_submissions_exercise on learn.query_submissions (exercise_id, user_id);
-grant select on learn.query_submissions to learn_app, learn_readonly;
-
-create table learn.user_exercise_progress (
-  user_id            uuid not null references learn.users on delete cascade,
-  exercise_id        bigint not null references learn.exercises on delete cascade,
-  submissions        integer not null,
-  wrong_submissions  integer not null,
-  failed_submissions integer not null,
-  is_first_try       boolean not null,
-  solved_at          timestamptz,
-  primary key (user_id, exercise_id),
-  constraint submissions_add_up check (
-    failed_submissions >= 0 and wrong_submissions >= failed_submissions
-    and submissions >= wrong_submissions and submissions >= 1),
-  constraint solved_exercises_have_a_correct_submission check (
-    (solved_at is not null) = (submissions > wrong_submissions)),
-  constraint first_tries_are_solved check (not is_first_try or solved_at is not null)
-) with (fillfactor = 80);
-comment on table learn.user_exercise_progress is
-  'What a user''s submissions for an exercise add up to.';
-comment on column learn.user_exercise_progress.wrong_submissions is
-  'Submissions that were not correct, failed ones included.';
-comment on column learn.user_exercise_progress.failed_submissions is
-  'Submissions that did not execute.';
-comment on column learn.user_exercise_progress.is_first_try is 'The first submission was correct.';
-create index user_exercise_progress_exercise on learn.user_exercise_progress (exercise_id, user_id);
-grant select on learn.user_exercise_progress to learn_app, learn_readonly;
-
--- views/practice/solved_lessons.sql
--- Lessons of which a user has solved every published exercise, at least one:
--- those complete by themselves.
-create or replace view learn_internal.solved_lessons as
-select x.user_id, e.lesson_id, max(x.solved_at) as solved_at
-from learn.user_exercise_progress x
-join learn.exercises e on e.id = x.exercise_id and e.is_published
-join learn.lessons l on l.id = e.lesson_id and l.is_published
-where x.solved_at is not null
-group by x.user_id, e.lesson_id
-having count(*) = (
-  select count(*) from learn.exercises a
-  where a.lesson_id = e.lesson_id and a.is_published);
-comment on view learn_internal.solved_lessons is
-  'Published lessons of which a user has solved every published exercise.';
-
--- functions/practice/complete_solved_lessons.sql
--- Completes the lessons among the given ones (parallel arrays) of which the user
--- has solved every exercise.
-create or replace function learn_internal.complete_solved_lessons(
-  p_user_ids uuid[], p_lesson_ids bigint[]
-)
-returns void
-language sql
+-- Finds a reply and locks it. Its discussion, where that is written too, is locked before it.
+-- Errors: LX003.
+create or replace function learn_internal.lock_reply(p_reply_id bigint)
+returns learn.replies
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
-  select c.user_id, c.lesson_id, 'completed', s.solved_at
-  from (
-    select distinct d.user_id, d.lesson_id
-    from unnest(p_user_ids, p_lesson_ids) d(user_id, lesson_id)
-  ) c
-  cross join lateral (
-    select v.solved_at from learn_internal.solved_lessons v
-    where v.user_id = c.user_id and v.lesson_id = c.lesson_id
-  ) s
-  order by c.user_id, s.solved_at, c.lesson_id
-  on conflict (user_id, lesson_id) do update
-    set status = 'completed', completed_at = excluded.completed_at
-    where p.completed_at is null;
+declare
+  v_reply learn.replies;
+begin
+  select r.* into v_reply from learn.replies r where r.id = p_reply_id for no key update;
+  if not found then
+    raise exception 'unknown reply'
+      using errcode = 'LX003',
+        detail = format('reply_id = %s', coalesce(p_reply_id::text, 'null')),
+        hint = 'Look the reply up in learn.replies; it may have been deleted.';
+  end if;
+  return v_reply;
+end;
 $$;
-comment on function learn_internal.complete_solved_lessons(uuid[], bigint[]) is
-  'Completes those of the given lessons whose exercises the user has all solved.';
-revoke all on function learn_internal.complete_solved_lessons(uuid[], bigint[]) from public;
+comment on function learn_internal.lock_reply(bigint) is 'Finds and locks a reply (LX003).';
+revoke all on function learn_internal.lock_reply(bigint) from public;
 
--- functions/practice/refresh_lessons.sql
--- After a change of content: completes lessons for everybody who has solved
--- all that is left of them.
-create or replace function learn_internal.refresh_lessons(p_lesson_ids bigint[])
+-- functions/community/lock_thread.sql
+
+-- Finds a reply and locks what a change of it touches: its discussion, then the reply and
+-- the accepted solution, in key order.
+-- Errors: LX003.
+create or replace function learn_internal.lock_thread(p_reply_id bigint)
+returns learn.replies
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_discussion_id bigint;
+begin
+  select r.discussion_id into v_discussion_id from learn.replies r where r.id = p_reply_id;
+  if found then
+    perform from learn.discussions d where d.id = v_discussion_id for no key update;
+    perform from learn.replies r
+    where r.discussion_id = v_discussion_id and (r.is_solution or r.id = p_reply_id)
+    order by r.id
+    for no key update;
+  end if;
+  return learn_internal.lock_reply(p_reply_id);
+end;
+$$;
+comment on function learn_internal.lock_thread(bigint) is
+  'Finds a reply and locks its discussion, it and the accepted solution (LX003).';
+revoke all on function learn_internal.lock_thread(bigint) from public;
+
+-- functions/community/is_moderator.sql
+
+-- Whether a user looks after other people's posts.
+create or replace function learn_internal.is_moderator(p_user_id uuid)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from learn.users u where u.id = p_user_id and u.role in ('moderator', 'admin'));
+$$;
+comment on function learn_internal.is_moderator(uuid) is
+  'Whether a user is a moderator or an administrator.';
+revoke all on function learn_internal.is_moderator(uuid) from public;
+
+-- functions/community/require_author.sql
+
+-- Refuses what only a post's author or a moderator may do.
+-- Errors: LX010.
+create or replace function learn_internal.require_author(p_user_id uuid, p_author_id uuid)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_user_id <> p_author_id and not learn_internal.is_moderator(p_user_id) then
+    raise exception 'only the author or a moderator may do this'
+      using errcode = 'LX010',
+        detail = format('p_user_id = %s, author_id = %s', p_user_id, p_author_id),
+        hint = 'Moderators have the role moderator or admin in learn.users.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_author(uuid, uuid) is
+  'Refuses users who are neither the author nor a moderator (LX010).';
+revoke all on function learn_internal.require_author(uuid, uuid) from public;
+
+-- functions/community/accept_solution.sql
+
+-- Accepts a reply as the solution of its discussion, instead of the one before, if any.
+-- It is a fact of the reply's author, once, unless they answered themselves.
+-- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
+-- of the discussion nor moderator, or a moderator's own reply to somebody else; LX013.
+create or replace function learn.accept_solution(
+  p_user_id         uuid,
+  p_reply_id        bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call      learn_internal.call;
+  v_reply     learn.replies;
+  v_asker_id  uuid;
+begin
+  -- Two users are concerned, who may be accepting each other's replies at this moment:
+  -- both are locked in key order, before begin_call() would lock the one who acts.
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s
+  where s.user_id = p_user_id
+    or s.user_id = (select r.author_id from learn.replies r where r.id = p_reply_id)
+  order by s.user_id
+  for no key update;
+  v_call := learn_internal.begin_call(
+    'accept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_reply := learn_internal.lock_thread(p_reply_id);
+  select d.author_id into v_asker_id from learn.discussions d where d.id = v_reply.discussion_id;
+  perform learn_internal.require_author(p_user_id, v_asker_id);
+  if v_reply.author_id = p_user_id and v_asker_id <> p_user_id then
+    raise exception 'a moderator does not accept a reply of their own'
+      using errcode = 'LX010', detail = format('p_user_id = %s, p_reply_id = %s',
+          p_user_id, p_reply_id),
+        hint = 'Leave it to the author of the discussion or to another moderator.';
+  end if;
+
+  update learn.replies r set is_solution = false
+  where r.discussion_id = v_reply.discussion_id and r.is_solution and r.id <> p_reply_id;
+  update learn.replies r
+  set is_solution = true,
+    first_accepted_at = coalesce(r.first_accepted_at, v_call.occurred_at)
+  where r.id = p_reply_id and not r.is_solution;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
+  'Accepts a reply as the solution, for the author of the discussion or a moderator; it takes '
+  'the place of the one before. The summary is that of the user who accepts.';
+revoke all on function learn.accept_solution(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/community/count_replies.sql
+
+-- Adds to the number of replies of discussions (parallel arrays, each discussion once; null: none
+-- at all), and says whether they have a solution. Discussions that are gone are passed over.
+create or replace function learn_internal.count_replies(
+  p_discussion_ids bigint[], p_replies integer[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_discussion_ids is null then
+    return;
+  end if;
+  perform from learn.discussions d where d.id = any (p_discussion_ids)
+  order by d.id for no key update;
+  update learn.discussions d
+  set reply_count = d.reply_count + g.replies, is_solved = s.is_solved
+  from unnest(p_discussion_ids, p_replies) g(discussion_id, replies)
+  cross join lateral (
+    select exists (
+      select from learn.replies r
+      where r.discussion_id = g.discussion_id and r.is_solution) as is_solved
+  ) s
+  where d.id = g.discussion_id and (g.replies <> 0 or d.is_solved <> s.is_solved);
+end;
+$$;
+comment on function learn_internal.count_replies(bigint[], integer[]) is
+  'Adds to the replies of discussions, and says whether they are solved.';
+revoke all on function learn_internal.count_replies(bigint[], integer[]) from public;
+
+-- functions/community/count_votes.sql
+
+-- Adds to the votes of discussions and replies (parallel arrays, each target once; null: none
+-- at all). Discussions are locked before replies, both in key order; what is gone is passed over.
+create or replace function learn_internal.count_votes(
+  p_discussion_ids bigint[], p_reply_ids bigint[], p_upvotes integer[], p_downvotes integer[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if array_remove(p_discussion_ids, null) <> '{}' then
+    perform from learn.discussions d where d.id = any (p_discussion_ids)
+    order by d.id for no key update;
+    update learn.discussions d
+    set upvote_count = d.upvote_count + g.upvotes, downvote_count = d.downvote_count + g.downvotes
+    from unnest(p_discussion_ids, p_upvotes, p_downvotes) g(discussion_id, upvotes, downvotes)
+    where d.id = g.discussion_id and (g.upvotes <> 0 or g.downvotes <> 0);
+  end if;
+  if array_remove(p_reply_ids, null) <> '{}' then
+    perform from learn.replies r where r.id = any (p_reply_ids) order by r.id for no key update;
+    update learn.replies r
+    set upvote_count = r.upvote_count + g.upvotes, downvote_count = r.downvote_count + g.downvotes
+    from unnest(p_reply_ids, p_upvotes, p_downvotes) g(reply_id, upvotes, downvotes)
+    where r.id = g.reply_id and (g.upvotes <> 0 or g.downvotes <> 0);
+  end if;
+end;
+$$;
+comment on function learn_internal.count_votes(bigint[], bigint[], integer[], integer[]) is
+  'Adds to the votes of discussions and replies.';
+revoke all on function learn_internal.count_votes(bigint[], bigint[], integer[], integer[])
+  from public;
+
+-- functions/community/lock_discussion.sql
+
+-- Finds a discussion and locks it: who writes in a discussion takes turns, and locks it
+-- before any of its replies.
+-- Errors: LX003.
+create or replace function learn_internal.lock_discussion(p_discussion_id bigint)
+returns learn.discussions
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_discussion learn.discussions;
+begin
+  select d.* into v_discussion
+  from learn.discussions d
+  where d.id = p_discussion_id
+  for no key update;
+  if not found then
+    raise exception 'unknown discussion'
+      using errcode = 'LX003',
+        detail = format('discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
+        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
+  end if;
+  return v_discussion;
+end;
+$$;
+comment on function learn_internal.lock_discussion(bigint) is
+  'Finds and locks a discussion, before any of its replies (LX003).';
+revoke all on function learn_internal.lock_discussion(bigint) from public;
+
+-- functions/community/delete_discussion.sql
+
+-- Deletes a discussion with its replies and votes. What its authors earned by it stays.
+-- Errors: LX002; LX003 unknown discussion; LX004 user inactive; LX010 neither author nor moderator.
+create or replace function learn.delete_discussion(p_user_id uuid, p_discussion_id bigint)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_discussion learn.discussions;
+begin
+  perform learn_internal.begin_call('delete_discussion', p_user_id, '{}', null, null);
+  v_discussion := learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  delete from learn.discussions d where d.id = p_discussion_id;
+end;
+$$;
+comment on function learn.delete_discussion(uuid, bigint) is
+  'Deletes a discussion with its replies and votes, for its author or a moderator.';
+revoke all on function learn.delete_discussion(uuid, bigint) from public;
+grant execute on function learn.delete_discussion(uuid, bigint) to learn_app;
+
+-- functions/community/delete_reply.sql
+
+-- Deletes a reply with its votes. Replies to it stay: they become replies to the discussion,
+-- because they are other people's words. What its author earned by it stays too.
+-- Errors: LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author nor moderator.
+create or replace function learn.delete_reply(p_user_id uuid, p_reply_id bigint)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reply learn.replies;
+begin
+  perform learn_internal.begin_call('delete_reply', p_user_id, '{}', null, null);
+  v_reply := learn_internal.lock_thread(p_reply_id);
+  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  delete from learn.replies r where r.id = p_reply_id;
+end;
+$$;
+comment on function learn.delete_reply(uuid, bigint) is
+  'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
+revoke all on function learn.delete_reply(uuid, bigint) from public;
+grant execute on function learn.delete_reply(uuid, bigint) to learn_app;
+
+-- functions/community/normalize_tags.sql
+
+-- Tags as they are kept: lower case, no spaces around, each once, in the order of their first use.
+create or replace function learn_internal.normalize_tags(p_tags text[])
+returns text[]
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(t.tag order by t.position), '{}')
+  from (
+    select lower(btrim(u.tag)) as tag, min(u.position) as position
+    from unnest(p_tags) with ordinality u(tag, position)
+    group by 1
+  ) t;
+$$;
+comment on function learn_internal.normalize_tags(text[]) is
+  'Tags in lower case, trimmed, each once.';
+revoke all on function learn_internal.normalize_tags(text[]) from public;
+
+-- functions/community/require_content.sql
+
+-- Refuses the content of a post that is blank or too long.
+-- Errors: LX001.
+create or replace function learn_internal.require_content(p_content text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if coalesce(p_content, '') !~ '\S' or length(p_content) > 50000 then
+    raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
+      using errcode = 'LX001',
+        detail = format('p_content has %s characters', coalesce(length(p_content), 0)),
+        hint = 'Shorten it, or post it in parts.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_content(text) is
+  'Refuses content that is blank or longer than 50,000 characters (LX001).';
+revoke all on function learn_internal.require_content(text) from public;
+
+-- functions/community/require_discussion_texts.sql
+
+-- Refuses what cannot be a discussion's title, content, category or (normalized) tags.
+-- Errors: LX001.
+create or replace function learn_internal.require_discussion_texts(
+  p_title text, p_content text, p_category text, p_tags text[]
+)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.require_content(p_content);
+  if coalesce(p_title, '') !~ '\S' or length(p_title) > 300
+    or coalesce(p_category, '') !~ '\S' or length(p_category) > 100
+  then
+    raise exception 'a discussion has a title and a category'
+      using errcode = 'LX001',
+        detail = format('p_title = %L, p_category = %L', left(p_title, 50), left(p_category, 50)),
+        hint = 'Neither is blank; a title has at most 300 characters, a category at most 100.';
+  end if;
+  if not learn_internal.is_tag_list(p_tags) then
+    raise exception 'these are no tags'
+      using errcode = 'LX001', detail = format('p_tags = %s', left(p_tags::text, 200)),
+        hint = 'At most 10 tags of at most 50 characters, none of them null or blank.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_discussion_texts(text, text, text, text[]) is
+  'Refuses what cannot be the texts of a discussion (LX001).';
+revoke all on function learn_internal.require_discussion_texts(text, text, text, text[])
+  from public;
+
+-- functions/community/edit_discussion.sql
+
+-- Edits a discussion. What is null stays as it is.
+-- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown discussion; LX004 user inactive;
+-- LX010 neither author nor moderator.
+create or replace function learn.edit_discussion(
+  p_user_id       uuid,
+  p_discussion_id bigint,
+  p_title         text default null,
+  p_content       text default null,
+  p_category      text default null,
+  p_tags          text[] default null
+)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_discussion learn.discussions;
+begin
+  perform learn_internal.begin_call('edit_discussion', p_user_id, '{}', null, null);
+  v_discussion := learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  v_discussion.title := coalesce(p_title, v_discussion.title);
+  v_discussion.content := coalesce(p_content, v_discussion.content);
+  v_discussion.category := coalesce(p_category, v_discussion.category);
+  if p_tags is not null then
+    v_discussion.tags := learn_internal.normalize_tags(p_tags);
+  end if;
+  perform learn_internal.require_discussion_texts(
+    v_discussion.title, v_discussion.content, v_discussion.category, v_discussion.tags);
+
+  update learn.discussions d
+  set title = v_discussion.title, content = v_discussion.content,
+    category = v_discussion.category, tags = v_discussion.tags, updated_at = learn.clock()
+  where d.id = p_discussion_id and (d.title, d.content, d.category, d.tags) is distinct from
+    (v_discussion.title, v_discussion.content, v_discussion.category, v_discussion.tags);
+end;
+$$;
+comment on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) is
+  'Edits a discussion, for its author or a moderator. What is null stays as it is.';
+revoke all on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) from public;
+grant execute on function learn.edit_discussion(uuid, bigint, text, text, text, text[])
+  to learn_app;
+
+-- functions/community/edit_reply.sql
+
+-- Edits a reply.
+-- Errors: LX001 blank or too long; LX002; LX003 unknown reply; LX004 user inactive;
+-- LX010 neither author nor moderator.
+create or replace function learn.edit_reply(p_user_id uuid, p_reply_id bigint, p_content text)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reply learn.replies;
+begin
+  perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
+  v_reply := learn_internal.lock_reply(p_reply_id);
+  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  perform learn_internal.require_content(p_content);
+  update learn.replies r set content = p_content
+  where r.id = p_reply_id and r.content <> p_content;
+end;
+$$;
+comment on function learn.edit_reply(uuid, bigint, text) is
+  'Edits a reply, for its author or a moderator.';
+revoke all on function learn.edit_reply(uuid, bigint, text) from public;
+grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app;
+
+-- functions/community/pin_discussion.sql
+
+-- Pins a discussion to the top of its lists, or unpins it.
+-- Errors: LX001 p_is_pinned is null; LX002; LX003 unknown discussion; LX004 user inactive;
+-- LX010 no moderator.
+create or replace function learn.pin_discussion(
+  p_user_id uuid, p_discussion_id bigint, p_is_pinned boolean default true
+)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.begin_call('pin_discussion', p_user_id, '{}', null, null);
+  if p_is_pinned is null then
+    raise exception 'a discussion is pinned or not'
+      using errcode = 'LX001', detail = 'p_is_pinned = null', hint = 'Pass true or false.';
+  end if;
+  if not learn_internal.is_moderator(p_user_id) then
+    raise exception 'only moderators pin discussions'
+      using errcode = 'LX010', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Moderators have the role moderator or admin in learn.users.';
+  end if;
+  perform learn_internal.lock_discussion(p_discussion_id);
+  update learn.discussions d set is_pinned = p_is_pinned
+  where d.id = p_discussion_id and d.is_pinned <> p_is_pinned;
+end;
+$$;
+comment on function learn.pin_discussion(uuid, bigint, boolean) is
+  'Pins a discussion to the top of its lists, or unpins it, for moderators.';
+revoke all on function learn.pin_discussion(uuid, bigint, boolean) from public;
+grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app;
+
+-- functions/community/require_open_course.sql
+
+-- Refuses to post about a course that does not exist or is not published. None is fine:
+-- then the discussion is about no course.
+-- Errors: LX003, LX004.
+create or replace function learn_internal.require_open_course(p_course_id bigint)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_published boolean;
+begin
+  if p_course_id is null then
+    return;
+  end if;
+  select c.is_published into v_is_published from learn.courses c where c.id = p_course_id;
+  if not found then
+    raise exception 'unknown course'
+      using errcode = 'LX003', detail = format('course_id = %s', p_course_id),
+        hint = 'Look the course up in learn.courses.';
+  end if;
+  if not v_is_published then
+    raise exception 'the course is not published'
+      using errcode = 'LX004', detail = format('course_id = %s', p_course_id),
+        hint = 'Publish it: learn.courses.is_published.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_open_course(bigint) is
+  'Refuses an unknown (LX003) or unpublished (LX004) course; null is none.';
+revoke all on function learn_internal.require_open_course(bigint) from public;
+
+-- functions/community/post_discussion.sql
+
+-- Starts a discussion, about a course or about none.
+-- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown course; LX004 the course
+-- is not published, user inactive; LX013.
+create or replace function learn.post_discussion(
+  p_user_id         uuid,
+  p_title           text,
+  p_content         text,
+  p_course_id       bigint default null,
+  p_category        text default 'general',
+  p_tags            text[] default '{}',
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'post_discussion', p_user_id,
+    jsonb_build_object('title', p_title, 'content', p_content, 'course_id', p_course_id,
+      'category', p_category, 'tags', to_jsonb(p_tags)),
+    p_occurred_at, p_idempotency_key);
+  v_tags text[] := learn_internal.normalize_tags(p_tags);
+  v_id   bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_discussion_texts(p_title, p_content, p_category, v_tags);
+  perform learn_internal.require_open_course(p_course_id);
+
+  insert into learn.discussions
+    (author_id, course_id, title, content, category, tags, created_at, updated_at)
+  values (p_user_id, p_course_id, p_title, p_content, p_category, v_tags,
+    v_call.occurred_at, v_call.occurred_at)
+  returning id into v_id;
+  return learn_internal.end_call_with(v_call, jsonb_build_object('discussion_id', v_id));
+end;
+$$;
+comment on function learn.post_discussion(
+  uuid, text, text, bigint, text, text[], timestamptz, text) is
+  'Starts a discussion. Its id is in unlocked: {"discussion_id": 7}. Tags are lower-cased, '
+  'each kept once.';
+revoke all on function learn.post_discussion(
+  uuid, text, text, bigint, text, text[], timestamptz, text) from public;
+grant execute on function learn.post_discussion(
+  uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app;
+
+-- functions/community/post_reply.sql
+
+-- Replies in a discussion, or to a reply in it, at any depth.
+-- Errors: LX001 blank or too long; LX002; LX003 unknown discussion, or no such reply in it;
+-- LX004 its course is not published, user inactive; LX013.
+create or replace function learn.post_reply(
+  p_user_id         uuid,
+  p_discussion_id   bigint,
+  p_content         text,
+  p_parent_reply_id bigint default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call       learn_internal.call := learn_internal.begin_call(
+    'post_reply', p_user_id,
+    jsonb_build_object('discussion_id', p_discussion_id, 'content', p_content,
+      'parent_reply_id', p_parent_reply_id),
+    p_occurred_at, p_idempotency_key);
+  v_discussion learn.discussions;
+  v_id         bigint;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_content(p_content);
+  v_discussion := learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.require_open_course(v_discussion.course_id);
+  if p_parent_reply_id is not null then
+    perform from learn.replies r
+    where r.id = p_parent_reply_id and r.discussion_id = p_discussion_id
+    for key share;
+    if not found then
+      raise exception 'there is no such reply in the discussion'
+        using errcode = 'LX003',
+          detail = format('p_discussion_id = %s, p_parent_reply_id = %s',
+            p_discussion_id, p_parent_reply_id),
+          hint = 'Look it up in learn.replies, or pass null to reply to the discussion itself.';
+    end if;
+  end if;
+
+  insert into learn.replies
+    (discussion_id, author_id, parent_reply_id, content, created_at, updated_at)
+  values (p_discussion_id, p_user_id, p_parent_reply_id, p_content,
+    v_call.occurred_at, v_call.occurred_at)
+  returning id into v_id;
+  return learn_internal.end_call_with(v_call, jsonb_build_object('reply_id', v_id));
+end;
+$$;
+comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) is
+  'Replies in a discussion, or to a reply in it. The reply''s id is in unlocked: {"reply_id": 7}.';
+revoke all on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) from public;
+grant execute on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text)
+  to learn_app;
+
+-- views/community/discussion_recounts.sql
+
+-- What the counts of discussions must say, from replies and votes.
+create or replace view learn_internal.discussion_recounts as
+select d.id as discussion_id, d.author_id, r.reply_count, r.is_solved,
+  v.upvote_count, v.downvote_count
+from learn.discussions d
+cross join lateral (
+  select count(*)::integer as reply_count, coalesce(bool_or(a.is_solution), false) as is_solved
+  from learn.replies a
+  where a.discussion_id = d.id
+) r
+cross join lateral (
+  select count(*) filter (where a.vote_type = 'upvote')::integer as upvote_count,
+    count(*) filter (where a.vote_type = 'downvote')::integer as downvote_count
+  from learn.discussion_votes a
+  where a.discussion_id = d.id
+) v;
+comment on view learn_internal.discussion_recounts is
+  'Replies and votes of discussions, counted from their rows.';
+
+-- views/community/reply_recounts.sql
+
+-- What the counts of replies must say, from votes.
+create or replace view learn_internal.reply_recounts as
+select r.id as reply_id, r.author_id, v.upvote_count, v.downvote_count
+from learn.replies r
+cross join lateral (
+  select count(*) filter (where a.vote_type = 'upvote')::integer as upvote_count,
+    count(*) filter (where a.vote_type = 'downvote')::integer as downvote_count
+  from learn.discussion_votes a
+  where a.reply_id = r.id
+) v;
+comment on view learn_internal.reply_recounts is 'Votes of replies, counted from their rows.';
+
+-- functions/community/recount_posts.sql
+
+-- Counts replies and votes of the posts of users anew. The caller has locked the users.
+create or replace function learn_internal.recount_posts(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from learn.discussions d where d.author_id = any (p_user_ids)
+  order by d.id for no key update;
+  update learn.discussions d
+  set reply_count = c.reply_count, upvote_count = c.upvote_count,
+    downvote_count = c.downvote_count, is_solved = c.is_solved
+  from learn_internal.discussion_recounts c
+  where d.author_id = any (p_user_ids) and c.discussion_id = d.id
+    and (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved)
+      <> (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved);
+
+  perform from learn.replies r where r.author_id = any (p_user_ids)
+  order by r.id for no key update;
+  update learn.replies r
+  set upvote_count = c.upvote_count, downvote_count = c.downvote_count
+  from learn_internal.reply_recounts c
+  where r.author_id = any (p_user_ids) and c.reply_id = r.id
+    and (r.upvote_count, r.downvote_count) <> (c.upvote_count, c.downvote_count);
+end;
+$$;
+comment on function learn_internal.recount_posts(uuid[]) is
+  'Counts replies and votes of the posts of users anew.';
+revoke all on function learn_internal.recount_posts(uuid[]) from public;
+
+-- functions/community/search_discussions.sql
+
+-- A page of discussions: the newest, pinned ones first; or, with a query, those that match it,
+-- best first. Discussions about courses that are not published are left out.
+-- Errors: LX001 query too long, limit or offset out of range.
+create or replace function learn.search_discussions(
+  p_query     text,
+  p_course_id bigint default null,
+  p_category  text default null,
+  p_tags      text[] default null,
+  p_limit     integer default 20,
+  p_offset    integer default 0
+)
+returns table (
+  discussion_id bigint, author_id uuid, author text, course_id bigint, title text, category text,
+  tags text[], is_pinned boolean, is_solved boolean, view_count bigint, reply_count integer,
+  upvote_count integer, downvote_count integer, created_at timestamptz, updated_at timestamptz,
+  relevance real, headline text
+)
+language plpgsql
+stable
+security definer                  -- calls internals for the caller
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- filters that are null fall away, others find an index
+as $$
+declare
+  v_query     tsquery;
+  v_tags      text[] := learn_internal.normalize_tags(p_tags);
+  v_ids       bigint[];
+  v_relevance real[];
+begin
+  if length(p_query) > 1000 or p_limit is null or p_limit not between 1 and 100
+    or p_offset is null or p_offset < 0
+  then
+    raise exception 'query, limit or offset is out of range'
+      using errcode = 'LX001',
+        detail = format('a query of %s characters, p_limit = %s, p_offset = %s',
+          coalesce(length(p_query), 0), coalesce(p_limit::text, 'null'),
+          coalesce(p_offset::text, 'null')),
+        hint = 'A query has at most 1,000 characters, a page 1 to 100 rows.';
+  end if;
+
+  if coalesce(p_query, '') !~ '\S' then
+    select array_agg(p.id order by p.position) into v_ids
+    from (
+      select d.id, row_number() over (
+        order by d.is_pinned desc, d.created_at desc, d.id desc) as position
+      from learn.discussions d
+      left join learn.courses c on c.id = d.course_id
+      where (d.course_id is null or c.is_published)
+        and (p_course_id is null or d.course_id = p_course_id)
+        and (p_category is null or d.category = p_category)
+        and (v_tags = '{}' or d.tags @> v_tags)
+      order by d.is_pinned desc, d.created_at desc, d.id desc
+      limit p_limit offset p_offset
+    ) p;
+  else
+    v_query := websearch_to_tsquery('pg_catalog.simple', p_query);
+    select array_agg(p.id order by p.relevance desc, p.id desc),
+      array_agg(p.relevance order by p.relevance desc, p.id desc)
+    into v_ids, v_relevance
+    from (
+      select d.id, ts_rank(d.words, v_query) as relevance
+      from learn.discussions d
+      left join learn.courses c on c.id = d.course_id
+      where d.words @@ v_query
+        and (d.course_id is null or c.is_published)
+        and (p_course_id is null or d.course_id = p_course_id)
+        and (p_category is null or d.category = p_category)
+        and (v_tags = '{}' or d.tags @> v_tags)
+      order by relevance desc, d.id desc
+      limit p_limit offset p_offset
+    ) p;
+  end if;
+
+  return query
+  select d.id, d.author_id, u.username, d.course_id, d.title, d.category, d.tags, d.is_pinned,
+    d.is_solved, d.view_count, d.reply_count, d.upvote_count, d.downvote_count, d.created_at,
+    d.updated_at, coalesce(p.relevance, 0),
+    case when v_query is null then left(d.content, 200)
+      else ts_headline('pg_catalog.simple', d.content, v_query,
+        'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10, ShortWord=0') end
+  from unnest(v_ids, v_relevance) with ordinality p(id, relevance, position)
+  join learn.discussions d on d.id = p.id
+  join learn.users u on u.id = d.author_id
+  order by p.position;
+end;
+$$;
+comment on function learn.search_discussions(text, bigint, text, text[], integer, integer) is
+  'A page of discussions. With a query ("exact words", or, -without), those that match, '
+  'best first: titles count more than tags, tags more than content. With a null or blank one, '
+  'pinned ones first, then the newest. p_tags: all of them. headline is an extract of '
+  'the content with what was found between **; escape it before you show it.';
+revoke all on function learn.search_discussions(text, bigint, text, text[], integer, integer)
+  from public;
+grant execute on function learn.search_discussions(text, bigint, text, text[], integer, integer)
+  to learn_app, learn_readonly;
+
+-- functions/community/unaccept_solution.sql
+
+-- Takes it back that a reply is the solution. Its author keeps what they earned by it,
+-- and does not earn it again when it is accepted again. Where it is not the solution, nothing.
+-- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
+-- of the discussion nor moderator; LX013.
+create or replace function learn.unaccept_solution(
+  p_user_id         uuid,
+  p_reply_id        bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call  learn_internal.call := learn_internal.begin_call(
+    'unaccept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+  v_reply learn.replies;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  v_reply := learn_internal.lock_thread(p_reply_id);
+  perform learn_internal.require_author(p_user_id, (
+    select d.author_id from learn.discussions d where d.id = v_reply.discussion_id));
+  update learn.replies r set is_solution = false where r.id = p_reply_id and r.is_solution;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
+  'Takes back that a reply is the solution, for the author of the discussion or a moderator. '
+  'What its author earned stays.';
+revoke all on function learn.unaccept_solution(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app;
+
+-- functions/community/view_discussion.sql
+
+-- Counts a view. It says nothing of who looked, and is no edit. Every view of a discussion
+-- writes the same row: call it in a transaction of its own.
+-- Errors: LX003.
+create or replace function learn.view_discussion(p_discussion_id bigint)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_view_count bigint;
+begin
+  update learn.discussions d set view_count = d.view_count + 1
+  where d.id = p_discussion_id
+  returning d.view_count into v_view_count;
+  if not found then
+    raise exception 'unknown discussion'
+      using errcode = 'LX003',
+        detail = format('p_discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
+        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
+  end if;
+  return v_view_count;
+end;
+$$;
+comment on function learn.view_discussion(bigint) is
+  'Counts a view of a discussion; returns how many there are now. '
+  'Call it in a transaction of its own.';
+revoke all on function learn.view_discussion(bigint) from public;
+grant execute on function learn.view_discussion(bigint) to learn_app;
+
+-- functions/community/vote.sql
+
+-- Votes for or against a discussion or a reply. Voting the other way changes the vote,
+-- voting the same again takes it back: a call that may arrive twice needs an idempotency key.
+-- Errors: LX001 unknown type, not exactly one target; LX002; LX003 unknown target; LX004 its course
+-- is not published, user inactive; LX010 the user's own post; LX013.
+create or replace function learn.vote(
+  p_user_id         uuid,
+  p_vote_type       text,
+  p_discussion_id   bigint default null,
+  p_reply_id        bigint default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_call         learn_internal.call := learn_internal.begin_call(
+    'vote', p_user_id,
+    jsonb_build_object('vote_type', p_vote_type, 'discussion_id', p_discussion_id,
+      'reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+  v_discussion   learn.discussions;
+  v_reply        learn.replies;
+  v_author_id    uuid;
+  v_course_id    bigint;
+  v_vote_id      bigint;
+  v_earlier_type text;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_vote_type is null or p_vote_type not in ('upvote', 'downvote')
+    or (p_discussion_id is null) = (p_reply_id is null)
+  then
+    raise exception 'a vote is an upvote or a downvote of one post'
+      using errcode = 'LX001',
+        detail = format('p_vote_type = %L, p_discussion_id = %s, p_reply_id = %s',
+          left(p_vote_type, 50), coalesce(p_discussion_id::text, 'null'),
+          coalesce(p_reply_id::text, 'null')),
+        hint = 'Pass either p_discussion_id or p_reply_id.';
+  end if;
+  if p_discussion_id is not null then
+    v_discussion := learn_internal.lock_discussion(p_discussion_id);
+    v_author_id := v_discussion.author_id;
+    v_course_id := v_discussion.course_id;
+  else
+    v_reply := learn_internal.lock_reply(p_reply_id);
+    v_author_id := v_reply.author_id;
+    select d.course_id into v_course_id
+    from learn.discussions d
+    where d.id = v_reply.discussion_id;
+  end if;
+  perform learn_internal.require_open_course(v_course_id);
+  if v_author_id = p_user_id then
+    raise exception 'nobody votes for a post of their own'
+      using errcode = 'LX010',
+        detail = format('p_discussion_id = %s, p_reply_id = %s',
+          coalesce(p_discussion_id::text, 'null'), coalesce(p_reply_id::text, 'null')),
+        hint = 'Show the author the votes of others, and no buttons.';
+  end if;
+
+  select v.id, v.vote_type into v_vote_id, v_earlier_type
+  from learn.discussion_votes v
+  where v.user_id = p_user_id
+    and (v.discussion_id = p_discussion_id or v.reply_id = p_reply_id);
+  if v_earlier_type = p_vote_type then
+    delete from learn.discussion_votes v where v.user_id = p_user_id and v.id = v_vote_id;
+  elsif v_earlier_type is not null then
+    update learn.discussion_votes v set vote_type = p_vote_type, created_at = v_call.occurred_at
+    where v.user_id = p_user_id and v.id = v_vote_id;
+  else
+    insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type, created_at)
+    values (p_user_id, p_discussion_id, p_reply_id, p_vote_type, v_call.occurred_at);
+  end if;
+  return learn_internal.end_call_with(v_call, jsonb_build_object(
+    'vote', case when v_earlier_type is distinct from p_vote_type then p_vote_type end));
+end;
+$$;
+comment on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) is
+  'Votes for (upvote) or against (downvote) a discussion or a reply; the same again takes the vote '
+  'back. unlocked says what the vote is now: {"vote": "upvote"}, or null for none.';
+revoke all on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) from public;
+grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app;
+
+-- functions/community/write_solutions.sql
+
+-- Writes the facts of replies that were accepted for the first time, except where the author
+-- of the discussion has answered their own question. Takes the ids of the replies.
+create or replace function learn_internal.write_solutions(p_reply_ids bigint[])
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
+  v_facts learn_internal.fact[];
 begin
-  select array_agg(v.user_id), array_agg(v.lesson_id) into v_user_ids, v_lesson_ids
-  from learn_internal.solved_lessons v
-  where v.lesson_id = any (p_lesson_ids) and not exists (
-    select from learn.user_lesson_progress p
-    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null);
-  if v_user_ids is not null then
-    perform from learn.user_stats s where s.user_id = any (v_user_ids)
-    order by s.user_id for no key update;
-    perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
+  select array_agg(
+    (r.author_id, 'solution_accepted', 'reply', r.id::text,
+      jsonb_build_object('discussion_id', r.discussion_id), null,
+      r.first_accepted_at)::learn_internal.fact
+    order by r.author_id, r.first_accepted_at, r.id)
+  into v_facts
+  from learn.replies r
+  join learn.discussions d on d.id = r.discussion_id
+  where r.id = any (p_reply_ids) and r.author_id <> d.author_id;
+  if v_facts is null then
+    return;
   end if;
+  perform from learn.user_stats s
+  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
 end;
 $$;
-comment on function learn_internal.refresh_lessons(bigint[]) is
-  'Completes lessons for everybody who has solved all that is left of them, '
-  'after a change of content.';
-revoke all on function learn_internal.refresh_lessons(bigint[]) from public;
+comment on function learn_internal.write_solutions(bigint[]) is
+  'Writes the facts of replies that were accepted for the first time.';
+revoke all on function learn_internal.write_solutions(bigint[]) from public;
 
--- triggers/practice/grade_submissions.sql
--- When queries are submitted: every run is a fact, the first correct one solves the exercise,
--- and solving the last exercise completes the lesson.
---
--- What a lesson is worth depends on the submissions before its completion and not on those after
--- it. So a statement with many submissions is taken in rounds, cut per user behind each submission
--- that completes a lesson; the loop runs as often as the user with the most completes one.
--- A single submission is one round.
-create or replace function learn_internal.grade_submissions()
+-- views/community/post_facts.sql
+
+-- The facts that posts are: what the log must hold of discussions and replies.
+create or replace view learn_internal.post_facts as
+select d.author_id as user_id, 'discussion_posted' as activity_type,
+  'discussion' as subject_type, d.id::text as subject_id
+from learn.discussions d
+union all
+select r.author_id, 'reply_posted', 'reply', r.id::text
+from learn.replies r
+union all
+select r.author_id, 'solution_accepted', 'reply', r.id::text
+from learn.replies r
+join learn.discussions d on d.id = r.discussion_id
+where r.first_accepted_at is not null and r.author_id <> d.author_id;
+comment on view learn_internal.post_facts is
+  'The facts that follow from discussions, replies and accepted solutions.';
+
+-- views/community/community_damage.sql
+
+-- Where posts are not what replies and votes say, or no facts: the part of check_integrity()
+-- about the community.
+create or replace view learn_internal.community_damage (check_name, user_id, expected, actual) as
+select 'discussion_counts_follow_from_rows', d.author_id,
+  format('discussion %s: %s', d.id,
+    (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved)),
+  format('discussion %s: %s', d.id,
+    (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved))
+from learn.discussions d
+join learn_internal.discussion_recounts c on c.discussion_id = d.id
+where (d.reply_count, d.upvote_count, d.downvote_count, d.is_solved)
+  <> (c.reply_count, c.upvote_count, c.downvote_count, c.is_solved)
+union all
+select 'reply_counts_follow_from_votes', r.author_id,
+  format('reply %s: %s', r.id, (c.upvote_count, c.downvote_count)),
+  format('reply %s: %s', r.id, (r.upvote_count, r.downvote_count))
+from learn.replies r
+join learn_internal.reply_recounts c on c.reply_id = r.id
+where (r.upvote_count, r.downvote_count) <> (c.upvote_count, c.downvote_count)
+union all
+select 'posts_are_facts', p.user_id,
+  format('%s for %s %s', p.activity_type, p.subject_type, p.subject_id), 'none'
+from learn_internal.post_facts p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
+  and f.subject_type = p.subject_type and f.subject_id = p.subject_id
+where f.id is null;
+comment on view learn_internal.community_damage is
+  'Where posts are not what replies and votes say, or no facts; no row when all is well.';
+
+-- triggers/community/date_discussions.sql
+
+-- When a discussion is edited by hand: updated_at says so. After the update and not before it,
+-- because a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+create or replace function learn_internal.date_discussions()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update learn.discussions d set updated_at = learn.clock() where d.id = new.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.date_discussions() is
+  'Row trigger: sets updated_at of a discussion that was edited.';
+revoke all on function learn_internal.date_discussions() from public;
+
+create or replace trigger date_discussions
+  after update of title, content, category, tags on learn.discussions
+  for each row
+  when ((old.title, old.content, old.category, old.tags)
+      is distinct from (new.title, new.content, new.category, new.tags)
+    and new.updated_at = old.updated_at)
+  execute function learn_internal.date_discussions();
+comment on trigger date_discussions on learn.discussions is 'Keeps updated_at.';
+
+-- triggers/community/date_solutions.sql
+
+-- When a reply is accepted by hand: it has a date, and keeps it, so that it is a fact once.
+create or replace function learn_internal.date_solutions()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'UPDATE' and old.first_accepted_at is not null then
+    new.first_accepted_at := old.first_accepted_at;
+  elsif new.is_solution and new.first_accepted_at is null then
+    new.first_accepted_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.date_solutions() is
+  'Row trigger: an accepted reply has a date, and keeps it.';
+revoke all on function learn_internal.date_solutions() from public;
+
+create or replace trigger date_solutions
+  before insert on learn.replies
+  for each row
+  when (new.is_solution and new.first_accepted_at is null)
+  execute function learn_internal.date_solutions();
+comment on trigger date_solutions on learn.replies is 'Dates an accepted reply.';
+
+create or replace trigger keep_solution_dates
+  before update of is_solution, first_accepted_at on learn.replies
+  for each row
+  when (new.is_solution and new.first_accepted_at is null
+    or old.first_accepted_at is distinct from new.first_accepted_at)
+  execute function learn_internal.date_solutions();
+comment on trigger keep_solution_dates on learn.replies is
+  'An accepted reply has a date, and keeps it.';
+
+-- triggers/community/discussions_hold.sql
+
+-- Before discussions are written: content is held.
+create or replace trigger discussions_hold
+  before insert or update of course_id on learn.discussions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger discussions_hold on learn.discussions is 'Keeps content as it is.';
+
+-- triggers/community/discussions_inserted.sql
+
+-- When discussions are started: each is a fact of its author.
+create or replace function learn_internal.discussions_inserted()
 returns trigger
 language plpgsql
 volatile
@@ -154,272 +1147,364 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_ids        bigint[];
-  v_rounds     bigint[];
-  v_last       bigint;
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
+  v_facts learn_internal.fact[];
 begin
-  select array_agg(distinct n.user_id) into v_user_ids from new_submissions n;
-  if v_user_ids is null then
+  select array_agg(
+    (n.author_id, 'discussion_posted', 'discussion', n.id::text,
+      jsonb_strip_nulls(jsonb_build_object('course_id', n.course_id, 'category', n.category)),
+      null, n.created_at)::learn_internal.fact
+    order by n.author_id, n.id)
+  into v_facts
+  from new_rows n;
+  if v_facts is null then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  perform from learn.user_stats s
+  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
   order by s.user_id for no key update;
-
-  with solving as (
-    select n.user_id, n.exercise_id, min(n.id) as id
-    from new_submissions n
-    where n.is_correct and not exists (
-      select from learn.user_exercise_progress x
-      where x.user_id = n.user_id and x.exercise_id = n.exercise_id and x.solved_at is not null)
-    group by n.user_id, n.exercise_id
-  ), solved as (
-    select s.user_id, e.lesson_id, max(s.id) as id, count(*) as exercises
-    from solving s
-    join learn.exercises e on e.id = s.exercise_id and e.is_published
-    group by s.user_id, e.lesson_id
-  ), completing as (
-    select s.user_id, s.id
-    from solved s
-    where (
-      select count(*) from learn.exercises e
-      where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
-      select count(*)
-      from learn.exercises e
-      join learn.user_exercise_progress x on x.user_id = s.user_id and x.exercise_id = e.id
-      where e.lesson_id = s.lesson_id and e.is_published and x.solved_at is not null)
-  ), rounds as (
-    select n.id, 1 + coalesce(count(c.id) over (
-      partition by n.user_id order by n.id
-      rows between unbounded preceding and 1 preceding), 0) as round
-    from new_submissions n
-    left join completing c on c.user_id = n.user_id and c.id = n.id
-  )
-  select array_agg(r.id), array_agg(r.round), max(r.round)
-  into v_ids, v_rounds, v_last
-  from rounds r;
-
-  for v_round in 1 .. v_last loop
-    with submitted as materialized (
-      select n.user_id, n.id, n.exercise_id, n.is_correct,
-        n.error_message is not null as is_failed, n.submitted_at
-      from unnest(v_ids, v_rounds) r(id, round)
-      join new_submissions n on n.id = r.id
-      where r.round = v_round
-    ), totals as (
-      select s.user_id, s.exercise_id, count(*) as submissions,
-        count(*) filter (where not s.is_correct) as wrong,
-        count(*) filter (where s.is_failed) as failed,
-        (array_agg(s.is_correct order by s.id))[1] as is_first_correct,
-        min(s.id) filter (where s.is_correct) as solving_id,
-        (array_agg(s.submitted_at order by s.id) filter (where s.is_correct))[1] as solved_at
-      from submitted s
-      group by s.user_id, s.exercise_id
-    ), graded as materialized (
-      select t.*, e.lesson_id, o.user_id is null as is_first_run,
-        o.user_id is null and t.is_first_correct as is_first_try,
-        t.solving_id is not null and o.solved_at is null as is_newly_solved
-      from totals t
-      join learn.exercises e on e.id = t.exercise_id
-      left join lateral (  -- by key, whatever the size of the statement
-        select x.user_id, x.solved_at
-        from learn.user_exercise_progress x
-        where x.user_id = t.user_id and x.exercise_id = t.exercise_id
-        limit 1
-      ) o on true
-    ), saved as (
-      insert into learn.user_exercise_progress as p
-        (user_id, exercise_id, submissions, wrong_submissions,
-         failed_submissions, is_first_try, solved_at)
-      select g.user_id, g.exercise_id, g.submissions, g.wrong, g.failed, g.is_first_try, g.solved_at
-      from graded g
-      order by g.user_id, g.exercise_id
-      on conflict (user_id, exercise_id) do update
-        set submissions = p.submissions + excluded.submissions,
-          wrong_submissions = p.wrong_submissions + excluded.wrong_submissions,
-          failed_submissions = p.failed_submissions + excluded.failed_submissions,
-          solved_at = coalesce(p.solved_at, excluded.solved_at)
-    ), begun as (
-      insert into learn.user_lesson_progress (user_id, lesson_id, status)
-      select distinct g.user_id, g.lesson_id, 'in_progress'
-      from graded g
-      where g.is_first_run
-      order by g.user_id, g.lesson_id
-      on conflict (user_id, lesson_id) do nothing
-    ), facts as (
-      select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
-        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed,
-          'submission_id', s.id) as properties,
-        s.submitted_at as occurred_at
-      from submitted s
-      union all
-      select g.user_id, g.solving_id, 2, 'exercise_solved', g.exercise_id, '{}', g.solved_at
-      from graded g
-      where g.is_newly_solved
-      union all
-      select g.user_id, g.solving_id, 3, 'exercise_solved_first_try',
-        g.exercise_id, '{}', g.solved_at
-      from graded g
-      where g.is_newly_solved and g.is_first_try
-    ), logged as (
-      insert into learn.activity_log
-        (user_id, activity_type, subject_type, subject_id, properties,
-         occurred_at, local_date, is_qualifying)
-      select f.user_id, f.activity_type, 'exercise',
-        f.exercise_id::text, f.properties, f.occurred_at,
-        (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
-      from facts f
-      cross join lateral (
-        select x.timezone from learn.users x where x.id = f.user_id limit 1
-      ) u
-      join learn.activity_types t on t.key = f.activity_type
-      where f.rank = 1 or not exists (  -- recorded from outside already: paid
-        select from learn_internal.recorded_subjects r
-        where r.user_id = f.user_id and r.activity_type = f.activity_type
-          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text)
-      order by f.user_id, f.id, f.rank
-    )
-    select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids
-    from graded g
-    where g.is_newly_solved;
-
-    if v_user_ids is not null then
-      perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
-    end if;
-  end loop;
+  perform learn_internal.write_facts(v_facts);
   return null;
 end;
 $$;
-comment on function learn_internal.grade_submissions() is
-  'Statement trigger: submissions become facts, solve exercises and complete lessons.';
-revoke all on function learn_internal.grade_submissions() from public;
+comment on function learn_internal.discussions_inserted() is
+  'Statement trigger: new discussions become facts.';
+revoke all on function learn_internal.discussions_inserted() from public;
 
-create or replace trigger grade_submissions
-  after insert on learn.query_submissions
-  referencing new table as new_submissions
+create or replace trigger discussions_inserted
+  after insert on learn.discussions
+  referencing new table as new_rows
   for each statement
-  execute function learn_internal.grade_submissions();
-comment on trigger grade_submissions on learn.query_submissions is
-  'Submissions become facts, solve exercises and complete lessons.';
+  execute function learn_internal.discussions_inserted();
+comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
 
--- triggers/practice/query_submissions_hold.sql
--- Before submissions are written: content is held.
-create or replace trigger query_submissions_hold
-  before insert on learn.query_submissions
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
+-- triggers/community/replies_deleted.sql
 
--- triggers/catalog/exercises_change.sql
--- When a lesson's exercises change: learners wait.
-create or replace trigger exercises_change
-  before insert or update of is_published, lesson_id or delete on learn.exercises
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger exercises_change on learn.exercises is 'A change has learners wait.';
-
--- triggers/catalog/exercises_updated.sql
--- When exercises change: one that is unpublished, or moved to another lesson,
--- may leave its lesson solved.
-create or replace function learn_internal.exercises_updated()
+-- When replies are deleted, by hand or with their authors: they count no more.
+create or replace function learn_internal.replies_deleted()
 returns trigger
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
 begin
-  perform learn_internal.refresh_lessons(array_agg(distinct l.lesson_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  cross join lateral (values (n.lesson_id), (o.lesson_id)) l(lesson_id)
-  where n.is_published <> o.is_published or n.lesson_id <> o.lesson_id
+  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
+  from (
+    select o.discussion_id, -count(*)::integer as replies
+    from old_rows o
+    group by o.discussion_id
+  ) g
   having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.exercises_updated() is
-  'Statement trigger: completes lessons that a change of exercises leaves solved.';
-revoke all on function learn_internal.exercises_updated() from public;
+comment on function learn_internal.replies_deleted() is
+  'Statement trigger: deleted replies count no more.';
+revoke all on function learn_internal.replies_deleted() from public;
 
-create or replace trigger exercises_updated
-  after update on learn.exercises
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.exercises_updated();
-comment on trigger exercises_updated on learn.exercises is
-  'Completes lessons that this leaves solved.';
-
--- triggers/catalog/exercises_deleted.sql
--- When exercises are deleted: the lesson may be left solved.
-create or replace function learn_internal.exercises_deleted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.refresh_lessons(array_agg(distinct o.lesson_id))
-  from old_rows o having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.exercises_deleted() is
-  'Statement trigger: completes lessons that deleted exercises leave solved.';
-revoke all on function learn_internal.exercises_deleted() from public;
-
-create or replace trigger exercises_deleted
-  after delete on learn.exercises
+create or replace trigger replies_deleted
+  after delete on learn.replies
   referencing old table as old_rows
   for each statement
-  execute function learn_internal.exercises_deleted();
-comment on trigger exercises_deleted on learn.exercises is
-  'Completes lessons that this leaves solved.';
+  execute function learn_internal.replies_deleted();
+comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
 
--- triggers/catalog/lessons_updated.sql
--- When lessons change: one that is published or unpublished moves the percentages of its tracks,
--- and one that is published is complete for those who have solved its exercises already.
-create or replace function learn_internal.lessons_updated()
+-- triggers/community/replies_hold.sql
+
+-- Before replies are written or accepted: content and rules are held, because facts follow.
+create or replace trigger replies_hold
+  before insert or update of is_solution, first_accepted_at on learn.replies
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger replies_hold on learn.replies is 'Keeps content as it is.';
+
+-- triggers/community/replies_inserted.sql
+
+-- When replies are posted: each is a fact of its author, and counts in its discussion.
+create or replace function learn_internal.replies_inserted()
 returns trigger
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_facts    learn_internal.fact[];
+  v_accepted bigint[];
+begin
+  select array_agg(
+      (n.author_id, 'reply_posted', 'reply', n.id::text,
+        jsonb_build_object('discussion_id', n.discussion_id), null,
+        n.created_at)::learn_internal.fact
+      order by n.author_id, n.id),
+    array_agg(n.id) filter (where n.first_accepted_at is not null)
+  into v_facts, v_accepted
+  from new_rows n;
+  if v_facts is null then
+    return null;
+  end if;
+  perform from learn.user_stats s
+  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
+  if v_accepted is not null then
+    perform learn_internal.write_solutions(v_accepted);
+  end if;
+
+  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
+  from (
+    select n.discussion_id, count(*)::integer as replies from new_rows n group by n.discussion_id
+  ) g;
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_inserted() is
+  'Statement trigger: new replies become facts and count in their discussions.';
+revoke all on function learn_internal.replies_inserted() from public;
+
+create or replace trigger replies_inserted
+  after insert on learn.replies
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.replies_inserted();
+comment on trigger replies_inserted on learn.replies is
+  'New replies become facts and count in their discussions.';
+
+-- triggers/community/replies_touch.sql
+
+-- When a reply is edited, its updated_at says so. Counts and acceptance are no edits.
+create or replace trigger replies_touch
+  before update of content on learn.replies
+  for each row
+  when (old.content <> new.content)
+  execute function learn_internal.touch_updated_at();
+comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
+
+-- triggers/community/replies_updated.sql
+
+-- When replies change: one that is accepted for the first time is a fact, and the discussions
+-- concerned are solved or not. A reply that moves counts elsewhere.
+create or replace function learn_internal.replies_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_accepted       bigint[];
+  v_discussion_ids bigint[];
+  v_replies        integer[];
+begin
+  if not exists (select from new_rows) then
+    return null;
+  end if;
+  -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+  select array_agg(c.id) into v_accepted
+  from (
+    select r.id
+    from (
+      select n.id, n.first_accepted_at, true as is_new from new_rows n
+      union all
+      select o.id, o.first_accepted_at, false from old_rows o
+    ) r
+    group by r.id
+    having bool_or(r.is_new and r.first_accepted_at is not null)
+      and bool_or(not r.is_new and r.first_accepted_at is null)
+  ) c;
+  if v_accepted is not null then
+    perform learn_internal.write_solutions(v_accepted);
+  end if;
+
+  select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
+  from (
+    -- where replies have come and gone; with 0 where only the solution has changed
+    select c.discussion_id, sum(c.replies)::integer as replies
+    from (
+      select r.id, r.discussion_id, r.is_solution, sum(r.replies) as replies
+      from (
+        select n.id, n.discussion_id, n.is_solution, 1 as replies from new_rows n
+        union all
+        select o.id, o.discussion_id, o.is_solution, -1 from old_rows o
+      ) r
+      group by r.id, r.discussion_id, r.is_solution
+      having sum(r.replies) <> 0
+    ) c
+    group by c.discussion_id
+  ) g;
+  perform learn_internal.count_replies(v_discussion_ids, v_replies);
+  return null;
+end;
+$$;
+comment on function learn_internal.replies_updated() is
+  'Statement trigger: accepted replies become facts and solve their discussions.';
+revoke all on function learn_internal.replies_updated() from public;
+
+create or replace trigger replies_updated
+  after update on learn.replies
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.replies_updated();
+comment on trigger replies_updated on learn.replies is
+  'Accepted replies become facts and solve their discussions.';
+
+-- triggers/community/tag_discussions.sql
+
+-- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
+-- a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+create or replace function learn_internal.tag_discussions()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  join learn.track_lessons t on t.lesson_id = n.id
-  where n.is_published <> o.is_published
-  having count(*) > 0;
+  new.tags := learn_internal.normalize_tags(new.tags);
+  return new;
+end;
+$$;
+comment on function learn_internal.tag_discussions() is
+  'Row trigger: normalizes the tags of a new discussion.';
+revoke all on function learn_internal.tag_discussions() from public;
 
-  perform learn_internal.refresh_lessons(array_agg(n.id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  where n.is_published and not o.is_published
+create or replace trigger tag_discussions
+  before insert on learn.discussions
+  for each row
+  when (new.tags <> '{}')
+  execute function learn_internal.tag_discussions();
+comment on trigger tag_discussions on learn.discussions is 'Normalizes tags.';
+
+-- triggers/community/votes_deleted.sql
+
+-- When votes are taken back, or go with their users: the posts' counts follow.
+create or replace function learn_internal.votes_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (-count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
+      (-count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
+    from old_rows c
+    group by c.discussion_id, c.reply_id
+  ) g
   having count(*) > 0;
   return null;
 end;
 $$;
-comment on function learn_internal.lessons_updated() is
-  'Statement trigger: recounts tracks of published and unpublished lessons.';
-revoke all on function learn_internal.lessons_updated() from public;
+comment on function learn_internal.votes_deleted() is
+  'Statement trigger: deleted votes count no more.';
+revoke all on function learn_internal.votes_deleted() from public;
 
-create or replace trigger lessons_updated
-  after update on learn.lessons
+create or replace trigger votes_deleted
+  after delete on learn.discussion_votes
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.votes_deleted();
+comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
+
+-- triggers/community/votes_inserted.sql
+
+-- When votes are cast: the posts' counts follow.
+create or replace function learn_internal.votes_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
+      (count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
+    from new_rows c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_inserted() is
+  'Statement trigger: votes count.';
+revoke all on function learn_internal.votes_inserted() from public;
+
+create or replace trigger votes_inserted
+  after insert on learn.discussion_votes
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.votes_inserted();
+comment on trigger votes_inserted on learn.discussion_votes is 'Votes count.';
+
+-- triggers/community/votes_updated.sql
+
+-- When votes change, in kind or in target: the posts' counts follow.
+create or replace function learn_internal.votes_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+begin
+  perform learn_internal.count_votes(
+    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
+  from (
+    select c.discussion_id, c.reply_id,
+      (coalesce(sum(c.vote) filter (where c.vote_type = 'upvote'), 0))::integer as upvotes,
+      (coalesce(sum(c.vote) filter (where c.vote_type = 'downvote'), 0))::integer as downvotes
+    from (
+      select n.discussion_id, n.reply_id, n.vote_type, 1 as vote from new_rows n
+      union all
+      select o.discussion_id, o.reply_id, o.vote_type, -1 from old_rows o
+    ) c
+    group by c.discussion_id, c.reply_id
+  ) g
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.votes_updated() is
+  'Statement trigger: changed votes count otherwise.';
+revoke all on function learn_internal.votes_updated() from public;
+
+create or replace trigger votes_updated
+  after update on learn.discussion_votes
   referencing old table as old_rows new table as new_rows
   for each statement
-  execute function learn_internal.lessons_updated();
-comment on trigger lessons_updated on learn.lessons is 'Recounts the tracks.';
-
-create or replace trigger lessons_touch
-  before update on learn.lessons
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
+  execute function learn_internal.votes_updated();
+comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
 
 reset role;

@@ -1,461 +1,633 @@
--- The public functions of this part: each is about one user, runs in the caller's transaction,
--- and says what it did.
+-- Credentials and notifications
 
 set role learn_owner;
 
-create type learn.award_summary as (
-  user_id          uuid,
-  xp_awarded       integer,
-  total_xp         bigint,
-  current_level    integer,
-  leveled_up       boolean,
-  current_streak   integer,
-  new_achievements text[],
-  unlocked         jsonb,
-  replayed         boolean
-);
-comment on type learn.award_summary is
-  'What a call did for a user: XP of this call and in total, level, streak as of today in days, '
-  'slugs of achievements earned by this call, what it unlocked ({"avatars": [slug, …]}), '
-  'and whether it is the stored answer of an earlier call with the same idempotency key.';
+-- functions/credentials/open_badge.sql
 
-create type learn_internal.call as (
-  user_id          uuid,
-  function_name    text,
-  idempotency_key  text,
-  arguments_hash   text,
-  occurred_at      timestamptz,
-  total_xp         bigint,
-  current_level    integer,
-  last_achievement bigint,
-  replay           learn.award_summary
-);
-comment on type learn_internal.call is
-  'A public call under way: what held before it, or the answer to replay.';
+-- An AchievementCredential of Open Badges 3.0 (in the data model of W3C Verifiable
+-- Credentials 2.0), unsigned: whoever holds the issuer's key adds the proof.
+-- Errors: LX003 a setting of the issuer is missing or empty.
+create or replace function learn_internal.open_badge(
+  p_id          text,
+  p_valid_from  timestamptz,
+  p_recipient   text,
+  p_achievement jsonb
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text := learn_internal.setting_string('issuer_name');
+  v_url  text := learn_internal.setting_string('issuer_url');
+begin
+  if v_name !~ '\S' or v_url !~ '^[a-z][a-z0-9+.-]*:\S+$' or p_id !~ '^[a-z][a-z0-9+.-]*:\S+$' then
+    raise exception 'nobody issues credentials yet'
+      using errcode = 'LX003',
+        detail = format('issuer_name = %L, issuer_url = %L, credential_url = %L',
+          v_name, v_url, learn_internal.setting_string('credential_url')),
+        hint = 'Set all three in learn.platform_settings; the last two are URLs.';
+  end if;
+  return jsonb_build_object(
+    '@context', jsonb_build_array(
+      'https://www.w3.org/ns/credentials/v2',
+      'https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json'),
+    'id', p_id,
+    'type', jsonb_build_array('VerifiableCredential', 'OpenBadgeCredential'),
+    'name', p_achievement ->> 'name',
+    'issuer', jsonb_build_object('id', v_url, 'type', jsonb_build_array('Profile'), 'name', v_name),
+    'validFrom', to_char(p_valid_from at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'credentialSubject', jsonb_build_object(
+      'id', p_id || '#recipient',
+      'type', jsonb_build_array('AchievementSubject'),
+      'achievement', p_achievement)
+      || case when p_recipient is null then '{}' else jsonb_build_object(
+        'identifier', jsonb_build_array(jsonb_build_object(
+          'type', 'IdentityObject', 'identityType', 'name',
+          'hashed', false, 'identityHash', p_recipient))) end);
+end;
+$$;
+comment on function learn_internal.open_badge(text, timestamptz, text, jsonb) is
+  'An unsigned AchievementCredential of Open Badges 3.0.';
+revoke all on function learn_internal.open_badge(text, timestamptz, text, jsonb) from public;
 
--- views/activity/domain_facts.sql
--- The facts that happen once per subject and that follow from rows of Laurel's own tables:
--- what those tables' keys say, in the words of the log.
-create or replace view learn_internal.domain_facts as
-select p.user_id, t.activity_type, 'lesson' as subject_type, p.lesson_id::text as subject_id
-from learn.user_lesson_progress p
-cross join lateral (
-  values
-    ('lesson_started', p.started_at is not null),
-    ('lesson_completed', p.completed_at is not null),
-    ('lesson_perfect', p.completed_at is not null)
-) t(activity_type, has_happened)
-where t.has_happened
-union all
-select p.user_id, t.activity_type, 'exercise', p.exercise_id::text
-from learn.user_exercise_progress p
-cross join lateral (
-  values
-    ('exercise_solved', p.solved_at is not null),
-    ('exercise_solved_first_try', p.solved_at is not null)
-) t(activity_type, has_happened)
-where t.has_happened
-union all
-select p.user_id, 'track_completed', 'track', p.track_id::text
-from learn.user_track_progress p
-where p.completed_at is not null
-union all
-select p.user_id, 'path_completed', 'path', p.path_id::text
-from learn.user_path_progress p
-where p.completed_at is not null
-union all
-select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty
-from learn.user_difficulty_progress p;
-comment on view learn_internal.domain_facts is
-  'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
-  'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
+-- functions/credentials/public_name.sql
 
--- functions/_shared/hash_call.sql
--- What tells two calls apart: SHA-256 of the function's name and its arguments, in hex.
-create or replace function learn_internal.hash_call(p_function text, p_arguments jsonb)
+-- The name under which credentials of a user are shown: the display name, as it is today;
+-- none where there is none, or where the user's preferences say {"name_on_credentials": false}.
+create or replace function learn_internal.public_name(p_user_id uuid)
 returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select nullif(btrim(u.display_name), '')
+  from learn.users u
+  where u.id = p_user_id and u.preferences -> 'name_on_credentials' is distinct from 'false';
+$$;
+comment on function learn_internal.public_name(uuid) is
+  'The name under which credentials of a user are shown; null: none.';
+revoke all on function learn_internal.public_name(uuid) from public;
+
+-- functions/credentials/achievement_credential.sql
+
+-- An earned achievement as an Open Badge; null when the user has not earned it. Its id is a hash,
+-- so that it is the same each time and tells nobody the user's id.
+-- Errors: LX002; LX003 unknown achievement, or a setting of the issuer is missing or empty.
+create or replace function learn.achievement_credential(p_user_id uuid, p_slug text)
+returns jsonb
+language plpgsql
+stable
+security definer                  -- reads settings and names for the caller
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_achievement learn.achievements;
+  v_earned_at   timestamptz;
+  v_id          text;
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
+  end if;
+  select u.earned_at into v_earned_at
+  from learn.user_achievements u
+  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
+  if not found then
+    return null;
+  end if;
+  v_id := rtrim(learn_internal.setting_string('credential_url'), '/') || '/achievements/' || p_slug;
+  return learn_internal.open_badge(
+    v_id || '/' || left(encode(sha256(convert_to(
+      p_user_id || ' ' || p_slug || ' ' || extract(epoch from v_earned_at), 'UTF8')), 'hex'), 32),
+    v_earned_at, learn_internal.public_name(p_user_id),
+    jsonb_strip_nulls(jsonb_build_object(
+      'id', v_id,
+      'type', jsonb_build_array('Achievement'),
+      'achievementType', 'Badge',
+      'name', v_achievement.name,
+      'description', coalesce(nullif(v_achievement.description, ''), v_achievement.name),
+      'criteria', jsonb_build_object('narrative',
+        coalesce(nullif(v_achievement.description, ''), v_achievement.name)),
+      'image', case when v_achievement.icon ~ '^https?://\S+$' then
+        jsonb_build_object('id', v_achievement.icon, 'type', 'Image') end)));
+end;
+$$;
+comment on function learn.achievement_credential(uuid, text) is
+  'An earned achievement as an unsigned credential of Open Badges 3.0; '
+  'null when the user has not earned it.';
+revoke all on function learn.achievement_credential(uuid, text) from public;
+grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_readonly;
+
+-- functions/credentials/record_transaction.sql
+
+-- Notes a transaction on the network before it is submitted, and returns its id. The network's own
+-- id is the key: the same again returns the same row.
+-- Errors: LX001 malformed id, type, account or amount; LX002; LX003 unknown course or achievement;
+-- LX010 the transaction is there with other data.
+create or replace function learn.record_transaction(
+  p_user_id        uuid,
+  p_tx_id          text,
+  p_tx_type        text,
+  p_amount_hbar    numeric default 0,
+  p_from_account   text default null,
+  p_to_account     text default null,
+  p_course_id      bigint default null,
+  p_achievement_id bigint default null
+)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id       bigint;
+  v_earlier  learn.transactions;
+begin
+  if coalesce(p_tx_id, '') !~ '^[!-~]+$' or length(p_tx_id) > 200
+    or coalesce(p_tx_type, '') !~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'
+    or p_from_account !~ '^[!-~]+$' or p_to_account !~ '^[!-~]+$'
+    or length(p_from_account) > 200 or length(p_to_account) > 200
+    or p_amount_hbar is null or not p_amount_hbar between 0 and 100000000000
+    or scale(trim_scale(p_amount_hbar)) > 8
+  then
+    raise exception 'the transaction is malformed'
+      using errcode = 'LX001',
+        detail = format('p_tx_id = %L, p_tx_type = %L, p_amount_hbar = %s, from %L to %L',
+          left(p_tx_id, 50), left(p_tx_type, 50), p_amount_hbar, left(p_from_account, 50),
+          left(p_to_account, 50)),
+        hint = 'Ids and accounts are words of at most 200 characters, the type is in lower case, '
+          'the amount is 0 or more, in hbar with at most 8 decimals.';
+  end if;
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  perform learn_internal.hold_content();
+  if p_course_id is not null and not exists (
+      select from learn.courses c where c.id = p_course_id)
+    or p_achievement_id is not null and not exists (
+      select from learn.achievements a where a.id = p_achievement_id)
+  then
+    raise exception 'there is no such course or achievement'
+      using errcode = 'LX003',
+        detail = format('p_course_id = %s, p_achievement_id = %s', p_course_id, p_achievement_id),
+        hint = 'Look it up in learn.courses or learn.achievements.';
+  end if;
+
+  insert into learn.transactions
+    (user_id, tx_id, tx_type, amount_hbar, from_account, to_account, course_id, achievement_id)
+  values (p_user_id, p_tx_id, p_tx_type, p_amount_hbar, p_from_account, p_to_account,
+    p_course_id, p_achievement_id)
+  on conflict (tx_id) do nothing
+  returning id into v_id;
+  if found then
+    return v_id;
+  end if;
+  select t.* into v_earlier from learn.transactions t where t.tx_id = p_tx_id;
+  if (v_earlier.user_id, v_earlier.tx_type, v_earlier.amount_hbar, v_earlier.from_account,
+      v_earlier.to_account)
+    is distinct from (p_user_id, p_tx_type, p_amount_hbar, p_from_account, p_to_account)
+    -- what was deleted since is null in the row
+    or v_earlier.course_id <> coalesce(p_course_id, 0)
+    or v_earlier.achievement_id <> coalesce(p_achievement_id, 0)
+  then
+    raise exception 'the transaction is there with other data'
+      using errcode = 'LX010',
+        detail = format('%s: %s of %s hbar from %s to %s', p_tx_id, v_earlier.tx_type,
+          v_earlier.amount_hbar, coalesce(v_earlier.from_account, 'nobody'),
+          coalesce(v_earlier.to_account, 'nobody')),
+        hint = 'Each transaction has an id of its own.';
+  end if;
+  return v_earlier.id;
+end;
+$$;
+comment on function learn.record_transaction(
+  uuid, text, text, numeric, text, text, bigint, bigint) is
+  'Notes a transaction on the network, pending, and returns its id; again, the same one.';
+revoke all on function learn.record_transaction(
+  uuid, text, text, numeric, text, text, bigint, bigint) from public;
+grant execute on function learn.record_transaction(
+  uuid, text, text, numeric, text, text, bigint, bigint) to learn_app;
+
+-- functions/credentials/advance_faucet_request.sql
+
+-- Moves a request to the faucet forward: the worker's answer to a message 'faucet'. Submitted, with
+-- the transaction that was recorded for it, before the network is asked: so that nothing is paid
+-- twice by a worker that died. To where it is already changes nothing.
+-- Errors: LX001 unknown status; LX003 unknown request, or no such transaction of the user;
+-- LX010 not forward, or another transaction.
+create or replace function learn.advance_faucet_request(
+  p_user_id    uuid,
+  p_request_id bigint,
+  p_status     text,
+  p_tx_id      text default null,
+  p_error      text default null
+)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_request learn.faucet_requests;
+begin
+  if p_status is null or p_status not in ('pending', 'submitted', 'completed', 'failed') then
+    raise exception 'unknown status'
+      using errcode = 'LX001', detail = format('p_status = %L', p_status),
+        hint = 'A request is pending, submitted, completed or failed.';
+  end if;
+  select r.* into v_request
+  from learn.faucet_requests r where r.user_id = p_user_id and r.id = p_request_id
+  for no key update;
+  if not found then
+    raise exception 'the user has no such request'
+      using errcode = 'LX003',
+        detail = format('p_user_id = %s, p_request_id = %s', p_user_id, p_request_id),
+        hint = 'Look it up in learn.faucet_requests. It is gone when its user was erased.';
+  end if;
+  if p_tx_id is not null and not exists (
+    select from learn.transactions t where t.user_id = p_user_id and t.tx_id = p_tx_id)
+  then
+    raise exception 'the user has no such transaction'
+      using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
+        hint = 'Record it first: learn.record_transaction().';
+  end if;
+  if v_request.status = p_status
+    and (p_tx_id is null or v_request.tx_id is not distinct from p_tx_id)
+  then
+    return false;
+  end if;
+  update learn.faucet_requests r
+  set status = p_status, tx_id = coalesce(p_tx_id, r.tx_id), error = coalesce(p_error, r.error)
+  where r.user_id = p_user_id and r.id = p_request_id;
+  return true;
+end;
+$$;
+comment on function learn.advance_faucet_request(uuid, bigint, text, text, text) is
+  'Moves a request to the faucet forward: submitted, then completed or failed. True: it moved; '
+  'false: it was there.';
+revoke all on function learn.advance_faucet_request(uuid, bigint, text, text, text) from public;
+grant execute on function learn.advance_faucet_request(uuid, bigint, text, text, text)
+  to learn_app;
+
+-- functions/credentials/advance_transaction.sql
+
+-- Moves a transaction forward: pending, submitted, then confirmed or failed. To where it is already
+-- changes nothing.
+-- Errors: LX001 unknown status; LX003 unknown transaction; LX010 not forward.
+create or replace function learn.advance_transaction(
+  p_tx_id               text,
+  p_status              text,
+  p_consensus_timestamp timestamptz default null,
+  p_error               text default null
+)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_transaction learn.transactions;
+begin
+  if p_status is null or p_status not in ('pending', 'submitted', 'confirmed', 'failed') then
+    raise exception 'unknown status'
+      using errcode = 'LX001', detail = format('p_status = %L', p_status),
+        hint = 'A transaction is pending, submitted, confirmed or failed.';
+  end if;
+  select t.* into v_transaction
+  from learn.transactions t where t.tx_id = p_tx_id
+  for no key update;
+  if not found then
+    raise exception 'unknown transaction'
+      using errcode = 'LX003', detail = format('p_tx_id = %s', coalesce(p_tx_id, 'null')),
+        hint = 'Record it first: learn.record_transaction().';
+  end if;
+  if v_transaction.status = p_status then
+    return false;
+  end if;
+  update learn.transactions t
+  set status = p_status,
+    consensus_timestamp = coalesce(p_consensus_timestamp, t.consensus_timestamp),
+    error = coalesce(p_error, t.error)
+  where t.user_id = v_transaction.user_id and t.id = v_transaction.id;
+  return true;
+end;
+$$;
+comment on function learn.advance_transaction(text, text, timestamptz, text) is
+  'Moves a transaction forward: submitted, then confirmed or failed. True: it moved; '
+  'false: it was there.';
+revoke all on function learn.advance_transaction(text, text, timestamptz, text) from public;
+grant execute on function learn.advance_transaction(text, text, timestamptz, text) to learn_app;
+
+-- functions/credentials/verify_certificate.sql
+
+-- What anybody may know who holds a certificate's code: what the certificate says, and whether
+-- it is valid. No row for an unknown code. A code may be typed with hyphens, blanks and capitals.
+create or replace function learn.verify_certificate(p_code text)
+returns table (
+  certificate_number text, course_title text, recipient text, completed_on date,
+  issued_at timestamptz, is_valid boolean, token_id text
+)
+language sql
+stable
+security definer                  -- the code is readable by no app role
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.certificate_number, c.course_title, learn_internal.public_name(c.user_id),
+    c.completed_on, c.issued_at, c.revoked_at is null, c.token_id
+  from learn.nft_certificates c
+  where c.verify_code in (p_code, lower(regexp_replace(p_code, '[-[:space:]]', '', 'g')))
+  order by c.verify_code = p_code desc
+  limit 1;
+$$;
+comment on function learn.verify_certificate(text) is
+  'What a certificate says, and whether it is valid, for whoever holds its code. '
+  'No row for an unknown code. The recipient is the display name, or null.';
+revoke all on function learn.verify_certificate(text) from public;
+grant execute on function learn.verify_certificate(text) to learn_app, learn_readonly;
+
+-- functions/credentials/certificate_credential.sql
+
+-- A certificate as an Open Badge, for whoever holds its code. Null for an unknown code
+-- and for a certificate that was revoked.
+-- Errors: LX003 a setting of the issuer is missing or empty.
+create or replace function learn.certificate_credential(p_code text)
+returns jsonb
+language plpgsql
+stable
+security definer                  -- the code is readable by no app role
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_number      text;
+  v_certificate learn.nft_certificates;
+  v_course      learn.courses;
+  v_url         text := rtrim(learn_internal.setting_string('credential_url'), '/');
+  v_id          text;
+begin
+  select v.certificate_number into v_number
+  from learn.verify_certificate(p_code) v
+  where v.is_valid;
+  if not found then
+    return null;
+  end if;
+  select c.* into v_certificate
+  from learn.nft_certificates c where c.certificate_number = v_number;
+  select c.* into v_course from learn.courses c where c.id = v_certificate.course_id;
+  v_id := v_url || '/certificates/' || v_certificate.verify_code;
+  return learn_internal.open_badge(
+    v_id, v_certificate.issued_at, learn_internal.public_name(v_certificate.user_id),
+    jsonb_strip_nulls(jsonb_build_object(
+      'id', coalesce(v_url || '/courses/' || v_course.slug, v_id || '#achievement'),
+      'type', jsonb_build_array('Achievement'),
+      'achievementType', 'Course',
+      'name', v_certificate.course_title,
+      'description', coalesce(nullif(v_course.description, ''), v_certificate.course_title),
+      'criteria', jsonb_build_object(
+        'narrative', format('Completed the course “%s”.', v_certificate.course_title)),
+      'image', case when v_course.icon_url ~ '^https?://\S+$' then
+        jsonb_build_object('id', v_course.icon_url, 'type', 'Image') end)));
+end;
+$$;
+comment on function learn.certificate_credential(text) is
+  'A certificate as an unsigned credential of Open Badges 3.0, for whoever holds its code; '
+  'null for an unknown code or a revoked certificate.';
+revoke all on function learn.certificate_credential(text) from public;
+grant execute on function learn.certificate_credential(text) to learn_app, learn_readonly;
+
+-- functions/credentials/certificate_minted.sql
+
+-- Notes the NFT that was minted for a certificate, once: the worker's answer to a message nft_mint.
+-- The same again changes nothing.
+-- Errors: LX001 blank token, negative serial number; LX003 unknown certificate, or no such
+-- transaction of its user; LX010 it was minted as another token, or the token is another's.
+create or replace function learn.certificate_minted(
+  p_certificate_number text,
+  p_token_id           text,
+  p_collection_id      text default null,
+  p_serial_number      bigint default null,
+  p_metadata_uri       text default null,
+  p_tx_id              text default null
+)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_certificate learn.nft_certificates;
+begin
+  if coalesce(p_token_id, '') !~ '\S' or p_serial_number < 0 then
+    raise exception 'a minted certificate has a token'
+      using errcode = 'LX001',
+        detail = format('p_token_id = %L, p_serial_number = %s', p_token_id, p_serial_number),
+        hint = 'Give the id of the token, and of an NFT in a collection its serial number, from 0.';
+  end if;
+  select c.* into v_certificate
+  from learn.nft_certificates c
+  where c.certificate_number = p_certificate_number
+  for no key update;
+  if not found then
+    raise exception 'there is no such certificate'
+      using errcode = 'LX003',
+        detail = format('p_certificate_number = %s', coalesce(p_certificate_number, 'null')),
+        hint = 'Look it up in learn.nft_certificates. It is gone when its user was erased.';
+  end if;
+  if v_certificate.token_id is not null then
+    if (v_certificate.token_id, v_certificate.collection_id, v_certificate.serial_number,
+        v_certificate.metadata_uri, v_certificate.tx_id)
+      is distinct from (p_token_id, p_collection_id, p_serial_number, p_metadata_uri, p_tx_id)
+    then
+      raise exception 'the certificate was minted already'
+        using errcode = 'LX010',
+          detail = format('%s is token %s, serial number %s, transaction %s', p_certificate_number,
+            v_certificate.token_id, coalesce(v_certificate.serial_number::text, 'none'),
+            coalesce(v_certificate.tx_id, 'none')),
+          hint = 'A certificate is minted once; burn the other token.';
+    end if;
+    return false;
+  end if;
+  if p_tx_id is not null and not exists (
+    select from learn.transactions t
+    where t.user_id = v_certificate.user_id and t.tx_id = p_tx_id)
+  then
+    raise exception 'the user of the certificate has no such transaction'
+      using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
+        hint = 'Record it first: learn.record_transaction().';
+  end if;
+  if exists (
+    select from learn.nft_certificates c
+    where c.token_id = p_token_id and c.collection_id is not distinct from p_collection_id
+      and c.serial_number is not distinct from p_serial_number)
+  then
+    raise exception 'the token is that of another certificate'
+      using errcode = 'LX010',
+        detail = format('token %s, serial number %s', p_token_id,
+          coalesce(p_serial_number::text, 'none')),
+        hint = 'In a collection the serial number tells NFTs apart.';
+  end if;
+  update learn.nft_certificates c
+  set token_id = p_token_id, collection_id = p_collection_id, serial_number = p_serial_number,
+    metadata_uri = p_metadata_uri, tx_id = p_tx_id, minted_at = learn.clock()
+  where c.user_id = v_certificate.user_id and c.id = v_certificate.id;
+  return true;
+end;
+$$;
+comment on function learn.certificate_minted(text, text, text, bigint, text, text) is
+  'Notes the NFT that was minted for a certificate, once. True: it is noted now; '
+  'false: it was before.';
+revoke all on function learn.certificate_minted(text, text, text, bigint, text, text) from public;
+grant execute on function learn.certificate_minted(text, text, text, bigint, text, text)
+  to learn_app;
+
+-- functions/credentials/certificates.sql
+
+-- A user's own certificates with what only the user is to see: the codes to verify them by.
+-- Errors: LX002.
+create or replace function learn.certificates(p_user_id uuid)
+returns table (
+  course_id bigint, certificate_number text, verify_code text, course_title text,
+  completed_on date, issued_at timestamptz, is_valid boolean, revoked_reason text,
+  token_id text, collection_id text, serial_number bigint, metadata_uri text,
+  tx_id text, hashscan_url text
+)
+language plpgsql
+stable
+security definer                  -- verify_code is readable by no app role
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return query
+  select c.course_id, c.certificate_number, c.verify_code, c.course_title,
+    c.completed_on, c.issued_at, c.revoked_at is null, c.revoked_reason,
+    c.token_id, c.collection_id, c.serial_number, c.metadata_uri, c.tx_id, t.hashscan_url
+  from learn.nft_certificates c
+  left join learn.transactions t on t.user_id = c.user_id and t.tx_id = c.tx_id
+  where c.user_id = p_user_id
+  order by c.id;
+end;
+$$;
+comment on function learn.certificates(uuid) is
+  'A user''s own certificates in order of issue, with the codes to verify them by: '
+  'for the user''s eyes.';
+revoke all on function learn.certificates(uuid) from public;
+grant execute on function learn.certificates(uuid) to learn_app;
+
+-- functions/credentials/is_next_status.sql
+
+-- Whether a transaction or a request to the faucet may go from one status to another.
+-- Forward only: submitted before it is confirmed or completed, so that what is under way is always
+-- known; pending ones may fail without having been submitted.
+create or replace function learn_internal.is_next_status(p_from text, p_to text)
+returns boolean
 language sql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select encode(sha256(convert_to(p_function || p_arguments::text, 'UTF8')), 'hex');
+  select (p_from, p_to) in (
+    ('pending', 'submitted'), ('pending', 'failed'),
+    ('submitted', 'confirmed'), ('submitted', 'completed'), ('submitted', 'failed'));
 $$;
-comment on function learn_internal.hash_call(text, jsonb) is 'SHA-256 of a call, in hex.';
-revoke all on function learn_internal.hash_call(text, jsonb) from public;
+comment on function learn_internal.is_next_status(text, text) is
+  'Whether a transaction or a request to the faucet may go from one status to another.';
+revoke all on function learn_internal.is_next_status(text, text) from public;
 
--- functions/_shared/require_event_time.sql
--- Refuses a time of occurrence that lies ahead or too far back.
--- Errors: LX001.
-create or replace function learn_internal.require_event_time(p_occurred_at timestamptz)
+-- functions/credentials/issue_certificates.sql
+
+-- Issues the certificates of completed courses (parallel arrays: who, which course, when).
+-- Whoever has one keeps it as it is. The caller has locked the users.
+create or replace function learn_internal.issue_certificates(
+  p_user_ids uuid[], p_course_ids bigint[], p_at timestamptz[]
+)
 returns void
 language plpgsql
-stable
+volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
 as $$
-declare
-  v_days numeric;
 begin
-  if p_occurred_at is null then
+  if coalesce(cardinality(p_user_ids), 0) = 0 then
     return;
   end if;
-  v_days := learn_internal.setting_number('max_event_age_days');
-  if p_occurred_at > learn.clock() + interval '5 minutes'
-    or p_occurred_at < learn.clock() - v_days * interval '1 day'
-  then
-    raise exception 'the time of the event is out of bounds'
-      using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
-        hint = format(
-          'It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).',
-          v_days);
-  end if;
+  insert into learn.nft_certificates (user_id, course_id, course_title, completed_on)
+  select d.user_id, d.course_id, c.title, (d.at at time zone u.timezone)::date
+  from (
+    select p.user_id, p.course_id, min(p.at) as at
+    from unnest(p_user_ids, p_course_ids, p_at) p(user_id, course_id, at)
+    group by p.user_id, p.course_id
+  ) d
+  join learn.users u on u.id = d.user_id
+  join learn.courses c on c.id = d.course_id
+  where not exists (
+    select from learn.nft_certificates e
+    where e.user_id = d.user_id and e.course_id = d.course_id)
+  order by d.user_id, d.at, d.course_id
+  on conflict (user_id, course_id) do nothing;
 end;
 $$;
-comment on function learn_internal.require_event_time(timestamptz) is
-  'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
-revoke all on function learn_internal.require_event_time(timestamptz) from public;
+comment on function learn_internal.issue_certificates(uuid[], bigint[], timestamptz[]) is
+  'Issues the certificates of completed courses: who, which course, when. Once each.';
+revoke all on function learn_internal.issue_certificates(uuid[], bigint[], timestamptz[])
+  from public;
 
--- functions/_shared/summarize.sql
--- What has happened to a user since a call began.
-create or replace function learn_internal.summarize(p_call learn_internal.call)
-returns learn.award_summary
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_summary    learn.award_summary;
-  v_last_date  date;
-  v_today      date;
-  v_has_earned boolean;
-begin
-  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
-    s.current_level, s.current_level > p_call.current_level, s.current_streak,
-    s.last_activity_date, (
-      -- the time as learn.clock() tells it
-      coalesce((select o.now_is from learn_internal.clock_override o), now())
-      at time zone u.timezone)::date,
-    exists (
-      select from learn.user_achievements a
-      where a.user_id = p_call.user_id and a.id > p_call.last_achievement)
-  into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
-    v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
-    v_last_date, v_today, v_has_earned
-  from learn.user_stats s
-  join learn.users u on u.id = s.user_id
-  where s.user_id = p_call.user_id;
-  if v_last_date is null or v_last_date < v_today - 1 then
-    v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
-  end if;
-  v_summary.unlocked := '{}';
-  v_summary.replayed := false;
-  if not v_has_earned then
-    v_summary.new_achievements := '{}';
-    return v_summary;
-  end if;
+-- functions/credentials/lock_faucet_accounts.sql
 
-  select array_agg(a.slug order by u.id) into v_summary.new_achievements
-  from learn.user_achievements u
-  join learn.achievements a on a.id = u.achievement_id
-  where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
-
-  -- Avatars that these achievements unlock and no earlier one had unlocked.
-  select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
-  into v_summary.unlocked
-  from learn.avatars v
-  where exists (
-      select from learn.user_achievements u
-      join learn.achievements a on a.id = u.achievement_id
-      where u.user_id = p_call.user_id and u.id > p_call.last_achievement
-        and a.unlocks_avatar_id = v.id)
-    and not exists (
-      select from learn.user_achievements u
-      join learn.achievements a on a.id = u.achievement_id
-      where u.user_id = p_call.user_id and u.id <= p_call.last_achievement
-        and a.unlocks_avatar_id = v.id)
-  having count(*) > 0;
-  v_summary.unlocked := coalesce(v_summary.unlocked, '{}');
-  return v_summary;
-end;
-$$;
-comment on function learn_internal.summarize(learn_internal.call) is
-  'What has happened to a user since a call began.';
-revoke all on function learn_internal.summarize(learn_internal.call) from public;
-
--- functions/_shared/begin_call.sql
--- The opening of every public function that changes a learner's state: takes the locks in order,
--- answers a retry from its idempotency key, and notes what held before. When the result carries
--- a replay, the caller returns that and nothing else.
--- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
--- LX013 the key was used for another call.
-create or replace function learn_internal.begin_call(
-  p_function        text,
-  p_user_id         uuid,
-  p_arguments       jsonb,
-  p_occurred_at     timestamptz,
-  p_idempotency_key text
-)
-returns learn_internal.call
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_call      learn_internal.call;
-  v_is_active boolean;
-  v_earlier   learn.idempotency_keys;
-begin
-  -- as hold_content() does it, without the price of a call
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform learn_internal.hold_content();
-  end if;
-  select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
-  from learn.user_stats s
-  where s.user_id = p_user_id
-  for no key update;
-  if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
-  select u.is_active,
-    -- the time as learn.clock() tells it
-    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
-    coalesce((
-      select a.id from learn.user_achievements a
-      where a.user_id = p_user_id order by a.id desc limit 1), 0)
-  into v_is_active, v_call.occurred_at, v_call.last_achievement
-  from learn.users u
-  where u.id = p_user_id;
-  if not v_is_active then
-    raise exception 'the user is inactive'
-      using errcode = 'LX004', detail = format('p_user_id = %s', p_user_id),
-        hint = 'Set learn.users.is_active to let the user take part again.';
-  end if;
-
-  v_call.user_id := p_user_id;
-  v_call.function_name := p_function;
-
-  if p_idempotency_key is not null then
-    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
-      raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
-        using errcode = 'LX001',
-          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
-          hint = 'Use a UUID made for the request, or pass null.';
-    end if;
-    v_call.idempotency_key := p_idempotency_key;
-    v_call.arguments_hash := learn_internal.hash_call(
-      p_function,
-      p_arguments || jsonb_build_object('occurred_at', p_occurred_at at time zone 'UTC'));
-
-    select k.* into v_earlier
-    from learn.idempotency_keys k
-    where k.user_id = p_user_id and k.key = p_idempotency_key;
-    if found then
-      if v_earlier.arguments_hash <> v_call.arguments_hash then
-        raise exception 'the idempotency key was used for another call'
-          using errcode = 'LX013',
-            detail = format('key %s: %s at %s',
-              p_idempotency_key, v_earlier.function_name, v_earlier.created_at),
-            hint = 'Retry with the same arguments, or use a new key for a new call.';
-      end if;
-      v_call.replay := jsonb_populate_record(null::learn.award_summary, v_earlier.response);
-      v_call.replay.replayed := true;
-      return v_call;
-    end if;
-  end if;
-
-  if p_occurred_at is not null then
-    perform learn_internal.require_event_time(p_occurred_at);
-  end if;
-  return v_call;
-end;
-$$;
-comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) is
-  'Opens a public call: locks the user, replays a retry (LX013 when it differs), '
-  'notes what held before.';
-revoke all on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) from public;
-
--- functions/_shared/end_call.sql
--- The close of every public function that changes a learner's state: sums up,
--- and keeps the answer for a retry.
-create or replace function learn_internal.end_call(p_call learn_internal.call)
-returns learn.award_summary
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_summary learn.award_summary := learn_internal.summarize(p_call);
-begin
-  if p_call.idempotency_key is not null then
-    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
-    values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
-      p_call.arguments_hash, to_jsonb(v_summary))
-    on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
-  end if;
-  return v_summary;
-end;
-$$;
-comment on function learn_internal.end_call(learn_internal.call) is
-  'Closes a public call: sums up, and keeps the answer for a retry.';
-revoke all on function learn_internal.end_call(learn_internal.call) from public;
-
--- functions/_shared/is_timestamp.sql
--- Whether a text is a point in time.
-create or replace function learn_internal.is_timestamp(p_text text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return isfinite(p_text::timestamptz);
-exception
-  when invalid_datetime_format or datetime_field_overflow or invalid_parameter_value then
-    return false;
-end;
-$$;
-comment on function learn_internal.is_timestamp(text) is
-  'Whether a text is a (finite) point in time.';
-revoke all on function learn_internal.is_timestamp(text) from public;
-
--- functions/identity/register_user.sql
--- Makes a user. Signing up is a fact, so that a welcome badge is there when this returns.
--- Errors: LX001 blank or taken username, malformed or taken email, unknown time zone,
--- malformed locale.
-create or replace function learn.register_user(
-  p_username     text,
-  p_email        text default null,
-  p_timezone     text default 'UTC',
-  p_locale       text default 'en',
-  p_display_name text default null
-)
-returns uuid
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_id    uuid;
-  v_constraint text;
-begin
-  insert into learn.users (username, email, timezone, locale, display_name)
-  values (p_username, p_email, coalesce(p_timezone, 'UTC'),
-    coalesce(p_locale, 'en'), p_display_name)
-  returning id into v_user_id;
-  return v_user_id;
-exception
-  when unique_violation or check_violation or not_null_violation then
-    get stacked diagnostics v_constraint = constraint_name;
-    raise exception 'the user cannot be registered'
-      using errcode = 'LX001',
-        detail = format('%s: username = %s, email = %s, locale = %s',
-          case v_constraint
-            when 'users_username_is_unique' then 'username is taken'
-            when 'users_email_is_unique' then 'email is taken'
-            when '' then 'username is missing'
-            else replace(v_constraint, '_', ' ') || ' does not hold'
-          end, coalesce(p_username, 'null'), coalesce(p_email, 'null'), p_locale),
-        hint = 'Usernames and emails are unique without regard to case; '
-          'only the username is required.';
-end;
-$$;
-comment on function learn.register_user(text, text, text, text, text) is
-  'Makes a user and returns the id. Time zone: an IANA name; locale: a language tag.';
-revoke all on function learn.register_user(text, text, text, text, text) from public;
-grant execute on function learn.register_user(text, text, text, text, text) to learn_app;
-
--- functions/identity/set_password_hash.sql
--- Stores the hash of a user's password, made by the backend. Laurel never sees a password.
--- Errors: LX001 blank hash; LX002 unknown user.
-create or replace function learn.set_password_hash(p_user_id uuid, p_password_hash text)
+-- Users who ask the faucet for the same account take turns: by locks until the transaction ends,
+-- in one order, behind the locks on the users. 256 locks serve all accounts, so that a bulk
+-- statement does not fill the table of locks.
+create or replace function learn_internal.lock_faucet_accounts(p_accounts text[])
 returns void
 language plpgsql
 volatile
-security definer                  -- no app role reads or writes user_credentials
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if coalesce(p_password_hash, '') !~ '\S' then
-    raise exception 'the password hash is blank'
-      using errcode = 'LX001', detail = 'p_password_hash is blank or null',
-        hint = 'Hash the password in the backend.';
-  end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
-  insert into learn.user_credentials (user_id, password_hash)
-  values (p_user_id, p_password_hash)
-  on conflict (user_id) do update
-    set password_hash = excluded.password_hash, updated_at = learn.clock();
+  perform pg_advisory_xact_lock('learn.faucet_requests'::regclass::integer, a.slot)
+  from (
+    select distinct hashtext(p.account) & 255 as slot
+    from unnest(p_accounts) p(account)
+    order by slot
+  ) a;
 end;
 $$;
-comment on function learn.set_password_hash(uuid, text) is
-  'Stores the hash of a user''s password, made by the backend.';
-revoke all on function learn.set_password_hash(uuid, text) from public;
-grant execute on function learn.set_password_hash(uuid, text) to learn_app;
+comment on function learn_internal.lock_faucet_accounts(text[]) is
+  'Has users who ask the faucet for the same accounts take turns.';
+revoke all on function learn_internal.lock_faucet_accounts(text[]) from public;
 
--- functions/identity/get_password_hash.sql
--- The stored hash of one active user's password, for the backend to verify;
--- null where there is none.
-create or replace function learn.get_password_hash(p_user_id uuid)
-returns text
-language sql
-stable
-security definer                  -- no app role reads user_credentials
-set search_path = pg_catalog, pg_temp
-as $$
-  select c.password_hash
-  from learn.user_credentials c
-  join learn.users u on u.id = c.user_id
-  where c.user_id = p_user_id and u.is_active;
-$$;
-comment on function learn.get_password_hash(uuid) is
-  'The hash of one active user''s password, for the backend to verify; null where there is none.';
-revoke all on function learn.get_password_hash(uuid) from public;
-grant execute on function learn.get_password_hash(uuid) to learn_app;
+-- functions/credentials/request_faucet.sql
 
--- functions/catalog/require_lesson.sql
--- Refuses a lesson that does not exist or is not published.
--- Errors: LX003, LX004.
-create or replace function learn_internal.require_lesson(p_lesson_id bigint)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_is_published boolean;
-begin
-  select l.is_published into v_is_published from learn.lessons l where l.id = p_lesson_id;
-  if not found then
-    raise exception 'unknown lesson'
-      using errcode = 'LX003',
-        detail = format('p_lesson_id = %s', coalesce(p_lesson_id::text, 'null')),
-        hint = 'Look the lesson up in learn.lessons.';
-  end if;
-  if not v_is_published then
-    raise exception 'the lesson is not published'
-      using errcode = 'LX004', detail = format('p_lesson_id = %s', p_lesson_id),
-        hint = 'Publish it: learn.lessons.is_published.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_lesson(bigint) is
-  'Refuses an unknown (LX003) or unpublished (LX004) lesson.';
-revoke all on function learn_internal.require_lesson(bigint) from public;
-
--- functions/progress/start_lesson.sql
--- Notes that a user starts a lesson. Starting again changes nothing.
--- Errors: LX001, LX002, LX003 unknown lesson, LX004 not published or user inactive, LX013.
-create or replace function learn.start_lesson(
+-- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
+-- the outbox. The request is the newest of the user in learn.faucet_requests.
+-- Errors: LX001 malformed account, amount out of range; LX002; LX004 user inactive;
+-- LX008 user or account had something within the interval; LX013.
+create or replace function learn.request_faucet(
   p_user_id         uuid,
-  p_lesson_id       bigint,
+  p_account         text,
+  p_amount          numeric,
+  p_ip              inet default null,
   p_occurred_at     timestamptz default null,
   p_idempotency_key text default null
 )
@@ -467,1034 +639,752 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
-    'start_lesson', p_user_id, jsonb_build_object('lesson_id', p_lesson_id),
+    'request_faucet', p_user_id,
+    -- not the address: a retry may come from another
+    jsonb_build_object('account', p_account, 'amount', trim_scale(p_amount)),
     p_occurred_at, p_idempotency_key);
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_lesson(p_lesson_id);
-
-  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, started_at)
-  values (p_user_id, p_lesson_id, 'in_progress', v_call.occurred_at)
-  on conflict (user_id, lesson_id) do update
-    set status = 'in_progress', started_at = excluded.started_at
-    where p.started_at is null and p.completed_at is null;
-
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
-  'Notes that a user starts a lesson; the time to its completion counts from here. '
-  'Starting again changes nothing.';
-revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app;
-
--- functions/progress/complete_lesson.sql
--- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
--- score and adds up the time.
--- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
--- or user inactive; LX007 exercises are not solved yet; LX013.
-create or replace function learn.complete_lesson(
-  p_user_id            uuid,
-  p_lesson_id          bigint,
-  p_score              numeric default null,
-  p_time_spent_seconds integer default null,
-  p_occurred_at        timestamptz default null,
-  p_idempotency_key    text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_call     learn_internal.call := learn_internal.begin_call(
-    'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
-      'time_spent_seconds', p_time_spent_seconds),
-    p_occurred_at, p_idempotency_key);
-  v_unsolved bigint[];
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  perform learn_internal.require_lesson(p_lesson_id);
-  if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
-    raise exception 'score or time is out of range'
+  if p_amount is null or not (p_amount > 0
+      and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
+    or scale(trim_scale(p_amount)) > 8
+    or coalesce(p_account, '') !~ '^(0|[1-9][0-9]{0,18})(\.(0|[1-9][0-9]{0,18})){2}$'
+  then
+    raise exception 'account or amount is malformed'
       using errcode = 'LX001',
-        detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
-        hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
+        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), p_amount),
+        hint = format('An account is like 0.0.1234; the amount is above 0 and at most %s hbar '
+          '(setting faucet_max_hbar), with at most 8 decimals.',
+          learn_internal.setting_number('faucet_max_hbar'));
   end if;
-
-  if exists (
-    select from learn.exercises e where e.lesson_id = p_lesson_id and e.is_published)
-  then
-    select array_agg(e.id order by e.position, e.id) into v_unsolved
-    from learn.exercises e
-    where e.lesson_id = p_lesson_id and e.is_published and not exists (
-      select from learn.user_exercise_progress x
-      where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
-  end if;
-  if v_unsolved is not null and not exists (
-    select from learn.user_lesson_progress p
-    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
-  then
-    raise exception 'the lesson has unsolved exercises'
-      using errcode = 'LX007',
-        detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
-        hint = 'It completes by itself when learn.submit_query() has solved all of them.';
-  end if;
-
-  insert into learn.user_lesson_progress as p
-    (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
-  values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
-  on conflict (user_id, lesson_id) do update
-    set status = 'completed',
-      score = greatest(p.score, excluded.score),
-      time_spent_seconds = case
-        when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
-        else least(
-          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0),
-          2147483647)::integer
-      end,
-      completed_at = coalesce(p.completed_at, excluded.completed_at);
-
+  perform learn_internal.lock_faucet_accounts(array[p_account]);
+  insert into learn.faucet_requests
+    (user_id, hedera_account_id, amount_hbar, requested_at, request_ip)
+  values (p_user_id, p_account, p_amount, v_call.occurred_at, p_ip);
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
-  'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
-  'Again, it pays nothing.';
-revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+comment on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text) is
+  'Asks the faucet for test hbar for an account, once per user and per account in 24 hours '
+  '(settings). A worker pays.';
+revoke all on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text)
   from public;
-grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+grant execute on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text)
   to learn_app;
 
--- functions/practice/submit_query.sql
--- Records a run of a query for an exercise, graded by the backend that ran it.
--- Errors: LX001 blank query, no verdict, an error message on a correct query, negative duration;
--- LX002; LX003 unknown exercise; LX004 exercise or lesson not published, or user inactive; LX013.
-create or replace function learn.submit_query(
-  p_user_id         uuid,
-  p_exercise_id     bigint,
-  p_query_text      text,
-  p_is_correct      boolean,
-  p_error_message   text default null,
-  p_duration_ms     integer default null,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
+-- functions/credentials/revoke_certificate.sql
+
+-- Declares a certificate invalid, for a reason: verify_certificate() says so from then on.
+-- The row stays, so that the course does not give another. Again, it changes nothing.
+-- Errors: LX001 no reason; LX003 unknown certificate.
+create or replace function learn.revoke_certificate(p_certificate_number text, p_reason text)
+returns boolean
 language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_call         learn_internal.call := learn_internal.begin_call(
-    'submit_query', p_user_id,
-    jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
-      'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
-    p_occurred_at, p_idempotency_key);
-  v_is_published boolean;
 begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
+  if coalesce(p_reason, '') !~ '\S' then
+    raise exception 'a certificate is revoked for a reason'
+      using errcode = 'LX001', detail = format('p_reason = %L', p_reason),
+        hint = 'Say why: learn.nft_certificates.revoked_reason keeps it.';
   end if;
-  select e.is_published and l.is_published into v_is_published
-  from learn.exercises e
-  join learn.lessons l on l.id = e.lesson_id
-  where e.id = p_exercise_id;
-  if not found then
-    raise exception 'unknown exercise'
-      using errcode = 'LX003',
-        detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
-        hint = 'Look the exercise up in learn.exercises.';
+  update learn.nft_certificates c
+  set revoked_at = learn.clock(), revoked_reason = p_reason
+  where c.certificate_number = p_certificate_number and c.revoked_at is null;
+  if found then
+    return true;
   end if;
-  if not v_is_published then
-    raise exception 'the exercise is not published'
-      using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
-        hint = 'Publish the exercise and its lesson: is_published.';
-  end if;
-  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
-    or p_is_correct and p_error_message is not null
+  if not exists (
+    select from learn.nft_certificates c where c.certificate_number = p_certificate_number)
   then
-    raise exception 'the submission makes no sense'
-      using errcode = 'LX001',
-        detail = format(
-          'p_query_text = %L, p_is_correct = %s, p_error_message = %L, p_duration_ms = %s',
-          left(p_query_text, 80), p_is_correct, p_error_message, p_duration_ms),
-        hint = 'A submission has a query and a verdict; one with an error message is not correct; '
-          'its duration is in milliseconds, 0 or more.';
+    raise exception 'there is no such certificate'
+      using errcode = 'LX003',
+        detail = format('p_certificate_number = %s', coalesce(p_certificate_number, 'null')),
+        hint = 'Look it up in learn.nft_certificates.';
   end if;
-
-  insert into learn.query_submissions
-    (user_id, exercise_id, query_text, is_correct, error_message, duration_ms, submitted_at)
-  values
-    (p_user_id, p_exercise_id, p_query_text, p_is_correct, p_error_message,
-     p_duration_ms, v_call.occurred_at);
-
-  return learn_internal.end_call(v_call);
+  return false;
 end;
 $$;
-comment on function learn.submit_query(
-  uuid, bigint, text, boolean, text, integer, timestamptz, text) is
-  'Records a graded run of a query for an exercise: an error message when it did not execute, '
-  'duration in milliseconds.';
-revoke all on function learn.submit_query(
-  uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
-grant execute on function learn.submit_query(
-  uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
+comment on function learn.revoke_certificate(text, text) is
+  'Declares a certificate invalid, for a reason. True: it is now; false: it was before.';
+revoke all on function learn.revoke_certificate(text, text) from public;
+grant execute on function learn.revoke_certificate(text, text) to learn_app;
 
--- functions/activity/activity_problem.sql
--- What is wrong with an activity that a backend wants recorded, in words; null when nothing is.
-create or replace function learn_internal.activity_problem(
-  p_activity_type text, p_subject_type text, p_subject_id text, p_properties jsonb
-)
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select case
-    when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
-    when t.is_internal then format('%s is written by Laurel itself', t.key)
-    when (p_subject_type is null) <> (p_subject_id is null)
-      then 'a subject has both a type and an id'
-    when length(p_subject_type) > 100 or length(p_subject_id) > 500
-      then 'a subject''s type has at most 100 characters, its id at most 500'
-    when jsonb_typeof(p_properties) is distinct from 'object'
-      then 'the properties are not a JSON object'
-    else (
-      select case
-        when not learn_internal.is_countable(p_properties -> m.property)
-          then format('the property %s is not a number of at most 1e15: %s',
-            m.property, p_properties -> m.property)
-        else format('the property %s, a scope, has more than 200 characters', m.scope_property)
-      end
-      from learn.metrics m
-      where m.activity_type = t.key and p_properties @> m.filter
-        and (not learn_internal.is_countable(p_properties -> m.property)
-          or length(p_properties ->> m.scope_property) > 200)
-      order by m.key
-      limit 1)
-  end
-  from (select p_activity_type as key) a
-  left join learn.activity_types t on t.key = a.key;
-$$;
-comment on function learn_internal.activity_problem(text, text, text, jsonb) is
-  'What is wrong with an activity to record, in words; null when nothing is.';
-revoke all on function learn_internal.activity_problem(text, text, text, jsonb) from public;
+-- views/credentials/credential_damage.sql
 
--- functions/activity/activity_problem_code.sql
--- SQLSTATE for an activity that cannot be recorded: LX010 for a type that only Laurel writes,
--- else LX001.
-create or replace function learn_internal.activity_problem_code(p_activity_type text)
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select case when exists (
-    select from learn.activity_types t where t.key = p_activity_type and t.is_internal
-  ) then 'LX010' else 'LX001' end;
-$$;
-comment on function learn_internal.activity_problem_code(text) is
-  'SQLSTATE for an activity that cannot be recorded.';
-revoke all on function learn_internal.activity_problem_code(text) from public;
+-- Where certificates and messages are missing: the part of check_integrity() about credentials.
+create or replace view learn_internal.credential_damage (check_name, user_id, expected, actual) as
+select 'completed_courses_have_certificates', p.user_id,
+  format('a certificate for course %s', p.course_id), 'none'
+from learn.user_course_progress p
+where p.completed_at is not null and not exists (
+  select from learn.nft_certificates c
+  where c.user_id = p.user_id and c.course_id = p.course_id)
+union all
+select 'pending_faucet_requests_have_a_message', r.user_id,
+  format('a message for request %s', r.id), 'none'
+from learn.faucet_requests r
+where r.status = 'pending' and not exists (
+  select from learn.outbox o
+  where o.topic = 'faucet' and o.key = r.user_id || ' ' || r.id);
+comment on view learn_internal.credential_damage is
+  'Where certificates and messages are missing; no row when all is well.';
 
--- functions/activity/has_happened.sql
--- Whether a fact that happens once per subject has happened to a user: recorded from outside,
--- or written by Laurel's own triggers, whose tables say so. The caller has locked the user.
-create or replace function learn_internal.has_happened(
-  p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text
-)
-returns boolean
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select exists (
-    select from learn_internal.recorded_subjects r
-    where r.user_id = p_user_id and r.activity_type = p_activity_type
-      and r.subject_type = p_subject_type and r.subject_id = p_subject_id)
-  or exists (
-    select from learn_internal.domain_facts d
-    where d.user_id = p_user_id and d.activity_type = p_activity_type
-      and d.subject_type = p_subject_type and d.subject_id = p_subject_id);
-$$;
-comment on function learn_internal.has_happened(uuid, text, text, text) is
-  'Whether a fact that happens once per subject has happened to a user.';
-revoke all on function learn_internal.has_happened(uuid, text, text, text) from public;
+-- triggers/credentials/announce_certificates.sql
 
--- functions/activity/record_activity.sql
--- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
--- that happens once per subject is recorded once: a repeat changes nothing and is no error.
--- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where
--- a metric wants one; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
-create or replace function learn.record_activity(
-  p_user_id         uuid,
-  p_activity_type   text,
-  p_subject_type    text default null,
-  p_subject_id      text default null,
-  p_properties      jsonb default '{}',
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
+-- When certificates are issued: where NFTs are minted, a worker is asked to.
+-- Errors: LX003 the setting is missing.
+create or replace function learn_internal.announce_certificates()
+returns trigger
 language plpgsql
 volatile
-security definer                  -- backends write no table
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_call    learn_internal.call := learn_internal.begin_call(
-    'record_activity', p_user_id,
-    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type,
-      'subject_id', p_subject_id, 'properties', p_properties),
-    p_occurred_at, p_idempotency_key);
-  v_problem text;
-  v_is_once boolean;
 begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
+  if not exists (select from new_certificates)
+    or not learn_internal.setting_boolean('nft_minting_enabled')
+  then
+    return null;
   end if;
-  v_problem := learn_internal.activity_problem(
-    p_activity_type, p_subject_type, p_subject_id, p_properties);
-  if v_problem is not null then
-    raise exception 'the activity cannot be recorded'
-      using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
-        hint = 'Activity types are rows of learn.activity_types; '
-          'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
-          'or learn.grant_achievement() is called.';
-  end if;
+  insert into learn.outbox (topic, key, payload)
+  select 'nft_mint', n.certificate_number, jsonb_build_object('user_id', n.user_id,
+    'course_id', n.course_id, 'certificate_number', n.certificate_number)
+  from new_certificates n
+  where n.token_id is null and n.revoked_at is null
+  order by n.id
+  on conflict (topic, key) do nothing;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_certificates() is
+  'Statement trigger: asks for the NFTs of new certificates.';
+revoke all on function learn_internal.announce_certificates() from public;
 
-  v_is_once := p_subject_id is not null and exists (
-    select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
-  if not v_is_once or not learn_internal.has_happened(
-      p_user_id, p_activity_type, p_subject_type, p_subject_id) then
-    perform learn_internal.write_facts(
-      array[(
-        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null,
-        v_call.occurred_at)::learn_internal.fact],
-      p_idempotency_key);
-    if v_is_once then
-      insert into learn_internal.recorded_subjects
-        (user_id, activity_type, subject_type, subject_id)
-      values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
-      on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
+create or replace trigger announce_certificates
+  after insert on learn.nft_certificates
+  referencing new table as new_certificates
+  for each statement
+  execute function learn_internal.announce_certificates();
+comment on trigger announce_certificates on learn.nft_certificates is
+  'Asks for the NFTs of new certificates.';
+
+-- triggers/credentials/faucet_requests_hold.sql
+
+-- Before requests to the faucet are written: content is held, as users are locked then.
+create or replace trigger faucet_requests_hold
+  before insert on learn.faucet_requests
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger faucet_requests_hold on learn.faucet_requests is 'Keeps content as it is.';
+
+-- triggers/credentials/fill_certificates.sql
+
+-- When certificates are written without what they say: the title of the course, and the day
+-- on which the user completed it (today, where that is not known). issue_certificates()
+-- says it all.
+create or replace function learn_internal.fill_certificates()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.course_title is null then
+    select c.title into new.course_title from learn.courses c where c.id = new.course_id;
+  end if;
+  if new.completed_on is null then
+    select (coalesce(p.completed_at, learn.clock()) at time zone u.timezone)::date
+    into new.completed_on
+    from learn.users u
+    left join learn.user_course_progress p on p.user_id = u.id and p.course_id = new.course_id
+    where u.id = new.user_id;
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.fill_certificates() is
+  'Row trigger: fills in the title and the day of a certificate.';
+revoke all on function learn_internal.fill_certificates() from public;
+
+create or replace trigger fill_certificates
+  before insert on learn.nft_certificates
+  for each row
+  when (new.course_title is null or new.completed_on is null)
+  execute function learn_internal.fill_certificates();
+comment on trigger fill_certificates on learn.nft_certificates is
+  'Fills in the title and the day where they are missing.';
+
+-- triggers/credentials/keep_certificates.sql
+
+-- When a certificate is changed: what it says stays, its token is written once, and a revocation
+-- is final. The course goes from it when the course is deleted.
+-- Errors: LX010.
+create or replace function learn_internal.keep_certificates()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'a certificate stays as it was issued'
+    using errcode = 'LX010', detail = format('certificate %s', old.certificate_number),
+      hint = 'Token data are written once, by learn.certificate_minted(); '
+        'a wrong certificate is revoked: learn.revoke_certificate().';
+end;
+$$;
+comment on function learn_internal.keep_certificates() is
+  'Row trigger: refuses changes of what certificates say (LX010).';
+revoke all on function learn_internal.keep_certificates() from public;
+
+create or replace trigger keep_certificates
+  before update on learn.nft_certificates
+  for each row
+  when (
+    (old.user_id, old.id, old.certificate_number, old.verify_code, old.course_title,
+      old.completed_on, old.issued_at)
+      is distinct from (new.user_id, new.id, new.certificate_number, new.verify_code,
+        new.course_title, new.completed_on, new.issued_at)
+    or new.course_id <> old.course_id
+    or new.course_id is not null and old.course_id is null
+    or old.token_id is not null and (old.token_id, old.collection_id, old.serial_number,
+      old.metadata_uri, old.tx_id, old.minted_at)
+      is distinct from (new.token_id, new.collection_id, new.serial_number,
+        new.metadata_uri, new.tx_id, new.minted_at)
+    or old.revoked_at is not null and (old.revoked_at, old.revoked_reason)
+      is distinct from (new.revoked_at, new.revoked_reason))
+  execute function learn_internal.keep_certificates();
+comment on trigger keep_certificates on learn.nft_certificates is
+  'Refuses changes of what certificates say (LX010).';
+
+-- triggers/credentials/keep_faucet_requests.sql
+
+-- When a request to the faucet is written: until when it limits the next is filled in. When it is
+-- changed: the status moves forward only, and what was asked for stays.
+-- Errors: LX003 the setting is missing; LX010.
+create or replace function learn_internal.keep_faucet_requests()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- settings are read for whoever writes
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    new.limited_until := new.requested_at + interval '1 hour'
+      * learn_internal.setting_number('faucet_interval_hours')::double precision;
+  else
+    if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
+      or new.tx_id is distinct from old.tx_id and old.tx_id is not null
+      or (new.user_id, new.id, new.hedera_account_id, new.amount_hbar, new.requested_at)
+        <> (old.user_id, old.id, old.hedera_account_id, old.amount_hbar, old.requested_at)
+    then
+      raise exception 'a request to the faucet moves forward only'
+        using errcode = 'LX010',
+          detail = format('request %s: from %s to %s%s', old.id, old.status, new.status,
+            case when new.tx_id is distinct from old.tx_id
+              then format(', transaction %s', coalesce(new.tx_id, 'null')) end),
+          hint = 'From pending to submitted or failed, from submitted to completed or failed; '
+            'what was asked for, of whom and when stays.';
+    end if;
+    if new.status = 'completed' and old.status <> 'completed' then
+      new.completed_at := coalesce(new.completed_at, learn.clock());
     end if;
   end if;
-  return learn_internal.end_call(v_call);
+  return new;
 end;
 $$;
-comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
-  'Records what a user did; pays, counts and awards by the rules. Types that happen once '
-  'per subject are recorded once.';
-revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
-  from public;
-grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
-  to learn_app;
+comment on function learn_internal.keep_faucet_requests() is
+  'Row trigger: requests to the faucet move forward only (LX010); fills in limited_until '
+  'and completed_at.';
+revoke all on function learn_internal.keep_faucet_requests() from public;
 
--- functions/activity/batch_rows.sql
--- The elements of a valid batch of activities as rows.
-create or replace function learn_internal.batch_rows(p_batch jsonb)
-returns table (
-  "position" bigint, user_id uuid,
-  activity_type text, subject_type text, subject_id text, properties jsonb,
-  occurred_at timestamptz, idempotency_key text, arguments_hash text, first_position_of_key bigint
-)
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select e.position, (e.value ->> 'user_id')::uuid,
-    e.value ->> 'activity_type', e.value ->> 'subject_type', e.value ->> 'subject_id',
-    coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
-    coalesce((e.value ->> 'occurred_at')::timestamptz, learn.clock()),
-    e.value ->> 'idempotency_key',
-    learn_internal.hash_call('record_activity', jsonb_build_object(
-      'activity_type', e.value ->> 'activity_type',
-      'subject_type', e.value ->> 'subject_type', 'subject_id', e.value ->> 'subject_id',
-      'properties', coalesce(nullif(e.value -> 'properties', 'null'), '{}'),
-      'occurred_at', (e.value ->> 'occurred_at')::timestamptz at time zone 'UTC')),
-    min(e.position) over (partition by (e.value ->> 'user_id')::uuid, e.value ->> 'idempotency_key')
-  from jsonb_array_elements(p_batch) with ordinality e(value, position);
-$$;
-comment on function learn_internal.batch_rows(jsonb) is
-  'The elements of a valid batch of activities as rows.';
-revoke all on function learn_internal.batch_rows(jsonb) from public;
+create or replace trigger keep_faucet_requests
+  before update on learn.faucet_requests
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.keep_faucet_requests();
+comment on trigger keep_faucet_requests on learn.faucet_requests is
+  'Requests move forward only (LX010).';
 
--- functions/activity/batch_problems.sql
--- What is wrong with the elements of a batch of activities: their numbers from 1,
--- an SQLSTATE, and words.
-create or replace function learn_internal.batch_problems(p_batch jsonb)
-returns table ("position" bigint, code text, problem text)
+create or replace trigger limit_faucet_requests
+  before insert on learn.faucet_requests
+  for each row
+  when (new.limited_until is null)
+  execute function learn_internal.keep_faucet_requests();
+comment on trigger limit_faucet_requests on learn.faucet_requests is 'Fills in limited_until.';
+
+-- triggers/credentials/keep_transactions.sql
+
+-- When a transaction is written: its page in the explorer is filled in. When it is changed:
+-- the status moves forward only, and who it belongs to and the network's id stay.
+-- Errors: LX003 the setting is missing; LX010.
+create or replace function learn_internal.keep_transactions()
+returns trigger
 language plpgsql
-stable
+volatile
+security definer                  -- settings are read for whoever writes
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- The shape first: what follows casts to uuid and timestamptz.
-  return query
-  select e.position, 'LX001', case
-    when jsonb_typeof(e.value) <> 'object' then 'it is not a JSON object'
-    when not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
-      then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
-    when e.value ->> 'occurred_at' is not null
-      and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-      then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
-    when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
-      then 'idempotency_key is blank or longer than 200 characters'
-  end
-  from jsonb_array_elements(p_batch) with ordinality e(value, position)
-  where jsonb_typeof(e.value) <> 'object'
-    or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
-    or e.value ->> 'occurred_at' is not null
-      and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-    or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
-  if found then
-    return;
+  if tg_op = 'UPDATE' then
+    if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
+      or new.tx_id is distinct from old.tx_id and old.tx_id is not null
+      or (new.user_id, new.id) <> (old.user_id, old.id)
+    then
+      raise exception 'a transaction moves forward only'
+        using errcode = 'LX010',
+          detail = format('transaction %s: from %s to %s%s', coalesce(old.tx_id, old.id::text),
+            old.status, new.status, case when new.tx_id is distinct from old.tx_id
+              then format(', id %s', coalesce(new.tx_id, 'null')) end),
+          hint = 'From pending to submitted or failed, from submitted to confirmed or failed; '
+            'a new try is a new transaction.';
+    end if;
+    new.updated_at := learn.clock();
   end if;
-
-  return query
-  with rows as materialized (
-    select b.*, u.id as known_user_id, u.is_active,
-      k.arguments_hash as earlier_hash, k.function_name,
-      first_value(b.arguments_hash) over (
-        partition by b.user_id, b.idempotency_key order by b.position) as first_hash,
-      learn_internal.activity_problem(
-        b.activity_type, b.subject_type, b.subject_id, b.properties) as problem
-    from learn_internal.batch_rows(p_batch) b
-    left join learn.users u on u.id = b.user_id
-    left join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
-  ), limits as materialized (
-    select learn.clock() + interval '5 minutes' as latest,
-      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '1 day'
-        as earliest
-  ), found as (
-    select r.position, case
-      when r.known_user_id is null then array['LX002', format('unknown user %s', r.user_id)]
-      when not r.is_active then array['LX004', format('user %s is inactive', r.user_id)]
-      when r.idempotency_key is not null
-        and r.arguments_hash <> coalesce(r.earlier_hash, r.first_hash)
-        then array['LX013', format('the idempotency key %s was used for another call (%s)',
-          r.idempotency_key, coalesce(r.function_name, 'an earlier element'))]
-      when r.earlier_hash is not null then null  -- a retry
-      when r.problem is not null
-        then array[learn_internal.activity_problem_code(r.activity_type), r.problem]
-      when r.occurred_at not between l.earliest and l.latest
-        then array['LX001', format('occurred_at is out of bounds: %s', r.occurred_at)]
-    end as finding
-    from rows r
-    cross join limits l
-  )
-  select f.position, f.finding[1], f.finding[2] from found f where f.finding is not null;
+  if new.tx_id is not null and new.hashscan_url is null then
+    new.hashscan_url :=
+      rtrim(learn_internal.setting_string('hashscan_url'), '/') || '/transaction/' || new.tx_id;
+  end if;
+  return new;
 end;
 $$;
-comment on function learn_internal.batch_problems(jsonb) is
-  'What is wrong with the elements of a batch of activities; no row when nothing is.';
-revoke all on function learn_internal.batch_problems(jsonb) from public;
+comment on function learn_internal.keep_transactions() is
+  'Row trigger: transactions move forward only (LX010); fills in hashscan_url and updated_at.';
+revoke all on function learn_internal.keep_transactions() from public;
 
--- functions/activity/record_activities.sql
--- Records a batch of activities, of one user or of many, in one set-based step: all or nothing.
--- Each element is {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?,
--- "occurred_at"?, "idempotency_key"?}. Returns one summary per user, in order of first appearance;
--- replayed: everything of that user was a retry.
--- Errors, each naming the element by its number from 1: LX001 malformed, unknown type,
--- time out of bounds; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
-create or replace function learn.record_activities(p_batch jsonb)
-returns setof learn.award_summary
+create or replace trigger keep_transactions
+  before update on learn.transactions
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.keep_transactions();
+comment on trigger keep_transactions on learn.transactions is
+  'Transactions move forward only (LX010).';
+
+create or replace trigger link_transactions
+  before insert on learn.transactions
+  for each row
+  when (new.tx_id is not null and new.hashscan_url is null)
+  execute function learn_internal.keep_transactions();
+comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
+
+-- triggers/credentials/nft_certificates_hold.sql
+
+-- Before certificates are written: content is held.
+create or replace trigger nft_certificates_hold
+  before insert or update of course_id on learn.nft_certificates
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger nft_certificates_hold on learn.nft_certificates is 'Keeps content as it is.';
+
+-- triggers/credentials/serve_faucet_requests.sql
+
+-- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
+-- Locks come in order: users, then accounts. request_faucet() has them before the row is there.
+-- Without that, two statements over the same users or accounts may meet at the constraints
+-- that hold the limits whatever happens, and one of them gets 40P01.
+-- Errors: LX001 amount above the maximum; LX003 the setting is missing; LX008.
+create or replace function learn_internal.serve_faucet_requests()
+returns trigger
 language plpgsql
 volatile
-security definer                  -- backends write no table
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_bad      record;
-  v_calls    learn_internal.call[];
   v_user_ids uuid[];
+  v_maximum  numeric;
+  v_refused  record;
 begin
-  if jsonb_typeof(p_batch) is distinct from 'array' then
-    raise exception 'the batch is not a list'
-      using errcode = 'LX001',
-        detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
-        hint = 'Pass a JSON array of activities.';
+  select array_agg(distinct n.user_id) into v_user_ids from new_requests n;
+  if v_user_ids is null then
+    return null;
   end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.lock_faucet_accounts(array_agg(n.hedera_account_id)) from new_requests n;
 
-  perform learn_internal.hold_content();
-  -- Users next, in key order.
-  perform from learn.user_stats s
-  where s.user_id in (
-    select (e.value ->> 'user_id')::uuid
-    from jsonb_array_elements(p_batch) e
-    where e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')
-  order by s.user_id
-  for no key update;
-
-  select b.position, b.code, b.problem into v_bad
-  from learn_internal.batch_problems(p_batch) b
-  order by b.position
+  v_maximum := learn_internal.setting_number('faucet_max_hbar');
+  select n.amount_hbar into v_refused
+  from new_requests n
+  where n.status = 'pending' and n.amount_hbar > v_maximum
   limit 1;
   if found then
-    raise exception 'element % of the batch cannot be recorded', v_bad.position
-      using errcode = v_bad.code, detail = format('element %s: %s', v_bad.position, v_bad.problem),
-        hint = 'Nothing of the batch was recorded. Correct the element, or leave it out, '
-          'and send the batch again.';
+    raise exception 'the amount is too large'
+      using errcode = 'LX001', detail = format('amount_hbar = %s', v_refused.amount_hbar),
+        hint = format('At most %s hbar (setting faucet_max_hbar).', v_maximum);
   end if;
 
-  -- What held before, per user.
-  select array_agg(
-    (s.user_id, 'record_activities', null, null, null, s.total_xp, s.current_level,
-      coalesce((select max(a.id) from learn.user_achievements a where a.user_id = s.user_id), 0),
-      null
-    )::learn_internal.call order by u.first_position)
-  into v_calls
-  from (
-    select b.user_id, min(b.position) as first_position
-    from learn_internal.batch_rows(p_batch) b group by b.user_id
-  ) u
-  join learn.user_stats s on s.user_id = u.user_id;
-
-  -- Users of whom something is new. A key that was used before is a retry.
-  select array_agg(distinct b.user_id) into v_user_ids
-  from learn_internal.batch_rows(p_batch) b
-  where b.idempotency_key is null or not exists (
-    select from learn.idempotency_keys k where k.user_id = b.user_id and k.key = b.idempotency_key);
-
-  -- A key that was used before is a retry, and so is its second appearance here.
-  with rows as materialized (
-    select b.* from learn_internal.batch_rows(p_batch) b
-  ), fresh as (
-    select r.*
-    from rows r
-    where r.idempotency_key is null or (
-      not exists (
-        select from learn.idempotency_keys k
-        where k.user_id = r.user_id and k.key = r.idempotency_key)
-      and r.position = r.first_position_of_key)
-  ), once as (
-    insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-    select distinct f.user_id, f.activity_type, f.subject_type, f.subject_id
-    from fresh f
-    join learn.activity_types t on t.key = f.activity_type and t.happens_once
-    where f.subject_id is not null
-      and not learn_internal.has_happened(f.user_id, f.activity_type, f.subject_type, f.subject_id)
-    order by 1, 2, 3, 4
-    on conflict do nothing
-    returning user_id, activity_type, subject_type, subject_id
-  ), kept as (
-    select f.*, t.is_qualifying,
-      not t.happens_once or f.subject_id is null or (
-        o.user_id is not null
-        and row_number() over (
-          partition by f.user_id, f.activity_type, f.subject_type, f.subject_id
-          order by f.position) = 1) as is_kept
-    from fresh f
-    join learn.activity_types t on t.key = f.activity_type
-    left join once o on o.user_id = f.user_id and o.activity_type = f.activity_type
-      and o.subject_type = f.subject_type and o.subject_id = f.subject_id
-  ), keyed as (
-    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash)
-    select f.user_id, f.idempotency_key, 'record_activity', f.arguments_hash
-    from fresh f
-    where f.idempotency_key is not null
-    on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
-  )
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties,
-     occurred_at, local_date, is_qualifying, idempotency_key)
-  select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
-    (k.occurred_at at time zone u.timezone)::date, k.is_qualifying, k.idempotency_key
-  from kept k
-  join learn.users u on u.id = k.user_id
-  where k.is_kept
-  order by k.position;
-
-  -- The answers: of this call, and, where everything of a user was a retry, the first one.
-  return query
-  with summaries as (
-    select c.position, learn_internal.summarize(c.call) as summary
-    from (
-      select u.position,
-        (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at,
-        u.total_xp, u.current_level, u.last_achievement, u.replay)::learn_internal.call as call
-      from unnest(v_calls) with ordinality
-        u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
-          total_xp, current_level, last_achievement, replay, position)
-    ) c
-  ), kept as (
-    update learn.idempotency_keys k
-    set response = to_jsonb(s.summary)
-    from summaries s
-    where k.user_id = (s.summary).user_id and k.response is null
-  ), answers as (
-    select s.position, coalesce(
-      jsonb_populate_record(null::learn.award_summary, (
-        select k.response || '{"replayed": true}'
-        from learn_internal.batch_rows(p_batch) b
-        join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
-        where b.user_id = (s.summary).user_id
-          and (s.summary).user_id <> all (coalesce(v_user_ids, '{}'))
-        order by b.position
-        limit 1)),
-      s.summary) as answer
-    from summaries s
-  )
-  select (a.answer).* from answers a order by a.position;
-end;
-$$;
-comment on function learn.record_activities(jsonb) is
-  'Records a batch of activities in one step, all or nothing; returns one summary per user. '
-  'Elements are {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, '
-  '"occurred_at"?, "idempotency_key"?}.';
-revoke all on function learn.record_activities(jsonb) from public;
-grant execute on function learn.record_activities(jsonb) to learn_app;
-
--- functions/xp/award_xp.sql
--- Pays XP for one fact, once: with a source id, a second payment for the same source
--- changes nothing and is no error.
--- Errors: LX001 amount is not positive, blank source; LX002; LX004 user inactive; LX013.
-create or replace function learn.award_xp(
-  p_user_id         uuid,
-  p_amount          integer,
-  p_source_type     text default 'manual',
-  p_source_id       text default null,
-  p_description     text default null,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- crosses from the app role to the ledger
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'award_xp', p_user_id,
-    jsonb_build_object('amount', p_amount, 'source_type', p_source_type, 'source_id', p_source_id,
-      'description', p_description),
-    p_occurred_at, p_idempotency_key);
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  if p_amount is null or p_amount not between 1 and 1000000000
-    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S'
-    or length(p_source_type) > 100 or length(p_source_id) > 500
-  then
-    raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
-      using errcode = 'LX001',
-        detail = format('p_amount = %s, p_source_type = %L, p_source_id = %L',
-          p_amount, left(p_source_type, 50), left(p_source_id, 50)),
-        hint = 'A source''s type has at most 100 characters, its id at most 500. To take XP back, reverse the transaction: learn.reverse_xp().';
-  end if;
-
-  if p_source_id is not null then
-    insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-    values (p_user_id, 'xp_awarded', p_source_type, p_source_id)
-    on conflict do nothing;
-  end if;
-  if p_source_id is null or found then
-    perform learn_internal.write_facts(
-      array[(
-        p_user_id, 'xp_awarded',
-        case when p_source_id is not null then p_source_type end, p_source_id,
-        jsonb_strip_nulls(jsonb_build_object(
-          'source_type', p_source_type, 'source_id', p_source_id, 'description', p_description)),
-        p_amount, v_call.occurred_at
-      )::learn_internal.fact],
-      p_idempotency_key);
-  end if;
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
-  'Pays XP for one fact, once per source id.';
-revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
-  from public;
-grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
-  to learn_app;
-
--- functions/xp/reverse_xp.sql
--- Takes back what a transaction paid, by a new negative row. The total never falls below 0:
--- a reversal is cut to what is there, and its description says so. A second reversal
--- of the same transaction changes nothing.
--- Errors: LX001 no reason, or the transaction is itself a reversal; LX002; LX003 no such
--- transaction of this user; LX004 user inactive; LX013.
-create or replace function learn.reverse_xp(
-  p_user_id         uuid,
-  p_transaction_id  bigint,
-  p_reason          text,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- crosses from the app role to the ledger
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_call   learn_internal.call := learn_internal.begin_call(
-    'reverse_xp', p_user_id,
-    jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
-    p_occurred_at, p_idempotency_key);
-  v_amount integer;
-  v_taken  integer;
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  select t.amount into v_amount
-  from learn.xp_transactions t
-  where t.user_id = p_user_id and t.id = p_transaction_id;
-  if not found then
-    raise exception 'the user has no such transaction'
-      using errcode = 'LX003',
-        detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
-        hint = 'Look it up in learn.xp_transactions.';
-  end if;
-  if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
-    raise exception 'a reversal takes back a payment, for a reason'
-      using errcode = 'LX001',
-        detail = format('transaction %s is of %s XP; p_reason = %L',
-          p_transaction_id, v_amount, p_reason),
-        hint = 'To undo a reversal, pay again: learn.award_xp().';
-  end if;
-
-  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-  values (p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text)
-  on conflict do nothing;
+  select n.user_id, n.hedera_account_id, bool_or(r.user_id = n.user_id) as is_user,
+    max(r.limited_until) as limited_until
+  into v_refused
+  from new_requests n
+  cross join lateral (
+    select f.user_id, f.id, f.limited_until, f.requested_at
+    from learn.faucet_requests f where f.user_id = n.user_id and f.status <> 'failed'
+    union all
+    select f.user_id, f.id, f.limited_until, f.requested_at
+    from learn.faucet_requests f
+    where f.hedera_account_id = n.hedera_account_id and f.status <> 'failed'
+  ) r
+  where n.status <> 'failed' and (r.user_id, r.id) <> (n.user_id, n.id)
+    and r.requested_at < n.limited_until and n.requested_at < r.limited_until
+  group by n.user_id, n.id, n.hedera_account_id
+  order by n.id
+  limit 1;
   if found then
-    v_taken := least(v_amount, v_call.total_xp);
-    perform learn_internal.write_facts(
-      array[(
-        p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text,
-        jsonb_build_object('source_type', 'reversal', 'source_id', p_transaction_id::text,
-          'description', case
-            when v_taken < v_amount
-              then format('%s (%s XP, cut to the %s there were)', p_reason, v_amount, v_taken)
-            else p_reason end),
-        -v_taken, v_call.occurred_at
-      )::learn_internal.fact],
-      p_idempotency_key);
+    raise exception 'the faucet has served this % lately',
+        case when v_refused.is_user then 'user' else 'account' end
+      using errcode = 'LX008',
+        detail = format('user %s, account %s: possible again at %s', v_refused.user_id,
+          v_refused.hedera_account_id, to_char(v_refused.limited_until at time zone 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
+        hint = 'Ask again then (setting faucet_interval_hours).';
   end if;
-  return learn_internal.end_call(v_call);
+
+  insert into learn.outbox (topic, key, payload)
+  select 'faucet', n.user_id || ' ' || n.id,
+    jsonb_build_object('user_id', n.user_id, 'request_id', n.id)
+  from new_requests n
+  where n.status = 'pending'
+  order by n.id
+  on conflict (topic, key) do nothing;
+  return null;
 end;
 $$;
-comment on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) is
-  'Takes back what a transaction paid, cut to what is there. A second reversal changes nothing.';
-revoke all on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) from public;
-grant execute on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) to learn_app;
+comment on function learn_internal.serve_faucet_requests() is
+  'Statement trigger: users and accounts wait between requests (LX008); asks a worker to pay.';
+revoke all on function learn_internal.serve_faucet_requests() from public;
 
--- functions/streaks/grant_streak_freezes.sql
--- Gives a user streak freezes. Each covers one day missed from today on;
--- a streak that is lost already stays lost.
--- Errors: LX001 count out of range; LX002; LX004 user inactive; LX013.
-create or replace function learn.grant_streak_freezes(
-  p_user_id         uuid,
-  p_count           integer default 1,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
+create or replace trigger serve_faucet_requests
+  after insert on learn.faucet_requests
+  referencing new table as new_requests
+  for each statement
+  execute function learn_internal.serve_faucet_requests();
+comment on trigger serve_faucet_requests on learn.faucet_requests is
+  'Users and accounts wait between requests (LX008); asks a worker to pay.';
+
+-- triggers/credentials/transactions_hold.sql
+
+-- Before transactions are written: content is held.
+create or replace trigger transactions_hold
+  before insert or update of course_id, achievement_id on learn.transactions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger transactions_hold on learn.transactions is 'Keeps content as it is.';
+
+-- functions/notifications/claim_outbox.sql
+
+-- Gives a worker the oldest messages that are due, and to nobody else until they are completed,
+-- have failed or the setting outbox_timeout_seconds has run out. Commit before doing the work:
+-- the claim holds without a transaction. Messages whose last attempt has run out are given up.
+-- Errors: LX001 p_limit out of range, blank worker; LX003 a setting is missing.
+create or replace function learn.claim_outbox(
+  p_limit  integer default 100,
+  p_topics text[] default null,
+  p_worker text default null
 )
-returns learn.award_summary
+returns setof learn.outbox
 language plpgsql
 volatile
-security definer                  -- backends write no table
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- always by the index of open messages
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
+as $$
+declare
+  v_now      timestamptz := learn.clock();
+  v_until    timestamptz := v_now + interval '1 second'
+    * learn_internal.setting_number('outbox_timeout_seconds')::double precision;
+  v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
+  v_ids      bigint[];
+  v_given_up bigint[];
+begin
+  if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ '\S' then
+    raise exception 'a worker claims 1 to 10,000 messages at a time, by a name or none'
+      using errcode = 'LX001', detail = format('p_limit = %s, p_worker = %L', p_limit, p_worker),
+        hint = 'Claim as many as you can do within outbox_timeout_seconds.';
+  end if;
+
+  loop  -- as long as there are only messages to give up, which is rare
+    select array_agg(d.id) filter (where d.attempts < v_attempts),
+      array_agg(d.id) filter (where d.attempts >= v_attempts)
+    into v_ids, v_given_up
+    from (
+      select m.id, m.attempts from learn.outbox m
+      where m.completed_at is null and m.failed_at is null and m.available_at <= v_now
+        and (p_topics is null or m.topic = any (p_topics))
+      order by m.id
+      limit p_limit
+      for update skip locked
+    ) d;
+    if v_given_up is not null then
+      update learn.outbox o
+      set failed_at = v_now, error = coalesce(o.error, 'its last claim ran out')
+      where o.id = any (v_given_up);
+    end if;
+    exit when v_ids is not null or v_given_up is null;
+  end loop;
+
+  return query
+  with claimed as (
+    update learn.outbox o
+    set claimed_at = v_now, claimed_by = p_worker, attempts = o.attempts + 1,
+      available_at = v_until
+    where o.id = any (v_ids)
+    returning o.*
+  )
+  select c.* from claimed c order by c.id;
+end;
+$$;
+comment on function learn.claim_outbox(integer, text[], text) is
+  'Gives a worker the oldest due messages (of these topics), for outbox_timeout_seconds. '
+  'Commit, do the work, then complete_outbox() or fail_outbox().';
+revoke all on function learn.claim_outbox(integer, text[], text) from public;
+grant execute on function learn.claim_outbox(integer, text[], text) to learn_app;
+
+-- functions/notifications/complete_outbox.sql
+
+-- Marks messages as done: nobody gets them again. Completing one again, one that is gone, or one
+-- that somebody else has claimed meanwhile is no error: what was done was done.
+create or replace function learn.complete_outbox(p_ids bigint[])
+returns integer
+language plpgsql
+volatile
+security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count),
-    p_occurred_at, p_idempotency_key);
+  v_completed integer;
 begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  if p_count is null or p_count not between 1 and 100 then
-    raise exception 'from 1 to 100 freezes are granted at a time'
-      using errcode = 'LX001', detail = format('p_count = %s', coalesce(p_count::text, 'null')),
-        hint = 'Pass a count from 1 to 100.';
-  end if;
-  perform learn_internal.give_streak_freezes(
-    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date],
-    p_count, 'streak_freeze_granted', v_call.occurred_at)
-  from learn.users u
-  where u.id = p_user_id;
-  return learn_internal.end_call(v_call);
+  perform from learn.outbox o
+  where o.id = any (p_ids) and o.completed_at is null
+  order by o.id for update;
+  update learn.outbox o
+  set completed_at = learn.clock(), failed_at = null, error = null
+  where o.id = any (p_ids) and o.completed_at is null;
+  get diagnostics v_completed = row_count;
+  return v_completed;
 end;
 $$;
-comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) is
-  'Gives a user streak freezes; each covers one missed day.';
-revoke all on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) from public;
-grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
+comment on function learn.complete_outbox(bigint[]) is
+  'Marks messages as done; returns how many were not yet.';
+revoke all on function learn.complete_outbox(bigint[]) from public;
+grant execute on function learn.complete_outbox(bigint[]) to learn_app;
 
--- functions/achievements/require_achievement.sql
--- Id of an active achievement.
--- Errors: LX003 unknown slug; LX004 inactive.
-create or replace function learn_internal.require_achievement(p_slug text)
+-- functions/notifications/fail_outbox.sql
+
+-- Ends claims without success: the messages come again after a pause that doubles with each
+-- attempt, and are given up after outbox_max_attempts. What is completed or given up stays so.
+--
+-- A worker that comes late must not end the claim of the next one. With a name, only claims
+-- of that worker end; without, the pause lasts at least until the present claim runs out.
+-- Errors: LX001 no reason; LX003 a setting is missing.
+create or replace function learn.fail_outbox(
+  p_ids    bigint[],
+  p_error  text,
+  p_worker text default null
+)
+returns integer
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now      timestamptz := learn.clock();
+  v_pause    double precision := learn_internal.setting_number('outbox_retry_seconds');
+  v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
+  v_failed   integer;
+begin
+  if coalesce(p_error, '') !~ '\S' then
+    raise exception 'a failure has a reason'
+      using errcode = 'LX001', detail = format('p_error = %L', p_error),
+        hint = 'Say what went wrong: learn.outbox.error keeps it.';
+  end if;
+  perform from learn.outbox o
+  where o.id = any (p_ids) and o.completed_at is null and o.failed_at is null
+  order by o.id for update;
+  update learn.outbox o
+  set error = left(p_error, 10000),
+    failed_at = case when o.attempts >= v_attempts then v_now end,
+    available_at = greatest(
+      v_now + interval '1 second' * least(86400, v_pause * 2 ^ (least(o.attempts, 30) - 1)),
+      case when p_worker is null then o.available_at end)
+  where o.id = any (p_ids) and o.completed_at is null and o.failed_at is null and o.attempts > 0
+    and (p_worker is null or o.claimed_by = p_worker);
+  get diagnostics v_failed = row_count;
+  return v_failed;
+end;
+$$;
+comment on function learn.fail_outbox(bigint[], text, text) is
+  'Ends claims without success; returns how many. The messages come again after a growing pause '
+  'and are given up after outbox_max_attempts.';
+revoke all on function learn.fail_outbox(bigint[], text, text) from public;
+grant execute on function learn.fail_outbox(bigint[], text, text) to learn_app;
+
+-- functions/notifications/fill_placeholders.sql
+
+-- A text with its placeholders, {name} and the like, filled in, in one pass: what is filled in
+-- is not looked at again. What there is no value for is left out.
+create or replace function learn_internal.fill_placeholders(p_text text, p_values jsonb)
+returns text
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+immutable
+strict                            -- not even called where there is no text
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[];
+  v_text  text := '';
+begin
+  if strpos(p_text, '{') = 0 then
+    return p_text;
+  end if;
+  -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.
+  v_parts := string_to_array(p_text, '{');
+  for v_i in 1 .. cardinality(v_parts) loop
+    v_text := v_text || case
+      when v_i = 1 then v_parts[v_i]
+      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+        coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
+          || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
+      else '{' || v_parts[v_i] end;
+  end loop;
+  return v_text;
+end;
+$$;
+comment on function learn_internal.fill_placeholders(text, jsonb) is
+  'A text with its placeholders filled in; those without a value are left out.';
+revoke all on function learn_internal.fill_placeholders(text, jsonb) from public;
+
+-- functions/notifications/mark_read.sql
+
+-- Marks notifications of a user as read, all of them or those with the given ids, and returns how
+-- many were unread. Ids that are not the user's own, or read already, change nothing.
+-- It moves no reward: it returns no award_summary and may be repeated.
+-- Errors: LX002 unknown user.
+create or replace function learn.mark_read(p_user_id uuid, p_ids bigint[] default null)
 returns bigint
 language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_achievement learn.achievements;
-begin
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
-  if not v_achievement.is_active then
-    raise exception 'the achievement is inactive'
-      using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
-        hint = 'Set learn.achievements.is_active.';
-  end if;
-  return v_achievement.id;
-end;
-$$;
-comment on function learn_internal.require_achievement(text) is
-  'Id of an active achievement (LX003, LX004).';
-revoke all on function learn_internal.require_achievement(text) from public;
-
--- functions/achievements/grant_achievement.sql
--- Gives a user an achievement whatever its criteria say, with its XP and avatar;
--- also one that was revoked. Granting one that the user has changes nothing.
--- Errors: LX002; LX003 unknown achievement; LX004 inactive achievement or user; LX013.
-create or replace function learn.grant_achievement(
-  p_user_id         uuid,
-  p_slug            text,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
 as $$
 declare
-  v_call           learn_internal.call := learn_internal.begin_call(
-    'grant_achievement', p_user_id, jsonb_build_object('slug', p_slug),
-    p_occurred_at, p_idempotency_key);
-  v_achievement_id bigint;
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  v_achievement_id := learn_internal.require_achievement(p_slug);
-  delete from learn.revoked_achievements r
-  where r.user_id = p_user_id and r.achievement_id = v_achievement_id;
-  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  values (p_user_id, v_achievement_id, v_call.occurred_at,
-    jsonb_build_object('granted_by', session_user))
-  on conflict (user_id, achievement_id) do nothing;
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.grant_achievement(uuid, text, timestamptz, text) is
-  'Gives a user an achievement whatever its criteria say, with its XP and avatar.';
-revoke all on function learn.grant_achievement(uuid, text, timestamptz, text) from public;
-grant execute on function learn.grant_achievement(uuid, text, timestamptz, text) to learn_app;
-
--- functions/achievements/revoke_achievement.sql
--- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
--- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
--- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement;
--- LX004 user inactive; LX013.
-create or replace function learn.revoke_achievement(
-  p_user_id         uuid,
-  p_slug            text,
-  p_reason          text,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_call        learn_internal.call := learn_internal.begin_call(
-    'revoke_achievement', p_user_id, jsonb_build_object('slug', p_slug, 'reason', p_reason),
-    p_occurred_at, p_idempotency_key);
-  v_achievement learn.achievements;
-  v_paid        bigint;
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  if coalesce(p_reason, '') !~ '\S' then
-    raise exception 'an achievement is revoked for a reason'
-      using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
-  end if;
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
-  delete from learn.user_achievements u
-  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
-  if not found then
-    raise exception 'the user does not have the achievement'
-      using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
-        hint = 'Look at learn.user_achievements.';
-  end if;
-  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
-  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
-  on conflict (user_id, achievement_id) do update
-    set reason = excluded.reason, revoked_at = excluded.revoked_at;
-
-  if v_achievement.unlocks_avatar_id is not null and not exists (
-    select from learn.user_achievements u
-    join learn.achievements a on a.id = u.achievement_id
-    where u.user_id = p_user_id and a.unlocks_avatar_id = v_achievement.unlocks_avatar_id)
-  then
-    delete from learn.user_avatars v
-    where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
-    update learn.users u set selected_avatar_id = null
-    where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
-  end if;
-
-  -- What the achievement has paid, under whatever slug, and what has not been taken back since.
-  with facts as (
-    select f.subject_id, f.xp
-    from learn.activity_log f
-    where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
-      and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
-  ), payments as (
-    select t.id::text as id
-    from learn.xp_transactions t
-    where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
-      and t.source_id in (select f.subject_id from facts f)
-  )
-  select coalesce(sum(f.xp), 0) + coalesce((
-    select sum(t.amount)
-    from learn.xp_transactions t
-    where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
-      and t.source_id in (select p.id from payments p)), 0)
-  into v_paid
-  from facts f;
-
-  perform learn_internal.write_facts(
-    array[(
-      p_user_id, 'achievement_revoked', 'achievement', p_slug,
-      jsonb_build_object('achievement_id', v_achievement.id, 'reason', p_reason),
-      -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
-    )::learn_internal.fact],
-    p_idempotency_key);
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.revoke_achievement(uuid, text, text, timestamptz, text) is
-  'Takes an achievement away, with its XP (cut to what is there) and its avatar.';
-revoke all on function learn.revoke_achievement(uuid, text, text, timestamptz, text) from public;
-grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text)
-  to learn_app;
-
--- functions/achievements/check_achievements.sql
--- Earns for a user every achievement that their metrics deserve by now, those that came after
--- the deed included. Returns the slugs that are new.
--- Errors: LX002; LX004 user inactive.
-create or replace function learn.check_achievements(p_user_id uuid)
-returns setof text
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'check_achievements', p_user_id, '{}', null, null);
-begin
-  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select d.user_id, d.achievement_id, v_call.occurred_at, d.evidence
-  from learn_internal.deserved_achievements d
-  where d.user_id = p_user_id
-    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-  order by d.achievement_id
-  on conflict (user_id, achievement_id) do nothing;
-
-  return query select unnest((learn_internal.summarize(v_call)).new_achievements);
-end;
-$$;
-comment on function learn.check_achievements(uuid) is
-  'Earns for a user every achievement that their metrics deserve by now; returns the new slugs.';
-revoke all on function learn.check_achievements(uuid) from public;
-grant execute on function learn.check_achievements(uuid) to learn_app;
-
--- functions/achievements/achievement_progress.sql
--- How far a user is with every active achievement (hidden ones only once earned).
--- For one condition, value and target are the metric's; for a list, how many of its conditions
--- hold and how many are needed.
--- Errors: LX002.
-create or replace function learn.achievement_progress(p_user_id uuid)
-returns table (
-  slug text, name text, category text, value bigint, target bigint,
-  percentage numeric, earned_at timestamptz
-)
-language plpgsql
-stable
-security definer                  -- reads metrics and thresholds for the caller
-set search_path = pg_catalog, pg_temp
-as $$
+  v_marked bigint;
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  return query
-  select a.slug, a.name, a.category, p.value, p.target,
-    case when u.earned_at is not null then 100.00
-      else least(100, round(100.0 * p.value / p.target, 2)) end,
-    u.earned_at
-  from learn.achievements a
-  left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
-  cross join lateral (
-    select coalesce(case
-        when a.criteria ->> 'metric' = 'current_streak' and u.earned_at is null
-          then learn.calculate_user_streak(p_user_id)::bigint
-        else (
-          select v.value from learn_internal.reward_values v
-          where v.user_id = p_user_id and v.metric = a.criteria ->> 'metric'
-            and v.scope = coalesce(a.criteria ->> 'scope', ''))
-      end, 0) as value, (a.criteria ->> 'at_least')::numeric::bigint as target
-    where a.criteria ? 'metric'
-    union all
-    select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c.value)), case
-        when a.criteria ? 'all' then count(*)
-        when a.criteria ? 'any' then 1
-        else (a.criteria ->> 'at_least')::numeric::bigint
-      end
-    from jsonb_array_elements(
-      coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
-    where not a.criteria ? 'metric'
-    having not a.criteria ? 'metric'
-  ) p
-  where a.is_active and (not a.is_hidden or u.earned_at is not null) or u.earned_at is not null
-  order by a.system, a.display_order, a.slug;
+  update learn.notifications n
+  set is_read = true, read_at = learn.clock()
+  where n.user_id = p_user_id and n.id = any (array(
+    -- in order, so that two calls do not deadlock
+    select u.id from learn.notifications u
+    where u.user_id = p_user_id and not u.is_read and (p_ids is null or u.id = any (p_ids))
+    order by u.id
+    for update));
+  get diagnostics v_marked = row_count;
+  return v_marked;
 end;
 $$;
-comment on function learn.achievement_progress(uuid) is
-  'How far a user is with every active achievement: value of target, in percent, '
-  'and when it was earned.';
-revoke all on function learn.achievement_progress(uuid) from public;
-grant execute on function learn.achievement_progress(uuid) to learn_app, learn_readonly;
+comment on function learn.mark_read(uuid, bigint[]) is
+  'Marks notifications of a user as read, all or those with the given ids; returns how many '
+  'were unread.';
+revoke all on function learn.mark_read(uuid, bigint[]) from public;
+grant execute on function learn.mark_read(uuid, bigint[]) to learn_app;
 
--- functions/achievements/backfill_achievement.sql
--- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
--- the deed. Set-based. Returns how many users earned it.
--- Errors: LX003 unknown achievement; LX004 inactive.
-create or replace function learn.backfill_achievement(p_slug text)
+-- functions/notifications/notify_facts.sql
+
+-- Tells users of facts by the rules: one notification for each fact that an active rule names.
+-- Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
+-- The engine calls it for facts whose type says that it notifies.
+create or replace function learn_internal.notify_facts(p_notices learn_internal.notice[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := learn.clock();
+begin
+  if current_setting('learn.quiet', true) in ('on', 'true') then
+    return;
+  end if;
+  insert into learn.notifications
+    (user_id, type, title, message, action_url, fact_id, created_at)
+  select t.user_id, r.type,
+    -- a title that comes out blank must not fail what the user has just done
+    coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
+    learn_internal.fill_placeholders(r.message, t.values),
+    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id, v_now
+  from (
+    select n.user_id, n.fact_id, n.activity_type, n.position,
+      jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')
+        || n.properties
+        || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id) as values
+    from unnest(p_notices) with ordinality
+      n(user_id, fact_id, activity_type, subject_type, subject_id, properties, position)
+    cross join lateral (
+      -- subjects that others record need not be numbers
+      select case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
+        then split_part(n.subject_id, ':', 1)::bigint end as id
+    ) s
+    cross join lateral (
+      select case n.subject_type
+        when 'achievement' then (
+          select a.name from learn.achievements a where a.slug = n.subject_id)
+        when 'challenge' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'challenge_level' then (select c.title from learn.challenges c where c.id = s.id)
+        when 'course' then (select c.title from learn.courses c where c.id = s.id)
+        when 'course_level' then (select c.title from learn.course_levels c where c.id = s.id)
+        when 'lesson' then (select l.title from learn.lessons l where l.id = s.id)
+        when 'track' then (select t.title from learn.tracks t where t.id = s.id)
+        when 'path' then (select p.title from learn.learning_paths p where p.id = s.id)
+      end as name
+    ) d
+    cross join lateral (
+      select case when n.activity_type = 'achievement_earned' then (
+        select u.evidence
+        from learn.user_achievements u
+        where u.user_id = n.user_id and u.achievement_id = (
+          select a.id from learn.achievements a where a.slug = n.subject_id)) end as evidence
+    ) e
+    offset 0  -- works the values out once, not wherever they are used
+  ) t
+  cross join lateral (
+    select k.type, k.title, k.message, k.action_url
+    from learn.notification_rules k
+    where k.activity_type = t.activity_type and k.is_active and t.values @> k.filter
+    order by k.filter = '{}', k.type
+    limit 1
+  ) r
+  order by t.position
+  on conflict (user_id, fact_id) where fact_id is not null do nothing;
+end;
+$$;
+comment on function learn_internal.notify_facts(learn_internal.notice[]) is
+  'Tells users of facts by the rules, each fact once.';
+revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from public;
+
+-- functions/notifications/purge_notifications.sql
+
+-- Deletes the notifications that are older than a time, read or not, and returns how many. For
+-- operators and schedulers.
+-- Errors: LX001 no time.
+create or replace function learn.purge_notifications(p_before timestamptz)
 returns bigint
 language plpgsql
 volatile
@@ -1502,35 +1392,195 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_achievement_id bigint := learn_internal.require_achievement(p_slug);
-  v_user_ids       uuid[];
-  v_earned         bigint;
+  v_purged bigint;
 begin
-  perform learn_internal.hold_content();
-  select array_agg(distinct d.user_id) into v_user_ids
-  from learn_internal.deserved_achievements d
-  where d.achievement_id = v_achievement_id;
-  if v_user_ids is null then
-    return 0;
+  if p_before is null then
+    raise exception 'the time is missing'
+      using errcode = 'LX001', detail = 'p_before = null',
+        hint = 'To delete all notifications, pass the time of now.';
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-
-  -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
-  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(),
-    d.evidence || '{"is_backfill": true}'
-  from learn_internal.deserved_achievements d
-  where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
-    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-  order by d.user_id, d.metric, d.scope
-  on conflict (user_id, achievement_id) do nothing;
-  get diagnostics v_earned = row_count;
-  return v_earned;
+  delete from learn.notifications n where n.created_at < p_before;
+  get diagnostics v_purged = row_count;
+  return v_purged;
 end;
 $$;
-comment on function learn.backfill_achievement(text) is
-  'Grants an achievement to everybody whose metrics deserve it by now; returns how many earned it.';
-revoke all on function learn.backfill_achievement(text) from public;
+comment on function learn.purge_notifications(timestamptz) is
+  'Deletes the notifications older than a time, read or not; returns how many.';
+revoke all on function learn.purge_notifications(timestamptz) from public;
+
+-- functions/notifications/purge_outbox.sql
+
+-- Deletes messages that were completed before a time. Those that are open or given up stay.
+-- Errors: LX001 no time.
+create or replace function learn.purge_outbox(p_before timestamptz)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_deleted bigint;
+begin
+  if p_before is null then
+    raise exception 'it takes a time before which to purge'
+      using errcode = 'LX001', detail = 'p_before = null',
+        hint = 'For instance: learn.purge_outbox(now() - interval ''30 days'').';
+  end if;
+  delete from learn.outbox o where o.completed_at < p_before;
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end;
+$$;
+comment on function learn.purge_outbox(timestamptz) is
+  'Deletes messages that were completed before a time; returns how many.';
+revoke all on function learn.purge_outbox(timestamptz) from public;
+
+-- functions/notifications/retry_outbox.sql
+
+-- Lets messages that were given up begin anew, when what made them fail is mended.
+create or replace function learn.retry_outbox(p_ids bigint[])
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_retried integer;
+begin
+  update learn.outbox o
+  set failed_at = null, attempts = 0, available_at = learn.clock()
+  where o.id = any (p_ids) and o.failed_at is not null;
+  get diagnostics v_retried = row_count;
+  return v_retried;
+end;
+$$;
+comment on function learn.retry_outbox(bigint[]) is
+  'Lets messages that were given up begin anew; returns how many.';
+revoke all on function learn.retry_outbox(bigint[]) from public;
+
+-- functions/notifications/unread_count.sql
+
+-- How many notifications a user has not read.
+-- Errors: LX002 unknown user.
+create or replace function learn.unread_count(p_user_id uuid)
+returns bigint
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return (
+    select count(*) from learn.notifications n where n.user_id = p_user_id and not n.is_read);
+end;
+$$;
+comment on function learn.unread_count(uuid) is 'How many notifications a user has not read.';
+revoke all on function learn.unread_count(uuid) from public;
+grant execute on function learn.unread_count(uuid) to learn_app, learn_readonly;
+
+-- views/notifications/dead_outbox.sql
+
+-- Messages that were given up after their last attempt, for somebody to look at.
+create or replace view learn.dead_outbox as
+select o.id, o.topic, o.key, o.payload, o.created_at, o.attempts, o.claimed_by, o.failed_at, o.error
+from learn.outbox o
+where o.failed_at is not null;
+comment on view learn.dead_outbox is
+  'Messages of the outbox that were given up; retry_outbox() lets them begin anew.';
+grant select on learn.dead_outbox to learn_app, learn_readonly;
+
+-- triggers/notifications/announce_notifications.sql
+
+-- When notifications are written, whoever wrote them: they are sent to the channel learn_events,
+-- where PostgreSQL delivers them when the transaction commits. A message per user, or, where there
+-- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
+-- in the outbox, for a worker to deliver. This is the one place where notifications leave
+-- the database.
+-- Errors: LX003 a setting is missing.
+create or replace function learn_internal.announce_notifications()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_users bigint;
+begin
+  select count(distinct n.user_id) into v_users from new_rows n;
+  if v_users = 0 then
+    return null;
+  end if;
+  if learn_internal.setting_boolean('notification_webhooks') then
+    insert into learn.outbox (topic, key, payload)
+    select 'notification', n.user_id || ' ' || n.id,
+      jsonb_build_object('user_id', n.user_id, 'notification_id', n.id, 'type', n.type)
+    from new_rows n
+    order by n.user_id, n.id
+    on conflict (topic, key) do nothing;
+  end if;
+  if not learn_internal.setting_boolean('notify_events') then
+    return null;
+  elsif v_users > 100 then
+    perform pg_notify('learn_events', jsonb_build_object(
+      'event', 'notifications', 'users', v_users, 'count', (select count(*) from new_rows))::text);
+  else
+    -- A payload has at most 8000 bytes: the first 20 are named, the rest is counted.
+    perform pg_notify('learn_events', u.payload::text)
+    from (
+      select jsonb_build_object(
+        'event', 'notifications', 'user_id', n.user_id, 'count', count(*),
+        'notifications', jsonb_agg(jsonb_build_object('id', n.id, 'type', n.type) order by n.id)
+          filter (where n.number <= 20)) as payload
+      from (
+        select r.*, row_number() over (partition by r.user_id order by r.id) as number
+        from new_rows r
+      ) n
+      group by n.user_id
+      order by n.user_id
+    ) u;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_notifications() is
+  'Statement trigger: sends new notifications to the channel learn_events and, where webhooks '
+  'are switched on, to the outbox.';
+revoke all on function learn_internal.announce_notifications() from public;
+
+create or replace trigger announce_notifications
+  after insert on learn.notifications
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.announce_notifications();
+comment on trigger announce_notifications on learn.notifications is
+  'Sends them to the channel learn_events and to the outbox.';
+
+-- triggers/notifications/notification_rules_change.sql
+
+-- When rules of notifications change: learners wait.
+create or replace trigger notification_rules_change
+  before insert or update or delete on learn.notification_rules
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger notification_rules_change on learn.notification_rules is
+  'A change has learners wait.';
+
+-- triggers/notifications/notification_rules_consequences.sql
+
+-- When rules of notifications change: which facts are told is noted with their types.
+create or replace trigger notification_rules_consequences
+  after insert or update or delete on learn.notification_rules
+  for each statement
+  execute function learn_internal.note_consequences();
+comment on trigger notification_rules_consequences on learn.notification_rules is
+  'Notes with activity types which facts are told.';
 
 reset role;
