@@ -16,6 +16,7 @@ from toolkit.context import connect
 from toolkit.errors import DbtoolError
 from toolkit.execute import Connection, send
 from toolkit.history import Applied, History
+from toolkit.project import Project
 from toolkit.script import split
 from toolkit.shell import psql_call
 from toolkit.stepwise import SETTING
@@ -32,13 +33,25 @@ DUMP_OPTIONS = (
 DUMP_TIMEOUT_SECONDS = 300
 _ROLES = "select rolname from pg_catalog.pg_roles where rolname !~ '^pg_' order by 1"
 # psql's own commands, which newer versions of pg_dump write around a dump.
+_EXTENSION = re.compile(r'(?i)create\s+extension\s+(?:if\s+not\s+exists\s+)?("[^"]+"|\w+)')
+_COMMENTS = re.compile(r"(?:\s+|--.*\n)*")
+_ABOUT = re.compile(r"(?i)(alter|grant|revoke|comment|create event trigger)\b")
 _META = re.compile(r"(?m)^\\(un)?restrict .*$")
 
 
-def clone_schema(target: Connection, url: str, server: ThrowawayServer, name: str) -> list[str]:
+def clone_schema(
+    target: Connection,
+    url: str,
+    server: ThrowawayServer,
+    name: str,
+    project: Project,
+    *,
+    is_trusted: bool = False,
+) -> tuple[str, list[str]]:
     """Makes the database `name` on a throwaway server like the target's, whose URL pg_dump is given.
 
-    Returns what its user should know of how it was made. Raises DbtoolError when it cannot be made.
+    What the target's owner has put there runs without rights on the server unless `is_trusted`. Returns the
+    clone's URL and what its user should know of how it was made. Raises DbtoolError when it cannot be made.
     """
     notes = []
     theirs = target.info.server_version // 10_000
@@ -46,29 +59,46 @@ def clone_schema(target: Connection, url: str, server: ThrowawayServer, name: st
         notes.append(
             f"the clone runs on PostgreSQL {server.version}, which is older than the target's {theirs}"
         )
-    server.create_database(name)
-    with closing(connect(server.url(name), autocommit=True)) as clone:
-        _make_roles(target, clone)
+
+    def make() -> str:
+        if not is_trusted:
+            return server.create_restricted(name)
+        server.create_database(name)
+        return server.url(name)
+
+    clone_url = make()
+    with closing(connect(server.url(name), autocommit=True)) as superuser:
+        roles = _make_roles(target, superuser)
+        if not is_trusted:
+            server.lend(roles)
         dump, reason = _dump(url)
         if dump is not None:
-            reason = _restore(clone, dump)
+            with closing(connect(clone_url, autocommit=True)) as clone:
+                reason = _restore(clone, dump, superuser, _extensions(project))
     if reason:
         notes.append(
             f"the clone was built from the texts of what was applied, since pg_dump failed: {reason}"
         )
         server.drop_database(name)
-        server.create_database(name)
-        with closing(connect(server.url(name), autocommit=True)) as clone:
+        clone_url = make()
+        with closing(connect(clone_url, autocommit=True)) as clone:
             _replay(clone, History(target).read())
-    return notes
+    return clone_url, notes
 
 
-def _make_roles(target: Connection, clone: Connection) -> None:
-    """The target's roles, which own and are granted things, without their rights and passwords."""
+def _extensions(project: Project) -> set[str]:
+    """Those that the project's own files make."""
+    return {name for script in project.scripts() for name in _EXTENSION.findall(script.text)}
+
+
+def _make_roles(target: Connection, clone: Connection) -> list[str]:
+    """Makes the target's roles, which own and are granted things, without their rights and passwords."""
     there = {role for (role,) in clone.execute(_ROLES).fetchall()}
-    for (role,) in target.execute(_ROLES).fetchall():
+    wanted = [role for (role,) in target.execute(_ROLES).fetchall()]
+    for role in wanted:
         if role not in there:
             clone.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+    return wanted
 
 
 def _dump(url: str) -> tuple[str | None, str]:
@@ -92,18 +122,26 @@ def _dump(url: str) -> tuple[str | None, str]:
     return None, reason
 
 
-def _restore(clone: Connection, dump: str) -> str:
-    """Runs a dump; returns why it could not be run. Settings that the clone's server lacks are left out."""
+def _restore(clone: Connection, dump: str, superuser: Connection, extensions: set[str]) -> str:
+    """Runs a dump; returns why it could not be run.
+
+    Left out are settings that the clone's server lacks, and what says whose something is and who may use it
+    where that needs more rights. `superuser` makes the extensions that may be made.
+    """
     if send(clone, dump).error is None:
         return ""
     for statement in split(dump, "the dump"):
         error = send(clone, statement.text).error
-        if (
-            error is not None
-            and statement.kind != SETTING
-            and not isinstance(error, psycopg.errors.DuplicateSchema)
-        ):
-            return " ".join(str(error).split())
+        if error is None or statement.kind == SETTING or isinstance(error, psycopg.errors.DuplicateSchema):
+            continue
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            text = _COMMENTS.sub("", statement.text, count=1)
+            made = _EXTENSION.match(text)
+            if made and made[1] in extensions and send(superuser, statement.text).error is None:
+                continue
+            if _ABOUT.match(text):
+                continue
+        return " ".join(str(error).split())
     return ""
 
 

@@ -70,6 +70,11 @@ debug_option = click.option(
     callback=_store("debug"),
     help="Show the traceback of a failure (also DBTOOL_DEBUG=1).",
 )
+trust_option = click.option(
+    "--trust-target",
+    is_flag=True,
+    help="Run the target's own texts, functions and triggers as superuser on the throwaway server.",
+)
 wait_option = click.option(
     "--wait",
     metavar="SECONDS",

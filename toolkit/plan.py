@@ -48,11 +48,13 @@ def plan(
     *,
     to: int | str | None = None,
     allow_late: bool = False,
+    trust_target: bool = False,
 ) -> Plan:
     """Measures the pending scripts on a clone of the target's schema; the target itself is only read.
 
-    `url` is the target's, for pg_dump. Raises HistoryProblem like `migrate`, and DbtoolError when no clone
-    can be made. A script that fails on the clone ends the plan.
+    `url` is the target's, for pg_dump. Functions and triggers of the target run in the clone, so nothing
+    there has a superuser's rights unless `trust_target`. A script that fails on the clone ends the plan.
+    Raises HistoryProblem like `migrate`, and DbtoolError when no clone can be made.
     """
 
     def reading() -> Connection:
@@ -69,11 +71,13 @@ def plan(
     try:
         with closing(reading()) as target:
             sizes = {name: (rows, size) for name, rows, size in target.execute(_SIZES).fetchall()}
-            notes = clone_schema(target, url, server, "plan")
-        with closing(connect(server.url("plan"), autocommit=True)) as clone:
+            clone_url, notes = clone_schema(target, url, server, "plan", project, is_trusted=trust_target)
+        with closing(connect(clone_url, autocommit=True)) as clone:
             forecasts = forecast(clone, files)
     finally:
         server.drop_database("plan")
+    if not trust_target and any(each.error for each in forecasts):
+        notes.append("nothing on the clone had a superuser's rights; --trust-target gives them")
     warnings = [warning for each in forecasts for warning in find_warnings(each, sizes)]
     return Plan(
         tuple(forecasts), tuple(warnings), (f"measured on an empty clone: {server.description}", *notes)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -49,6 +49,21 @@ SETTINGS = {
     "timezone": "UTC",
 }
 LEFTOVER = "^dbtool_[0-9a-f]{8}_"
+# Whoever is a member of one of these, or of a role with a special attribute, may reach the server's machine.
+_POWERS = (
+    *("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"),
+    *("pg_create_subscription", "pg_signal_backend"),
+)
+# Before version 16, whoever may create roles may make himself a member of these. Nobody needs them here.
+_DISARM = "delete from pg_catalog.pg_authid where rolname = any(%s)"
+_HARMLESS = """
+select quote_ident(r.rolname) from pg_catalog.pg_roles r
+ where r.rolname = any(%s) and r.rolname !~ '^pg_'
+   and not exists (select from pg_catalog.pg_roles p
+                    where (p.rolname = any(%s) or p.rolsuper or p.rolcreaterole or p.rolcreatedb
+                           or p.rolreplication or p.rolbypassrls)
+                      and pg_catalog.pg_has_role(r.oid, p.oid, 'member'))
+"""
 LOCK_CLASS = 0x6462746F  # "dbto": keeps these advisory locks apart from others
 # Waits on a pipe whose other end only the owner holds: when the owner ends, in whatever way, so does the
 # server.
@@ -75,6 +90,7 @@ class ThrowawayServer:
         """`url` leads to any database of the server, as superuser. Raises DbtoolError when nobody answers."""
         self._url = url
         self._prefix = prefix
+        self._guest: tuple[str, str] | None = None
         self._databases: dict[str, str] = {}
         self._admin = self._connect()
         self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
@@ -111,20 +127,79 @@ class ThrowawayServer:
         if real is not None:
             self._execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(real)))
 
+    def create_restricted(self, name: str) -> str:
+        """Make a database for SQL that nobody vouches for, and give the URL that its owner logs in with.
+
+        The owner is no superuser and a member of no powerful role: neither files nor programs of the server's
+        machine, nor other databases, are within its reach. It may create roles where that gives it no more.
+        Raises DbtoolError when the server does not let it log in.
+        """
+        from psycopg.conninfo import make_conninfo
+
+        if self._guest is None:
+            self._guest = self._make_guest()
+        role, password = self._guest
+        self.create_database(name)
+        self._execute(
+            sql.SQL("alter database {} owner to {}").format(
+                sql.Identifier(self._databases[name]), sql.Identifier(role)
+            )
+        )
+        url = make_conninfo(self._url, dbname=self._databases[name], user=role, password=password)
+        try:
+            connect(url).close()
+        except DbtoolError as error:
+            error.hint = "It has to let new roles in by password; --server embedded needs no server of yours."
+            raise
+        return url
+
+    def lend(self, roles: Sequence[str]) -> None:
+        """Make the owner of restricted databases a member of those of these roles that are harmless."""
+        assert self._guest is not None
+        guest = sql.Identifier(self._guest[0])
+        found = self._admin.execute(_HARMLESS, [list(roles), list(_POWERS)]).fetchall()
+        for (role,) in found:
+            self._execute(sql.SQL("grant {} to {}").format(sql.SQL(role), guest))
+
+    def _make_guest(self) -> tuple[str, str]:
+        role, password = f"{self._prefix or 'dbtool_'}guest", secrets.token_hex(16)
+        is_own = not self._prefix
+        may_create = self.major >= 16 or is_own
+        if is_own:
+            self._admin.execute(_DISARM, [list(_POWERS[:3])])
+        self._execute(
+            sql.SQL("create role {} login {} password {}").format(
+                sql.Identifier(role), sql.SQL("createrole" if may_create else ""), sql.Literal(password)
+            )
+        )
+        if self.major >= 16:  # what it creates it may also be, as it may be before
+            self._execute(
+                sql.SQL("alter role {} set createrole_self_grant = 'set, inherit'").format(
+                    sql.Identifier(role)
+                )
+            )
+        return role, password
+
     def claim(self, token: str) -> None:
         """Hold the lock of this run's random name, and drop what runs that ended without cleaning up left."""
         lock = "select pg_try_advisory_lock(%s, %s)"
         self._admin.execute(lock, [LOCK_CLASS, _lock_number(token)])
         found = self._admin.execute(
-            "select datname from pg_database where datname ~ %s", [LEFTOVER]
+            "select datname, false from pg_database where datname ~ %(pattern)s"
+            " union all select rolname, true from pg_roles where rolname ~ %(pattern)s order by 2",
+            {"pattern": LEFTOVER},
         ).fetchall()
-        for (name,) in found:
+        for name, is_role in found:
             number = _lock_number(name.split("_")[1])
             if name.startswith(self._prefix):
                 continue
             (is_over,) = self._admin.execute(lock, [LOCK_CLASS, number]).fetchone() or (False,)
             if is_over:
-                self._execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+                if is_role:
+                    self._drop_role(name)
+                else:
+                    drop = sql.SQL("drop database if exists {} with (force)")
+                    self._execute(drop.format(sql.Identifier(name)))
                 self._admin.execute("select pg_advisory_unlock(%s, %s)", [LOCK_CLASS, number])
 
     def close(self) -> None:
@@ -132,6 +207,8 @@ class ThrowawayServer:
         with contextlib.suppress(psycopg.OperationalError):
             for name in list(self._databases):
                 self.drop_database(name)
+            if self._guest is not None and self._prefix:
+                self._drop_role(self._guest[0])
         self._admin.close()
 
     def __enter__(self) -> ThrowawayServer:
@@ -141,6 +218,10 @@ class ThrowawayServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _drop_role(self, name: str) -> None:
+        role = sql.Identifier(name)
+        self._execute(sql.SQL("drop owned by {0}; drop role {0}").format(role))
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         return connect(self._url, application_name="dbtool test", autocommit=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from toolkit.history import Applied, History
 from toolkit.mend import mend
 from toolkit.mend_columns import parent, split_on
 from toolkit.project import Project
-from toolkit.reference import Reference, applied_texts, build, build_once
+from toolkit.reference import Reference, Texts, applied_texts, build, build_once
 from toolkit.scope import Live, comparable
 from toolkit.servers import open_like
 
@@ -62,14 +62,20 @@ class Drifted:
 
 
 def verify(
-    conn: Connection[Any], project: Project, server: str | None = None, kept_in: Path | None = None
+    conn: Connection[Any],
+    project: Project,
+    server: str | None = None,
+    kept_in: Path | None = None,
+    *,
+    trust_target: bool = False,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Applied], list[Drifted]]:
     """The scripts that were applied, and where the database is not what they build. Writes nothing there.
 
     `server` is the kind of throwaway server, which has to be of the same major version. The scripts' texts
-    are those that were applied, whatever the project's files say now. A folder `kept_in` saves many runs
-    from building the same. Raises HistoryProblem when nothing
-    was applied, or an applied text is not known.
+    are those that were applied; where the project's files say something else, `notice` is told, and they are
+    run without rights unless `trust_target`. A folder `kept_in` saves many runs from building the same.
+    Raises HistoryProblem when nothing was applied, or an applied text is not known.
     """
     conn.execute("set transaction isolation level repeatable read, read only")
     history = History(conn)
@@ -85,16 +91,19 @@ def verify(
         else ()
     )
     owners = tuple(dict.fromkeys(name for (name,) in rows)) or (conn.info.user,)
+    texts = applied_texts(applied, project, trust_all=trust_target)
+    for script in texts.foreign:
+        notice(f"warning: the history's text of {script} is not that of a file of the project")
     live = read_live(conn, owners)
-    return applied, compare(_reference(conn, applied_texts(applied, project), server, kept_in), live)
+    return applied, compare(_reference(conn, texts, server, kept_in), live)
 
 
 def differences_from(
     conn: Connection[Any], texts: list[tuple[int, str]], server: str | None = None
 ) -> list[Drifted]:
-    """Where a database that dbtool has not built is not what the scripts build, whoever owns it."""
+    """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
     owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
-    return compare(_reference(conn, texts, server), read_live(conn, (*owners, conn.info.user)))
+    return compare(_reference(conn, Texts(tuple(texts)), server), read_live(conn, (*owners, conn.info.user)))
 
 
 def compare(reference: Reference, live: Live) -> list[Drifted]:
@@ -122,7 +131,7 @@ def read_live(conn: Connection[Any], owners: tuple[str, ...]) -> Live:
 
 
 def _reference(
-    conn: Connection[Any], texts: list[tuple[int, str]], server: str | None, kept_in: Path | None = None
+    conn: Connection[Any], texts: Texts, server: str | None, kept_in: Path | None = None
 ) -> Reference:
     major = conn.info.server_version // 10_000
     if kept_in is not None:

@@ -248,7 +248,7 @@ def test_target_is_only_read(planner: Planner) -> None:
 
 
 def test_target_refuses_writes_of_whoever_plans(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(target: psycopg.Connection[Any], *_: object) -> None:
+    def write(target: psycopg.Connection[Any], *_: object, **__: object) -> None:
         target.execute("create table shop.never ()")
 
     monkeypatch.setattr("toolkit.plan.clone_schema", write)

@@ -14,7 +14,7 @@ from tests.toolkit.shop import Shop
 from tests.toolkit.test_catalog import BUILD, PLANTED
 from toolkit import reference, verify
 from toolkit.project import Project
-from toolkit.reference import Reference
+from toolkit.reference import Reference, Texts
 from toolkit.throwaway import ThrowawayServer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -72,7 +72,7 @@ def built(server: ThrowawayServer) -> Iterator[tuple[str, Reference]]:
     server.create_database("verify_built")
     with psycopg.connect(server.url("verify_built")) as conn:
         conn.execute(BUILD.encode())
-    yield server.url("verify_built"), reference.build(server, [(0, BUILD)])
+    yield server.url("verify_built"), reference.build(server, Texts(((0, BUILD),)))
     server.drop_database("verify_built")
 
 

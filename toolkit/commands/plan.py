@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.context import Context
-from toolkit.options import json_option, pass_context, target_options
+from toolkit.options import json_option, pass_context, target_options, trust_option
 
 if TYPE_CHECKING:
     from toolkit.effects import Effect
@@ -20,10 +20,13 @@ TEXT_LENGTH = 90
 @click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
 @click.option("--allow-late", is_flag=True, help="Include migrations below the newest applied one.")
 @click.option("--server", metavar="KIND", help="Where to measure: container, embedded or a superuser's URL.")
+@trust_option
 @target_options
 @json_option
 @pass_context
-def command(context: Context, to: str | None, allow_late: bool, server: str | None) -> None:
+def command(
+    context: Context, to: str | None, allow_late: bool, server: str | None, trust_target: bool
+) -> None:
     """Show what would run, and whom each statement would have wait.
 
     Measures on an empty clone of the target's schema, on a throwaway server: the strongest lock per table,
@@ -37,7 +40,15 @@ def command(context: Context, to: str | None, allow_late: bool, server: str | No
     context.announce()
     target = context.target()
     with open_throwaway(server, report=lambda _: None) as throwaway:
-        made = plan(context.connect, target.url, context.project, throwaway, to=to, allow_late=allow_late)
+        made = plan(
+            context.connect,
+            target.url,
+            context.project,
+            throwaway,
+            to=to,
+            allow_late=allow_late,
+            trust_target=trust_target,
+        )
     if context.as_json:
         output.print_json({"target": target.label, **dataclasses.asdict(made)})
     else:

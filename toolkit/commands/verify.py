@@ -10,33 +10,49 @@ import click
 
 from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
-from toolkit.options import fleet_options, json_option, pass_context, target_options
+from toolkit.options import fleet_options, json_option, pass_context, target_options, trust_option
 
 
 @click.command("verify")
 @click.option("--sql", "as_sql", is_flag=True, help="Print only the script that would mend everything.")
 @click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
+@trust_option
 @click.option("--kept-in", type=click.Path(file_okay=False, path_type=Path), hidden=True)
 @fleet_options
 @target_options
 @json_option
 @pass_context
-def command(context: Context, as_sql: bool, server: str | None, kept_in: Path | None, jobs: int) -> None:
+def command(
+    context: Context,
+    as_sql: bool,
+    server: str | None,
+    trust_target: bool,
+    kept_in: Path | None,
+    jobs: int,
+) -> None:
     """Compare the database with what the applied migrations build.
 
-    They are built on a throwaway server of the same major version. Each difference is shown with the SQL
-    that would mend it; nothing is changed. Exit code 4 when there is one.
+    They are built on a throwaway server of the same major version, from the project's files as far as these
+    say what was applied. Each difference is shown with the SQL that would mend it; nothing is changed. Exit
+    code 4 when there is one.
     """
     from toolkit import verify
     from toolkit.errors import Drift
-    from toolkit.output import print_json
+    from toolkit.output import print_json, reporter
 
     if context.is_fleet:
         with TemporaryDirectory() as folder:
             fleet.run(context, jobs, _in_short, ["--kept-in", folder])
         return
     with context.connect() as connection:
-        applied, found = verify.verify(connection, context.project, server, kept_in)
+        applied, found = verify.verify(
+            connection,
+            context.project,
+            server,
+            kept_in,
+            trust_target=trust_target,
+            notice=reporter().notice,
+        )
     label = context.target().label
     if context.as_json:
         listing = [each.as_json() for each in found]
