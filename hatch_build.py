@@ -1,4 +1,4 @@
-"""Build hook: the SQL lives at the top of the repository; inside the wheel it is `toolkit/sql`.
+"""Build hook: the SQL lives at the top of the repository; inside the wheel it is `toolkit/database`.
 
 An editable install gets no copy: there the checkout itself is read, and a copy would only go stale.
 """
@@ -23,4 +23,4 @@ class ShipSql(BuildHookInterface[Any]):
         for name in SQL:
             source = Path(self.root, name)
             if source.exists():
-                build_data["force_include"][str(source)] = f"toolkit/sql/{name}"
+                build_data["force_include"][str(source)] = f"toolkit/database/{name}"

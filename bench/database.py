@@ -11,9 +11,9 @@ from typing import Any
 
 import psycopg
 
-from toolkit import migrations, seeds
-from toolkit.project import Project
-from toolkit.servers import EmbeddedServer, open_throwaway
+from toolkit.history import migrations, seeds
+from toolkit.project.layout import Project
+from toolkit.servers.choose import EmbeddedServer, open_throwaway
 
 HERE = Path(__file__).resolve().parent
 Connection = psycopg.Connection[tuple[Any, ...]]

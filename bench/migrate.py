@@ -32,10 +32,10 @@ from pathlib import Path
 
 from database import HERE, open_server
 
-from toolkit.binaries import find_psql
-from toolkit.context import parse_url
-from toolkit.project import Project
-from toolkit.throwaway import ThrowawayServer, existing
+from toolkit.connection import parse_url
+from toolkit.project.layout import Project
+from toolkit.servers.binaries import find_psql
+from toolkit.servers.throwaway import ThrowawayServer, existing
 
 ROUNDS = 9
 

@@ -138,9 +138,9 @@ def main(arguments: list[str]) -> None:
         with psycopg.connect(arguments[0]) as connection:
             PAGE.write_text(render(connection), encoding="utf-8")
         return
-    from toolkit import migrations
-    from toolkit.project import Project
-    from toolkit.servers import open_throwaway
+    from toolkit.history import migrations
+    from toolkit.project.layout import Project
+    from toolkit.servers.choose import open_throwaway
 
     with open_throwaway("embedded") as server:
         server.create_database("reference")

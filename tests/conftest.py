@@ -21,8 +21,8 @@ import psycopg
 import pytest
 
 from tests.fixtures import learn as learn
-from toolkit.project import Project
-from toolkit.servers import ThrowawayServer, open_throwaway
+from toolkit.project.layout import Project
+from toolkit.servers.choose import ThrowawayServer, open_throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
 IDLE, INTRANS = psycopg.pq.TransactionStatus.IDLE, psycopg.pq.TransactionStatus.INTRANS
@@ -58,7 +58,7 @@ def server() -> Iterator[ThrowawayServer]:
 @pytest.fixture(scope="session")
 def template(server: ThrowawayServer) -> str:
     """Name of a database with schema, migrations and seeds that nobody is connected to: for cloning."""
-    from toolkit import migrations, seeds
+    from toolkit.history import migrations, seeds
 
     server.create_database(TEMPLATE)
     url = server.url(TEMPLATE)

@@ -23,7 +23,7 @@ class Finding:
     object: str | None
     message: str
     rule: str | None = None
-    """What a comment may silence it by (see toolkit.silences); None for what cannot be silenced."""
+    """What a comment may silence it by (see toolkit.lint.silences); None for what cannot be silenced."""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.file and self.line else self.file

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from toolkit.context import Context
-from toolkit.limits import LOCK_RETRIES, LOCK_SECONDS, WAIT_SECONDS, Limits
+from toolkit.sql.limits import LOCK_RETRIES, LOCK_SECONDS, WAIT_SECONDS, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -177,8 +177,8 @@ def test_a_learner_and_their_deletion_leave_nothing(fresh: FreshDatabase) -> Non
 
 
 def test_what_was_there_before_the_migration_is_counted_by_it(fresh: FreshDatabase) -> None:
-    from toolkit import migrations
-    from toolkit.project import Project
+    from toolkit.history import migrations
+    from toolkit.project.layout import Project
 
     arrange(fresh)
     with client(fresh) as learn:

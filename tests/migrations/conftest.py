@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from toolkit import migrations
-from toolkit.history import Applied
-from toolkit.project import Project, Script
+from toolkit.history import migrations
+from toolkit.history.history import Applied
+from toolkit.project.layout import Project, Script
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from tests.migrations.conftest import ROOT, Workshop
-from toolkit import catalog
-from toolkit.binaries import find_psql
+from toolkit.catalog import read as catalog
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.throwaway import ThrowawayServer
+from toolkit.servers.binaries import find_psql
+from toolkit.servers.throwaway import ThrowawayServer
 
 
 def test_scripts_run_in_numeric_order_schema_first(workshop: Workshop) -> None:

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError, LockTimeout
-from toolkit.lock import KEY
+from toolkit.history.lock import KEY
 from toolkit.output import Reporter
 
 SLEEP = "create table shop.half (); select pg_sleep(60) as sleeping_beauty;"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError, ScriptFailed
-from toolkit.limits import Limits
+from toolkit.sql.limits import Limits
 
 
 def failure(workshop: Workshop, text: str | bytes) -> ScriptFailed:

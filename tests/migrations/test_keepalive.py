@@ -15,11 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from toolkit import cluster, migrations
-from toolkit.account import run_as, server_account
-from toolkit.binaries import find_binaries, for_account
-from toolkit.context import connect
-from toolkit.project import Project
+from toolkit.connection import connect
+from toolkit.history import migrations
+from toolkit.project.layout import Project
+from toolkit.servers import cluster
+from toolkit.servers.account import run_as, server_account
+from toolkit.servers.binaries import find_binaries, for_account
 
 KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", 0x10)  # macOS calls it TCP_KEEPALIVE
 

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from tests.migrations.conftest import Workshop
-from toolkit.blockers import Blocker
 from toolkit.errors import ScriptFailed
-from toolkit.limits import Limits
+from toolkit.history.blockers import Blocker
 from toolkit.output import Reporter
+from toolkit.sql.limits import Limits
 
 ALTER = "create table shop.early ();\nalter table shop.items add column size int;\n"
 WAITING = """
@@ -221,14 +221,14 @@ def test_pauses_grow_and_vary() -> None:
 
 
 def test_fast_run_opens_no_second_connection(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.blockers.FIRST_LOOK_SECONDS", 5)
+    monkeypatch.setattr("toolkit.history.blockers.FIRST_LOOK_SECONDS", 5)
     opened = []
 
     def connect() -> psycopg.Connection[tuple[object, ...]]:
         opened.append(1)
         return psycopg.connect(workshop.url)
 
-    from toolkit import migrations
+    from toolkit.history import migrations
 
     migrations.migrate(connect, workshop.project)
     assert len(opened) == 1

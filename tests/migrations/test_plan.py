@@ -11,11 +11,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
-from toolkit import clone
-from toolkit.effects import Effect
 from toolkit.errors import HistoryProblem
-from toolkit.plan import Plan, plan
-from toolkit.throwaway import ThrowawayServer
+from toolkit.live import clone
+from toolkit.live.effects import Effect
+from toolkit.live.plan import Plan, plan
+from toolkit.servers.throwaway import ThrowawayServer
 
 NAME = "migrations/migration1.sql"
 FALSE = "-- transactional: false\n"
@@ -251,7 +251,7 @@ def test_target_refuses_writes_of_whoever_plans(planner: Planner, monkeypatch: p
     def write(target: psycopg.Connection[Any], *_: object, **__: object) -> None:
         target.execute("create table shop.never ()")
 
-    monkeypatch.setattr("toolkit.plan.clone_schema", write)
+    monkeypatch.setattr("toolkit.live.plan.clone_schema", write)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         planner("select 1;")
 

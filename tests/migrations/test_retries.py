@@ -10,8 +10,8 @@ import pytest
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import ScriptFailed
-from toolkit.limits import Limits
 from toolkit.output import Reporter
+from toolkit.sql.limits import Limits
 
 FALSE = "-- transactional: false\n"
 LOCKED = "lock table shop.items in access share mode"

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.migrations.conftest import Workshop
-from toolkit import catalog
+from toolkit.catalog import read as catalog
 from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
 
 

@@ -15,10 +15,10 @@ import pytest
 from psycopg import sql
 
 from tests.client import Connection, Learn
-from toolkit import migrations, seeds
 from toolkit.errors import DbtoolError
-from toolkit.project import Project
-from toolkit.servers import ThrowawayServer
+from toolkit.history import migrations, seeds
+from toolkit.project.layout import Project
+from toolkit.servers.choose import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = re.compile(r"\blearn_(owner|app|readonly)\b")

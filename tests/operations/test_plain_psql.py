@@ -9,11 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from toolkit import catalog, migrations
-from toolkit.binaries import find_binaries, find_psql
-from toolkit.project import Project
-from toolkit.servers import ThrowawayServer
-from toolkit.shell import psql_call
+from toolkit.catalog import read as catalog
+from toolkit.history import migrations
+from toolkit.project.layout import Project
+from toolkit.servers.binaries import find_binaries, find_psql
+from toolkit.servers.choose import ThrowawayServer
+from toolkit.servers.shell import psql_call
 
 PROJECT = Project.find(Path(__file__))
 

@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from tests.client import Learn
 from tests.conftest import FreshDatabase
-from toolkit import seeds
-from toolkit.project import Project
+from toolkit.history import seeds
+from toolkit.project.layout import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS = [name for name in seeds.systems(Project.find(ROOT)) if name != seeds.CORE]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.client import Learn
-from toolkit.project import Project
-from toolkit.seeds import plan
+from toolkit.history.seeds import plan
+from toolkit.project.layout import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 

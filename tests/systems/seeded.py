@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psycopg
 
-from toolkit import migrations, seeds
-from toolkit.project import Project
-from toolkit.servers import ThrowawayServer
+from toolkit.history import migrations, seeds
+from toolkit.project.layout import Project
+from toolkit.servers.choose import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
 

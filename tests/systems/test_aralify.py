@@ -11,7 +11,7 @@ import pytest
 
 from tests.client import AwardSummary, Learn, moment
 from tests.systems.seeded import run_demo, seeded_database
-from toolkit.servers import ThrowawayServer
+from toolkit.servers.choose import ThrowawayServer
 
 MONDAY, TUESDAY, WEDNESDAY = "2035-06-11", "2035-06-12", "2035-06-13"
 LEVELS = ("variables", "conditions", "loops", "functions", "collections")

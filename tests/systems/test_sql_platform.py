@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.client import AwardSummary, Learn, LessonProgress, PathProgress, TrackProgress, moment
-from toolkit.project import Project
-from toolkit.seeds import plan
+from toolkit.history.seeds import plan
+from toolkit.project.layout import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 MONDAY = "2035-06-11"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.client import AwardSummary, Learn, moment
 from tests.systems.seeded import run_demo, seeded_database
-from toolkit.servers import ThrowawayServer
+from toolkit.servers.choose import ThrowawayServer
 
 MONDAY, TUESDAY, WEDNESDAY = "2035-06-11", "2035-06-12", "2035-06-13"
 WALLET = "0xAb5801a7D398351b8bE11C439e05C5B3259aeC9B"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.toolkit.shop import Shop
-from toolkit.throwaway import ThrowawayServer
+from toolkit.servers.throwaway import ThrowawayServer
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import psycopg
 
 from tests.analytics.history import History
 from tests.client import Learn
-from toolkit.servers import ThrowawayServer
+from toolkit.servers.choose import ThrowawayServer
 
 TITLE = "Joins & <script>alert('x')</script>, and a title that is longer than any phone is wide"
 

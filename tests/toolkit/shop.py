@@ -10,9 +10,11 @@ from typing import Any
 
 import psycopg
 
-from toolkit import catalog, checks, generate, migrations
+from toolkit.authoring import checks, generate
+from toolkit.catalog import read as catalog
 from toolkit.findings import Finding
-from toolkit.project import Project
+from toolkit.history import migrations
+from toolkit.project.layout import Project
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

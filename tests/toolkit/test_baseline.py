@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT, Result, RunDbtool
 from tests.toolkit.shop import Shop
-from toolkit.project import Project
+from toolkit.project.layout import Project
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from toolkit import catalog
-from toolkit.throwaway import ThrowawayServer
+from toolkit.catalog import read as catalog
+from toolkit.servers.throwaway import ThrowawayServer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

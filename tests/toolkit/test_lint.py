@@ -11,9 +11,10 @@ import pytest
 from tests.conftest import ROOT
 from tests.toolkit.shop import Shop
 from tests.toolkit.test_check import release
-from toolkit import checks, lint_plpgsql
+from toolkit.authoring import checks
 from toolkit.errors import UsageProblem
-from toolkit.project import Project
+from toolkit.lint import plpgsql
+from toolkit.project.layout import Project
 
 
 def found(shop: Shop, area: str = "convention") -> set[tuple[str | None, str | None, str]]:
@@ -396,7 +397,7 @@ def test_plpgsql_check_takes_a_trigger_function_by_all_its_triggers(shop: Shop) 
 
 def test_plpgsql_check_finds_nothing_in_laurel(empty_database: str) -> None:
     with psycopg.connect(empty_database) as connection:
-        if not lint_plpgsql.is_available(connection):
+        if not plpgsql.is_available(connection):
             assert "DBTOOL_REQUIRE_PLPGSQL_CHECK" not in os.environ
             pytest.skip("the server has no plpgsql_check")
     found = checks.check(lambda: psycopg.connect(empty_database), Project.find(ROOT))

@@ -10,9 +10,11 @@ import pytest
 
 from tests.conftest import RunDbtool
 from tests.toolkit.shop import Shop
-from toolkit import catalog, generate, migrations
+from toolkit.authoring import generate
+from toolkit.catalog import read as catalog
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.project import Project
+from toolkit.history import migrations
+from toolkit.project.layout import Project
 
 
 def undo_restores(shop: Shop, before: catalog.Catalog) -> bool:
@@ -369,7 +371,7 @@ def test_a_file_that_is_there_is_never_overwritten(released: Shop) -> None:
 
 
 def test_the_installed_package_is_not_written_to(released: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.project.Project.is_packaged", True)
+    monkeypatch.setattr("toolkit.project.layout.Project.is_packaged", True)
     with pytest.raises(UsageProblem):
         released.new()
 

@@ -60,12 +60,14 @@ def files_of(root: Path) -> set[str]:
 def test_wheel_holds_all_sql_and_templates_and_nothing_else_of_the_checkout(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    shipped = {name.removeprefix("toolkit/sql/") for name in names if name.startswith("toolkit/sql/")}
+    shipped = {
+        name.removeprefix("toolkit/database/") for name in names if name.startswith("toolkit/database/")
+    }
     assert shipped == files_of(ROOT)
     assert {"schema.sql", "migrations/migration1.sql"} <= shipped
-    templates = {path.name for path in (ROOT / "toolkit/templates").glob("*.j2")}
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "toolkit").rglob("*.j2")}
     assert templates
-    assert {f"toolkit/templates/{name}" for name in templates} <= names
+    assert templates <= names
     assert {name.split("/")[0] for name in names} == {"toolkit", wheel.name.split("-py3")[0] + ".dist-info"}
 
 
@@ -78,7 +80,7 @@ def test_installed_command_runs_without_the_checkout(installed: Path, tmp_path: 
 
 def test_installed_package_finds_the_sql_inside_itself(installed: Path, tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path; from toolkit.project import Project; "
+        "from pathlib import Path; from toolkit.project.layout import Project; "
         "project = Project.find(Path.cwd()); print(project.root, project.is_packaged, len(project.scripts()))"
     )
     done = subprocess.run(

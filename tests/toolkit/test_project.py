@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.project import Project, natural_key
+from toolkit.project.layout import Project, natural_key
 
 
 def test_nearest_project_upwards_is_found(sample_project: Path) -> None:
@@ -26,7 +26,10 @@ def test_folder_with_only_one_of_both_is_no_project(sample_project: Path) -> Non
 def test_outside_of_any_project_it_is_that_of_the_package(tmp_path: Path) -> None:
     root = Project.find(tmp_path).root
     assert (root / "schema.sql").is_file()
-    assert root in (Path(__file__).resolve().parents[2], Path(__file__).resolve().parents[2] / "toolkit/sql")
+    assert root in (
+        Path(__file__).resolve().parents[2],
+        Path(__file__).resolve().parents[2] / "toolkit/database",
+    )
 
 
 def test_named_folder_must_be_a_project(tmp_path: Path) -> None:

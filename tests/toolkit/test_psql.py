@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunDbtool
-from toolkit.embedded import EmbeddedServer
 from toolkit.errors import UsageProblem
-from toolkit.shell import psql_call
+from toolkit.servers.embedded import EmbeddedServer
+from toolkit.servers.shell import psql_call
 
 FAKE = """#!/usr/bin/env python3
 import json, os

@@ -16,10 +16,10 @@ from tests.analytics.recount import recounted
 from tests.client import Learn
 from tests.conftest import RunDbtool
 from tests.toolkit.report_scene import TITLE, acting_as, database
-from toolkit import report
-from toolkit.context import connect
+from toolkit.connection import connect
 from toolkit.errors import DbtoolError
-from toolkit.servers import ThrowawayServer
+from toolkit.report import report
+from toolkit.servers.choose import ThrowawayServer
 
 DAYS = 60
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.toolkit.report_scene import database
-from toolkit import report
-from toolkit.context import connect
-from toolkit.servers import ThrowawayServer
+from toolkit.connection import connect
+from toolkit.report import report
+from toolkit.servers.choose import ThrowawayServer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

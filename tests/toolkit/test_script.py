@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from toolkit.errors import DbtoolError, ScriptFailed
-from toolkit.script import refuse_unfit, split
+from toolkit.sql.script import refuse_unfit, split
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from toolkit import migrations, seeds
 from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
-from toolkit.project import Project
+from toolkit.history import migrations, seeds
+from toolkit.project.layout import Project
 
 RunDbtool = Callable[..., Any]
 

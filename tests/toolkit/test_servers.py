@@ -15,12 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from toolkit import cluster, places
-from toolkit.account import server_account
-from toolkit.binaries import Binaries, find_binaries, for_account, inspect
-from toolkit.embedded import EmbeddedServer
 from toolkit.errors import DbtoolError
-from toolkit.processes import is_alive
+from toolkit.servers import cluster, places
+from toolkit.servers.account import server_account
+from toolkit.servers.binaries import Binaries, find_binaries, for_account, inspect
+from toolkit.servers.embedded import EmbeddedServer
+from toolkit.servers.processes import is_alive
 
 IS_ROOT = os.geteuid() == 0
 
@@ -392,7 +392,7 @@ def test_folder_that_says_where_no_programs_are_is_named(
 
 def test_machine_without_postgresql_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DBTOOL_PG_BIN", raising=False)
-    monkeypatch.setattr("toolkit.binaries._candidates", lambda: iter(()))
+    monkeypatch.setattr("toolkit.servers.binaries._candidates", lambda: iter(()))
     with pytest.raises(DbtoolError) as caught:
         find_binaries()
     assert caught.value.hint is not None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.toolkit.shop import Shop
-from toolkit import sources
 from toolkit.errors import DbtoolError
-from toolkit.statements import Name, parse
+from toolkit.project import sources
+from toolkit.sql.statements import Name, parse
 
 
 def messages(shop: Shop, label: str) -> list[tuple[int | None, str]]:
@@ -159,7 +159,7 @@ def test_triggers_of_one_name_on_several_tables_may_share_a_file(shop: Shop) -> 
 def test_names_are_quoted_as_the_server_prints_them() -> None:
     statements = parse('create view "My Schema"."user" as select 1; create view plain as select 1;')
     assert [statement.line for statement in statements] == [1, 1]
-    from toolkit.statements import creates
+    from toolkit.sql.statements import creates
 
     assert [creates(statement) for statement in statements] == [
         Name("relation", '"My Schema"."user"'),

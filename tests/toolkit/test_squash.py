@@ -11,10 +11,11 @@ import pytest
 
 from tests.conftest import ROOT, Result, RunDbtool
 from tests.toolkit.shop import Shop
-from toolkit import migrations, squash
+from toolkit.authoring import squash
 from toolkit.errors import DbtoolError
-from toolkit.project import Project
-from toolkit.throwaway import ThrowawayServer
+from toolkit.history import migrations
+from toolkit.project.layout import Project
+from toolkit.servers.throwaway import ThrowawayServer
 
 SECOND = """
 -- migration2: A price list

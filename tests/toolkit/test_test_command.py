@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, RunDbtool
-from toolkit.processes import is_alive
-from toolkit.servers import ThrowawayServer
+from toolkit.servers.choose import ThrowawayServer
+from toolkit.servers.processes import is_alive
 
 PASSING = """
 import os, psycopg
@@ -111,7 +111,7 @@ def test_databases_on_an_existing_server_are_gone_afterwards(
 ) -> None:
     write_test(
         project,
-        "import os\nfrom toolkit.servers import open_throwaway\n"
+        "import os\nfrom toolkit.servers.choose import open_throwaway\n"
         "def test_it():\n"
         "    with open_throwaway(os.environ['DBTOOL_TEST_SERVER']) as server:\n"
         "        server.create_database('postgres')\n",

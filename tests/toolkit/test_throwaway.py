@@ -14,11 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from toolkit import cluster, containers
+from toolkit.connection import socket_url, with_database
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.processes import is_alive
-from toolkit.servers import ThrowawayServer, open_throwaway
-from toolkit.urls import socket_url, with_database
+from toolkit.servers import cluster, containers
+from toolkit.servers.choose import ThrowawayServer, open_throwaway
+from toolkit.servers.processes import is_alive
 
 OWNER = """
 import signal, sys, time

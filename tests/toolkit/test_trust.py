@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import RunDbtool
 from tests.toolkit.shop import Shop
 from toolkit.errors import HistoryProblem
-from toolkit.plan import plan
-from toolkit.reference import Texts, build
-from toolkit.servers import open_throwaway
-from toolkit.throwaway import ThrowawayServer
+from toolkit.live.plan import plan
+from toolkit.live.reference import Texts, build
+from toolkit.servers.choose import open_throwaway
+from toolkit.servers.throwaway import ThrowawayServer
 
 # Each would write the file {mark} on the machine of who verifies, or give itself the rights to.
 ATTACKS = {

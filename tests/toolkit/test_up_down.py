@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, RunDbtool
-from toolkit.embedded import EmbeddedServer
+from toolkit.servers.embedded import EmbeddedServer
 
 
 @pytest.fixture

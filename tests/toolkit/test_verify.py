@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import ROOT, FreshDatabase, RunDbtool
 from tests.toolkit.shop import Shop
 from tests.toolkit.test_catalog import BUILD, PLANTED
-from toolkit import reference, verify
-from toolkit.project import Project
-from toolkit.reference import Reference, Texts
-from toolkit.throwaway import ThrowawayServer
+from toolkit.live import reference, verify
+from toolkit.live.reference import Reference, Texts
+from toolkit.project.layout import Project
+from toolkit.servers.throwaway import ThrowawayServer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -11,7 +11,7 @@ from toolkit.context import Context
 from toolkit.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from toolkit.fleet import Outcome
+    from toolkit.targets.fleet import Outcome
 
 
 def run(context: Context, jobs: int, in_short: Callable[[Any], str], more: Sequence[str] = ()) -> None:
@@ -20,7 +20,8 @@ def run(context: Context, jobs: int, in_short: Callable[[Any], str], more: Seque
     `in_short` puts the command's JSON into a few words; `more` is added to the command line. Raises
     DbtoolError with the exit code that wants attention first, when one of them failed.
     """
-    from toolkit import fleet, output
+    from toolkit import output
+    from toolkit.targets import fleet
 
     if context.targets is not None and context.targets_query is not None:
         raise UsageProblem("give either --targets or --targets-query")

@@ -24,7 +24,7 @@ def command(context: Context, version: str, force: bool, server: str | None, wai
     dbtool has applied something already. VERSION may be `schema`.
     """
     from toolkit import output
-    from toolkit.baseline import baseline
+    from toolkit.live.baseline import baseline
 
     adopted = baseline(
         context.connect,

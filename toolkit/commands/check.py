@@ -21,10 +21,11 @@ def command(context: Context, server: str | None) -> None:
     conventions are kept, squawk finds nothing in the migrations, nor plpgsql_check in the functions where the
     server has it. `-- lint: ignore RULE because REASON` silences one finding.
     """
-    from toolkit import checks, output
-    from toolkit.context import connect
+    from toolkit import output
+    from toolkit.authoring import checks
+    from toolkit.connection import connect
     from toolkit.errors import CheckFailed
-    from toolkit.servers import open_throwaway
+    from toolkit.servers.choose import open_throwaway
 
     with open_throwaway(server) as throwaway:
         throwaway.create_database("check")

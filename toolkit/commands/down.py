@@ -19,7 +19,7 @@ from toolkit.options import pass_context, project_option, yes_option
 def command(context: Context, destroy: bool) -> None:
     """Stop the embedded server. Its data stays, unless --destroy is given."""
     from toolkit.invocation import embedded_only
-    from toolkit.servers import EmbeddedServer
+    from toolkit.servers.choose import EmbeddedServer
 
     embedded_only(context)
     server = EmbeddedServer(context.embedded_home)

@@ -8,8 +8,8 @@ import click
 
 from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
-from toolkit.limits import Limits
 from toolkit.options import fleet_options, json_option, limit_options, pass_context, target_options
+from toolkit.sql.limits import Limits
 
 
 @click.command("migrate")
@@ -29,7 +29,8 @@ def command(
     Each file runs in one transaction that also marks it as applied, unless its first line says
     `-- transactional: false`. What waits too long for a lock is rolled back and tried again.
     """
-    from toolkit import migrations, output
+    from toolkit import output
+    from toolkit.history import migrations
 
     if context.is_fleet:
         fleet.run(context, jobs, _in_short)

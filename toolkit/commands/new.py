@@ -25,9 +25,11 @@ def command(context: Context, description: str, empty: bool, server: str | None)
     order that works; migrationN.rollback.sql puts back what they replace. Both are run on a throwaway server
     first. When no source changed, the two files hold only the header, for you to fill.
     """
-    from toolkit import generate, migrations, output
-    from toolkit.context import connect
-    from toolkit.servers import open_throwaway
+    from toolkit import output
+    from toolkit.authoring import generate
+    from toolkit.connection import connect
+    from toolkit.history import migrations
+    from toolkit.servers.choose import open_throwaway
 
     with open_throwaway(server) as throwaway:
         throwaway.create_database("new")

@@ -11,7 +11,7 @@ from toolkit.context import Context
 from toolkit.options import json_option, pass_context, target_options, trust_option
 
 if TYPE_CHECKING:
-    from toolkit.effects import Effect
+    from toolkit.live.effects import Effect
 
 TEXT_LENGTH = 90
 
@@ -34,8 +34,8 @@ def command(
     """
     from toolkit import output
     from toolkit.errors import DbtoolError
-    from toolkit.plan import plan
-    from toolkit.servers import open_throwaway
+    from toolkit.live.plan import plan
+    from toolkit.servers.choose import open_throwaway
 
     context.announce()
     target = context.target()

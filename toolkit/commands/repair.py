@@ -7,7 +7,6 @@ from functools import partial
 import click
 
 from toolkit.context import Context
-from toolkit.limits import Limits
 from toolkit.options import (
     json_option,
     limit_options,
@@ -16,6 +15,7 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
+from toolkit.sql.limits import Limits
 
 
 @click.command("repair")
@@ -44,11 +44,12 @@ def command(
     Shows what it would do, and asks. Without options: finishes every unfinished script from the statement
     that it reached, dropping the invalid index that this one left, and accepts edits of comments alone.
     """
-    from toolkit import output, repair
+    from toolkit import output
     from toolkit.confirm import confirm
     from toolkit.errors import DbtoolError
-    from toolkit.running import exclusive_run, session
-    from toolkit.states import refuse_problems, status
+    from toolkit.history import repair
+    from toolkit.history.run import exclusive_run, session
+    from toolkit.history.status import refuse_problems, status
 
     project = context.project
     context.announce()

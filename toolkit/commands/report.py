@@ -36,8 +36,8 @@ def command(context: Context, output: Path, days: int) -> None:
     One HTML file that needs no network. It reads Laurel's views, for which learn_readonly suffices.
     With --json the numbers are printed instead.
     """
-    from toolkit import report
     from toolkit.output import print_json
+    from toolkit.report import report
 
     with context.connect() as connection:
         numbers = report.read(connection, context.target().label, days)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.context import Context
-from toolkit.limits import Limits
 from toolkit.options import (
     json_option,
     limit_options,
@@ -17,9 +16,10 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
+from toolkit.sql.limits import Limits
 
 if TYPE_CHECKING:
-    from toolkit.history import Applied
+    from toolkit.history.history import Applied
 
 
 @click.command("rollback")
@@ -38,8 +38,9 @@ def command(context: Context, to: str | None, steps: int | None, limits: Limits)
 
     Nothing is undone when the rollback file of one of them is missing. `--to 0` leaves no trace.
     """
-    from toolkit import migrations, output
+    from toolkit import output
     from toolkit.confirm import confirm
+    from toolkit.history import migrations
 
     context.announce()
 

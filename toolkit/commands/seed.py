@@ -21,9 +21,10 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float)
 
     seeds/core comes first; each system is loaded in one transaction. It may be run again at any time.
     """
-    from toolkit import output, seeds
+    from toolkit import output
     from toolkit.confirm import confirm_production
-    from toolkit.pooler import refuse_transaction_pooling
+    from toolkit.history import seeds
+    from toolkit.history.pooler import refuse_transaction_pooling
 
     project = context.project
     context.announce()

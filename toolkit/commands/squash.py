@@ -23,8 +23,8 @@ def command(context: Context, version: str, dry_run: bool, server: str | None) -
     the migrations that follow; one that has only some is refused until it has them.
     """
     from toolkit import output
-    from toolkit.servers import open_throwaway
-    from toolkit.squash import squash, write
+    from toolkit.authoring.squash import squash, write
+    from toolkit.servers.choose import open_throwaway
 
     project = context.project
     with open_throwaway(server) as throwaway:

@@ -13,8 +13,8 @@ from toolkit.errors import PendingMigrations
 from toolkit.options import fleet_options, json_option, pass_context, target_options
 
 if TYPE_CHECKING:
-    from toolkit.journal import Unfinished
-    from toolkit.states import ScriptState
+    from toolkit.history.journal import Unfinished
+    from toolkit.history.status import ScriptState
 
 STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 
@@ -30,9 +30,9 @@ def command(context: Context, jobs: int) -> None:
     Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Tells of
     invalid indexes. Writes nothing.
     """
-    from toolkit.indexes import invalid_indexes
+    from toolkit.catalog.indexes import invalid_indexes
+    from toolkit.history.status import PENDING, RUNNING, refuse_problems, status
     from toolkit.output import print_json, print_table
-    from toolkit.states import PENDING, RUNNING, refuse_problems, status
 
     if context.is_fleet:
         fleet.run(context, jobs, _in_short)

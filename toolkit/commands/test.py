@@ -31,8 +31,8 @@ def command(context: Context, args: tuple[str, ...], kind: str | None) -> None:
     dbtool test tests/xp -k streak
     dbtool test --server container:15
     """
-    from toolkit.servers import open_throwaway
-    from toolkit.testing import run_pytest
+    from toolkit.authoring.testing import run_pytest
+    from toolkit.servers.choose import open_throwaway
 
     if context.project.is_packaged:
         raise UsageProblem(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from toolkit.context import Context, connect
+from toolkit.connection import connect
+from toolkit.context import Context
 from toolkit.options import json_option, pass_context, project_option
 
 
@@ -19,9 +20,10 @@ def command(context: Context, demo: bool) -> None:
     The server keeps its data in .dbtool/ beside the project and listens on a private Unix socket only. Run it
     again at any time: it brings the database up to date.
     """
-    from toolkit import migrations, output, seeds
+    from toolkit import output
+    from toolkit.history import migrations, seeds
     from toolkit.invocation import embedded_only, program_name
-    from toolkit.servers import EmbeddedServer
+    from toolkit.servers.choose import EmbeddedServer
 
     overruled = embedded_only(context)
     report = output.reporter(as_json=context.as_json)

@@ -36,8 +36,8 @@ def command(
     say what was applied. Each difference is shown with the SQL that would mend it; nothing is changed. Exit
     code 4 when there is one.
     """
-    from toolkit import verify
     from toolkit.errors import Drift
+    from toolkit.live import verify
     from toolkit.output import print_json, reporter
 
     if context.is_fleet:

@@ -1,0 +1,1 @@
+"""Writing migrations: from sources, squashed, and proved."""

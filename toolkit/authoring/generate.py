@@ -1,0 +1,255 @@
+"""Writing the next migration: a frozen copy of every changed source, and the text that undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.authoring import drift
+from toolkit.authoring.frozen import FrozenTexts
+from toolkit.authoring.settle import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
+from toolkit.catalog.objects import Live, comment_sql, live, privileges_sql
+from toolkit.catalog.read import Catalog, Key, diff
+from toolkit.catalog.read import read as read_catalog
+from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
+from toolkit.project import sources
+from toolkit.project.layout import Project, squashed_through
+from toolkit.project.sources import Piece, Sources
+from toolkit.sql.execute import run_whole
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+TEMPLATE = "migration.sql.j2"
+_ROLE_PROBE = "select set_config('dbtool.role', quote_ident(current_user), true);"
+
+
+@dataclass(frozen=True)
+class NewMigration:
+    """A pair of files and what is in it."""
+
+    number: int
+    path: Path
+    rollback_path: Path
+    sources: tuple[str, ...]
+    """The source files whose text was copied."""
+    dropped: tuple[str, ...]
+    """The objects that are dropped and not made again."""
+
+
+@dataclass(frozen=True)
+class _Texts:
+    body: str = ""
+    undo: str = ""
+    settled: Settled = NOTHING_SETTLED
+
+
+def new_migration(
+    conn: Connection[Any], project: Project, description: str, today: date, *, empty: bool = False
+) -> NewMigration:
+    """Writes the next migration and its rollback; never overwrites.
+
+    `conn` is to a throwaway database that holds all migrations; it is left as it was. With `empty`, or when
+    no source changed, the files hold only the header. What is written was run both ways before and found
+    exact. Raises DbtoolError, writing nothing, when a source cannot be run or the pair is not exact.
+    """
+    if project.is_packaged:
+        raise UsageProblem(
+            "the installed package is not to be written to", hint="Name a project with --project DIR."
+        )
+    number = max(project.scripts()[-1].number, squashed_through(project.scripts()[0])) + 1
+    render = _renderer(project, number, description, today)
+    found = sources.read(project)
+    by_hand = empty or not found.in_use
+    with conn.transaction(force_rollback=True):
+        texts = _Texts() if by_hand else _texts(conn, project, found, render)
+        files = {is_undo: render(texts.undo if is_undo else texts.body, is_undo) for is_undo in (False, True)}
+        _verify(conn, files, None if by_hand else found)
+    path = project.migrations_dir / f"migration{number}.sql"
+    rollback_path = project.migrations_dir / f"migration{number}.rollback.sql"
+    _write({path: files[False], rollback_path: files[True]})
+    made = {name for piece in texts.settled.applied for name in piece.defines}
+    return NewMigration(
+        number,
+        path,
+        rollback_path,
+        tuple(piece.label for piece in texts.settled.applied),
+        tuple(f"{item.kind} {item.identity}" for item in texts.settled.dropped if item.name not in made),
+    )
+
+
+def _texts(
+    conn: Connection[Any], project: Project, found: Sources, render: Callable[[str, bool], str]
+) -> _Texts:
+    """What the next migration does and what its rollback does; the database is left as it was."""
+    found.require_readable()
+    base = read_catalog(conn)
+    changes = drift.compare(conn, found, base)
+    if not changes.changed and not changes.surplus:
+        return _Texts()
+    role = _role(conn, render)
+    before = live(conn)
+    frozen = FrozenTexts.read(project.scripts())
+    by_name = found.by_name()
+    doubted: set[Key] = set()
+    while True:
+        old = {key: frozen.piece(conn, item, as_catalog=key in doubted) for key, item in before.items()}
+        with conn.transaction(force_rollback=True):
+            settled, body = _transition(
+                conn,
+                changes.changed,
+                changes.surplus,
+                lambda item: by_name.get(item.name),
+                changes.wanted,
+                role,
+            )
+            wrong, undo = _undo(conn, base, before, old, role)
+        if wrong <= doubted:
+            return _Texts(body, undo, settled)
+        # The scripts' text of these is not what the database has (made by dynamic SQL, say): take
+        # the catalog's.
+        doubted |= wrong
+
+
+def _undo(
+    conn: Connection[Any], base: Catalog, before: Mapping[Key, Live], old: Mapping[Key, Piece], role: str
+) -> tuple[set[Key], str]:
+    """What leads back to `before`, and the objects whose old text turns out to be wrong."""
+    now = live(conn)
+    touched = [key for key, item in before.items() if key not in now or now[key].version != item.version]
+    gone = [item for key, item in now.items() if key not in before]
+    try:
+        _, text = _transition(
+            conn, [old[key] for key in touched], gone, lambda item: old.get(item.key), before, role
+        )
+    except Unsettled as error:
+        failed = {finding.file for finding in error.findings}
+        wrong = {key for key, piece in old.items() if piece.label in failed}
+        if not wrong:
+            raise
+        return wrong, ""
+    now_catalog = read_catalog(conn)
+    known = {**live(conn), **before}
+    names = {
+        drift.part_of((each.kind, each.identity), known, base, now_catalog)
+        for each in diff(base, now_catalog)
+    }
+    return {key for key, item in before.items() if item.name in names}, text
+
+
+def _transition(
+    conn: Connection[Any],
+    pieces: Iterable[Piece],
+    gone: Iterable[Live],
+    library: Callable[[Live], Piece | None],
+    wanted: Mapping[Key, Live],
+    role: str,
+) -> tuple[Settled, str]:
+    """Does it, and tells the SQL that does it: drops, the pieces, and what their text does not say.
+
+    That is what stands on an object already and is not wanted: a grant, a comment.
+    """
+    settled = settle(conn, list(pieces), gone, library)
+    now = live(conn)
+    dropped = {item.key: item for item in settled.dropped}
+    parts = ["\n".join(item.drop for item in settled.dropped)] if dropped else []
+    for piece in settled.applied:
+        extra = []
+        for key, item in now.items():
+            if item.name not in piece.defines or key not in wanted:
+                continue
+            if key in dropped and item.owner not in (role, ""):  # triggers have none
+                extra.append(owner_sql(dropped[key]))
+            extra += privileges_sql(item, item.grants, wanted[key].grants)
+            extra += [
+                comment_sql(item, part, None) for part in item.comments if part not in wanted[key].comments
+            ]
+        conn.execute("\n".join(extra).encode())
+        parts.append("\n".join([f"-- {piece.label}", "", piece.text.strip(), *extra]))
+    return settled, "\n\n".join(parts)
+
+
+def _verify(conn: Connection[Any], files: Mapping[bool, str], found: Sources | None) -> None:
+    """Runs the pair as it will be written. Raises DbtoolError unless it leads to the sources and back."""
+    base = read_catalog(conn)
+    with conn.transaction(force_rollback=True):
+        try:
+            _run(conn, files[False], "the new migration")
+            there = drift.compare(conn, found, read_catalog(conn)).findings if found else ()
+            _run(conn, files[True], "the new rollback")
+            back = diff(base, read_catalog(conn))
+        except ScriptFailed as error:
+            raise DbtoolError(
+                "the migration made from the sources does not run; nothing was written",
+                detail="\n".join(part for part in (error.message, error.detail) if part),
+                hint=error.hint,
+            ) from error
+    if there or back:
+        lines = [f"after the migration: {finding}" for finding in there]
+        lines += [f"after its rollback: {difference}" for difference in back]
+        raise DbtoolError(
+            "the migration made from the sources is not exact; nothing was written",
+            detail="\n".join(lines),
+            hint="Write this migration by hand (dbtool new --empty).",
+        )
+
+
+def _run(conn: Connection[Any], text: str, label: str) -> None:
+    run_whole(conn, text, label)
+    conn.execute("reset role; reset search_path")
+
+
+def _role(conn: Connection[Any], render: Callable[[str, bool], str]) -> str:
+    """The role, quoted, in which the project's template lets a migration run."""
+    with conn.transaction(force_rollback=True):
+        _run(conn, render(_ROLE_PROBE, False), f"migrations/{TEMPLATE}")
+        row = conn.execute(
+            "select coalesce(current_setting('dbtool.role', true), quote_ident(current_user))"
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _renderer(project: Project, number: int, description: str, today: date) -> Callable[[str, bool], str]:
+    """Makes a file's text from its body: with the project's template, or with dbtool's own."""
+    import jinja2
+
+    folders = [project.migrations_dir, Path(__file__).parent]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,  # noqa: S701  SQL, not HTML
+    )  # fmt: skip
+
+    def render(body: str, is_rollback: bool) -> str:
+        try:
+            text = environment.get_template(TEMPLATE).render(
+                number=number,
+                description=" ".join(description.split()),
+                date=today.isoformat(),
+                body=body,
+                is_rollback=is_rollback,
+            )
+        except jinja2.TemplateError as error:
+            line = f":{error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+            raise DbtoolError(f"migrations/{TEMPLATE}{line}: {error}") from error
+        return text.strip() + "\n"
+
+    return render
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """Writes all files or none. Raises DbtoolError when one is there already."""
+    written: list[Path] = []
+    try:
+        for path, text in texts.items():
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                written.append(path)
+                file.write(text)
+    except OSError as error:
+        for path in written:
+            path.unlink()
+        raise DbtoolError(f"cannot write {error.filename}: {error.strerror}") from error

@@ -1,0 +1,185 @@
+"""Putting schema.sql and the first migrations together into one schema.sql that builds the same.
+
+Statements stay in their order, with their comments. Of a routine, view or trigger that later scripts replace,
+only the last text stays, unless something in between needs an earlier one. The result is proven: catalog and
+rows of a database that it builds are compared with those that the files build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from toolkit.authoring.squash_text import Unit, assemble, units
+from toolkit.catalog import contents
+from toolkit.catalog import read as catalog
+from toolkit.connection import connect
+from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
+from toolkit.history import migrations
+from toolkit.project.layout import Project, Script, Squash, digest, squashes
+from toolkit.sql.execute import RESET_SETTINGS
+from toolkit.sql.statements import Name
+
+if TYPE_CHECKING:
+    from toolkit.servers.throwaway import ThrowawayServer
+
+
+@dataclass(frozen=True)
+class Squashed:
+    """The new texts of schema.sql and its rollback, and the migrations that they replace."""
+
+    schema: str
+    rollback: str
+    replaced: Sequence[Script]
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A database: what it consists of, what its tables hold."""
+
+    catalog: catalog.Catalog
+    rows: contents.Contents
+
+
+def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squashed:
+    """One schema.sql for the schema and the migrations up to `version`, proven on the server; writes nothing.
+
+    Raises UsageProblem for a version without migrations, DbtoolError when a rollback file is missing, when a
+    migration cannot run in a transaction, or when no text builds the same.
+    """
+    scripts = migrations.scripts_up_to(project, version)
+    if len(scripts) < 2:
+        raise UsageProblem("there is no migration to squash", hint="Name the number of the last one.")
+    missing = [script.id for script in scripts if script.rollback_text is None]
+    if missing:
+        raise DbtoolError(f"{', '.join(missing)} cannot be squashed without its rollback file")
+    parts = [units(script, project.relative(script.path)) for script in scripts]
+    with TemporaryDirectory() as folder:
+        wanted, varying = _wanted(server, scripts, Path(folder))
+        kept: set[Name] = set()
+        while True:
+            text = assemble(parts, kept, _head(scripts))
+            try:
+                built = _build(server, [text], Path(folder), varying)
+                break
+            except ScriptFailed as error:
+                needed = _needed(error, text, parts) - kept
+                if not needed:
+                    raise DbtoolError(
+                        "the squashed schema.sql does not run",
+                        detail=f"{error.message}\n{error.detail or ''}",
+                    ) from error
+                kept |= needed
+        _require_same(wanted, built)
+        rollback = _rollback(server, scripts, text, Path(folder))
+    return Squashed(text, rollback, scripts[1:])
+
+
+def write(project: Project, squashed: Squashed) -> None:
+    """Writes schema.sql and its rollback, and removes the files that they replace."""
+    project.schema_file.write_text(squashed.schema, encoding="utf-8")
+    project.schema_file.with_suffix(".rollback.sql").write_text(squashed.rollback, encoding="utf-8")
+    for script in squashed.replaced:
+        script.path.unlink()
+        if script.rollback_path is not None:
+            script.rollback_path.unlink()
+
+
+def _head(scripts: Sequence[Script]) -> str:
+    """The lines that tell for which histories the file stands."""
+    through = scripts[-1].number
+    checksums = [(script.number, script.checksum) for script in scripts]
+    found = [Squash(through, digest(checksums))]
+    found += [Squash(through, digest(checksums[1:], each.digest)) for each in squashes(scripts[0])]
+    return "\n".join(map(str, found)) + "\n"
+
+
+def _wanted(
+    server: ThrowawayServer, scripts: Sequence[Script], folder: Path
+) -> tuple[_Built, frozenset[tuple[str, str]]]:
+    """What the files build, and the columns that are different every time."""
+    texts = [script.text for script in scripts]
+    first = _build(server, texts, folder, frozenset())
+    varying = contents.varying(first.rows, _build(server, texts, folder, frozenset()).rows)
+    return _build(server, texts, folder, varying), varying
+
+
+def _build(
+    server: ThrowawayServer, texts: Sequence[str], folder: Path, varying: frozenset[tuple[str, str]]
+) -> _Built:
+    with _database(server, texts, folder) as (connect_to, project):
+        migrations.migrate(connect_to, project)
+        with connect_to() as conn:
+            return _Built(catalog.read(conn), contents.read(conn, varying))
+
+
+class _database:  # noqa: N801  a context manager
+    """A new database and a project of these texts, whose first is the schema."""
+
+    def __init__(
+        self, server: ThrowawayServer, texts: Sequence[str], folder: Path, rollback: str | None = None
+    ) -> None:
+        self._server, self._texts, self._root, self._rollback = server, texts, folder, rollback
+
+    def __enter__(self) -> tuple[Callable[[], psycopg.Connection[tuple[object, ...]]], Project]:
+        (self._root / "migrations").mkdir(exist_ok=True)
+        for old in (self._root / "migrations").iterdir():
+            old.unlink()
+        for number, text in enumerate(self._texts):
+            name = f"migrations/migration{number}.sql" if number else "schema.sql"
+            (self._root / name).write_text(text, encoding="utf-8")
+        if self._rollback is not None:
+            (self._root / "schema.rollback.sql").write_text(self._rollback, encoding="utf-8")
+        self._server.create_database("squash")
+        url = self._server.url("squash")
+        return partial(connect, url, application_name="dbtool squash"), Project.open(self._root)
+
+    def __exit__(self, *_: object) -> None:
+        self._server.drop_database("squash")
+
+
+def _needed(error: ScriptFailed, text: str, parts: Iterable[Sequence[Unit]]) -> set[Name]:
+    """The names that the statement that failed uses, and whose earlier texts were left out."""
+    line = text.split("\n")[max((error.line or 1) - 1, 0) :]
+    statement = "\n".join(line).split(";\n", 1)[0]
+    said = f"{statement}\n{error.message}\n{error.detail or ''}"
+    names = {unit.makes for part in parts for unit in part if unit.makes}
+    return {name for name in names if name.identity in said or name.identity.split(".")[-1] in error.message}
+
+
+def _require_same(wanted: _Built, built: _Built) -> None:
+    differences = [str(each) for each in catalog.diff(wanted.catalog, built.catalog)]
+    differences += contents.diff(wanted.rows, built.rows)
+    if differences:
+        raise DbtoolError(
+            "the squashed schema.sql does not build the same; nothing was written",
+            detail="\n".join(differences),
+        )
+
+
+def _rollback(server: ThrowawayServer, scripts: Sequence[Script], schema: str, folder: Path) -> str:
+    """The schema's own rollback where that leaves no trace, else all of them from the newest down."""
+    own = scripts[0].rollback_text or ""
+    all_ = "\n".join(
+        f"-- Undoes {script.id}.\n\n{script.rollback_text}\n{RESET_SETTINGS};\n"
+        for script in reversed(scripts)
+    )
+    for text in (own, all_):
+        with _database(server, [schema], folder, text) as (connect_to, project):
+            with connect_to() as conn:
+                empty = catalog.read(conn)
+            migrations.migrate(connect_to, project)
+            try:
+                migrations.rollback(connect_to, project, to=0)
+            except ScriptFailed:
+                continue
+            with connect_to() as conn:
+                if catalog.diff(empty, catalog.read(conn)) == []:
+                    return text
+    raise DbtoolError("the rollbacks of these scripts, one after another, leave something behind")

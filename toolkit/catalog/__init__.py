@@ -1,0 +1,1 @@
+"""What a database holds, read from its system catalog."""

@@ -1,0 +1,123 @@
+"""What a database consists of, and how two databases differ.
+
+`read` describes every object that a project can make: everything in the user schemas (all but pg_*,
+information_schema and `dbtool`, which holds the migration history) and what lives outside schemas:
+extensions, event triggers, publications, settings and grants of the database, default privileges, and the
+roles that own or may do something here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from toolkit.catalog.queries import CATALOG
+
+if TYPE_CHECKING:
+    import psycopg
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Objects by (kind, identity as PostgreSQL prints it, qualified and quoted), each with its facts as JSON.
+
+    The JSON is PostgreSQL's own text, which is the same for the same facts.
+    """
+
+    objects: Mapping[Key, str]
+
+    def facts(self, key: Key) -> dict[str, Any]:
+        """What is known about one object; nothing when it does not exist."""
+        facts: dict[str, Any] = json.loads(self.objects.get(key, "{}"))
+        return facts
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object that two catalogs do not agree on."""
+
+    kind: str
+    identity: str
+    change: Literal["added", "removed", "changed"]
+    details: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        line = f"{self.kind} {self.identity} {self.change}"
+        return "\n  ".join([line, *self.details])
+
+
+@contextmanager
+def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Lets PostgreSQL print every name with its schema; the search_path is as before afterwards.
+
+    Compiling the long queries that want this takes longer than running them, so that is off as well.
+    """
+    with conn.transaction():
+        before = conn.execute("select current_setting('search_path')").fetchone()
+        conn.execute("select set_config('search_path', '', true), set_config('jit', 'off', true)")
+        yield
+        conn.execute("select set_config('search_path', %s, true)", before)
+
+
+def read(conn: psycopg.Connection[Any]) -> Catalog:
+    """The catalog of the database as the connection's open transaction sees it.
+
+    Any role can read it.
+    """
+    with qualified_names(conn):
+        rows = conn.execute(CATALOG).fetchall()
+    return Catalog({(kind, identity): facts for kind, identity, facts in rows})
+
+
+def diff(before: Catalog, after: Catalog) -> list[Difference]:
+    """What is only in `after` (added), only in `before` (removed), or in both but not the same (changed)."""
+    found = []
+    for key in sorted(before.objects.keys() | after.objects.keys()):
+        old, new = before.objects.get(key), after.objects.get(key)
+        if old is None:
+            found.append(Difference(*key, "added"))
+        elif new is None:
+            found.append(Difference(*key, "removed"))
+        elif old != new:
+            details = _describe(before.facts(key), after.facts(key))
+            found.append(Difference(*key, "changed", tuple(details)))
+    return found
+
+
+def _describe(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """One line per fact that changed; a long definition as its changed lines."""
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name), new.get(name)
+        if was == now:
+            continue
+        if isinstance(was, str) and isinstance(now, str) and ("\n" in was or "\n" in now):
+            yield f"{name}:"
+            yield from _changed_lines(was.splitlines(), now.splitlines())
+        elif isinstance(was, list) and isinstance(now, list):
+            gone = [_show(item) for item in was if item not in now]
+            came = [_show(item) for item in now if item not in was]
+            parts = ["missing " + ", ".join(gone)] * bool(gone) + ["extra " + ", ".join(came)] * bool(came)
+            yield f"{name}: {'; '.join(parts) or f'order {_show(was)} became {_show(now)}'}"
+        else:
+            yield f"{name}: {_show(was)} became {_show(now)}"
+
+
+def _changed_lines(was: list[str], now: list[str], at_most: int = 12) -> Iterator[str]:
+    """The lines that differ, with - and +, cut after `at_most`."""
+    changed: Iterable[str] = difflib.unified_diff(was, now, lineterm="", n=0)
+    lines = [line for line in changed if not line.startswith(("---", "+++", "@@"))]
+    yield from (f"  {line}" for line in lines[:at_most])
+    if len(lines) > at_most:
+        yield f"  … and {len(lines) - at_most} more lines"
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)

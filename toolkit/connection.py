@@ -1,0 +1,114 @@
+"""Connections to a database, and the URLs that lead there."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from toolkit.errors import DbtoolError, UsageProblem, mask_passwords
+
+if TYPE_CHECKING:
+    import psycopg
+
+SUPERUSER = "postgres"
+PORT = 5432
+CONNECT_TIMEOUT_SECONDS = 10
+# A server that is gone is noticed within a minute; toolkit.sql.execute asks the same of the server.
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+
+def connect(
+    url: str, *, application_name: str = "dbtool", autocommit: bool = False, **options: Any
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to any libpq URL or key=value string.
+
+    The application name holds unless the URL sets one; a host that does not answer is given up after
+    10 seconds unless the URL or PGCONNECT_TIMEOUT says otherwise. Raises DbtoolError without the password.
+    """
+    import psycopg
+
+    given = parse_url(url)
+    defaults: dict[str, Any] = {"fallback_application_name": application_name, "client_encoding": "utf8"}
+    if "service" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
+        defaults["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+    if "service" not in given:
+        defaults.update(KEEPALIVES)
+    settings = {**defaults, **given, "client_encoding": "utf8", **options}
+    try:
+        return psycopg.connect("", autocommit=autocommit, prepare_threshold=None, **settings)
+    except psycopg.Error as error:
+        reasons = list(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
+        detail = mask_passwords("\n".join(reasons))
+        raise DbtoolError(f"cannot connect to {describe_url(url)}", detail=detail) from error
+
+
+def parse_url(url: str) -> dict[str, Any]:
+    """The settings in a libpq URL or key=value string.
+
+    Raises UsageProblem that repeats nothing of the text: a wrong URL's parts may be parts of its password.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    scheme = re.match(r"(\w[\w+.-]*)://", url)
+    if scheme:
+        if scheme[1] not in ("postgresql", "postgres"):
+            raise UsageProblem(
+                f"a database URL begins with postgresql://, not {scheme[1]}://",
+                hint="Give libpq's form, without the name of a Python driver.",
+            )
+        authority, _, rest = url[scheme.end() :].partition("/")
+        path = rest.partition("?")[0]
+        if authority.count("@") > 1 or ("@" in path and "@" not in authority):
+            raise UsageProblem(
+                "the database URL has a user name or password that is not percent-encoded",
+                hint="Write @ as %40, / as %2F and : as %3A in it.",
+            )
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.Error:
+        raise UsageProblem(
+            "the database URL is not valid",
+            detail="It is not shown here, since it may hold a password.",
+            hint="postgresql://user:password@host:port/database?option=value with special characters"
+            " percent-encoded, or 'host=… dbname=… user=…'.",
+        ) from None
+
+
+def describe_url(url: str) -> str:
+    """The URL as messages show it: user, host, port and database; no password, no options."""
+    given = parse_url(url)
+    if "service" in given:
+        return f"service {given['service']}"
+    host = str(given.get("host", given.get("hostaddr", "")))
+    is_socket = host.startswith(("/", "@")) or not host
+    user = f"{quote(str(given['user']), safe='')}@" if "user" in given else ""
+    port = f":{given['port']}" if "port" in given and not is_socket else ""
+    database = quote(str(given.get("dbname", "")), safe="")
+    socket = f"?host={host}" if host and is_socket else ""
+    if socket and "port" in given:
+        socket += f"&port={given['port']}"
+    return f"postgresql://{user}{'' if is_socket else host}{port}/{database}{socket}"
+
+
+def socket_url(folder: Path, dbname: str, port: int = PORT) -> str:
+    """libpq URL of a database reached as superuser through the socket in a folder."""
+    host = quote(str(folder), safe="")
+    return f"postgresql://{SUPERUSER}@/{quote(dbname, safe='')}?host={host}&port={port}"
+
+
+def with_database(url: str, dbname: str) -> str:
+    """The same libpq URL or key=value string, leading to another database of the same server."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(url, dbname=dbname)
+    parts = urlsplit(url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    query = parts.query
+    if any(name == "dbname" for name, _ in options):
+        query = urlencode([option for option in options if option[0] != "dbname"], quote_via=quote)
+    return f"{parts.scheme}://{parts.netloc}/{quote(dbname, safe='')}" + (f"?{query}" if query else "")

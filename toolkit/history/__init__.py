@@ -1,0 +1,1 @@
+"""What was applied to a database, and the runs that apply and undo it."""

@@ -1,0 +1,188 @@
+"""Applying and undoing the scripts of a project.
+
+Each transactional file runs in one transaction that also marks it as applied: it is there as a whole and
+known, or not at all. One run at a time, by an advisory lock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.history.history import Applied, History
+from toolkit.history.run import Connect, File, exclusive_run, session
+from toolkit.history.squashed import fold, remap
+from toolkit.history.status import (
+    LATE,
+    PENDING,
+    RUNNING,
+    ScriptState,
+    refuse_problems,
+    refuse_unfinished,
+    status,
+)
+from toolkit.output import Reporter
+from toolkit.project.layout import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
+from toolkit.sql.execute import Connection
+from toolkit.sql.limits import Limits
+from toolkit.sql.script import refuse_unfit
+
+__all__ = ["Connect", "ScriptState", "migrate", "rollback", "scripts_up_to", "status"]
+
+LIMITS = Limits()
+NOTHING = -1  # the version below `schema`, whose number is 0
+
+
+def migrate(
+    connect: Connect,
+    project: Project,
+    *,
+    to: int | str | None = None,
+    dry_run: bool = False,
+    allow_late: bool = False,
+    limits: Limits = LIMITS,
+    report: Reporter | None = None,
+) -> list[Script]:
+    """Applies what is pending, up to version `to`, and returns it; with `dry_run` it only returns it.
+
+    Raises HistoryProblem, applying nothing, for edited, missing, unfinished and (unless `allow_late`) late
+    scripts; LockTimeout when another run holds the lock for longer than `limits` allow; ScriptFailed for a
+    file that cannot be applied, of which nothing is kept unless it runs without transaction, while the files
+    before it stay.
+    """
+    report = report or Reporter()
+    limit = _limit(to, {script.number for script in project.scripts()})
+    if limit == NOTHING:
+        raise UsageProblem(
+            "migrate --to 0 has nothing to apply", hint="`dbtool rollback --to 0` undoes everything."
+        )
+    with session(connect, report) as connection:
+        plan = _pending(connection, project, limit, allow_late=allow_late)
+        files = [sql_file(project, script.path, script.text) for script in plan]
+        if dry_run or not plan:
+            return plan
+        with exclusive_run(connect, connection, limits, report) as run:
+            # Another run may have applied them while this one waited, or the files may have changed.
+            plan = _pending(connection, project, limit, allow_late=allow_late)
+            files = [sql_file(project, script.path, script.text) for script in plan]
+            run.history.look()
+            remap(connection, project.scripts()[0])
+            for script, file in zip(plan, files, strict=True):
+                with report.step("applying", "applied", script.id):
+                    run.apply(script, file)
+            return plan
+
+
+def rollback(
+    connect: Connect,
+    project: Project,
+    *,
+    to: int | str | None = None,
+    steps: int | None = None,
+    limits: Limits = LIMITS,
+    report: Reporter | None = None,
+    confirm: Callable[[Sequence[Applied]], None] = lambda _: None,
+) -> list[Applied]:
+    """Undoes from the newest down to version `to`, or the last `steps` (default 1); returns what was undone.
+
+    Raises DbtoolError, undoing nothing, when the rollback file of one of them is missing. `confirm` is called
+    with the plan before anything is undone, without holding the lock, and may raise.
+    """
+    report = report or Reporter()
+    with session(connect, report) as connection:
+        plan = _to_undo(connection, project, to, steps)
+        files = rollback_files(project, plan)
+        if not plan:
+            return []
+        confirm(plan)
+        with exclusive_run(connect, connection, limits, report) as run:
+            if _to_undo(connection, project, to, steps) != plan:
+                raise DbtoolError(
+                    "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
+                )
+            remap(connection, project.scripts()[0])
+            remaining = len(run.history.read())
+            for applied, file in zip(plan, files, strict=True):
+                remaining -= 1
+                with report.step("undoing", "undid", applied.id):
+                    run.undo(applied.stem, file, is_last=remaining == 0)
+            return plan
+
+
+def scripts_up_to(project: Project, version: int | str) -> list[Script]:
+    """The scripts that make up one version. Raises UsageProblem for a version that there is none of."""
+    scripts = project.scripts()
+    limit = _limit(version, {script.number for script in scripts})
+    if limit == NOTHING:
+        raise UsageProblem("version 0 is nothing at all", hint="`schema` is schema.sql alone.")
+    return [script for script in scripts if script.number <= limit]
+
+
+def _pending(connection: Connection, project: Project, limit: int, *, allow_late: bool) -> list[Script]:
+    states = status(connection, project)
+    refuse_problems(states, project, allow_late=allow_late)
+    return [
+        entry.script
+        for entry in states
+        if entry.state in (PENDING, LATE, RUNNING) and entry.script and entry.number <= limit
+    ]
+
+
+def _to_undo(
+    connection: Connection, project: Project, to: int | str | None, steps: int | None
+) -> list[Applied]:
+    """What a rollback undoes, newest first."""
+    if to is not None and steps is not None:
+        raise UsageProblem("give either --to or --steps")
+    refuse_unfinished(status(connection, project), project)
+    applied = fold(History(connection).read(), project.scripts()[0])[::-1]
+    if to is not None:
+        known = {script.number for script in project.scripts()} | {record.number for record in applied}
+        limit = _limit(to, known)
+        return [record for record in applied if record.number > limit]
+    count = 1 if steps is None else steps
+    if count < 1 or (steps is not None and count > len(applied)):
+        raise UsageProblem(f"cannot undo {count} steps: {len(applied)} scripts are applied")
+    return applied[:count]
+
+
+def _limit(to: int | str | None, known: Collection[int]) -> int:
+    """The highest number that belongs to a version: 0 is nothing at all, `schema` the schema alone."""
+    if to is None:
+        return max(known, default=NOTHING)
+    text = str(to).strip().lower()
+    if text == SCHEMA_ID:
+        return 0
+    match = re.fullmatch(r"(?:migration)?([0-9]+)", text)
+    number = int(match[1]) if match else None
+    if number == 0:
+        return NOTHING
+    if number is None or number not in known:
+        newest = max(known, default=0)
+        raise UsageProblem(
+            f"there is no version {to}",
+            hint=f"Versions are 0 (nothing), schema, and the numbers of migrations, up to {newest}.",
+        )
+    return number
+
+
+def rollback_files(project: Project, plan: Sequence[Applied]) -> list[File]:
+    """The rollback files of a plan, fit to run. Raises DbtoolError that lists those that are missing."""
+    folders = {record: project.root if record.number == 0 else project.migrations_dir for record in plan}
+    paths = [folders[record] / f"{record.stem}{ROLLBACK_SUFFIX}" for record in plan]
+    missing = [project.relative(path) for path in paths if not path.is_file()]
+    if missing:
+        raise DbtoolError(
+            f"rollback file missing: {', '.join(missing)}; nothing was undone",
+            hint="Write it (for a change that cannot be undone: a comment that says so), then try again.",
+        )
+    return [sql_file(project, path, read_sql(path)) for path in paths]
+
+
+def sql_file(project: Project, path: Path, text: str) -> File:
+    """A file with this text. Raises DbtoolError for what dbtool cannot run as it promises to."""
+    file = File(project.relative(path), text, is_transactional(text, path))
+    refuse_unfit(text, file.source, transactional=file.transactional)
+    return file

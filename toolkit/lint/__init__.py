@@ -1,0 +1,1 @@
+"""What scripts and the objects that they build should look like."""

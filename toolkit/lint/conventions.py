@@ -1,0 +1,168 @@
+"""The conventions of this layout: what the catalog and the files tell without running anything."""
+# ruff: noqa: S608  the parts put into the SQL are constants
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from toolkit.catalog.queries import COMMON
+from toolkit.errors import DbtoolError
+from toolkit.findings import Finding
+from toolkit.lint.locate import Place
+from toolkit.project.layout import Project, Script, is_transactional, read_sql
+from toolkit.sql.script import refuse_unfit
+from toolkit.sql.statements import Name, qualified
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# A function that must be inlined may go without search_path when its file says why.
+_NO_SEARCH_PATH = re.compile(r"--\s*no search_path:\s*\S")
+
+_ROUTINES = f"""{COMMON}
+select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a', p.prosecdef,
+       exists (select from unnest(p.proconfig) setting where starts_with(setting, 'search_path=')),
+       coalesce(obj_description(p.oid, 'pg_proc'), '') <> '',
+       exists (select
+                 from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+                where g.grantee = 0),
+       count(*) over (partition by n.oid, p.proname)
+  from routine p
+  join pg_namespace n on n.oid = p.pronamespace
+ order by 3
+"""
+
+_UNCOMMENTED = f"""{COMMON}
+select case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
+                      when 'f' then 'foreign table' else 'table' end,
+       n.nspname, c.relname
+  from relation c
+  join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
+   and coalesce(obj_description(c.oid, 'pg_class'), '') = ''
+ order by 2, 3
+"""
+
+# An index serves a foreign key when the key's columns are its first columns, in any order. A partial one does
+# when all that it leaves out are rows whose key is null. A key to a lookup table may go without when the
+# constraint's comment says why.
+_UNINDEXED = f"""{COMMON}
+select n.nspname, c.relname, k.conname,
+       (select string_agg(quote_ident(a.attname), ', ' order by u.position)
+          from unnest(k.conkey) with ordinality u (attnum, position)
+          join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.attnum)
+  from pg_constraint k
+  join relation c on c.oid = k.conrelid
+  join pg_namespace n on n.oid = c.relnamespace
+ where k.contype = 'f' and k.conparentid = 0
+   and coalesce(obj_description(k.oid, 'pg_constraint'), '') !~ 'no index: *\\S'
+   and not exists (
+     select
+       from pg_index i
+      where i.indrelid = k.conrelid and (i.indisvalid or c.relkind = 'p')
+        and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+        and (i.indpred is null
+             or pg_get_expr(i.indpred, i.indrelid) in (
+                  select format('(%I IS NOT NULL)', a.attname)
+                    from pg_attribute a
+                   where a.attrelid = k.conrelid and a.attnum = any(k.conkey))))
+ order by 1, 2, 3
+"""
+
+
+# A table with this column belongs to whom it names when the column is never null.
+_NOT_LED = f"""{COMMON}
+select n.nspname, c.relname, pg_get_constraintdef(k.oid)
+  from relation c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = c.oid and a.attname = %s and a.attnotnull and not a.attisdropped
+  left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
+ where c.relkind in ('r', 'p') and not c.relispartition and (k.oid is null or k.conkey[1] <> a.attnum)
+ order by 1, 2
+"""
+
+
+def conventions(
+    conn: Connection[Any], places: Mapping[Name, Place], leading_column: str | None = None
+) -> Iterator[Finding]:
+    """What the database that the migrations build says about comments, search_path, grants, indexes and keys.
+
+    `places` has the statements that make things. Tables with a `leading_column` have it first in their key.
+    """
+
+    def finding(rule: str, kind: str, name: Name, identity: str, message: str) -> Finding:
+        place = places.get(name)
+        file, line = (place.file, place.line) if place else (None, None)
+        return Finding("convention", file, line, f"{kind} {identity}", message, rule)
+
+    overloaded: set[Name] = set()
+    for row in conn.execute(_ROUTINES).fetchall():
+        schema, name, identity, is_aggregate, is_definer, has_path, has_comment, is_public, same_name = row
+        key = Name("routine", qualified([schema, name]))
+        about = partial(finding, kind="function", name=key, identity=identity)
+        if not has_comment:
+            yield about("function-comment", message="has no comment (comment on function … is '…')")
+        if is_definer and not has_path:
+            message = (
+                "is SECURITY DEFINER without search_path: whoever may create objects can change what it does"
+            )
+            yield about("function-search-path", message=message)
+        elif not has_path and not is_aggregate and not _says_why(places.get(key)):
+            message = "has no search_path (set search_path = '', or a comment `-- no search_path: why`)"
+            yield about("function-search-path", message=message)
+        if is_public:
+            message = "may be executed by PUBLIC (revoke all on function … from public)"
+            yield about("function-public", message=message)
+        if same_name > 1 and key not in overloaded:
+            overloaded.add(key)
+            message = f"has {same_name - 1} overload(s): one name, one function"
+            yield about("function-overload", message=message)
+    for kind, schema, name in conn.execute(_UNCOMMENTED).fetchall():
+        identity = qualified([schema, name])
+        message = f"has no comment (comment on {kind} … is '…')"
+        yield finding("table-comment", kind, Name("relation", identity), identity, message)
+    for schema, table, constraint, columns in conn.execute(_UNINDEXED).fetchall():
+        identity = qualified([schema, table])
+        message = (
+            f"the foreign key {constraint} has no index that begins with its columns ({columns}),"
+            " nor a comment `no index: why`"
+        )
+        yield finding("foreign-key-index", "table", Name("relation", identity), identity, message)
+    for schema, table, key_text in conn.execute(_NOT_LED, [leading_column]).fetchall():
+        identity = qualified([schema, table])
+        message = f"is of a {leading_column}, which is not first in its key ({key_text or 'there is none'})"
+        yield finding("leading-column", "table", Name("relation", identity), identity, message)
+
+
+def _says_why(place: Place | None) -> bool:
+    """Whether a comment on the function says why it has no search_path."""
+    return place is not None and bool(_NO_SEARCH_PATH.search(place.around))
+
+
+def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:
+    """The first reason why each file cannot run as promised: syntax, psql's meta-commands, BEGIN …"""
+    for script in scripts:
+        for path in (script.path, script.rollback_path):
+            if path is None:
+                continue
+            label = project.relative(path)
+            try:
+                text = read_sql(path)
+                refuse_unfit(text, label, transactional=is_transactional(text, path))
+            except DbtoolError as error:
+                where = re.match(r"(?:.*?):([0-9]+): ", error.message)
+                line, message = (
+                    (int(where[1]), error.message[where.end() :]) if where else (None, error.message)
+                )
+                yield Finding("script", label, line, None, message)
+
+
+def without_rollback(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:
+    """The scripts that cannot be undone."""
+    for script in scripts:
+        if script.rollback_path is None:
+            message = f"has no rollback file ({script.stem}.rollback.sql)"
+            yield Finding("script", project.relative(script.path), None, None, message)

@@ -1,0 +1,1 @@
+"""A live database beside what its migrations build: verify, mend, plan, adopt."""

@@ -1,0 +1,226 @@
+"""What each statement of a script does to tables that are there: measured, by running it on a clone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg.pq import TransactionStatus
+
+from toolkit.history.run import File
+from toolkit.live.concurrent_effects import documented
+from toolkit.sql.execute import Connection, forget_session, send
+from toolkit.sql.script import TRANSACTION_CONTROL, Statement
+
+# Lock modes that others notice, weakest first, and whom they have wait.
+BLOCKING = {
+    "ShareLock": "writers",
+    "ShareRowExclusiveLock": "writers",
+    "ExclusiveLock": "writers",
+    "AccessExclusiveLock": "readers and writers",
+}
+_MODES = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    *BLOCKING,
+)
+_MAY_COMMIT = ("do_stmt", "call_stmt")
+_KNOWN = """
+select c.oid, format('%I.%I', n.nspname, c.relname)
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p', 'm', 'v', 'f', 'S')
+   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
+# Counts of scans of the transaction that is open; a rewrite gives a table another file.
+_STATE = """
+select c.oid, c.relfilenode, pg_catalog.pg_stat_get_xact_numscans(c.oid)
+  from pg_catalog.pg_class c where c.oid = any(%s) and c.relkind in ('r', 'm')
+"""
+_LOCKS = """
+select relation, mode from pg_catalog.pg_locks
+ where pid = pg_backend_pid() and locktype = 'relation' and granted and relation = any(%s)
+"""
+
+State = Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The strongest lock that a statement takes on one table, view or sequence."""
+
+    relation: str
+    mode: str
+
+    @property
+    def blocks(self) -> str | None:
+        """Whom it has wait: writers, readers and writers, or nobody (None)."""
+        return BLOCKING.get(self.mode)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one statement does to what was there before the first of the scripts."""
+
+    line: int
+    kind: str
+    text: str
+    milliseconds: float
+    """On the clone, whose tables are empty."""
+    locks: tuple[Lock, ...]
+    rewrites: tuple[str, ...]
+    scans: tuple[str, ...]
+    """Tables that are read as a whole and not rewritten."""
+    is_measured: bool
+    """False for what works concurrently, in transactions of its own: then it is what PostgreSQL documents."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one script does."""
+
+    id: str
+    source: str
+    transactional: bool
+    effects: tuple[Effect, ...]
+    error: str | None
+    """Why it could not be run to its end on the clone."""
+
+
+def forecast(clone: Connection, scripts: Sequence[tuple[str, File]]) -> list[Forecast]:
+    """Runs the scripts on a clone, an autocommit connection to it, up to the first that fails."""
+    known: dict[int, str] = dict(clone.execute(_KNOWN).fetchall())
+    found = []
+    for id, file in scripts:
+        effects, error = _run(clone, file, known)
+        found.append(Forecast(id, file.source, file.transactional, tuple(effects), error))
+        if error:
+            break
+    return found
+
+
+def _run(clone: Connection, file: File, known: Mapping[int, str]) -> tuple[list[Effect], str | None]:
+    effects: list[Effect] = []
+    if file.transactional:
+        clone.execute("begin")
+    for statement in file.statements:
+        effect, error = _measure(clone, statement, known)
+        if error:
+            clone.rollback()
+            return effects, f"{file.source}:{statement.line}: {error}"
+        if effect is not None:
+            effects.append(effect)
+    error = _message(send(clone, "commit").error) if _is_open(clone) else None
+    forget_session(clone)
+    return effects, error
+
+
+def _measure(
+    clone: Connection, statement: Statement, known: Mapping[int, str]
+) -> tuple[Effect | None, str | None]:
+    """Runs one statement; its effect (None for BEGIN and the like), or why it failed."""
+    if statement.kind == TRANSACTION_CONTROL:
+        return None, _failure(clone, statement)
+    if _is_open(clone):
+        return _measure_inside(clone, statement, known)
+    if statement.is_alone and statement.kind not in _MAY_COMMIT:
+        locks, rewrites, scans = documented(clone, statement, known)
+        return _measure_outside(clone, statement, locks, rewrites, scans)
+    clone.execute("begin")
+    effect, error = _measure_inside(clone, statement, known)
+    if error is None:
+        error = _message(send(clone, "commit").error)
+    else:
+        clone.rollback()
+        if statement.kind in _MAY_COMMIT:
+            return _measure_outside(clone, statement, {}, set(), set())
+    return effect, error
+
+
+def _measure_outside(
+    clone: Connection,
+    statement: Statement,
+    locks: Mapping[str, str],
+    rewrites: set[str],
+    scans: set[str],
+) -> tuple[Effect, str | None]:
+    """Runs a statement that has transactions of its own: what it does is known, not measured."""
+    started = time.perf_counter()
+    error = _failure(clone, statement)
+    return _effect(statement, started, locks, rewrites, scans, is_measured=False), error
+
+
+def _measure_inside(
+    clone: Connection, statement: Statement, known: Mapping[int, str]
+) -> tuple[Effect | None, str | None]:
+    """Runs a statement in the transaction that is open, and looks at what has changed."""
+    oids = list(known)
+    before, held = _state(clone, oids), _locks(clone, oids)
+    started = time.perf_counter()
+    error = _failure(clone, statement)
+    if error:
+        return None, error
+    effect = _effect(statement, started, {}, set(), set(), is_measured=True)
+    strongest: dict[str, str] = {}
+    for oid, mode in _locks(clone, oids) - held:
+        if _rank(mode) > _rank(strongest.get(known[oid], "")):
+            strongest[known[oid]] = mode
+    after = _state(clone, oids)
+    rewrites = {known[oid] for oid, (file, _) in after.items() if file != before[oid][0]}
+    scans = {known[oid] for oid, (_, count) in after.items() if count > before[oid][1]} - rewrites
+    return replace(
+        effect, locks=_sorted(strongest), rewrites=tuple(sorted(rewrites)), scans=tuple(sorted(scans))
+    ), None
+
+
+def _effect(
+    statement: Statement,
+    started: float,
+    locks: Mapping[str, str],
+    rewrites: set[str],
+    scans: set[str],
+    *,
+    is_measured: bool,
+) -> Effect:
+    """The effect of a statement that has just ended; `started` is by `time.perf_counter()`."""
+    milliseconds = (time.perf_counter() - started) * 1000
+    return Effect(
+        statement.line,
+        statement.kind,
+        statement.text,
+        milliseconds,
+        _sorted(locks),
+        tuple(sorted(rewrites)),
+        tuple(sorted(scans)),
+        is_measured,
+    )
+
+
+def _sorted(locks: Mapping[str, str]) -> tuple[Lock, ...]:
+    return tuple(Lock(relation, mode) for relation, mode in sorted(locks.items()))
+
+
+def _failure(clone: Connection, statement: Statement) -> str | None:
+    return _message(send(clone, statement.text).error)
+
+
+def _message(error: Exception | None) -> str | None:
+    return None if error is None else " ".join(str(error).split())
+
+
+def _state(clone: Connection, oids: list[int]) -> State:
+    return {oid: (file, count) for oid, file, count in clone.execute(_STATE, [oids]).fetchall()}
+
+
+def _locks(clone: Connection, oids: list[int]) -> set[tuple[int, str]]:
+    return {(oid, mode) for oid, mode in clone.execute(_LOCKS, [oids]).fetchall()}
+
+
+def _rank(mode: str) -> int:
+    return _MODES.index(mode) if mode in _MODES else -1
+
+
+def _is_open(clone: Connection) -> bool:
+    return clone.info.transaction_status != TransactionStatus.IDLE

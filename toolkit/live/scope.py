@@ -1,0 +1,165 @@
+"""Which objects of a live database are the project's, and what of them may differ without being wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.catalog.read import Catalog, Key
+from toolkit.live.mend_columns import parent, split_on
+from toolkit.live.reference import Reference
+from toolkit.sql.statements import quote, split_qualified
+
+_ON_RELATION = ("constraint", "trigger", "policy", "rule")
+_WITHOUT_SCHEMA = (
+    *("role", "role setting", "database", "event trigger", "publication", "extension"),
+    *("cast", "transform", "language", "access method", "foreign data wrapper", "foreign server"),
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live database: its catalog, the roles of its cluster (quoted), who may own what is the project's."""
+
+    catalog: Catalog
+    roles: frozenset[str]
+    owners: tuple[str, ...]
+    """Those that applied the scripts, the last one at the end."""
+
+
+def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
+    """What the database should be and what it is, both without what does not concern the project.
+
+    The project's are the objects that its scripts make or change, and everything else in the schemas and on
+    the tables that they make. Left out are partitions that came later, columns' positions in tables,
+    versions and owners of extensions, and what else is set or granted on the database itself.
+    """
+    built = _renamed(reference, live)
+    made = {
+        key
+        for key, facts in reference.built.objects.items()
+        if reference.empty.objects.get(key) != facts or key[0] == "extension"
+    }
+    made = {_renamed_key(key, reference.builder, live.owners[-1]) for key in made}
+    made -= {("role", quote(name)) for name in (*live.owners, reference.builder)}
+    # A role is listed where it has something; one that has lost its last grant exists nevertheless.
+    made -= {
+        key for key in made if key[0] == "role" and key not in live.catalog.objects and key[1] in live.roles
+    }
+    made |= {key for key in reference.empty.objects if key not in reference.built.objects}
+    schemas = {identity for kind, identity in made if kind == "schema"}
+    relations = {identity for kind, identity in made if kind in ("table", "foreign table")}
+    later = _later_partitions(live.catalog, built)
+    ours = {
+        key
+        for key in live.catalog.objects
+        if key in made
+        or (
+            (_schema(key) in schemas or _relation(key, live.catalog) in relations)
+            and not {_relation(key, live.catalog), key[1]} & later
+        )
+    }
+    want = {key: _facts(key, built, {}) for key in made if key in built.objects}
+    have = {key: _facts(key, live.catalog, built.facts(key)) for key in ours}
+    for key in want:
+        if key[0] in ("database", "role setting"):
+            want[key], have[key] = _of_whole_database(key, reference, built, live.catalog)
+    return Catalog(want), Catalog(have)
+
+
+def _later_partitions(live: Catalog, built: Catalog) -> set[str]:
+    """Partitions of the project's tables that were made while it runs, and theirs."""
+    found: set[str] = set()
+    while True:
+        more = {
+            identity
+            for kind, identity in live.objects
+            if kind == "table" and (kind, identity) not in built.objects and identity not in found
+            if (facts := live.facts((kind, identity)))["partition bound"]
+            if any(("table", each) in built.objects or each in found for each in facts["parents"] or [])
+        }
+        if not more:
+            return found
+        found |= more
+
+
+def _relation(key: Key, catalog: Catalog) -> str | None:
+    """The relation that an object belongs to, if it belongs to one."""
+    kind, identity = key
+    if kind == "column":
+        return parent(identity)
+    if kind in _ON_RELATION:
+        return split_on(identity)[1]
+    if kind == "index":
+        table: str = catalog.facts(key)["table"]
+        return table
+    return None
+
+
+def _schema(key: Key) -> str | None:
+    kind, identity = key
+    if kind == "default privileges":
+        return next(iter(re.findall(r" in (\S+) for ", identity)), None)
+    if kind == "schema" or kind in _WITHOUT_SCHEMA:
+        return None
+    if kind in _ON_RELATION:
+        identity = split_on(identity)[1]
+    parts = split_qualified(identity)
+    return parts[0] if len(parts) > 1 else None
+
+
+def _renamed(reference: Reference, live: Live) -> Catalog:
+    """The catalog as if the role that owns the live objects had run the scripts."""
+    if live.owners == (reference.builder,):
+        return reference.built
+    objects = {}
+    for key, text in reference.built.objects.items():
+        owner = live.catalog.facts(key).get("owner")
+        to = owner if owner in live.owners else live.owners[-1]
+        facts = json.loads(text)
+        if facts.get("owner") == reference.builder:
+            facts["owner"] = to
+        if facts.get("grants"):
+            pattern = re.compile(rf"(^| by ){re.escape(reference.builder)}(?==|$)")
+            facts["grants"] = sorted(pattern.sub(rf"\g<1>{to}", line) for line in facts["grants"])
+        objects[_renamed_key(key, reference.builder, to)] = json.dumps(facts)
+    return Catalog(objects)
+
+
+def _renamed_key(key: Key, builder: str, to: str) -> Key:
+    kind, identity = key
+    if kind == "default privileges" and identity.startswith(f"of {builder} "):
+        return kind, identity.replace(f"of {builder} ", f"of {to} ", 1)
+    return key
+
+
+def _facts(key: Key, catalog: Catalog, wanted: Mapping[str, Any]) -> str:
+    """The facts that count, in one form for both databases."""
+    facts = catalog.facts(key)
+    if key[0] == "column" and ("composite type", parent(key[1])) not in catalog.objects and wanted:
+        facts["position"] = wanted["position"]
+    if key[0] == "extension":
+        facts = {"schema": facts["schema"], "comment": facts["comment"]}
+    if facts.get("grants"):
+        facts["grants"] = sorted(facts["grants"])
+    return json.dumps(facts, sort_keys=True)
+
+
+def _of_whole_database(key: Key, reference: Reference, built: Catalog, have: Catalog) -> tuple[str, str]:
+    """What the scripts set and grant on the database, and how much of it holds; others may do so too."""
+    before, after, found = reference.empty.facts(key), built.facts(key), have.facts(key)
+    wanted: dict[str, Any] = {}
+    held: dict[str, Any] = {}
+    for name in ("settings", "grants"):
+        old, new = set(before.get(name) or ()), set(after.get(name) or ())
+        names = {line.split("=")[0] for line in new - old} if name == "settings" else set()
+        wanted[name] = sorted(new - old)
+        held[name] = sorted(
+            line for line in found.get(name) or () if line in old ^ new or line.split("=")[0] in names
+        )
+    if after.get("comment") != before.get("comment"):
+        wanted["comment"], held["comment"] = after["comment"], found.get("comment")
+    return json.dumps(wanted), json.dumps(held)

@@ -1,0 +1,180 @@
+"""Whether a live database is what the scripts that were applied to it build, and what would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.catalog import read as catalog
+from toolkit.catalog.read import Catalog, Difference
+from toolkit.errors import HistoryProblem
+from toolkit.history.history import Applied, History
+from toolkit.live.mend import mend
+from toolkit.live.mend_columns import parent, split_on
+from toolkit.live.reference import Reference, Texts, applied_texts, build, build_once
+from toolkit.live.scope import Live, comparable
+from toolkit.project.layout import Project
+from toolkit.servers.choose import open_like
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_WORDS = {
+    "added": "is not of the project",
+    "removed": "is missing",
+    "changed": "differs from what the project builds",
+}
+_OWNERS = """
+select pg_get_userbyid(d.datdba) from pg_database d where d.datname = current_database()
+union select pg_get_userbyid(n.nspowner) from pg_namespace n where n.oid >= 16384 and n.nspname <> 'dbtool'
+"""
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """One object that is not what it should be, and the statements that would mend it."""
+
+    difference: Difference
+    steps: tuple[tuple[int, str], ...]
+
+    @property
+    def sql(self) -> list[str]:
+        return [text for _, text in sorted(self.steps, key=lambda step: step[0])]
+
+    def __str__(self) -> str:
+        each = self.difference
+        mending = self.sql or ["-- no SQL mends this in place"]
+        lines = [f"{each.kind} {each.identity}: {_WORDS[each.change]}", *each.details]
+        return "\n  ".join(lines + [f"mend: {text}".replace("\n", "\n    ") for text in mending])
+
+    def as_json(self) -> dict[str, Any]:
+        each = self.difference
+        words = {"added": "extra", "removed": "missing", "changed": "changed"}
+        return {
+            "kind": each.kind,
+            "identity": each.identity,
+            "state": words[each.change],
+            "details": list(each.details),
+            "sql": self.sql,
+        }
+
+
+def verify(
+    conn: Connection[Any],
+    project: Project,
+    server: str | None = None,
+    kept_in: Path | None = None,
+    *,
+    trust_target: bool = False,
+    notice: Callable[[str], None] = lambda _: None,
+) -> tuple[list[Applied], list[Drifted]]:
+    """The scripts that were applied, and where the database is not what they build. Writes nothing there.
+
+    `server` is the kind of throwaway server, which has to be of the same major version. The scripts' texts
+    are those that were applied; where the project's files say something else, `notice` is told, and they are
+    run without rights unless `trust_target`. A folder `kept_in` saves many runs from building the same.
+    Raises HistoryProblem when nothing was applied, or an applied text is not known.
+    """
+    conn.execute("set transaction isolation level repeatable read, read only")
+    history = History(conn)
+    applied = history.read()
+    if not applied:
+        raise HistoryProblem(
+            "there is nothing to verify: dbtool has applied nothing to this database",
+            hint="`dbtool migrate` builds it; `dbtool baseline N` adopts one that was built by other means.",
+        )
+    rows = (
+        conn.execute("select applied_by from dbtool.applied_script order by applied_at")
+        if applied[0].text
+        else ()
+    )
+    owners = tuple(dict.fromkeys(name for (name,) in rows)) or (conn.info.user,)
+    texts = applied_texts(applied, project, trust_all=trust_target)
+    for script in texts.foreign:
+        notice(f"warning: the history's text of {script} is not that of a file of the project")
+    live = read_live(conn, owners)
+    return applied, compare(_reference(conn, texts, server, kept_in), live)
+
+
+def differences_from(
+    conn: Connection[Any], texts: list[tuple[int, str]], server: str | None = None
+) -> list[Drifted]:
+    """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
+    owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
+    return compare(_reference(conn, Texts(tuple(texts)), server), read_live(conn, (*owners, conn.info.user)))
+
+
+def compare(reference: Reference, live: Live) -> list[Drifted]:
+    """Every difference within the project's scope. What comes or goes with another object is not listed."""
+    want, have = comparable(reference, live)
+    found = catalog.diff(want, have)
+    return [
+        Drifted(each, tuple(mend(each, want, have)))
+        for each in found
+        if not _is_part(each, found, want, have)
+    ]
+
+
+def script(drifted: Iterable[Drifted]) -> str:
+    """One script that mends everything, in an order that works; as a whole or not at all."""
+    steps = sorted((step for each in drifted for step in each.steps), key=lambda step: step[0])
+    lines = dict.fromkeys(text for _, text in steps)
+    return "\n".join(["begin;", "set local check_function_bodies = off;", *lines, "commit;"])
+
+
+def read_live(conn: Connection[Any], owners: tuple[str, ...]) -> Live:
+    """The database as the open transaction sees it."""
+    roles = frozenset(name for (name,) in conn.execute("select quote_ident(rolname) from pg_roles"))
+    return Live(catalog.read(conn), roles, owners)
+
+
+def _reference(
+    conn: Connection[Any], texts: Texts, server: str | None, kept_in: Path | None = None
+) -> Reference:
+    major = conn.info.server_version // 10_000
+    if kept_in is not None:
+        return build_once(lambda: open_like(major, server), major, texts, kept_in)
+    with open_like(major, server) as throwaway:
+        return build(throwaway, texts)
+
+
+def _is_part(difference: Difference, all_: list[Difference], want: Catalog, have: Catalog) -> bool:
+    """Whether another difference, and its mending, says it already."""
+    kind, identity, change = difference.kind, difference.identity, difference.change
+    same = {(each.kind, each.identity) for each in all_ if each.change == change}
+    changed = {(each.kind, each.identity) for each in all_ if each.change == "changed"}
+    facts = (have if change == "added" else want).facts((kind, identity))
+    if kind == "column":
+        table, name = parent(identity), identity.removeprefix(parent(identity))
+        remade = bool({("view", table), ("materialized view", table)} & changed) and change != "changed"
+        inherited = not facts["local"] and any(
+            each[0] == "column" and each[1] != identity and each[1].endswith(name) for each in same
+        )
+        return remade or inherited or any(each == table for _, each in _relations(same))
+    if kind in ("trigger", "policy", "rule", "constraint") and change == "added":
+        return any(on == split_on(identity)[1] for _, on in _relations(same))
+    if kind == "index":
+        gone = change == "added" and any(on == facts["table"] for _, on in _relations(same))
+        name = identity.removeprefix(parent(identity) + ".")
+        backs = ("constraint", f"{name} on {facts['table']}") in same
+        made = ("materialized view", facts["table"]) in same
+        return gone or backs or made or _is_of_partition(facts["table"], same, want)
+    if kind in ("constraint", "trigger") and change == "removed":
+        return bool(facts.get("inherited") or facts.get("cloned"))
+    if kind == "sequence" and facts.get("owned by"):
+        owner = facts["owned by"]
+        columns = {("column", owner)} | {(each, parent(owner)) for each in ("table", "foreign table")}
+        is_identity = (have if change == "added" else want).facts(("column", owner)).get("identity")
+        return bool(columns & (same | changed)) and (change == "added" or bool(is_identity))
+    return False
+
+
+def _is_of_partition(table: str, missing: set[tuple[str, str]], want: Catalog) -> bool:
+    return ("table", table) in missing and bool(want.facts(("table", table)).get("partition bound"))
+
+
+def _relations(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    kinds = ("table", "foreign table", "view", "materialized view", "composite type")
+    return [key for key in keys if key[0] in kinds]

@@ -1,0 +1,1 @@
+"""A project as files: where its scripts and sources are, and what its releases have shipped."""

@@ -1,0 +1,104 @@
+"""Whether a migration that a release has shipped was edited since: from 1.0.0 on they are immutable."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+from toolkit.findings import Finding
+from toolkit.project.layout import Project, read_sql, squashed_through
+
+_RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
+_FROZEN = re.compile(r"(schema|migrations/migration[0-9]+)\.sql")
+_FIRST_FROZEN = 1
+"""The major version from which shipped migrations may no longer be regrouped."""
+
+
+def edited(project: Project) -> Iterator[Finding]:
+    """Scripts that differ from, or are gone since, the first release with them that CHANGELOG.md names.
+
+    A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its heading.
+    Finds nothing outside a git checkout and before 1.0.0.
+    """
+    for version in _versions(project):
+        if _commit_of(project, version) is None and _is_shallow(project):
+            message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
+            yield Finding("shipped", "CHANGELOG.md", None, None, message)
+    squashed = _squashed(project)
+    for name, (version, blob) in released(project).items():
+        path = project.root / name
+        if name in squashed:
+            continue
+        if not path.is_file():
+            yield Finding("shipped", name, None, None, f"was shipped with {version} and is gone")
+        elif read_sql(path) != _normalised(_git(project, "cat-file", "blob", blob)):
+            message = f"was shipped with {version} and has been edited since: write a new migration instead"
+            yield Finding("shipped", name, None, None, message)
+
+
+def _squashed(project: Project) -> set[str]:
+    """The scripts that `dbtool squash` has put into schema.sql: a database knows them by their checksums."""
+    through = squashed_through(project.scripts()[0])
+    return (
+        {"schema.sql", *(f"migrations/migration{n}.sql" for n in range(1, through + 1))} if through else set()
+    )
+
+
+def released(project: Project) -> dict[str, tuple[str, str]]:
+    """The scripts of releases from 1.0.0 on: the first version that had each, and git's name of its text."""
+    found: dict[str, tuple[str, str]] = {}
+    for version in _versions(project):
+        commit = _commit_of(project, version)
+        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
+            facts, name = entry.split("\t", 1)
+            if _FROZEN.fullmatch(name):
+                found.setdefault(name, (version, facts.split()[2]))
+    return found
+
+
+def _versions(project: Project) -> list[str]:
+    """The released versions that CHANGELOG.md names, oldest first."""
+    changelog = project.root / "CHANGELOG.md"
+    if not changelog.is_file():
+        return []
+    versions = [
+        match["version"]
+        for match in _RELEASE.finditer(changelog.read_text(encoding="utf-8"))
+        if int(match["major"]) >= _FIRST_FROZEN
+    ]
+    return sorted(versions, key=lambda text: [int(part) for part in text.split(".")])
+
+
+def _commit_of(project: Project, version: str) -> str | None:
+    for tag in (f"v{version}", version):
+        commit = _git(project, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}")
+        if commit:
+            return commit.strip()
+    if _is_shallow(project):
+        return None  # its oldest commit seems to have written everything
+    heading = f"-G^##.*[^0-9.]{re.escape(version)}([^0-9.]|$)"
+    commits = (_git(project, "log", "--format=%H", heading, "--", "CHANGELOG.md") or "").split()
+    return commits[-1] if commits else None
+
+
+def _is_shallow(project: Project) -> bool:
+    return (_git(project, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
+
+
+def _normalised(text: str | None) -> str | None:
+    return text and text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _git(project: Project, *arguments: str) -> str | None:
+    """What git prints, None when it fails or is not there."""
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.quotePath=false", *arguments],
+            cwd=project.root,
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

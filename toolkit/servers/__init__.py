@@ -1,0 +1,1 @@
+"""The PostgreSQL servers that dbtool runs: the embedded one, and throwaway ones."""

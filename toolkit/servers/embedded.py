@@ -1,0 +1,350 @@
+"""The embedded server: a PostgreSQL of the project's own, started by `dbtool up`, its data in `.dbtool/`.
+
+It listens on a Unix socket in a short private folder and on no TCP port, so any number of projects run side
+by side. It survives reboots, crashes and `kill -9`: what runs is decided by asking the system, not by a
+lock file that was left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from toolkit.connection import socket_url
+from toolkit.errors import DbtoolError, LockTimeout
+from toolkit.servers import cluster, places
+from toolkit.servers.account import Account, run_as, server_account
+from toolkit.servers.binaries import Binaries, find_binaries, for_account
+from toolkit.servers.processes import end, end_servers_in, is_alive
+
+LOCK_TIMEOUT_SECONDS = 120.0
+START_TIMEOUT_SECONDS = 600.0
+STOP_TIMEOUT_SECONDS = 60.0
+ORPHAN_ATTEMPTS = 15
+LOG_LIMIT_BYTES = 10_000_000
+# The data is the user's: durable, as PostgreSQL's defaults are. Only what makes it private and predictable
+# is set.
+SETTINGS = {
+    "listen_addresses": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "unix_socket_permissions": "0700",
+}
+LAUNCH = '"$@" >&2 & echo $!'
+
+Report = Callable[[str], None]
+
+
+class EmbeddedServer:
+    """The server whose data lives in the folder `home`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.absolute()
+
+    @cached_property
+    def binaries(self) -> Binaries:
+        """The programs it runs. Raises DbtoolError when the machine has none."""
+        return for_account(find_binaries(), self._account)
+
+    @property
+    def bin(self) -> Path:
+        """The folder with `postgres`, `psql` and `pg_dump`."""
+        return self.binaries.bin
+
+    @property
+    def log(self) -> Path:
+        """What the server has to say."""
+        return self.home / "server.log"
+
+    def is_running(self) -> bool:
+        """Whether it accepts connections now."""
+        data = places.find_data(self.home)
+        lock = cluster.serving(data) if data else None
+        return lock is not None and lock.is_ready
+
+    def url(self, dbname: str = "app") -> str:
+        """libpq URL of one of its databases, as superuser; no password: only its owner reaches the socket."""
+        data = places.find_data(self.home)
+        if data is None:
+            raise DbtoolError(f"there is no server in {self.home} yet", hint="start it: dbtool up")
+        lock = cluster.serving(data)
+        if lock is not None and lock.socket_dir is not None:
+            return socket_url(lock.socket_dir, dbname, lock.port)
+        return socket_url(places.socket_folder(data, self._uid), dbname)
+
+    def start(self, report: Report | None = None) -> bool:
+        """Start it, making its data and the database `app` at first; returns whether it was running already.
+
+        Several processes may call this at once. `report` hears about what takes long. Raises DbtoolError
+        with the server's own words when it does not start, and LockTimeout when another dbtool holds it for
+        two minutes.
+        """
+        _ = self._account  # says so where dbtool cannot run servers
+        with self._locked():
+            was_running = self._find_running(report or (lambda _: None))
+            if not was_running:
+                data = self._prepare(report or (lambda _: None))
+                self._launch(data, report or (lambda _: None))
+            self._ensure_database("app")
+            return was_running
+
+    def stop(self) -> bool:
+        """Stop it, rolling back what is open; returns whether it was running."""
+        if not self.home.is_dir():
+            return False
+        with self._locked():
+            data = places.find_data(self.home)
+            return data is not None and self._stop(data)
+
+    def destroy(self) -> bool:
+        """Stop it and remove all its data; returns whether there was any."""
+        if not self.home.is_dir():
+            return False
+        with self._locked():
+            data = places.find_data(self.home)
+            if data is None:
+                return False
+            self._stop(data)
+            shutil.rmtree(places.socket_folder(data, self._uid), ignore_errors=True)
+            places.remove(self.home, data)
+            for leftover in (self.log, self.log.with_suffix(".log.1")):
+                leftover.unlink(missing_ok=True)
+            return True
+
+    # -- where things are ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _account(self) -> Account | None:
+        """Who the server runs as: the owner of the data that is there, else see `server_account`."""
+        account = server_account()
+        data = self.home / "data"
+        if account is not None and data.exists():
+            owner = data.stat()
+            if owner.st_uid != 0:
+                return Account(owner.st_uid, owner.st_gid)
+        return account
+
+    @property
+    def _uid(self) -> int:
+        return self._account.uid if self._account else os.geteuid()
+
+    # -- one at a time ---------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder's lock; the system releases it when this process ends, however it ends."""
+        import fcntl
+
+        self._make_home()
+        path = self.home / "lock"
+        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        with path.open("a", encoding="utf-8") as file:
+            self._belongs_to_home(path)
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise LockTimeout(
+                            f"another dbtool has been starting or stopping the server in {self.home} "
+                            f"for {LOCK_TIMEOUT_SECONDS:.0f} seconds"
+                        ) from None
+                    time.sleep(0.05)
+            yield
+
+    def _make_home(self) -> None:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            ignore = self.home / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+                self._belongs_to_home(ignore)
+        except OSError as error:
+            raise DbtoolError(
+                f"cannot keep the embedded server in {self.home}: {error.strerror}",
+                hint="name a running server with --database-url, or a project folder that you may write to",
+            ) from error
+
+    def _belongs_to_home(self, path: Path) -> None:
+        """Give what root makes in another user's folder to that user, who could not open it otherwise."""
+        if os.geteuid() == 0:
+            owner = self.home.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+    # -- starting --------------------------------------------------------------------------------------------
+
+    def _find_running(self, report: Report) -> bool:
+        """Whether our server runs, waiting while it starts; ends one that nobody can reach any more."""
+        data = places.find_data(self.home)
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        told = False
+        while data and (lock := cluster.serving(data)):
+            if lock.is_ready:
+                if lock.socket is not None and lock.socket.exists():
+                    places.claim(self.home, data)
+                    return True
+                self._stop(data)  # its socket was cleaned away
+                return False
+            if time.monotonic() > deadline:
+                raise DbtoolError(f"the server in {self.home} stays {lock.status!r}", hint=f"see {self.log}")
+            if not told:
+                report(f"the server is {lock.status or 'starting'}; waiting for it")
+                told = True
+            time.sleep(0.05)
+        return False
+
+    def _prepare(self, report: Report) -> Path:
+        """Bring the data folder into the state in which a server can start on it; makes it at first."""
+        found = places.find_data(self.home)
+        data = found or places.make_place(self.home, self._account, self._stop)
+        places.claim(self.home, data)
+        version_file = data / "PG_VERSION"
+        if version_file.exists():
+            self._check_usable(data, version_file.read_text(encoding="utf-8").strip())
+            if (data / "postmaster.pid").exists():
+                report("the server did not stop properly last time; it recovers by itself")
+                cluster.disown_lock_file(data)
+            return data
+        if data.exists() and any(data.iterdir()):
+            raise DbtoolError(
+                f"{data} is not empty and not a PostgreSQL data folder",
+                hint="move away what is in it, then try again",
+            )
+        report(f"making a new PostgreSQL {self.binaries.major} server")
+        places.remove_drafts(data)
+        draft = places.make_draft(data)
+        if self._account:
+            self._account.own(draft)
+        try:
+            cluster.initialise(self.binaries, draft, self._account, SETTINGS, durable=True)
+            if data.exists():
+                data.rmdir()
+            draft.rename(data)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return data
+
+    def _check_usable(self, data: Path, major: str) -> None:
+        if data.stat().st_uid != self._uid:
+            raise DbtoolError(
+                f"the data in {data} belongs to another user",
+                hint="run dbtool as that user or as root; root can remove the data: dbtool down --destroy",
+            )
+        if major != str(self.binaries.major):
+            raise DbtoolError(
+                f"the data in {data} is of PostgreSQL {major}, but the programs in {self.bin} are "
+                f"{self.binaries.version}",
+                hint=f"set DBTOOL_PG_BIN to the programs of PostgreSQL {major}, "
+                "or start anew: dbtool down --destroy",
+            )
+
+    def _launch(self, data: Path, report: Report) -> None:
+        """Start the server process and wait until it accepts connections."""
+        for attempt in range(1, ORPHAN_ATTEMPTS + 1):
+            said = self._try_launch(data, report)
+            if said is None:
+                return
+            if "still in use" not in said or attempt == ORPHAN_ATTEMPTS:
+                raise cluster.failure("PostgreSQL did not start", said, data)
+            # The main process was killed and some of its children have not noticed yet.
+            report("waiting for processes of the crashed server to end")
+            end_servers_in(data)
+            time.sleep(1)
+
+    def _try_launch(self, data: Path, report: Report) -> str | None:
+        """One attempt; returns None when the server is up, else what it said."""
+        sockets = self._make_socket_dir(data)
+        command = [
+            self.binaries.program("postgres"),
+            "-D",
+            str(data),
+            "-c",
+            f"unix_socket_directories={sockets}",
+        ]
+        with self._open_log() as log:
+            begin = log.seek(0, os.SEEK_END)
+            shell = subprocess.run(
+                ["/bin/sh", "-c", LAUNCH, "dbtool", *command],
+                cwd="/",
+                env=cluster.server_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                check=True,
+                start_new_session=True,
+                **run_as(self._account),
+            )
+            pid = int(shell.stdout)
+            started = time.monotonic()
+            told = False
+            while is_alive(pid):
+                lock = cluster.read_lock_file(data)
+                if lock is not None and lock.pid == pid and lock.is_ready:
+                    return None
+                waited = time.monotonic() - started
+                if waited > START_TIMEOUT_SECONDS:
+                    raise DbtoolError(
+                        f"PostgreSQL is not ready after {waited:.0f} seconds", hint=f"see {self.log}"
+                    )
+                if waited > 3 and not told:
+                    report(f"still starting; its log is {self.log}")
+                    told = True
+                time.sleep(0.005)
+            log.seek(begin)
+            return log.read().decode("utf-8", "replace")
+
+    def _open_log(self) -> IO[bytes]:
+        with contextlib.suppress(FileNotFoundError):
+            if self.log.stat().st_size > LOG_LIMIT_BYTES:
+                self.log.replace(self.log.with_suffix(".log.1"))
+        file = self.log.open("a+b")
+        self._belongs_to_home(self.log)
+        return file
+
+    def _make_socket_dir(self, data: Path) -> Path:
+        """An empty private folder for the socket. Our server does not run: what is in it is left over."""
+        folder = places.socket_folder(data, self._uid)
+        orphan = cluster.read_lock_file(folder, ".s.PGSQL.5432.lock")
+        if orphan is not None and orphan.data == data and cluster.is_server(orphan):
+            end(orphan.pid, signal.SIGQUIT, 10)  # its data was deleted under it
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        if self._account:
+            self._account.own(folder)
+        return folder
+
+    def _ensure_database(self, name: str) -> None:
+        import psycopg
+        from psycopg import sql
+
+        try:
+            with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=30) as connection:
+                if not connection.execute("select from pg_database where datname = %s", [name]).fetchall():
+                    connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            pass  # what a killed start had asked for was done in this moment
+        except psycopg.OperationalError as error:
+            raise DbtoolError(
+                "the embedded server runs, but does not let us in", detail=str(error), hint=f"see {self.log}"
+            ) from error
+
+    # -- stopping --------------------------------------------------------------------------------------------
+
+    def _stop(self, data: Path) -> bool:
+        lock = cluster.serving(data)
+        if lock is None:
+            return False
+        if not (end(lock.pid, signal.SIGINT, STOP_TIMEOUT_SECONDS) or end(lock.pid, signal.SIGQUIT, 20)):
+            raise DbtoolError(f"the server (process {lock.pid}) does not stop", hint=f"see {self.log}")
+        if lock.socket_dir is not None and lock.socket_dir.name.startswith("dbtool-"):
+            shutil.rmtree(lock.socket_dir, ignore_errors=True)
+        return True

@@ -1,0 +1,346 @@
+"""A PostgreSQL server for tests: its URLs, its databases, and a fast one from the embedded binaries."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from toolkit.connection import connect, describe_url, socket_url, with_database
+from toolkit.errors import DbtoolError
+from toolkit.servers import cluster
+from toolkit.servers.account import run_as, server_account
+from toolkit.servers.binaries import find_binaries, for_account
+from toolkit.servers.processes import end
+
+START_TIMEOUT_SECONDS = 120.0
+STOP_TIMEOUT_SECONDS = 30.0
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108  a private folder is made in it
+MEMORY_NEEDED = 2 * 2**30
+# Nothing has to survive a crash here, so nothing waits for a disk.
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "512MB",
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+    "jit": "off",
+    "max_connections": "100",
+    "max_locks_per_transaction": "256",
+    "shared_buffers": "128MB",
+    "max_parallel_workers": "0",
+    "log_min_messages": "warning",
+    "timezone": "UTC",
+}
+LEFTOVER = "^dbtool_[0-9a-f]{8}_"
+# Whoever is a member of one of these, or of a role with a special attribute, may reach the server's machine.
+_POWERS = (
+    *("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"),
+    *("pg_create_subscription", "pg_signal_backend"),
+)
+# Before version 16, whoever may create roles may make himself a member of these. Nobody needs them here.
+_DISARM = "delete from pg_catalog.pg_authid where rolname = any(%s)"
+_HARMLESS = """
+select quote_ident(r.rolname) from pg_catalog.pg_roles r
+ where r.rolname = any(%s) and r.rolname !~ '^pg_'
+   and not exists (select from pg_catalog.pg_roles p
+                    where (p.rolname = any(%s) or p.rolsuper or p.rolcreaterole or p.rolcreatedb
+                           or p.rolreplication or p.rolbypassrls)
+                      and pg_catalog.pg_has_role(r.oid, p.oid, 'member'))
+"""
+LOCK_CLASS = 0x6462746F  # "dbto": keeps these advisory locks apart from others
+# Waits on a pipe whose other end only the owner holds: when the owner ends, in whatever way, so does the
+# server.
+WATCHDOG = r"""
+"$1" -D "$2" >> "$3/server.log" 2>&1 < /dev/null &
+server=$!
+trap : INT TERM HUP
+cat > /dev/null
+kill -QUIT $server 2> /dev/null
+wait $server
+rm -rf "$3" 2> /dev/null || { sleep 1; rm -rf "$3"; }
+"""
+
+
+class ThrowawayServer:
+    """A running server and the databases that were made on it. Close it, or use it in a `with`.
+
+    On a server of somebody else (`prefix` set) each database gets a name of its own, so that neither the
+    owner's databases nor those of another run are touched; `url` and `drop_database` take the name that was
+    asked for.
+    """
+
+    def __init__(self, url: str, description: str, *, prefix: str = "") -> None:
+        """`url` leads to any database of the server, as superuser. Raises DbtoolError when nobody answers."""
+        self._url = url
+        self._prefix = prefix
+        self._guest: tuple[str, str] | None = None
+        self._databases: dict[str, str] = {}
+        self._admin = self._connect()
+        self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
+        self.version: str = (self._admin.info.parameter_status("server_version") or "").split()[0]
+        """Such as 18.4."""
+        self.description = description
+        """One line for people: what kind of server this is."""
+
+    @property
+    def major(self) -> int:
+        """The major version of the server, such as 18."""
+        return self._admin.info.server_version // 10_000
+
+    def url(self, dbname: str = "postgres") -> str:
+        """libpq URL (or key=value string) of a database of this server."""
+        return with_database(self._url, self._databases.get(dbname, dbname))
+
+    def create_database(self, name: str, template: str | None = None) -> None:
+        """Make a database, as a copy of another one that nobody is connected to when `template` is given."""
+        real = self._prefix + name
+        statement: sql.Composed = sql.SQL("create database {}").format(sql.Identifier(real))
+        if template is not None:
+            statement += sql.SQL(" template {}").format(
+                sql.Identifier(self._databases.get(template, template))
+            )
+            if self._is_unsafe:  # twice as fast where no file is synced, a burden where they are
+                statement += sql.SQL(" strategy file_copy")
+        self._execute(statement)
+        self._databases[name] = real
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database that `create_database` made, ending its connections; does nothing for another."""
+        real = self._databases.pop(name, None)
+        if real is not None:
+            self._execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(real)))
+
+    def create_restricted(self, name: str) -> str:
+        """Make a database for SQL that nobody vouches for, and give the URL that its owner logs in with.
+
+        The owner is no superuser and a member of no powerful role: neither files nor programs of the server's
+        machine, nor other databases, are within its reach. It may create roles where that gives it no more.
+        Raises DbtoolError when the server does not let it log in.
+        """
+        from psycopg.conninfo import make_conninfo
+
+        if self._guest is None:
+            self._guest = self._make_guest()
+        role, password = self._guest
+        self.create_database(name)
+        self._execute(
+            sql.SQL("alter database {} owner to {}").format(
+                sql.Identifier(self._databases[name]), sql.Identifier(role)
+            )
+        )
+        url = make_conninfo(self._url, dbname=self._databases[name], user=role, password=password)
+        try:
+            connect(url).close()
+        except DbtoolError as error:
+            error.hint = "It has to let new roles in by password; --server embedded needs no server of yours."
+            raise
+        return url
+
+    def lend(self, roles: Sequence[str]) -> None:
+        """Make the owner of restricted databases a member of those of these roles that are harmless."""
+        assert self._guest is not None
+        guest = sql.Identifier(self._guest[0])
+        found = self._admin.execute(_HARMLESS, [list(roles), list(_POWERS)]).fetchall()
+        for (role,) in found:
+            self._execute(sql.SQL("grant {} to {}").format(sql.SQL(role), guest))
+
+    def _make_guest(self) -> tuple[str, str]:
+        role, password = f"{self._prefix or 'dbtool_'}guest", secrets.token_hex(16)
+        is_own = not self._prefix
+        may_create = self.major >= 16 or is_own
+        if is_own:
+            self._admin.execute(_DISARM, [list(_POWERS[:3])])
+        self._execute(
+            sql.SQL("create role {} login {} password {}").format(
+                sql.Identifier(role), sql.SQL("createrole" if may_create else ""), sql.Literal(password)
+            )
+        )
+        if self.major >= 16:  # what it creates it may also be, as it may be before
+            self._execute(
+                sql.SQL("alter role {} set createrole_self_grant = 'set, inherit'").format(
+                    sql.Identifier(role)
+                )
+            )
+        return role, password
+
+    def claim(self, token: str) -> None:
+        """Hold the lock of this run's random name, and drop what runs that ended without cleaning up left."""
+        lock = "select pg_try_advisory_lock(%s, %s)"
+        self._admin.execute(lock, [LOCK_CLASS, _lock_number(token)])
+        found = self._admin.execute(
+            "select datname, false from pg_database where datname ~ %(pattern)s"
+            " union all select rolname, true from pg_roles where rolname ~ %(pattern)s order by 2",
+            {"pattern": LEFTOVER},
+        ).fetchall()
+        for name, is_role in found:
+            number = _lock_number(name.split("_")[1])
+            if name.startswith(self._prefix):
+                continue
+            (is_over,) = self._admin.execute(lock, [LOCK_CLASS, number]).fetchone() or (False,)
+            if is_over:
+                if is_role:
+                    self._drop_role(name)
+                else:
+                    drop = sql.SQL("drop database if exists {} with (force)")
+                    self._execute(drop.format(sql.Identifier(name)))
+                self._admin.execute("select pg_advisory_unlock(%s, %s)", [LOCK_CLASS, number])
+
+    def close(self) -> None:
+        """Drop the databases that are left and disconnect."""
+        with contextlib.suppress(psycopg.OperationalError):
+            for name in list(self._databases):
+                self.drop_database(name)
+            if self._guest is not None and self._prefix:
+                self._drop_role(self._guest[0])
+        self._admin.close()
+
+    def __enter__(self) -> ThrowawayServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _drop_role(self, name: str) -> None:
+        role = sql.Identifier(name)
+        self._execute(sql.SQL("drop owned by {0}; drop role {0}").format(role))
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return connect(self._url, application_name="dbtool test", autocommit=True)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        if self._admin.closed:
+            self._admin = self._connect()
+        self._admin.execute(statement)
+
+
+@contextlib.contextmanager
+def existing(url: str) -> Iterator[ThrowawayServer]:
+    """A server that runs already: databases named `dbtool_<random>_…` are made on it and dropped afterwards.
+
+    What a killed run left behind is dropped first. A run that still goes on is told by the advisory lock
+    that it holds in the database of `url`. Raises DbtoolError when nobody answers there.
+    """
+    token = secrets.token_hex(4)
+    with ThrowawayServer(url, "existing server", prefix=f"dbtool_{token}_") as server:
+        server.description = f"PostgreSQL {server.version} at {describe_url(url)}"
+        server.claim(token)
+        yield server
+
+
+def _lock_number(token: str) -> int:
+    """A random name's number as PostgreSQL's signed 32 bits."""
+    return int(token, 16) - 2**31
+
+
+@contextlib.contextmanager
+def embedded(major: int | None = None) -> Iterator[ThrowawayServer]:
+    """A server from the embedded binaries, its data in memory where there is room; gone afterwards.
+
+    `major` asks for one version of PostgreSQL. Raises DbtoolError when there are no binaries or the server
+    does not start.
+    """
+    account = server_account()
+    binaries = for_account(find_binaries(major), account)
+    place = _folder()
+    root = Path(tempfile.mkdtemp(prefix="dbtool-", dir=place))
+    dog: subprocess.Popen[bytes] | None = None
+    try:
+        if account:
+            account.own(root)
+        data = root / "data"
+        settings: dict[str, Any] = {
+            **SETTINGS,
+            "listen_addresses": "",
+            "unix_socket_directories": root,
+            "unix_socket_permissions": "0700",
+        }
+        if binaries.major >= 18:
+            settings["io_method"] = "sync"
+        cluster.initialise(binaries, data, account, settings, durable=False)
+        dog = subprocess.Popen(
+            ["/bin/sh", "-c", WATCHDOG, "dbtool", binaries.program("postgres"), str(data), str(root)],
+            cwd="/",
+            env=cluster.server_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **run_as(account),
+        )
+        _wait_until_ready(dog, data, root / "server.log")
+        description = f"embedded PostgreSQL {binaries.version}, data in {place}"
+        with ThrowawayServer(socket_url(root, "postgres"), description) as server:
+            yield server
+    finally:
+        if dog is not None:
+            _stop(dog, root / "data")
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def roomy_memory() -> bool:
+    """Whether a server's data fits into memory: 2 GiB are available, also in the memory disk. Linux only."""
+    try:
+        free = shutil.disk_usage(MEMORY_DISK).free
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
+    available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+    return min(free, available) >= MEMORY_NEEDED and os.access(MEMORY_DISK, os.W_OK)
+
+
+def _folder() -> Path:
+    """Where data and socket go: $DBTOOL_PG_TMP (keep its path short), else memory, else /tmp."""
+    chosen = os.environ.get("DBTOOL_PG_TMP")
+    if chosen:
+        return Path(chosen)
+    return MEMORY_DISK if roomy_memory() else Path("/tmp")  # noqa: S108
+
+
+def _wait_until_ready(dog: subprocess.Popen[bytes], data: Path, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        lock = cluster.read_lock_file(data)
+        if lock is not None and lock.is_ready:
+            return
+        if time.monotonic() > deadline or dog.poll() is not None or _has_failed(data, log):
+            said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+            raise cluster.failure("PostgreSQL did not start", said, data)
+        time.sleep(0.005)
+
+
+def _has_failed(data: Path, log: Path) -> bool:
+    """Whether the server ended at once: it has said why and holds no lock file any more."""
+    return not (data / "postmaster.pid").exists() and log.exists() and b"FATAL" in log.read_bytes()
+
+
+def _stop(dog: subprocess.Popen[bytes], data: Path) -> None:
+    """Let the watchdog end the server; end it ourselves when the watchdog was killed."""
+    lock = cluster.serving(data)
+    assert dog.stdin is not None
+    dog.stdin.close()
+    try:
+        dog.wait(STOP_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        dog.kill()
+        dog.wait()
+    is_left = lock is not None and cluster.is_server(lock)
+    if lock is not None and is_left and not end(lock.pid, signal.SIGQUIT, STOP_TIMEOUT_SECONDS):
+        raise DbtoolError(f"the throwaway server (process {lock.pid}) does not stop")

@@ -1,0 +1,1 @@
+"""SQL text and its way to the server: parsing, splitting, running, limits."""

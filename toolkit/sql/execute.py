@@ -1,0 +1,171 @@
+"""Running a script's text on a connection, and leaving the session as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import generators
+from psycopg.pq import ExecStatus
+
+from toolkit.errors import ScriptFailed
+from toolkit.sql.limits import Limits
+from toolkit.sql.script import Statement, excerpt, failing_line, split
+
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+WAITED = ("55P03", "40P01")
+"""SQLSTATEs of a lock that could not be had: lock_not_available, deadlock_detected."""
+_LOST = "the connection broke, perhaps during the commit: `dbtool status` tells whether it was applied"
+
+# What a script may leave behind for the session. Works inside a transaction block, where DISCARD ALL does
+# not, and leaves advisory locks alone, of which dbtool holds one.
+RESET_SETTINGS = "reset session authorization; reset role; reset all"
+_KEEP_ALIVE = """
+select set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+       set_config('tcp_keepalives_count', '3', false)
+"""
+FORGET_SESSION = f"""
+{RESET_SETTINGS}; close all; unlisten *; deallocate all; discard temp; discard sequences; discard plans;
+{_KEEP_ALIVE}
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a text got: the number of statements that succeeded and the error that stopped it."""
+
+    completed: int
+    error: psycopg.Error | None
+
+
+def send(connection: Connection, text: str) -> Outcome:
+    """Sends a text of any number of statements as one simple query, dropping the rows that it returns.
+
+    Nothing in the text is taken for a parameter, nothing is prepared, and one result is held at a time.
+    Ctrl-C cancels the query in the server.
+    """
+    progress = _Progress()
+    try:
+        connection.wait(_send(connection, text, progress))
+    except psycopg.Error as error:
+        # The connection itself broke; a statement's own error would be the first.
+        progress.error = progress.error or error
+    return Outcome(progress.completed, progress.error)
+
+
+@dataclass
+class _Progress:
+    completed: int = 0
+    error: psycopg.Error | None = None
+
+
+def _send(connection: Connection, text: str, progress: _Progress) -> PQGen[None]:
+    pgconn = connection.pgconn
+    pgconn.send_query(text.encode())
+    yield from generators.send(pgconn)
+    while (result := (yield from generators.fetch(pgconn))) is not None:
+        if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+            progress.completed += 1
+        elif result.status == ExecStatus.FATAL_ERROR and progress.error is None:
+            progress.error = psycopg.errors.error_from_result(result, connection.info.encoding)
+
+
+def run_whole(connection: Connection, text: str, source: str) -> None:
+    """Runs a script in the transaction that is open; roles and settings that it leaves are put back.
+
+    Raises ScriptFailed, naming source and line.
+    """
+    outcome = send(connection, f"{text}\n;{RESET_SETTINGS}")
+    if outcome.error is not None:
+        line = failing_line(text, split(text, source), outcome.completed, outcome.error.diag)
+        raise failure(outcome.error, source, text, line)
+
+
+def failure(
+    error: psycopg.Error,
+    source: str,
+    text: str,
+    line: int | None,
+    *,
+    kept: Sequence[Statement] | None = None,
+    of: int = 0,
+    is_lost: bool = False,
+) -> ScriptFailed:
+    """The server's error as dbtool shows it.
+
+    `kept` is what stays of a script that ran without transaction. `is_lost`: the connection broke outside
+    the script's own statements, and so perhaps during the commit.
+    """
+    diagnostic = error.diag
+    message = diagnostic.message_primary or " ".join(str(error).split()) or type(error).__name__
+    state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    details = [
+        excerpt(text, line) if line else None,
+        diagnostic.message_detail,
+        diagnostic.context,
+        _LOST if is_lost else f"nothing of {source} was kept" if kept is None else kept_text(kept, of),
+    ]
+    hint = diagnostic.message_hint
+    if error.sqlstate == "25001" and kept is None:
+        hint = "Make '-- transactional: false' the first line of the file, and keep nothing else in it."
+    elif error.sqlstate in WAITED and kept is None:
+        hint = hint or "Another session holds the lock: try again later, or with a longer --lock-timeout."
+    return ScriptFailed(
+        f"{source}{f':{line}' if line else ''}: {message}{state}",
+        detail="\n".join(part for part in details if part) or None,
+        hint=hint,
+        source=source,
+        line=line,
+        sqlstate=error.sqlstate,
+        exit_code=5 if error.sqlstate in WAITED else None,
+    )
+
+
+def watch_client(connection: Connection) -> None:
+    """Lets the server notice within a second that dbtool was killed, even while a statement runs.
+
+    It notices within a minute that dbtool's machine or the network between is gone. Where the server cannot
+    look while it works (on some systems) it notices when the statement ends.
+    """
+    connection.execute(_KEEP_ALIVE)
+    _watch_while_working(connection)
+
+
+def _watch_while_working(connection: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):
+        connection.execute(
+            "select set_config('client_connection_check_interval', '1s', false)"
+            " where current_setting('client_connection_check_interval') = '0'"
+        )
+
+
+def set_limits(connection: Connection, limits: Limits, *, local: bool) -> None:
+    """Sets the time limits: for the open transaction with `local`, else until the session is forgotten."""
+    for name, value, is_default in limits.settings():
+        connection.execute(
+            "select set_config(%(name)s, %(value)s, %(local)s)"
+            " where not %(default)s or current_setting(%(name)s) = '0'",
+            {"name": name, "value": value, "local": local, "default": is_default},
+        )
+
+
+def forget_session(connection: Connection) -> None:
+    """Puts every setting, role, temporary table, cursor and the like back; advisory locks stay."""
+    if not connection.closed:
+        connection.execute(FORGET_SESSION)
+        _watch_while_working(connection)
+
+
+def kept_text(kept: Sequence[Statement], of: int) -> str:
+    """What a script without transaction leaves behind."""
+    if not kept:
+        return f"none of the {of} statements of the file was kept"
+    lines = ", ".join(str(statement.line) for statement in kept)
+    return f"{len(kept)} of the {of} statements ran and stay, those that begin on line {lines}"

@@ -1,0 +1,1 @@
+"""Databases that a project knows by name, and many at a time."""

@@ -1,0 +1,110 @@
+"""The databases that a project knows by name: `[targets.NAME]` in dbtool.toml, or below `[tool.dbtool]`.
+
+A URL may name environment variables as `${NAME}`, so that no password has to be written down.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import UsageProblem
+
+OWN_FILE, SHARED_FILE = "dbtool.toml", "pyproject.toml"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class NamedTarget:
+    """One named database, as the file has it."""
+
+    name: str
+    url: str
+    """With its `${NAME}` as they are written."""
+    is_production: bool
+    file: Path
+
+    def resolve(self, environ: Mapping[str, str]) -> str:
+        """The URL with its variables filled in. Raises UsageProblem for one that is not set."""
+
+        def value(match: re.Match[str]) -> str:
+            found = environ.get(match[1])
+            if not found:
+                raise UsageProblem(
+                    f"the target {self.name} needs the environment variable {match[1]}, which is not set",
+                    hint=f"Set it; {self.file} names it in the target's url.",
+                )
+            return found
+
+        return _VARIABLE.sub(value, self.url)
+
+
+def read_targets(folder: Path) -> dict[str, NamedTarget]:
+    """The targets of the project in a folder, by name; empty when it names none.
+
+    Raises UsageProblem for a file with targets that is not TOML, for targets in both files, and for a target
+    that is not what it should be.
+    """
+    found: dict[str, NamedTarget] = {}
+    for name, keys in ((OWN_FILE, ("targets",)), (SHARED_FILE, ("tool", "dbtool", "targets"))):
+        tables = _table(folder / name, keys)
+        if tables and found:
+            raise UsageProblem(f"{folder} has targets in {OWN_FILE} and in {SHARED_FILE}", hint="Keep one.")
+        found.update(_targets(folder / name, tables))
+    return found
+
+
+def named_target(folder: Path, name: str) -> NamedTarget:
+    """The target of that name. Raises UsageProblem, which lists those that there are, for another one."""
+    targets = read_targets(folder)
+    if name not in targets:
+        known = ", ".join(targets) or f"none: name them in {folder / OWN_FILE}, as [targets.NAME] with a url"
+        raise UsageProblem(f"there is no target {name}", hint=f"Targets: {known}.")
+    return targets[name]
+
+
+def _table(path: Path, keys: tuple[str, ...]) -> Mapping[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    if keys[-1] not in text:
+        return {}  # nearly every project: reading TOML costs each command 5 ms
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        table: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageProblem(f"{path} is not TOML: {error}") from error
+    for key in keys:
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UsageProblem(f"{path}: {'.'.join(keys)} must be a table")
+    return dict(table)
+
+
+def _targets(path: Path, tables: Mapping[str, Any]) -> Iterator[tuple[str, NamedTarget]]:
+    from toolkit.connection import parse_url
+
+    for name, table in tables.items():
+        where = f"{path}: the target {name}"
+        if not isinstance(table, dict) or not isinstance(table.get("url"), str):
+            raise UsageProblem(f"{where} has no url", hint='url = "postgresql://…", or "${VARIABLE}".')
+        unknown = table.keys() - {"url", "production"}
+        if unknown or not isinstance(table.get("production", False), bool):
+            wrong = ", ".join(sorted(unknown)) or "production must be true or false"
+            raise UsageProblem(f"{where} has something else than url and production: {wrong}")
+        url = table["url"]
+        if not _VARIABLE.search(url) and parse_url(url).get("password"):
+            raise UsageProblem(
+                f"{where} has a password in its url",
+                hint="Take it from the environment (${VARIABLE}), or leave it to ~/.pgpass.",
+            )
+        yield name, NamedTarget(name, url, table.get("production", False), path)
