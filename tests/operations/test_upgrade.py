@@ -1,4 +1,4 @@
-"""A database that has been lived in goes back and forth: rows stay, and nothing that was kept up to date is lost."""
+"""A database that has been lived in goes back and forth: rows stay, and nothing kept up to date is lost."""
 
 from __future__ import annotations
 

@@ -296,7 +296,7 @@ def test_start_works_after_kill_9_of_a_start(server: EmbeddedServer, home: Path,
 START = """
 import sys
 from pathlib import Path
-from toolkit.embedded import EmbeddedServer
+from toolkit.servers.embedded import EmbeddedServer
 EmbeddedServer(Path(sys.argv[1])).start()
 """
 
