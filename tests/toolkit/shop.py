@@ -28,14 +28,14 @@ FILES = {
     "functions/prices/with_tax.sql": """
         -- Rounds down.
         create or replace function shop.with_tax(p_price integer) returns integer
-        language sql immutable set search_path = ''
+        language sql immutable set search_path = pg_catalog, pg_temp
         as $$ select p_price * 119 / 100 $$;
         comment on function shop.with_tax(integer) is 'Adds the tax.';
         revoke all on function shop.with_tax(integer) from public;
     """,
     "functions/prices/add_shipping.sql": """
         create or replace function shop.add_shipping(p_price integer) returns integer
-        language sql immutable set search_path = ''
+        language sql immutable set search_path = pg_catalog, pg_temp
         as $$ select shop.with_tax(p_price) + 5 $$;
         comment on function shop.add_shipping(integer) is 'Adds tax and shipping.';
         revoke all on function shop.add_shipping(integer) from public;
@@ -43,7 +43,7 @@ FILES = {
     """,
     "triggers/items/check_price.sql": """
         create or replace function shop.check_price() returns trigger
-        language plpgsql set search_path = ''
+        language plpgsql set search_path = pg_catalog, pg_temp
         as $$ begin new.price := abs(new.price); return new; end $$;
         comment on function shop.check_price() is 'Prices are positive.';
         revoke all on function shop.check_price() from public;

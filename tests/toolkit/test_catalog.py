@@ -40,7 +40,8 @@ alter table app.items enable row level security;
 create policy own on app.items for select using (owner_id = 1);
 create table app.events (id bigint, at date) partition by range (at);
 create table app.events_2026 partition of app.events for values from ('2026-01-01') to ('2027-01-01');
-create function app.twice(p_value integer) returns integer language sql immutable set search_path = ''
+create function app.twice(p_value integer) returns integer language sql immutable
+set search_path = pg_catalog, pg_temp
 as $$ select p_value * 2 $$;
 create procedure app.work() language plpgsql as $$ begin null; end $$;
 create aggregate app.total (integer) (sfunc = pg_catalog.int4pl, stype = integer);
@@ -281,7 +282,7 @@ def test_a_difference_tells_in_words_what_changed(built: str) -> None:
         conn.execute("revoke all on function app.twice(integer) from public")
         conn.execute(
             "create or replace function app.twice(p_value integer) returns integer language sql immutable"
-            " set search_path = '' as $$ select p_value + p_value $$"
+            " set search_path = pg_catalog, pg_temp as $$ select p_value + p_value $$"
         )
         (difference,) = catalog.diff(before, catalog.read(conn))
         conn.rollback()

@@ -35,7 +35,7 @@ create or replace function shop.one() returns integer language sql {attributes} 
 comment on function shop.one() is 'One.';
 revoke all on function shop.one() from public;
 """
-PATH = "set search_path = ''"
+PATH = "set search_path = pg_catalog, pg_temp"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,20 @@ PATH = "set search_path = ''"
         (
             "-- no search_path: is inlined\n" + FUNCTION.format(attributes="security definer"),
             "is SECURITY DEFINER",
+        ),
+        *(
+            (FUNCTION.format(attributes=f"set search_path = {path}"), "does not name")
+            for path in (
+                "''",
+                "pg_catalog",
+                "pg_temp, pg_catalog",
+                "pg_temp, pg_catalog, pg_temp",
+                "'pg_temp2'",
+            )
+        ),
+        (
+            FUNCTION.format(attributes="security definer set search_path = ''"),
+            "does not name",
         ),
         (FUNCTION.format(attributes=PATH).replace("revoke", "-- revoke"), "may be executed"),
     ],
@@ -70,6 +84,21 @@ def test_a_function_may_go_without_search_path_when_its_file_says_why(shop: Shop
     shop.new()
     shop.empty()
     assert found(shop) == set()
+
+
+def test_a_path_that_ends_with_pg_temp_is_good(shop: Shop) -> None:
+    path = """security definer set search_path = "$user", 'shop', "pg_temp\""""
+    shop.write({"functions/a/one.sql": FUNCTION.format(attributes=path)})
+    shop.new()
+    shop.empty()
+    assert found(shop) == set()
+
+
+def test_a_trigger_function_with_an_empty_path_is_found(shop: Shop) -> None:
+    shop.edit("triggers/items/check_price.sql", PATH, "set search_path = ''")
+    shop.new()
+    shop.empty()
+    assert found(shop) == {("triggers/items/check_price.sql", "function shop.check_price()", "does not name")}
 
 
 def test_an_overload_is_found(shop: Shop) -> None:
@@ -299,7 +328,7 @@ revoke all on function shop.one(integer) from public;
 def test_a_name_without_schema_in_a_function_is_found_with_its_line(
     shop: Shop, language: str, body: str, lines: list[int]
 ) -> None:
-    path = "set search_path = 'shop'"  # so that the function can be made
+    path = "set search_path = shop, pg_temp"  # so that the function can be made
     text = BODY.format(language=language, path=path, body=body)
     shop.write({"functions/a/one.sql": text})
     shop.new()
@@ -315,7 +344,7 @@ def test_a_name_in_a_migration_counts_where_there_are_no_sources(released: Shop)
     released.edit("migrations/migration1.sql", body, body.replace("shop.", ""))
     head = "create or replace function shop.add_shipping(p_price integer) returns integer"
     head += "\nlanguage sql immutable set search_path = "
-    released.edit("migrations/migration1.sql", f"{head}''", f"{head}'shop'")
+    released.edit("migrations/migration1.sql", f"{head}pg_catalog, pg_temp", f"{head}shop, pg_temp")
     assert [(file, rule) for file, _, rule in lint(released)] == [
         ("migrations/migration1.sql", "unqualified-name")
     ]
@@ -372,7 +401,7 @@ def test_plpgsql_check_takes_a_trigger_function_by_all_its_triggers(shop: Shop) 
         {
             "triggers/items/count_items.sql": """
             create or replace function shop.count_items() returns trigger
-            language plpgsql set search_path = '' as $$
+            language plpgsql set search_path = pg_catalog, pg_temp as $$
             begin
               if tg_op = 'DELETE' then
                 perform from gone;

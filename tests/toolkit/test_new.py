@@ -192,7 +192,7 @@ def test_objects_of_every_other_kind_go_there_and_back(released: Shop) -> None:
         {
             "functions/a/work.sql": """
                 create or replace procedure shop.work()
-                language plpgsql set search_path = '' as $$ begin null; end $$;
+                language plpgsql set search_path = pg_catalog, pg_temp as $$ begin null; end $$;
                 comment on procedure shop.work() is 'Works.';
                 revoke all on procedure shop.work() from public;
             """,
@@ -209,7 +209,7 @@ def test_objects_of_every_other_kind_go_there_and_back(released: Shop) -> None:
             """,
             "triggers/a/watch.sql": """
                 create or replace function shop.watch() returns event_trigger
-                language plpgsql set search_path = '' as $$ begin null; end $$;
+                language plpgsql set search_path = pg_catalog, pg_temp as $$ begin null; end $$;
                 create event trigger watch on ddl_command_end when tag in ('DROP TABLE')
                 execute function shop.watch();
                 comment on event trigger watch is 'Watches.';

@@ -30,7 +30,7 @@ comment on table shop.lines is 'Lines; with -- no comment in it, and a ;.';
 insert into shop.lines (price) select 2 * g from generate_series(1, 3) g;
 set search_path = shop;
 create or replace function shop.add_shipping(p_price integer) returns integer
-language sql immutable set search_path = ''
+language sql immutable set search_path = pg_catalog, pg_temp
 as $$ select shop.with_tax(p_price) + 6; $$;
 comment on function shop.add_shipping(integer) is 'Adds tax and shipping; more than before.';
 revoke all on function shop.add_shipping(integer) from public;

@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 # A function that must be inlined may go without search_path when its file says why.
 _NO_SEARCH_PATH = re.compile(r"--\s*no search_path:\s*\S")
+_PATH = "set search_path = pg_catalog, pg_temp"
+_PG_TEMP_FIRST = (
+    "does not name pg_temp last in its search_path: PostgreSQL then looks for tables and types in pg_temp"
+    f" first, even by an empty path, and what a caller made there runs with the function's rights ({_PATH})"
+)
 
 _ROUTINES = f"""{COMMON}
 select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a', p.prosecdef,
-       exists (select from unnest(p.proconfig) setting where starts_with(setting, 'search_path=')),
+       (select substr(s, 13) from unnest(p.proconfig) s where starts_with(s, 'search_path=')),
        coalesce(obj_description(p.oid, 'pg_proc'), '') <> '',
        exists (select
                  from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
@@ -100,18 +105,20 @@ def conventions(
 
     overloaded: set[Name] = set()
     for row in conn.execute(_ROUTINES).fetchall():
-        schema, name, identity, is_aggregate, is_definer, has_path, has_comment, is_public, same_name = row
+        schema, name, identity, is_aggregate, is_definer, path, has_comment, is_public, same_name = row
         key = Name("routine", qualified([schema, name]))
         about = partial(finding, kind="function", name=key, identity=identity)
         if not has_comment:
             yield about("function-comment", message="has no comment (comment on function … is '…')")
-        if is_definer and not has_path:
+        if path is not None and not _ends_with_pg_temp(path):
+            yield about("function-search-path", message=_PG_TEMP_FIRST)
+        elif is_definer and path is None:
             message = (
                 "is SECURITY DEFINER without search_path: whoever may create objects can change what it does"
             )
             yield about("function-search-path", message=message)
-        elif not has_path and not is_aggregate and not _says_why(places.get(key)):
-            message = "has no search_path (set search_path = '', or a comment `-- no search_path: why`)"
+        elif path is None and not is_aggregate and not _says_why(places.get(key)):
+            message = f"has no search_path ({_PATH}, or a comment `-- no search_path: why`)"
             yield about("function-search-path", message=message)
         if is_public:
             message = "may be executed by PUBLIC (revoke all on function … from public)"
@@ -135,6 +142,12 @@ def conventions(
         identity = qualified([schema, table])
         message = f"is of a {leading_column}, which is not first in its key ({key_text or 'there is none'})"
         yield finding("leading-column", "table", Name("relation", identity), identity, message)
+
+
+def _ends_with_pg_temp(path: str) -> bool:
+    """Whether a search_path has pg_temp at its end and nowhere else."""
+    schemas = [schema.strip(' "') for schema in path.split(",")]
+    return schemas.index("pg_temp") == len(schemas) - 1 if "pg_temp" in schemas else False
 
 
 def _says_why(place: Place | None) -> bool:

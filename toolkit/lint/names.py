@@ -1,4 +1,4 @@
-"""Names without a schema in functions: with `search_path = ''` they are found in pg_catalog or not at all."""
+"""Names without a schema in functions: a caller's, in pg_temp, or none, unless pg_catalog has them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def unqualified(
                 if each.kind.startswith("made ") or (each.kind, each.name) in known | tables | local:
                     continue
                 message = (
-                    f"{each.kind} {each.name} is named without its schema: search_path = '' finds it not"
+                    f"{each.kind} {each.name} is named without its schema:"
+                    " pg_catalog does not have it, and pg_temp is the caller's"
                 )
                 line = statement.line + each.lines
                 yield Finding("lint", label, line, f"function {name}", message, RULE)
