@@ -2,22 +2,22 @@
 
 set role learn_owner;
 
-drop view learn.weekly_xp_by_source;
-drop view learn.track_funnel;
-drop view learn_internal.tally_damage;
-drop view learn.streak_distribution;
-drop view learn.daily_xp_by_source;
-drop view learn.daily_active_learners;
-drop view learn.course_funnel;
-drop view learn.cohort_retention;
-drop view learn.weekly_active_learners;
-drop view learn.achievement_rarity;
+drop function learn.refresh_analytics();
 drop function learn_internal.settle_tallies();
+drop view learn.achievement_rarity;
+drop view learn.cohort_retention;
+drop view learn.course_catalog;
+drop view learn.course_funnel;
+drop view learn.daily_active_learners;
+drop view learn.streak_distribution;
+drop view learn.track_funnel;
+drop view learn.weekly_active_learners;
+drop view learn.weekly_xp_by_source;
+drop view learn_internal.tally_damage;
 drop view learn_internal.tally_differences;
 drop view learn_internal.tally_recounts;
-drop function learn.refresh_analytics();
 drop function learn_internal.funnel_stage(numeric,boolean,boolean);
-drop view learn.course_catalog;
+drop view learn.daily_xp_by_source;
 drop view learn_internal.tally_totals;
 
 reset role;

@@ -2,25 +2,25 @@
 
 set role learn_owner;
 
-drop trigger quizzes_completed on learn.quiz_attempts;
-drop function learn_internal.quizzes_completed();
-drop trigger quiz_attempts_hold on learn.quiz_attempts;
-drop trigger questions_touch on learn.questions;
-drop trigger grade_answers on learn.user_answers;
-drop function learn_internal.grade_answers();
 drop trigger fill_answers on learn.user_answers;
-drop function learn_internal.fill_answers();
-drop view learn.user_quiz_stats;
-drop view learn.user_domain_stats;
-drop view learn.quiz_review;
-drop view learn_internal.quiz_damage;
-drop view learn.question_stats;
-drop view learn.exam_stats;
-drop function learn.submit_quiz(uuid,text,jsonb,integer,timestamp with time zone,text);
-drop function learn_internal.quiz_problem(text,jsonb);
-drop function learn.questions_from_csv(text);
-drop function learn_internal.parse_csv(text);
+drop trigger grade_answers on learn.user_answers;
+drop trigger questions_touch on learn.questions;
+drop trigger quiz_attempts_hold on learn.quiz_attempts;
+drop trigger quizzes_completed on learn.quiz_attempts;
 drop function learn.import_questions(jsonb);
+drop function learn.questions_from_csv(text);
+drop function learn.submit_quiz(uuid,text,jsonb,integer,timestamp with time zone,text);
+drop function learn_internal.fill_answers();
+drop function learn_internal.grade_answers();
 drop function learn_internal.import_problems(jsonb);
+drop function learn_internal.parse_csv(text);
+drop function learn_internal.quiz_problem(text,jsonb);
+drop function learn_internal.quizzes_completed();
+drop view learn.exam_stats;
+drop view learn.question_stats;
+drop view learn.quiz_review;
+drop view learn.user_domain_stats;
+drop view learn.user_quiz_stats;
+drop view learn_internal.quiz_damage;
 
 reset role;

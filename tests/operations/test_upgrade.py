@@ -1,4 +1,4 @@
-"""A database that has been lived in goes back and forth: rows stay, and nothing kept up to date is lost."""
+"""A database that has been lived in goes back and forth: rows stay, and what was kept up to date still is."""
 
 from __future__ import annotations
 

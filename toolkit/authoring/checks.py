@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.authoring import drift
+from toolkit.authoring import amending, drift
 from toolkit.authoring.settle import Unsettled
 from toolkit.catalog.read import Catalog, Difference, diff
 from toolkit.catalog.read import read as read_catalog
@@ -42,6 +42,7 @@ def check(
     unrunnable = [*conventions.unrunnable(project, scripts)]
     findings = [*unrunnable, *conventions.without_rollback(project, scripts), *shipped.edited(project)]
     findings += [*found.unreadable, *found.findings]
+    findings += [] if unrunnable else amending.second_texts(project)
     return findings if unrunnable else findings + _Walk(connect, project, scripts, notice).run(found)
 
 

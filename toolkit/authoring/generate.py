@@ -61,7 +61,7 @@ def new_migration(
             "the installed package is not to be written to", hint="Name a project with --project DIR."
         )
     number = max(project.scripts()[-1].number, squashed_through(project.scripts()[0])) + 1
-    render = _renderer(project, number, description, today)
+    render = renderer(project, number, description, today)
     found = sources.read(project)
     by_hand = empty or not found.in_use
     with conn.transaction(force_rollback=True):
@@ -106,7 +106,7 @@ def _texts(
                 changes.wanted,
                 role,
             )
-            wrong, undo = _undo(conn, base, before, old, role)
+            wrong, undo = _undo(conn, base, before, _finder(old), role)
         if wrong <= doubted:
             return _Texts(body, undo, settled)
         # The scripts' text of these is not what the database has (made by dynamic SQL, say): take
@@ -114,20 +114,39 @@ def _texts(
         doubted |= wrong
 
 
+def _finder(old: Mapping[Key, Piece]) -> Callable[[Live], Piece]:
+    return lambda item: old[item.key]
+
+
+def undo_text(conn: Connection[Any], base: Catalog, before: Mapping[Key, Live], frozen: FrozenTexts) -> str:
+    """What leads back to `before`, of routines, views and triggers; the database is left as it is."""
+    with conn.transaction(force_rollback=True):
+        return _undo(conn, base, before, lambda item: frozen.piece(conn, item), "")[1]
+
+
 def _undo(
-    conn: Connection[Any], base: Catalog, before: Mapping[Key, Live], old: Mapping[Key, Piece], role: str
+    conn: Connection[Any],
+    base: Catalog,
+    before: Mapping[Key, Live],
+    old: Callable[[Live], Piece],
+    role: str,
 ) -> tuple[set[Key], str]:
     """What leads back to `before`, and the objects whose old text turns out to be wrong."""
     now = live(conn)
-    touched = [key for key, item in before.items() if key not in now or now[key].version != item.version]
+    touched = [item for key, item in before.items() if key not in now or now[key].version != item.version]
     gone = [item for key, item in now.items() if key not in before]
     try:
         _, text = _transition(
-            conn, [old[key] for key in touched], gone, lambda item: old.get(item.key), before, role
+            conn,
+            map(old, touched),
+            gone,
+            lambda item: old(before[item.key]) if item.key in before else None,
+            before,
+            role,
         )
     except Unsettled as error:
         failed = {finding.file for finding in error.findings}
-        wrong = {key for key, piece in old.items() if piece.label in failed}
+        wrong = {key for key in before if " ".join(key) in failed}
         if not wrong:
             raise
         return wrong, ""
@@ -213,7 +232,9 @@ def _role(conn: Connection[Any], render: Callable[[str, bool], str]) -> str:
     return str(row[0])
 
 
-def _renderer(project: Project, number: int, description: str, today: date) -> Callable[[str, bool], str]:
+def renderer(
+    project: Project, number: int, description: str, today: date | None = None
+) -> Callable[[str, bool], str]:
     """Makes a file's text from its body: with the project's template, or with dbtool's own."""
     import jinja2
 
@@ -229,7 +250,7 @@ def _renderer(project: Project, number: int, description: str, today: date) -> C
             text = environment.get_template(TEMPLATE).render(
                 number=number,
                 description=" ".join(description.split()),
-                date=today.isoformat(),
+                date=(today or date.today()).isoformat(),
                 body=body,
                 is_rollback=is_rollback,
             )

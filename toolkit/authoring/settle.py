@@ -126,12 +126,12 @@ def _apply(conn: Connection[Any], pieces: list[Piece]) -> tuple[list[Piece], lis
                 failed[piece.label] = outcome
         if len(failed) == len(waiting):
             stuck = [piece for piece in waiting if isinstance(failed[piece.label].error, _CANNOT_REPLACE)]
-            return done, stuck, [_failure(piece, failed[piece.label]) for piece in waiting] + _circle(waiting)
+            return done, stuck, [failure(piece, failed[piece.label]) for piece in waiting] + _circle(waiting)
         waiting = [piece for piece in waiting if piece.label in failed]
     return done, [], []
 
 
-def _failure(piece: Piece, outcome: Outcome) -> Finding:
+def failure(piece: Piece, outcome: Outcome) -> Finding:
     """Why a piece could not be run, with the line."""
     error = outcome.error
     assert error is not None

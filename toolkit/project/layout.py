@@ -12,6 +12,8 @@ from pathlib import Path
 from toolkit.errors import DbtoolError, UsageProblem
 
 SCHEMA_ID = "schema"
+RELEASED = "released"
+"""The setting that says which migration a release has last."""
 ROLLBACK_SUFFIX = ".rollback.sql"
 _MIGRATION_NAME = re.compile(r"migration([0-9]+)")
 # What `dbtool squash` leaves at the top of schema.sql: for which scripts it stands, and the digest of the
@@ -94,6 +96,17 @@ class Project:
         """True for the SQL inside the installed package, which is not to be written to."""
         return self.root == _packaged_roots()[0]
 
+    @cached_property
+    def released(self) -> int | None:
+        """The number of the last script that a release has; -1 for none at all, None where nothing is said.
+
+        It is `released` below [tool.dbtool]: 0 for none, "schema" for schema.sql alone, else the number of a
+        migration. Raises UsageProblem for something else.
+        """
+        from toolkit.project.configuration import read_setting
+
+        return _released(read_setting(self.root, RELEASED))
+
     @property
     def schema_file(self) -> Path:
         return self.root / "schema.sql"
@@ -163,6 +176,25 @@ def read_sql(path: Path) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DbtoolError(f"{path}:{line}: the file holds a NUL byte", hint="Save the file as UTF-8.")
     return text
+
+
+def released_number(text: str) -> int | None:
+    """What the text of pyproject.toml or dbtool.toml says of `released`, as Project.released does."""
+    from toolkit.project.configuration import parse_toml
+
+    table = parse_toml(text, "pyproject.toml")
+    return _released(table.get(RELEASED, table.get("tool", {}).get("dbtool", {}).get(RELEASED)))
+
+
+def _released(value: object) -> int | None:
+    if value is None or value == SCHEMA_ID:
+        return None if value is None else 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UsageProblem(
+            f"{RELEASED} = {value!r} is no number of a migration",
+            hint='It is the number of the last migration that was released, 0 for none, or "schema".',
+        )
+    return value or -1
 
 
 def checksum(text: str) -> str:

@@ -1,4 +1,8 @@
-"""Whether a migration that a release has shipped was edited since: from 1.0.0 on they are immutable."""
+"""Whether a migration that a release has was edited since: they are immutable.
+
+A project says with `released` which migration was released last: then the texts count that its files had when
+it said so first. Without, the releases from 1.0.0 on count that CHANGELOG.md names.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,29 @@ import subprocess
 from collections.abc import Iterator
 
 from toolkit.findings import Finding
-from toolkit.project.layout import Project, read_sql, squashed_through
+from toolkit.project.configuration import OWN_FILE, SHARED_FILE
+from toolkit.project.layout import (
+    RELEASED,
+    SCHEMA_ID,
+    Project,
+    read_sql,
+    released_number,
+    squashed_through,
+)
 
 _RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
-_FROZEN = re.compile(r"(schema|migrations/migration[0-9]+)\.sql")
+_FROZEN = re.compile(r"(?:schema|migrations/migration(?P<number>[0-9]+))\.sql")
 _FIRST_FROZEN = 1
 """The major version from which shipped migrations may no longer be regrouped."""
 
 
 def edited(project: Project) -> Iterator[Finding]:
-    """Scripts that differ from, or are gone since, the first release with them that CHANGELOG.md names.
+    """Scripts that differ from, or are gone since, the first release that has them.
 
     A release is the commit of its tag (v1.2.0 or 1.2.0), or, without one, the commit that wrote its heading.
-    Finds nothing outside a git checkout and before 1.0.0.
+    Finds nothing outside a git checkout.
     """
-    for version in _versions(project):
+    for version in _versions(project) if project.released is None else ():
         if _commit_of(project, version) is None and _is_shallow(project):
             message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
             yield Finding("shipped", "CHANGELOG.md", None, None, message)
@@ -46,15 +58,34 @@ def _squashed(project: Project) -> set[str]:
 
 
 def released(project: Project) -> dict[str, tuple[str, str]]:
-    """The scripts of releases from 1.0.0 on: the first version that had each, and git's name of its text."""
+    """The scripts that a release has: the first one, in words, that had each, and git's name of its text."""
     found: dict[str, tuple[str, str]] = {}
-    for version in _versions(project):
-        commit = _commit_of(project, version)
-        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines() if commit else []:
+    for label, commit, newest in _releases(project):
+        for entry in (_git(project, "ls-tree", "-r", commit) or "").splitlines():
             facts, name = entry.split("\t", 1)
-            if _FROZEN.fullmatch(name):
-                found.setdefault(name, (version, facts.split()[2]))
+            match = _FROZEN.fullmatch(name)
+            if match and (newest is None or int(match["number"] or 0) <= newest):
+                found.setdefault(name, (label, facts.split()[2]))
     return found
+
+
+def _releases(project: Project) -> Iterator[tuple[str, str, int | None]]:
+    """Each release: in words, its commit, and the number of its last migration, None for all that it has."""
+    if project.released is None:
+        for version in _versions(project):
+            commit = _commit_of(project, version)
+            if commit:
+                yield version, commit, None
+        return
+    newest = -1
+    history = ("log", "--reverse", "--format=%H", f"-G^{RELEASED}\\b", "--", OWN_FILE, SHARED_FILE)
+    for commit in (_git(project, *history) or "").split():
+        texts = [_git(project, "show", f"{commit}:./{name}") for name in (OWN_FILE, SHARED_FILE)]
+        said = [released_number(text) for text in texts if text]
+        number = max((each for each in said if each is not None), default=-1)
+        if newest < number <= project.released:
+            newest = number
+            yield f"released = {number or SCHEMA_ID}", commit, number
 
 
 def _versions(project: Project) -> list[str]:

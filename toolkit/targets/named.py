@@ -6,15 +6,14 @@ A URL may name environment variables as `${NAME}`, so that no password has to be
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import UsageProblem
+from toolkit.project.configuration import OWN_FILE, SHARED_FILE, table
 
-OWN_FILE, SHARED_FILE = "dbtool.toml", "pyproject.toml"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -51,7 +50,7 @@ def read_targets(folder: Path) -> dict[str, NamedTarget]:
     """
     found: dict[str, NamedTarget] = {}
     for name, keys in ((OWN_FILE, ("targets",)), (SHARED_FILE, ("tool", "dbtool", "targets"))):
-        tables = _table(folder / name, keys)
+        tables = table(folder / name, keys)
         if tables and found:
             raise UsageProblem(f"{folder} has targets in {OWN_FILE} and in {SHARED_FILE}", hint="Keep one.")
         found.update(_targets(folder / name, tables))
@@ -67,44 +66,21 @@ def named_target(folder: Path, name: str) -> NamedTarget:
     return targets[name]
 
 
-def _table(path: Path, keys: tuple[str, ...]) -> Mapping[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    if keys[-1] not in text:
-        return {}  # nearly every project: reading TOML costs each command 5 ms
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    try:
-        table: Any = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageProblem(f"{path} is not TOML: {error}") from error
-    for key in keys:
-        table = table.get(key, {})
-        if not isinstance(table, dict):
-            raise UsageProblem(f"{path}: {'.'.join(keys)} must be a table")
-    return dict(table)
-
-
 def _targets(path: Path, tables: Mapping[str, Any]) -> Iterator[tuple[str, NamedTarget]]:
     from toolkit.connection import parse_url
 
-    for name, table in tables.items():
+    for name, facts in tables.items():
         where = f"{path}: the target {name}"
-        if not isinstance(table, dict) or not isinstance(table.get("url"), str):
+        if not isinstance(facts, dict) or not isinstance(facts.get("url"), str):
             raise UsageProblem(f"{where} has no url", hint='url = "postgresql://…", or "${VARIABLE}".')
-        unknown = table.keys() - {"url", "production"}
-        if unknown or not isinstance(table.get("production", False), bool):
+        unknown = facts.keys() - {"url", "production"}
+        if unknown or not isinstance(facts.get("production", False), bool):
             wrong = ", ".join(sorted(unknown)) or "production must be true or false"
             raise UsageProblem(f"{where} has something else than url and production: {wrong}")
-        url = table["url"]
+        url = facts["url"]
         if not _VARIABLE.search(url) and parse_url(url).get("password"):
             raise UsageProblem(
                 f"{where} has a password in its url",
                 hint="Take it from the environment (${VARIABLE}), or leave it to ~/.pgpass.",
             )
-        yield name, NamedTarget(name, url, table.get("production", False), path)
+        yield name, NamedTarget(name, url, facts.get("production", False), path)
