@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 # From the ground up: modules and subpackages of toolkit. Those of one floor know nothing of one another.
 FLOORS = (
     ("errors", "findings", "output"),
-    ("connection", "report"),
+    ("configuration", "connection", "report"),
     ("sql",),
     ("project", "catalog", "servers", "targets"),
     ("history", "lint", "context"),

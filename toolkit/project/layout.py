@@ -103,7 +103,7 @@ class Project:
         It is `released` below [tool.dbtool]: 0 for none, "schema" for schema.sql alone, else the number of a
         migration. Raises UsageProblem for something else.
         """
-        from toolkit.project.configuration import read_setting
+        from toolkit.configuration import read_setting
 
         return _released(read_setting(self.root, RELEASED))
 
@@ -180,7 +180,7 @@ def read_sql(path: Path) -> str:
 
 def released_number(text: str) -> int | None:
     """What the text of pyproject.toml or dbtool.toml says of `released`, as Project.released does."""
-    from toolkit.project.configuration import parse_toml
+    from toolkit.configuration import parse_toml
 
     table = parse_toml(text, "pyproject.toml")
     return _released(table.get(RELEASED, table.get("tool", {}).get("dbtool", {}).get(RELEASED)))

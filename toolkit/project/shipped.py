@@ -10,8 +10,8 @@ import re
 import subprocess
 from collections.abc import Iterator
 
+from toolkit.configuration import OWN_FILE, SHARED_FILE
 from toolkit.findings import Finding
-from toolkit.project.configuration import OWN_FILE, SHARED_FILE
 from toolkit.project.layout import (
     RELEASED,
     SCHEMA_ID,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.configuration import OWN_FILE, SHARED_FILE, table
 from toolkit.errors import UsageProblem
-from toolkit.project.configuration import OWN_FILE, SHARED_FILE, table
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
