@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import click
 
 from toolkit import __version__
 from toolkit.context import Context
-from toolkit.errors import DbtoolError, mask_passwords
+from toolkit.errors import DbtoolError
 from toolkit.options import (
     database_url_option,
     debug_option,
@@ -26,6 +27,7 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
+from toolkit.output import say
 
 # Command name → what it does, in the order of `--help`. The module toolkit.commands.<name> is imported,
 # and its attribute `command` run, only when the command is used: that keeps `--help` fast.
@@ -103,24 +105,27 @@ def _report(error: BaseException, debug: bool) -> int:
     if debug:
         import traceback
 
-        click.echo(mask_passwords("".join(traceback.format_exception(error))), err=True)
+        say("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         # click turns KeyboardInterrupt, and so Terminated, into Abort.
         terminated = isinstance(error.__cause__ or error, Terminated)
-        click.echo(f"{'terminated' if terminated else 'interrupted'}: {_CANCELLED}", err=True)
+        say(f"{'terminated' if terminated else 'interrupted'}: {_CANCELLED}", err=True)
         return 143 if terminated else 130
     if isinstance(error, BrokenPipeError):
         # The reader of a pipe went away; what is still buffered has no one to read it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(error, click.ClickException):
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        for line in said.getvalue().splitlines():
+            say(line, err=True)
         return error.exit_code
     shown = _as_dbtool_error(error)
     for line in shown.lines():
-        click.echo(mask_passwords(line), err=True)
+        say(line, err=True)
     return shown.exit_code
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import click
-
 from toolkit.context import Context
 from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.output import ask, ask_for
 
 
 def confirm(context: Context, what: str, declined: str) -> None:
@@ -25,7 +24,7 @@ def confirm(context: Context, what: str, declined: str) -> None:
         raise UsageProblem(
             f"{context.command_name} asks for confirmation, and there is no terminal", hint="Give --yes."
         )
-    if not click.confirm(f"{what} on {context.target().label}?", err=True):
+    if not ask(f"{what} on {context.target().label}?"):
         raise DbtoolError(declined)
 
 
@@ -46,5 +45,5 @@ def confirm_production(context: Context, what: str, declined: str) -> None:
             hint=f"Give --yes-production {name}.",
         )
     question = f"{what} on {target.label}? It is production: type {name} to go on"
-    if click.prompt(question, default="", show_default=False, err=True).strip() != name:
+    if ask_for(question) != name:
         raise DbtoolError(declined)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from toolkit.errors import DbtoolError, UsageProblem, mask_passwords
+from toolkit.errors import DbtoolError, UsageProblem, mask_secrets
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,7 +41,7 @@ def connect(
         return psycopg.connect("", autocommit=autocommit, prepare_threshold=None, **settings)
     except psycopg.Error as error:
         reasons = list(dict.fromkeys(line.strip() for line in str(error).splitlines() if line.strip()))
-        detail = mask_passwords("\n".join(reasons))
+        detail = mask_secrets("\n".join(reasons))
         raise DbtoolError(f"cannot connect to {describe_url(url)}", detail=detail) from error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.connection import connect, describe_url, parse_url
 from toolkit.errors import UsageProblem
+from toolkit.output import say
 from toolkit.project.layout import Project
 from toolkit.targets.named import named_target, read_targets
 
@@ -103,7 +103,7 @@ class Context:
         server = EmbeddedServer(self.embedded_home)
         was_running = server.start()
         state = "using" if was_running else "started"
-        print(f"{state} the embedded server in {self.embedded_home}", file=sys.stderr)
+        say(f"{state} the embedded server in {self.embedded_home}", err=True)
         return Target(server.url(), f"embedded server in {self.embedded_home}", is_embedded=True)
 
     def announce(self) -> None:
@@ -111,7 +111,7 @@ class Context:
         target = self.target()
         if not target.is_embedded:
             note = ", production" if target.production_name else ""
-            print(f"target: {target.label}{note}", file=sys.stderr)
+            say(f"target: {target.label}{note}", err=True)
 
     def _production_name(self, url: str) -> str | None:
         """The name of the production target that a URL leads to, whether or not it was asked for by name."""

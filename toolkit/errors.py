@@ -104,7 +104,37 @@ def from_psycopg(error: psycopg.Error) -> DbtoolError:
     return DbtoolError(message, detail=detail or None, hint=diagnostics.message_hint)
 
 
-def mask_passwords(text: str) -> str:
-    """The text with the password of every connection URL and key=value string in it replaced by `***`."""
-    text = re.sub(r"(\w+://[^\s:/@]*:)[^\s]*(?=@)", r"\1***", text)
-    return re.sub(r"(?i)\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", r"\1***", text)
+_SECRETS = (
+    # user:password@ of a URL
+    (re.compile(r"(\b\w+://[^\s:/@]*:)[^\s]{0,2000}(?=@)"), r"\1***"),
+    # password 'x', "token": "x", secret => $$x$$; also where the text ends before the quote does
+    (
+        re.compile(
+            r"""(?ix)(\b\w*(?:passw(?:or)?d|passphrase|secret|token|api_?key)\w*["']?\s*(?:=>|:=|=|:)?\s*)
+            (?:''[^'\s][^']*(?:''|$) | \b(?:e|n|u&)?'(?:[^'\\]|\\.|'')*(?:'|$) | '(?:[^'\\]|\\.|'')*(?:'|$)
+               | (?<=[=:\ ])"(?:[^"\\]|\\.)*(?:"|$) | \$(\w*)\$.*?(?:\$\2\$|$))""",
+            re.DOTALL,
+        ),
+        r"\1***",
+    ),
+    # password=x of a connection string
+    (
+        re.compile(
+            r"""(?i)(\b\w*(?:passw(?:or)?d|passphrase)\s*=\s*
+            |\b(?:oauth_client_secret|scram_(?:client|server)_key)\s*=\s*)(?!\*\*\*)[^\s&'"]+""",
+            re.VERBOSE,
+        ),
+        r"\1***",
+    ),
+    # verifiers as PostgreSQL keeps them, and tokens
+    (re.compile(r"(SCRAM-SHA-256\$)\d+:[\w+/=]+(?:\$[\w+/=:]*)?"), r"\1***"),
+    (re.compile(r"\bmd5[0-9a-f]{32}\b"), "md5***"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "***"),
+)
+
+
+def mask_secrets(text: str) -> str:
+    """The text with `***` for passwords of connection strings and of SQL, verifiers and tokens."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text

@@ -7,10 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-import click
-
 from toolkit.context import Context
 from toolkit.errors import UsageProblem
+from toolkit.output import say
 
 
 def embedded_only(context: Context) -> bool:
@@ -26,7 +25,7 @@ def embedded_only(context: Context) -> bool:
     if context.database_url is None:
         return False
     variable = "DBTOOL_DATABASE_URL" if context.environ.get("DBTOOL_DATABASE_URL") else "DATABASE_URL"
-    click.echo(
+    say(
         f"note: ${variable} is set, and other commands go there; this one works on the embedded server",
         err=True,
     )

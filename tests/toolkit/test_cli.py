@@ -17,7 +17,7 @@ import pytest
 from tests.toolkit.terminal import on_terminal
 from toolkit import cli, errors
 from toolkit.context import Context
-from toolkit.errors import DbtoolError, mask_passwords
+from toolkit.errors import DbtoolError, mask_secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 RunDbtool = Callable[..., Any]
@@ -183,7 +183,7 @@ def test_debug_shows_the_traceback(arguments: list[str], sample_project: Path, r
     ],
 )
 def test_passwords_are_masked(text: str, masked: str) -> None:
-    assert mask_passwords(text) == masked
+    assert mask_secrets(text) == masked
 
 
 def test_reader_that_goes_away_causes_no_traceback(sample_project: Path, empty_database: str) -> None:

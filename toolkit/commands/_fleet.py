@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from toolkit.context import Context
 from toolkit.errors import UsageProblem
+from toolkit.output import say
 
 if TYPE_CHECKING:
     from toolkit.targets.fleet import Outcome
@@ -37,7 +36,7 @@ def run(context: Context, jobs: int, in_short: Callable[[Any], str], more: Seque
         nonlocal finished
         finished += 1
         said = _said(outcome, in_short)
-        click.echo(f"[{finished}/{len(targets)}] {outcome.target.name}: {said}", err=context.as_json)
+        say(f"[{finished}/{len(targets)}] {outcome.target.name}: {said}", err=context.as_json)
 
     outcomes = runner.run(targets, jobs, report)
     if context.as_json:
@@ -45,7 +44,7 @@ def run(context: Context, jobs: int, in_short: Callable[[Any], str], more: Seque
     failure = fleet.failure(outcomes)
     if failure is not None:
         raise failure
-    click.echo(f"all {len(outcomes)} databases are well", err=context.as_json)
+    say(f"all {len(outcomes)} databases are well", err=context.as_json)
 
 
 def _said(outcome: Outcome, in_short: Callable[[Any], str]) -> str:

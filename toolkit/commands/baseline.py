@@ -6,6 +6,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, target_options, wait_option
+from toolkit.output import say
 
 
 @click.command("baseline")
@@ -41,5 +42,5 @@ def command(context: Context, version: str, force: bool, server: str | None, wai
         output.print_json({"target": label, "adopted": scripts, "ignored": ignored})
         return
     for each in adopted.ignored:
-        click.echo(f"let pass: {each}")
-    click.echo(f"adopted {label} at {scripts[-1]}: {len(scripts)} scripts count as applied, none was run")
+        say(f"let pass: {each}")
+    say(f"adopted {label} at {scripts[-1]}: {len(scripts)} scripts count as applied, none was run")

@@ -6,6 +6,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, project_option
+from toolkit.output import say
 
 
 @click.command("check")
@@ -32,7 +33,7 @@ def command(context: Context, server: str | None) -> None:
         findings = checks.check(
             lambda: connect(throwaway.url("check"), application_name="dbtool check"),
             context.project,
-            lambda text: click.echo(f"note: {text}", err=True),
+            lambda text: say(f"note: {text}", err=True),
         )
         description = throwaway.description
     if context.as_json:
@@ -41,8 +42,8 @@ def command(context: Context, server: str | None) -> None:
         )
     else:
         for finding in findings:
-            click.echo(str(finding))
+            say(str(finding))
     if findings:
         raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
     if not context.as_json:
-        click.echo(f"all is well: sources, migrations, rollbacks and conventions agree ({description})")
+        say(f"all is well: sources, migrations, rollbacks and conventions agree ({description})")

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from toolkit.options import project_option
+from toolkit.output import say_script
 
 
 @click.command("completion")
@@ -22,4 +23,4 @@ def command(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(ctx.find_root().command, {}, "dbtool", "_DBTOOL_COMPLETE").source())
+    say_script(kind(ctx.find_root().command, {}, "dbtool", "_DBTOOL_COMPLETE").source())

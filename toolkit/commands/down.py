@@ -9,6 +9,7 @@ import click
 from toolkit.context import Context
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.options import pass_context, project_option, yes_option
+from toolkit.output import ask, say
 
 
 @click.command("down")
@@ -24,14 +25,14 @@ def command(context: Context, destroy: bool) -> None:
     embedded_only(context)
     server = EmbeddedServer(context.embedded_home)
     if not destroy:
-        click.echo(f"stopped the server in {server.home}" if server.stop() else "the server was not running")
+        say(f"stopped the server in {server.home}" if server.stop() else "the server was not running")
         return
     if not context.yes:
         if not sys.stdin.isatty():
             raise UsageProblem(
                 "--destroy asks for confirmation, and there is no terminal", hint="Give --yes."
             )
-        if not click.confirm(f"Remove all data of the server in {server.home}?", err=True):
+        if not ask(f"Remove all data of the server in {server.home}?"):
             raise DbtoolError("nothing was removed")
     removed = server.destroy()
-    click.echo(f"removed the data in {server.home}" if removed else f"there is no data in {server.home}")
+    say(f"removed the data in {server.home}" if removed else f"there is no data in {server.home}")

@@ -8,6 +8,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, target_options
+from toolkit.output import say
 
 STYLES = {"undone": "yellow", "stopped": "red"}
 
@@ -35,7 +36,7 @@ def command(context: Context, limit: int | None) -> None:
         print_json({"target": context.target().label, "events": rows})
         return
     if not found:
-        click.echo("nothing was done here yet")
+        say("nothing was done here yet")
         return
     headers = ("when", "what", "script", "role", "user", "seconds", "dbtool", "detail")
     table = [

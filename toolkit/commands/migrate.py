@@ -9,6 +9,7 @@ import click
 from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
 from toolkit.options import fleet_options, json_option, limit_options, pass_context, target_options
+from toolkit.output import say
 from toolkit.sql.limits import Limits
 
 
@@ -51,10 +52,10 @@ def command(
     elif dry_run:
         for script in scripts:
             how = "" if script.transactional else ", without transaction"
-            click.echo(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
+            say(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
     if not scripts and not context.as_json:
         reached = "is up to date" if to is None else f"has everything up to {to}"
-        click.echo(f"nothing to apply: {context.target().label} {reached}")
+        say(f"nothing to apply: {context.target().label} {reached}")
 
 
 def _in_short(answer: Any) -> str:

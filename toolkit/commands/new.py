@@ -9,6 +9,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, project_option
+from toolkit.output import say
 
 
 @click.command("new")
@@ -60,14 +61,14 @@ def command(context: Context, description: str | None, amend: bool, empty: bool,
         output.print_json({"files": written, "amended": rewritten, "sources": labels, "dropped": dropped})
         return
     for file in rewritten:
-        click.echo(f"amended {file}")
+        say(f"amended {file}")
     for file in written:
-        click.echo(f"wrote {file}")
+        say(f"wrote {file}")
     for label in labels:
-        click.echo(f"  with {label}")
+        say(f"  with {label}")
     for name in dropped:
-        click.echo(f"  drops {name}")
+        say(f"  drops {name}")
     if amend and not rewritten:
-        click.echo("nothing to amend: the unreleased migrations are what the sources say")
+        say("nothing to amend: the unreleased migrations are what the sources say")
     elif made and not made.sources and not made.dropped and not empty:
-        click.echo("no source changed: write the SQL into both files")
+        say("no source changed: write the SQL into both files")

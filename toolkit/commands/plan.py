@@ -9,6 +9,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, target_options, trust_option
+from toolkit.output import say
 
 if TYPE_CHECKING:
     from toolkit.live.effects import Effect
@@ -54,15 +55,15 @@ def command(
     else:
         for script in made.forecasts:
             how = "in one transaction" if script.transactional else "without transaction"
-            click.echo(f"{script.id} ({script.source}), {how}")
+            say(f"{script.id} ({script.source}), {how}")
             for effect in script.effects:
                 _print_effect(effect)
         for text in made.warnings:
-            click.echo(f"warning: {text}")
+            say(f"warning: {text}")
         for text in made.notes:
-            click.echo(f"note: {text}")
+            say(f"note: {text}")
         if not made.forecasts:
-            click.echo(f"nothing to apply on {target.label}")
+            say(f"nothing to apply on {target.label}")
     failed = next((script.error for script in made.forecasts if script.error), None)
     if failed:
         raise DbtoolError(failed, hint="It fails on a clone without rows; what it needs may be data.")
@@ -71,9 +72,9 @@ def command(
 def _print_effect(effect: Effect) -> None:
     text = " ".join(effect.text.split())
     shortened = text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"
-    click.echo(f"  line {effect.line:<5}{effect.milliseconds:8.1f} ms  {shortened}")
+    say(f"  line {effect.line:<5}{effect.milliseconds:8.1f} ms  {shortened}")
     parts = [f"{lock.mode} on {lock.relation}" for lock in effect.locks]
     parts += [f"rewrites {relation}" for relation in effect.rewrites]
     parts += [f"reads all of {relation}" for relation in effect.scans]
     if parts:
-        click.echo(f"      {'; '.join(parts)}{'' if effect.is_measured else ' (not measured)'}")
+        say(f"      {'; '.join(parts)}{'' if effect.is_measured else ' (not measured)'}")

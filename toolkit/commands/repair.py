@@ -15,6 +15,7 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
+from toolkit.output import say
 from toolkit.sql.limits import Limits
 
 
@@ -58,8 +59,8 @@ def command(
     with session(context.connect, report) as connection:
         steps = plan(connection)
         shown = ["\n".join(filter(None, step.lines())) for step in steps]
-        for text in shown:
-            click.echo(text, err=context.as_json)
+        for line in "\n".join(shown).splitlines():
+            say(line, err=context.as_json)
         if steps and not dry_run:
             confirm(context, "Do this", "nothing was done")
             with exclusive_run(context.connect, connection, limits, report) as run:
@@ -72,8 +73,8 @@ def command(
         key = "would_do" if dry_run else "done"
         output.print_json({"target": context.target().label, key: shown})
     elif not steps:
-        click.echo("nothing that can be repaired")
+        say("nothing that can be repaired")
     elif not dry_run:
-        click.echo("repaired")
+        say("repaired")
     if not dry_run:
         refuse_problems(left, project)

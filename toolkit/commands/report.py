@@ -8,6 +8,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, target_options
+from toolkit.output import say
 
 
 @click.command("report")
@@ -46,4 +47,4 @@ def command(context: Context, output: Path, days: int) -> None:
         return
     page = report.render(numbers)
     output.write_text(page, encoding="utf-8")
-    click.echo(f"wrote {output} ({len(page.encode()) / 1000:.0f} kB)")
+    say(f"wrote {output} ({len(page.encode()) / 1000:.0f} kB)")

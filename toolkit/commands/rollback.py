@@ -16,6 +16,7 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
+from toolkit.output import say
 from toolkit.sql.limits import Limits
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def command(context: Context, to: str | None, steps: int | None, limits: Limits)
     if context.as_json:
         output.print_json({"target": context.target().label, "undone": [applied.id for applied in undone]})
     elif not undone:
-        click.echo("nothing to undo")
+        say("nothing to undo")

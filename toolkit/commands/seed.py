@@ -6,6 +6,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, target_options, wait_option, yes_production_option
+from toolkit.output import say
 
 
 @click.command("seed")
@@ -47,4 +48,4 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float)
         ]
         output.print_json({"target": context.target().label, "seeded": listing})
     elif not loaded:
-        click.echo("nothing to seed: the project has no seeds/")
+        say("nothing to seed: the project has no seeds/")

@@ -6,6 +6,7 @@ import click
 
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, project_option
+from toolkit.output import say
 
 
 @click.command("squash")
@@ -36,5 +37,5 @@ def command(context: Context, version: str, dry_run: bool, server: str | None) -
         output.print_json({"written": not dry_run, "replaced": replaced})
         return
     done = "would be" if dry_run else "are"
-    click.echo(f"{len(replaced)} migrations {done} in schema.sql now, up to {replaced[-1]}")
-    click.echo("it builds the same catalog and the same rows")
+    say(f"{len(replaced)} migrations {done} in schema.sql now, up to {replaced[-1]}")
+    say("it builds the same catalog and the same rows")

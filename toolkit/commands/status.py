@@ -11,6 +11,7 @@ from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
 from toolkit.errors import PendingMigrations
 from toolkit.options import fleet_options, json_option, pass_context, target_options
+from toolkit.output import say
 
 if TYPE_CHECKING:
     from toolkit.history.journal import Unfinished
@@ -50,7 +51,7 @@ def command(context: Context, jobs: int) -> None:
         styles = [STYLES.get(entry.state, "red") for entry in states]
         print_table(("state", "script", "applied at", "file"), rows, styles)
         for index in invalid:
-            click.echo(f"warning: {index}", err=True)
+            say(f"warning: {index}", err=True)
     refuse_problems(states, project)
     pending = sum(entry.state in (PENDING, RUNNING) for entry in states)
     if pending:

@@ -9,6 +9,7 @@ import click
 from toolkit.context import Context
 from toolkit.errors import UsageProblem
 from toolkit.options import pass_context, project_option
+from toolkit.output import say
 
 
 @click.command("test", context_settings={"ignore_unknown_options": True})
@@ -40,6 +41,6 @@ def command(context: Context, args: tuple[str, ...], kind: str | None) -> None:
             hint="Run dbtool test in a checkout, or name a project with --project DIR.",
         )
     with open_throwaway(kind, report=lambda _: None) as server:
-        click.echo(f"testing on {server.description}", err=True)
+        say(f"testing on {server.description}", err=True)
         code = run_pytest(context.project.root, args, server.url(), context.environ)
     sys.exit(code)

@@ -7,6 +7,7 @@ import click
 from toolkit.connection import connect
 from toolkit.context import Context
 from toolkit.options import json_option, pass_context, project_option
+from toolkit.output import say
 
 
 @click.command("up")
@@ -31,7 +32,7 @@ def command(context: Context, demo: bool) -> None:
     was_running = server.start(report.notice)
     url = server.url()
     state = "runs already" if was_running else "started"
-    click.echo(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
+    say(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
 
     migrations.migrate(lambda: connect(url, application_name="dbtool up"), context.project, report=report)
     with connect(url, application_name="dbtool up") as connection:
@@ -41,7 +42,7 @@ def command(context: Context, demo: bool) -> None:
     if context.as_json:
         output.print_json({"url": url, "was_running": was_running, "applied": applied})
         return
-    click.echo(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
+    say(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
     option = f" --database-url '{url}'" if overruled else ""
-    click.echo(f"shell: {program_name()} psql{option}")
-    click.echo(f"URL: {url}")
+    say(f"shell: {program_name()} psql{option}")
+    say(f"URL: {url}")

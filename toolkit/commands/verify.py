@@ -11,6 +11,7 @@ import click
 from toolkit.commands import _fleet as fleet
 from toolkit.context import Context
 from toolkit.options import fleet_options, json_option, pass_context, target_options, trust_option
+from toolkit.output import say, say_script
 
 
 @click.command("verify")
@@ -58,17 +59,17 @@ def command(
         listing = [each.as_json() for each in found]
         print_json({"target": label, "ok": not found, "version": applied[-1].id, "differences": listing})
     elif as_sql and found:
-        click.echo(verify.script(found))
+        say_script(verify.script(found))
     elif not as_sql:
         for each in found:
-            click.echo(str(each))
+            say(str(each))
     if found:
         raise Drift(
             f"{len(found)} difference{'s' * (len(found) > 1)} between {label} and what"
             f" {applied[-1].id} builds"
         )
     if not context.as_json:
-        click.echo(f"{label} is what {applied[-1].id} builds", err=as_sql)
+        say(f"{label} is what {applied[-1].id} builds", err=as_sql)
 
 
 def _in_short(answer: Any) -> str:

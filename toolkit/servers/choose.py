@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.output import say
 from toolkit.servers.embedded import EmbeddedServer
 from toolkit.servers.throwaway import ThrowawayServer
 
@@ -14,7 +14,7 @@ __all__ = ["EmbeddedServer", "ThrowawayServer", "open_like", "open_throwaway"]
 
 
 def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+    say(line, err=True)
 
 
 def open_throwaway(

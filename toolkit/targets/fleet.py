@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.connection import connect, describe_url, with_database
-from toolkit.errors import DbtoolError, UsageProblem, mask_passwords
+from toolkit.errors import DbtoolError, UsageProblem, mask_secrets
 
 NOT_RUN = -1
 _NAME = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?P<url>postgres(ql)?://.*|.*=.*)")
@@ -179,7 +179,7 @@ class Fleet:
         except ValueError:
             answer = None
         seconds = time.monotonic() - started
-        return Outcome(target, process.returncode, seconds, answer, mask_passwords(stderr).strip())
+        return Outcome(target, process.returncode, seconds, answer, mask_secrets(stderr).strip())
 
     def _stop(self) -> None:
         self._stopped.set()
