@@ -79,6 +79,7 @@ stable
 parallel safe
 security definer                  -- the override is no caller's to read or write
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   return coalesce((select o.now_is from learn_internal.clock_override o), now());

@@ -119,6 +119,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_call      learn_internal.call;
@@ -234,6 +235,7 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_summary      learn.award_summary;
@@ -505,6 +507,7 @@ language plpgsql                  -- keeps its plan, which takes longer to make 
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   return query
@@ -627,6 +630,7 @@ volatile
 security definer                  -- partitions belong to the owner of the table
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
+set jit = off
 as $$
 declare
   v_now    date := date_trunc('month', learn.clock())::date;
@@ -939,6 +943,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_user_ids uuid[];
@@ -969,6 +974,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

@@ -543,6 +543,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last
@@ -1248,6 +1249,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_kept_from date := (learn.clock() at time zone 'UTC')::date

@@ -10,6 +10,7 @@ drop view learn.course_catalog;
 drop view learn.course_funnel;
 drop view learn.daily_active_learners;
 drop view learn.streak_distribution;
+drop function learn.streak_lengths();
 drop view learn.track_funnel;
 drop view learn.weekly_active_learners;
 drop view learn.weekly_xp_by_source;

@@ -12,6 +12,7 @@ language sql
 stable
 security definer                  -- no app role reads user_credentials
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select c.password_hash
   from learn.user_credentials c
@@ -68,6 +69,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_user_id    uuid;
@@ -140,6 +142,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -176,6 +179,7 @@ language plpgsql
 volatile
 security definer                  -- no app role reads or writes user_credentials
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if coalesce(p_password_hash, '') !~ '\S' then

@@ -49,6 +49,7 @@ stable
 security definer                  -- freezes and time zones are read for a caller
                                   -- who may see neither
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -478,6 +479,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_bad      record;
@@ -638,6 +640,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_now timestamptz := learn.clock();
@@ -683,6 +686,7 @@ language plpgsql
 volatile
 security definer                  -- crosses from the app role to the ledger
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call   learn_internal.call := learn_internal.begin_call(
@@ -756,6 +760,7 @@ language plpgsql
 volatile
 security definer                  -- crosses from the app role to the ledger
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -851,6 +856,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call           learn_internal.call := learn_internal.begin_call(
@@ -896,6 +902,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
@@ -2121,6 +2128,7 @@ language sql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select coalesce(
     (select t.level from learn.level_thresholds t
@@ -2172,6 +2180,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_xp bigint;
@@ -2391,6 +2400,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -2576,6 +2586,7 @@ language plpgsql
 stable
 security definer                  -- reads metrics and thresholds for the caller
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -2635,6 +2646,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_selected bigint;
@@ -2697,6 +2709,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_achievement_id bigint := learn_internal.require_achievement(p_slug);
@@ -2741,6 +2754,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -2912,6 +2926,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call        learn_internal.call := learn_internal.begin_call(

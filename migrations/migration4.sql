@@ -14,6 +14,7 @@ language sql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select coalesce(
     p_translations -> p_locale ->> p_field,
@@ -122,6 +123,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -164,6 +166,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -577,6 +580,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_user_ids   uuid[];
@@ -708,6 +712,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 begin
   return query
@@ -931,6 +936,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_facts learn_internal.fact[];
@@ -993,6 +999,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+set jit = off
 as $$
 declare
   v_user_ids  uuid[];
@@ -1050,6 +1057,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_facts learn_internal.fact[];
@@ -1092,6 +1100,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_user_ids   uuid[];
@@ -2067,6 +2076,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(
@@ -2436,6 +2446,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+set jit = off
 as $$
 declare
   v_completions   learn_internal.completion[] := p_completions;
@@ -2582,6 +2593,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
@@ -2702,6 +2714,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(

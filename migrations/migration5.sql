@@ -269,6 +269,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -312,6 +313,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -342,6 +344,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_facts learn_internal.fact[];
@@ -426,6 +429,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_now timestamptz := learn.clock();
@@ -487,6 +491,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -631,6 +636,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -691,6 +697,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
@@ -762,6 +769,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -867,6 +875,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(

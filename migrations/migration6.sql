@@ -54,6 +54,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_problems text[];
@@ -163,6 +164,7 @@ immutable
 parallel safe
 security definer                  -- learn_internal is not for backends
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_problem   text;
@@ -302,6 +304,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(

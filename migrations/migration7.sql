@@ -20,6 +20,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call      learn_internal.call := learn_internal.begin_call(
@@ -87,6 +88,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -284,6 +286,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_timeout  interval :=
@@ -334,6 +337,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
@@ -388,6 +392,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
@@ -450,6 +455,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call    learn_internal.call := learn_internal.begin_call(
@@ -755,6 +761,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_user_ids uuid[];
@@ -807,6 +814,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_user_ids uuid[];

@@ -113,6 +113,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call      learn_internal.call;
@@ -267,6 +268,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_discussion learn.discussions;
@@ -293,6 +295,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_reply learn.replies;
@@ -404,6 +407,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_discussion learn.discussions;
@@ -444,6 +448,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_reply learn.replies;
@@ -474,6 +479,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   perform learn_internal.begin_call('pin_discussion', p_user_id, '{}', null, null);
@@ -550,6 +556,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -601,6 +608,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call       learn_internal.call := learn_internal.begin_call(
@@ -736,6 +744,7 @@ stable
 security definer                  -- calls internals for the caller
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- filters that are null fall away, others find an index
+set jit = off
 as $$
 declare
   v_query     tsquery;
@@ -827,6 +836,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call  learn_internal.call := learn_internal.begin_call(
@@ -861,6 +871,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_view_count bigint;
@@ -902,6 +913,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call         learn_internal.call := learn_internal.begin_call(

@@ -81,6 +81,7 @@ language plpgsql
 stable
 security definer                  -- reads settings and names for the caller
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_achievement learn.achievements;
@@ -148,6 +149,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_id       bigint;
@@ -239,6 +241,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_request learn.faucet_requests;
@@ -298,6 +301,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_transaction learn.transactions;
@@ -345,6 +349,7 @@ language sql
 stable
 security definer                  -- the code is readable by no app role
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select c.certificate_number, c.course_title, learn_internal.public_name(c.user_id),
     c.completed_on, c.issued_at, c.revoked_at is null, c.token_id
@@ -370,6 +375,7 @@ language plpgsql
 stable
 security definer                  -- the code is readable by no app role
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_number      text;
@@ -427,6 +433,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_certificate learn.nft_certificates;
@@ -509,6 +516,7 @@ language plpgsql
 stable
 security definer                  -- verify_code is readable by no app role
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -636,6 +644,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(
@@ -685,6 +694,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if coalesce(p_reason, '') !~ '\S' then
@@ -1160,6 +1170,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_completed integer;
@@ -1197,6 +1208,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_now      timestamptz := learn.clock();
@@ -1279,6 +1291,7 @@ volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_marked bigint;
@@ -1390,6 +1403,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_purged bigint;
@@ -1418,6 +1432,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_deleted bigint;
@@ -1445,6 +1460,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_retried integer;
@@ -1470,6 +1486,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

@@ -107,6 +107,7 @@ CALLS = {
     "skill_tree": _USER,
     "start_lesson": f"{_USER}, p_lesson_id => %(lesson)s, {_TAIL}",
     "start_session": f"{_USER}, p_session_type => 'quiz', p_resource_id => '7'",
+    "streak_lengths": "",
     "submit_assessment": f"{_USER}, p_assessment_type => 'initial', p_questions => %(asked)s,"
     f" p_responses => %(said)s, {_TAIL}",
     "submit_daily_challenge": f"{_USER}, p_score => 91.25, p_passed => true, {_TAIL}",

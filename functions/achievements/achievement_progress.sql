@@ -11,6 +11,7 @@ language plpgsql
 stable
 security definer                  -- reads metrics and thresholds for the caller
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

@@ -8,6 +8,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_now timestamptz := learn.clock();

@@ -8,6 +8,7 @@ language plpgsql
 volatile
 security definer                  -- the tallies are the owner's
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_changes bigint;

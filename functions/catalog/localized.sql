@@ -8,6 +8,7 @@ language sql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select coalesce(
     p_translations -> p_locale ->> p_field,

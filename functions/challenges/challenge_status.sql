@@ -10,6 +10,7 @@ language plpgsql
 stable
 security definer                  -- the same for every role that may call it
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

@@ -8,6 +8,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_facts learn_internal.fact[];

@@ -9,6 +9,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   perform learn_internal.begin_call('pin_discussion', p_user_id, '{}', null, null);

@@ -20,6 +20,7 @@ stable
 security definer                  -- calls internals for the caller
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan  -- filters that are null fall away, others find an index
+set jit = off
 as $$
 declare
   v_query     tsquery;

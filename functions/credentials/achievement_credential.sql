@@ -7,6 +7,7 @@ language plpgsql
 stable
 security definer                  -- reads settings and names for the caller
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_achievement learn.achievements;

@@ -7,6 +7,7 @@ language plpgsql
 stable
 security definer                  -- the code is readable by no app role
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_number      text;

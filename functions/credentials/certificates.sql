@@ -11,6 +11,7 @@ language plpgsql
 stable
 security definer                  -- verify_code is readable by no app role
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

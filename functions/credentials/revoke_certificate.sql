@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if coalesce(p_reason, '') !~ '\S' then

@@ -9,6 +9,7 @@ language sql
 stable
 security definer                  -- the code is readable by no app role
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select c.certificate_number, c.course_title, learn_internal.public_name(c.user_id),
     c.completed_on, c.issued_at, c.revoked_at is null, c.token_id

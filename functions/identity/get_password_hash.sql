@@ -6,6 +6,7 @@ language sql
 stable
 security definer                  -- no app role reads user_credentials
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select c.password_hash
   from learn.user_credentials c

@@ -6,6 +6,7 @@ language plpgsql
 volatile
 security definer                  -- no app role reads or writes user_credentials
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if coalesce(p_password_hash, '') !~ '\S' then

@@ -10,6 +10,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last

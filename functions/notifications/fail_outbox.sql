@@ -14,6 +14,7 @@ language plpgsql
 volatile
 security definer                  -- workers write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_now      timestamptz := learn.clock();

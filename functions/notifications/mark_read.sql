@@ -9,6 +9,7 @@ volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
 as $$
 declare
   v_marked bigint;

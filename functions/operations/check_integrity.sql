@@ -6,6 +6,7 @@ language plpgsql                  -- keeps its plan, which takes longer to make 
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   return query

@@ -11,6 +11,7 @@ volatile
 security definer                  -- partitions belong to the owner of the table
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
+set jit = off
 as $$
 declare
   v_now    date := date_trunc('month', learn.clock())::date;

@@ -7,6 +7,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 begin
   if not exists (select from learn.users u where u.id = p_user_id) then

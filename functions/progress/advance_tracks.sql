@@ -10,6 +10,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
+set jit = off
 as $$
 declare
   v_user_ids  uuid[];

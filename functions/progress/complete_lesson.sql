@@ -17,6 +17,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(

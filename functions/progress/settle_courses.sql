@@ -7,6 +7,7 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on   -- joins sets with sets
+set jit = off
 as $$
 declare
   v_user_ids   uuid[];

@@ -10,6 +10,7 @@ immutable
 parallel safe
 security definer                  -- learn_internal is not for backends
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_problem   text;

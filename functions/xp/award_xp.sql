@@ -15,6 +15,7 @@ language plpgsql
 volatile
 security definer                  -- crosses from the app role to the ledger
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_call learn_internal.call := learn_internal.begin_call(

@@ -6,6 +6,7 @@ language sql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
   select coalesce(
     (select t.level from learn.level_thresholds t

@@ -6,6 +6,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 declare
   v_xp bigint;

@@ -316,3 +316,22 @@ def test_new_and_old_rows_of_learners_are_matched_by_grouping(learn: Learn) -> N
         "   and a.attname in ('user_id', 'author_id'))"
         " and p.prosrc ~ ('join (' || t.tgoldtable || '|' || t.tgnewtable || ')\\M')",
     )
+
+
+def test_nothing_below_a_public_function_is_compiled(learn: Learn) -> None:
+    """Settings hold for all that a function calls. A view cannot have any: see learn.streak_distribution."""
+    none_of(
+        learn,
+        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'learn'::regnamespace"
+        " and not coalesce(p.proconfig, '{}') @> array['jit=off']",
+    )
+
+
+def test_a_function_that_switches_plans_off_switches_compiling_off(learn: Learn) -> None:
+    """What is switched off, and yet the only way, seems to cost 1e10: it would be compiled."""
+    none_of(
+        learn,
+        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace in $SCHEMAS"
+        " and exists (select from unnest(p.proconfig) s where s ~ '^enable_.*=off$')"
+        " and not p.proconfig @> array['jit=off']",
+    )

@@ -63,6 +63,10 @@ PATH = "set search_path = pg_catalog, pg_temp"
             "does not name",
         ),
         (FUNCTION.format(attributes=PATH).replace("revoke", "-- revoke"), "may be executed"),
+        (
+            FUNCTION.format(attributes=f"{PATH} set enable_seqscan = off set jit = on"),
+            "sets enable_seqscan =",
+        ),
     ],
 )
 def test_a_function_that_breaks_a_convention_is_found_with_its_file(
@@ -80,6 +84,14 @@ def test_a_function_that_breaks_a_convention_is_found_with_its_file(
 
 def test_a_function_may_go_without_search_path_when_its_file_says_why(shop: Shop) -> None:
     text = "-- no search_path: is inlined into an index\n" + FUNCTION.format(attributes="immutable")
+    shop.write({"functions/a/one.sql": text})
+    shop.new()
+    shop.empty()
+    assert found(shop) == set()
+
+
+def test_a_function_may_switch_plans_off_when_it_switches_compiling_off_too(shop: Shop) -> None:
+    text = FUNCTION.format(attributes=f"{PATH} set enable_sort = off set jit = off")
     shop.write({"functions/a/one.sql": text})
     shop.new()
     shop.empty()

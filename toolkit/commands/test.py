@@ -19,8 +19,9 @@ from toolkit.output import say
     "kind",
     metavar="KIND",
     envvar="DBTOOL_TEST_SERVER",
-    help="embedded, container, container:15 (a postgres:N image), or the URL of a running server, on which "
-    "databases are made and dropped. Default: a container where Docker has the image, else embedded.",
+    help="embedded, stock (the system's PostgreSQL, not configured), container, container:15 (a postgres:N"
+    " image), or the URL of a running server, on which databases are made and dropped. Default: a container"
+    " where Docker has the image, else embedded.",
 )
 @project_option
 @pass_context

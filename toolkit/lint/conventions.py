@@ -30,6 +30,8 @@ _PG_TEMP_FIRST = (
 _ROUTINES = f"""{COMMON}
 select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a', p.prosecdef,
        (select substr(s, 13) from unnest(p.proconfig) s where starts_with(s, 'search_path=')),
+       (select min(split_part(setting, '=', 1)) from unnest(p.proconfig) setting
+         where setting ~ '^enable_.*=(off|false|no|0)$' and not p.proconfig @> array['jit=off']),
        coalesce(obj_description(p.oid, 'pg_proc'), '') <> '',
        exists (select
                  from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
@@ -105,7 +107,8 @@ def conventions(
 
     overloaded: set[Name] = set()
     for row in conn.execute(_ROUTINES).fetchall():
-        schema, name, identity, is_aggregate, is_definer, path, has_comment, is_public, same_name = row
+        schema, name, identity, is_aggregate, is_definer, path, penalty, *rest = row
+        has_comment, is_public, same_name = rest
         key = Name("routine", qualified([schema, name]))
         about = partial(finding, kind="function", name=key, identity=identity)
         if not has_comment:
@@ -120,6 +123,12 @@ def conventions(
         elif path is None and not is_aggregate and not _says_why(places.get(key)):
             message = f"has no search_path ({_PATH}, or a comment `-- no search_path: why`)"
             yield about("function-search-path", message=message)
+        if penalty:
+            message = (
+                f"sets {penalty} = off and not jit = off: where there is no other way, the plan seems to cost"
+                " 1e10, and is compiled before it runs"
+            )
+            yield about("function-jit", message=message)
         if is_public:
             message = "may be executed by PUBLIC (revoke all on function … from public)"
             yield about("function-public", message=message)

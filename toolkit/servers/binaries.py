@@ -78,6 +78,26 @@ def find_binaries(major: int | None = None) -> Binaries:
     )
 
 
+def find_compiling(major: int | None = None) -> Binaries:
+    """Server programs that compile plans (JIT), as packages of the systems have them and the wheel has not.
+
+    Order: $DBTOOL_PG_BIN, then what the system has. Raises DbtoolError when none has LLVM.
+    """
+    explicit = os.environ.get("DBTOOL_PG_BIN")
+    for folder in [*([Path(explicit)] if explicit else []), *_candidates()]:
+        found = inspect(folder) if _has_llvm(folder) else None
+        if found is not None and found.major >= OLDEST and major in (None, found.major):
+            return found
+    raise DbtoolError(
+        f"no server programs of PostgreSQL {major or f'{OLDEST} or newer'} with LLVM were found",
+        hint=f"Debian: apt install postgresql{f'-{major}' if major else ''}; or set DBTOOL_PG_BIN",
+    )
+
+
+def _has_llvm(folder: Path) -> bool:
+    return any(any(folder.parent.glob(place)) for place in ("lib*/llvmjit.so", "lib*/*/llvmjit.so"))
+
+
 def inspect(folder: Path, account: Account | None = None) -> Binaries | None:
     """The server programs in a folder, or None when they are not there or the account cannot run them."""
     if not (folder / "initdb").exists():

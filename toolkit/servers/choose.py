@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -24,11 +25,12 @@ def open_throwaway(
 
     `kind` is one of
       embedded            the embedded binaries; data in memory where there is room
+      stock, stock:15     the system's PostgreSQL with LLVM, as it is when nobody has configured it
       container           the newest `postgres:N` image that Docker has
       container:15        `postgres:15`; `container:NAME:TAG` any image that speaks like the official one
       a URL               a server that runs, reached as superuser: databases of its own names are made and
-      dropped None                a container where Docker has an image, else embedded; says which through
-      `report`
+                          dropped
+      None                a container where Docker has an image, else embedded; says which through `report`
     Raises UsageProblem for another kind, DbtoolError when the server cannot be had.
     """
     from toolkit.servers import containers, throwaway
@@ -39,6 +41,8 @@ def open_throwaway(
         return containers.container(image) if image else throwaway.embedded()
     if kind == "embedded":
         return throwaway.embedded()
+    if kind == "stock" or re.fullmatch("stock:[0-9]+", kind):
+        return throwaway.stock(int(kind[6:]) if kind[6:] else None)
     if kind == "container":
         image = containers.newest_image()
         if image is None:
@@ -54,7 +58,7 @@ def open_throwaway(
         return throwaway.existing(kind)
     raise UsageProblem(
         f"there is no kind of server {kind!r}",
-        hint="use embedded, container, container:15 or a postgresql:// URL",
+        hint="use embedded, stock, container, container:15 or a postgresql:// URL",
     )
 
 

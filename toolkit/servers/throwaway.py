@@ -10,9 +10,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import psycopg
@@ -22,7 +22,7 @@ from toolkit.connection import connect, describe_url, socket_url, with_database
 from toolkit.errors import DbtoolError
 from toolkit.servers import cluster
 from toolkit.servers.account import run_as, server_account
-from toolkit.servers.binaries import find_binaries, for_account
+from toolkit.servers.binaries import Binaries, find_binaries, find_compiling, for_account
 from toolkit.servers.processes import end
 
 START_TIMEOUT_SECONDS = 120.0
@@ -257,24 +257,43 @@ def embedded(major: int | None = None) -> Iterator[ThrowawayServer]:
     `major` asks for one version of PostgreSQL. Raises DbtoolError when there are no binaries or the server
     does not start.
     """
+    found = find_binaries(major)
+    settings = {**SETTINGS, **({"io_method": "sync"} if found.major >= 18 else {})}
+    with _running(found, settings, "embedded", _folder()) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def stock(
+    major: int | None = None, settings: Mapping[str, str] = MappingProxyType({}), place: Path | None = None
+) -> Iterator[ThrowawayServer]:
+    """A server as it comes from the package: nothing configured, so that it flushes, vacuums and compiles.
+
+    `settings` are those that a measurement cannot do without; data is in `place`. Raises DbtoolError when the
+    system has no PostgreSQL with LLVM.
+    """
+    with _running(find_compiling(major), settings, "stock", place or _folder()) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running(
+    found: Binaries, settings: Mapping[str, str], kind: str, place: Path
+) -> Iterator[ThrowawayServer]:
     account = server_account()
-    binaries = for_account(find_binaries(major), account)
-    place = _folder()
+    binaries = for_account(found, account)
     root = Path(tempfile.mkdtemp(prefix="dbtool-", dir=place))
     dog: subprocess.Popen[bytes] | None = None
     try:
         if account:
             account.own(root)
         data = root / "data"
-        settings: dict[str, Any] = {
-            **SETTINGS,
+        access: dict[str, Any] = {
             "listen_addresses": "",
             "unix_socket_directories": root,
             "unix_socket_permissions": "0700",
         }
-        if binaries.major >= 18:
-            settings["io_method"] = "sync"
-        cluster.initialise(binaries, data, account, settings, durable=False)
+        cluster.initialise(binaries, data, account, {**settings, **access}, durable=False)
         dog = subprocess.Popen(
             ["/bin/sh", "-c", WATCHDOG, "dbtool", binaries.program("postgres"), str(data), str(root)],
             cwd="/",
@@ -286,7 +305,7 @@ def embedded(major: int | None = None) -> Iterator[ThrowawayServer]:
             **run_as(account),
         )
         _wait_until_ready(dog, data, root / "server.log")
-        description = f"embedded PostgreSQL {binaries.version}, data in {place}"
+        description = f"{kind} PostgreSQL {binaries.version}, data in {place}"
         with ThrowawayServer(socket_url(root, "postgres"), description) as server:
             yield server
     finally:

@@ -1,31 +1,8 @@
--- How many learners have a streak of so many days: as of their own today, as calculate_user_streak()
--- tells it, and at its longest. No tally, because a streak ends with nothing being written; one look
--- at every learner's row. When a streak ends is asked for only where the time zone or freezes decide.
+-- Streaks by length. A function counts them: a view cannot keep PostgreSQL from compiling its plan, which
+-- would take longer than to run it.
 create or replace view learn.streak_distribution as
-with today as materialized (
-  select learn.clock() as at, (learn.clock() at time zone 'UTC')::date as date
-), streaks as (
-  select s.longest_streak, case
-      when s.current_streak = 0 or s.last_activity_date < t.date - 2 - s.streak_freezes then 0
-      when s.last_activity_date >= t.date then s.current_streak
-      else coalesce((
-        select e.days from learn_internal.streak_ends e
-        where e.user_id = s.user_id and e.ends_at > t.at), 0)
-    end as current_streak
-  from learn.user_stats s
-  cross join today t
-)
-select l.days, sum(l.current)::bigint as learners, sum(l.longest)::bigint as learners_at_longest
-from (
-  select s.current_streak as days, count(*) as current, 0 as longest
-  from streaks s
-  group by s.current_streak
-  union all
-  select s.longest_streak, 0, count(*)
-  from learn.user_stats s
-  group by s.longest_streak
-) l
-group by l.days;
+select s.days, s.learners, s.learners_at_longest
+from learn.streak_lengths() s;
 comment on view learn.streak_distribution is
   'Per length of a streak in days: learners whose streak is so long as of their today, and learners '
   'whose longest one is.';
