@@ -2,6 +2,7 @@
 
 The server is a throwaway one. `dbtool test` names it in $DBTOOL_TEST_SERVER: embedded, container,
 container:15 or the URL of a running server. Without it: a container where Docker has an image, else embedded.
+Each process of a parallel run has one of its own, see `tests/parallel.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,14 +20,21 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from tests import parallel, stock
 from tests.fixtures import learn as learn
+from tests.parallel import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests.parallel import pytest_sessionfinish as pytest_sessionfinish
+from tests.parallel import pytest_terminal_summary as pytest_terminal_summary
+from tests.parallel import pytest_testnodedown as pytest_testnodedown
+from tests.parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
 from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer, open_throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
 IDLE, INTRANS = psycopg.pq.TransactionStatus.IDLE, psycopg.pq.TransactionStatus.INTRANS
-TEMPLATE = "laurel_template"
+BARE, TEMPLATE = "laurel_bare", "laurel_template"
 # The product whose rules the template has. Those of the others would add badges, and XP, to every learner.
 PRODUCTS = ["sql_platform"]
 
@@ -49,24 +57,56 @@ def state_folder() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[ThrowawayServer]:
+def server(request: pytest.FixtureRequest) -> Iterator[ThrowawayServer]:
     """A PostgreSQL server that lives as long as the test session; its superuser is the one in its URLs."""
-    with open_throwaway(os.environ.get("DBTOOL_TEST_SERVER") or None) as opened:
+    with open_throwaway(parallel.kind_of_server()) as opened:
+        parallel.report_server(request.config, opened)
+        if stock.is_stock():
+            stock.make_deployer(opened)
         yield opened
 
 
 @pytest.fixture(scope="session")
-def template(server: ThrowawayServer) -> str:
-    """Name of a database with schema, migrations and seeds that nobody is connected to: for cloning."""
-    from toolkit.history import migrations, seeds
+def bare(server: ThrowawayServer) -> str:
+    """Name of a database with schema and migrations and no seeds: for cloning, nobody is connected to it."""
+    from toolkit.history import migrations
 
-    server.create_database(TEMPLATE)
-    url = server.url(TEMPLATE)
-    project = Project.find(ROOT)
-    migrations.migrate(lambda: psycopg.connect(url), project)
-    with psycopg.connect(url) as connection:
-        seeds.seed(connection, project, PRODUCTS)
+    server.create_database(BARE)
+    url = deployer_url(server, BARE)
+    migrations.migrate(lambda: psycopg.connect(url), Project.find(ROOT))
+    if stock.is_stock():
+        stock.make_backend(url)
+    return BARE
+
+
+@pytest.fixture(scope="session")
+def template(server: ThrowawayServer, bare: str) -> str:
+    """Name of a database with schema, migrations and seeds that nobody is connected to: for cloning."""
+    make_seeded(server, bare, TEMPLATE, PRODUCTS)
     return TEMPLATE
+
+
+def make_seeded(
+    server: ThrowawayServer, bare: str, name: str, systems: Sequence[str], *, demo: bool = False
+) -> None:
+    """Make a database with the seeds of these systems (and of core)."""
+    from toolkit.history import seeds
+
+    server.create_database(name, template=bare)
+    with psycopg.connect(deployer_url(server, name)) as connection:
+        seeds.seed(connection, Project.find(ROOT), systems, demo=demo)
+
+
+def deployer_url(server: ThrowawayServer, database: str) -> str:
+    """The database for who migrates and seeds."""
+    return stock.deployer_url(server, database) if stock.is_stock() else server.url(database)
+
+
+def owner_url(server: ThrowawayServer, database: str) -> str:
+    """The database for its tests: as superuser, on a stock server as learn_owner through the deployer."""
+    if not stock.is_stock():
+        return server.url(database)
+    return make_conninfo(stock.deployer_url(server, database), options=stock.AS_OWNER)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +134,7 @@ def clones(server: ThrowawayServer, template: str) -> Iterator[Iterator[str]]:
 @pytest.fixture
 def shared_database(server: ThrowawayServer, clones: Iterator[str]) -> str:
     """URL of the database in which a test with `db` runs its transaction."""
-    return server.url(next(clones))
+    return owner_url(server, next(clones))
 
 
 @pytest.fixture
@@ -118,6 +158,8 @@ class FreshDatabase:
 
     def connect(self, **options: Any) -> Connection:
         """Open a connection, which the test closes; `options` are those of `psycopg.connect`."""
+        if stock.is_stock() and "options" in options:
+            options["options"] += f" {stock.AS_OWNER}"
         return psycopg.connect(self.url, **options)
 
 
@@ -126,9 +168,10 @@ def fresh(request: pytest.FixtureRequest, server: ThrowawayServer, template: str
     """A clone of the template: commit what you like. Its integrity is checked, then it is dropped."""
     name = f"laurel_fresh_{next(_numbers)}"
     server.create_database(name, template=template)
+    url = owner_url(server, name)
     try:
-        yield FreshDatabase(server.url(name))
-        with psycopg.connect(server.url(name)) as connection:
+        yield FreshDatabase(url)
+        with psycopg.connect(url) as connection:
             check_integrity(connection, request)
     finally:
         server.drop_database(name)

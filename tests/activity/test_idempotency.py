@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from uuid import UUID
 
@@ -49,7 +48,7 @@ def test_a_retry_gets_the_first_answer_also_after_more_has_happened(learn: Learn
     learn.award_xp(user, 1000)
     learn.solve(user, learn.make_lesson(1))
     before, stats = learn.row_counts(), learn.stats(user)
-    assert CALLS[function](learn, user, lesson, "key") == replace(first, replayed=True)
+    assert CALLS[function](learn, user, lesson, "key") == first._replace(replayed=True)
     assert learn.row_counts() == before
     assert learn.stats(user) == stats
 
@@ -99,7 +98,7 @@ def test_a_key_is_good_for_the_same_arguments_only(learn: Learn) -> None:
     ):
         arguments = {"user": user, "exercise": exercise, "correct": False, **same, **change}
         with learn.refuses("LX013"):
-            learn.submit_query(**arguments)  # type: ignore[arg-type]
+            learn.submit_query(**arguments)
     learn.complete_lesson(user, lesson, 90, 10, key="c")
     for score, taken in ((91, 10), (90, 11), (None, 10), (90, None)):
         with learn.refuses("LX013"):
@@ -140,8 +139,8 @@ def test_a_retry_is_answered_however_late_it_comes(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(0)
     first = learn.complete_lesson(user, lesson, at="2035-06-10 12:00", key="k")
     learn.set_clock("2035-12-24 12:00")
-    assert learn.complete_lesson(user, lesson, at="2035-06-10 12:00", key="k") == replace(
-        first, replayed=True
+    assert learn.complete_lesson(user, lesson, at="2035-06-10 12:00", key="k") == first._replace(
+        replayed=True
     )
 
 
@@ -149,22 +148,22 @@ def test_a_retry_is_answered_although_the_content_is_gone(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(0)
     first = learn.complete_lesson(user, lesson, key="k")
     learn.connection.execute("delete from learn.lessons where id = %s", [lesson.id])
-    assert learn.complete_lesson(user, lesson, key="k") == replace(first, replayed=True)
+    assert learn.complete_lesson(user, lesson, key="k") == first._replace(replayed=True)
 
 
 def test_a_retry_from_a_session_in_another_time_zone_is_a_retry(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(0)
     first = learn.complete_lesson(user, lesson, at="2035-06-13 11:00", key="k")
     learn.connection.execute("set local timezone to 'Asia/Tokyo'")
-    assert learn.complete_lesson(user, lesson, at="2035-06-13 11:00", key="k") == replace(
-        first, replayed=True
+    assert learn.complete_lesson(user, lesson, at="2035-06-13 11:00", key="k") == first._replace(
+        replayed=True
     )
 
 
 def test_a_retry_with_a_score_of_the_same_value_is_a_retry(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(0)
     first = learn.complete_lesson(user, lesson, 90.0, key="k")
-    assert learn.complete_lesson(user, lesson, 90, key="k") == replace(first, replayed=True)
+    assert learn.complete_lesson(user, lesson, 90, key="k") == first._replace(replayed=True)
 
 
 def test_the_order_of_members_in_properties_does_not_matter(learn: Learn) -> None:

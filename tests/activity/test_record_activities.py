@@ -208,8 +208,8 @@ def test_a_retried_batch_gets_the_first_answers_and_changes_nothing(learn: Learn
     retried = learn.record_activities(batch)
     assert learn.row_counts() == before
     assert [summary.replayed for summary in retried] == [True, True]
-    assert [{**vars(summary), "replayed": False} for summary in retried] == [
-        vars(summary) for summary in first
+    assert [{**summary._asdict(), "replayed": False} for summary in retried] == [
+        summary._asdict() for summary in first
     ]
 
 

@@ -147,7 +147,7 @@ def test_a_retry_is_answered_and_not_too_many(learn: Learn, user: UUID, challeng
     learn.make_daily(challenge, TODAY)
     first = learn.submit_daily_challenge(user, key="daily")
     assert learn.submit_daily_challenge(user, key="daily") == AwardSummary(
-        **{**vars(first), "replayed": True}
+        **{**first._asdict(), "replayed": True}
     )
     with learn.refuses("LX013"):
         learn.submit_daily_challenge(user, 81, key="daily")
@@ -340,6 +340,6 @@ def test_who_may_do_what(learn: Learn, user: UUID, challenge: Challenge) -> None
     with learn.role("learn_readonly"):
         assert learn.value("select count(*) from learn.daily_challenge_ranks") == 1
         assert learn.value("select count(*) from learn.daily_challenge_board") == 1
-        for call in (lambda: learn.schedule_daily_challenges(1), lambda: learn.submit_daily_challenge(user)):
+        for name, argument in (("schedule_daily_challenges", 1), ("submit_daily_challenge", user)):
             with learn.fails("42501"):
-                call()
+                learn.call(name, argument)

@@ -393,7 +393,7 @@ def test_a_retry_is_answered_and_changes_nothing(learn: Learn, user: UUID, chall
     first = learn.submit_level_attempt(user, challenge, 1, key="attempt")
     before = learn.row_counts()
     again = learn.submit_level_attempt(user, challenge, 1, key="attempt")
-    assert again == AwardSummary(**{**vars(first), "replayed": True})
+    assert again == AwardSummary(**{**first._asdict(), "replayed": True})
     assert learn.submit_level_attempt(user, challenge, 1, score="80.00", key="attempt").replayed
     assert learn.row_counts() == before
     for other in ({"passed": False}, {"score": 81}, {"design": {"a": 1}}, {"time_spent_seconds": 1}):

@@ -96,7 +96,7 @@ def test_one_of_two_calls_with_the_same_key_acts_and_the_other_repeats_its_answe
     for call in calls:
         answers = [outcome.result for outcome in race(fresh, [call] * 8)]
         assert sorted(answer.replayed for answer in answers) == [False] + [True] * 7
-        assert len({repr({**vars(answer), "replayed": None}) for answer in answers}) == 1
+        assert len({repr({**answer._asdict(), "replayed": None}) for answer in answers}) == 1
     with client(fresh) as learn:
         assert learn.value("select count(*) from learn.idempotency_keys where user_id = %s", [user]) == len(
             calls

@@ -85,7 +85,7 @@ def test_one_of_many_calls_with_the_same_key_acts(fresh: FreshDatabase) -> None:
     for call in calls:
         answers = [outcome.result for outcome in race(fresh, [call] * CONNECTIONS)]
         assert sorted(answer.replayed for answer in answers) == [False] + [True] * (CONNECTIONS - 1)
-        assert len({repr({**vars(answer), "replayed": None}) for answer in answers}) == 1
+        assert len({repr({**answer._asdict(), "replayed": None}) for answer in answers}) == 1
     with client(fresh) as learn:
         assert learn.stats(user).total_xp == 40 + 7 + 200
         counts = learn.row_counts()

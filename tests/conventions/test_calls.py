@@ -7,6 +7,8 @@ import pytest
 from tests.calls import CALLS, Scene, callable_by, make_scene, readable_by, statement
 from tests.client import Learn
 
+pytestmark = pytest.mark.stock
+
 # Nothing is damaged, and a commit may have merged into the boards what was gained.
 NOTHING_TO_DO = {"check_integrity", "refresh_leaderboard"}
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.client import Learn
 
+pytestmark = pytest.mark.stock
+
 SCHEMAS = "('learn'::regnamespace, 'learn_internal'::regnamespace)"
 
 
@@ -129,16 +131,16 @@ SIGNATURES = {
 }
 
 
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_public_functions_have_the_parameters_that_callers_rely_on(learn: Learn, name: str) -> None:
-    found = learn.value(
-        "select string_agg(n || ' ' || format_type(t, null), ', ' order by i) from pg_proc p,"
-        " unnest(p.proargnames[1:p.pronargs], p.proargtypes) with ordinality a(n, t, i)"
-        " where p.oid = %s::regproc",
-        [f"learn.{name}"],
-    )
+def test_public_functions_have_the_parameters_that_callers_rely_on(learn: Learn) -> None:
     tail = "p_occurred_at timestamp with time zone, p_idempotency_key text"
-    assert (found or "") == SIGNATURES[name].replace("$TAIL", tail)
+    found = learn.tuples(
+        "select p.proname, coalesce(string_agg(n || ' ' || format_type(t, null), ', ' order by i), '')"
+        " from pg_proc p left join unnest(p.proargnames[1:p.pronargs], p.proargtypes)"
+        " with ordinality a(n, t, i) on true"
+        " where p.pronamespace = 'learn'::regnamespace and p.proname = any (%s) group by p.oid",
+        [list(SIGNATURES)],
+    )
+    assert dict(found) == {name: text.replace("$TAIL", tail) for name, text in SIGNATURES.items()}
 
 
 def test_every_table_and_view_has_a_comment(learn: Learn) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from docs.make_reference import PAGE, render
 from tests.client import Learn
+
+pytestmark = pytest.mark.stock
 
 
 def test_the_reference_is_what_the_database_says(learn: Learn) -> None:

@@ -232,7 +232,7 @@ def test_token_data_are_written_once(learn: Learn, user: UUID, certificate: Cert
     for position, other in enumerate(["0.0.6", "0.0.1", 13, "ipfs://other", None]):
         changed = [*data[:position], other, *data[position + 1 :]]
         with learn.refuses("LX010") as refusal:
-            learn.certificate_minted(number, *changed)  # type: ignore[arg-type]
+            learn.certificate_minted(number, *changed)
         assert "0.0.5005" in refusal.detail
 
 

@@ -23,6 +23,8 @@ KNOWN = {("solve", "user_track_progress")}
 """Before PostgreSQL 17, to look up an array of unknown length seems to cost more than to read a short index
 from end to end. Only where tracks complete paths and difficulties: planning that anew would cost more."""
 
+pytestmark = pytest.mark.stock
+
 READ = """
     select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
     from pg_stat_xact_user_tables

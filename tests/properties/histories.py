@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -483,7 +483,7 @@ class Play:
     def actual(self, index: int) -> dict[str, Any]:
         """What the database says a learner has."""
         user, learn = self.users[index], self.learn
-        stats = asdict(learn.stats(user))
+        stats = learn.stats(user)._asdict()
         return {
             **{
                 name: stats[name]

@@ -307,7 +307,7 @@ def test_a_retry_with_the_same_key_is_answered_and_changes_nothing(
     first = learn.submit_quiz(user, exam, quiz, key="quiz-1")
     before = learn.row_counts()
     again = learn.submit_quiz(user, exam, quiz, key="quiz-1")
-    assert again == AwardSummary(**{**vars(first), "replayed": True})
+    assert again == AwardSummary(**{**first._asdict(), "replayed": True})
     assert learn.row_counts() == before
     with learn.refuses("LX013"):
         learn.submit_quiz(user, exam, quiz[:4], key="quiz-1")

@@ -7,23 +7,19 @@ from pathlib import Path
 
 import psycopg
 
-from toolkit.history import migrations, seeds
+from tests.conftest import make_seeded, owner_url
+from toolkit.history import seeds
 from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def seeded_database(server: ThrowawayServer, system: str, *, demo: bool = False) -> Iterator[str]:
+def seeded_database(server: ThrowawayServer, bare: str, system: str, *, demo: bool = False) -> Iterator[str]:
     """URL of a database with the seeds of core and of this system, dropped afterwards."""
     name = f"laurel_{system}"
-    server.create_database(name)
-    url = server.url(name)
-    project = Project.find(ROOT)
-    migrations.migrate(lambda: psycopg.connect(url), project)
-    with psycopg.connect(url) as connection:
-        seeds.seed(connection, project, [system], demo=demo)
-    yield url
+    make_seeded(server, bare, name, [system], demo=demo)
+    yield owner_url(server, name)
     server.drop_database(name)
 
 

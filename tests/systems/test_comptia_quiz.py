@@ -12,6 +12,8 @@ import pytest
 from tests.client import AwardSummary, Learn, moment
 from tests.systems.products import load, load_again
 
+pytestmark = pytest.mark.stock
+
 MONDAY = moment("2035-06-11 18:00")
 EXAMS = ("security", "network", "a1101", "a1102")
 COUNTS = {

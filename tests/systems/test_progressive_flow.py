@@ -10,6 +10,8 @@ import pytest
 from tests.client import Learn, moment
 from tests.systems.products import load, load_again
 
+pytestmark = pytest.mark.stock
+
 MONDAY = moment("2035-06-11 18:00")
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.client import AwardSummary, Learn, LessonProgress, PathProgress, TrackProgress, moment
 from toolkit.history.seeds import plan
 from toolkit.project.layout import Project
+
+pytestmark = pytest.mark.stock
 
 ROOT = Path(__file__).resolve().parents[2]
 MONDAY = "2035-06-11"

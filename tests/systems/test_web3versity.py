@@ -14,13 +14,15 @@ from tests.client import AwardSummary, Learn, moment
 from tests.systems.seeded import run_demo, seeded_database
 from toolkit.servers.choose import ThrowawayServer
 
+pytestmark = pytest.mark.stock
+
 MONDAY, TUESDAY, WEDNESDAY = "2035-06-11", "2035-06-12", "2035-06-13"
 WALLET = "0xAb5801a7D398351b8bE11C439e05C5B3259aeC9B"
 
 
 @pytest.fixture(scope="module")
-def shared_database(server: ThrowawayServer) -> Iterator[str]:
-    yield from seeded_database(server, "web3versity")
+def shared_database(server: ThrowawayServer, bare: str) -> Iterator[str]:
+    yield from seeded_database(server, bare, "web3versity")
 
 
 def test_a_learner_from_the_catalogue_to_a_second_course(learn: Learn) -> None:
@@ -127,9 +129,7 @@ def test_a_learner_from_the_catalogue_to_a_second_course(learn: Learn) -> None:
     assert (home["lessons_completed"], home["achievements_earned"]) == (9, 3)
     assert home["current_courses"] == []
     assert [badge["slug"] for badge in home["recent_achievements"]] == learn.badges(user)[::-1]
-    learn.rows(
-        AwardSummary, "select * from learn.rate_course(%s, %s, 5, 'Clear and short.')", [user, wallets]
-    )
+    learn.rate_course(user, wallets, 5, "Clear and short.")
     assert learn.tuples(
         "select enrollment_count, average_rating, rating_count from learn.course_catalog where id = %s",
         [wallets],
@@ -318,7 +318,7 @@ def lessons_of(learn: Learn, course_id: int) -> list[int]:
 
 
 def enroll(learn: Learn, user: UUID, course_id: int) -> AwardSummary:
-    (summary,) = learn.rows(AwardSummary, "select * from learn.enroll_in_course(%s, %s)", [user, course_id])
+    summary: AwardSummary = learn.enroll_in_course(user, course_id)
     return summary
 
 

@@ -22,7 +22,7 @@ from toolkit.servers.processes import is_alive
 
 OWNER = """
 import signal, sys, time
-from toolkit.servers import open_throwaway
+from toolkit.servers.choose import open_throwaway
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and that is inherited
 with open_throwaway(sys.argv[1]) as server:
     for name in sys.argv[2:]:

@@ -200,7 +200,7 @@ def test_a_completion_told_by_record_activity_as_well_is_one_completion(
 
 
 def paid_each(learn: Learn, summaries: int, user: object, activity: str) -> list[int]:
-    return [learn.record_activity(user, activity).xp_awarded for _ in range(summaries)]  # type: ignore[arg-type]
+    return [learn.record_activity(user, activity).xp_awarded for _ in range(summaries)]
 
 
 def test_a_daily_cap_cuts_what_a_day_pays(learn: Learn) -> None:

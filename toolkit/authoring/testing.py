@@ -12,6 +12,7 @@ from pathlib import Path
 from toolkit.errors import DbtoolError, UsageProblem
 
 SERVER_VARIABLE = "DBTOOL_TEST_SERVER"
+KIND_VARIABLE = "DBTOOL_TEST_KIND"
 PASSED, FAILED, INTERRUPTED, _, USAGE, NOTHING_COLLECTED = range(6)  # pytest's exit codes
 HIDDEN = (
     "DBTOOL_DATABASE_URL",
@@ -25,9 +26,12 @@ HIDDEN = (
 )
 
 
-def run_pytest(root: Path, args: Sequence[str], server_url: str, environ: Mapping[str, str]) -> int:
+def run_pytest(
+    root: Path, args: Sequence[str], server_url: str, kind: str, environ: Mapping[str, str]
+) -> int:
     """Run the tests in `root` with the server's URL in $DBTOOL_TEST_SERVER; returns dbtool's exit code.
 
+    $DBTOOL_TEST_KIND says what kind of server it is, for tests that run in parallel and open others like it.
     No URL of the outer environment reaches the tests, so that none can touch a real database. Raises
     DbtoolError when pytest is not installed or finds no test, UsageProblem when it refuses its arguments,
     and KeyboardInterrupt when it ended because of Ctrl-C.
@@ -35,7 +39,7 @@ def run_pytest(root: Path, args: Sequence[str], server_url: str, environ: Mappin
     if importlib.util.find_spec("pytest") is None:
         raise DbtoolError("dbtool test needs pytest", hint="pip install 'laurel-dbtool[test]'")
     environment = {name: value for name, value in environ.items() if name not in HIDDEN}
-    environment[SERVER_VARIABLE] = server_url
+    environment |= {SERVER_VARIABLE: server_url, KIND_VARIABLE: kind}
     interrupts = 0
 
     def leave_it_to_pytest(*_: object) -> None:

@@ -32,16 +32,18 @@ def command(context: Context, args: tuple[str, ...], kind: str | None) -> None:
     dbtool test
     dbtool test tests/xp -k streak
     dbtool test --server container:15
+    dbtool test --server stock:15
     """
     from toolkit.authoring.testing import run_pytest
-    from toolkit.servers.choose import open_throwaway
+    from toolkit.servers.choose import default_kind, open_throwaway
 
     if context.project.is_packaged:
         raise UsageProblem(
             "the installed package holds no tests",
             hint="Run dbtool test in a checkout, or name a project with --project DIR.",
         )
-    with open_throwaway(kind, report=lambda _: None) as server:
+    kind = kind or default_kind()
+    with open_throwaway(kind) as server:
         say(f"testing on {server.description}", err=True)
-        code = run_pytest(context.project.root, args, server.url(), context.environ)
+        code = run_pytest(context.project.root, args, server.url(), kind, context.environ)
     sys.exit(code)

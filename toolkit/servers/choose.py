@@ -18,6 +18,14 @@ def _to_stderr(line: str) -> None:
     say(line, err=True)
 
 
+def default_kind() -> str:
+    """A container of the newest image that Docker has, or the embedded server where there is none."""
+    from toolkit.servers import containers
+
+    image = containers.newest_image()
+    return f"container:{image}" if image else "embedded"
+
+
 def open_throwaway(
     kind: str | None, report: Callable[[str], None] = _to_stderr
 ) -> AbstractContextManager[ThrowawayServer]:
@@ -25,7 +33,8 @@ def open_throwaway(
 
     `kind` is one of
       embedded            the embedded binaries; data in memory where there is room
-      stock, stock:15     the system's PostgreSQL with LLVM, as it is when nobody has configured it
+      stock, stock:15     the system's PostgreSQL with LLVM, as it is when nobody has configured it;
+                          else, for a version, that of a container of `postgres:15`
       container           the newest `postgres:N` image that Docker has
       container:15        `postgres:15`; `container:NAME:TAG` any image that speaks like the official one
       a URL               a server that runs, reached as superuser: databases of its own names are made and
@@ -36,13 +45,12 @@ def open_throwaway(
     from toolkit.servers import containers, throwaway
 
     if kind is None:
-        image = containers.newest_image()
-        report(f"throwaway server: container of {image}" if image else "throwaway server: embedded")
-        return containers.container(image) if image else throwaway.embedded()
+        kind = default_kind()
+        report(f"throwaway server: {kind.replace('container:', 'container of ')}")
     if kind == "embedded":
         return throwaway.embedded()
     if kind == "stock" or re.fullmatch("stock:[0-9]+", kind):
-        return throwaway.stock(int(kind[6:]) if kind[6:] else None)
+        return _stock(int(kind[6:]) if kind[6:] else None)
     if kind == "container":
         image = containers.newest_image()
         if image is None:
@@ -60,6 +68,18 @@ def open_throwaway(
         f"there is no kind of server {kind!r}",
         hint="use embedded, stock, container, container:15 or a postgresql:// URL",
     )
+
+
+def _stock(major: int | None) -> AbstractContextManager[ThrowawayServer]:
+    from toolkit.servers import binaries, containers, throwaway
+
+    try:
+        binaries.find_compiling(major)
+    except DbtoolError:
+        if major and containers.docker_has(f"postgres:{major}"):
+            return containers.container(f"postgres:{major}", is_stock=True)
+        raise
+    return throwaway.stock(major)
 
 
 @contextmanager

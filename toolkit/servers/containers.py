@@ -73,10 +73,11 @@ def _ask_for(image: str) -> str:
 
 
 @contextlib.contextmanager
-def container(image: str) -> Iterator[ThrowawayServer]:
+def container(image: str, *, is_stock: bool = False) -> Iterator[ThrowawayServer]:
     """A server from an image like the official `postgres`; the container is removed afterwards in any case.
 
-    Raises DbtoolError when testcontainers is not installed, or Docker cannot run the image.
+    `is_stock`: with the settings of the image, its data on Docker's disk. Raises DbtoolError when
+    testcontainers is not installed, or Docker cannot run the image.
     """
     try:
         from testcontainers.community.postgres import PostgresContainer
@@ -98,13 +99,15 @@ def container(image: str) -> Iterator[ThrowawayServer]:
             image, username=SUPERUSER, password=secrets.token_hex(16), dbname="postgres", driver=None
         )
         .with_name(name)
-        .with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
         .with_env("PGDATA", DATA)
-        .with_command(["postgres", *(word for pair in SETTINGS.items() for word in ("-c", "=".join(pair)))])
         .with_kwargs(shm_size="256m", labels={"dbtool": "throwaway"})
     )
-    if roomy_memory():
-        box = box.with_tmpfs_mount(DATA, "size=4g")
+    if not is_stock:
+        settings = [word for pair in SETTINGS.items() for word in ("-c", "=".join(pair))]
+        box = box.with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
+        box = box.with_command(["postgres", *settings])
+        if roomy_memory():
+            box = box.with_tmpfs_mount(DATA, "size=4g")
     dog = _watch(address, name) if address else None
     try:
         try:
@@ -116,7 +119,10 @@ def container(image: str) -> Iterator[ThrowawayServer]:
                 hint="--server embedded needs no Docker",
             ) from error
         with ThrowawayServer(box.get_connection_url(), f"container of {image}") as server:
-            server.description = f"PostgreSQL {server.version} in a container of {image}"
+            kind = "stock PostgreSQL" if is_stock else "PostgreSQL"
+            server.description = f"{kind} {server.version} in a container of {image}"
+            if is_stock:
+                server.refuse_without_jit()
             yield server
     finally:
         with contextlib.suppress(DockerException):

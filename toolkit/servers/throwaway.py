@@ -201,6 +201,14 @@ class ThrowawayServer:
                     self._execute(drop.format(sql.Identifier(name)))
                 self._admin.execute("select pg_advisory_unlock(%s, %s)", [LOCK_CLASS, number])
 
+    def refuse_without_jit(self) -> None:
+        """Raise DbtoolError where PostgreSQL cannot compile: then it is not what distributions ship."""
+        if self._admin.execute("select pg_jit_available()").fetchone() != (True,):
+            raise DbtoolError(
+                f"{self.description} has no JIT compiler, which stock servers have",
+                hint=f"Where it is a package of its own, install it: postgresql-{self.major}-jit",
+            )
+
     def close(self) -> None:
         """Drop the databases that are left and disconnect."""
         with contextlib.suppress(psycopg.OperationalError):
