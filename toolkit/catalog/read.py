@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from toolkit.catalog.queries import CATALOG
+from toolkit.catalog.queries import CATALOG, NEEDS
+from toolkit.sql.statements import split_qualified
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,11 +32,21 @@ class Catalog:
     """
 
     objects: Mapping[Key, str]
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    """What each object stands on, by identities; only where that was asked for."""
 
     def facts(self, key: Key) -> dict[str, Any]:
         """What is known about one object; nothing when it does not exist."""
         facts: dict[str, Any] = json.loads(self.objects.get(key, "{}"))
         return facts
+
+    def users(self) -> dict[str, frozenset[str]]:
+        """What stands on each object."""
+        found: dict[str, set[str]] = {}
+        for user, needed in self.needs.items():
+            for name in needed:
+                found.setdefault(name, set()).add(user)
+        return {name: frozenset(each) for name, each in found.items()}
 
 
 @dataclass(frozen=True)
@@ -65,14 +76,29 @@ def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
         conn.execute("select set_config('search_path', %s, true)", before)
 
 
-def read(conn: psycopg.Connection[Any]) -> Catalog:
+def read(conn: psycopg.Connection[Any], *, with_needs: bool = False) -> Catalog:
     """The catalog of the database as the connection's open transaction sees it.
 
     Any role can read it.
     """
+    needs: dict[str, set[str]] = {}
     with qualified_names(conn):
         rows = conn.execute(CATALOG).fetchall()
-    return Catalog({(kind, identity): facts for kind, identity, facts in rows})
+        for user, name in conn.execute(NEEDS).fetchall() if with_needs else ():
+            needs.setdefault(user, set()).add(name)
+    objects = {(kind, identity): facts for kind, identity, facts in rows}
+    return Catalog(objects, {user: frozenset(names) for user, names in needs.items()})
+
+
+def parent(identity: str) -> str:
+    """What a qualified name stands in: the relation of a column, the schema of a relation."""
+    return ".".join(split_qualified(identity)[:-1])
+
+
+def split_on(identity: str) -> tuple[str, str]:
+    """Name and relation (or domain) of a constraint, trigger, policy or rule."""
+    name, _, on = identity.partition(" on ")
+    return name, on
 
 
 def diff(before: Catalog, after: Catalog) -> list[Difference]:

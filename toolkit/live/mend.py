@@ -1,93 +1,388 @@
-"""The SQL that would bring one object of a database to what it should be.
+"""The statements that would bring a database to what it should be, and in words what none brings back.
 
-Each statement carries a phase, so that those of several objects can be put into an order that works: what
-goes, goes before what comes, and nothing comes before what it stands on.
+Definitions are PostgreSQL's own (`pg_get_functiondef` and the like), so that nothing is lost that they say.
+What holds rows is neither made nor dropped. Nothing is taken away that others need, and nothing is made that
+needs what stays missing: no statement fails for another object. One that rows may refuse runs by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any
 
-from toolkit.catalog.read import Catalog, Difference, Key
-from toolkit.live.mend_alter import alter
-from toolkit.live.mend_columns import COLUMN_OWNERS, alter_column
-from toolkit.live.mend_create import columns, create, drop
-from toolkit.live.mend_grants import bare, common
-from toolkit.live.mend_kinds import ORDER
+from toolkit.catalog.objects import literal
+from toolkit.catalog.read import Catalog, Difference, Key, parent, split_on
+from toolkit.sql.statements import quote
 
 Facts = Mapping[str, Any]
 Step = tuple[int, str]
-"""Phase and statement."""
+"""Place in the order, and statement."""
 
-_LAST = 1000
-
-
-def mend(difference: Difference, want: Catalog, have: Catalog) -> list[Step]:
-    """What turns the object from what `have` says into what `want` says; nothing when no SQL can do that."""
-    key = (difference.kind, difference.identity)
-    wanted, had = want.facts(key), have.facts(key)
-    if key not in want.objects:
-        return [(_dropping(key), text) for text in drop(key, had, have)]
-    if key not in have.objects:
-        return _make(key, want)
-    if _must_be_made_again(key, want, have):
-        return [(_dropping(key), text) for text in drop(key, had, have)] + _make(key, want)
-    steps = [(_making(key, wanted), text) for text in alter(key, wanted, had)]
-    return steps + [(_LAST, text) for text in common(key, wanted, had)]
-
-
-def _make(key: Key, want: Catalog) -> list[Step]:
-    """What makes an object from nothing, with what belongs to it alone."""
-    facts = want.facts(key)
-    steps = [(_making(key, facts), text) for text in create(key, facts, want)]
-    steps += [(_LAST, text) for text in common(key, facts, bare(key, facts))]
-    if key[0] in COLUMN_OWNERS:
-        for name, column in columns(key[1], want):
-            own = ("column", f"{key[1]}.{name}")
-            if key[0] == "table":
-                plain = {**column, "compression": "", "statistics target": None, "options": None}
-                steps += [(_making(own, column), text) for text in alter_column(own[1], column, plain)]
-            steps += [(_LAST, text) for text in common(own, column, {"comment": None})]
-    if key[0] == "materialized view":
-        indexes = [
-            each for each in want.objects if each[0] == "index" and want.facts(each)["table"] == key[1]
-        ]
-        steps += [step for index in indexes for step in _make(index, want)]
-    return steps
+_NONE: frozenset[str] = frozenset()
+LATE = 1_000_000
+"""From this place on each step is a transaction of its own: rows may refuse it."""
+TYPES = ("enum", "domain", "composite type", "range", "type")
+_DROPPED = (
+    *("function", "procedure", "aggregate", "view", "materialized view", "index", "trigger", "policy"),
+    *("rule", "statistics", "event trigger"),
+)
+_BY_DEFINITION = ("function", "procedure", "trigger", "rule", "statistics")
+_REMADE_FOR = {
+    "policy": ("command", "permissive", "using", "check", "roles"),
+    **dict.fromkeys(("constraint", "index", "materialized view"), ("definition",)),
+    **dict.fromkeys(("trigger", "rule", "statistics"), ("definition",)),
+}
+_OWNED = (
+    *("schema", "table", "foreign table", "sequence", "function", "procedure", "aggregate", "view"),
+    *("materialized view", "statistics", "event trigger", "publication", *TYPES),
+)
+_COMMENTED = (*_OWNED, "column", "constraint", "index", "trigger", "rule", "policy", "extension", "role")
+_GRANTED = {
+    **dict.fromkeys(("table", "foreign table", "view", "materialized view"), "table"),
+    **dict.fromkeys(("function", "aggregate"), "function"),
+    **dict.fromkeys(TYPES, "type"),
+    **{kind: kind for kind in ("schema", "sequence", "procedure")},
+}
+_TAKEN = ("column", *TYPES)
+"""Kinds that others take as they are."""
+_ENABLE = {"O": "enable", "D": "disable", "R": "enable replica", "A": "enable always"}
+_COMMANDS = {"*": "all", "r": "select", "a": "insert", "w": "update", "d": "delete"}
 
 
-def _making(key: Key, facts: Facts) -> int:
-    rank = ORDER.index(key[0]) if key[0] in ORDER else len(ORDER)
-    is_late = key[0] == "constraint" and str(facts.get("definition", "")).startswith("FOREIGN KEY")
-    return 100 + 10 * rank + (5 if is_late else 0)
+@dataclass(frozen=True)
+class Roles:
+    """The roles of a cluster, and those to whom default privileges of the database give something."""
+
+    there: Collection[str]
+    """Quoted."""
+    given: Collection[str]
 
 
-def _dropping(key: Key) -> int:
-    return len(ORDER) - (ORDER.index(key[0]) if key[0] in ORDER else len(ORDER))
+@dataclass
+class Mending:
+    """What mends one difference."""
+
+    drop: str | None = None
+    takes_away: bool = False
+    """Whether something goes, if only to be made again."""
+    make: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    """Owner, grants, comments: when everything is made."""
+    is_late: bool = False
+    words: list[str] = field(default_factory=list)
+    """What no statement mends, and why."""
+    steps: list[Step] = field(default_factory=list)
+
+    def give_up(self, why: str) -> None:
+        """Leaves it to the reader."""
+        self.drop, self.takes_away, self.make, self.after, self.is_late = None, False, [], [], False
+        self.words = [why]
 
 
-def _must_be_made_again(key: Key, want_all: Catalog, have_all: Catalog) -> bool:
-    """Whether what differs cannot be altered in place."""
-    kind = key[0]
-    want, had = want_all.facts(key), have_all.facts(key)
-    if kind == "view":
-        new, old = ([(n, c["type"]) for n, c in columns(key[1], each)] for each in (want_all, have_all))
-        return new[: len(old)] != old
-    if kind in ("constraint", "index", "policy", "rule", "trigger", "statistics", "event trigger"):
-        names = {"definition", "command", "permissive", "using", "check", "event", "function", "tags"}
-        return any(want.get(name) != had.get(name) for name in names)
-    if kind in ("function", "procedure"):
-        return _head(want) != _head(had)
-    if kind == "column":
-        return want["generated"] != had["generated"] or (
-            bool(want["generated"]) and want["default"] != had["default"]
-        )
-    if kind in ("aggregate", "range"):
-        return any(want.get(name) != had.get(name) for name in ("aggregate", "range"))
-    return kind == "materialized view" and want["definition"] != had["definition"]
+def mend(
+    found: Sequence[Difference], parts: Collection[Difference], want: Catalog, have: Catalog, roles: Roles
+) -> dict[Difference, Mending]:
+    """What mends each difference but the `parts`, which come and go with others."""
+    mender = _Mender(want, have, roles)
+    mendings = {each: mender.mending(each) for each in found if each not in parts}
+    _leave_what_cannot(mendings, parts, want, have)
+    _put_in_order(mendings, want, have)
+    return mendings
+
+
+def script(mendings: Iterable[Mending]) -> str:
+    """One script: a transaction that cannot fail for rows, then what they may refuse, each by itself."""
+    steps = sorted((step for each in mendings for step in each.steps), key=lambda step: step[0])
+    safe = dict.fromkeys(text for place, text in steps if place < LATE)
+    late = dict.fromkeys(text for place, text in steps if place >= LATE)
+    lines = ["begin;", "set local check_function_bodies = off;", *safe, "commit;"] if safe else []
+    return "\n".join(
+        [*lines, *(["-- Rows may refuse what follows; each stands alone."] if late else []), *late]
+    )
+
+
+class _Mender:
+    """Knows what the database should be and what it is."""
+
+    def __init__(self, want: Catalog, have: Catalog, roles: Roles) -> None:
+        self.want, self.have, self.roles = want, have, roles
+
+    def mending(self, each: Difference) -> Mending:
+        """What mends one difference, whatever it depends on."""
+        key = (each.kind, each.identity)
+        wanted, had = self.want.facts(key), self.have.facts(key)
+        found = Mending()
+        if each.change == "added":
+            found.drop = self._drop(key)
+            found.takes_away = found.drop is not None
+            if found.drop is None:
+                found.words = ["somebody may need it; drop it by hand when nobody does"]
+        elif each.change == "removed":
+            self._make(key, wanted, found)
+        elif self._is_remade(key, wanted, had):
+            found.drop, found.takes_away = self._drop(key), True
+            self._make(key, wanted, found)
+        else:
+            self._alter(key, wanted, had, found)
+        return found
+
+    # -- making and dropping ---------------------------------------------------------------------------------
+
+    def _drop(self, key: Key) -> str | None:
+        kind, identity = key
+        if kind == "constraint":
+            name, on = split_on(identity)
+            return None if self._is_domain(on) else f"alter table {on} drop constraint {name};"
+        if kind == "aggregate" and identity.endswith("()"):
+            identity = f"{identity[:-1]}*)"
+        return f"drop {kind} {identity};" if kind in _DROPPED else None
+
+    def _make(self, key: Key, facts: Facts, found: Mending) -> None:
+        """Makes an object from nothing, with what belongs to it alone."""
+        kind, identity = key
+        definition = str(facts.get("definition") or "").rstrip(" ;\n")
+        if kind in _BY_DEFINITION:
+            found.make = [f"{definition};"]
+            if facts.get("enabled", "O") != "O":
+                found.make.append(self._enable(key, facts))
+        elif kind == "view":
+            found.make = [_view(identity, facts)]
+        elif kind == "materialized view":
+            data = "" if facts["populated"] else "\nwith no data"
+            found.make, found.is_late = [f"create materialized view {identity} as\n{definition}{data};"], True
+            found.make += [f"{self.want.facts(each)['definition']};" for each in self._indexes(identity)]
+        elif kind == "index" and not (facts["clustered"] or facts["replica identity"]):
+            found.make = [f"{definition.replace(' ON ONLY ', ' ON ', 1)};"]
+            found.is_late = definition.startswith("CREATE UNIQUE")
+        elif kind == "constraint" and not self._is_domain(split_on(identity)[1]):
+            name, on = split_on(identity)
+            drop = f"drop constraint {name}, " if found.drop else ""
+            found.drop, found.is_late = None, True
+            found.make = [f"alter table {on} {drop}add constraint {name} {definition};"]
+        elif kind == "policy" and self._knows(facts["roles"]):
+            found.make = [_policy(identity, facts)]
+        else:
+            found.give_up("take the statement that makes it from the migration that does")
+            return
+        grants = [line for line in facts.get("grants") or () if line.startswith(f"{facts.get('owner')}=")]
+        self._common(key, facts, {"owner": None, "comment": None, "grants": grants}, found, is_new=True)
+        if kind in ("view", "materialized view"):
+            for column in self._columns(identity):
+                self._common(column, self.want.facts(column), {"comment": None}, found)
+
+    def _is_remade(self, key: Key, want: Facts, had: Facts) -> bool:
+        """Whether what differs cannot be altered in place."""
+        kind, identity = key
+        if not want.get("local", True) or want.get("inherited") or want.get("cloned"):
+            return False
+        if kind == "view":
+            old, new = ([self._types(identity, each)] for each in (self.have, self.want))
+            return new[0][: len(old[0])] != old[0]
+        if kind in ("function", "procedure"):  # CREATE OR REPLACE changes neither arguments nor result
+            return _head(want) != _head(had)
+        return any(want.get(name) != had.get(name) for name in _REMADE_FOR.get(kind, ()))
+
+    def _types(self, view: str, catalog: Catalog) -> list[tuple[str, str]]:
+        columns = sorted((catalog.facts(key)["position"], key) for key in self._columns(view, catalog))
+        return [(key[1], catalog.facts(key)["type"]) for _, key in columns]
+
+    # -- altering --------------------------------------------------------------------------------------------
+
+    def _alter(self, key: Key, want: Facts, had: Facts, found: Mending) -> None:
+        """Changes in place what statements can change, and says the rest."""
+        kind, identity = key
+        differs = {name for name in {*want, *had} if want.get(name) != had.get(name)}
+        differs -= {"position"} if kind == "column" else set()
+        for name in sorted(differs - {"owner", "grants", "comment"}):
+            if kind in ("function", "procedure") and name == "definition":
+                found.make.append(f"{want['definition'].rstrip()};")
+            elif kind == "view" and name in ("definition", "options"):
+                found.make = [_view(identity, want)]
+            elif kind == "table" and name.startswith("row security"):
+                verb = ("enable", "disable") if name == "row security" else ("force", "no force")
+                found.make.append(f"alter table {identity} {verb[not want[name]]} row level security;")
+            elif kind == "column" and name in ("default", "not null") and self._is_plain(identity, want, had):
+                self._alter_column(identity, name, want, found)
+            elif name == "enabled" and self._on_table(key):
+                found.make.append(self._enable(key, want))
+            elif kind == "index" and name == "valid" and want["valid"]:
+                found.make, found.is_late = [f"reindex index {identity};"], True
+            elif kind == "constraint" and name == "validated" and want["validated"]:
+                short, on = split_on(identity)
+                found.make, found.is_late = [f"alter table {on} validate constraint {short};"], True
+            else:
+                found.words.append(name)
+        if found.words:
+            found.words = [f"its {', '.join(found.words)}"]
+        self._common(key, want, had, found)
+
+    def _alter_column(self, identity: str, name: str, want: Facts, found: Mending) -> None:
+        table = parent(identity)
+        start = f"alter table {table} alter column {identity.removeprefix(table + '.')}"
+        if name == "default":
+            default = want["default"]
+            found.make.append(f"{start} {'drop default' if default is None else f'set default {default}'};")
+        else:
+            found.make.append(f"{start} {'set' if want[name] else 'drop'} not null;")
+            found.is_late |= bool(want[name])
+
+    def _is_plain(self, identity: str, want: Facts, had: Facts) -> bool:
+        """Whether default and NOT NULL of a column can be set by themselves."""
+        is_table = any((kind, parent(identity)) in self.have.objects for kind in ("table", "foreign table"))
+        special = [each.get(name) for each in (want, had) for name in ("identity", "generated")]
+        return is_table and not any(special) and want["type"] == had["type"]
+
+    def _enable(self, key: Key, facts: Facts) -> str:
+        kind, identity = key
+        if kind == "event trigger":
+            return f"alter event trigger {identity} {_ENABLE[facts['enabled']]};"
+        name, on = split_on(identity)
+        return f"alter table {on} {_ENABLE[facts['enabled']]} {kind} {name};"
+
+    def _on_table(self, key: Key) -> bool:
+        return key[0] == "event trigger" or ("table", split_on(key[1])[1]) in self.have.objects
+
+    # -- owner, grants, comment ------------------------------------------------------------------------------
+
+    def _common(self, key: Key, want: Facts, had: Facts, found: Mending, *, is_new: bool = False) -> None:
+        kind, identity = key
+        called = "type" if kind in TYPES and kind != "domain" else kind
+        granted = set(had.get("grants") or ())
+        if want.get("owner") != had.get("owner") and not want.get("owned by"):  # else: with its table
+            if kind in _OWNED and self._knows([want["owner"]]):
+                found.after.append(f"alter {called} {identity} owner to {_roles([want['owner']])};")
+                old, new = f"{had.get('owner')}=", f"{want['owner']}="
+                granted = {new + line.removeprefix(old) if line.startswith(old) else line for line in granted}
+            else:
+                found.words.append(f"its owner should be {want['owner']}")
+        if "grants" in want and (is_new or set(want["grants"] or ()) != granted):
+            self._grant(key, set(want["grants"] or ()), granted, found, is_new=is_new)
+        if want.get("comment") != had.get("comment"):
+            name, on = split_on(identity)
+            target = f"{called} {f'{name} on domain {on}' if on and self._is_domain(on) else identity}"
+            if kind in _COMMENTED:
+                found.after.append(f"comment on {target} is {literal(want['comment'])};")
+            else:
+                found.words.append(f"its comment should be {literal(want['comment'])}")
+
+    def _grant(self, key: Key, want: set[str], had: set[str], found: Mending, *, is_new: bool) -> None:
+        """Grants of the owner alone: those that others have passed on hang together in ways of their own."""
+        kind, identity = key
+        table = parent(identity) if kind == "column" else ""
+        column = f" ({identity.removeprefix(table + '.')})" if table else ""
+        lines = {line for line in want | had if " by " in line}
+        if lines or (kind not in _GRANTED and not table) or not self._knows(_grantees(want)):
+            found.words.append(f"its grants should be {', '.join(sorted(want)) or 'none'}")
+            return
+        target = f"table {table}" if table else f"{_GRANTED[kind]} {identity}"
+        changed = {*_grantees(want ^ had)}
+        if is_new:  # what the server's default privileges give to it is not known to be right
+            changed |= {"PUBLIC", *self.roles.given} - {self.want.facts(key).get("owner")}
+        for who in sorted(changed):
+            to = _roles([who])
+            found.after.append(f"revoke all{column} on {target} from {to};")
+            given = [(line, column) for line in sorted(want) if line.startswith(f"{who}=")]
+            for each in () if table else self._columns(identity):  # REVOKE took these as well
+                own = [line for line in self.want.facts(each)["grants"] or () if line.startswith(f"{who}=")]
+                given += [(line, f" ({each[1].removeprefix(identity + '.')})") for line in own]
+            for line, place in given:
+                what, with_, option = line.removeprefix(f"{who}=").partition(" with ")
+                found.after.append(f"grant {what.lower()}{place} on {target} to {to}{with_}{option};")
+
+    # -- looking things up -----------------------------------------------------------------------------------
+
+    def _knows(self, names: Iterable[str]) -> bool:
+        """Whether the roles are there."""
+        return all(name == "PUBLIC" or quote(name) in self.roles.there for name in names)
+
+    def _is_domain(self, identity: str) -> bool:
+        return any(("domain", identity) in each.objects for each in (self.want, self.have))
+
+    def _columns(self, relation: str, catalog: Catalog | None = None) -> list[Key]:
+        objects = (catalog or self.want).objects
+        return [key for key in objects if key[0] == "column" and parent(key[1]) == relation]
+
+    def _indexes(self, relation: str) -> list[Key]:
+        keys = (key for key in self.want.objects if key[0] == "index")
+        return [key for key in keys if self.want.facts(key)["table"] == relation]
+
+
+def _leave_what_cannot(
+    mendings: Mapping[Difference, Mending], parts: Collection[Difference], want: Catalog, have: Catalog
+) -> None:
+    """Gives up what needs something that stays missing, and what something else needs that stays."""
+    users = have.users()
+    missing = {each.identity for each in mendings if each.change == "removed"}
+    lost = {
+        each.identity for each in parts if each.change == "removed" and each.kind in ("column", "sequence")
+    }
+    given_up = True
+    while given_up:
+        given_up = False
+        gone = {each.identity for each in parts if each.change == "added"}
+        gone |= {each.identity for each, mending in mendings.items() if mending.takes_away}
+        made = {each.identity for each, mending in mendings.items() if mending.make}
+        lacking = missing - made | {name for name in lost if parent(name) not in made}
+        lacking |= {each.identity for each in mendings if each.kind in _TAKEN and mendings[each].words}
+        for each, mending in mendings.items():
+            needed = want.needs.get(each.identity, _NONE) & lacking - {each.identity}
+            needing = users.get(each.identity, _NONE) - gone - {each.identity}
+            if mending.make and needed:
+                mending.give_up(f"it needs {', '.join(sorted(needed))}")
+            elif mending.takes_away and needing:
+                mending.give_up(f"{', '.join(sorted(needing))} needs it as it is")
+            else:
+                continue
+            given_up = True
+
+
+def _put_in_order(mendings: Mapping[Difference, Mending], want: Catalog, have: Catalog) -> None:
+    """Gives every statement its place: users go before what they use, and come after it."""
+    there = {each.identity: mending for each, mending in mendings.items() if mending.make or mending.drop}
+    needs, needed = (
+        {name: catalog.needs.get(name, _NONE) & there.keys() for name in there} for catalog in (want, have)
+    )
+    up, down = ([*TopologicalSorter(graph).static_order()] for graph in (needs, needed))
+    for name in up:
+        there[name].is_late |= any(there[other].is_late for other in needs[name])
+    # REVOKE on a table takes grants of its columns, which come last.
+    for number, each in enumerate(sorted(mendings, key=lambda each: each.kind == "column")):
+        mending = mendings[each]
+        drops = [mending.drop] if mending.drop else []
+        if mending.is_late:
+            texts = [*drops, *mending.make, *mending.after]
+            text = texts[0] if len(texts) == 1 else "\n".join(["begin;", *texts, "commit;"])
+            mending.steps = [(LATE + up.index(each.identity), text)]
+            continue
+        mending.steps = [(len(down) - down.index(each.identity), text) for text in drops]
+        mending.steps += [(len(down) + 1 + up.index(each.identity), text) for text in mending.make]
+        mending.steps += [(LATE // 2 + number, text) for text in mending.after]
+
+
+def _view(identity: str, facts: Facts) -> str:
+    options = f" with ({', '.join(facts['options'])})" if facts["options"] else ""
+    return f"create or replace view {identity}{options} as\n{facts['definition'].rstrip(';')};"
+
+
+def _policy(identity: str, facts: Facts) -> str:
+    parts = [
+        f"create policy {identity} as {'permissive' if facts['permissive'] else 'restrictive'}",
+        f"for {_COMMANDS[facts['command']]} to {_roles(facts['roles'])}",
+        f"using ({facts['using']})" if facts["using"] else "",
+        f"with check ({facts['check']})" if facts["check"] else "",
+    ]
+    return " ".join(part for part in parts if part) + ";"
 
 
 def _head(facts: Facts) -> str:
-    """A routine's name, arguments and result, which CREATE OR REPLACE cannot change."""
     return str(facts["definition"]).split("\n LANGUAGE", 1)[0]
+
+
+def _roles(names: Iterable[str]) -> str:
+    return ", ".join("public" if name == "PUBLIC" else quote(name) for name in names)
+
+
+def _grantees(lines: Iterable[str]) -> Iterator[str]:
+    return (line.split("=")[0] for line in lines)

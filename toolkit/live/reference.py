@@ -69,7 +69,8 @@ def build(server: ThrowawayServer, texts: Texts) -> Reference:
                 empty = read(connection)
                 migrations.migrate(connect_to, Project.open(root))
                 connection.commit()
-                reference = Reference(empty, read(connection), connection.info.user)
+                built = read(connection, with_needs=True)
+                reference = Reference(empty, built, connection.info.user)
         except ScriptFailed as error:
             if texts.is_trusted:
                 raise
@@ -94,16 +95,18 @@ def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) 
             found = build(server, texts)
         draft = path.with_suffix(f".{os.getpid()}")
         parts = [
-            [[*key, facts] for key, facts in each.objects.items()] for each in (found.empty, found.built)
+            [[[*key, facts] for key, facts in each.objects.items()], {k: [*v] for k, v in each.needs.items()}]
+            for each in (found.empty, found.built)
         ]
         draft.write_text(json.dumps([*parts, found.builder]), encoding="utf-8")
         draft.replace(path)
     empty, built, builder = json.loads(path.read_text(encoding="utf-8"))
-    return Reference(_catalog(empty), _catalog(built), builder)
+    return Reference(_catalog(*empty), _catalog(*built), builder)
 
 
-def _catalog(entries: list[tuple[str, str, str]]) -> Catalog:
-    return Catalog({(kind, identity): facts for kind, identity, facts in entries})
+def _catalog(entries: list[tuple[str, str, str]], needs: dict[str, list[str]]) -> Catalog:
+    objects = {(kind, identity): facts for kind, identity, facts in entries}
+    return Catalog(objects, {user: frozenset(names) for user, names in needs.items()})
 
 
 def applied_texts(applied: Sequence[Applied], project: Project, *, trust_all: bool = False) -> Texts:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.catalog.read import Catalog, Key
-from toolkit.live.mend_columns import parent, split_on
+from toolkit.catalog.read import Catalog, Key, parent, split_on
 from toolkit.live.reference import Reference
 from toolkit.sql.statements import quote, split_qualified
 
@@ -67,7 +66,7 @@ def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
     for key in want:
         if key[0] in ("database", "role setting"):
             want[key], have[key] = _of_whole_database(key, reference, built, live.catalog)
-    return Catalog(want), Catalog(have)
+    return Catalog(want, reference.built.needs), Catalog(have, live.catalog.needs)
 
 
 def _later_partitions(live: Catalog, built: Catalog) -> set[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.catalog import read as catalog
-from toolkit.catalog.read import Catalog, Difference
+from toolkit.catalog.read import Catalog, Difference, parent, split_on
 from toolkit.errors import HistoryProblem
 from toolkit.history.history import Applied, History
-from toolkit.live.mend import mend
-from toolkit.live.mend_columns import parent, split_on
+from toolkit.live import mend
+from toolkit.live.mend import Mending
 from toolkit.live.reference import Reference, Texts, applied_texts, build, build_once
 from toolkit.live.scope import Live, comparable
 from toolkit.project.layout import Project
@@ -34,20 +34,21 @@ union select pg_get_userbyid(n.nspowner) from pg_namespace n where n.oid >= 1638
 
 @dataclass(frozen=True)
 class Drifted:
-    """One object that is not what it should be, and the statements that would mend it."""
+    """One object that is not what it should be, and what would mend it."""
 
     difference: Difference
-    steps: tuple[tuple[int, str], ...]
+    mending: Mending
 
     @property
     def sql(self) -> list[str]:
-        return [text for _, text in sorted(self.steps, key=lambda step: step[0])]
+        return [text for _, text in sorted(self.mending.steps, key=lambda step: step[0])]
 
     def __str__(self) -> str:
         each = self.difference
-        mending = self.sql or ["-- no SQL mends this in place"]
         lines = [f"{each.kind} {each.identity}: {_WORDS[each.change]}", *each.details]
-        return "\n  ".join(lines + [f"mend: {text}".replace("\n", "\n    ") for text in mending])
+        lines += [f"mend: {text}".replace("\n", "\n    ") for text in self.sql]
+        lines += [f"cannot be mended by a statement: {text}" for text in self.mending.words]
+        return "\n  ".join(lines)
 
     def as_json(self) -> dict[str, Any]:
         each = self.difference
@@ -58,6 +59,7 @@ class Drifted:
             "state": words[each.change],
             "details": list(each.details),
             "sql": self.sql,
+            "not_mended": self.mending.words,
         }
 
 
@@ -110,24 +112,24 @@ def compare(reference: Reference, live: Live) -> list[Drifted]:
     """Every difference within the project's scope. What comes or goes with another object is not listed."""
     want, have = comparable(reference, live)
     found = catalog.diff(want, have)
-    return [
-        Drifted(each, tuple(mend(each, want, have)))
-        for each in found
-        if not _is_part(each, found, want, have)
+    parts = {each for each in found if _is_part(each, found, want, have)}
+    grants = [
+        live.catalog.facts(key)["grants"] for key in live.catalog.objects if key[0] == "default privileges"
     ]
+    roles = mend.Roles(live.roles, {line.split("=")[0] for lines in grants for line in lines})
+    mended = mend.mend(found, parts, want, have, roles)
+    return [Drifted(each, mending) for each, mending in mended.items()]
 
 
 def script(drifted: Iterable[Drifted]) -> str:
-    """One script that mends everything, in an order that works; as a whole or not at all."""
-    steps = sorted((step for each in drifted for step in each.steps), key=lambda step: step[0])
-    lines = dict.fromkeys(text for _, text in steps)
-    return "\n".join(["begin;", "set local check_function_bodies = off;", *lines, "commit;"])
+    """One script that mends what statements can mend, in an order that works."""
+    return mend.script(each.mending for each in drifted)
 
 
 def read_live(conn: Connection[Any], owners: tuple[str, ...]) -> Live:
     """The database as the open transaction sees it."""
     roles = frozenset(name for (name,) in conn.execute("select quote_ident(rolname) from pg_roles"))
-    return Live(catalog.read(conn), roles, owners)
+    return Live(catalog.read(conn, with_needs=True), roles, owners)
 
 
 def _reference(
@@ -160,19 +162,17 @@ def _is_part(difference: Difference, all_: list[Difference], want: Catalog, have
         name = identity.removeprefix(parent(identity) + ".")
         backs = ("constraint", f"{name} on {facts['table']}") in same
         made = ("materialized view", facts["table"]) in same
-        return gone or backs or made or _is_of_partition(facts["table"], same, want)
-    if kind in ("constraint", "trigger") and change == "removed":
-        return bool(facts.get("inherited") or facts.get("cloned"))
+        return gone or backs or made or (bool(facts["part of"]) and change != "changed")
+    if kind == "function" and change != "changed":
+        return bool(facts["of type"])  # such as a range's constructors
+    if kind in ("constraint", "trigger") and change != "changed":
+        return bool(facts.get("inherited") or facts.get("cloned") or not facts.get("local", True))
     if kind == "sequence" and facts.get("owned by"):
         owner = facts["owned by"]
         columns = {("column", owner)} | {(each, parent(owner)) for each in ("table", "foreign table")}
         is_identity = (have if change == "added" else want).facts(("column", owner)).get("identity")
         return bool(columns & (same | changed)) and (change == "added" or bool(is_identity))
     return False
-
-
-def _is_of_partition(table: str, missing: set[tuple[str, str]], want: Catalog) -> bool:
-    return ("table", table) in missing and bool(want.facts(("table", table)).get("partition bound"))
 
 
 def _relations(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
