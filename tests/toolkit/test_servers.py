@@ -112,6 +112,37 @@ def test_server_listens_on_no_tcp_port_and_only_its_owner_reaches_the_socket(ser
     assert len(os.fsencode(str(lock.socket))) < 107
 
 
+def test_log_and_its_folder_are_closed_to_other_users_also_those_of_older_servers(
+    server: EmbeddedServer, home: Path
+) -> None:
+    def modes() -> list[int]:
+        return [path.stat().st_mode & 0o777 for path in (server.home, server.log)]
+
+    server.start()
+    assert modes() == [0o700, 0o600]
+    server.home.chmod(0o755)
+    server.log.chmod(0o644)
+    assert server.start() is True
+    assert modes() == [0o700, 0o600]
+    assert query(server, "select 1") == [(1,)]
+
+
+def test_log_is_put_aside_when_it_grows_too_large_while_the_server_runs(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.start()
+    query(server, "do $$ begin raise log 'before the rotation'; end $$")
+    monkeypatch.setattr("toolkit.servers.embedded.LOG_LIMIT_BYTES", 100)
+    server.start()
+    monkeypatch.undo()
+    old = server.log.with_suffix(".log.1")
+    query(server, "do $$ begin raise log 'after the rotation'; end $$")
+    assert "before the rotation" in old.read_text()
+    assert "before the rotation" not in server.log.read_text()
+    assert "after the rotation" in server.log.read_text()
+    assert old.stat().st_mode & 0o777 == 0o600
+
+
 def test_second_start_finds_the_server_running(server: EmbeddedServer, home: Path) -> None:
     server.start()
     pid = postmaster(server)

@@ -21,7 +21,7 @@ from typing import IO
 from toolkit.connection import socket_url
 from toolkit.errors import DbtoolError, LockTimeout
 from toolkit.servers import cluster, places
-from toolkit.servers.account import Account, run_as, server_account
+from toolkit.servers.account import Account, can_enter, run_as, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, for_account
 from toolkit.servers.processes import end, end_servers_in, is_alive
 
@@ -89,6 +89,8 @@ class EmbeddedServer:
         """
         _ = self._account  # says so where dbtool cannot run servers
         with self._locked():
+            self._keep_private()
+            self._rotate_log()
             was_running = self._find_running(report or (lambda _: None))
             if not was_running:
                 data = self._prepare(report or (lambda _: None))
@@ -115,7 +117,7 @@ class EmbeddedServer:
             self._stop(data)
             shutil.rmtree(places.socket_folder(data, self._uid), ignore_errors=True)
             places.remove(self.home, data)
-            for leftover in (self.log, self.log.with_suffix(".log.1")):
+            for leftover in self._logs():
                 leftover.unlink(missing_ok=True)
             return True
 
@@ -163,7 +165,7 @@ class EmbeddedServer:
 
     def _make_home(self) -> None:
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignore = self.home / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
@@ -173,6 +175,31 @@ class EmbeddedServer:
                 f"cannot keep the embedded server in {self.home}: {error.strerror}",
                 hint="name a running server with --database-url, or a project folder that you may write to",
             ) from error
+
+    def _keep_private(self) -> None:
+        """Close the folder to other users: the log has learners' data in it. Also those of older servers."""
+        account = self._account
+        if os.geteuid() == 0 and account is not None and self.home.stat().st_uid == 0:
+            account.own(self.home)  # its data may lie in there
+        if os.geteuid() in (0, self.home.stat().st_uid):
+            self.home.chmod(0o700)
+            if account is not None and (self.home / "data").is_dir() and not can_enter(self.home, account):
+                self.home.chmod(0o711)  # another user's folder with data of the server's in it
+            for log in self._logs():
+                with contextlib.suppress(FileNotFoundError):
+                    log.chmod(0o600)
+
+    def _logs(self) -> tuple[Path, Path]:
+        return self.log, self.log.with_suffix(".log.1")
+
+    def _rotate_log(self) -> None:
+        """Put a log that has grown too large aside; a server that runs goes on in the file, emptied."""
+        log, old = self._logs()
+        with contextlib.suppress(FileNotFoundError):
+            if log.stat().st_size > LOG_LIMIT_BYTES:
+                shutil.copy2(log, old)
+                self._belongs_to_home(old)
+                os.truncate(log, 0)
 
     def _belongs_to_home(self, path: Path) -> None:
         """Give what root makes in another user's folder to that user, who could not open it otherwise."""
@@ -303,10 +330,7 @@ class EmbeddedServer:
             return log.read().decode("utf-8", "replace")
 
     def _open_log(self) -> IO[bytes]:
-        with contextlib.suppress(FileNotFoundError):
-            if self.log.stat().st_size > LOG_LIMIT_BYTES:
-                self.log.replace(self.log.with_suffix(".log.1"))
-        file = self.log.open("a+b")
+        file = os.fdopen(os.open(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
         self._belongs_to_home(self.log)
         return file
 
