@@ -29,8 +29,9 @@ begin
   with taken as (
     delete from learn_internal.board_gains g
     -- what was written in this moment, and is not a gain, is for the next time
-    where g.metric not in ('', 'current_streak') and not exists (
-      select from learn_internal.board_gains k where k.metric = '' and k.user_id = g.user_id)
+    -- hashed, and not a join: of a queue, statistics often say that it is empty
+    where g.metric not in ('', 'current_streak') and g.user_id not in (
+      select k.user_id from learn_internal.board_gains k where k.metric = '')
     returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
   ), tallied as (
     insert into learn_internal.tally_changes (measure, day, item, value)

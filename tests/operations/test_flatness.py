@@ -132,3 +132,58 @@ def test_a_call_reads_few_rows_in_a_session_that_knew_few_users(aged: tuple[Lear
                 if rows - before.get(table, 0) > FEW and (name, table) not in KNOWN:
                     too_many[name, table] = rows - before.get(table, 0)
         assert not too_many, "\n".join(f"{k} {v}" for k, v in too_many.items())
+
+
+LOAD = """
+    insert into learn.user_lesson_progress (user_id, lesson_id, status)
+    select u.id, l.id, 'completed'
+    from (select id from learn.users where username like 'crowd-%%' order by username limit %s / 20) u
+    cross join unnest(%s::bigint[]) l(id)
+"""
+SOME, MANY = 5000, 20_000
+
+
+def rows_read_by_a_load(learn: Learn, rows: int, lessons: list[int]) -> int:
+    """Of all tables together, until its commit; it is rolled back."""
+    with learn.connection.transaction(force_rollback=True):
+        before = sum(number for _, number in learn.tuples(READ))
+        learn.connection.execute(LOAD, [rows, lessons])
+        learn.finish()
+        return sum(number for _, number in learn.tuples(READ)) - before
+
+
+@pytest.mark.parametrize("queues", ["never analyzed", "seen empty", "seen full"])
+def test_a_load_of_four_times_as_many_rows_reads_four_times_as_many(
+    fresh: FreshDatabase, queues: str
+) -> None:
+    """Queues have statistics of another moment, if any; plans are good all the same.
+
+    Empty means no row in pages that there are: PostgreSQL then expects none, however many come.
+    """
+    with fresh.connect() as connection:
+        connection.autocommit = True
+        learn = Learn(connection)
+        lessons = [learn.make_lesson(0) for _ in range(20)]
+        learn.make_path(learn.make_track(*lessons[:10], difficulty="beginner"))
+        ids = [lesson.id for lesson in lessons]
+        connection.execute(
+            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n",
+            [MANY // 20],
+        )
+        rows_read_by_a_load(learn, 20, ids)  # a session that has made its plans for one learner
+        if queues == "seen empty":
+            connection.execute(
+                "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
+                " select id, %s, 'completed' from learn.users where username like 'crowd-%%'",
+                [learn.make_lesson(0).id],
+            )
+            connection.execute("select learn.refresh_leaderboard()")
+            connection.execute("analyze")
+            assert learn.tuples(
+                "select reltuples, relpages > 0 from pg_class where relname = 'board_gains'"
+            ) == [(0, True)]
+        elif queues == "seen full":
+            with connection.transaction(force_rollback=True):
+                connection.execute(LOAD, [MANY, ids])
+                connection.execute("analyze")
+        assert rows_read_by_a_load(learn, MANY, ids) <= 5 * rows_read_by_a_load(learn, SOME, ids)
