@@ -39,6 +39,7 @@ COMMANDS = {
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
     "verify": "Compare the database with what the applied migrations build.",
+    "watch": "Replace objects in a development database as their files are saved.",
     "baseline": "Adopt a database that was built without dbtool.",
     "repair": "Finish or undo what stopped, accept edits of comments, forget or restore missing files.",
     "history": "Show who applied and undid what, when, and how long it took.",

@@ -13,11 +13,11 @@ from tests.conftest import ROOT
 # From the ground up: modules and subpackages of toolkit. Those of one floor know nothing of one another.
 FLOORS = (
     ("errors", "findings"),
-    ("configuration", "connection", "output", "report"),
-    ("sql",),
+    ("configuration", "connection", "output", "report", "sql"),
     ("project", "catalog", "servers", "targets"),
     ("history", "lint", "context"),
-    ("authoring", "live", "options", "confirm", "invocation"),
+    ("authoring", "options", "confirm", "invocation"),
+    ("live",),
     ("commands",),
     ("cli", "__main__"),
 )

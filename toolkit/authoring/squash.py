@@ -7,19 +7,15 @@ rows of a database that it builds are compared with those that the files build.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import psycopg
-
+from toolkit.authoring.proof import build, database, differences_between, what_they_build
 from toolkit.authoring.squash_text import Unit, assemble, units
-from toolkit.catalog import contents
 from toolkit.catalog import read as catalog
-from toolkit.connection import connect
 from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
 from toolkit.history import migrations
 from toolkit.project.layout import Project, Script, Squash, digest, squashes
@@ -39,14 +35,6 @@ class Squashed:
     replaced: Sequence[Script]
 
 
-@dataclass(frozen=True)
-class _Built:
-    """A database: what it consists of, what its tables hold."""
-
-    catalog: catalog.Catalog
-    rows: contents.Contents
-
-
 def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squashed:
     """One schema.sql for the schema and the migrations up to `version`, proven on the server; writes nothing.
 
@@ -61,12 +49,12 @@ def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squ
         raise DbtoolError(f"{', '.join(missing)} cannot be squashed without its rollback file")
     parts = [units(script, project.relative(script.path)) for script in scripts]
     with TemporaryDirectory() as folder:
-        wanted, varying = _wanted(server, scripts, Path(folder))
+        wanted, varying = what_they_build(server, scripts, Path(folder))
         kept: set[Name] = set()
         while True:
             text = assemble(parts, kept, _head(scripts))
             try:
-                built = _build(server, [text], Path(folder), varying)
+                built = build(server, [text], Path(folder), varying)
                 break
             except ScriptFailed as error:
                 needed = _needed(error, text, parts) - kept
@@ -76,7 +64,12 @@ def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squ
                         detail=f"{error.message}\n{error.detail or ''}",
                     ) from error
                 kept |= needed
-        _require_same(wanted, built)
+        differences = differences_between(wanted, built)
+        if differences:
+            raise DbtoolError(
+                "the squashed schema.sql does not build the same; nothing was written",
+                detail="\n".join(differences),
+            )
         rollback = _rollback(server, scripts, text, Path(folder))
     return Squashed(text, rollback, scripts[1:])
 
@@ -100,50 +93,6 @@ def _head(scripts: Sequence[Script]) -> str:
     return "\n".join(map(str, found)) + "\n"
 
 
-def _wanted(
-    server: ThrowawayServer, scripts: Sequence[Script], folder: Path
-) -> tuple[_Built, frozenset[tuple[str, str]]]:
-    """What the files build, and the columns that are different every time."""
-    texts = [script.text for script in scripts]
-    first = _build(server, texts, folder, frozenset())
-    varying = contents.varying(first.rows, _build(server, texts, folder, frozenset()).rows)
-    return _build(server, texts, folder, varying), varying
-
-
-def _build(
-    server: ThrowawayServer, texts: Sequence[str], folder: Path, varying: frozenset[tuple[str, str]]
-) -> _Built:
-    with _database(server, texts, folder) as (connect_to, project):
-        migrations.migrate(connect_to, project)
-        with connect_to() as conn:
-            return _Built(catalog.read(conn), contents.read(conn, varying))
-
-
-class _database:  # noqa: N801  a context manager
-    """A new database and a project of these texts, whose first is the schema."""
-
-    def __init__(
-        self, server: ThrowawayServer, texts: Sequence[str], folder: Path, rollback: str | None = None
-    ) -> None:
-        self._server, self._texts, self._root, self._rollback = server, texts, folder, rollback
-
-    def __enter__(self) -> tuple[Callable[[], psycopg.Connection[tuple[object, ...]]], Project]:
-        (self._root / "migrations").mkdir(exist_ok=True)
-        for old in (self._root / "migrations").iterdir():
-            old.unlink()
-        for number, text in enumerate(self._texts):
-            name = f"migrations/migration{number}.sql" if number else "schema.sql"
-            (self._root / name).write_text(text, encoding="utf-8")
-        if self._rollback is not None:
-            (self._root / "schema.rollback.sql").write_text(self._rollback, encoding="utf-8")
-        self._server.create_database("squash")
-        url = self._server.url("squash")
-        return partial(connect, url, application_name="dbtool squash"), Project.open(self._root)
-
-    def __exit__(self, *_: object) -> None:
-        self._server.drop_database("squash")
-
-
 def _needed(error: ScriptFailed, text: str, parts: Iterable[Sequence[Unit]]) -> set[Name]:
     """The names that the statement that failed uses, and whose earlier texts were left out."""
     line = text.split("\n")[max((error.line or 1) - 1, 0) :]
@@ -151,16 +100,6 @@ def _needed(error: ScriptFailed, text: str, parts: Iterable[Sequence[Unit]]) -> 
     said = f"{statement}\n{error.message}\n{error.detail or ''}"
     names = {unit.makes for part in parts for unit in part if unit.makes}
     return {name for name in names if name.identity in said or name.identity.split(".")[-1] in error.message}
-
-
-def _require_same(wanted: _Built, built: _Built) -> None:
-    differences = [str(each) for each in catalog.diff(wanted.catalog, built.catalog)]
-    differences += contents.diff(wanted.rows, built.rows)
-    if differences:
-        raise DbtoolError(
-            "the squashed schema.sql does not build the same; nothing was written",
-            detail="\n".join(differences),
-        )
 
 
 def _rollback(server: ThrowawayServer, scripts: Sequence[Script], schema: str, folder: Path) -> str:
@@ -171,7 +110,7 @@ def _rollback(server: ThrowawayServer, scripts: Sequence[Script], schema: str, f
         for script in reversed(scripts)
     )
     for text in (own, all_):
-        with _database(server, [schema], folder, text) as (connect_to, project):
+        with database(server, [schema], folder, text) as (connect_to, project):
             with connect_to() as conn:
                 empty = catalog.read(conn)
             migrations.migrate(connect_to, project)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from toolkit.connection import connect
@@ -19,11 +21,13 @@ def command(context: Context, demo: bool) -> None:
     """Start the embedded server, migrate, seed, show the status.
 
     The server keeps its data in .dbtool/ beside the project and listens on a private Unix socket only. Run it
-    again at any time: it brings the database up to date.
+    again at any time: it brings the database up to date, also where migrations that no release has yet
+    were amended: rows stay.
     """
     from toolkit import output
     from toolkit.history import migrations, seeds
     from toolkit.invocation import embedded_only, program_name
+    from toolkit.live.follow import follow
     from toolkit.servers.choose import EmbeddedServer
 
     overruled = embedded_only(context)
@@ -34,8 +38,10 @@ def command(context: Context, demo: bool) -> None:
     state = "runs already" if was_running else "started"
     say(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
 
-    migrations.migrate(lambda: connect(url, application_name="dbtool up"), context.project, report=report)
-    with connect(url, application_name="dbtool up") as connection:
+    connect_to = partial(connect, url, application_name="dbtool up")
+    follow(connect_to, context.project, report)
+    migrations.migrate(connect_to, context.project, report=report)
+    with connect_to() as connection:
         seeds.seed(connection, context.project, demo=demo, report=report)
         connection.autocommit = True
         applied = [entry.id for entry in migrations.status(connection, context.project)]

@@ -163,6 +163,12 @@ class _Mender:
             found.make = [f"alter table {on} {drop}add constraint {name} {definition};"]
         elif kind == "policy" and self._knows(facts["roles"]):
             found.make = [_policy(identity, facts)]
+        elif kind == "column" and self._is_plain(identity, facts, facts):
+            table = parent(identity)
+            found.make = [
+                f"alter table {table} add column {identity.removeprefix(f'{table}.')} {_column(facts)};"
+            ]
+            found.is_late = facts["not null"] and facts["default"] is None
         else:
             found.give_up("take the statement that makes it from the migration that does")
             return
@@ -374,6 +380,12 @@ def _policy(identity: str, facts: Facts) -> str:
         f"with check ({facts['check']})" if facts["check"] else "",
     ]
     return " ".join(part for part in parts if part) + ";"
+
+
+def _column(facts: Facts) -> str:
+    collation = f" collate {facts['collation']}" if facts["collation"] else ""
+    default = "" if facts["default"] is None else f" default {facts['default']}"
+    return f"{facts['type']}{collation}{default}{' not null' if facts['not null'] else ''}"
 
 
 def _head(facts: Facts) -> str:
