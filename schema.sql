@@ -1227,7 +1227,7 @@ as $$
       then 'there are fewer than two options'
     when jsonb_path_exists(p_options, 'strict $.* ? (@.type() != "object")')
       or (select count(*) from jsonb_each(p_options) o
-        where o.value ->> 'text' ~ '\S' and jsonb_typeof(o.value -> 'text') = 'string')
+        where o.value ->> 'text' ~ E'\\S' and jsonb_typeof(o.value -> 'text') = 'string')
         < (select count(*) from jsonb_object_keys(p_options))
       then 'an option has no text'
     when jsonb_path_exists(p_options,
@@ -1667,13 +1667,13 @@ as $$
       from (
         select 1 as rank, 'question' as kind, a.position, case
           when jsonb_typeof(a.question) <> 'object' then 'it is not an object'
-          when jsonb_typeof(a.question -> 'id') is distinct from 'string' or a.id !~ '\S'
+          when jsonb_typeof(a.question -> 'id') is distinct from 'string' or a.id !~ E'\\S'
             or length(a.id) > 200
             then format('id is no text of 1 to 200 characters: %s',
               left(coalesce(a.question ->> 'id', 'null'), 50))
           when a.appearance > 1 then format('question %s was asked before', a.id)
           when jsonb_typeof(a.question -> 'category') is distinct from 'string'
-            or a.question ->> 'category' !~ '\S'
+            or a.question ->> 'category' !~ E'\\S'
             then format('category is no text: %s',
               left(coalesce(a.question ->> 'category', 'null'), 50))
           when coalesce(jsonb_typeof(a.question -> 'correct_answer'), 'missing')
@@ -2065,7 +2065,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select cardinality(p_tags) <= 10
     and coalesce(bool_and(
-      t.tag is not null and t.tag ~ '\S' and length(t.tag) <= 50
+      t.tag is not null and t.tag ~ E'\\S' and length(t.tag) <= 50
       and t.tag = lower(btrim(t.tag))), true)
     and count(distinct t.tag) = cardinality(p_tags)
   from unnest(p_tags) t(tag);

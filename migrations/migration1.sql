@@ -86,7 +86,7 @@ begin
   end if;
   v_days := learn_internal.setting_number('max_event_age_days');
   if p_occurred_at > learn.clock() + interval '5 minutes'
-    or p_occurred_at < learn.clock() - v_days * interval '1 day'
+    or p_occurred_at < learn.clock() - v_days * interval '24 hours'
   then
     raise exception 'the time of the event is out of bounds'
       using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
@@ -166,7 +166,7 @@ begin
   v_call.function_name := p_function;
 
   if p_idempotency_key is not null then
-    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
+    if p_idempotency_key !~ E'\\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
         using errcode = 'LX001',
           detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),

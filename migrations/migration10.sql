@@ -1409,7 +1409,7 @@ from (
   left join learn.user_metrics m
     on m.user_id = u.id and m.metric = 'challenges_completed' and m.scope = ''
   where u.is_active and u.show_on_leaderboard
-    and (u.last_active_at > (select learn.clock()) - interval '30 days'
+    and (u.last_active_at > (select learn.clock()) - 30 * interval '24 hours'
       or s.last_activity_date > ((select learn.clock()) at time zone u.timezone)::date - 30)
 ) b;
 comment on view learn.current_leaderboard is

@@ -182,7 +182,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
-  if coalesce(p_password_hash, '') !~ '\S' then
+  if coalesce(p_password_hash, '') !~ E'\\S' then
     raise exception 'the password hash is blank'
       using errcode = 'LX001', detail = 'p_password_hash is blank or null',
         hint = 'Hash the password in the backend.';

@@ -198,7 +198,7 @@ begin
     when e.value ->> 'occurred_at' is not null
       and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
       then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
-    when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
+    when e.value ->> 'idempotency_key' !~ E'\\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
   end
   from jsonb_array_elements(p_batch) with ordinality e(value, position)
@@ -206,7 +206,7 @@ begin
     or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
     or e.value ->> 'occurred_at' is not null
       and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-    or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
+    or e.value ->> 'idempotency_key' !~ E'\\S' or length(e.value ->> 'idempotency_key') > 200;
   if found then
     return;
   end if;
@@ -224,7 +224,7 @@ begin
     left join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
   ), limits as materialized (
     select learn.clock() + interval '5 minutes' as latest,
-      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '1 day'
+      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '24 hours'
         as earliest
   ), found as (
     select r.position, case
@@ -708,7 +708,7 @@ begin
         detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
         hint = 'Look it up in learn.xp_transactions.';
   end if;
-  if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
+  if v_amount < 0 or coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a reversal takes back a payment, for a reason'
       using errcode = 'LX001',
         detail = format('transaction %s is of %s XP; p_reason = %L',
@@ -773,7 +773,7 @@ begin
     return v_call.replay;
   end if;
   if p_amount is null or p_amount not between 1 and 1000000000
-    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S'
+    or coalesce(p_source_type, '') !~ E'\\S' or p_source_id !~ E'\\S'
     or length(p_source_type) > 100 or length(p_source_id) > 500
   then
     raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
@@ -2938,7 +2938,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if coalesce(p_reason, '') !~ '\S' then
+  if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
   end if;

@@ -179,7 +179,7 @@ begin
   end if;
   perform learn_internal.require_course(p_course_id);
   if p_rating is null or p_rating not between 1 and 5
-    or p_review is not null and (p_review !~ '\S' or length(p_review) > 10000)
+    or p_review is not null and (p_review !~ E'\\S' or length(p_review) > 10000)
   then
     raise exception 'the rating makes no sense'
       using errcode = 'LX001',
@@ -2105,7 +2105,7 @@ begin
         hint = 'Publish it: learn.exercises.is_published.';
   end if;
   perform learn_internal.require_lesson(p_user_id, v_lesson_id);
-  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
+  if coalesce(p_query_text, '') !~ E'\\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then
     raise exception 'the submission makes no sense'

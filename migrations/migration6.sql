@@ -15,12 +15,12 @@ as $$
   from (
     select e.position, case
       when jsonb_typeof(e.row) <> 'object' then 'it is not an object'
-      when coalesce(e.row ->> 'external_id', '') !~ '\S' then 'it has no external_id'
+      when coalesce(e.row ->> 'external_id', '') !~ E'\\S' then 'it has no external_id'
       when length(e.row ->> 'external_id') > 200
         then 'its external_id has more than 200 characters'
       when t.key is null
         then format('there is no exam %s', coalesce(left(e.row ->> 'exam_type', 40), 'null'))
-      when coalesce(e.row ->> 'question_text', '') !~ '\S' then 'it has no question_text'
+      when coalesce(e.row ->> 'question_text', '') !~ E'\\S' then 'it has no question_text'
       when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
         then 'its correct_answer is not one of A, B, C, D'
       when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')
@@ -128,8 +128,8 @@ as $$
   with tokens as (
     select t.match, t.position
     from regexp_matches(
-      regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
-      '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', 'g') with ordinality t(match, position)
+      regexp_replace(p_csv, E'^\\uFEFF', '') || E'\n',
+      E'(?:"((?:[^"]|"")*)"|([^",\\r\\n]*))(,|\\r\\n|\\n|\\r)', 'g') with ordinality t(match, position)
   ), placed as (
     select k.match, k.position,
       1 + count(*) filter (where k.match[3] <> ',') over (
@@ -139,7 +139,7 @@ as $$
     select p.line, p.position, coalesce(replace(p.match[1], '""', '"'), p.match[2]) as cell
     from placed p
   ), said as (
-    select c.*, bool_or(c.cell ~ '\S') over (partition by c.line) as has_text
+    select c.*, bool_or(c.cell ~ E'\\S') over (partition by c.line) as has_text
     from cells c
   )
   select dense_rank() over (order by s.line)::integer,
@@ -171,10 +171,10 @@ declare
   v_questions jsonb;
 begin
   -- What the parser would not match is malformed: a quote that is open, or in a bare field.
-  if coalesce(regexp_replace(p_csv, '^\uFEFF', ''), '') !~ '\S' then
+  if coalesce(regexp_replace(p_csv, E'^\\uFEFF', ''), '') !~ E'\\S' then
     v_problem := 'it is empty';
-  elsif regexp_replace(regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
-    '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', '', 'g') <> ''
+  elsif regexp_replace(regexp_replace(p_csv, E'^\\uFEFF', '') || E'\n',
+    E'(?:"((?:[^"]|"")*)"|([^",\\r\\n]*))(,|\\r\\n|\\n|\\r)', '', 'g') <> ''
   then
     v_problem := 'a quote is open, or stands inside a field that is not quoted';
   end if;
@@ -204,9 +204,9 @@ begin
       select c.line, jsonb_object_agg(h.name, c.cell)
         filter (where h.name !~ '_[a-d]$' and c.cell <> '') as plain,
         jsonb_object_agg(upper(right(h.name, 1)), c.cell)
-          filter (where h.name like 'option\__' and c.cell <> '') as options,
+          filter (where h.name like E'option\\__' and c.cell <> '') as options,
         jsonb_object_agg(upper(right(h.name, 1)), c.cell)
-          filter (where h.name like 'explanation\__' and c.cell <> '') as explanations
+          filter (where h.name like E'explanation\\__' and c.cell <> '') as explanations
       from cells c
       join header h on h.col = c.col
       where c.line > 1

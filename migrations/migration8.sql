@@ -343,7 +343,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if coalesce(p_content, '') !~ '\S' or length(p_content) > 50000 then
+  if coalesce(p_content, '') !~ E'\\S' or length(p_content) > 50000 then
     raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
       using errcode = 'LX001',
         detail = format('p_content has %s characters', coalesce(length(p_content), 0)),
@@ -369,8 +369,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.require_content(p_content);
-  if coalesce(p_title, '') !~ '\S' or length(p_title) > 300
-    or coalesce(p_category, '') !~ '\S' or length(p_category) > 100
+  if coalesce(p_title, '') !~ E'\\S' or length(p_title) > 300
+    or coalesce(p_category, '') !~ E'\\S' or length(p_category) > 100
   then
     raise exception 'a discussion has a title and a category'
       using errcode = 'LX001',
@@ -763,7 +763,7 @@ begin
         hint = 'A query has at most 1,000 characters, a page 1 to 100 rows.';
   end if;
 
-  if coalesce(p_query, '') !~ '\S' then
+  if coalesce(p_query, '') !~ E'\\S' then
     select array_agg(p.id order by p.position) into v_ids
     from (
       select d.id, row_number() over (

@@ -22,7 +22,9 @@ declare
   v_name text := learn_internal.setting_string('issuer_name');
   v_url  text := learn_internal.setting_string('issuer_url');
 begin
-  if v_name !~ '\S' or v_url !~ '^[a-z][a-z0-9+.-]*:\S+$' or p_id !~ '^[a-z][a-z0-9+.-]*:\S+$' then
+  if v_name !~ E'\\S' or v_url !~ E'^[a-z][a-z0-9+.-]*:\\S+$'
+    or p_id !~ E'^[a-z][a-z0-9+.-]*:\\S+$'
+  then
     raise exception 'nobody issues credentials yet'
       using errcode = 'LX003',
         detail = format('issuer_name = %L, issuer_url = %L, credential_url = %L',
@@ -118,7 +120,7 @@ begin
       'description', coalesce(nullif(v_achievement.description, ''), v_achievement.name),
       'criteria', jsonb_build_object('narrative',
         coalesce(nullif(v_achievement.description, ''), v_achievement.name)),
-      'image', case when v_achievement.icon ~ '^https?://\S+$' then
+      'image', case when v_achievement.icon ~ E'^https?://\\S+$' then
         jsonb_build_object('id', v_achievement.icon, 'type', 'Image') end)));
 end;
 $$;
@@ -404,7 +406,7 @@ begin
       'description', coalesce(nullif(v_course.description, ''), v_certificate.course_title),
       'criteria', jsonb_build_object(
         'narrative', format('Completed the course “%s”.', v_certificate.course_title)),
-      'image', case when v_course.icon_url ~ '^https?://\S+$' then
+      'image', case when v_course.icon_url ~ E'^https?://\\S+$' then
         jsonb_build_object('id', v_course.icon_url, 'type', 'Image') end)));
 end;
 $$;
@@ -438,7 +440,7 @@ as $$
 declare
   v_certificate learn.nft_certificates;
 begin
-  if coalesce(p_token_id, '') !~ '\S' or p_serial_number < 0 then
+  if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
     raise exception 'a minted certificate has a token'
       using errcode = 'LX001',
         detail = format('p_token_id = %L, p_serial_number = %s', p_token_id, p_serial_number),
@@ -659,7 +661,7 @@ begin
   if p_amount is null or not (p_amount > 0
       and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
     or scale(trim_scale(p_amount)) > 8
-    or coalesce(p_account, '') !~ '^(0|[1-9][0-9]{0,18})(\.(0|[1-9][0-9]{0,18})){2}$'
+    or coalesce(p_account, '') !~ E'^(0|[1-9][0-9]{0,18})(\\.(0|[1-9][0-9]{0,18})){2}$'
   then
     raise exception 'account or amount is malformed'
       using errcode = 'LX001',
@@ -697,7 +699,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
-  if coalesce(p_reason, '') !~ '\S' then
+  if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a certificate is revoked for a reason'
       using errcode = 'LX001', detail = format('p_reason = %L', p_reason),
         hint = 'Say why: learn.nft_certificates.revoked_reason keeps it.';
@@ -1117,7 +1119,7 @@ declare
   v_ids      bigint[];
   v_given_up bigint[];
 begin
-  if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ '\S' then
+  if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ E'\\S' then
     raise exception 'a worker claims 1 to 10,000 messages at a time, by a name or none'
       using errcode = 'LX001', detail = format('p_limit = %s, p_worker = %L', p_limit, p_worker),
         hint = 'Claim as many as you can do within outbox_timeout_seconds.';
@@ -1216,7 +1218,7 @@ declare
   v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
   v_failed   integer;
 begin
-  if coalesce(p_error, '') !~ '\S' then
+  if coalesce(p_error, '') !~ E'\\S' then
     raise exception 'a failure has a reason'
       using errcode = 'LX001', detail = format('p_error = %L', p_error),
         hint = 'Say what went wrong: learn.outbox.error keeps it.';
@@ -1266,7 +1268,7 @@ begin
   for v_i in 1 .. cardinality(v_parts) loop
     v_text := v_text || case
       when v_i = 1 then v_parts[v_i]
-      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+      when v_parts[v_i] ~ E'^[a-z0-9_]+\\}' then
         coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
           || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
       else '{' || v_parts[v_i] end;

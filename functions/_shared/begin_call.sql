@@ -62,7 +62,7 @@ begin
   v_call.function_name := p_function;
 
   if p_idempotency_key is not null then
-    if p_idempotency_key !~ '\S' or length(p_idempotency_key) > 200 then
+    if p_idempotency_key !~ E'\\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
         using errcode = 'LX001',
           detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),

@@ -14,7 +14,7 @@ begin
   end if;
   v_days := learn_internal.setting_number('max_event_age_days');
   if p_occurred_at > learn.clock() + interval '5 minutes'
-    or p_occurred_at < learn.clock() - v_days * interval '1 day'
+    or p_occurred_at < learn.clock() - v_days * interval '24 hours'
   then
     raise exception 'the time of the event is out of bounds'
       using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),

@@ -26,7 +26,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if coalesce(p_reason, '') !~ '\S' then
+  if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
   end if;

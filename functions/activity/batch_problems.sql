@@ -16,7 +16,7 @@ begin
     when e.value ->> 'occurred_at' is not null
       and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
       then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
-    when e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200
+    when e.value ->> 'idempotency_key' !~ E'\\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
   end
   from jsonb_array_elements(p_batch) with ordinality e(value, position)
@@ -24,7 +24,7 @@ begin
     or not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
     or e.value ->> 'occurred_at' is not null
       and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-    or e.value ->> 'idempotency_key' !~ '\S' or length(e.value ->> 'idempotency_key') > 200;
+    or e.value ->> 'idempotency_key' !~ E'\\S' or length(e.value ->> 'idempotency_key') > 200;
   if found then
     return;
   end if;
@@ -42,7 +42,7 @@ begin
     left join learn.idempotency_keys k on k.user_id = b.user_id and k.key = b.idempotency_key
   ), limits as materialized (
     select learn.clock() + interval '5 minutes' as latest,
-      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '1 day'
+      learn.clock() - learn_internal.setting_number('max_event_age_days') * interval '24 hours'
         as earliest
   ), found as (
     select r.position, case

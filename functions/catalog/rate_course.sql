@@ -27,7 +27,7 @@ begin
   end if;
   perform learn_internal.require_course(p_course_id);
   if p_rating is null or p_rating not between 1 and 5
-    or p_review is not null and (p_review !~ '\S' or length(p_review) > 10000)
+    or p_review is not null and (p_review !~ E'\\S' or length(p_review) > 10000)
   then
     raise exception 'the rating makes no sense'
       using errcode = 'LX001',

@@ -36,7 +36,7 @@ begin
       and not exists (
         select from learn.daily_challenges d
         where d.challenge_id = c.id and abs(d.date - (v_today + v_day)) < 30)
-    order by e.last_on nulls first, md5(c.slug || (v_today + v_day)::text)
+    order by e.last_on nulls first, md5(c.slug || to_char(v_today + v_day, 'YYYY-MM-DD'))
     limit 1;
     continue when not found;
     insert into learn.daily_challenges (challenge_id, date) values (v_picked, v_today + v_day);

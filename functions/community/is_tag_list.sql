@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select cardinality(p_tags) <= 10
     and coalesce(bool_and(
-      t.tag is not null and t.tag ~ '\S' and length(t.tag) <= 50
+      t.tag is not null and t.tag ~ E'\\S' and length(t.tag) <= 50
       and t.tag = lower(btrim(t.tag))), true)
     and count(distinct t.tag) = cardinality(p_tags)
   from unnest(p_tags) t(tag);

@@ -7,7 +7,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if coalesce(p_content, '') !~ '\S' or length(p_content) > 50000 then
+  if coalesce(p_content, '') !~ E'\\S' or length(p_content) > 50000 then
     raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
       using errcode = 'LX001',
         detail = format('p_content has %s characters', coalesce(length(p_content), 0)),

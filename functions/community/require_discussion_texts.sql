@@ -10,8 +10,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.require_content(p_content);
-  if coalesce(p_title, '') !~ '\S' or length(p_title) > 300
-    or coalesce(p_category, '') !~ '\S' or length(p_category) > 100
+  if coalesce(p_title, '') !~ E'\\S' or length(p_title) > 300
+    or coalesce(p_category, '') !~ E'\\S' or length(p_category) > 100
   then
     raise exception 'a discussion has a title and a category'
       using errcode = 'LX001',

@@ -39,7 +39,7 @@ begin
         hint = 'A query has at most 1,000 characters, a page 1 to 100 rows.';
   end if;
 
-  if coalesce(p_query, '') !~ '\S' then
+  if coalesce(p_query, '') !~ E'\\S' then
     select array_agg(p.id order by p.position) into v_ids
     from (
       select d.id, row_number() over (

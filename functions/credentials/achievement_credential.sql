@@ -44,7 +44,7 @@ begin
       'description', coalesce(nullif(v_achievement.description, ''), v_achievement.name),
       'criteria', jsonb_build_object('narrative',
         coalesce(nullif(v_achievement.description, ''), v_achievement.name)),
-      'image', case when v_achievement.icon ~ '^https?://\S+$' then
+      'image', case when v_achievement.icon ~ E'^https?://\\S+$' then
         jsonb_build_object('id', v_achievement.icon, 'type', 'Image') end)));
 end;
 $$;

@@ -36,7 +36,7 @@ begin
       'description', coalesce(nullif(v_course.description, ''), v_certificate.course_title),
       'criteria', jsonb_build_object(
         'narrative', format('Completed the course “%s”.', v_certificate.course_title)),
-      'image', case when v_course.icon_url ~ '^https?://\S+$' then
+      'image', case when v_course.icon_url ~ E'^https?://\\S+$' then
         jsonb_build_object('id', v_course.icon_url, 'type', 'Image') end)));
 end;
 $$;

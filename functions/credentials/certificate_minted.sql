@@ -20,7 +20,7 @@ as $$
 declare
   v_certificate learn.nft_certificates;
 begin
-  if coalesce(p_token_id, '') !~ '\S' or p_serial_number < 0 then
+  if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
     raise exception 'a minted certificate has a token'
       using errcode = 'LX001',
         detail = format('p_token_id = %L, p_serial_number = %s', p_token_id, p_serial_number),

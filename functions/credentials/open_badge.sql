@@ -16,7 +16,9 @@ declare
   v_name text := learn_internal.setting_string('issuer_name');
   v_url  text := learn_internal.setting_string('issuer_url');
 begin
-  if v_name !~ '\S' or v_url !~ '^[a-z][a-z0-9+.-]*:\S+$' or p_id !~ '^[a-z][a-z0-9+.-]*:\S+$' then
+  if v_name !~ E'\\S' or v_url !~ E'^[a-z][a-z0-9+.-]*:\\S+$'
+    or p_id !~ E'^[a-z][a-z0-9+.-]*:\\S+$'
+  then
     raise exception 'nobody issues credentials yet'
       using errcode = 'LX003',
         detail = format('issuer_name = %L, issuer_url = %L, credential_url = %L',

@@ -30,7 +30,7 @@ begin
   if p_amount is null or not (p_amount > 0
       and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
     or scale(trim_scale(p_amount)) > 8
-    or coalesce(p_account, '') !~ '^(0|[1-9][0-9]{0,18})(\.(0|[1-9][0-9]{0,18})){2}$'
+    or coalesce(p_account, '') !~ E'^(0|[1-9][0-9]{0,18})(\\.(0|[1-9][0-9]{0,18})){2}$'
   then
     raise exception 'account or amount is malformed'
       using errcode = 'LX001',

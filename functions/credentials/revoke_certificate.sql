@@ -10,7 +10,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
-  if coalesce(p_reason, '') !~ '\S' then
+  if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a certificate is revoked for a reason'
       using errcode = 'LX001', detail = format('p_reason = %L', p_reason),
         hint = 'Say why: learn.nft_certificates.revoked_reason keeps it.';

@@ -25,7 +25,7 @@ declare
   v_ids      bigint[];
   v_given_up bigint[];
 begin
-  if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ '\S' then
+  if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ E'\\S' then
     raise exception 'a worker claims 1 to 10,000 messages at a time, by a name or none'
       using errcode = 'LX001', detail = format('p_limit = %s, p_worker = %L', p_limit, p_worker),
         hint = 'Claim as many as you can do within outbox_timeout_seconds.';

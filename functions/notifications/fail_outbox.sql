@@ -22,7 +22,7 @@ declare
   v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
   v_failed   integer;
 begin
-  if coalesce(p_error, '') !~ '\S' then
+  if coalesce(p_error, '') !~ E'\\S' then
     raise exception 'a failure has a reason'
       using errcode = 'LX001', detail = format('p_error = %L', p_error),
         hint = 'Say what went wrong: learn.outbox.error keeps it.';

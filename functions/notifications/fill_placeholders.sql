@@ -20,7 +20,7 @@ begin
   for v_i in 1 .. cardinality(v_parts) loop
     v_text := v_text || case
       when v_i = 1 then v_parts[v_i]
-      when v_parts[v_i] ~ '^[a-z0-9_]+\}' then
+      when v_parts[v_i] ~ E'^[a-z0-9_]+\\}' then
         coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
           || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
       else '{' || v_parts[v_i] end;

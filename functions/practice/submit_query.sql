@@ -46,7 +46,7 @@ begin
         hint = 'Publish it: learn.exercises.is_published.';
   end if;
   perform learn_internal.require_lesson(p_user_id, v_lesson_id);
-  if coalesce(p_query_text, '') !~ '\S' or p_is_correct is null or p_duration_ms < 0
+  if coalesce(p_query_text, '') !~ E'\\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then
     raise exception 'the submission makes no sense'

@@ -9,12 +9,12 @@ as $$
   from (
     select e.position, case
       when jsonb_typeof(e.row) <> 'object' then 'it is not an object'
-      when coalesce(e.row ->> 'external_id', '') !~ '\S' then 'it has no external_id'
+      when coalesce(e.row ->> 'external_id', '') !~ E'\\S' then 'it has no external_id'
       when length(e.row ->> 'external_id') > 200
         then 'its external_id has more than 200 characters'
       when t.key is null
         then format('there is no exam %s', coalesce(left(e.row ->> 'exam_type', 40), 'null'))
-      when coalesce(e.row ->> 'question_text', '') !~ '\S' then 'it has no question_text'
+      when coalesce(e.row ->> 'question_text', '') !~ E'\\S' then 'it has no question_text'
       when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
         then 'its correct_answer is not one of A, B, C, D'
       when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')

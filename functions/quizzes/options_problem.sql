@@ -16,7 +16,7 @@ as $$
       then 'there are fewer than two options'
     when jsonb_path_exists(p_options, 'strict $.* ? (@.type() != "object")')
       or (select count(*) from jsonb_each(p_options) o
-        where o.value ->> 'text' ~ '\S' and jsonb_typeof(o.value -> 'text') = 'string')
+        where o.value ->> 'text' ~ E'\\S' and jsonb_typeof(o.value -> 'text') = 'string')
         < (select count(*) from jsonb_object_keys(p_options))
       then 'an option has no text'
     when jsonb_path_exists(p_options,

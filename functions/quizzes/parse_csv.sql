@@ -10,8 +10,8 @@ as $$
   with tokens as (
     select t.match, t.position
     from regexp_matches(
-      regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
-      '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', 'g') with ordinality t(match, position)
+      regexp_replace(p_csv, E'^\\uFEFF', '') || E'\n',
+      E'(?:"((?:[^"]|"")*)"|([^",\\r\\n]*))(,|\\r\\n|\\n|\\r)', 'g') with ordinality t(match, position)
   ), placed as (
     select k.match, k.position,
       1 + count(*) filter (where k.match[3] <> ',') over (
@@ -21,7 +21,7 @@ as $$
     select p.line, p.position, coalesce(replace(p.match[1], '""', '"'), p.match[2]) as cell
     from placed p
   ), said as (
-    select c.*, bool_or(c.cell ~ '\S') over (partition by c.line) as has_text
+    select c.*, bool_or(c.cell ~ E'\\S') over (partition by c.line) as has_text
     from cells c
   )
   select dense_rank() over (order by s.line)::integer,

@@ -17,10 +17,10 @@ declare
   v_questions jsonb;
 begin
   -- What the parser would not match is malformed: a quote that is open, or in a bare field.
-  if coalesce(regexp_replace(p_csv, '^\uFEFF', ''), '') !~ '\S' then
+  if coalesce(regexp_replace(p_csv, E'^\\uFEFF', ''), '') !~ E'\\S' then
     v_problem := 'it is empty';
-  elsif regexp_replace(regexp_replace(p_csv, '^\uFEFF', '') || E'\n',
-    '(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r)', '', 'g') <> ''
+  elsif regexp_replace(regexp_replace(p_csv, E'^\\uFEFF', '') || E'\n',
+    E'(?:"((?:[^"]|"")*)"|([^",\\r\\n]*))(,|\\r\\n|\\n|\\r)', '', 'g') <> ''
   then
     v_problem := 'a quote is open, or stands inside a field that is not quoted';
   end if;
@@ -50,9 +50,9 @@ begin
       select c.line, jsonb_object_agg(h.name, c.cell)
         filter (where h.name !~ '_[a-d]$' and c.cell <> '') as plain,
         jsonb_object_agg(upper(right(h.name, 1)), c.cell)
-          filter (where h.name like 'option\__' and c.cell <> '') as options,
+          filter (where h.name like E'option\\__' and c.cell <> '') as options,
         jsonb_object_agg(upper(right(h.name, 1)), c.cell)
-          filter (where h.name like 'explanation\__' and c.cell <> '') as explanations
+          filter (where h.name like E'explanation\\__' and c.cell <> '') as explanations
       from cells c
       join header h on h.col = c.col
       where c.line > 1

@@ -25,13 +25,13 @@ as $$
       from (
         select 1 as rank, 'question' as kind, a.position, case
           when jsonb_typeof(a.question) <> 'object' then 'it is not an object'
-          when jsonb_typeof(a.question -> 'id') is distinct from 'string' or a.id !~ '\S'
+          when jsonb_typeof(a.question -> 'id') is distinct from 'string' or a.id !~ E'\\S'
             or length(a.id) > 200
             then format('id is no text of 1 to 200 characters: %s',
               left(coalesce(a.question ->> 'id', 'null'), 50))
           when a.appearance > 1 then format('question %s was asked before', a.id)
           when jsonb_typeof(a.question -> 'category') is distinct from 'string'
-            or a.question ->> 'category' !~ '\S'
+            or a.question ->> 'category' !~ E'\\S'
             then format('category is no text: %s',
               left(coalesce(a.question ->> 'category', 'null'), 50))
           when coalesce(jsonb_typeof(a.question -> 'correct_answer'), 'missing')

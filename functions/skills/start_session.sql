@@ -23,7 +23,7 @@ declare
 begin
   if p_session_type is null
     or p_session_type not in ('challenge', 'assessment', 'lesson', 'quiz', 'course')
-    or p_resource_id !~ '\S' or length(p_resource_id) > 255
+    or p_resource_id !~ E'\\S' or length(p_resource_id) > 255
     or jsonb_typeof(p_metadata) is distinct from 'object'
   then
     raise exception 'the session makes no sense'

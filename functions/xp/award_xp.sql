@@ -28,7 +28,7 @@ begin
     return v_call.replay;
   end if;
   if p_amount is null or p_amount not between 1 and 1000000000
-    or coalesce(p_source_type, '') !~ '\S' or p_source_id !~ '\S'
+    or coalesce(p_source_type, '') !~ E'\\S' or p_source_id !~ E'\\S'
     or length(p_source_type) > 100 or length(p_source_id) > 500
   then
     raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'

@@ -37,7 +37,7 @@ begin
         detail = format('p_user_id = %s, p_transaction_id = %s', p_user_id, p_transaction_id),
         hint = 'Look it up in learn.xp_transactions.';
   end if;
-  if v_amount < 0 or coalesce(p_reason, '') !~ '\S' then
+  if v_amount < 0 or coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a reversal takes back a payment, for a reason'
       using errcode = 'LX001',
         detail = format('transaction %s is of %s XP; p_reason = %L',

@@ -34,6 +34,23 @@ def test_every_function_searches_pg_catalog_then_pg_temp(learn: Learn) -> None:
     )
 
 
+PARTS = re.compile(r"--[^\n]*|\"[^\"]*\"|[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'", re.DOTALL)
+
+
+def test_literals_with_a_backslash_mean_the_same_in_every_session(learn: Learn) -> None:
+    """Bodies are read with standard_conforming_strings as the session has it; E'…' means one thing."""
+    bodies = learn.tuples(
+        "select p.oid::regprocedure::text, p.prosrc from pg_proc p where p.pronamespace in " + SCHEMAS
+    )
+    plain = [
+        (name, part)
+        for name, body in bodies
+        for part in PARTS.findall(body)
+        if part.startswith("'") and "\\" in part
+    ]
+    assert plain == []
+
+
 def test_no_function_has_a_twin(learn: Learn) -> None:
     none_of(
         learn,

@@ -1,0 +1,1 @@
+"""What callers with bad intentions, or with odd sessions, get."""
