@@ -93,6 +93,7 @@ drop table learn_internal.recorded_subjects;
 drop table learn.activity_log;
 drop table learn.activity_types;
 drop table learn.idempotency_keys;
+drop table learn.products;
 drop table learn.platform_settings;
 drop table learn.user_stats;
 drop table learn.user_credentials;

@@ -309,6 +309,15 @@ insert into learn.platform_settings (key, value, value_type, description) values
   ('streak_freeze_maximum', '2', 'number',
     'A streak earns no freeze while the user holds this many.');
 
+create table learn.products (
+  name     text primary key,
+  added_at timestamptz not null default learn.clock(),
+  constraint name_is_not_blank check (name ~ '\S' and length(name) <= 100)
+);
+comment on table learn.products is
+  'The products whose seeds this database holds: one, unless they were mixed on purpose.';
+grant select on learn.products to learn_app, learn_readonly;
+
 create table learn.idempotency_keys (
   user_id        uuid not null references learn.users on delete cascade,
   key            text not null,

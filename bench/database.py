@@ -43,7 +43,7 @@ def open_server(*, durable: bool = False) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def open_database(*systems: str, durable: bool = False) -> Iterator[tuple[str, str]]:
-    """(URL, description of the server) of a database with the seeds of these systems (none: all)."""
+    """(URL, description of the server) of a database with the seeds of these systems."""
     with open_server(durable=durable) as (url, description):
         project = Project.find(HERE)
         migrations.migrate(lambda: psycopg.connect(url), project)

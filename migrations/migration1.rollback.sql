@@ -29,5 +29,6 @@ drop function learn_internal.setting_string(text);
 drop function learn_internal.settings_updated();
 drop function learn_internal.summarize(learn_internal.call);
 drop function learn_internal.touch_updated_at();
+drop function learn_internal.use_product(text);
 
 reset role;

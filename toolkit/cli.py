@@ -19,6 +19,7 @@ from toolkit import __version__
 from toolkit.context import Context
 from toolkit.errors import DbtoolError
 from toolkit.options import (
+    database_option,
     database_url_option,
     debug_option,
     json_option,
@@ -151,6 +152,7 @@ def _as_dbtool_error(error: BaseException) -> DbtoolError:
 @project_option
 @database_url_option
 @target_option
+@database_option
 @json_option
 @yes_option
 @yes_production_option

@@ -42,6 +42,7 @@ class Context:
     project_dir: Path | None = None
     url_option: str | None = None
     target_option: str | None = None
+    database_option: str | None = None
     as_json: bool = False
     yes: bool = False
     yes_production: str | None = None
@@ -66,6 +67,13 @@ class Context:
         """The URL or key=value string that was given; None means the embedded server."""
         if self.target_option and self.url_option:
             raise UsageProblem("give either --target or --database-url")
+        if self.database_option:
+            if self.target_option or self.url_option:
+                raise UsageProblem(
+                    "--database names a database of the embedded server",
+                    hint="Put the name into the URL of --database-url or of the target.",
+                )
+            return None
         if self.target_option:
             return named_target(self._targets_folder, self.target_option).resolve(self.environ)
         given = (self.url_option, self.environ.get("DBTOOL_DATABASE_URL"), self.environ.get("DATABASE_URL"))
@@ -103,8 +111,15 @@ class Context:
         server = EmbeddedServer(self.embedded_home)
         was_running = server.start()
         state = "using" if was_running else "started"
-        say(f"{state} the embedded server in {self.embedded_home}", err=True)
-        return Target(server.url(), f"embedded server in {self.embedded_home}", is_embedded=True)
+        name = self.database_option or "app"
+        place = f"embedded server in {self.embedded_home}" + ("" if name == "app" else f", database {name}")
+        say(f"{state} the {place}", err=True)
+        if name not in server.databases():
+            raise UsageProblem(
+                f"the embedded server has no database {name}",
+                hint=f"It has {', '.join(server.databases())}. `dbtool up SYSTEM` makes that of a system.",
+            )
+        return Target(server.url(name), place, is_embedded=True)
 
     def announce(self) -> None:
         """Says on stderr, before work begins, on which database it will be done; never shows a password."""

@@ -17,6 +17,11 @@ def embedded_only(context: Context) -> bool:
 
     Says so on stderr, since the other commands go there. Raises UsageProblem when the command line names one.
     """
+    if context.database_option:
+        raise UsageProblem(
+            f"dbtool {context.command_name} works on the whole embedded server",
+            hint="`dbtool up SYSTEM` makes the database of a system.",
+        )
     if context.url_option or context.target_option:
         raise UsageProblem(
             f"dbtool {context.command_name} works on the embedded server only",

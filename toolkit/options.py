@@ -49,6 +49,13 @@ target_option = click.option(
     callback=_store("target_option"),
     help="A database that dbtool.toml, or [tool.dbtool] in pyproject.toml, names.",
 )
+database_option = click.option(
+    "--database",
+    metavar="NAME",
+    expose_value=False,
+    callback=_store("database_option"),
+    help="A database of the embedded server, as dbtool up makes them. Default: app.",
+)
 json_option = click.option(
     "--json", is_flag=True, expose_value=False, callback=_store("as_json"), help="Print JSON on stdout."
 )
@@ -168,5 +175,5 @@ def fleet_options(command: F) -> F:
 
 
 def target_options(command: F) -> F:
-    """`--project`, `--database-url`, `--target`: what every command that works on a database takes."""
-    return project_option(database_url_option(target_option(command)))
+    """`--project`, `--database-url`, `--target`, `--database`: of every command that works on a database."""
+    return project_option(database_url_option(target_option(database_option(command))))

@@ -1,5 +1,7 @@
 -- The courses of Aralify and their levels, in English with Filipino translations. Seeding again
 -- brings texts and places up to date; what a deployment has published stays as it is.
+select learn_internal.use_product('aralify');
+
 with courses
   (slug, language, title, description, title_fil, description_fil, icon_url, color, position,
    estimated_hours, completion_xp)

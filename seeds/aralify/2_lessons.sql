@@ -1,5 +1,7 @@
 -- The lessons of Aralify: three tiers for each level, of which a learner may choose. Texts are
 -- in English and Filipino. The XP of a tier is multiplied by its difficulty: 20, 40, 60.
+select learn_internal.use_product('aralify');
+
 with tiers(difficulty, number, xp_reward, time_limit_seconds, estimated_minutes) as (values
   ('easy', 1, 20, 300, 5), ('medium', 2, 20, 600, 10), ('hard', 3, 20, 1200, 20)
 ), python(level, difficulty, title, title_fil, body, body_fil, code, task, task_fil) as (values

@@ -2,6 +2,8 @@
 -- a name has no need of translation. Those that pay do so for what only its courses can give. Those
 -- for tiers, streaks and XP ask for a level of them too, which every learner of Aralify soon has:
 -- so they are not earned by what learners do in other products of the same database.
+select learn_internal.use_product('aralify');
+
 with definitions(key, activity_type, scope_property, filter, description) as (values
   ('tier_lessons_completed', 'lesson_completed', 'difficulty', '{}'::jsonb,
     'Lessons completed, also by difficulty.'),

@@ -1,4 +1,6 @@
 -- The four CompTIA exams that questions and quizzes are for. Seeding again brings names up to date.
+select learn_internal.use_product('comptia_quiz');
+
 with rows(key, name, description) as (values
   ('security', 'Security+', 'CompTIA Security+: threats, architecture, operations, governance.'),
   ('network', 'Network+', 'CompTIA Network+: concepts, implementation, operations, security.'),

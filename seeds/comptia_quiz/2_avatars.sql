@@ -1,5 +1,7 @@
 -- The 18 avatars of the quiz: 3 that everyone has, 15 that achievements unlock. Seeding again
 -- brings names and pictures up to date.
+select learn_internal.use_product('comptia_quiz');
+
 with rows(slug, name, description, image_url, rarity, is_default, display_order) as (values
   ('student', 'Student', 'Yours from the start.',
     '/avatars/student.svg', 'common', true, 1),

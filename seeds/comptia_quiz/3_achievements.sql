@@ -1,5 +1,7 @@
 -- The 27 achievements of the quiz, in 9 categories; 15 of them unlock the avatars that are not
 -- everyone's. Seeding again brings names and rules up to date.
+select learn_internal.use_product('comptia_quiz');
+
 with rows
   (slug, name, description, icon, category, system, rarity, criteria, xp_reward,
    unlocks_avatar_id, display_order)

@@ -1,6 +1,8 @@
 -- The three tracks of Progressive Flow; each asks for the one before it. Their hours are the sum of
 -- their challenges'. Seeding again brings the texts up to date; whether a track is published and
 -- what its completion pays stay as the deployment has them.
+select learn_internal.use_product('progressive_flow');
+
 with rows(slug, title, description, difficulty, estimated_hours, position) as (values
   ('fundamentals', 'Fundamentals',
     'Small services that every large system is made of: sixteen designs with one idea each, from '

@@ -1,6 +1,8 @@
 -- The 61 challenges, in the order of their tracks. The minutes are the sum of the levels' minutes;
 -- concepts are chapters and topics of "Designing Data-Intensive Applications". Seeding again brings
 -- the texts up to date; whether a challenge is active stays as the deployment has it.
+select learn_internal.use_product('progressive_flow');
+
 with rows
   (slug, title, description, category, track_id, position, difficulty, xp_base,
    estimated_minutes, ddia_concepts, tags)

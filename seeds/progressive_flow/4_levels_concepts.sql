@@ -1,6 +1,8 @@
 -- The five levels of each challenge of the track concepts. Long texts go on in the next line: a
 -- line break and the blanks after it are read as one blank. The n-th hint costs 5 × n XP; the
 -- names of the required tests are the level's must_pass.
+select learn_internal.use_product('progressive_flow');
+
 with document(levels) as (
   select regexp_replace($json$
 {

@@ -1,4 +1,6 @@
 -- The skill tree: five branches of four skills. A level costs more, the deeper the skill lies.
+select learn_internal.use_product('progressive_flow');
+
 with rows(slug, name, category, xp_per_level, description) as (values
   ('api-design', 'API design', 'communication', 100,
     'Say what a service takes, gives and refuses, so that a retry does no harm.'),

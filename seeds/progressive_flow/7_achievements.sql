@@ -1,6 +1,8 @@
 -- The 23 badges of Progressive Flow, in 4 categories. They pay XP. For want of a measure of time,
 -- speed is about daily challenges. Streaks ask for a level as well, as they are counted over all
 -- products of a database. Seeding again brings names and rules up to date.
+select learn_internal.use_product('progressive_flow');
+
 with rows
   (slug, name, description, icon, category, system, rarity, xp_reward, display_order,
    criteria)

@@ -1,5 +1,7 @@
 -- The 20 badges of the SQL platform, in 5 categories. They pay no XP. Seeding again
 -- brings names and rules up to date.
+select learn_internal.use_product('sql_platform');
+
 with badges
   (slug, name, description, icon, category, system, rarity, criteria, display_order)
 as (values

@@ -1,6 +1,8 @@
 -- The two tracks of Web3Versity with four courses each, and what each course builds on. Seeding
 -- again brings texts, places and rewards up to date; what a deployment has published or featured
 -- stays as it is.
+select learn_internal.use_product('web3versity');
+
 
 -- A track has courses of every difficulty, and is none of "all beginner tracks".
 with levels(key, rank, xp_multiplier) as (values ('mixed', 0, 1))

@@ -1,5 +1,7 @@
 -- The lessons of the Explorer track. A lesson's content is a list of blocks: text, code, steps to
 -- follow, questions with the number of the right option (0 first).
+select learn_internal.use_product('web3versity');
+
 with lessons
   (course, sequence_number, slug, title, lesson_type, xp_reward, estimated_minutes, content)
 as (values

@@ -1,4 +1,6 @@
 -- The lessons of the Developer track, in the same form as those of the Explorer track.
+select learn_internal.use_product('web3versity');
+
 with lessons
   (course, sequence_number, slug, title, lesson_type, xp_reward, estimated_minutes, content)
 as (values

@@ -2,6 +2,8 @@
 -- what only its tracks can give. Those for lessons, perfect lessons, streaks and XP ask for
 -- an enrolment, which every learner of a course has: so they are not earned by what learners do in
 -- other products of the same database.
+select learn_internal.use_product('web3versity');
+
 with definitions(key, activity_type, scope_property, filter, description) as (values
   ('track_courses_completed', 'course_completed', 'track', '{}'::jsonb,
     'Courses completed, also by the slug of their track.'),

@@ -51,7 +51,7 @@ class Place:
         connect = connect or self.connect
         migrations.migrate(connect, self.project)
         with closing(connect()) as connection:
-            seeds.seed(connection, self.project)
+            seeds.seed(connection, self.project, ["sql_platform"])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from tests.client import Learn
 from tests.conftest import FreshDatabase
+from toolkit.errors import DbtoolError
 from toolkit.history import seeds
 from toolkit.project.layout import Project
 
@@ -19,9 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS = [name for name in seeds.systems(Project.find(ROOT)) if name != seeds.CORE]
 
 
-def seed(database: FreshDatabase, *names: str, demo: bool = False) -> None:
+def seed(database: FreshDatabase, *names: str, demo: bool = False, mix: bool = True) -> None:
+    """Load products, mixed on purpose: all of them when none is named."""
     with database.connect() as connection:
-        seeds.seed(connection, Project.find(ROOT), names, demo=demo)
+        seeds.seed(connection, Project.find(ROOT), names, demo=demo, mix=mix)
 
 
 def versions(connection: psycopg.Connection[Any]) -> dict[str, list[tuple[Any, ...]]]:
@@ -56,7 +59,7 @@ def test_seeding_again_waits_for_no_learner(fresh: FreshDatabase) -> None:
         user = Learn(learner).register_user("busy")
         Learn(learner).award_xp(user, 5)  # and does not commit yet
         with psycopg.connect(fresh.url, options="-c lock_timeout=500ms") as connection:
-            seeds.seed(connection, Project.find(ROOT))
+            seeds.seed(connection, Project.find(ROOT), mix=True)
 
 
 def test_what_a_deployment_decides_stays_and_what_it_edits_comes_back(fresh: FreshDatabase) -> None:
@@ -142,6 +145,77 @@ def test_what_one_product_teaches_earns_nothing_of_the_others(learn: Learn) -> N
         [user],
     ) == [("sql_platform",)]
     assert {source for _, source, _ in learn.ledger(user)} == {"lesson_completed", "lesson_perfect"}
+
+
+# ── one database, one product ───────────────────────────────────────────────────────────────────────────────
+
+
+def use_product(learn: Learn, name: str) -> None:
+    learn.value("select learn_internal.use_product(%s)::text", [name])
+
+
+def test_every_file_of_a_product_says_first_whose_it_is() -> None:
+    for system in SYSTEMS:
+        files = sorted((ROOT / "seeds" / system).rglob("*.sql"))
+        assert files
+        for path in files:
+            text = [line for line in path.read_text().splitlines() if not line.startswith("--")]
+            assert text[0] == f"select learn_internal.use_product('{system}');", path
+
+
+def test_a_second_product_is_refused_and_the_first_stays(learn: Learn) -> None:
+    with learn.fails("LX010"):
+        use_product(learn, "aralify")
+    use_product(learn, "sql_platform")
+    assert learn.tuples("select name from learn.products", []) == [("sql_platform",)]
+
+
+def test_mixing_on_purpose_adds_the_second_product_for_good(learn: Learn) -> None:
+    learn.connection.execute("set local dbtool.mix = on")
+    use_product(learn, "aralify")
+    learn.connection.execute("set local dbtool.mix = off")
+    use_product(learn, "aralify")
+    with learn.fails("LX010"):
+        use_product(learn, "web3versity")
+    assert learn.tuples("select name from learn.products order by 1", []) == [("aralify",), ("sql_platform",)]
+
+
+@pytest.mark.parametrize("name", ["", "  ", None, "x" * 101])
+def test_a_product_has_a_name(learn: Learn, name: str | None) -> None:
+    learn.connection.execute("delete from learn.products")
+    with learn.fails("23502" if name is None else "23514"):
+        learn.value("select learn_internal.use_product(%s)::text", [name])
+
+
+def test_no_app_role_may_change_the_product(learn: Learn) -> None:
+    with learn.role("learn_app"), learn.fails("42501"):
+        use_product(learn, "aralify")
+
+
+def test_a_product_is_refused_by_what_the_database_holds_and_without_a_name_that_is_loaded(
+    fresh: FreshDatabase,
+) -> None:
+    with fresh.connect(autocommit=True) as connection:
+        before = versions(connection)
+        with pytest.raises(DbtoolError, match="sql_platform"):
+            seed(fresh, "web3versity", mix=False)
+        seed(fresh, mix=False)
+        assert versions(connection) == before
+
+
+def test_of_two_products_that_come_at_once_one_is_refused(fresh: FreshDatabase) -> None:
+    with fresh.connect() as one, fresh.connect() as two, ThreadPoolExecutor(1) as pool:
+        one.execute("delete from learn.products")
+        one.commit()
+        one.execute("select learn_internal.use_product('aralify')")
+        waiting = pool.submit(two.execute, b"select learn_internal.use_product('web3versity')")
+        blocked = b"select pg_backend_pid() = any (pg_blocking_pids(%s))"
+        while one.execute(blocked, [two.info.backend_pid]).fetchone() != (True,):
+            pass
+        one.commit()
+        with pytest.raises(psycopg.Error) as refused:
+            waiting.result(timeout=30)
+        assert refused.value.sqlstate == "LX010"
 
 
 # ── merge_rows ─────────────────────────────────────────────────────────────────────────────────────────────

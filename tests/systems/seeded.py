@@ -23,8 +23,8 @@ def seeded_database(server: ThrowawayServer, bare: str, system: str, *, demo: bo
     server.drop_database(name)
 
 
-def run_demo(connection: psycopg.Connection[tuple[object, ...]], system: str) -> None:
-    """Runs the demo files of a system within the open transaction."""
-    (chosen,) = [one for one in seeds.plan(Project.find(ROOT), [system], demo=True) if one.system == system]
+def run_seeds(connection: psycopg.Connection[tuple[object, ...]], system: str, *, demo: bool = False) -> None:
+    """Runs the files of a system within the open transaction."""
+    (chosen,) = [one for one in seeds.plan(Project.find(ROOT), [system], demo=demo) if one.system == system]
     for path in chosen.files:
         connection.execute(path.read_bytes())

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tests.client import AwardSummary, Learn, moment
-from tests.systems.seeded import run_demo, seeded_database
+from tests.systems.seeded import run_seeds, seeded_database
 from toolkit.servers.choose import ThrowawayServer
 
 pytestmark = pytest.mark.stock
@@ -209,9 +209,9 @@ def test_every_level_has_its_three_tiers(learn: Learn) -> None:
 
 def test_the_demo_learners_hold_together(learn: Learn) -> None:
     learn.set_clock(None)
-    run_demo(learn.connection, "aralify")
+    run_seeds(learn.connection, "aralify", demo=True)
     before = learn.row_counts()
-    run_demo(learn.connection, "aralify")
+    run_seeds(learn.connection, "aralify", demo=True)
     assert learn.row_counts() == before
     maria = learn.value("select id from learn.users where username = 'maria'")
     assert progress(learn, maria)[:3] == ("in_progress", 2, 5)

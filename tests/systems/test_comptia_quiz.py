@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import UUID
 import pytest
 
 from tests.client import AwardSummary, Learn, moment
-from tests.systems.products import load, load_again
+from tests.systems.seeded import run_seeds, seeded_database
+from toolkit.servers.choose import ThrowawayServer
 
 pytestmark = pytest.mark.stock
 
@@ -29,11 +31,15 @@ COUNTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared_database(server: ThrowawayServer, bare: str) -> Iterator[str]:
+    yield from seeded_database(server, bare, "comptia_quiz")
+
+
 @pytest.fixture
 def quiz(learn: Learn) -> Learn:
     """The client, with the quiz's rules and question bank, on a Monday evening."""
     learn.set_clock(MONDAY)
-    load(learn, "comptia_quiz")
     for exam in EXAMS:
         for number in range(10):
             learn.make_question(exam, correct="ABCD"[number % 4], domain=f"{number % 3 + 1}.1")
@@ -228,15 +234,15 @@ def test_seeding_again_changes_nothing_and_a_deployments_switches_stay(quiz: Lea
         return [quiz.tuples(f"select to_jsonb(t), t.xmin::text from learn.{t} t order by 1") for t in tables]
 
     before = rows()
-    load_again(quiz, "comptia_quiz")
+    run_seeds(quiz.connection, "comptia_quiz")
     assert rows() == before
 
 
 def test_the_demo_questions_and_learners_hold_together(learn: Learn) -> None:
     learn.set_clock(None)
-    load(learn, "comptia_quiz", demo=True)
+    run_seeds(learn.connection, "comptia_quiz", demo=True)
     counts = learn.row_counts()
-    load_again(learn, "comptia_quiz", demo=True)
+    run_seeds(learn.connection, "comptia_quiz", demo=True)
     assert learn.row_counts() == counts
     numbers = dict(learn.tuples("select exam_type, count(*) from learn.questions group by 1"))
     assert set(numbers) == set(EXAMS)

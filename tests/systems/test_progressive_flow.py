@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from tests.client import Learn, moment
-from tests.systems.products import load, load_again
+from tests.systems.seeded import run_seeds, seeded_database
+from toolkit.servers.choose import ThrowawayServer
 
 pytestmark = pytest.mark.stock
 
 MONDAY = moment("2035-06-11 18:00")
 
 
+@pytest.fixture(scope="module")
+def shared_database(server: ThrowawayServer, bare: str) -> Iterator[str]:
+    yield from seeded_database(server, bare, "progressive_flow")
+
+
 @pytest.fixture
 def flow(learn: Learn) -> Learn:
     """The client, with the challenges and rules of Progressive Flow."""
     learn.set_clock(MONDAY)
-    load(learn, "progressive_flow")
     return learn
 
 
@@ -200,5 +206,5 @@ def test_seeding_again_changes_nothing(flow: Learn) -> None:
         ]
 
     before = rows()
-    load_again(flow, "progressive_flow")
+    run_seeds(flow.connection, "progressive_flow")
     assert rows() == before

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from tests.client import AwardSummary, Learn, moment
-from tests.systems.seeded import run_demo, seeded_database
+from tests.systems.seeded import run_seeds, seeded_database
 from toolkit.servers.choose import ThrowawayServer
 
 pytestmark = pytest.mark.stock
@@ -294,9 +294,9 @@ def test_every_lesson_has_something_in_it(learn: Learn) -> None:
 
 def test_the_demo_learners_hold_together(learn: Learn) -> None:
     learn.set_clock(None)
-    run_demo(learn.connection, "web3versity")
+    run_seeds(learn.connection, "web3versity", demo=True)
     before = learn.row_counts()
-    run_demo(learn.connection, "web3versity")
+    run_seeds(learn.connection, "web3versity", demo=True)
     assert learn.row_counts() == before
     satoshi = learn.value("select id from learn.users where username = 'satoshi'")
     assert completed_courses(learn, satoshi) == ["blockchain-foundations"]

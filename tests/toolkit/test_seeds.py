@@ -46,10 +46,10 @@ def migrated(project: Path, empty_database: str) -> str:
     return empty_database
 
 
-def load(project: Path, url: str, *names: str, demo: bool = False) -> list[str]:
+def load(project: Path, url: str, *names: str, demo: bool = False, mix: bool = False) -> list[str]:
     """Seed, and return what ran in its order."""
     with psycopg.connect(url) as connection:
-        seeds.seed(connection, Project.open(project), names, demo=demo)
+        seeds.seed(connection, Project.open(project), names, demo=demo, mix=mix)
     return loaded(url)
 
 
@@ -153,3 +153,101 @@ def test_json_lists_systems_and_files(project: Path, migrated: str, run_dbtool: 
         {"system": "core", "files": ["seeds/core/items.sql"]},
         {"system": "zoo", "files": ["seeds/zoo/part9.sql", "seeds/zoo/part10.sql"]},
     ]
+
+
+# ── systems that exclude one another ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def exclusive(project: Path) -> Path:
+    """The project, saying that a database holds one of its systems; which one, a row of shop.items says."""
+    (project / "seeds/seeds.toml").write_text(
+        'default = "zoo"\n'
+        "held = \"select distinct split_part(name, ' ', 1) from shop.items where name !~ '^core'\"\n"
+    )
+    return project
+
+
+def test_without_a_name_the_default_comes_first_and_what_is_held_later(
+    exclusive: Path, migrated: str
+) -> None:
+    assert load(exclusive, migrated) == ["core", "zoo 9", "zoo 10"]
+    (exclusive / "seeds/seeds.toml").write_text(
+        (exclusive / "seeds/seeds.toml").read_text().replace('"zoo"', '"alpha"')
+    )
+    assert load(exclusive, migrated)[3:] == ["core", "zoo 9", "zoo 10"]
+
+
+@pytest.mark.parametrize("names", [("alpha",), ("core", "alpha"), ("zoo", "alpha")])
+def test_a_second_system_is_refused_and_nothing_is_loaded(
+    exclusive: Path, migrated: str, names: tuple[str, ...], run_dbtool: RunDbtool
+) -> None:
+    before = load(exclusive, migrated, "zoo")
+    refused = run_dbtool("--project", exclusive, "--database-url", migrated, "seed", *names)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "zoo" in refused.stderr
+    assert "--mix" in refused.stderr
+    assert loaded(migrated) == before
+
+
+def test_two_systems_at_once_are_refused_and_nothing_is_loaded(exclusive: Path, migrated: str) -> None:
+    with pytest.raises(DbtoolError) as caught:
+        load(exclusive, migrated, "zoo", "alpha")
+    assert "dbtool up" in (caught.value.hint or "")
+    assert loaded(migrated) == []
+
+
+def test_mixing_on_purpose_loads_the_second_and_then_both_are_held(exclusive: Path, migrated: str) -> None:
+    load(exclusive, migrated, "zoo")
+    assert load(exclusive, migrated, "alpha", mix=True)[3:] == ["core", "alpha"]
+    assert load(exclusive, migrated, "zoo")[5:] == ["core", "zoo 9", "zoo 10"]
+    assert load(exclusive, migrated)[8:] == ["core", "alpha", "zoo 9", "zoo 10"]
+
+
+def test_mixing_without_a_name_loads_all(exclusive: Path, migrated: str) -> None:
+    assert load(exclusive, migrated, mix=True) == ["core", "alpha", "zoo 9", "zoo 10"]
+
+
+def test_mixing_is_said_to_every_file_and_not_beyond(exclusive: Path, migrated: str) -> None:
+    for name in ("part9", "part10"):
+        (exclusive / f"seeds/zoo/{name}.sql").write_text(LOG.format("x").replace("'x'", MIX))
+    assert load(exclusive, migrated, "zoo", mix=True) == ["core", "zoo on", "zoo on"]
+    assert load(exclusive, migrated, "zoo")[3:] == ["core", "zoo off", "zoo off"]
+
+
+MIX = "'zoo ' || coalesce(nullif(current_setting('dbtool.mix', true), ''), 'off')"
+
+
+def test_core_alone_goes_into_every_database(exclusive: Path, migrated: str) -> None:
+    load(exclusive, migrated, "alpha")
+    assert load(exclusive, migrated, "core")[2:] == ["core"]
+
+
+def test_a_database_that_holds_what_the_project_has_no_seeds_of_is_refused(
+    exclusive: Path, migrated: str
+) -> None:
+    with psycopg.connect(migrated) as connection:
+        connection.execute("insert into shop.items (id, name) values (1, 'own')")
+    with pytest.raises(DbtoolError, match="own"):
+        load(exclusive, migrated)
+    assert loaded(migrated) == ["own"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'held = "select 1"',
+        'default = "nowhere"\nheld = "select 1"',
+        'default = "zoo"\nheld = 1',
+        "default = ",
+    ],
+)
+def test_rules_that_are_none_are_a_usage_error(
+    exclusive: Path, migrated: str, text: str, run_dbtool: RunDbtool
+) -> None:
+    (exclusive / "seeds/seeds.toml").write_text(text)
+    result = run_dbtool("--project", exclusive, "--database-url", migrated, "seed", "zoo")
+    assert result.exit_code == 2
+    assert "seeds/seeds.toml" in result.stderr
+    assert loaded(migrated) == []

@@ -83,6 +83,57 @@ def test_demo_seeds_come_only_when_asked_for(project: Path, run_dbtool: RunDbtoo
         assert connection.execute("select count(*) from shop.items where id = 50").fetchone() == (1,)
 
 
+def test_up_gives_each_system_a_database_of_its_own(project: Path, run_dbtool: RunDbtool) -> None:
+    for number, system in enumerate(("bikes", "boats")):
+        (project / "seeds" / system).mkdir()
+        (project / "seeds" / system / "a.sql").write_text(
+            f"insert into shop.items values ({number + 20}, '{system}') on conflict do nothing;\n"
+        )
+    (project / "seeds/seeds.toml").write_text(
+        'default = "bikes"\nheld = "select name from shop.items where id between 20 and 29"\n'
+    )
+    done = run_dbtool("up", "boats", "bikes", "--json", cwd=project)
+    assert done.exit_code == 0, done.stderr
+    server = EmbeddedServer(project / ".dbtool")
+    assert json.loads(done.stdout)["databases"] == {"boats": server.url("boats"), "app": server.url()}
+    own = "select string_agg(name, ' ' order by id) from shop.items where id > 2"
+    for database, held in {"boats": "boats", "app": "bikes"}.items():
+        shown = run_dbtool("psql", "--database", database, "--", "-tAc", own, cwd=project)
+        assert (shown.stdout, shown.stderr.count(", database")) == (f"{held}\n", int(database != "app"))
+        assert run_dbtool("--database", database, "status", cwd=project).exit_code == 0
+
+    plain = run_dbtool("up", cwd=project)  # again, in words: the default's database
+    assert "seeded bikes" in plain.stdout
+    assert "boats" not in plain.stdout
+    assert "psql --database boats" in run_dbtool("up", "boats", cwd=project).stdout
+    # What app holds is kept to itself, here too.
+    assert run_dbtool("seed", "boats", cwd=project).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["up", "nowhere"], 2),
+        (["--database", "boats", "up"], 2),
+        (["--database", "boats", "down"], 2),
+        (["status", "--database", "x", "--database-url", "postgresql://h/x"], 2),
+    ],
+)
+def test_databases_that_cannot_be_meant_are_refused_and_no_server_is_made(
+    project: Path, run_dbtool: RunDbtool, arguments: list[str], code: int
+) -> None:
+    assert run_dbtool(*arguments, cwd=project).exit_code == code
+    assert not (project / ".dbtool").exists()
+
+
+def test_a_database_that_the_embedded_server_lacks_is_a_usage_error_that_lists_those_it_has(
+    project: Path, run_dbtool: RunDbtool
+) -> None:
+    done = run_dbtool("status", "--database", "boats", cwd=project)
+    assert done.exit_code == 2
+    assert "It has app." in done.stderr
+
+
 def test_up_never_touches_the_database_that_the_environment_names(
     project: Path, run_dbtool: RunDbtool, empty_database: str
 ) -> None:

@@ -12,15 +12,17 @@ from toolkit.output import say
 @click.command("seed")
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
+@click.option("--mix", is_flag=True, help="Load a system into a database that holds another; no name: all.")
 @wait_option
 @yes_production_option
 @target_options
 @json_option
 @pass_context
-def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float) -> None:
-    """Load the reference data of the named systems, or of all.
+def command(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, wait: float) -> None:
+    """Load the reference data of the named systems; none named: of the one that the database holds.
 
-    seeds/core comes first; each system is loaded in one transaction. It may be run again at any time.
+    seeds/core comes first; each system is loaded in one transaction. It may be run again at any time. Where
+    no seeds/seeds.toml says that a database holds one system, all are loaded when none is named.
     """
     from toolkit import output
     from toolkit.confirm import confirm_production
@@ -38,6 +40,7 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, wait: float)
             project,
             systems,
             demo=demo,
+            mix=mix,
             wait=wait,
             report=output.reporter(as_json=context.as_json),
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from toolkit.errors import PendingMigrations, UsageProblem
+from toolkit.configuration import parse_toml
+from toolkit.errors import DbtoolError, PendingMigrations, UsageProblem
 from toolkit.history.lock import exclusive, hold_in_transaction
 from toolkit.history.run import make_ready
 from toolkit.history.status import PENDING, refuse_problems, status
@@ -19,6 +21,8 @@ from toolkit.sql.limits import WAIT_SECONDS
 from toolkit.sql.script import refuse_unfit
 
 CORE = "core"
+RULES = "seeds.toml"
+_MIX = "select set_config('dbtool.mix', 'on', true)"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ def systems(project: Project) -> list[str]:
     return sorted(
         (name for name in names if not name.startswith((".", "_"))), key=lambda name: (name != CORE, name)
     )
+
+
+def default_system(project: Project) -> str | None:
+    """The system that a database gets when none is named; None where that is all of them."""
+    return _rules(project).get("default")
 
 
 def plan(project: Project, names: Sequence[str] = (), *, demo: bool = False) -> list[SeedSet]:
@@ -59,24 +68,65 @@ def seed(
     names: Sequence[str] = (),
     *,
     demo: bool = False,
+    mix: bool = False,
     wait: float = WAIT_SECONDS,
     report: Reporter | None = None,
 ) -> list[SeedSet]:
-    """Loads the seeds of the named systems (none: all), each system as a whole or not at all.
+    """Loads the seeds of the named systems, each system as a whole or not at all.
 
-    The connection becomes autocommit. Raises PendingMigrations or HistoryProblem, loading nothing, when the
-    database is not what the project describes; ScriptFailed for a file that fails, after which the systems
-    loaded before stay.
+    Without names these are all; where a database holds one system only (seeds/seeds.toml says so), the one
+    that it holds, else the project's default. The connection becomes autocommit. Raises, loading nothing:
+    PendingMigrations or HistoryProblem when the database is not what the project describes, DbtoolError when
+    it holds another system, unless they are to `mix`. Raises ScriptFailed for a file that fails, after which
+    the systems loaded before stay.
     """
     report = report or Reporter()
-    sets = plan(project, names, demo=demo)
+    plan(project, names)
     make_ready(connection, report)
     with exclusive(connection, wait, report.waiting):
         _refuse_unless_migrated(connection, project)
+        sets = plan(project, _choose(connection, project, names, mix=mix), demo=demo)
         for seeds in sets:
             with report.step("seeding", "seeded", seeds.system):
-                _load(connection, project, seeds)
+                _load(connection, project, seeds, mix=mix)
     return sets
+
+
+def _rules(project: Project) -> dict[str, Any]:
+    """What seeds/seeds.toml says; empty where the systems of a project do not exclude one another."""
+    path = project.seeds_dir / RULES
+    if not path.is_file():
+        return {}
+    found = parse_toml(path.read_text(encoding="utf-8"), project.relative(path))
+    wrong = [
+        key for key, value in found.items() if key not in ("default", "held") or not isinstance(value, str)
+    ]
+    if wrong or len(found) != 2 or found["default"] not in systems(project):
+        raise UsageProblem(
+            f"{project.relative(path)} does not say which systems exclude one another",
+            hint='It has two lines: default = "a folder of seeds/", held = "a query for the folders that a'
+            ' database holds".',
+        )
+    return found
+
+
+def _choose(connection: Connection, project: Project, names: Sequence[str], *, mix: bool) -> Sequence[str]:
+    """What to load into this database. Raises DbtoolError when that would mix systems."""
+    rules = _rules(project)
+    if not rules or (mix and not names):
+        return names
+    held = [str(name) for (name,) in connection.execute(rules["held"].encode()).fetchall()]
+    known = systems(project)
+    chosen = names or [name for name in known if name in held] or [rules["default"]]
+    others = [name for name in dict.fromkeys(chosen) if name not in (CORE, *held)]
+    if others and len(held) + len(others) > 1 and not mix:
+        place = f"a database that holds {' and '.join(held)}" if held else "one database"
+        raise DbtoolError(
+            f"the seeds of {' and '.join(others)} do not go into {place}",
+            hint="Give each a database of its own, as `dbtool up SYSTEM` does on the embedded server, or load"
+            " them together on purpose with --mix.",
+        )
+    return chosen
 
 
 def _files(folder: Path, *, demo: bool) -> tuple[Path, ...]:
@@ -89,7 +139,7 @@ def _files(folder: Path, *, demo: bool) -> tuple[Path, ...]:
     )
 
 
-def _load(connection: Connection, project: Project, seeds: SeedSet) -> None:
+def _load(connection: Connection, project: Project, seeds: SeedSet, *, mix: bool) -> None:
     source = text = ""
     try:
         with connection.transaction():
@@ -97,6 +147,8 @@ def _load(connection: Connection, project: Project, seeds: SeedSet) -> None:
             for path in seeds.files:
                 source, text = project.relative(path), read_sql(path)
                 refuse_unfit(text, source, transactional=True)
+                if mix:
+                    connection.execute(_MIX)
                 run_whole(connection, text, source)
     except psycopg.Error as error:
         lost = connection.closed

@@ -95,7 +95,7 @@ class EmbeddedServer:
             if not was_running:
                 data = self._prepare(report or (lambda _: None))
                 self._launch(data, report or (lambda _: None))
-            self._ensure_database("app")
+            self.ensure_database("app")
             return was_running
 
     def stop(self) -> bool:
@@ -346,7 +346,18 @@ class EmbeddedServer:
             self._account.own(folder)
         return folder
 
-    def _ensure_database(self, name: str) -> None:
+    def databases(self) -> list[str]:
+        """The names of its databases that are not PostgreSQL's own. The server has to run."""
+        import psycopg
+
+        with psycopg.connect(self.url(), connect_timeout=30) as connection:
+            found = connection.execute(
+                "select datname from pg_database where not datistemplate and datname <> 'postgres' order by 1"
+            )
+            return [str(name) for (name,) in found]
+
+    def ensure_database(self, name: str) -> None:
+        """Make one of its databases, unless it is there. The server has to run."""
         import psycopg
         from psycopg import sql
 

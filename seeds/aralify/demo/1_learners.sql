@@ -1,5 +1,7 @@
 -- Sample learners, with some history: Maria has completed two levels of Python in two tiers, Jose
 -- has begun JavaScript, Luz has just signed up. What they have earned follows from these rows.
+select learn_internal.use_product('aralify');
+
 insert into learn.users (username, display_name, timezone, locale)
 select d.username, d.display_name, 'Asia/Manila', d.locale
 from (values ('maria', 'Maria', 'fil'), ('jose', 'Jose', 'fil-PH'), ('luz', 'Luz', 'en'))

@@ -1,5 +1,7 @@
 -- A small question bank: questions of each exam, every option with why it is right or wrong.
 -- Loading it again brings the questions up to date.
+select learn_internal.use_product('comptia_quiz');
+
 select * from learn.import_questions($questions$[
   {"exam_type": "security", "domain": "1.1", "external_id": "SEC-001", "correct_answer": "B",
    "question_text": "Which control is detective?",

@@ -1,5 +1,7 @@
 -- Sample learners: Imani has taken a quiz of each exam, Alan has failed one. What they have earned
 -- follows from these rows.
+select learn_internal.use_product('comptia_quiz');
+
 insert into learn.users (username, display_name, timezone, locale)
 select d.username, d.display_name, d.timezone, 'en'
 from (values

@@ -1,4 +1,6 @@
 -- Sample content: a learning path of three tracks with eight lessons.
+select learn_internal.use_product('sql_platform');
+
 insert into learn.learning_paths (slug, title, description) values
   ('sql-from-zero', 'SQL from Zero', 'From the first SELECT to joins and groups.')
 on conflict (slug) do nothing;

@@ -1,5 +1,7 @@
 -- Sample learners, with some history: Ada has solved the first track, Linus has made a start,
 -- Grace has just signed up. Everything that they have earned follows from these rows.
+select learn_internal.use_product('sql_platform');
+
 insert into learn.users (username, display_name, timezone, locale)
 select d.username, d.display_name, d.timezone, d.locale
 from (values

@@ -1,6 +1,8 @@
 -- Sample learners, with some history: Satoshi has completed the first course and is in the second,
 -- Vitalia has started with contracts, Leemon has only connected a wallet. What they have
 -- earned follows from these rows.
+select learn_internal.use_product('web3versity');
+
 insert into learn.users
   (username, display_name, avatar_emoji, timezone, evm_address, hedera_account_id)
 select d.username, d.display_name, d.avatar_emoji, d.timezone, d.evm_address, d.hedera_account_id
