@@ -33,6 +33,7 @@ def command(context: Context, version: str, force: bool, server: str | None, wai
         version,
         force=force,
         server=server,
+        url=context.target().url,
         wait=wait,
         report=output.reporter(as_json=context.as_json),
     )

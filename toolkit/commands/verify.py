@@ -51,6 +51,7 @@ def command(
             context.project,
             server,
             kept_in,
+            url=context.target().url,
             trust_target=trust_target,
             notice=reporter().notice,
         )

@@ -32,6 +32,7 @@ def baseline(
     *,
     force: bool = False,
     server: str | None = None,
+    url: str | None = None,
     wait: float = LIMITS.wait,
     report: Reporter | None = None,
 ) -> Adopted:
@@ -45,7 +46,7 @@ def baseline(
     with session(connect, report) as connection:
         _refuse_history(connection)
         texts = [(script.number, script.text) for script in scripts]
-        found = differences_from(connection, texts, server)
+        found = differences_from(connection, texts, server, url)
         if found and not force:
             raise Drift(
                 f"the database is not {scripts[-1].id}: {len(found)} difference{'s' * (len(found) > 1)}",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 
 import psycopg
 from psycopg import sql
 
+from toolkit.catalog.read import Catalog, read
 from toolkit.connection import connect
 from toolkit.errors import DbtoolError
 from toolkit.history.history import Applied, History
@@ -74,7 +75,9 @@ def clone_schema(
         dump, reason = _dump(url)
         if dump is not None:
             with closing(connect(clone_url, autocommit=True)) as clone:
-                reason = _restore(clone, dump, superuser, _extensions(project))
+                reason = _restore(
+                    clone, dump, superuser, _extensions(script.text for script in project.scripts())
+                )
     if reason:
         notes.append(
             f"the clone was built from the texts of what was applied, since pg_dump failed: {reason}"
@@ -86,9 +89,44 @@ def clone_schema(
     return clone_url, notes
 
 
-def _extensions(project: Project) -> set[str]:
+def reworded(
+    url: str,
+    server: ThrowawayServer,
+    texts: Iterable[str],
+    *,
+    is_trusted: bool,
+    target: Connection | None = None,
+) -> Catalog | None:
+    """The catalog of a database as it is after a dump and a restore; None where that cannot be had.
+
+    PostgreSQL prints a view, a condition or an expression in other words once it was read from its own print.
+    `texts` say which extensions may be made; `target` is a connection to a database of another server.
+    """
+    dump, _ = _dump(url)
+    if dump is None:
+        return None
+    name = "reworded"
+    clone_url = server.create_restricted(name)
+    if is_trusted:
+        clone_url = server.url(name)
+    try:
+        with (
+            closing(connect(server.url(name), autocommit=True)) as superuser,
+            closing(connect(clone_url, autocommit=True)) as clone,
+        ):
+            roles = _make_roles(target or superuser, superuser)
+            if not is_trusted:
+                server.lend(roles)
+            if _restore(clone, dump, superuser, _extensions(texts)):
+                return None
+            return read(clone)
+    finally:
+        server.drop_database(name)
+
+
+def _extensions(texts: Iterable[str]) -> set[str]:
     """Those that the project's own files make."""
-    return {name for script in project.scripts() for name in _EXTENSION.findall(script.text)}
+    return {name for text in texts for name in _EXTENSION.findall(text)}
 
 
 def _make_roles(target: Connection, clone: Connection) -> list[str]:

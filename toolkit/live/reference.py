@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from toolkit.connection import connect
 from toolkit.errors import HistoryProblem, ScriptFailed
 from toolkit.history import migrations
 from toolkit.history.squashed import fold
+from toolkit.live.clone import reworded
 from toolkit.project.layout import SCHEMA_ID, Project
 from toolkit.sql.script import same_but_comments
 
@@ -47,11 +48,16 @@ class Reference:
     empty: Catalog
     built: Catalog
     builder: str
+    reworded: tuple[Catalog, ...] = ()
+    """What is built, after a dump and a restore; where it was asked for."""
 
 
-def build(server: ThrowawayServer, texts: Texts) -> Reference:
+def build(
+    server: ThrowawayServer, texts: Texts, *, is_unlike: Callable[[Reference], bool] = lambda _: False
+) -> Reference:
     """Runs scripts on a new database of the server.
 
+    When `is_unlike` finds that something is not as expected, it is read a second time as a dump words it.
     Raises ScriptFailed for one that does not run there, HistoryProblem when it is one of the foreign.
     """
     if texts.is_trusted:
@@ -71,6 +77,10 @@ def build(server: ThrowawayServer, texts: Texts) -> Reference:
                 connection.commit()
                 built = read(connection, with_needs=True)
                 reference = Reference(empty, built, connection.info.user)
+            if is_unlike(reference):
+                made = [text for _, text in texts.scripts] if texts.is_trusted else []
+                again = reworded(url, server, made, is_trusted=texts.is_trusted)
+                reference = replace(reference, reworded=(again,) if again else ())
         except ScriptFailed as error:
             if texts.is_trusted:
                 raise
@@ -92,16 +102,16 @@ def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) 
     path = folder / f"{name}.json"
     if not path.exists():
         with open_server() as server:
-            found = build(server, texts)
+            found = build(server, texts, is_unlike=lambda _: True)
         draft = path.with_suffix(f".{os.getpid()}")
         parts = [
             [[[*key, facts] for key, facts in each.objects.items()], {k: [*v] for k, v in each.needs.items()}]
-            for each in (found.empty, found.built)
+            for each in (found.empty, found.built, *found.reworded)
         ]
-        draft.write_text(json.dumps([*parts, found.builder]), encoding="utf-8")
+        draft.write_text(json.dumps([found.builder, *parts]), encoding="utf-8")
         draft.replace(path)
-    empty, built, builder = json.loads(path.read_text(encoding="utf-8"))
-    return Reference(_catalog(*empty), _catalog(*built), builder)
+    builder, empty, built, *again = json.loads(path.read_text(encoding="utf-8"))
+    return Reference(_catalog(*empty), _catalog(*built), builder, tuple(_catalog(*each) for each in again))
 
 
 def _catalog(entries: list[tuple[str, str, str]], needs: dict[str, list[str]]) -> Catalog:

@@ -13,6 +13,8 @@ from toolkit.live.reference import Reference
 from toolkit.sql.statements import quote, split_qualified
 
 _ON_RELATION = ("constraint", "trigger", "policy", "rule")
+# Facts that PostgreSQL prints from what it has parsed.
+_WORDED = ("definition", "default", "using", "check", "partition key", "partition bound")
 _WITHOUT_SCHEMA = (
     *("role", "role setting", "database", "event trigger", "publication", "extension"),
     *("cast", "transform", "language", "access method", "foreign data wrapper", "foreign server"),
@@ -27,6 +29,8 @@ class Live:
     roles: frozenset[str]
     owners: tuple[str, ...]
     """Those that applied the scripts, the last one at the end."""
+    reworded: tuple[Catalog, ...] = ()
+    """The catalog after a dump and a restore; where it was asked for."""
 
 
 def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
@@ -66,7 +70,22 @@ def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
     for key in want:
         if key[0] in ("database", "role setting"):
             want[key], have[key] = _of_whole_database(key, reference, built, live.catalog)
+    for key in want.keys() & have.keys():
+        if want[key] != have[key]:
+            want[key] = _in_words_of(have[key], want[key], key, reference, live)
     return Catalog(want, reference.built.needs), Catalog(have, live.catalog.needs)
+
+
+def _in_words_of(have: str, want: str, key: Key, reference: Reference, live: Live) -> str:
+    """The facts that are wanted, worded as the database has them where both say the same after a restore."""
+    found, wanted = json.loads(have), json.loads(want)
+    for name in _WORDED:
+        if isinstance(found.get(name), str) and isinstance(wanted.get(name), str):
+            theirs = {found[name], *(each.facts(key).get(name) for each in live.reworded)} - {None}
+            ours = {wanted[name], *(each.facts(key).get(name) for each in reference.reworded)} - {None}
+            if ours & theirs:
+                wanted[name] = found[name]
+    return json.dumps(wanted, sort_keys=True)
 
 
 def _later_partitions(live: Catalog, built: Catalog) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from toolkit.catalog.read import Catalog, Difference, parent, split_on
 from toolkit.errors import HistoryProblem
 from toolkit.history.history import Applied, History
 from toolkit.live import mend
+from toolkit.live.clone import reworded
 from toolkit.live.mend import Mending
 from toolkit.live.reference import Reference, Texts, applied_texts, build, build_once
 from toolkit.live.scope import Live, comparable
@@ -69,6 +70,7 @@ def verify(
     server: str | None = None,
     kept_in: Path | None = None,
     *,
+    url: str | None = None,
     trust_target: bool = False,
     notice: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Applied], list[Drifted]]:
@@ -76,8 +78,9 @@ def verify(
 
     `server` is the kind of throwaway server, which has to be of the same major version. The scripts' texts
     are those that were applied; where the project's files say something else, `notice` is told, and they are
-    run without rights unless `trust_target`. A folder `kept_in` saves many runs from building the same.
-    Raises HistoryProblem when nothing was applied, or an applied text is not known.
+    run without rights unless `trust_target`. `url`, the connection's, lets it see whether the database says
+    the same in other words, as one does that was built by hand from a dump. A folder `kept_in` saves many
+    runs from building the same. Raises HistoryProblem when nothing was applied, or a text is not known.
     """
     conn.execute("set transaction isolation level repeatable read, read only")
     history = History(conn)
@@ -97,15 +100,16 @@ def verify(
     for script in texts.foreign:
         notice(f"warning: the history's text of {script} is not that of a file of the project")
     live = read_live(conn, owners)
-    return applied, compare(_reference(conn, texts, server, kept_in), live)
+    return applied, _compared(conn, texts, live, server, url, kept_in)
 
 
 def differences_from(
-    conn: Connection[Any], texts: list[tuple[int, str]], server: str | None = None
+    conn: Connection[Any], texts: list[tuple[int, str]], server: str | None = None, url: str | None = None
 ) -> list[Drifted]:
     """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
     owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
-    return compare(_reference(conn, Texts(tuple(texts)), server), read_live(conn, (*owners, conn.info.user)))
+    live = read_live(conn, (*owners, conn.info.user))
+    return _compared(conn, Texts(tuple(texts)), live, server, url)
 
 
 def compare(reference: Reference, live: Live) -> list[Drifted]:
@@ -132,14 +136,26 @@ def read_live(conn: Connection[Any], owners: tuple[str, ...]) -> Live:
     return Live(catalog.read(conn, with_needs=True), roles, owners)
 
 
-def _reference(
-    conn: Connection[Any], texts: Texts, server: str | None, kept_in: Path | None = None
-) -> Reference:
+def _compared(
+    conn: Connection[Any],
+    texts: Texts,
+    live: Live,
+    server: str | None,
+    url: str | None,
+    kept_in: Path | None = None,
+) -> list[Drifted]:
+    """The differences that are left when both databases were also read as a dump words them."""
     major = conn.info.server_version // 10_000
     if kept_in is not None:
-        return build_once(lambda: open_like(major, server), major, texts, kept_in)
+        return compare(build_once(lambda: open_like(major, server), major, texts, kept_in), live)
     with open_like(major, server) as throwaway:
-        return build(throwaway, texts)
+        reference = build(throwaway, texts, is_unlike=lambda built: bool(compare(built, live)))
+        found = compare(reference, live)
+        if found and url is not None:
+            made = [text for _, text in texts.scripts] if texts.is_trusted else []
+            again = reworded(url, throwaway, made, is_trusted=False, target=conn)
+            found = compare(reference, replace(live, reworded=(again,) if again else ()))
+    return found
 
 
 def _is_part(difference: Difference, all_: list[Difference], want: Catalog, have: Catalog) -> bool:

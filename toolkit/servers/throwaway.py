@@ -57,7 +57,7 @@ _POWERS = (
 _DISARM = "delete from pg_catalog.pg_authid where rolname = any(%s)"
 _HARMLESS = """
 select quote_ident(r.rolname) from pg_catalog.pg_roles r
- where r.rolname = any(%s) and r.rolname !~ '^pg_'
+ where r.rolname = any(%s) and r.rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)'
    and not exists (select from pg_catalog.pg_roles p
                     where (p.rolname = any(%s) or p.rolsuper or p.rolcreaterole or p.rolcreatedb
                            or p.rolreplication or p.rolbypassrls)
