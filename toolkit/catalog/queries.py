@@ -111,7 +111,8 @@ select 'column', a.attrelid::regclass::text || '.' || quote_ident(a.attname), js
          'storage', a.attstorage,
          'compression', a.attcompression,
          'statistics target', nullif(a.attstattarget, -1),
-         'options', a.attoptions,
+         -- PostgreSQL 17.12 keeps numbers of its own (pg_attver) among them, other ones in every database
+         'options', nullif(array(select o from unnest(a.attoptions) o where o !~ '^pg_'), '{{}}'),
          'local', a.attislocal,
          'position', row_number() over (partition by a.attrelid order by a.attnum),
          'grants', case when a.attacl is not null then {_grants("a.attacl", "c", "c.relowner")} end,
