@@ -36,7 +36,7 @@ COMMANDS = {
     "up": "Start the embedded server, migrate, seed, show the status.",
     "down": "Stop the embedded server.",
     "migrate": "Apply schema.sql and the migrations in numeric order.",
-    "plan": "Show what would run, and whom each statement would have wait.",
+    "plan": "Show what would run, and what each statement would block.",
     "rollback": "Undo migrations from the newest down.",
     "status": "Show what is applied, pending, edited, missing or late.",
     "verify": "Compare the database with what the applied migrations build.",

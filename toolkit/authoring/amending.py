@@ -352,7 +352,7 @@ def _rollback(
 ) -> dict[Path, str]:
     """The rollback file that has to change with a script: nothing while the old text is exact still.
 
-    What people wrote in it stays; the statements about functions, views and triggers are made anew.
+    What people wrote in it stays; the statements about functions, views and triggers are written again.
     """
 
     def left_by(text: str) -> list[str]:

@@ -28,7 +28,7 @@ TEXT_LENGTH = 90
 def command(
     context: Context, to: str | None, allow_late: bool, server: str | None, trust_target: bool
 ) -> None:
-    """Show what would run, and whom each statement would have wait.
+    """Show what would run, and what each statement would block.
 
     Measures on an empty clone of the target's schema, on a throwaway server: the strongest lock per table,
     what is rewritten or read as a whole, and how long it takes. The target is only read.

@@ -78,7 +78,7 @@ class Watch:
 
     @contextmanager
     def during(self) -> Iterator[None]:
-        """Surrounds work of the watched session; whom it waits for is told once, and kept in `seen`."""
+        """Surrounds work of the watched session; whom it waits for is reported once, and kept in `seen`."""
         self.seen = ""
         self._told = set()
         self._began = time.monotonic()

@@ -1,8 +1,8 @@
 """What was applied: yoyo's own tables plus dbtool's, all in the schema `dbtool` of the target.
 
 yoyo-migrations keeps the list of what was applied, so that plain yoyo reads it (`?schema=dbtool` in its URL);
-dbtool.applied_script keeps the text, so that an edited file can be told and shown. For the other two tables
-see toolkit.history.events and toolkit.history.journal.
+dbtool.applied_script keeps the text, so that an edited file can be recognised and shown. For the other two
+tables see toolkit.history.events and toolkit.history.journal.
 """
 
 from __future__ import annotations

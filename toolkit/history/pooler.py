@@ -26,7 +26,7 @@ def refuse_transaction_pooling(connect: Callable[[], Connection], connection: Co
     """Raises DbtoolError when each transaction of the autocommit connection may run in another session.
 
     What a session sets would then stay behind for others, and the lock of a run would hold nothing. A pooler
-    is told by the process number: it hands out numbers of its own. Then a second connection asks, in a
+    is recognised by the process number: it hands out numbers of its own. Then a second connection asks, in a
     transaction, whose session it has: in transaction mode it has, sooner or later, that of the first.
     """
     if _pid(connection) == connection.info.backend_pid:

@@ -35,7 +35,7 @@ from toolkit.sql.script import Statement, split
 
 Connect = Callable[[], Connection]
 Mark = Callable[[float], None]
-"""Records in the open transaction that a file is done; it is told how many seconds that took."""
+"""Records in the open transaction that a file is done; it receives how many seconds that took."""
 
 
 @dataclass(frozen=True)

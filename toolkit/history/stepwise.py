@@ -36,7 +36,7 @@ def run_each(
 
     A script may open a transaction of its own; one that it leaves open is an error. Settings that the first
     ones made are made again. What fails and leaves nothing, a statement or the script's transaction, is run
-    again as long as `patience`, asked anew for each, says so. Raises ScriptFailed that names source and line,
+    again as long as `patience`, asked for each, says so. Raises ScriptFailed that names source and line,
     and says which statements stay.
     """
     for statement in statements[:kept]:

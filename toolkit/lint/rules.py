@@ -62,7 +62,7 @@ def findings(
 ) -> list[Finding]:
     """What the rules find in the files, and in the database that the migrations have built.
 
-    squawk does not look at migrations of a release: nobody may change them any more. `notice` is told when
+    squawk does not look at migrations of a release: nobody may change them any more. `notice` is called when
     the server has no plpgsql_check.
     """
     settings = Settings.read(project)

@@ -1,4 +1,4 @@
-"""Names without a schema in PL/pgSQL, told by PostgreSQL's own scanner.
+"""Names without a schema in PL/pgSQL, found by PostgreSQL's own scanner.
 
 libpg_query can parse PL/pgSQL too, but neither types of user schemas nor trigger functions reliably.
 """
@@ -58,7 +58,7 @@ class _Token:
 def in_plpgsql(text: str, lines: int) -> Iterator[Used]:
     """Relations, functions and types of casts named without a schema in the body of a function.
 
-    `lines` is how many come before the body's first. Names of CTEs and temporary tables are told as `made`.
+    `lines` is how many come before the body's first. Names of CTEs and temporary tables are given as `made`.
     """
     raw = text.encode()
     tokens = list(_tokens(raw, text))

@@ -13,7 +13,7 @@ from toolkit.live.concurrent_effects import documented
 from toolkit.sql.execute import Connection, forget_session, send
 from toolkit.sql.script import TRANSACTION_CONTROL, Statement
 
-# Lock modes that others notice, weakest first, and whom they have wait.
+# Lock modes that others notice, weakest first, and whom they block.
 BLOCKING = {
     "ShareLock": "writers",
     "ShareRowExclusiveLock": "writers",

@@ -58,7 +58,7 @@ def follow(connect: Connect, project: Project, report: Reporter) -> bool:
                 history.mark(each, 0, events.ADOPTED)
     names = ", ".join(each.id for each in troubled)
     report.notice(f"brought along, since their files changed: {names}")
-    report.notice("rows that these files insert were left as they are (dbtool down --destroy begins anew)")
+    report.notice("rows that these files insert were left as they are (dbtool down --destroy starts over)")
     return True
 
 
@@ -105,7 +105,7 @@ def _settle(connection: Connection, project: Project) -> None:
         raise DbtoolError(
             "the database could not be brought along: the sources do not run on it; nothing was changed",
             detail=str(error),
-            hint="`dbtool down --destroy`, then `dbtool up`, builds it anew, without the rows that it has.",
+            hint="`dbtool down --destroy`, then `dbtool up`, builds it again, without the rows that it has.",
         ) from error
 
 
@@ -131,5 +131,5 @@ def _refused(why: str, drifted: Iterable[Drifted]) -> DbtoolError:
     return DbtoolError(
         f"the database could not be brought along: {why}; nothing was changed",
         detail="\n".join(lines[:20] + [f"and {len(lines) - 20} more"] * (len(lines) > 20)),
-        hint="`dbtool down --destroy`, then `dbtool up`, builds it anew, without the rows that it has.",
+        hint="`dbtool down --destroy`, then `dbtool up`, builds it again, without the rows that it has.",
     )

@@ -1,4 +1,4 @@
-"""What `dbtool plan` tells: the effects of pending scripts, and what they would have others wait for."""
+"""What `dbtool plan` reports: the effects of pending scripts, and what they would block."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ select format('%I.%I', n.nspname, c.relname), c.reltuples::bigint,
  where c.relkind in ('r', 'm')
 """
 _ADVICE = {
-    "index_stmt": "create index concurrently, in a file with '-- transactional: false', has nobody wait",
+    "index_stmt": "create index concurrently, in a file with '-- transactional: false', blocks nobody",
     "alter_table_stmt": "a constraint may be added NOT VALID, and validated by a later migration",
 }
 
@@ -85,7 +85,7 @@ def plan(
 
 
 def find_warnings(script: Forecast, sizes: Sizes) -> Iterator[str]:
-    """What a script would have readers or writers of the target wait for, statement by statement.
+    """What a script would block for readers or writers of the target, statement by statement.
 
     `sizes` is rows (-1: not known) and a size for people, by table of the target.
     """

@@ -77,8 +77,8 @@ def verify(
     """The scripts that were applied, and where the database is not what they build. Writes nothing there.
 
     `server` is the kind of throwaway server, which has to be of the same major version. The scripts' texts
-    are those that were applied; where the project's files say something else, `notice` is told, and they are
-    run without rights unless `trust_target`. `url`, the connection's, lets it see whether the database says
+    are those that were applied; where the project's files say something else, `notice` is called, and they
+    are run without rights unless `trust_target`. `url`, the connection's, lets it see whether the database says
     the same in other words, as one does that was built by hand from a dump. A folder `kept_in` saves many
     runs from building the same. Raises HistoryProblem when nothing was applied, or a text is not known.
     """

@@ -271,7 +271,7 @@ class EmbeddedServer:
                 f"the data in {data} is of PostgreSQL {major}, but the programs in {self.bin} are "
                 f"{self.binaries.version}",
                 hint=f"set DBTOOL_PG_BIN to the programs of PostgreSQL {major}, "
-                "or start anew: dbtool down --destroy",
+                "or start over: dbtool down --destroy",
             )
 
     def _launch(self, data: Path, report: Report) -> None:

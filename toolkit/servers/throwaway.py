@@ -243,8 +243,8 @@ class ThrowawayServer:
 def existing(url: str) -> Iterator[ThrowawayServer]:
     """A server that runs already: databases named `dbtool_<random>_…` are made on it and dropped afterwards.
 
-    What a killed run left behind is dropped first. A run that still goes on is told by the advisory lock
-    that it holds in the database of `url`. Raises DbtoolError when nobody answers there.
+    What a killed run left behind is dropped first. A run that still goes on is recognised by the advisory
+    lock that it holds in the database of `url`. Raises DbtoolError when nobody answers there.
     """
     token = secrets.token_hex(4)
     with ThrowawayServer(url, "existing server", prefix=f"dbtool_{token}_") as server:
