@@ -31,7 +31,8 @@ def check(
     """Everything that is wrong with the project; nothing when all is well.
 
     `connect` leads to an empty database, which holds everything at the end. `notice` is called with what
-    could not be checked. Raises DbtoolError only when the server fails, never for what is wrong with the project.
+    could not be checked. Raises DbtoolError only when the server fails, never for what is wrong
+    with the project.
     """
     try:
         scripts = project.scripts()

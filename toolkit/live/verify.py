@@ -78,9 +78,9 @@ def verify(
 
     `server` is the kind of throwaway server, which has to be of the same major version. The scripts' texts
     are those that were applied; where the project's files say something else, `notice` is called, and they
-    are run without rights unless `trust_target`. `url`, the connection's, lets it see whether the database says
-    the same in other words, as one does that was built by hand from a dump. A folder `kept_in` saves many
-    runs from building the same. Raises HistoryProblem when nothing was applied, or a text is not known.
+    are run without rights unless `trust_target`. `url`, the connection's, lets it see whether the database
+    says the same in other words, as one does that was built by hand from a dump. A folder `kept_in` saves
+    many runs from building the same. Raises HistoryProblem when nothing was applied, or a text is not known.
     """
     conn.execute("set transaction isolation level repeatable read, read only")
     history = History(conn)
