@@ -6,6 +6,7 @@ page is not what this script would write.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,19 +22,19 @@ PAGE = ROOT / "docs" / "reference.md"
 HEAD = """\
 # Reference
 
-Everything public in the schema `learn`. Written by `docs/make_reference.py` from the comments in the
-database: to change a text here, change the comment there. Errors are in [errors.md](errors.md).
+Everything public in the schema `learn`, by domain. Written by `docs/make_reference.py` from the comments
+in the database: to change a text here, change the comment there. Errors are in [errors.md](errors.md).
 """
 FUNCTIONS_HEAD = """\
+Backends with the role `learn_app` may call a *function*, and `learn_readonly` those marked °; a *function for
+operators* is for `learn_owner` alone.
+
 Functions that change a learner's state return an `award_summary`. Their last two parameters are written `…`
 here: `p_occurred_at timestamptz default null`, for what happened earlier, and
 `p_idempotency_key text default null`, for calls that may be repeated. What has a default may be left out:
 `learn.complete_lesson(:user, :lesson, p_score => 90)`.
 """
-GROUPS = (
-    ("Functions for backends", "learn_app", "may call these; those marked ° are for `learn_readonly` too."),
-    ("Functions for operators", "learn_owner", "alone may call these."),
-)
+GROUPS = (("Function", "learn_app"), ("Function for operators", "learn_owner"))
 
 _TAIL = "p_occurred_at timestamptz default null, p_idempotency_key text default null"
 _TYPES = {"timestamp with time zone": "timestamptz", "character varying": "varchar"}
@@ -78,32 +79,73 @@ select a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
 
 
 def render(connection: Connection) -> str:
-    """The page, from the catalog of a database with every migration applied."""
-    parts = [HEAD]
-    functions = connection.execute(_FUNCTIONS).fetchall()
-    for title, role, note in GROUPS:
-        rows = [
-            (_signature(name, arguments) + ("°" if readonly and app else ""), _code(result), comment)
-            for name, arguments, result, comment, app, readonly in functions
-            if app == (role == "learn_app")
-        ]
-        parts += [f"## {title}\n", f"`{role}` {note}\n"]
-        parts += [FUNCTIONS_HEAD] if role == "learn_app" else []
-        parts += [_table(("Function", "Returns", "What it does"), rows)]
-    for title, kinds in (("Types", "c"), ("Views", "v"), ("Tables", "rp")):
-        parts.append(f"## {title}\n")
+    """The page, from the catalog of a database with every migration applied: domain by domain."""
+    functions, relations = _functions(connection), _relations(connection)
+    found = domains()
+    placeless = sorted((functions.keys() | relations.keys()) - found.keys())
+    if placeless:
+        raise LookupError(f"of no domain, by folder or by section of schema.sql: {', '.join(placeless)}")
+    contents, parts = [], []
+    for domain in dict.fromkeys(found.values()):
+        names = sorted(name for name, where in found.items() if where == domain)
+        section = []
+        for title, role in GROUPS:
+            rows = [functions[name][1:] for name in names if name in functions and functions[name][0] == role]
+            section += [_table((title, "Returns", "What it does"), rows)] if rows else []
+        section += [relations[name] for name in names if name in relations]
+        if section:
+            title = domain.strip("_").capitalize().replace("Xp", "XP")
+            contents.append(f"[{title}](#{title.lower()})")
+            parts += [f"## {title}\n", *section]
+    return "\n".join([HEAD, " · ".join(contents) + "\n", FUNCTIONS_HEAD, *parts])
+
+
+def domains() -> dict[str, str]:
+    """The domain of each function, view, table and type: its folder, else its section of schema.sql."""
+    section, found = "", {}
+    for line in (ROOT / "schema.sql").read_text(encoding="utf-8").splitlines():
+        heading = re.match(r"-- ── (\w+)", line)
+        section = heading[1] if heading else section
+        made = re.match(r"create (?:table|type) learn\.(\w+)", line)
+        if made:
+            found[made[1]] = section
+    order = list(dict.fromkeys(found.values()))
+    for kind in ("functions", "views"):
+        for path in (ROOT / kind).glob("*/*.sql"):
+            found[path.stem] = path.parent.name
+    last = len(order)
+    return dict(sorted(found.items(), key=lambda each: order.index(each[1]) if each[1] in order else last))
+
+
+def _functions(connection: Connection) -> dict[str, tuple[str, str, str, str]]:
+    """Of each function: the role that may call it, and the cells of its row."""
+    return {
+        name: (
+            "learn_app" if app else "learn_owner",
+            _signature(name, arguments) + ("°" if readonly and app else ""),
+            _code(result),
+            comment,
+        )
+        for name, arguments, result, comment, app, readonly in connection.execute(_FUNCTIONS).fetchall()
+    }
+
+
+def _relations(connection: Connection) -> dict[str, str]:
+    """The text about each table, view and type."""
+    found = {}
+    for word, kinds in (("type", "c"), ("view", "v"), ("table", "rp")):
         for name, comment, oid, is_readable in connection.execute(_RELATIONS, [list(kinds)]).fetchall():
-            secret = "" if is_readable or title == "Types" else " Readable by no app role."
+            secret = "" if is_readable or word == "type" else " Readable by no app role."
             columns = [
-                (f"`{column}`", _type(kind, not_null or title != "Tables"), _code(default), meaning or "")
+                (f"`{column}`", _type(kind, not_null or word != "table"), _code(default), meaning or "")
                 for column, kind, not_null, default, meaning in connection.execute(_COLUMNS, [oid]).fetchall()
             ]
-            parts += [f"### {name}\n", f"{comment}{secret}\n"]
-            if title == "Tables":
-                parts.append(_table(("Column", "Type", "Default", "Meaning"), columns))
+            if word == "table":
+                table = _table(("Column", "Type", "Default", "Meaning"), columns)
             else:
-                parts.append(_table(("Column", "Type", "Meaning"), [(c[0], c[1], c[3]) for c in columns]))
-    return "\n".join(parts)
+                table = _table(("Column", "Type", "Meaning"), [(c[0], c[1], c[3]) for c in columns])
+            found[name] = f"### {name}\n\n*{word}.* {comment}{secret}\n\n{table}"
+    return found
 
 
 def _signature(name: str, arguments: str) -> str:
