@@ -14,7 +14,7 @@ import pytest
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import ScriptFailed
-from toolkit.history.blockers import Blocker
+from toolkit.history.lock import Blocker
 from toolkit.output import Reporter
 from toolkit.sql.limits import Limits
 
@@ -221,7 +221,7 @@ def test_pauses_grow_and_vary() -> None:
 
 
 def test_fast_run_opens_no_second_connection(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.history.blockers.FIRST_LOOK_SECONDS", 5)
+    monkeypatch.setattr("toolkit.history.lock.FIRST_LOOK_SECONDS", 5)
     opened = []
 
     def connect() -> psycopg.Connection[tuple[object, ...]]:

@@ -12,7 +12,6 @@ from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import HistoryProblem
-from toolkit.live import clone
 from toolkit.live.effects import Effect
 from toolkit.live.plan import Plan, plan
 from toolkit.servers.throwaway import ThrowawayServer
@@ -271,7 +270,7 @@ def test_clone_is_what_is_there_and_not_what_was_applied(planner: Planner) -> No
 def test_clone_without_pg_dump_is_built_from_the_texts_that_were_applied(
     planner: Planner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clone, "find_clients", lambda _: [])
+    monkeypatch.setattr("toolkit.live.plan.find_clients", lambda _: [])
     made = planner("alter table shop.orders add size int;")
     assert [lock.relation for lock in made.forecasts[0].effects[0].locks] == ["shop.orders"]
     assert any("pg_dump" in note for note in made.notes)

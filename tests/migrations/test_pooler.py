@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError
-from toolkit.history.pooler import refuse_transaction_pooling
+from toolkit.history.lock import refuse_transaction_pooling
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(

@@ -12,9 +12,8 @@ import pytest
 from toolkit.catalog import read as catalog
 from toolkit.history import migrations
 from toolkit.project.layout import Project
-from toolkit.servers.binaries import find_binaries, find_psql
+from toolkit.servers.binaries import find_binaries, find_psql, psql_call
 from toolkit.servers.choose import ThrowawayServer
-from toolkit.servers.shell import psql_call
 
 PROJECT = Project.find(Path(__file__))
 

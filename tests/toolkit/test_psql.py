@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import RunDbtool
 from toolkit.errors import UsageProblem
+from toolkit.servers.binaries import psql_call
 from toolkit.servers.embedded import EmbeddedServer
-from toolkit.servers.shell import psql_call
 
 FAKE = """#!/usr/bin/env python3
 import json, os

@@ -13,7 +13,7 @@ from tests.conftest import RunDbtool
 from tests.toolkit.shop import Shop
 from toolkit.errors import HistoryProblem
 from toolkit.live.plan import plan
-from toolkit.live.reference import Texts, build
+from toolkit.live.scope import Texts, build
 from toolkit.servers.choose import open_throwaway
 from toolkit.servers.throwaway import ThrowawayServer
 

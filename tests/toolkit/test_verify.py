@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import ROOT, FreshDatabase, RunDbtool
 from tests.toolkit.shop import Shop
 from tests.toolkit.test_catalog import BUILD, PLANTED
-from toolkit.live import reference, verify
-from toolkit.live.reference import Reference, Texts
+from toolkit.live import scope, verify
+from toolkit.live.scope import Reference, Texts
 from toolkit.project.layout import Project
 from toolkit.servers.throwaway import ThrowawayServer
 
@@ -117,7 +117,7 @@ def built(server: ThrowawayServer) -> Iterator[tuple[str, Reference]]:
     server.create_database("verify_built")
     with psycopg.connect(server.url("verify_built")) as conn:
         conn.execute(BUILD.encode())
-    yield server.url("verify_built"), reference.build(server, Texts(((0, BUILD),)))
+    yield server.url("verify_built"), scope.build(server, Texts(((0, BUILD),)))
     server.drop_database("verify_built")
 
 
@@ -206,7 +206,7 @@ EXTRA = "create function app.extra() returns int language sql return 1"
 def test_no_difference_keeps_the_others_from_being_mended(
     server: ThrowawayServer, schema: str, change: str
 ) -> None:
-    wanted = reference.build(server, Texts(((0, f"create schema app; {schema}"),)))
+    wanted = scope.build(server, Texts(((0, f"create schema app; {schema}"),)))
     server.create_database("mend_test")
     try:
         with psycopg.connect(server.url("mend_test"), autocommit=True) as conn:
@@ -236,7 +236,7 @@ def test_a_publication_is_never_widened(server: ThrowawayServer) -> None:
         "create schema app; create table app.t (id int primary key, secret text);"
         " create publication pubx for table app.t (id) where (id > 5)"
     )
-    wanted = reference.build(server, Texts(((0, schema),)))
+    wanted = scope.build(server, Texts(((0, schema),)))
     server.create_database("mend_test")
     try:
         with psycopg.connect(server.url("mend_test"), autocommit=True) as conn:
@@ -254,7 +254,7 @@ def test_what_is_made_again_has_no_rights_that_default_privileges_give(server: T
         "create schema app; create view app.v as select 1 as one; create function app.f() returns int"
         " language sql return 1; revoke all on function app.f() from public"
     )
-    wanted = reference.build(server, Texts(((0, schema),)))
+    wanted = scope.build(server, Texts(((0, schema),)))
     server.create_database("mend_test")
     try:
         with psycopg.connect(server.url("mend_test"), autocommit=True) as conn:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from toolkit.authoring import drift
-from toolkit.authoring.frozen import FrozenTexts
-from toolkit.authoring.generate import renderer, undo_text
-from toolkit.authoring.settle import failure
+from toolkit.authoring.drift import failure
+from toolkit.authoring.generate import FrozenTexts, renderer, undo_text
 from toolkit.catalog.objects import Live, live
 from toolkit.catalog.read import Catalog, Key, diff
 from toolkit.catalog.read import read as read_catalog

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.authoring import amending, drift
-from toolkit.authoring.settle import Unsettled
+from toolkit.authoring.drift import Unsettled
 from toolkit.catalog.read import Catalog, Difference, diff
 from toolkit.catalog.read import read as read_catalog
 from toolkit.errors import DbtoolError, ScriptFailed
@@ -31,8 +31,7 @@ def check(
     """Everything that is wrong with the project; nothing when all is well.
 
     `connect` leads to an empty database, which holds everything at the end. `notice` is called with what
-    could not be checked. Raises DbtoolError only when the server fails, never for what is wrong
-    with the project.
+    could not be checked. Raises DbtoolError only when the server fails, never for a fault of the project.
     """
     try:
         scripts = project.scripts()

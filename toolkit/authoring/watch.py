@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from toolkit.authoring import drift
-from toolkit.authoring.settle import Unsettled, settle
+from toolkit.authoring.drift import Unsettled, settle
 from toolkit.catalog.objects import Live, live
 from toolkit.catalog.read import read as read_catalog
 from toolkit.project import sources

@@ -25,7 +25,7 @@ def command(context: Context, version: str, force: bool, server: str | None, wai
     dbtool has applied something already. VERSION may be `schema`.
     """
     from toolkit import output
-    from toolkit.live.baseline import baseline
+    from toolkit.live.verify import baseline
 
     adopted = baseline(
         context.connect,

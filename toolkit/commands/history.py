@@ -24,7 +24,7 @@ def command(context: Context, limit: int | None) -> None:
     Oldest first: the role that connected, the user of the system, seconds, and the version of dbtool. Writes
     nothing.
     """
-    from toolkit.history.events import read_events
+    from toolkit.history.history import read_events
     from toolkit.output import print_json, print_table
 
     with context.connect() as connection:

@@ -23,9 +23,8 @@ def command(context: Context, args: tuple[str, ...]) -> None:
     dbtool psql
     dbtool psql -- -c 'select now()'
     """
-    from toolkit.servers.binaries import find_psql
+    from toolkit.servers.binaries import find_psql, psql_call
     from toolkit.servers.choose import EmbeddedServer
-    from toolkit.servers.shell import psql_call
 
     target = context.target()
     psql = find_psql(EmbeddedServer(context.embedded_home).binaries if target.is_embedded else None)

@@ -27,7 +27,7 @@ def command(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, w
     from toolkit import output
     from toolkit.confirm import confirm_production
     from toolkit.history import seeds
-    from toolkit.history.pooler import refuse_transaction_pooling
+    from toolkit.history.lock import refuse_transaction_pooling
 
     project = context.project
     context.announce()

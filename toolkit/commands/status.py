@@ -14,8 +14,8 @@ from toolkit.options import fleet_options, json_option, pass_context, target_opt
 from toolkit.output import say
 
 if TYPE_CHECKING:
-    from toolkit.history.journal import Unfinished
     from toolkit.history.status import ScriptState
+    from toolkit.history.stepwise import Unfinished
 
 STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 
@@ -31,7 +31,7 @@ def command(context: Context, jobs: int) -> None:
     Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Tells of
     invalid indexes. Writes nothing.
     """
-    from toolkit.catalog.indexes import invalid_indexes
+    from toolkit.history.leftovers import invalid_indexes
     from toolkit.history.status import PENDING, RUNNING, refuse_problems, status
     from toolkit.output import print_json, print_table
 

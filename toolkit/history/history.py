@@ -1,27 +1,128 @@
 """What was applied: yoyo's own tables plus dbtool's, all in the schema `dbtool` of the target.
 
 yoyo-migrations keeps the list of what was applied, so that plain yoyo reads it (`?schema=dbtool` in its URL);
-dbtool.applied_script keeps the text, so that an edited file can be recognised and shown. For the other two
-tables see toolkit.history.events and toolkit.history.journal.
+dbtool.applied_script keeps the text, so that an edited file can be recognised and shown. For the table of
+scripts that stopped on their way see toolkit.history.stepwise.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from toolkit import __version__
-from toolkit.history import events, journal
-from toolkit.project.layout import SCHEMA_ID, Script
+from toolkit.errors import HistoryProblem
+from toolkit.history import stepwise
+from toolkit.history.lock import hold_in_transaction
+from toolkit.project.layout import SCHEMA_ID, Script, digest, squashed_through, squashes
+from toolkit.servers.account import user_name
 from toolkit.sql.execute import Connection
 
 if TYPE_CHECKING:
     from toolkit.history.yoyo_backend import Backend
+    from toolkit.sql.execute import Connection
+
+APPLIED, UNDONE, STOPPED = "applied", "undone", "stopped"
+ACCEPTED, FORGOTTEN = "accepted", "forgotten"
+ADOPTED, SQUASHED = "adopted", "squashed"
+
+CREATE = """
+create table if not exists dbtool.event (
+  id             bigint generated always as identity primary key,
+  happened_at    timestamptz not null default clock_timestamp(),
+  operation      text not null,
+  script         text not null,
+  by_role        text not null default session_user,
+  by_user        text not null,
+  seconds        double precision,
+  detail         text,
+  dbtool_version text not null,
+  yoyo_log_id    text
+);
+comment on table dbtool.event is 'What dbtool did here. yoyo_log_id: the same in the log of yoyo.';
+"""
+_RECORD = """
+insert into dbtool.event (operation, script, seconds, detail, by_user, dbtool_version, yoyo_log_id)
+values (%s, %s, %s, %s, %s, %s, %s)
+"""
+_READ_OWN = """
+select happened_at, operation, script, by_role, by_user, seconds, dbtool_version, detail from dbtool.event
+"""
+# The text of a script, and with it who applied it, goes when it is undone.
+_READ_YOYO = """
+select l.created_at_utc at time zone 'UTC', case l.operation when 'rollback' then 'undone' else 'applied' end,
+       l.migration_id, a.applied_by, concat_ws('@', l.username, l.hostname), a.seconds, a.dbtool_version, null
+  from dbtool._yoyo_log l
+  left join {applied_script} a on a.migration_hash = l.migration_hash
+   and l.id = (select n.id from dbtool._yoyo_log n
+                where n.migration_hash = l.migration_hash and n.operation <> 'rollback'
+                order by n.created_at_utc desc limit 1)
+"""
+_NO_TEXTS = """
+(select null::text migration_hash, null::text applied_by, null::float seconds, null::text dbtool_version)
+"""
+_TABLES = """
+select to_regclass('dbtool._yoyo_log') is not null, to_regclass('dbtool.applied_script') is not null,
+       to_regclass('dbtool.event') is not null
+"""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that was done."""
+
+    happened_at: datetime
+    operation: str
+    """applied; undone; stopped: a script without transaction did not end; accepted: an edit of its comments;
+    forgotten: its row, since the file is gone."""
+    script: str
+    by_role: str | None
+    """The role that connected to the database."""
+    by_user: str
+    """The user of the system who ran dbtool, as user@host."""
+    seconds: float | None
+    dbtool_version: str | None
+    """None for what plain yoyo did, and for what was undone before dbtool had this log."""
+    detail: str | None
+
+
+def read_events(connection: Connection) -> list[Event]:
+    """Everything that was done, oldest first. Writes nothing."""
+    row = connection.execute(_TABLES).fetchone()
+    assert row is not None
+    has_log, has_texts, has_events = row
+    parts = []
+    if has_events:
+        parts.append(_READ_OWN)
+    if has_log:
+        parts.append(_READ_YOYO.format(applied_script="dbtool.applied_script" if has_texts else _NO_TEXTS))
+        if has_events:
+            parts[-1] += " where not exists (select from dbtool.event e where e.yoyo_log_id = l.id)"
+    if not parts:
+        return []
+    rows = connection.execute(" union all ".join(parts).encode() + b" order by 1").fetchall()
+    return [Event(*values) for values in rows]
+
+
+def record(
+    connection: Connection,
+    operation: str,
+    script: str,
+    *,
+    seconds: float | None = None,
+    detail: str | None = None,
+    yoyo_log_id: str | None = None,
+) -> None:
+    """Notes what was done to a script; part of the transaction that is open."""
+    by_user = f"{user_name()}@{socket.gethostname()}"
+    connection.execute(_RECORD, (operation, script, seconds, detail, by_user, __version__, yoyo_log_id))
+
 
 SCHEMA = "dbtool"
 _NAME = re.compile(r"migration([0-9]+)")
@@ -51,7 +152,7 @@ create table if not exists dbtool.applied_script (
 comment on table dbtool.applied_script is 'The text of every applied script as it was applied.';
 alter table dbtool.applied_script alter column text set storage external;  -- compressing it costs a run 5 %
 """
-_TABLES = (
+_HISTORY_TABLES = (
     "event",
     "unfinished_script",
     "applied_script",
@@ -116,11 +217,11 @@ class History:
         if self._connection.execute("select to_regnamespace('dbtool') is null").fetchone() == (True,):
             self._connection.execute("create schema dbtool")
         self._backend().upgrade()
-        for create in (_CREATE, events.CREATE, journal.CREATE):
+        for create in (_CREATE, CREATE, stepwise.CREATE):
             self._connection.execute(create.encode())
         self._is_complete = True
 
-    def mark(self, script: Script, seconds: float, operation: str = events.APPLIED) -> None:
+    def mark(self, script: Script, seconds: float, operation: str = APPLIED) -> None:
         """Records a script as applied; part of the transaction that is open."""
         with self._connection.pipeline():
             log_id = self._backend().mark(script.stem)
@@ -129,12 +230,12 @@ class History:
                 " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
                 (script.checksum, script.text, seconds, __version__, script.stem),
             )
-            events.record(self._connection, operation, script.stem, seconds=seconds, yoyo_log_id=log_id)
+            record(self._connection, operation, script.stem, seconds=seconds, yoyo_log_id=log_id)
 
-    def unmark(self, stem: str, seconds: float | None = None, operation: str = events.UNDONE) -> None:
+    def unmark(self, stem: str, seconds: float | None = None, operation: str = UNDONE) -> None:
         """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""
         log_id = self._backend().unmark(stem)
-        events.record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id)
+        record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id)
 
     def accept(self, script: Script) -> None:
         """Takes the file of an applied script for what was applied; part of the open transaction."""
@@ -143,11 +244,11 @@ class History:
             " where y.migration_hash = a.migration_hash and y.migration_id = %s",
             (script.checksum, script.text, script.stem),
         )
-        events.record(self._connection, events.ACCEPTED, script.stem)
+        record(self._connection, ACCEPTED, script.stem)
 
     def drop(self) -> None:
         """Removes the tables, and the schema unless someone keeps other things in it."""
-        for table in _TABLES:
+        for table in _HISTORY_TABLES:
             self._connection.execute(f"drop table if exists dbtool.{table}")
         try:
             with self._connection.transaction():
@@ -169,3 +270,48 @@ def script_number(migration_id: str) -> int | None:
         return 0
     match = _NAME.fullmatch(migration_id)
     return int(match[1]) if match else None
+
+
+def fold(records: Sequence[Applied], schema: Script) -> list[Applied]:
+    """The history as the project has it now: what was squashed into schema.sql counts as the schema.
+
+    Raises HistoryProblem for a database that has some of it, or something else.
+    """
+    known = squashes(schema)
+    newest = squashed_through(schema)
+    inside = [each for each in records if each.number <= newest]
+    if not known or not inside or inside[0].checksum == schema.checksum:
+        return list(records)
+    checksums = [(each.number, each.checksum) for each in inside if each.checksum is not None]
+    last = inside[-1]
+    by_yoyo = len(checksums) < len(inside) and last.number == known[0].through
+    if by_yoyo or digest(checksums) in {each.digest for each in known}:
+        as_schema = replace(last, number=0, stem=schema.stem, checksum=schema.checksum, text=schema.text)
+        return [as_schema, *(each for each in records if each not in inside)]
+    through = f"migration{known[0].through}"
+    if last.number < known[0].through:
+        raise HistoryProblem(
+            f"the database is at {last.id}, but schema.sql holds everything through {through}",
+            hint=f"Bring it to {through} with the project as it was before `dbtool squash` (git has it):"
+            f" `dbtool migrate --to {known[0].through}`. Then it goes on with this one.",
+        )
+    raise HistoryProblem(
+        f"the database has other texts up to {through} than those that were squashed into schema.sql",
+        hint="Look at `dbtool status` with the project as it was before `dbtool squash` (git has it).",
+    )
+
+
+def remap(connection: Connection, schema: Script) -> None:
+    """Writes the history of a database as `fold` reads it. The lock of the database must be held."""
+    if not squashes(schema):
+        return
+    history = History(connection)
+    records = history.read()
+    if fold(records, schema) == records:
+        return
+    with connection.transaction():
+        hold_in_transaction(connection)
+        for record in records:
+            if record.number <= squashed_through(schema):
+                history.unmark(record.stem, operation=SQUASHED)
+        history.mark(schema, 0, SQUASHED)

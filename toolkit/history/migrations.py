@@ -11,9 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.history.history import Applied, History
+from toolkit.history.history import Applied, History, fold, remap
 from toolkit.history.run import Connect, File, exclusive_run, session
-from toolkit.history.squashed import fold, remap
 from toolkit.history.status import (
     LATE,
     PENDING,

@@ -10,16 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.catalog.indexes import InvalidIndex
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.history import events
-from toolkit.history.journal import Unfinished
-from toolkit.history.leftovers import has_ended, left_by
+from toolkit.history import history
+from toolkit.history.leftovers import InvalidIndex, has_ended, left_by
 from toolkit.history.lock import hold_in_transaction
 from toolkit.history.migrations import sql_file
 from toolkit.history.run import File, Run
 from toolkit.history.status import EDITED, MISSING, UNFINISHED, ScriptState, status
-from toolkit.history.stepwise import SETTING
+from toolkit.history.stepwise import SETTING, Unfinished
 from toolkit.project.layout import ROLLBACK_SUFFIX, Project, Script, read_sql
 from toolkit.sql.execute import Connection, send
 from toolkit.sql.script import TRANSACTION_CONTROL, Statement, same_but_comments, split
@@ -111,7 +109,7 @@ class Forget:
         with run.connection.transaction():
             hold_in_transaction(run.connection)
             run.history.ensure()
-            run.history.unmark(self.stem, operation=events.FORGOTTEN)
+            run.history.unmark(self.stem, operation=history.FORGOTTEN)
 
 
 @dataclass(frozen=True)

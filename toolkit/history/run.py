@@ -10,15 +10,12 @@ from functools import cached_property
 
 import psycopg
 
-from toolkit.catalog.indexes import invalid_indexes
 from toolkit.errors import ScriptFailed
-from toolkit.history import events
-from toolkit.history.blockers import Watch
+from toolkit.history import history
 from toolkit.history.history import History
-from toolkit.history.journal import Journal, forget_unfinished
-from toolkit.history.lock import exclusive, hold_in_transaction
-from toolkit.history.pooler import refuse_transaction_pooling
-from toolkit.history.stepwise import run_each
+from toolkit.history.leftovers import invalid_indexes
+from toolkit.history.lock import Watch, exclusive, hold_in_transaction, refuse_transaction_pooling
+from toolkit.history.stepwise import Journal, forget_unfinished, run_each
 from toolkit.output import Reporter
 from toolkit.project.layout import Script
 from toolkit.sql.execute import (
@@ -159,7 +156,7 @@ class Run:
             if not self.connection.closed:
                 forget_session(self.connection)
                 with self.connection.transaction():
-                    events.record(self.connection, events.STOPPED, stem, detail=reason)
+                    history.record(self.connection, history.STOPPED, stem, detail=reason)
 
     def _invalid_indexes(self) -> list[str]:
         with suppress(psycopg.Error):

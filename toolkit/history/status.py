@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from toolkit.errors import HistoryProblem
-from toolkit.history.history import Applied, History, script_number
-from toolkit.history.journal import Unfinished, read_unfinished
+from toolkit.history.history import Applied, History, fold, script_number
 from toolkit.history.lock import is_held
-from toolkit.history.squashed import fold
+from toolkit.history.stepwise import Unfinished, read_unfinished
 from toolkit.project.layout import SCHEMA_ID, Project, Script
 from toolkit.sql.execute import Connection
 from toolkit.sql.script import same_but_comments

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.catalog.queries import COMMON
 from toolkit.catalog.read import qualified_names
 from toolkit.findings import Finding
-from toolkit.lint.locate import Place
+from toolkit.lint.conventions import Place
 from toolkit.sql.statements import Name, qualified
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageProblem
 from toolkit.findings import Finding
-from toolkit.lint import conventions, locate, names, plpgsql, silences, squawk
+from toolkit.lint import conventions, names, plpgsql, silences, squawk
 from toolkit.project import shipped
 from toolkit.project.layout import Project, Script
 from toolkit.project.sources import Sources
@@ -66,7 +66,7 @@ def findings(
     the server has no plpgsql_check.
     """
     settings = Settings.read(project)
-    files = locate.read(project, scripts, sources)
+    files = conventions.read(project, scripts, sources)
     places = files.places()
     fixed = shipped.released(project)
     loose = [each for each in scripts if each.number and project.relative(each.path) not in fixed]

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from toolkit.authoring import drift
-from toolkit.authoring.settle import Unsettled, settle
+from toolkit.authoring.drift import Unsettled, settle
 from toolkit.catalog.read import read as read_catalog
 from toolkit.errors import DbtoolError
-from toolkit.history import events
-from toolkit.history.history import History
+from toolkit.history.history import ADOPTED, FORGOTTEN, History
 from toolkit.history.lock import exclusive, hold_in_transaction
 from toolkit.history.migrations import LIMITS
 from toolkit.history.run import Connect, session
@@ -53,9 +52,9 @@ def follow(connect: Connect, project: Project, report: Reporter) -> bool:
             history = History(connection)
             history.ensure()
             for applied in history.read():
-                history.unmark(applied.stem, operation=events.FORGOTTEN)
+                history.unmark(applied.stem, operation=FORGOTTEN)
             for each in project.scripts():
-                history.mark(each, 0, events.ADOPTED)
+                history.mark(each, 0, ADOPTED)
     names = ", ".join(each.id for each in troubled)
     report.notice(f"brought along, since their files changed: {names}")
     report.notice("rows that these files insert were left as they are (dbtool down --destroy starts over)")

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.catalog import read as catalog
 from toolkit.catalog.read import Catalog, Difference, parent, split_on
-from toolkit.errors import HistoryProblem
-from toolkit.history.history import Applied, History
+from toolkit.errors import Drift, HistoryProblem
+from toolkit.history.history import ADOPTED, Applied, History
+from toolkit.history.lock import exclusive, hold_in_transaction
+from toolkit.history.migrations import LIMITS, scripts_up_to
+from toolkit.history.run import Connect, session
 from toolkit.live import mend
-from toolkit.live.clone import reworded
 from toolkit.live.mend import Mending
-from toolkit.live.reference import Reference, Texts, applied_texts, build, build_once
-from toolkit.live.scope import Live, comparable
-from toolkit.project.layout import Project
+from toolkit.live.plan import reworded
+from toolkit.live.scope import Live, Reference, Texts, applied_texts, build, build_once, comparable
+from toolkit.output import Reporter
+from toolkit.project.layout import Project, Script
 from toolkit.servers.choose import open_like
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from toolkit.sql.execute import Connection
 
 _WORDS = {
     "added": "is not of the project",
@@ -65,7 +66,7 @@ class Drifted:
 
 
 def verify(
-    conn: Connection[Any],
+    conn: Connection,
     project: Project,
     server: str | None = None,
     kept_in: Path | None = None,
@@ -104,7 +105,7 @@ def verify(
 
 
 def differences_from(
-    conn: Connection[Any], texts: list[tuple[int, str]], server: str | None = None, url: str | None = None
+    conn: Connection, texts: list[tuple[int, str]], server: str | None = None, url: str | None = None
 ) -> list[Drifted]:
     """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
     owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
@@ -130,14 +131,14 @@ def script(drifted: Iterable[Drifted]) -> str:
     return mend.script(each.mending for each in drifted)
 
 
-def read_live(conn: Connection[Any], owners: tuple[str, ...]) -> Live:
+def read_live(conn: Connection, owners: tuple[str, ...]) -> Live:
     """The database as the open transaction sees it."""
     roles = frozenset(name for (name,) in conn.execute("select quote_ident(rolname) from pg_roles"))
     return Live(catalog.read(conn, with_needs=True), roles, owners)
 
 
 def _compared(
-    conn: Connection[Any],
+    conn: Connection,
     texts: Texts,
     live: Live,
     server: str | None,
@@ -194,3 +195,58 @@ def _is_part(difference: Difference, all_: list[Difference], want: Catalog, have
 def _relations(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     kinds = ("table", "foreign table", "view", "materialized view", "composite type")
     return [key for key in keys if key[0] in kinds]
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The scripts that count as applied from now on, and what was wrong and let pass."""
+
+    scripts: Sequence[Script]
+    ignored: Sequence[Drifted]
+
+
+def baseline(
+    connect: Connect,
+    project: Project,
+    version: int | str,
+    *,
+    force: bool = False,
+    server: str | None = None,
+    url: str | None = None,
+    wait: float = LIMITS.wait,
+    report: Reporter | None = None,
+) -> Adopted:
+    """Marks the schema and the migrations up to `version` as applied.
+
+    Raises HistoryProblem when dbtool has applied anything already, and Drift, naming every difference,
+    when the catalog is not that of the version, unless `force`. What the tables hold is not compared.
+    """
+    report = report or Reporter()
+    scripts = scripts_up_to(project, version)
+    with session(connect, report) as connection:
+        _refuse_history(connection)
+        texts = [(script.number, script.text) for script in scripts]
+        found = differences_from(connection, texts, server, url)
+        if found and not force:
+            raise Drift(
+                f"the database is not {scripts[-1].id}: {len(found)} difference{'s' * (len(found) > 1)}",
+                detail="\n".join(map(str, found)),
+                hint="Name the version that it is, mend it, or adopt it as it is with --force.",
+            )
+        with exclusive(connection, wait, report.waiting), connection.transaction():
+            hold_in_transaction(connection)
+            _refuse_history(connection)
+            history = History(connection)
+            history.ensure()
+            for script in scripts:
+                history.mark(script, 0, ADOPTED)
+    return Adopted(scripts, found)
+
+
+def _refuse_history(connection: Connection) -> None:
+    applied = History(connection).read()
+    if applied:
+        raise HistoryProblem(
+            f"dbtool knows this database already: {applied[-1].id} is the newest script applied",
+            hint="`dbtool status` shows all; `dbtool verify` compares it with what they build.",
+        )

@@ -11,11 +11,12 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.errors import DbtoolError
+from toolkit.connection import parse_url
+from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.servers.account import Account, run_as, state_dir
 
 OLDEST = 15
@@ -247,3 +248,36 @@ def _open_to_all(top: Path) -> None:
             path = Path(folder, name)
             if not path.is_symlink():
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+
+# Secrets that libpq takes from a connection string only.
+UNSAFE = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A program with its arguments and its environment."""
+
+    words: list[str]
+    environment: dict[str, str]
+
+
+def psql_call(psql: str, url: str, args: Sequence[str], environ: Mapping[str, str]) -> Call:
+    """How to call psql on a URL or key=value string: the password goes into PGPASSWORD.
+
+    Raises UsageProblem for a URL that is not valid or holds a secret that cannot be passed safely.
+    """
+    from psycopg.conninfo import make_conninfo
+
+    given = parse_url(url)
+    unsafe = [name for name in UNSAFE if given.get(name)]
+    if unsafe:
+        raise UsageProblem(
+            f"psql would show the {unsafe[0]} of the URL to every user of this machine",
+            hint="Put the connection into a service file (pg_service.conf) and give service=NAME instead.",
+        )
+    environment = dict(environ)
+    password = given.pop("password", None)
+    if password is not None:
+        environment["PGPASSWORD"] = str(password)
+    return Call([psql, "-d", make_conninfo("", **given), *args], environment)
