@@ -30,8 +30,7 @@ from toolkit.options import (
 )
 from toolkit.output import say
 
-# Command name → what it does, in the order of `--help`. The module toolkit.commands.<name> is imported,
-# and its attribute `command` run, only when the command is used: that keeps `--help` fast.
+# Command name → what it does, in the order of `--help`.
 COMMANDS = {
     "up": "Start the embedded server, migrate, seed, show the status.",
     "down": "Stop the embedded server.",
@@ -53,7 +52,14 @@ COMMANDS = {
     "psql": "Open a shell on the target database.",
     "completion": "Print the script that completes dbtool in a shell.",
 }
-
+# The modules of toolkit.commands with their commands, functions of the same name. A module is imported only
+# when one of its commands is used: that keeps `--help` fast.
+MODULES = {
+    "authoring": ("new", "watch", "squash", "check"),
+    "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed"),
+    "looking": ("status", "verify", "history", "report"),
+    "serving": ("up", "down", "test", "psql", "completion"),
+}
 
 _CANCELLED = "what ran was cancelled, and what was not committed is rolled back"
 
@@ -71,7 +77,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"toolkit.commands.{cmd_name}").command
+        module = next(module for module, names in MODULES.items() if cmd_name in names)
+        command = getattr(importlib.import_module(f"toolkit.commands.{module}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

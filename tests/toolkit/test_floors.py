@@ -16,7 +16,7 @@ FLOORS = (
     ("configuration", "connection", "output", "report", "sql"),
     ("project", "catalog", "servers", "targets"),
     ("history", "lint", "context"),
-    ("authoring", "options", "confirm", "invocation"),
+    ("authoring", "options"),
     ("live",),
     ("commands",),
     ("cli", "__main__"),
@@ -68,3 +68,13 @@ def test_a_module_uses_its_own_package_and_lower_floors_only() -> None:
 def test_no_modules_import_one_another_in_a_circle() -> None:
     graph = {module: set(imported(path)) for module, path in modules().items()}
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_one_name_is_one_class() -> None:
+    names = [
+        node.name
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -42,7 +42,7 @@ def test_line_and_offset_are_those_of_the_first_token() -> None:
 
 def test_kind_is_the_parsers_name() -> None:
     kinds = [one.kind for one in split("select 1; commit; copy t from stdin; copy t from '/x'; do $$ $$")]
-    assert kinds == ["select_stmt", "transaction_stmt", "copy_through_client", "copy_stmt", "do_stmt"]
+    assert kinds == ["select_stmt", "transaction_stmt", "copy_stmt", "copy_stmt", "do_stmt"]
 
 
 @pytest.mark.parametrize(

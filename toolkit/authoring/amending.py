@@ -198,12 +198,12 @@ def _layouts(
 def parts_of(script: Script, label: str) -> list[Part]:
     """The script taken apart. What a script makes and drops again by itself counts as written by people."""
     text = script.text
-    statements, pieces = parse(text), split(text, label)
+    statements = split(text, label)
     dropped = " ".join(each.text for each in statements if each.kind == "drop_stmt")
     parts: list[_Stretch] = [_Stretch(0)]
-    for statement, piece in zip(statements, pieces, strict=True):
+    for statement in statements:
         start = parts[-1].end
-        end = piece.offset + len(piece.text)
+        end = statement.offset + len(statement.text)
         end += len(text[end:]) - len(text[end:].lstrip())
         end += text[end : end + 1] == ";"
         name = creates(statement)
@@ -386,8 +386,8 @@ def _plain(text: str, label: str) -> list[str]:
     """The statements of a rollback file that are not about functions, views and triggers."""
     found: list[str] = []
     previous = 0
-    for statement, piece in zip(parse(text), split(text, label), strict=True):
-        end = piece.offset + len(piece.text)
+    for statement in split(text, label):
+        end = statement.offset + len(statement.text)
         end += text[end : end + 1] == ";"
         own = text[previous:end].strip("\n")
         previous = end

@@ -14,7 +14,7 @@ from toolkit.catalog.read import read as read_catalog
 from toolkit.errors import DbtoolError
 from toolkit.findings import Finding
 from toolkit.project.sources import NAMED, Piece, Sources, file_for, in_order
-from toolkit.sql.execute import Outcome, send
+from toolkit.sql.execute import Sent, send
 from toolkit.sql.script import failing_line, split
 from toolkit.sql.statements import Name, table_of
 
@@ -112,7 +112,7 @@ def _apply(conn: Connection[Any], pieces: list[Piece]) -> tuple[list[Piece], lis
     waiting = in_order(pieces)
     done: list[Piece] = []
     while waiting:
-        failed: dict[str, Outcome] = {}
+        failed: dict[str, Sent] = {}
         for piece in waiting:
             try:
                 with conn.transaction():
@@ -129,7 +129,7 @@ def _apply(conn: Connection[Any], pieces: list[Piece]) -> tuple[list[Piece], lis
     return done, [], []
 
 
-def failure(piece: Piece, outcome: Outcome) -> Finding:
+def failure(piece: Piece, outcome: Sent) -> Finding:
     """Why a piece could not be run, with the line."""
     error = outcome.error
     assert error is not None
@@ -195,7 +195,7 @@ def _blocked(items: list[Live], blockers: list[str]) -> Finding:
 
 
 @dataclass(frozen=True)
-class Drift:
+class Changes:
     """What separates a database from the sources."""
 
     findings: tuple[Finding, ...]
@@ -207,7 +207,7 @@ class Drift:
     """The routines, views and triggers as the sources make them."""
 
 
-def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Drift:
+def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Changes:
     """Runs every source on the database, whose catalog is `database`, and tells what that changed.
 
     Before that, what sources give an object is taken away (comments, grants, triggers), so that a source that
@@ -242,7 +242,7 @@ def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Drift
             changed[piece.label] = piece
         findings.append(_finding(difference, piece))
     ordered = tuple(piece for piece in sources.pieces if piece.label in changed)
-    return Drift(tuple(findings), ordered, tuple(surplus.values()), wanted)
+    return Changes(tuple(findings), ordered, tuple(surplus.values()), wanted)
 
 
 def _untouched(item: Live, now: Live | None) -> bool:

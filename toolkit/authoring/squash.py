@@ -24,7 +24,7 @@ from toolkit.lint.silences import without_silences
 from toolkit.project.layout import Project, Script, Squash, digest, squashes
 from toolkit.sql.execute import RESET_SETTINGS
 from toolkit.sql.script import split
-from toolkit.sql.statements import Name, Statement, concerns, creates, input_types, parse
+from toolkit.sql.statements import Name, Statement, concerns, creates, input_types
 
 if TYPE_CHECKING:
     from toolkit.servers.throwaway import ThrowawayServer
@@ -54,12 +54,10 @@ def units(script: Script, label: str) -> list[Unit]:
     text = _OLD_HEAD.sub("", script.text)
     found = []
     previous = 0
-    for statement, piece in zip(parse(text), split(text, label), strict=True):
-        end = piece.offset + len(piece.text)
-        start = max(text.rfind(piece.text, previous, end), previous)
-        slice_ = text[previous : start + len(piece.text)]
-        previous = start + len(piece.text)
-        previous += text[previous : previous + 1] == ";"
+    for statement in split(text, label):
+        end = statement.offset + len(statement.text)
+        slice_ = text[previous:end]
+        previous = end + (text[end : end + 1] == ";")
         if not script.transactional:
             slice_ = _in_transaction(statement, slice_, script)
         slice_ = without_silences(slice_, OWN_RULES)

@@ -6,11 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import postgast
-
 from toolkit.sql.execute import Connection
-from toolkit.sql.script import Statement
-from toolkit.sql.statements import quote
+from toolkit.sql.statements import Statement, quote
 
 if TYPE_CHECKING:
     from toolkit.sql.execute import Connection
@@ -85,6 +82,6 @@ def has_ended(connection: Connection, statement: Statement) -> bool:
 
 def _index(statement: Statement) -> tuple[str, str]:
     """The name of the index, empty where PostgreSQL chooses it, and its table as it is written, quoted."""
-    node = postgast.parse(statement.text).stmts[0].stmt.index_stmt
+    node = statement.node
     parts = [node.relation.schemaname, node.relation.relname]
     return node.idxname, ".".join(quote(part) for part in parts if part)

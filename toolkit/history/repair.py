@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.history import history
@@ -20,7 +21,10 @@ from toolkit.history.status import EDITED, MISSING, UNFINISHED, ScriptState, sta
 from toolkit.history.stepwise import SETTING, Unfinished
 from toolkit.project.layout import ROLLBACK_SUFFIX, Project, Script, read_sql
 from toolkit.sql.execute import Connection, send
-from toolkit.sql.script import TRANSACTION_CONTROL, Statement, same_but_comments, split
+from toolkit.sql.script import TRANSACTION_CONTROL, same_but_comments, split
+
+if TYPE_CHECKING:
+    from toolkit.sql.statements import Statement
 
 
 @dataclass(frozen=True)

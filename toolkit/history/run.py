@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -28,7 +29,10 @@ from toolkit.sql.execute import (
     watch_client,
 )
 from toolkit.sql.limits import Limits
-from toolkit.sql.script import Statement, split
+from toolkit.sql.script import split
+
+if TYPE_CHECKING:
+    from toolkit.sql.statements import Statement
 
 Connect = Callable[[], Connection]
 Mark = Callable[[float], None]

@@ -14,10 +14,11 @@ from psycopg.pq import TransactionStatus
 from toolkit import __version__
 from toolkit.errors import ScriptFailed
 from toolkit.sql.execute import Connection, failure, kept_text, send
-from toolkit.sql.script import TRANSACTION_CONTROL, Statement, failing_line
+from toolkit.sql.script import TRANSACTION_CONTROL, failing_line
 
 if TYPE_CHECKING:
     from toolkit.sql.execute import Connection
+    from toolkit.sql.statements import Statement
 
 CREATE = """
 create table if not exists dbtool.unfinished_script (

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import postgast
 from psycopg.pq import TransactionStatus
 
 from toolkit.history.run import File
 from toolkit.sql.execute import Connection, forget_session, send
-from toolkit.sql.script import TRANSACTION_CONTROL, Statement
-from toolkit.sql.statements import quote
+from toolkit.sql.script import TRANSACTION_CONTROL
+from toolkit.sql.statements import Statement, quote
 
 _CONCURRENT = "ShareUpdateExclusiveLock"
 # The table itself, or the one of an index.
@@ -31,14 +30,14 @@ def documented(clone: Connection, statement: Statement, known: Mapping[int, str]
 
     Of the tables in `known` (name by oid) alone. Ask before the statement runs: it may drop the index.
     """
-    node = postgast.parse(statement.text).stmts[0].stmt
+    node = statement.node
     found = set()
     for name in _names(statement.kind, node):
         row = clone.execute(_TABLE, [name]).fetchone()
         if row is not None and row[0] in known:
             found.add(known[row[0]])
     if statement.kind == "vacuum_stmt":
-        options = {option.def_elem.defname for option in node.vacuum_stmt.options}
+        options = {option.def_elem.defname for option in node.options}
         if "full" in options:
             return dict.fromkeys(found, "AccessExclusiveLock"), found, set()
     scans = found if statement.kind in ("index_stmt", "reindex_stmt", "vacuum_stmt") else set()
@@ -48,12 +47,12 @@ def documented(clone: Connection, statement: Statement, known: Mapping[int, str]
 def _names(kind: str, node: Any) -> list[str]:
     """The tables and indexes that the statement names, quoted as far as they were."""
     if kind == "drop_stmt":
-        parts = [[item.string.sval for item in each.list.items] for each in node.drop_stmt.objects]
+        parts = [[item.string.sval for item in each.list.items] for each in node.objects]
     elif kind == "vacuum_stmt":
         parts = [[each.vacuum_relation.relation.schemaname, each.vacuum_relation.relation.relname]
-                 for each in node.vacuum_stmt.rels]  # fmt: skip
+                 for each in node.rels]  # fmt: skip
     elif kind in ("index_stmt", "reindex_stmt", "alter_table_stmt"):
-        relation = getattr(node, kind).relation
+        relation = node.relation
         parts = [[relation.schemaname, relation.relname]]
     else:
         parts = []

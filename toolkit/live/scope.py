@@ -163,7 +163,7 @@ _WITHOUT_SCHEMA = (
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveDatabase:
     """A live database: its catalog, the roles of its cluster (quoted), who may own what is the project's."""
 
     catalog: Catalog
@@ -174,7 +174,7 @@ class Live:
     """The catalog after a dump and a restore; where it was asked for."""
 
 
-def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
+def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catalog]:
     """What the database should be and what it is, both without what does not concern the project.
 
     The project's are the objects that its scripts make or change, and everything else in the schemas and on
@@ -217,7 +217,7 @@ def comparable(reference: Reference, live: Live) -> tuple[Catalog, Catalog]:
     return Catalog(want, reference.built.needs), Catalog(have, live.catalog.needs)
 
 
-def _in_words_of(have: str, want: str, key: Key, reference: Reference, live: Live) -> str:
+def _in_words_of(have: str, want: str, key: Key, reference: Reference, live: LiveDatabase) -> str:
     """The facts that are wanted, worded as the database has them where both say the same after a restore."""
     found, wanted = json.loads(have), json.loads(want)
     for name in _WORDED:
@@ -270,7 +270,7 @@ def _schema(key: Key) -> str | None:
     return parts[0] if len(parts) > 1 else None
 
 
-def _renamed(reference: Reference, live: Live) -> Catalog:
+def _renamed(reference: Reference, live: LiveDatabase) -> Catalog:
     """The catalog as if the role that owns the live objects had run the scripts."""
     if live.owners == (reference.builder,):
         return reference.built

@@ -17,7 +17,7 @@ from toolkit.history.run import Connect, session
 from toolkit.live import mend
 from toolkit.live.mend import Mending
 from toolkit.live.plan import reworded
-from toolkit.live.scope import Live, Reference, Texts, applied_texts, build, build_once, comparable
+from toolkit.live.scope import LiveDatabase, Reference, Texts, applied_texts, build, build_once, comparable
 from toolkit.output import Reporter
 from toolkit.project.layout import Project, Script
 from toolkit.servers.choose import open_like
@@ -113,7 +113,7 @@ def differences_from(
     return _compared(conn, Texts(tuple(texts)), live, server, url)
 
 
-def compare(reference: Reference, live: Live) -> list[Drifted]:
+def compare(reference: Reference, live: LiveDatabase) -> list[Drifted]:
     """Every difference within the project's scope. What comes or goes with another object is not listed."""
     want, have = comparable(reference, live)
     found = catalog.diff(want, have)
@@ -131,16 +131,16 @@ def script(drifted: Iterable[Drifted]) -> str:
     return mend.script(each.mending for each in drifted)
 
 
-def read_live(conn: Connection, owners: tuple[str, ...]) -> Live:
+def read_live(conn: Connection, owners: tuple[str, ...]) -> LiveDatabase:
     """The database as the open transaction sees it."""
     roles = frozenset(name for (name,) in conn.execute("select quote_ident(rolname) from pg_roles"))
-    return Live(catalog.read(conn, with_needs=True), roles, owners)
+    return LiveDatabase(catalog.read(conn, with_needs=True), roles, owners)
 
 
 def _compared(
     conn: Connection,
     texts: Texts,
-    live: Live,
+    live: LiveDatabase,
     server: str | None,
     url: str | None,
     kept_in: Path | None = None,

@@ -13,10 +13,12 @@ from psycopg.pq import ExecStatus
 
 from toolkit.errors import ScriptFailed
 from toolkit.sql.limits import Limits
-from toolkit.sql.script import Statement, excerpt, failing_line, split
+from toolkit.sql.script import excerpt, failing_line, split
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
+
+    from toolkit.sql.statements import Statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -37,36 +39,30 @@ FORGET_SESSION = f"""
 """
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass
+class Sent:
     """How far a text got: the number of statements that succeeded and the error that stopped it."""
 
-    completed: int
-    error: psycopg.Error | None
+    completed: int = 0
+    error: psycopg.Error | None = None
 
 
-def send(connection: Connection, text: str) -> Outcome:
+def send(connection: Connection, text: str) -> Sent:
     """Sends a text of any number of statements as one simple query, dropping the rows that it returns.
 
     Nothing in the text is taken for a parameter, nothing is prepared, and one result is held at a time.
     Ctrl-C cancels the query in the server.
     """
-    progress = _Progress()
+    progress = Sent()
     try:
         connection.wait(_send(connection, text, progress))
     except psycopg.Error as error:
         # The connection itself broke; a statement's own error would be the first.
         progress.error = progress.error or error
-    return Outcome(progress.completed, progress.error)
+    return progress
 
 
-@dataclass
-class _Progress:
-    completed: int = 0
-    error: psycopg.Error | None = None
-
-
-def _send(connection: Connection, text: str, progress: _Progress) -> PQGen[None]:
+def _send(connection: Connection, text: str, progress: Sent) -> PQGen[None]:
     pgconn = connection.pgconn
     pgconn.send_query(text.encode())
     yield from generators.send(pgconn)

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.errors import DbtoolError, ScriptFailed
 
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
-CLIENT_COPY = "copy_through_client"
+    from toolkit.sql.statements import Statement
+
 TRANSACTION_CONTROL = "transaction_stmt"
-_ALONE = {
-    TRANSACTION_CONTROL,
-    "alter_database_stmt",
-    "alter_subscription_stmt",
-    "alter_system_stmt",
-    "call_stmt",
-    "create_subscription_stmt",
-    "create_table_space_stmt",
-    "createdb_stmt",
-    "do_stmt",
-    "drop_subscription_stmt",
-    "drop_table_space_stmt",
-    "dropdb_stmt",
-}
-_DISCARD_ALL = 1
 # How a statement begins that `refuse_unfit` may refuse; also one that begins with no word.
 _SUSPECT = re.compile(
     r"abort|begin|commit|copy|end|prepare|release|rollback|savepoint|start|\W", re.IGNORECASE
@@ -38,71 +23,17 @@ _COPY_FROM_STDIN = re.compile(r"(?im)^\s*copy\b[^;]*\bfrom\s+stdin\b")
 _DO_FRAME = re.compile(r"\binline_code_block\D*?([0-9]+)")
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One statement of a script, without the `;` that ends it and without the comments before it."""
-
-    text: str
-    line: int
-    """Line of its first token, counted from 1."""
-    offset: int
-    """Where it begins in the script, in characters."""
-    kind: str
-    """The parser's name for it: `select_stmt`, `create_function_stmt`, `transaction_stmt` …;
-    `copy_through_client` for a COPY whose rows come from or go to the client."""
-    is_alone: bool = False
-    """PostgreSQL may refuse it in a transaction with others: CREATE INDEX CONCURRENTLY, VACUUM, CALL …"""
-
-
 def split(text: str, source: object = "script") -> list[Statement]:
     """The statements of a script. `source` is what errors call it: usually its path.
 
     Raises ScriptFailed (SQLSTATE 42601), naming source and line, for text that PostgreSQL's parser refuses.
     """
-    import postgast
+    from toolkit.sql.statements import SyntaxProblem, parse
 
     try:
-        nodes = postgast.parse(text).stmts
-    except postgast.PgQueryError as error:
-        raise _syntax_error(text, error.message, max(error.cursorpos - 1, 0), source) from error
-    encoded = text.encode()
-    found = []
-    byte = offset = 0
-    line = 1
-    for node in nodes:
-        # The parser counts bytes, everything else here counts characters.
-        skipped = encoded[byte : node.stmt_location].decode()
-        offset += len(skipped)
-        line += skipped.count("\n")
-        byte = node.stmt_location
-        end = byte + node.stmt_len if node.stmt_len else len(encoded)
-        statement = encoded[byte:end].decode().rstrip()
-        kind = node.stmt.WhichOneof("node") or ""
-        if kind == "copy_stmt" and not node.stmt.copy_stmt.filename:
-            kind = CLIENT_COPY
-        found.append(Statement(statement, line, offset, kind, _is_alone(node.stmt, kind)))
-    return found
-
-
-def _is_alone(node: Any, kind: str) -> bool:
-    """Whether PostgreSQL refuses the statement in a transaction block, or it may end transactions itself."""
-    if kind in _ALONE:
-        return True
-    if kind in ("index_stmt", "drop_stmt"):
-        return bool(getattr(node, kind).concurrent)
-    if kind == "reindex_stmt":
-        options = {param.def_elem.defname for param in node.reindex_stmt.params}
-        return "concurrently" in options or bool(node.reindex_stmt.name)
-    if kind == "vacuum_stmt":
-        return bool(node.vacuum_stmt.is_vacuumcmd)
-    if kind == "cluster_stmt":
-        return not node.cluster_stmt.HasField("relation")
-    if kind == "discard_stmt":
-        return int(node.discard_stmt.target) == _DISCARD_ALL
-    if kind == "alter_table_stmt":
-        commands = (cmd.alter_table_cmd for cmd in node.alter_table_stmt.cmds)
-        return any(getattr(command, "def").partition_cmd.concurrent for command in commands)
-    return False
+        return parse(text)
+    except SyntaxProblem as error:
+        raise _syntax_error(text, error.message, error.offset, source) from error
 
 
 @lru_cache(maxsize=256)
@@ -121,7 +52,7 @@ def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
     if not any(_SUSPECT.match(each) for each in texts):
         return  # a parse tree takes five times as long
     for statement in split(text, source):
-        if statement.kind == CLIENT_COPY:
+        if statement.kind == "copy_stmt" and not statement.node.filename:
             raise DbtoolError(
                 f"{source}:{statement.line}: COPY from stdin or to stdout needs a client that sends the rows",
                 hint="Write the rows as INSERT … VALUES.",

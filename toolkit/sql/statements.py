@@ -14,6 +14,21 @@ ObjectKind = Literal["routine", "relation", "trigger", "event trigger", "other"]
 
 _COMMENT_TOKENS = (pg.SQL_COMMENT, pg.C_COMMENT)
 _OUTPUTS = (pg.FUNC_PARAM_OUT, pg.FUNC_PARAM_TABLE)
+_ALONE = {
+    "transaction_stmt",
+    "alter_database_stmt",
+    "alter_subscription_stmt",
+    "alter_system_stmt",
+    "call_stmt",
+    "create_subscription_stmt",
+    "create_table_space_stmt",
+    "createdb_stmt",
+    "do_stmt",
+    "drop_subscription_stmt",
+    "drop_table_space_stmt",
+    "dropdb_stmt",
+}
+_DISCARD_ALL = 1
 _ROUTINES = (pg.OBJECT_FUNCTION, pg.OBJECT_PROCEDURE, pg.OBJECT_ROUTINE, pg.OBJECT_AGGREGATE)
 _RELATIONS = (pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_SEQUENCE, pg.OBJECT_INDEX)
 
@@ -31,22 +46,47 @@ class Name:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: its parse node, its text, the comment right above it, and its 1-based line."""
+    """One statement, without the `;` that ends it."""
 
     kind: str
+    """The parser's name for it: `select_stmt`, `create_function_stmt`, `transaction_stmt` …"""
     node: Any
     text: str
     comment: str
+    """The comment right above it."""
     line: int
+    """Line of its first token, counted from 1."""
+    offset: int
+    """Where it begins in the script, in characters."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether PostgreSQL refuses it in a transaction with others, or it may end transactions itself."""
+        node, kind = self.node, self.kind
+        if kind in ("index_stmt", "drop_stmt"):
+            return bool(node.concurrent)
+        if kind == "reindex_stmt":
+            return bool(node.name) or any(each.def_elem.defname == "concurrently" for each in node.params)
+        if kind == "vacuum_stmt":
+            return bool(node.is_vacuumcmd)
+        if kind == "cluster_stmt":
+            return not node.HasField("relation")
+        if kind == "discard_stmt":
+            return int(node.target) == _DISCARD_ALL
+        if kind == "alter_table_stmt":
+            commands = (getattr(each.alter_table_cmd, "def") for each in node.cmds)
+            return any(each.partition_cmd.concurrent for each in commands)
+        return kind in _ALONE
 
 
 class SyntaxProblem(Exception):  # noqa: N818
-    """Text that PostgreSQL's parser refuses, with the 1-based line."""
+    """Text that PostgreSQL's parser refuses, with the 1-based line and the offset in characters."""
 
-    def __init__(self, line: int, message: str) -> None:
+    def __init__(self, line: int, message: str, offset: int) -> None:
         super().__init__(message)
         self.line = line
         self.message = message
+        self.offset = offset
 
 
 def parse(text: str) -> list[Statement]:
@@ -57,23 +97,19 @@ def parse(text: str) -> list[Statement]:
         comments = [token for token in postgast.scan(text).tokens if token.token in _COMMENT_TOKENS]
     except postgast.PgQueryError as error:
         position = max(error.cursorpos - 1, 0)
-        raise SyntaxProblem(raw.count(b"\n", 0, position) + 1, error.message) from error
+        raise SyntaxProblem(text.count("\n", 0, position) + 1, error.message, position) from error
     found = []
-    end = 0
+    end = seen = offset = line = 0
     for parsed in tree.stmts:
         start, previous_end = parsed.stmt_location, end
         end = start + parsed.stmt_len if parsed.stmt_len else len(raw)
         start = _first_token(raw, start, comments)
-        kind = parsed.stmt.WhichOneof("node")
-        found.append(
-            Statement(
-                kind,
-                getattr(parsed.stmt, kind),
-                raw[start:end].decode().strip(),
-                _comment_above(raw, previous_end, start, comments),
-                raw.count(b"\n", 0, start) + 1,
-            )
-        )
+        skipped = raw[seen:start].decode()  # the parser counts bytes, everything else here characters
+        seen, offset, line = start, offset + len(skipped), line + skipped.count("\n")
+        kind = parsed.stmt.WhichOneof("node") or ""
+        above = _comment_above(raw, previous_end, start, comments)
+        node = getattr(parsed.stmt, kind, None)
+        found.append(Statement(kind, node, raw[start:end].decode().rstrip(), above, line + 1, offset))
     return found
 
 

@@ -30,7 +30,7 @@ _WORST = (1, 2, 4, 6, 5, 3, 0, NOT_RUN)
 
 
 @dataclass(frozen=True)
-class Target:
+class Member:
     """One database of a fleet. The URL may hold a password, the name never does."""
 
     name: str
@@ -41,7 +41,7 @@ class Target:
 class Outcome:
     """How the command ended on one database."""
 
-    target: Target
+    target: Member
     exit_code: int
     """That of the command; NOT_RUN when it was never started."""
     seconds: float
@@ -51,7 +51,7 @@ class Outcome:
     """What the command said on stderr, masked."""
 
 
-def read_targets(path: Path) -> list[Target]:
+def read_targets(path: Path) -> list[Member]:
     """The databases that a file lists: one per line, `URL` or `NAME = URL`; # begins a comment.
 
     Raises UsageProblem for a line that is no URL, for two of one name, and when there is none.
@@ -76,11 +76,11 @@ def read_targets(path: Path) -> list[Target]:
                 described = describe_url(url)
             except UsageProblem as error:
                 raise UsageProblem(f"{path}:{number}: {error.message}", hint=error.hint) from None
-            found.append(Target(named["name"] if named else described, url))
+            found.append(Member(named["name"] if named else described, url))
     return _distinct(found, str(path))
 
 
-def query_targets(query: str, url: str) -> list[Target]:
+def query_targets(query: str, url: str) -> list[Member]:
     """The databases that a query on `url` lists: one per row, the name of a database there, or a URL."""
     with connect(url, application_name="dbtool fleet") as connection:
         connection.read_only = True
@@ -89,11 +89,11 @@ def query_targets(query: str, url: str) -> list[Target]:
     for row in rows:
         text = str(row[0])
         target = text if "://" in text or "=" in text else with_database(url, text)
-        found.append(Target(text if target != text else describe_url(text), target))
+        found.append(Member(text if target != text else describe_url(text), target))
     return _distinct(found, "the query")
 
 
-def _distinct(targets: list[Target], source: str) -> list[Target]:
+def _distinct(targets: list[Member], source: str) -> list[Member]:
     names = [target.name for target in targets]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -132,7 +132,7 @@ class Fleet:
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
 
-    def run(self, targets: Sequence[Target], jobs: int, report: Callable[[Outcome], None]) -> list[Outcome]:
+    def run(self, targets: Sequence[Member], jobs: int, report: Callable[[Outcome], None]) -> list[Outcome]:
         """The outcomes in the order of the targets; `report` gets each when it is there.
 
         On Ctrl-C every command that runs is told to end, as it would be by its own Ctrl-C, and has ended
@@ -151,7 +151,7 @@ class Fleet:
                 raise
         return [found[target.name] for target in targets]
 
-    def _one(self, target: Target) -> Outcome:
+    def _one(self, target: Member) -> Outcome:
         started = time.monotonic()
         with self._lock:
             if self._stopped.is_set():

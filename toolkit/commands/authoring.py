@@ -1,0 +1,206 @@
+"""Commands that write and prove the scripts of a project."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import click
+
+from toolkit.context import Context
+from toolkit.options import json_option, pass_context, project_option, target_options, yes_option
+from toolkit.output import say
+
+
+@click.command("new")
+@click.argument("description", required=False)
+@click.option("--amend", is_flag=True, help="Only bring migrations that no release has to the sources.")
+@click.option("--empty", is_flag=True, help="Write only the header, whatever the sources say.")
+@click.option("--server", metavar="KIND", help="Where to try it: container, embedded or a superuser's URL.")
+@project_option
+@json_option
+@pass_context
+def new(context: Context, description: str | None, amend: bool, empty: bool, server: str | None) -> None:
+    """Write the next migration from the changed sources, or amend those that no release has.
+
+    migrationN.sql gets a frozen copy of every changed file below functions/, triggers/ and views/, in an
+    order that works; migrationN.rollback.sql puts back what they replace. Both are run on a throwaway server
+    first. When no source changed, the two files hold only the header, for you to fill.
+
+    In a project that says which migration was `released` last, an object whose text no release has keeps one
+    text: it is rewritten where it stands. `--amend` does that alone, and puts new objects there too.
+    """
+    from toolkit import output
+    from toolkit.authoring import amending, generate
+    from toolkit.connection import connect
+    from toolkit.errors import UsageProblem
+    from toolkit.history import migrations
+    from toolkit.servers.choose import open_throwaway
+
+    project = context.project
+    if amend == (description is not None) or (amend and empty):
+        raise UsageProblem("give a description, or --amend alone")
+    amended = amending.NOTHING
+    made = None
+    with open_throwaway(server) as throwaway:
+        if not empty and (amend or project.released is not None):
+            throwaway.create_database("amend")
+            connect_to = partial(connect, throwaway.url("amend"), application_name="dbtool new")
+            amended = amending.amend(connect_to, project, with_new=amend)
+        if description is not None and not amended.is_all:
+            throwaway.create_database("new")
+            connect_to = partial(connect, throwaway.url("new"), application_name="dbtool new")
+            migrations.migrate(connect_to, project)
+            with connect_to() as conn:
+                made = generate.new_migration(conn, project, description, date.today(), empty=empty)
+    written = [project.relative(path) for path in (made.path, made.rollback_path)] if made else []
+    rewritten = [project.relative(path) for path in amended.files]
+    labels = [*amended.changed, *amended.added, *(made.sources if made else ())]
+    dropped = [*amended.removed, *(made.dropped if made else ())]
+    if context.as_json:
+        output.print_json({"files": written, "amended": rewritten, "sources": labels, "dropped": dropped})
+        return
+    for file in rewritten:
+        say(f"amended {file}")
+    for file in written:
+        say(f"wrote {file}")
+    for label in labels:
+        say(f"  with {label}")
+    for name in dropped:
+        say(f"  drops {name}")
+    if amend and not rewritten:
+        say("nothing to amend: the unreleased migrations are what the sources say")
+    elif made and not made.sources and not made.dropped and not empty:
+        say("no source changed: write the SQL into both files")
+
+
+@click.command("squash")
+@click.argument("version")
+@click.option("--dry-run", is_flag=True, help="Prove that it can be done; write nothing.")
+@click.option("--server", metavar="KIND", help="Where to prove it: container, embedded or a superuser's URL.")
+@project_option
+@json_option
+@pass_context
+def squash(context: Context, version: str, dry_run: bool, server: str | None) -> None:
+    """Put schema.sql and the migrations up to VERSION together into one schema.sql.
+
+    On a throwaway server it is proven to build the same catalog and the same rows. The migrations and their
+    rollbacks are removed; version control keeps them. A database that has all of them goes on as before with
+    the migrations that follow; one that has only some is refused until it has them.
+    """
+    from toolkit import output
+    from toolkit.authoring.squash import squash, write
+    from toolkit.servers.choose import open_throwaway
+
+    project = context.project
+    with open_throwaway(server) as throwaway:
+        squashed = squash(project, version, throwaway)
+    replaced = [project.relative(script.path) for script in squashed.replaced]
+    if not dry_run:
+        write(project, squashed)
+    if context.as_json:
+        output.print_json({"written": not dry_run, "replaced": replaced})
+        return
+    done = "would be" if dry_run else "are"
+    say(f"{len(replaced)} migrations {done} in schema.sql now, up to {replaced[-1]}")
+    say("it builds the same catalog and the same rows")
+
+
+@click.command("check")
+@click.option("--server", metavar="KIND", help="Where to run it: container, embedded or a superuser's URL.")
+@click.option(
+    "--same-as",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Prove instead that the project in DIR, an earlier checkout, builds the same.",
+)
+@project_option
+@json_option
+@pass_context
+def check(context: Context, server: str | None, same_as: Path | None) -> None:
+    """Prove that sources, migrations and rollbacks agree.
+
+    On a throwaway database: the migrations build what functions/, triggers/ and views/ say; every rollback
+    restores what was there before, to the last comment and grant; no shipped migration was edited; the
+    conventions are kept, squawk finds nothing in the migrations, nor plpgsql_check in the functions where the
+    server has it. `-- lint: ignore RULE because REASON` silences one finding.
+
+    With --same-as: whoever has regrouped migrations that no release has compares with the checkout of before;
+    catalog and rows are.
+    """
+    from toolkit import output
+    from toolkit.authoring import checks, proof
+    from toolkit.connection import connect
+    from toolkit.errors import CheckFailed
+    from toolkit.project.layout import Project
+    from toolkit.servers.choose import open_throwaway
+
+    with open_throwaway(server) as throwaway:
+        if same_as is not None:
+            found = proof.differences(throwaway, context.project, Project.open(same_as))
+            _check_report_proof(context, same_as, found)
+            return
+        throwaway.create_database("check")
+        findings = checks.check(
+            lambda: connect(throwaway.url("check"), application_name="dbtool check"),
+            context.project,
+            lambda text: say(f"note: {text}", err=True),
+        )
+        description = throwaway.description
+    if context.as_json:
+        output.print_json(
+            {"ok": not findings, "server": description, "findings": [each.as_json() for each in findings]}
+        )
+    else:
+        for finding in findings:
+            say(str(finding))
+    if findings:
+        raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
+    if not context.as_json:
+        say(f"all is well: sources, migrations, rollbacks and conventions agree ({description})")
+
+
+def _check_report_proof(context: Context, other: Path, differences: list[str]) -> None:
+    from toolkit import output
+    from toolkit.errors import CheckFailed
+
+    if context.as_json:
+        output.print_json({"ok": not differences, "differences": differences})
+    for line in () if context.as_json else differences:
+        say(line)
+    if differences:
+        raise CheckFailed(f"{len(differences)} difference{'s' * (len(differences) > 1)} from {other}")
+    if not context.as_json:
+        say(f"the same as {other}: catalog and rows")
+
+
+@click.command("watch")
+@yes_option
+@target_options
+@pass_context
+def watch(context: Context) -> None:
+    """Replace functions, triggers and views in a development database as their files are saved.
+
+    Brings the database to the sources first. Errors name file and line; the database stays as it was then.
+    Nothing is recorded: `dbtool new` freezes what was tried. Ctrl-C ends it.
+    """
+    import time
+    from functools import partial
+
+    from toolkit import output
+    from toolkit.authoring.watch import PAUSE, Watcher
+    from toolkit.commands._shared import confirm
+    from toolkit.errors import UsageProblem
+
+    context.announce()
+    if context.target().production_name:
+        raise UsageProblem("a production database is no place to try things out")
+    if not context.target().is_embedded:
+        confirm(context, "Replace objects as files are saved", "nothing was done")
+    watcher = Watcher(context.connect, context.project, output.say, partial(output.say, err=True))
+    watcher.start()
+    output.say(f"watching {context.project.root}", err=True)
+    while True:
+        time.sleep(PAUSE)
+        watcher.look()

@@ -1,0 +1,248 @@
+"""Commands that tell what a database is and holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.commands._shared import run_on_all
+from toolkit.context import Context
+from toolkit.errors import PendingMigrations
+from toolkit.options import fleet_options, json_option, pass_context, target_options, trust_option
+from toolkit.output import say, say_script
+
+if TYPE_CHECKING:
+    from toolkit.history.status import ScriptState
+    from toolkit.history.stepwise import Unfinished
+
+
+_STATUS_STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
+
+
+@click.command("status")
+@fleet_options
+@target_options
+@json_option
+@pass_context
+def status(context: Context, jobs: int) -> None:
+    """Show what is applied, pending, edited, missing, late or unfinished: one line each.
+
+    Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Tells of
+    invalid indexes. Writes nothing.
+    """
+    from toolkit.history.leftovers import invalid_indexes
+    from toolkit.history.status import PENDING, RUNNING, refuse_problems, status
+    from toolkit.output import print_json, print_table
+
+    if context.is_fleet:
+        run_on_all(context, jobs, _status_in_short)
+        return
+    project = context.project
+    with context.connect() as connection:
+        states = status(connection, project)
+        invalid = invalid_indexes(connection)
+    if context.as_json:
+        scripts = [_status_as_json(context, entry) for entry in states]
+        indexes = [{"index": each.identity, "table": each.table, "drop": each.drop} for each in invalid]
+        print_json({"target": context.target().label, "scripts": scripts, "invalid_indexes": indexes})
+    else:
+        rows = [_status_as_row(context, entry) for entry in states]
+        styles = [_STATUS_STYLES.get(entry.state, "red") for entry in states]
+        print_table(("state", "script", "applied at", "file"), rows, styles)
+        for index in invalid:
+            say(f"warning: {index}", err=True)
+    refuse_problems(states, project)
+    pending = sum(entry.state in (PENDING, RUNNING) for entry in states)
+    if pending:
+        raise PendingMigrations(
+            f"{pending} pending on {context.target().label}", hint="Run `dbtool migrate`."
+        )
+
+
+def _status_as_row(context: Context, entry: ScriptState) -> tuple[str, str, str, str]:
+    applied_at = f"{entry.applied_at:%Y-%m-%d %H:%M:%S %Z}" if entry.applied_at else "-"
+    file = context.project.relative(entry.path) if entry.path else "-"
+    if entry.unfinished:
+        file += f" (statement {entry.unfinished.reached} of {entry.unfinished.statements})"
+    return entry.state, entry.id, applied_at, file
+
+
+def _status_as_json(context: Context, entry: ScriptState) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "number": entry.number,
+        "state": entry.state,
+        "applied_at": entry.applied_at.isoformat() if entry.applied_at else None,
+        "file": context.project.relative(entry.path) if entry.path else None,
+        "diff": entry.diff,
+        "unfinished": _status_stop_as_json(entry.unfinished) if entry.unfinished else None,
+    }
+
+
+def _status_stop_as_json(unfinished: Unfinished) -> dict[str, Any]:
+    return {
+        "statement": unfinished.reached,
+        "statements": unfinished.statements,
+        "kept": unfinished.kept,
+        "line": unfinished.line,
+        "error": unfinished.error,
+        "is_undo": unfinished.is_undo,
+    }
+
+
+def _status_in_short(answer: Any) -> str:
+    states = Counter(entry["state"] for entry in answer["scripts"])
+    return ", ".join(f"{number} {state}" for state, number in states.items())
+
+
+_HISTORY_STYLES = {"undone": "yellow", "stopped": "red"}
+
+
+@click.command("history")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the newest N only.")
+@target_options
+@json_option
+@pass_context
+def history(context: Context, limit: int | None) -> None:
+    """Show who applied and undid what, when, and how long it took.
+
+    Oldest first: the role that connected, the user of the system, seconds, and the version of dbtool. Writes
+    nothing.
+    """
+    from toolkit.history.history import read_events
+    from toolkit.output import print_json, print_table
+
+    with context.connect() as connection:
+        found = read_events(connection)[-limit if limit else None :]
+    if context.as_json:
+        rows = [
+            {**dataclasses.asdict(event), "happened_at": event.happened_at.isoformat()} for event in found
+        ]
+        print_json({"target": context.target().label, "events": rows})
+        return
+    if not found:
+        say("nothing was done here yet")
+        return
+    headers = ("when", "what", "script", "role", "user", "seconds", "dbtool", "detail")
+    table = [
+        (
+            f"{event.happened_at:%Y-%m-%d %H:%M:%S %Z}",
+            event.operation,
+            event.script,
+            event.by_role or "-",
+            event.by_user or "-",
+            "-" if event.seconds is None else f"{event.seconds:.2f}",
+            event.dbtool_version or "-",
+            event.detail or "",
+        )
+        for event in found
+    ]
+    print_table(headers, table, [_HISTORY_STYLES.get(event.operation, "green") for event in found])
+
+
+@click.command("report")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The page; one that is there is replaced.",
+)
+@click.option(
+    "--days",
+    metavar="N",
+    type=click.IntRange(7, 366),
+    default=90,
+    show_default=True,
+    help="How far back it goes, today included.",
+)
+@target_options
+@json_option
+@pass_context
+def report(context: Context, output: Path, days: int) -> None:
+    """Write a page of numbers for a product owner: who learns, who stays, how far they come.
+
+    One HTML file that needs no network. It reads Laurel's views, for which learn_readonly suffices.
+    With --json the numbers are printed instead.
+    """
+    from toolkit.output import print_json
+    from toolkit.report import report
+
+    with context.connect() as connection:
+        numbers = report.read(connection, context.target().label, days)
+    if context.as_json:
+        print_json(numbers.as_json())
+        return
+    page = report.render(numbers)
+    output.write_text(page, encoding="utf-8")
+    say(f"wrote {output} ({len(page.encode()) / 1000:.0f} kB)")
+
+
+@click.command("verify")
+@click.option("--sql", "as_sql", is_flag=True, help="Print only the script that would mend everything.")
+@click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
+@trust_option
+@click.option("--kept-in", type=click.Path(file_okay=False, path_type=Path), hidden=True)
+@fleet_options
+@target_options
+@json_option
+@pass_context
+def verify(
+    context: Context,
+    as_sql: bool,
+    server: str | None,
+    trust_target: bool,
+    kept_in: Path | None,
+    jobs: int,
+) -> None:
+    """Compare the database with what the applied migrations build.
+
+    They are built on a throwaway server of the same major version, from the project's files as far as these
+    say what was applied. Each difference is shown with the SQL that would mend it; nothing is changed. Exit
+    code 4 when there is one.
+    """
+    from toolkit.errors import Drift
+    from toolkit.live import verify
+    from toolkit.output import print_json, reporter
+
+    if context.is_fleet:
+        with TemporaryDirectory() as folder:
+            run_on_all(context, jobs, _verify_in_short, ["--kept-in", folder])
+        return
+    with context.connect() as connection:
+        applied, found = verify.verify(
+            connection,
+            context.project,
+            server,
+            kept_in,
+            url=context.target().url,
+            trust_target=trust_target,
+            notice=reporter().notice,
+        )
+    label = context.target().label
+    if context.as_json:
+        listing = [each.as_json() for each in found]
+        print_json({"target": label, "ok": not found, "version": applied[-1].id, "differences": listing})
+    elif as_sql and found:
+        say_script(verify.script(found))
+    elif not as_sql:
+        for each in found:
+            say(str(each))
+    if found:
+        raise Drift(
+            f"{len(found)} difference{'s' * (len(found) > 1)} between {label} and what"
+            f" {applied[-1].id} builds"
+        )
+    if not context.as_json:
+        say(f"{label} is what {applied[-1].id} builds", err=as_sql)
+
+
+def _verify_in_short(answer: Any) -> str:
+    number = len(answer["differences"])
+    return f"is what {answer['version']} builds" if answer["ok"] else f"{number} differences"

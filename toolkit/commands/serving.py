@@ -1,0 +1,178 @@
+"""The embedded server, shells and tests on servers of dbtool."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+
+import click
+from click.shell_completion import get_completion_class
+
+from toolkit.connection import connect
+from toolkit.context import Context
+from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.options import json_option, pass_context, project_option, target_options, yes_option
+from toolkit.output import ask, say, say_script
+
+
+@click.command("down")
+@click.option("--destroy", is_flag=True, help="Remove the server's data too. Asks first, unless --yes.")
+@project_option
+@yes_option
+@pass_context
+def down(context: Context, destroy: bool) -> None:
+    """Stop the embedded server. Its data stays, unless --destroy is given."""
+    from toolkit.commands._shared import embedded_only
+    from toolkit.servers.choose import EmbeddedServer
+
+    embedded_only(context)
+    server = EmbeddedServer(context.embedded_home)
+    if not destroy:
+        say(f"stopped the server in {server.home}" if server.stop() else "the server was not running")
+        return
+    if not context.yes:
+        if not sys.stdin.isatty():
+            raise UsageProblem(
+                "--destroy asks for confirmation, and there is no terminal", hint="Give --yes."
+            )
+        if not ask(f"Remove all data of the server in {server.home}?"):
+            raise DbtoolError("nothing was removed")
+    removed = server.destroy()
+    say(f"removed the data in {server.home}" if removed else f"there is no data in {server.home}")
+
+
+@click.command("psql", context_settings={"ignore_unknown_options": True})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
+@target_options
+@pass_context
+def psql(context: Context, args: tuple[str, ...]) -> None:
+    """Open a shell on the target database. ARGS go to psql, and psql's exit code comes back.
+
+    \b
+    dbtool psql
+    dbtool psql -- -c 'select now()'
+    """
+    from toolkit.servers.binaries import find_psql, psql_call
+    from toolkit.servers.choose import EmbeddedServer
+
+    target = context.target()
+    psql = find_psql(EmbeddedServer(context.embedded_home).binaries if target.is_embedded else None)
+    if psql is None:
+        raise DbtoolError(
+            "there is no psql here",
+            hint="Install PostgreSQL's client, for example: apt install postgresql-client",
+        )
+    call = psql_call(psql, target.url, args, context.environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(call.words[0], call.words, call.environment)  # noqa: S606  no shell, and psql owns the terminal
+
+
+@click.command("test", context_settings={"ignore_unknown_options": True})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
+@click.option(
+    "--server",
+    "kind",
+    metavar="KIND",
+    envvar="DBTOOL_TEST_SERVER",
+    help="embedded, stock (the system's PostgreSQL, not configured), container, container:15 (a postgres:N"
+    " image), or the URL of a running server, on which databases are made and dropped. Default: a container"
+    " where Docker has the image, else embedded.",
+)
+@project_option
+@pass_context
+def test(context: Context, args: tuple[str, ...], kind: str | None) -> None:
+    """Run pytest on a throwaway PostgreSQL. ARGS go to pytest.
+
+    \b
+    dbtool test
+    dbtool test tests/xp -k streak
+    dbtool test --server container:15
+    dbtool test --server stock:15
+    """
+    from toolkit.authoring.testing import run_pytest
+    from toolkit.servers.choose import default_kind, open_throwaway
+
+    if context.project.is_packaged:
+        raise UsageProblem(
+            "the installed package holds no tests",
+            hint="Run dbtool test in a checkout, or name a project with --project DIR.",
+        )
+    kind = kind or default_kind()
+    with open_throwaway(kind) as server:
+        say(f"testing on {server.description}", err=True)
+        code = run_pytest(context.project.root, args, server.url(), kind, context.environ)
+    sys.exit(code)
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@project_option
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that lets a shell complete dbtool's commands and options.
+
+    \b
+    bash: eval "$(dbtool completion bash)"                       in ~/.bashrc
+    zsh:  eval "$(dbtool completion zsh)"                        in ~/.zshrc, after compinit
+    fish: dbtool completion fish > ~/.config/fish/completions/dbtool.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    say_script(kind(ctx.find_root().command, {}, "dbtool", "_DBTOOL_COMPLETE").source())
+
+
+@click.command("up")
+@click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
+@click.option("--demo", is_flag=True, help="Add sample content and learners.")
+@project_option
+@json_option
+@pass_context
+def up(context: Context, systems: tuple[str, ...], demo: bool) -> None:
+    """Start the embedded server, migrate, seed, show the status.
+
+    The server keeps its data in .dbtool/ beside the project and listens on a private Unix socket only. The
+    database is app. With names, each SYSTEM gets a database of its name with its seeds alone; the project's
+    default system is the one of app. Run it again at any time: it brings the databases up to date, also where
+    migrations that no release has yet were amended: rows stay.
+    """
+    from toolkit import output
+    from toolkit.commands._shared import embedded_only, program_name
+    from toolkit.history import migrations, seeds
+    from toolkit.live.follow import follow
+    from toolkit.servers.choose import EmbeddedServer
+
+    overruled = embedded_only(context)
+    seeds.plan(context.project, systems)  # all of them are known
+    default = seeds.default_system(context.project)
+    databases = {name if name != default else "app": [name] for name in systems} or {"app": []}
+    report = output.reporter(as_json=context.as_json)
+    server = EmbeddedServer(context.embedded_home)
+    was_running = server.start(report.notice)
+    state = "runs already" if was_running else "started"
+    say(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
+
+    applied: list[str] = []
+    for database, names in databases.items():
+        server.ensure_database(database)
+        url = server.url(database)
+        if systems:
+            say(f"database {database}", err=context.as_json)
+        connect_to = partial(connect, url, application_name="dbtool up")
+        follow(connect_to, context.project, report)
+        migrations.migrate(connect_to, context.project, report=report)
+        with connect_to() as connection:
+            seeds.seed(connection, context.project, names, demo=demo, report=report)
+            connection.autocommit = True
+            applied = [entry.id for entry in migrations.status(connection, context.project)]
+        if not context.as_json:
+            say(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
+            choice = "" if database == "app" else f" --database {database}"
+            option = f" --database-url '{url}'" if overruled else choice
+            say(f"shell: {program_name()} psql{option}")
+            say(f"URL: {url}")
+    if context.as_json:
+        urls = {database: server.url(database) for database in databases}
+        shown = {"url": next(iter(urls.values())), "was_running": was_running, "applied": applied}
+        output.print_json({**shown, "databases": urls} if systems else shown)
