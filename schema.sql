@@ -367,7 +367,7 @@ comment on column learn.activity_types.resets_runs is 'It ends a run of some met
 comment on column learn.activity_types.is_internal is
   'Written by Laurel alone: record_activity() refuses it (LX010).';
 comment on column learn.activity_types.notifies is
-  'An active rule in notification_rules tells users of it. Kept by the triggers of that table.';
+  'An active rule in notification_rules reports it to users. Kept by the triggers of that table.';
 grant select on learn.activity_types to learn_app, learn_readonly;
 
 insert into learn.activity_types (key, description, is_qualifying, happens_once, is_internal) values
@@ -557,7 +557,7 @@ comment on table learn.xp_transactions is
 comment on column learn.xp_transactions.activity_type is
   'The type of the fact that paid, which the log has checked.';
 comment on column learn.xp_transactions.source_type is
-  'Activity type that paid, or what award_xp() was told; reversal for a row that takes XP back.';
+  'Activity type that paid, or what award_xp() was given; reversal for a row that takes XP back.';
 comment on column learn.xp_transactions.earned_on is
   'The user''s local date of the fact that paid.';
 grant select on learn.xp_transactions to learn_app, learn_readonly;
@@ -1783,7 +1783,7 @@ comment on table learn.user_skills is
 comment on column learn.user_skills.current_level is
   'Points divided by the skill''s xp_per_level, at most its max_level; kept by triggers.';
 comment on column learn.user_skills.highest_level is
-  'Highest level ever reached; each is told once.';
+  'Highest level ever reached; each is reported once.';
 comment on column learn.user_skills.unlocked_at is
   'When the first points came. Prerequisites are asked for then, and not again.';
 comment on column learn.user_skills.allocated_at is 'When the latest points came.';
@@ -2374,7 +2374,7 @@ create table learn.faucet_requests (
   constraint limit_ends_after_the_request check (limited_until >= requested_at),
   constraint completion_is_of_completed_requests check (
     completed_at is null or status = 'completed'),
-  -- The triggers tell the limit earlier and better (LX008). These hold it whatever the isolation
+  -- The triggers report the limit earlier and better (LX008). These hold it whatever the isolation
   -- level of two transactions at once.
   -- GiST has no equality of its own: hashes of 63 bits, as ranges of one element, stand for it.
   constraint users_wait_between_requests exclude using gist (
@@ -2464,12 +2464,12 @@ create table learn.notification_rules (
   constraint title_is_not_blank check (title ~ '\S')
 );
 comment on table learn.notification_rules is
-  'Which facts users are told of, and in what words. A fact is told once, by a rule with a filter '
-  'rather than by one without.';
+  'Which facts are reported to users, and in what words. A fact is reported once, by a '
+  'rule with a filter rather than by one without.';
 comment on column learn.notification_rules.type is
   'Kind of notification, such as achievement, streak, level_up or level_complete.';
 comment on column learn.notification_rules.filter is
-  'Only facts whose properties contain this are told. For achievements, what earned them counts '
+  'Only facts whose properties contain this are reported. For achievements, what earned them counts '
   'as properties too: {"metric": "current_streak"}.';
 comment on column learn.notification_rules.title is
   'Title, message and action_url may have placeholders: {name} of what the fact is about, '
@@ -2495,9 +2495,9 @@ create table learn.notifications (
   constraint read_notifications_say_when check (is_read = (read_at is not null))
 ) with (fillfactor = 90);
 comment on table learn.notifications is
-  'What users were told, the newest with the highest id: by rules, or written by the owner.';
+  'What was reported to users, the newest with the highest id: by rules, or written by the owner.';
 comment on column learn.notifications.fact_id is
-  'The fact that it tells of, a row of activity_log; null: none. A fact is told once.';
+  'The fact that it reports, a row of activity_log; null: none. A fact is reported once.';
 create unique index notifications_tell_a_fact_once
   on learn.notifications (user_id, fact_id) where fact_id is not null;
 create index notifications_recent on learn.notifications (user_id, created_at desc);
@@ -2512,7 +2512,7 @@ create type learn_internal.notice as (
   subject_id    text,
   properties    jsonb
 );
-comment on type learn_internal.notice is 'A fact of which its user may be told.';
+comment on type learn_internal.notice is 'A fact that may be reported to its user.';
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('outbox_timeout_seconds', '300', 'number',

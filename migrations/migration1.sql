@@ -223,7 +223,7 @@ begin
 end;
 $$;
 comment on function learn_internal.change_content() is
-  'Statement trigger: a change of content or rules has learners wait.';
+  'Statement trigger: a change of content or rules blocks learners.';
 revoke all on function learn_internal.change_content() from public;
 
 -- functions/_shared/summarize.sql
@@ -682,7 +682,7 @@ revoke all on function learn.ensure_partitions(date) from public;
 
 -- Brings a table up to date with rows that describe it, as seeds do: adds those that are missing and
 -- updates those that differ, in one statement. Where nothing differs there is no statement at all,
--- so that no trigger fires: a change of content or rules has learners wait even when it is empty.
+-- so that no trigger fires: a change of content or rules blocks learners even when it is empty.
 -- The rows are JSON objects with the same keys, which name the columns.
 create or replace function learn_internal.merge_rows(
   p_table regclass,

@@ -1077,12 +1077,12 @@ comment on trigger activity_log_truncate on learn.activity_log is 'Refuses trunc
 
 -- triggers/activity/activity_types_change.sql
 
--- When activity types are renamed or deleted: learners wait.
+-- When activity types are renamed or deleted: this blocks learners.
 create or replace trigger activity_types_change
   before update of key or delete on learn.activity_types
   for each statement
   execute function learn_internal.change_content();
-comment on trigger activity_types_change on learn.activity_types is 'A change has learners wait.';
+comment on trigger activity_types_change on learn.activity_types is 'A change blocks learners.';
 
 -- triggers/activity/complete_activity.sql
 
@@ -1205,12 +1205,12 @@ comment on trigger keep_activity_types on learn.activity_types is
 
 -- triggers/activity/metrics_change.sql
 
--- When metrics are defined otherwise: learners wait.
+-- When metrics are defined differently: this blocks learners.
 create or replace trigger metrics_change
   before insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.change_content();
-comment on trigger metrics_change on learn.metrics is 'A change has learners wait.';
+comment on trigger metrics_change on learn.metrics is 'A change blocks learners.';
 
 -- triggers/activity/metrics_consequences.sql
 
@@ -2116,7 +2116,7 @@ create or replace trigger metrics_updated
   for each statement
   execute function learn_internal.recount_metrics();
 comment on trigger metrics_updated on learn.metrics is
-  'Recounts the metrics that are defined otherwise now.';
+  'Recounts the metrics that are defined differently now.';
 
 -- functions/xp/calculate_level_from_xp.sql
 
@@ -2318,17 +2318,17 @@ comment on trigger apply_level_curve on learn.level_thresholds is
 
 -- triggers/xp/level_thresholds_change.sql
 
--- When the level curve changes: learners wait.
+-- When the level curve changes: this blocks learners.
 create or replace trigger level_thresholds_change
   before insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.change_content();
 comment on trigger level_thresholds_change on learn.level_thresholds is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/xp/level_thresholds_marks.sql
 
--- When the level curve changes: the totals of XP at which something happens are noted anew.
+-- When the level curve changes: the totals of XP at which something happens are noted again.
 create or replace trigger level_thresholds_marks
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement
@@ -2338,12 +2338,12 @@ comment on trigger level_thresholds_marks on learn.level_thresholds is
 
 -- triggers/xp/xp_rules_change.sql
 
--- When the rules that pay change: learners wait.
+-- When the rules that pay change: this blocks learners.
 create or replace trigger xp_rules_change
   before insert or update or delete on learn.xp_rules
   for each statement
   execute function learn_internal.change_content();
-comment on trigger xp_rules_change on learn.xp_rules is 'A change has learners wait.';
+comment on trigger xp_rules_change on learn.xp_rules is 'A change blocks learners.';
 
 -- triggers/xp/xp_rules_consequences.sql
 
@@ -2678,7 +2678,7 @@ grant execute on function learn.avatar_collection(uuid) to learn_app, learn_read
 
 -- views/achievements/deserved_achievements.sql
 
--- Achievements that users' metrics deserve and that they neither have nor were deprived of:
+-- Achievements that users' metrics deserve and that they neither have nor lost:
 -- by the one condition that is the whole criterion, or (is_sole is false) by one of several,
 -- so that satisfies_criteria() has to be asked.
 create or replace view learn_internal.deserved_achievements as
@@ -3135,7 +3135,7 @@ comment on view learn_internal.achievement_damage is
 -- triggers/achievements/achievement_thresholds_marks.sql
 
 -- When thresholds of achievements change: the totals of XP at which something happens
--- are noted anew.
+-- are noted again.
 create or replace trigger achievement_thresholds_marks
   after insert or update or delete or truncate on learn_internal.achievement_thresholds
   for each statement
@@ -3145,12 +3145,12 @@ comment on trigger achievement_thresholds_marks on learn_internal.achievement_th
 
 -- triggers/achievements/achievements_change.sql
 
--- When the rules of achievements change: learners wait.
+-- When the rules of achievements change: this blocks learners.
 create or replace trigger achievements_change
   before insert or update of criteria, is_active or delete on learn.achievements
   for each statement
   execute function learn_internal.change_content();
-comment on trigger achievements_change on learn.achievements is 'A change has learners wait.';
+comment on trigger achievements_change on learn.achievements is 'A change blocks learners.';
 
 -- triggers/achievements/announce_achievements.sql
 

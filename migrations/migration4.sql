@@ -53,7 +53,7 @@ comment on view learn_internal.course_sizes is
 
 -- functions/catalog/count_courses.sql
 
--- After a change of lessons or levels: what courses consist of is counted anew.
+-- After a change of lessons or levels: what courses consist of is counted again.
 create or replace function learn_internal.count_courses(p_course_ids bigint[])
 returns void
 language sql
@@ -73,7 +73,7 @@ as $$
     <> (n.total_lessons, n.total_levels, n.total_weight);
 $$;
 comment on function learn_internal.count_courses(bigint[]) is
-  'Counts the published lessons and levels of courses anew.';
+  'Counts the published lessons and levels of courses again.';
 revoke all on function learn_internal.count_courses(bigint[]) from public;
 
 -- functions/catalog/require_course.sql
@@ -449,12 +449,12 @@ comment on view learn_internal.track_items is
 
 -- triggers/catalog/course_levels_change.sql
 
--- When levels of courses are added, published, unpublished, moved or deleted: learners wait.
+-- When levels of courses are added, published, unpublished, moved or deleted: this blocks learners.
 create or replace trigger course_levels_change
   before insert or update of is_published, position, course_id or delete on learn.course_levels
   for each statement
   execute function learn_internal.change_content();
-comment on trigger course_levels_change on learn.course_levels is 'A change has learners wait.';
+comment on trigger course_levels_change on learn.course_levels is 'A change blocks learners.';
 
 -- triggers/catalog/course_levels_deleted.sql
 
@@ -1246,13 +1246,13 @@ comment on trigger course_levels_touch on learn.course_levels is 'Keeps updated_
 
 -- triggers/catalog/course_prerequisites_change.sql
 
--- When prerequisites of courses change: learners wait.
+-- When prerequisites of courses change: this blocks learners.
 create or replace trigger course_prerequisites_change
   before insert or update or delete on learn.course_prerequisites
   for each statement
   execute function learn_internal.change_content();
 comment on trigger course_prerequisites_change on learn.course_prerequisites is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/catalog/course_prerequisites_inserted.sql
 
@@ -1278,12 +1278,12 @@ comment on trigger course_prerequisites_updated on learn.course_prerequisites is
 
 -- triggers/catalog/courses_change.sql
 
--- When courses are published, unpublished, put into tracks or deleted: learners wait.
+-- When courses are published, unpublished, put into tracks or deleted: this blocks learners.
 create or replace trigger courses_change
   before update of is_published, track_id or delete on learn.courses
   for each statement
   execute function learn_internal.change_content();
-comment on trigger courses_change on learn.courses is 'A change has learners wait.';
+comment on trigger courses_change on learn.courses is 'A change blocks learners.';
 
 -- triggers/catalog/courses_deleted.sql
 
@@ -1535,17 +1535,17 @@ comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
 
 -- triggers/catalog/difficulties_change.sql
 
--- When difficulties multiply XP otherwise, or are renamed, which lessons and tracks follow:
--- learners wait.
+-- When difficulties multiply XP differently, or are renamed, which lessons and tracks follow:
+-- this blocks learners.
 create or replace trigger difficulties_change
   before update of key, xp_multiplier on learn.difficulties
   for each statement
   execute function learn_internal.change_content();
-comment on trigger difficulties_change on learn.difficulties is 'A change has learners wait.';
+comment on trigger difficulties_change on learn.difficulties is 'A change blocks learners.';
 
 -- triggers/catalog/difficulties_updated.sql
 
--- When difficulties multiply XP otherwise: lessons of that tier weigh otherwise in mastery.
+-- When difficulties multiply XP differently: lessons of that tier weigh differently in mastery.
 create or replace function learn_internal.difficulties_updated()
 returns trigger
 language plpgsql
@@ -1578,12 +1578,12 @@ comment on trigger difficulties_updated on learn.difficulties is 'Recounts maste
 
 -- triggers/catalog/exercises_change.sql
 
--- When a lesson's exercises change: learners wait.
+-- When a lesson's exercises change: this blocks learners.
 create or replace trigger exercises_change
   before insert or update of is_published, lesson_id or delete on learn.exercises
   for each statement
   execute function learn_internal.change_content();
-comment on trigger exercises_change on learn.exercises is 'A change has learners wait.';
+comment on trigger exercises_change on learn.exercises is 'A change blocks learners.';
 
 -- triggers/catalog/exercises_deleted.sql
 
@@ -1662,34 +1662,34 @@ comment on trigger exercises_updated on learn.exercises is
 
 -- triggers/catalog/learning_path_tracks_change.sql
 
--- When the tracks of learning paths change: learners wait.
+-- When the tracks of learning paths change: this blocks learners.
 create or replace trigger learning_path_tracks_change
   before insert or update or delete on learn.learning_path_tracks
   for each statement
   execute function learn_internal.change_content();
 comment on trigger learning_path_tracks_change on learn.learning_path_tracks is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/catalog/learning_paths_change.sql
 
--- When learning paths are published, unpublished or deleted: learners wait.
+-- When learning paths are published, unpublished or deleted: this blocks learners.
 create or replace trigger learning_paths_change
   before update of is_published or delete on learn.learning_paths
   for each statement
   execute function learn_internal.change_content();
-comment on trigger learning_paths_change on learn.learning_paths is 'A change has learners wait.';
+comment on trigger learning_paths_change on learn.learning_paths is 'A change blocks learners.';
 
 -- triggers/catalog/lessons_change.sql
 
 -- When lessons are added, published, unpublished, moved or deleted, or their tier changes:
--- learners wait.
+-- this blocks learners.
 create or replace trigger lessons_change
   before insert
     or update of is_published, is_available, course_id, course_level_id, difficulty
     or delete on learn.lessons
   for each statement
   execute function learn_internal.change_content();
-comment on trigger lessons_change on learn.lessons is 'A change has learners wait.';
+comment on trigger lessons_change on learn.lessons is 'A change blocks learners.';
 
 -- triggers/catalog/lessons_deleted.sql
 
@@ -1909,12 +1909,12 @@ comment on trigger move_lessons on learn.lessons is 'Keeps course_id and is_avai
 
 -- triggers/catalog/track_lessons_change.sql
 
--- When the lessons of tracks change: learners wait.
+-- When the lessons of tracks change: this blocks learners.
 create or replace trigger track_lessons_change
   before insert or update or delete on learn.track_lessons
   for each statement
   execute function learn_internal.change_content();
-comment on trigger track_lessons_change on learn.track_lessons is 'A change has learners wait.';
+comment on trigger track_lessons_change on learn.track_lessons is 'A change blocks learners.';
 
 -- triggers/catalog/track_lessons_deleted.sql
 
@@ -1948,13 +1948,13 @@ comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the
 
 -- triggers/catalog/track_prerequisites_change.sql
 
--- When prerequisites of tracks change: learners wait.
+-- When prerequisites of tracks change: this blocks learners.
 create or replace trigger track_prerequisites_change
   before insert or update or delete on learn.track_prerequisites
   for each statement
   execute function learn_internal.change_content();
 comment on trigger track_prerequisites_change on learn.track_prerequisites is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/catalog/track_prerequisites_inserted.sql
 
@@ -1980,12 +1980,12 @@ comment on trigger track_prerequisites_updated on learn.track_prerequisites is
 
 -- triggers/catalog/tracks_change.sql
 
--- When tracks change in what they count for: learners wait.
+-- When tracks change in what they count for: this blocks learners.
 create or replace trigger tracks_change
   before update of is_published, difficulty or delete on learn.tracks
   for each statement
   execute function learn_internal.change_content();
-comment on trigger tracks_change on learn.tracks is 'A change has learners wait.';
+comment on trigger tracks_change on learn.tracks is 'A change blocks learners.';
 
 -- triggers/catalog/tracks_deleted.sql
 

@@ -1057,14 +1057,14 @@ grant select on learn.daily_challenge_ranks to learn_app, learn_readonly;
 
 -- triggers/challenges/challenge_levels_change.sql
 
--- When levels of challenges are added, moved or deleted, or pay otherwise: learners wait.
+-- When levels of challenges are added, moved or deleted, or pay differently: this blocks learners.
 create or replace trigger challenge_levels_change
   before insert or update of challenge_id, level_number, xp_reward, hints or delete
   on learn.challenge_levels
   for each statement
   execute function learn_internal.change_content();
 comment on trigger challenge_levels_change on learn.challenge_levels is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/challenges/challenge_levels_deleted.sql
 
@@ -1104,13 +1104,13 @@ comment on trigger challenge_levels_updated on learn.challenge_levels is
 
 -- triggers/challenges/challenge_prerequisites_change.sql
 
--- When prerequisites of challenges change: learners wait.
+-- When prerequisites of challenges change: this blocks learners.
 create or replace trigger challenge_prerequisites_change
   before insert or update or delete on learn.challenge_prerequisites
   for each statement
   execute function learn_internal.change_content();
 comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/challenges/challenge_prerequisites_inserted.sql
 
@@ -1147,12 +1147,12 @@ comment on trigger challenge_progress_deleted on learn.user_challenge_progress i
 
 -- triggers/challenges/challenges_change.sql
 
--- When challenges are activated, deactivated, put into tracks or deleted: learners wait.
+-- When challenges are activated, deactivated, put into tracks or deleted: this blocks learners.
 create or replace trigger challenges_change
   before update of is_active, track_id or delete on learn.challenges
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenges_change on learn.challenges is 'A change has learners wait.';
+comment on trigger challenges_change on learn.challenges is 'A change blocks learners.';
 
 -- triggers/challenges/challenges_deleted.sql
 

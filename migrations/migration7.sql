@@ -186,7 +186,7 @@ begin
 end;
 $$;
 comment on function learn_internal.settle_skills(uuid[], bigint[], timestamptz[]) is
-  'Brings the levels of users'' skills in line with their points, and tells what was reached.';
+  'Brings the levels of users'' skills in line with their points, and reports what was reached.';
 revoke all on function learn_internal.settle_skills(uuid[], bigint[], timestamptz[]) from public;
 
 -- functions/skills/apply_allocations.sql
@@ -549,7 +549,7 @@ comment on view learn_internal.open_tracks is
 
 -- views/skills/skill_recounts.sql
 
--- Levels of skills recounted from points, and what the log tells of levels and mastery: what
+-- Levels of skills recounted from points, and what the log says of levels and mastery: what
 -- user_skills must say. Filter by user_id: the condition reaches the tables.
 create or replace view learn_internal.skill_recounts as
 select u.user_id, u.skill_id,
@@ -859,13 +859,13 @@ comment on trigger skill_parents_updated on learn.skills is 'Refuses a cycle of 
 
 -- triggers/skills/skill_prerequisites_change.sql
 
--- When prerequisites of skills change: learners wait.
+-- When prerequisites of skills change: this blocks learners.
 create or replace trigger skill_prerequisites_change
   before insert or update or delete on learn.skill_prerequisites
   for each statement
   execute function learn_internal.change_content();
 comment on trigger skill_prerequisites_change on learn.skill_prerequisites is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/skills/skill_prerequisites_inserted.sql
 
@@ -891,12 +891,12 @@ comment on trigger skill_prerequisites_updated on learn.skill_prerequisites is
 
 -- triggers/skills/skills_change.sql
 
--- When what levels of skills take changes, or skills are deleted: learners wait.
+-- When what levels of skills take changes, or skills are deleted: this blocks learners.
 create or replace trigger skills_change
   before update of max_level, xp_per_level or delete on learn.skills
   for each statement
   execute function learn_internal.change_content();
-comment on trigger skills_change on learn.skills is 'A change has learners wait.';
+comment on trigger skills_change on learn.skills is 'A change blocks learners.';
 
 -- triggers/skills/skills_inserted.sql
 
@@ -911,7 +911,7 @@ comment on trigger skills_inserted on learn.skills is 'Refuses a cycle of parent
 -- triggers/skills/skills_updated.sql
 
 -- When levels of skills take other points, or there are more or fewer of them: the levels of all
--- who have points there are recounted. What was reached or mastered stays told.
+-- who have points there are recounted. What was reached or mastered stays reported.
 create or replace function learn_internal.skills_updated()
 returns trigger
 language plpgsql
@@ -962,7 +962,7 @@ comment on trigger skills_touch on learn.skills is 'Keeps updated_at.';
 -- triggers/skills/user_skills_deleted.sql
 
 -- When users' skills are deleted: only with the user or with the skill, because levels that were
--- reached would be told again.
+-- reached would be reported again.
 -- Errors: LX009.
 create or replace function learn_internal.user_skills_deleted()
 returns trigger

@@ -689,7 +689,7 @@ comment on view learn_internal.reply_recounts is 'Votes of replies, counted from
 
 -- functions/community/recount_posts.sql
 
--- Counts replies and votes of the posts of users anew. The caller has locked the users.
+-- Counts replies and votes of the posts of users again. The caller has locked the users.
 create or replace function learn_internal.recount_posts(p_user_ids uuid[])
 returns void
 language plpgsql
@@ -717,7 +717,7 @@ begin
 end;
 $$;
 comment on function learn_internal.recount_posts(uuid[]) is
-  'Counts replies and votes of the posts of users anew.';
+  'Counts replies and votes of the posts of users again.';
 revoke all on function learn_internal.recount_posts(uuid[]) from public;
 
 -- functions/community/search_discussions.sql
@@ -1071,7 +1071,7 @@ comment on view learn_internal.community_damage is
 -- triggers/community/date_discussions.sql
 
 -- When a discussion is edited by hand: updated_at says so. After the update and not before it,
--- because a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+-- because a row trigger before updates would have PostgreSQL compute `words` again with every count.
 create or replace function learn_internal.date_discussions()
 returns trigger
 language plpgsql
@@ -1375,7 +1375,7 @@ comment on trigger replies_updated on learn.replies is
 -- triggers/community/tag_discussions.sql
 
 -- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
--- a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+-- a row trigger before updates would have PostgreSQL compute `words` again with every count.
 create or replace function learn_internal.tag_discussions()
 returns trigger
 language plpgsql
@@ -1509,7 +1509,7 @@ begin
 end;
 $$;
 comment on function learn_internal.votes_updated() is
-  'Statement trigger: changed votes count otherwise.';
+  'Statement trigger: changed votes count differently.';
 revoke all on function learn_internal.votes_updated() from public;
 
 create or replace trigger votes_updated
@@ -1517,6 +1517,6 @@ create or replace trigger votes_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.votes_updated();
-comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
+comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';
 
 reset role;

@@ -624,7 +624,7 @@ begin
 end;
 $$;
 comment on function learn_internal.lock_faucet_accounts(text[]) is
-  'Has users who ask the faucet for the same accounts take turns.';
+  'Makes users who ask the faucet for the same accounts take turns.';
 revoke all on function learn_internal.lock_faucet_accounts(text[]) from public;
 
 -- functions/credentials/request_faucet.sql
@@ -1455,7 +1455,7 @@ revoke all on function learn.purge_outbox(timestamptz) from public;
 
 -- functions/notifications/retry_outbox.sql
 
--- Lets messages that were given up begin anew, when what made them fail is mended.
+-- Lets messages that were given up begin again, when what made them fail is mended.
 create or replace function learn.retry_outbox(p_ids bigint[])
 returns integer
 language plpgsql
@@ -1475,7 +1475,7 @@ begin
 end;
 $$;
 comment on function learn.retry_outbox(bigint[]) is
-  'Lets messages that were given up begin anew; returns how many.';
+  'Lets messages that were given up begin again; returns how many.';
 revoke all on function learn.retry_outbox(bigint[]) from public;
 
 -- functions/notifications/unread_count.sql
@@ -1512,7 +1512,7 @@ select o.id, o.topic, o.key, o.payload, o.created_at, o.attempts, o.claimed_by, 
 from learn.outbox o
 where o.failed_at is not null;
 comment on view learn.dead_outbox is
-  'Messages of the outbox that were given up; retry_outbox() lets them begin anew.';
+  'Messages of the outbox that were given up; retry_outbox() lets them begin again.';
 grant select on learn.dead_outbox to learn_app, learn_readonly;
 
 -- triggers/notifications/announce_notifications.sql
@@ -1584,22 +1584,22 @@ comment on trigger announce_notifications on learn.notifications is
 
 -- triggers/notifications/notification_rules_change.sql
 
--- When rules of notifications change: learners wait.
+-- When rules of notifications change: this blocks learners.
 create or replace trigger notification_rules_change
   before insert or update or delete on learn.notification_rules
   for each statement
   execute function learn_internal.change_content();
 comment on trigger notification_rules_change on learn.notification_rules is
-  'A change has learners wait.';
+  'A change blocks learners.';
 
 -- triggers/notifications/notification_rules_consequences.sql
 
--- When rules of notifications change: which facts are told is noted with their types.
+-- When rules of notifications change: which facts are reported is noted with their types.
 create or replace trigger notification_rules_consequences
   after insert or update or delete on learn.notification_rules
   for each statement
   execute function learn_internal.note_consequences();
 comment on trigger notification_rules_consequences on learn.notification_rules is
-  'Notes with activity types which facts are told.';
+  'Notes with activity types which facts are reported.';
 
 reset role;

@@ -14,5 +14,5 @@ begin
 end;
 $$;
 comment on function learn_internal.change_content() is
-  'Statement trigger: a change of content or rules has learners wait.';
+  'Statement trigger: a change of content or rules blocks learners.';
 revoke all on function learn_internal.change_content() from public;

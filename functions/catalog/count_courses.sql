@@ -1,4 +1,4 @@
--- After a change of lessons or levels: what courses consist of is counted anew.
+-- After a change of lessons or levels: what courses consist of is counted again.
 create or replace function learn_internal.count_courses(p_course_ids bigint[])
 returns void
 language sql
@@ -18,5 +18,5 @@ as $$
     <> (n.total_lessons, n.total_levels, n.total_weight);
 $$;
 comment on function learn_internal.count_courses(bigint[]) is
-  'Counts the published lessons and levels of courses anew.';
+  'Counts the published lessons and levels of courses again.';
 revoke all on function learn_internal.count_courses(bigint[]) from public;

@@ -1,4 +1,4 @@
--- Counts replies and votes of the posts of users anew. The caller has locked the users.
+-- Counts replies and votes of the posts of users again. The caller has locked the users.
 create or replace function learn_internal.recount_posts(p_user_ids uuid[])
 returns void
 language plpgsql
@@ -26,5 +26,5 @@ begin
 end;
 $$;
 comment on function learn_internal.recount_posts(uuid[]) is
-  'Counts replies and votes of the posts of users anew.';
+  'Counts replies and votes of the posts of users again.';
 revoke all on function learn_internal.recount_posts(uuid[]) from public;

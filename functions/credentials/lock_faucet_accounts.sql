@@ -17,5 +17,5 @@ begin
 end;
 $$;
 comment on function learn_internal.lock_faucet_accounts(text[]) is
-  'Has users who ask the faucet for the same accounts take turns.';
+  'Makes users who ask the faucet for the same accounts take turns.';
 revoke all on function learn_internal.lock_faucet_accounts(text[]) from public;

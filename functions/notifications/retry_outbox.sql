@@ -1,4 +1,4 @@
--- Lets messages that were given up begin anew, when what made them fail is mended.
+-- Lets messages that were given up begin again, when what made them fail is mended.
 create or replace function learn.retry_outbox(p_ids bigint[])
 returns integer
 language plpgsql
@@ -18,5 +18,5 @@ begin
 end;
 $$;
 comment on function learn.retry_outbox(bigint[]) is
-  'Lets messages that were given up begin anew; returns how many.';
+  'Lets messages that were given up begin again; returns how many.';
 revoke all on function learn.retry_outbox(bigint[]) from public;

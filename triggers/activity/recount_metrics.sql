@@ -75,4 +75,4 @@ create or replace trigger metrics_updated
   for each statement
   execute function learn_internal.recount_metrics();
 comment on trigger metrics_updated on learn.metrics is
-  'Recounts the metrics that are defined otherwise now.';
+  'Recounts the metrics that are defined differently now.';

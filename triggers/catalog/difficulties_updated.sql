@@ -1,4 +1,4 @@
--- When difficulties multiply XP otherwise: lessons of that tier weigh otherwise in mastery.
+-- When difficulties multiply XP differently: lessons of that tier weigh differently in mastery.
 create or replace function learn_internal.difficulties_updated()
 returns trigger
 language plpgsql

@@ -1,5 +1,5 @@
 -- When a discussion is edited by hand: updated_at says so. After the update and not before it,
--- because a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+-- because a row trigger before updates would have PostgreSQL compute `words` again with every count.
 create or replace function learn_internal.date_discussions()
 returns trigger
 language plpgsql

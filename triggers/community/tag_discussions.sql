@@ -1,5 +1,5 @@
 -- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
--- a row trigger before updates would have PostgreSQL compute `words` anew with every count.
+-- a row trigger before updates would have PostgreSQL compute `words` again with every count.
 create or replace function learn_internal.tag_discussions()
 returns trigger
 language plpgsql

@@ -29,7 +29,7 @@ begin
 end;
 $$;
 comment on function learn_internal.votes_updated() is
-  'Statement trigger: changed votes count otherwise.';
+  'Statement trigger: changed votes count differently.';
 revoke all on function learn_internal.votes_updated() from public;
 
 create or replace trigger votes_updated
@@ -37,4 +37,4 @@ create or replace trigger votes_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.votes_updated();
-comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count otherwise.';
+comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';

@@ -4,4 +4,4 @@ create or replace trigger period_rewards_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger period_rewards_change on learn.period_rewards is
-  'A change has those wait who close a period.';
+  'A change blocks those who close a period.';

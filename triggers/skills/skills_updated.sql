@@ -1,5 +1,5 @@
 -- When levels of skills take other points, or there are more or fewer of them: the levels of all
--- who have points there are recounted. What was reached or mastered stays told.
+-- who have points there are recounted. What was reached or mastered stays reported.
 create or replace function learn_internal.skills_updated()
 returns trigger
 language plpgsql

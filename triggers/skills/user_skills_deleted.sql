@@ -1,5 +1,5 @@
 -- When users' skills are deleted: only with the user or with the skill, because levels that were
--- reached would be told again.
+-- reached would be reported again.
 -- Errors: LX009.
 create or replace function learn_internal.user_skills_deleted()
 returns trigger

@@ -1,4 +1,4 @@
--- When the level curve changes: the totals of XP at which something happens are noted anew.
+-- When the level curve changes: the totals of XP at which something happens are noted again.
 create or replace trigger level_thresholds_marks
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement

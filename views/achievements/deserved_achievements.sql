@@ -1,4 +1,4 @@
--- Achievements that users' metrics deserve and that they neither have nor were deprived of:
+-- Achievements that users' metrics deserve and that they neither have nor lost:
 -- by the one condition that is the whole criterion, or (is_sole is false) by one of several,
 -- so that satisfies_criteria() has to be asked.
 create or replace view learn_internal.deserved_achievements as

@@ -1,4 +1,4 @@
--- Levels of skills recounted from points, and what the log tells of levels and mastery: what
+-- Levels of skills recounted from points, and what the log says of levels and mastery: what
 -- user_skills must say. Filter by user_id: the condition reaches the tables.
 create or replace view learn_internal.skill_recounts as
 select u.user_id, u.skill_id,
