@@ -20,6 +20,7 @@ up down test check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python bench/run.py $(ARGS)
+	@$(BIN)/python bench/calls.py $(ARGS)
 	@$(BIN)/python bench/quiz.py $(ARGS)
 	@$(BIN)/python bench/operations.py $(ARGS)
 	@$(BIN)/python bench/leaderboards.py $(ARGS)

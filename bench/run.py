@@ -16,8 +16,9 @@ users run, and a commit that waits for the disk is a part of what a completion c
 without that wait (synchronous_commit off), which tells how much of it is work, and with a wait of half a
 millisecond more (commit_delay), as disks of databases that matter take it. All take turns, each with users
 of its own; a checkpoint and some rounds that are not counted come first, since the first change of a page
-after a checkpoint writes the whole page. `$DBTOOL_TEST_SERVER` names another server; one that does not flush
-(such as `embedded`) has no durable figures worth the name.
+after a checkpoint writes the whole page. `--server` (or `$DBTOOL_TEST_SERVER`) names another server, such as
+`stock`: the system's PostgreSQL as nobody has configured it. One that does not flush (`embedded`) has no
+durable figures worth the name. The first line says which server it was, and what is set there.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ STATEMENTS: dict[str, LiteralString] = {
     " values (%(user)s, %(lesson)s, 'completed', now())",
     "function": "select learn.complete_lesson(%(user)s, %(lesson)s)",
 }
+BULK_SIZES = (5_000, 20_000, 100_000)
 BULK: LiteralString = """
     insert into {table} (user_id, lesson_id, status, completed_at)
     select u.id, l.id, 'completed', now()
-    from (select id from learn.users order by username desc limit 5000) u
+    from (select id from learn.users order by username desc limit {users}) u
     cross join (select id from learn.lessons order by id desc limit 20) l
 """
 
@@ -152,8 +154,8 @@ def time_history(connection: Connection, users: Sequence[Any]) -> tuple[float, f
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-def time_bulk(connection: Connection, rounds: int) -> dict[str, float]:
-    """Median seconds of 100,000 completions in one statement, rolled back each time.
+def time_bulk(connection: Connection, rounds: int, size: int) -> dict[str, float]:
+    """Median seconds of so many completions in one statement, rolled back each time.
 
     For the engine also with what waits for the commit: boards are folded then.
     """
@@ -162,7 +164,7 @@ def time_bulk(connection: Connection, rounds: int) -> dict[str, float]:
         for name, table in (("bare", "bench.lesson_progress"), ("engine", "learn.user_lesson_progress")):
             with connection.transaction(force_rollback=True):
                 begun = time.perf_counter()
-                connection.execute(BULK.format(table=table).encode())
+                connection.execute(BULK.format(table=table, users=size // 20).encode())
                 times[name].append(time.perf_counter() - begun)
                 if name == "engine":
                     connection.execute("set constraints all immediate")
@@ -175,12 +177,15 @@ def main() -> int:
     """Measures, and prints Markdown or JSON."""
     parser = argparse.ArgumentParser(description="Measure the engine against named alternatives.")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--server", metavar="KIND", help="as of `dbtool test`; stock: as nobody configured it"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs")
     options = parser.parse_args()
     users, rounds = (20, 3) if options.quick else (100, 9)
 
     with (
-        open_database("core", "sql_platform", durable=True) as (url, description),
+        open_database("core", "sql_platform", durable=True, kind=options.server) as (url, description),
         psycopg.connect(url, autocommit=True) as connection,
     ):
         build(connection)
@@ -191,7 +196,7 @@ def main() -> int:
         connection.execute(MODES["not flushed"])  # a disk says nothing about history or bulk
         old_hands = prepare_users(connection, len(MODES) * users, 20 if options.quick else 60)
         new, old = time_history(connection, old_hands)
-        bulk = time_bulk(connection, 1 if options.quick else 5)
+        bulks = {size: time_bulk(connection, 1 if options.quick else 5, size) for size in BULK_SIZES}
         if not is_whole(connection):
             return 1
 
@@ -212,8 +217,13 @@ def main() -> int:
             mode: round(by_name["engine"] / by_name["hand-written"], 2) for mode, by_name in medians.items()
         },
         "engine_after_5000_vs_after_1": round(old / new, 3),
-        "bulk_100000_s": {name: round(value, 2) for name, value in bulk.items()},
-        "bulk_vs_bare": {name: round(bulk[name] / bulk["bare"], 1) for name in ("engine", "committed")},
+        "bulk_s": {
+            size: {name: round(value, 3) for name, value in bulk.items()} for size, bulk in bulks.items()
+        },
+        "bulk_vs_bare": {
+            size: {name: round(bulk[name] / bulk["bare"], 1) for name in ("engine", "committed")}
+            for size, bulk in bulks.items()
+        },
     }
     if options.json:
         print(json.dumps(result, indent=2))
@@ -228,11 +238,12 @@ def main() -> int:
         print(f"\nengine ÷ hand-written, {mode}: {by_name['engine'] / by_name['hand-written']:.2f}", end="")
     print("\n")
     print(f"engine, 5,000 completions behind the user ÷ 1: {result['engine_after_5000_vs_after_1']}")
-    print(
-        f"100,000 completions in one statement: bare {bulk['bare']:.2f} s, engine {bulk['engine']:.2f} s,"
-        f" with the fold at its commit {bulk['committed']:.2f} s;"
-        f" ratios {bulk['engine'] / bulk['bare']:.1f} and {bulk['committed'] / bulk['bare']:.1f}"
-    )
+    for size, bulk in bulks.items():
+        print(
+            f"{size:,} completions in one statement: bare {bulk['bare']:.2f} s, engine {bulk['engine']:.2f}"
+            f" s, with the fold at its commit {bulk['committed']:.2f} s;"
+            f" ratios {bulk['engine'] / bulk['bare']:.1f} and {bulk['committed'] / bulk['bare']:.1f}"
+        )
     return 0
 
 
