@@ -208,7 +208,7 @@ class Changes:
 
 
 def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Changes:
-    """Runs every source on the database, whose catalog is `database`, and tells what that changed.
+    """Runs every source on the database, whose catalog is `database`, and returns what that changed.
 
     Before that, what sources give an object is taken away (comments, grants, triggers), so that a source that
     forgets one is found. Raises Unsettled when a source cannot be run.

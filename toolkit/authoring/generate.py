@@ -208,7 +208,7 @@ def _transition(
     wanted: Mapping[Key, Live],
     role: str,
 ) -> tuple[Settled, str]:
-    """Does it, and tells the SQL that does it: drops, the pieces, and what their text does not say.
+    """Does it, and returns the SQL that does it: drops, the pieces, and what their text does not say.
 
     That is what stands on an object already and is not wanted: a grant, a comment.
     """

@@ -126,8 +126,8 @@ def check(context: Context, server: str | None, same_as: Path | None) -> None:
     conventions are kept, squawk finds nothing in the migrations, nor plpgsql_check in the functions where the
     server has it. `-- lint: ignore RULE because REASON` silences one finding.
 
-    With --same-as: whoever has regrouped migrations that no release has compares with the checkout of before;
-    catalog and rows are.
+    After regrouping migrations that no release has, --same-as compares the catalog and the rows that they
+    build with those of an earlier checkout.
     """
     from toolkit import output
     from toolkit.authoring import checks, proof

@@ -126,8 +126,10 @@ TEXT_LENGTH = 90
 
 @click.command("repair")
 @click.option("--undo", is_flag=True, help="Undo unfinished scripts by their rollback files.")
-@click.option("--skip", is_flag=True, help="Take the statement that an unfinished script reached for done.")
-@click.option("--forget", metavar="NAME", multiple=True, help="Take a script whose file is gone out.")
+@click.option("--skip", is_flag=True, help="Treat as done the statement that an unfinished script reached.")
+@click.option(
+    "--forget", metavar="NAME", multiple=True, help="Take a script whose file is gone out of the history."
+)
 @click.option("--restore", metavar="NAME", multiple=True, help="Write a file from the text that was applied.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 @limit_options

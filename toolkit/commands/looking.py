@@ -32,7 +32,7 @@ _STATUS_STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 def status(context: Context, jobs: int) -> None:
     """Show what is applied, pending, edited, missing, late or unfinished: one line each.
 
-    Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Tells of
+    Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Reports
     invalid indexes. Writes nothing.
     """
     from toolkit.history.leftovers import invalid_indexes

@@ -139,7 +139,7 @@ class Run:
             self.history.look()
 
     def _patience(self) -> Callable[[ScriptFailed], bool]:
-        """Tells whether to try again what is rolled back, after a pause in which nobody waits for it."""
+        """Returns whether to try again what is rolled back, after a pause in which nobody waits for it."""
         pauses = self._limits.pauses()
 
         def again(error: ScriptFailed) -> bool:

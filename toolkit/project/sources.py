@@ -41,7 +41,7 @@ class Piece:
     text: str
     defines: tuple[Name, ...]
     signatures: tuple[tuple[str, ...] | None, ...] = ()
-    """The input types of each routine that the text creates, as far as the text tells."""
+    """The input types of each routine that the text creates, as far as the text says."""
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ SHOWN_WEEKS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class Numbers:
-    """All that a report tells, of one moment."""
+    """All that a report says, of one moment."""
 
     database: str
     """How the page names the database; holds no password."""

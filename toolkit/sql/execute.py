@@ -24,7 +24,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 WAITED = ("55P03", "40P01")
 """SQLSTATEs of a lock that could not be had: lock_not_available, deadlock_detected."""
-_LOST = "the connection broke, perhaps during the commit: `dbtool status` tells whether it was applied"
+_LOST = "the connection broke, perhaps during the commit: `dbtool status` shows whether it was applied"
 
 # What a script may leave behind for the session. Works inside a transaction block, where DISCARD ALL does
 # not, and leaves advisory locks alone, of which dbtool holds one.

@@ -95,7 +95,7 @@ def line_at(text: str, offset: int) -> int:
 def failing_line(
     text: str, statements: Sequence[Statement], completed: int, diagnostic: Diagnostic
 ) -> int | None:
-    """The line of a script that a server's error is about, None when nothing tells.
+    """The line of a script that a server's error is about, None when nothing says it.
 
     `completed` is how many of the statements had succeeded. The whole text was sent as one query, so
     positions count from its beginning.
