@@ -38,6 +38,12 @@ BARE, TEMPLATE = "laurel_bare", "laurel_template"
 # The product whose rules the template has. Those of the others would add badges, and XP, to every learner.
 PRODUCTS = ["sql_platform"]
 
+# Like `discard all`, but for plans.
+AS_NEW = (
+    "close all; reset session authorization; reset all; unlisten *; select pg_advisory_unlock_all();"
+    " discard temp; discard sequences"
+)
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)
 
@@ -110,7 +116,15 @@ def owner_url(server: ThrowawayServer, database: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def clones(server: ThrowawayServer, template: str) -> Iterator[Iterator[str]]:
+def sessions() -> dict[str, Connection]:
+    """By its URL, the connection that the test before has left in a clone: it has its plans already."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def clones(
+    server: ThrowawayServer, template: str, sessions: dict[str, Connection]
+) -> Iterator[Iterator[str]]:
     """Names of a clone for one test after the other, a new one for every ten of them.
 
     Nothing is committed in them, but what was rolled back stays in the files: later checks would read it, and
@@ -124,6 +138,8 @@ def clones(server: ThrowawayServer, template: str) -> Iterator[Iterator[str]]:
                 for _ in range(10):
                     yield "laurel_shared"
             finally:
+                while sessions:
+                    sessions.popitem()[1].close()
                 server.drop_database("laurel_shared")
 
     names = renewed()
@@ -138,16 +154,24 @@ def shared_database(server: ThrowawayServer, clones: Iterator[str]) -> str:
 
 
 @pytest.fixture
-def db(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Connection]:
+def db(
+    request: pytest.FixtureRequest, shared_database: str, sessions: dict[str, Connection]
+) -> Iterator[Connection]:
     """A connection inside a transaction that is rolled back; the integrity of the data is checked first."""
-    with psycopg.connect(shared_database) as connection:
-        try:
-            yield connection
-            if connection.info.transaction_status in (IDLE, INTRANS):
-                check_integrity(connection, request)
-        finally:
-            if not connection.closed:
-                connection.rollback()
+    connection = sessions.pop(shared_database, None) or psycopg.connect(shared_database)
+    try:
+        yield connection
+        if connection.info.transaction_status in (IDLE, INTRANS):
+            check_integrity(connection, request)
+    finally:
+        if not connection.closed:
+            connection.rollback()
+            if connection.autocommit or connection.isolation_level is not None:
+                connection.close()
+            else:
+                connection.execute(AS_NEW)
+                connection.commit()
+                sessions[shared_database] = connection
 
 
 @dataclass(frozen=True)
