@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from toolkit.connection import forget_environment
 from toolkit.history import migrations, seeds
 from toolkit.project.layout import Project
 from toolkit.servers.choose import EmbeddedServer, open_throwaway
@@ -40,6 +41,8 @@ def open_server(*, durable: bool = False, kind: str | None = None) -> Iterator[t
     starts it, which flushes every commit to disk.
     """
     kind = kind or os.environ.get("DBTOOL_TEST_SERVER")
+    if kind is None or "://" not in kind:
+        forget_environment()
     if kind and durable:
         os.environ.setdefault("DBTOOL_PG_TMP", DISK)  # in memory, to flush would take no time
     if kind or not durable:

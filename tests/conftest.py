@@ -29,6 +29,7 @@ from tests.parallel import pytest_sessionfinish as pytest_sessionfinish
 from tests.parallel import pytest_terminal_summary as pytest_terminal_summary
 from tests.parallel import pytest_testnodedown as pytest_testnodedown
 from tests.parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
+from toolkit.connection import forget_environment
 from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer, open_throwaway
 
@@ -65,7 +66,10 @@ def state_folder() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[ThrowawayServer]:
     """A PostgreSQL server that lives as long as the test session; its superuser is the one in its URLs."""
-    with open_throwaway(parallel.kind_of_server()) as opened:
+    kind = parallel.kind_of_server()
+    if kind is None or "://" not in kind:
+        forget_environment()
+    with open_throwaway(kind) as opened:
         parallel.report_server(request.config, opened)
         if stock.is_stock():
             stock.make_deployer(opened)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -18,6 +22,52 @@ PORT = 5432
 CONNECT_TIMEOUT_SECONDS = 10
 # A server that is gone is noticed within a minute; toolkit.sql.execute asks the same of the server.
 KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+# dbtool's own servers by host and port, with the number of their cluster where it can be known.
+_own: dict[tuple[str, str], int | None] = {}
+_environment = threading.RLock()
+
+
+def own_server(url: str, data: Path | None = None) -> str:
+    """Declares the server of a URL to be dbtool's own, with its data in that folder; returns the URL.
+
+    Connections to it take nothing from the environment, and end at once when they lead to another server.
+    """
+    number = None
+    if data is not None:
+        with (data / "global" / "pg_control").open("rb") as file:
+            number = int.from_bytes(file.read(8), sys.byteorder)
+    _own[_address(parse_url(url))] = number
+    return url
+
+
+def is_own(url: str) -> bool:
+    """Whether a URL leads to a server of dbtool's own."""
+    return _address(parse_url(url)) in _own
+
+
+def without_libpq(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the variables by which libpq would lead a connection elsewhere."""
+    return {name: value for name, value in environ.items() if not name.startswith("PG")}
+
+
+def forget_environment() -> None:
+    """Takes libpq's variables out of this process's environment, which works on dbtool's own servers only."""
+    for name in os.environ.keys() - without_libpq(os.environ).keys():
+        del os.environ[name]
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    forget_environment()
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+
+
+def _address(given: Mapping[str, Any]) -> tuple[str, str]:
+    return str(given.get("host")), str(given.get("port") or PORT)
 
 
 def connect(
@@ -28,9 +78,25 @@ def connect(
     The application name holds unless the URL sets one; a host that does not answer is given up after
     10 seconds unless the URL or PGCONNECT_TIMEOUT says otherwise. Raises DbtoolError without the password.
     """
+    given = parse_url(url)
+    with _environment:
+        if _address(given) not in _own:
+            return _connect(url, given, application_name, autocommit, options)
+        with _own_environment():
+            connection = _connect(url, given, application_name, autocommit, options)
+    number = _own[_address(given)]
+    result = connection.pgconn.exec_(b"select system_identifier from pg_catalog.pg_control_system()")
+    if number is not None and result.get_value(0, 0) != b"%d" % number:
+        connection.close()
+        raise DbtoolError(f"another server than dbtool's answers at {describe_url(url)}; nothing was done")
+    return connection
+
+
+def _connect(
+    url: str, given: Mapping[str, Any], application_name: str, autocommit: bool, options: Mapping[str, Any]
+) -> psycopg.Connection[tuple[Any, ...]]:
     import psycopg
 
-    given = parse_url(url)
     defaults: dict[str, Any] = {"fallback_application_name": application_name, "client_encoding": "utf8"}
     if "service" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = CONNECT_TIMEOUT_SECONDS

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.connection import connect, describe_url, parse_url
-from toolkit.errors import UsageProblem
+from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.output import say
 from toolkit.project.layout import Project
 from toolkit.targets.named import named_target, read_targets
 
 if TYPE_CHECKING:
     import psycopg
+
+
+URL_VARIABLES = ("DBTOOL_DATABASE_URL", "DATABASE_URL")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,12 @@ class Context:
 
     @cached_property
     def project(self) -> Project:
-        return Project.find(self.cwd) if self.project_dir is None else Project.open(self.project_dir)
+        if self.project_dir is not None:
+            return Project.open(self.project_dir)
+        found = Project.find(self.cwd)
+        if found.root != self.cwd.resolve():
+            say(f"project: {found.root}", err=True)
+        return found
 
     @property
     def is_fleet(self) -> bool:
@@ -76,8 +84,17 @@ class Context:
             return None
         if self.target_option:
             return named_target(self._targets_folder, self.target_option).resolve(self.environ)
-        given = (self.url_option, self.environ.get("DBTOOL_DATABASE_URL"), self.environ.get("DATABASE_URL"))
-        return next((url for url in given if url), None)
+        if self.url_option:
+            return self.url_option
+        for name in URL_VARIABLES:
+            if name in self.environ:
+                if not self.environ[name].strip():
+                    raise UsageProblem(
+                        f"${name} is set, but empty",
+                        hint="Unset it for the embedded server; a secret of a CI job may be missing.",
+                    )
+                return self.environ[name]
+        return None
 
     @property
     def _targets_folder(self) -> Path:
@@ -132,9 +149,25 @@ class Context:
         """The name of the production target that a URL leads to, whether or not it was asked for by name."""
         for name, target in read_targets(self._targets_folder).items():
             with contextlib.suppress(UsageProblem):  # its variables may not be set here
-                if target.is_production and _place(target.resolve(self.environ)) == _place(url):
+                if target.is_production and _is_same(target.resolve(self.environ), url):
                     return name
         return None
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two URLs lead to one database: by their text, else by what the servers say if they answer."""
+    if _place(one) == _place(other):
+        return True
+    with contextlib.suppress(DbtoolError):
+        return _identity(one) == _identity(other)
+    return False
+
+
+def _identity(url: str) -> tuple[Any, ...] | None:
+    """The number of the server's cluster, which replicas and poolers share, and the database's name."""
+    query = "select system_identifier, current_database() from pg_catalog.pg_control_system()"
+    with connect(url, connect_timeout=3) as connection:
+        return connection.execute(query).fetchone()
 
 
 def _place(url: str) -> tuple[Any, ...]:

@@ -10,7 +10,18 @@ from typing import Any, TypeVar
 import click
 
 from toolkit.context import Context
+from toolkit.errors import UsageProblem
 from toolkit.sql.limits import LOCK_RETRIES, LOCK_SECONDS, WAIT_SECONDS, Limits
+
+
+class GivenPath(click.Path):
+    """A path; not the empty text, which would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty; is the variable that it comes from set?", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,7 +31,11 @@ pass_context = click.make_pass_decorator(Context)
 def _store(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     """A callback that keeps a given value in the run's Context, wherever the option stands."""
 
-    def keep(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
+    def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value == "":
+            raise UsageProblem(
+                f"{parameter.opts[0]} is empty", hint="Is the variable that it comes from set?"
+            )
         if value:
             setattr(ctx.ensure_object(Context), attribute, value)
 
@@ -30,7 +45,7 @@ def _store(attribute: str) -> Callable[[click.Context, click.Parameter, Any], No
 project_option = click.option(
     "--project",
     metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=GivenPath(exists=True, file_okay=False, path_type=Path),
     expose_value=False,
     callback=_store("project_dir"),
     help="Folder with schema.sql and migrations/. Default: the nearest upwards, else the packaged SQL.",
@@ -164,7 +179,7 @@ def fleet_options(command: F) -> F:
         click.option(
             "--targets",
             metavar="FILE",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=GivenPath(exists=True, dir_okay=False, path_type=Path),
             expose_value=False,
             callback=_store("targets"),
             help="Run on every database of a file: one `URL` or `NAME = URL` per line.",

@@ -9,21 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from toolkit.connection import without_libpq
 from toolkit.errors import DbtoolError, UsageProblem
 
 SERVER_VARIABLE = "DBTOOL_TEST_SERVER"
 KIND_VARIABLE = "DBTOOL_TEST_KIND"
 PASSED, FAILED, INTERRUPTED, _, USAGE, NOTHING_COLLECTED = range(6)  # pytest's exit codes
-HIDDEN = (
-    "DBTOOL_DATABASE_URL",
-    "DATABASE_URL",
-    "PGHOST",
-    "PGPORT",
-    "PGDATABASE",
-    "PGUSER",
-    "PGPASSWORD",
-    "PGSERVICE",
-)
+HIDDEN = ("DBTOOL_DATABASE_URL", "DATABASE_URL")
+# What libpq may need to let somebody in; none of it says where.
+SHOWN = ("PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY")
 
 
 def run_pytest(
@@ -38,7 +32,8 @@ def run_pytest(
     """
     if importlib.util.find_spec("pytest") is None:
         raise DbtoolError("dbtool test needs pytest", hint="pip install 'laurel-dbtool[test]'")
-    environment = {name: value for name, value in environ.items() if name not in HIDDEN}
+    environment = {name: value for name, value in without_libpq(environ).items() if name not in HIDDEN}
+    environment |= {name: environ[name] for name in SHOWN if name in environ}
     environment |= {SERVER_VARIABLE: server_url, KIND_VARIABLE: kind}
     interrupts = 0
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.context import Context
+from toolkit.context import URL_VARIABLES, Context
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.output import ask, ask_for, say
 
@@ -127,9 +127,9 @@ def embedded_only(context: Context) -> bool:
             f"dbtool {context.command_name} works on the embedded server only",
             hint="On a running server use dbtool migrate, seed and status.",
         )
-    if context.database_url is None:
+    variable = next((name for name in URL_VARIABLES if context.environ.get(name)), None)
+    if variable is None:
         return False
-    variable = "DBTOOL_DATABASE_URL" if context.environ.get("DBTOOL_DATABASE_URL") else "DATABASE_URL"
     say(
         f"note: ${variable} is set, and other commands go there; this one works on the embedded server",
         err=True,

@@ -73,6 +73,13 @@ class Project:
         for folder in (start, *start.parents):
             if _is_project(folder):
                 return cls(folder)
+        for folder in (start, *start.parents):
+            lacks = _lacks(folder)
+            if lacks:
+                raise UsageProblem(
+                    f"{folder} is half a project: it has no {lacks}",
+                    hint="A project has schema.sql and migrations/; name another with --project DIR.",
+                )
         for folder in _packaged_roots():
             if _is_project(folder):
                 return cls(folder)
@@ -281,6 +288,14 @@ def _script(id: str, number: int, path: Path) -> Script:
 
 def _is_project(folder: Path) -> bool:
     return (folder / "schema.sql").is_file() and (folder / "migrations").is_dir()
+
+
+def _lacks(folder: Path) -> str | None:
+    """What a folder with one half of a project lacks."""
+    if (folder / "schema.sql").is_file():
+        return "migrations/"
+    has_migrations = any((folder / "migrations").glob("migration[0-9]*.sql"))
+    return "schema.sql" if has_migrations else None
 
 
 def _packaged_roots() -> tuple[Path, Path]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.connection import parse_url
+from toolkit.connection import is_own, parse_url, without_libpq
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.servers.account import Account, run_as, state_dir
 
@@ -276,7 +276,7 @@ def psql_call(psql: str, url: str, args: Sequence[str], environ: Mapping[str, st
             f"psql would show the {unsafe[0]} of the URL to every user of this machine",
             hint="Put the connection into a service file (pg_service.conf) and give service=NAME instead.",
         )
-    environment = dict(environ)
+    environment = without_libpq(environ) if is_own(url) else dict(environ)
     password = given.pop("password", None)
     if password is not None:
         environment["PGPASSWORD"] = str(password)

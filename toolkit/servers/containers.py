@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from toolkit.connection import SUPERUSER
+from toolkit.connection import SUPERUSER, own_server
 from toolkit.errors import DbtoolError
 from toolkit.servers.throwaway import SETTINGS, ThrowawayServer, roomy_memory
 
@@ -118,7 +118,7 @@ def container(image: str, *, is_stock: bool = False) -> Iterator[ThrowawayServer
                 detail=f"{error}\n{_last_words(box)}".strip(),
                 hint="--server embedded needs no Docker",
             ) from error
-        with ThrowawayServer(box.get_connection_url(), f"container of {image}") as server:
+        with ThrowawayServer(own_server(box.get_connection_url()), f"container of {image}") as server:
             kind = "stock PostgreSQL" if is_stock else "PostgreSQL"
             server.description = f"{kind} {server.version} in a container of {image}"
             if is_stock:

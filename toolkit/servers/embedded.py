@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from toolkit.connection import socket_url
+from toolkit.connection import connect, own_server, socket_url
 from toolkit.errors import DbtoolError, LockTimeout
 from toolkit.servers import cluster, places
 from toolkit.servers.account import Account, can_enter, run_as, server_account
@@ -77,8 +77,8 @@ class EmbeddedServer:
             raise DbtoolError(f"there is no server in {self.home} yet", hint="start it: dbtool up")
         lock = cluster.serving(data)
         if lock is not None and lock.socket_dir is not None:
-            return socket_url(lock.socket_dir, dbname, lock.port)
-        return socket_url(places.socket_folder(data, self._uid), dbname)
+            return own_server(socket_url(lock.socket_dir, dbname, lock.port), data)
+        return own_server(socket_url(places.socket_folder(data, self._uid), dbname), data)
 
     def start(self, report: Report | None = None) -> bool:
         """Start it, making its data and the database `app` at first; returns whether it was running already.
@@ -348,9 +348,7 @@ class EmbeddedServer:
 
     def databases(self) -> list[str]:
         """The names of its databases that are not PostgreSQL's own. The server has to run."""
-        import psycopg
-
-        with psycopg.connect(self.url(), connect_timeout=30) as connection:
+        with connect(self.url()) as connection:
             found = connection.execute(
                 "select datname from pg_database where not datistemplate and datname <> 'postgres' order by 1"
             )
@@ -362,15 +360,14 @@ class EmbeddedServer:
         from psycopg import sql
 
         try:
-            with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=30) as connection:
+            with connect(self.url("postgres"), autocommit=True) as connection:
                 if not connection.execute("select from pg_database where datname = %s", [name]).fetchall():
                     connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             pass  # what a killed start had asked for was done in this moment
-        except psycopg.OperationalError as error:
-            raise DbtoolError(
-                "the embedded server runs, but does not let us in", detail=str(error), hint=f"see {self.log}"
-            ) from error
+        except DbtoolError as error:
+            error.hint = error.hint or f"see {self.log}"
+            raise
 
     # -- stopping --------------------------------------------------------------------------------------------
 

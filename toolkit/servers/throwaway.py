@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from toolkit.connection import connect, describe_url, socket_url, with_database
+from toolkit.connection import connect, describe_url, own_server, socket_url, with_database
 from toolkit.errors import DbtoolError
 from toolkit.servers import cluster
 from toolkit.servers.account import run_as, server_account
@@ -314,7 +314,7 @@ def _running(
         )
         _wait_until_ready(dog, data, root / "server.log")
         description = f"{kind} PostgreSQL {binaries.version}, data in {place}"
-        with ThrowawayServer(socket_url(root, "postgres"), description) as server:
+        with ThrowawayServer(own_server(socket_url(root, "postgres"), data), description) as server:
             yield server
     finally:
         if dog is not None:
