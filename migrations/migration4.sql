@@ -945,7 +945,7 @@ begin
     update learn.user_track_progress p
     set completed_at = c.at
     from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
-    where p.user_id = any (array[c.user_id]) and p.track_id = any (array[c.track_id])
+    where p.user_id = any (array[c.user_id]) and p.track_id = c.track_id
     returning p.user_id, p.track_id, p.completed_at
   )
   select array_agg(

@@ -21,6 +21,7 @@ FEW_FILES = 2
 MOST_WORKERS = 8
 RAN_ON = pytest.StashKey[str]()
 LEFT_OUT = pytest.StashKey[int]()
+COUNTED_ON = pytest.StashKey[str]()
 FACTS = """
     select current_setting('fsync'), current_setting('autovacuum'),
       case when current_setting('jit') = 'off' or pg_jit_available() then current_setting('jit')
@@ -43,6 +44,11 @@ def report_server(config: pytest.Config, server: ThrowawayServer) -> None:
     kind = os.environ.get("DBTOOL_TEST_KIND", "://")
     name = server.description if "://" in kind or "=" in kind else f"{kind}, PostgreSQL {server.version}"
     config.stash[RAN_ON] = f"{name} (fsync {fsync}, autovacuum {autovacuum}, jit {jit})"
+
+
+def report_counting(config: pytest.Config, server: str) -> None:
+    """Keep for the end of the run on which server compiled statements were counted."""
+    config.stash[COUNTED_ON] = server
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
@@ -73,6 +79,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["ran_on"] = session.config.stash.get(RAN_ON, None)
+        output["counted_on"] = session.config.stash.get(COUNTED_ON, None)
         output["left_out"] = session.config.stash.get(LEFT_OUT, 0)
 
 
@@ -82,12 +89,17 @@ def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})
     if output.get("ran_on"):
         node.config.stash[RAN_ON] = output["ran_on"]
+    if output.get("counted_on"):
+        node.config.stash[COUNTED_ON] = output["counted_on"]
     node.config.stash[LEFT_OUT] = output.get("left_out", 0)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """What it ran on, in how many processes, and what was left out and why."""
     ran_on = config.stash.get(RAN_ON, None)
+    if COUNTED_ON in config.stash:
+        terminalreporter.ensure_newline()
+        terminalreporter.write_line(f"compiled statements counted on {config.stash[COUNTED_ON]}")
     if ran_on is None:  # nothing needed a server
         return
     workers = getattr(config.option, "numprocesses", None) or 0

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tests import parallel
 from tests.calls import CALLS, Scene, make_scene, readable_by, statement
 from tests.client import Learn
 from tests.conftest import PRODUCTS, ROOT
 from toolkit.errors import DbtoolError
 from toolkit.history import migrations, seeds
 from toolkit.project.layout import Project
-from toolkit.servers.throwaway import ThrowawayServer, stock
+from toolkit.servers.choose import ThrowawayServer, open_stock
 
 CROWD = 1000
 COUNTING = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "all"}
@@ -40,16 +41,22 @@ WRITES = {
 OF_A_LEARNER = {"learn.user_dashboard", "learn.challenge_prerequisites_status"}
 
 
+pytestmark = pytest.mark.stock
+
+
 @pytest.fixture(scope="module")
-def counting() -> Iterator[ThrowawayServer]:
-    """A stock server that counts what it compiles."""
+def counting(request: pytest.FixtureRequest) -> Iterator[ThrowawayServer]:
+    """A stock server that counts what it compiles: of the version that the run asks for, or the system's."""
+    kind = os.environ.get("DBTOOL_TEST_KIND") or os.environ.get("DBTOOL_TEST_SERVER") or ""
     try:
-        opened = stock(settings=COUNTING)
+        opened = open_stock(int(kind[6:]) if kind.startswith("stock:") else None, COUNTING)
         server = opened.__enter__()
     except DbtoolError as error:
         if "CI" in os.environ:
             raise
+        parallel.report_counting(request.config, "nothing")
         pytest.skip(f"no statement was watched being compiled: {error.message}; {error.hint}")
+    parallel.report_counting(request.config, server.description)
     try:
         yield server
     finally:
@@ -68,6 +75,7 @@ def crowded(counting: ThrowawayServer) -> tuple[str, Scene]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create extension pg_stat_statements")
         learn = Learn(connection)
+        learn.caller = None  # a backend of the run's own server is none here
         learn.set_clock("2035-06-13 12:00")
         scene = make_scene(learn)
         connection.execute(
@@ -104,6 +112,7 @@ def test_no_call_no_view_and_no_write_has_a_statement_compiled(
     url, scene = crowded
     with psycopg.connect(url, autocommit=True) as connection:
         learn = Learn(connection)
+        learn.caller = None
         if statistics == "of today":
             connection.execute("vacuum analyze")
         statements = {name: statement(name).decode() for name in CALLS} | WRITES

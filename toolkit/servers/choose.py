@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.output import say
@@ -50,7 +51,7 @@ def open_throwaway(
     if kind == "embedded":
         return throwaway.embedded()
     if kind == "stock" or re.fullmatch("stock:[0-9]+", kind):
-        return _stock(int(kind[6:]) if kind[6:] else None)
+        return open_stock(int(kind[6:]) if kind[6:] else None)
     if kind == "container":
         image = containers.newest_image()
         if image is None:
@@ -70,16 +71,19 @@ def open_throwaway(
     )
 
 
-def _stock(major: int | None) -> AbstractContextManager[ThrowawayServer]:
+def open_stock(
+    major: int | None, settings: Mapping[str, str] = MappingProxyType({})
+) -> AbstractContextManager[ThrowawayServer]:
+    """A stock server: the system's, else a container; `settings` are those that cannot be done without."""
     from toolkit.servers import binaries, containers, throwaway
 
     try:
         binaries.find_compiling(major)
     except DbtoolError:
         if major and containers.docker_has(f"postgres:{major}"):
-            return containers.container(f"postgres:{major}", is_stock=True)
+            return containers.container(f"postgres:{major}", is_stock=True, settings=settings)
         raise
-    return throwaway.stock(major)
+    return throwaway.stock(major, settings)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -73,11 +73,13 @@ def _ask_for(image: str) -> str:
 
 
 @contextlib.contextmanager
-def container(image: str, *, is_stock: bool = False) -> Iterator[ThrowawayServer]:
+def container(
+    image: str, *, is_stock: bool = False, settings: Mapping[str, str] = SETTINGS
+) -> Iterator[ThrowawayServer]:
     """A server from an image like the official `postgres`; the container is removed afterwards in any case.
 
-    `is_stock`: with the settings of the image, its data on Docker's disk. Raises DbtoolError when
-    testcontainers is not installed, or Docker cannot run the image.
+    `is_stock`: as the image has it, on Docker's disk, with no `settings` but those given. Raises DbtoolError
+    when testcontainers is not installed, or Docker cannot run the image.
     """
     try:
         from testcontainers.community.postgres import PostgresContainer
@@ -102,10 +104,12 @@ def container(image: str, *, is_stock: bool = False) -> Iterator[ThrowawayServer
         .with_env("PGDATA", DATA)
         .with_kwargs(shm_size="256m", labels={"dbtool": "throwaway"})
     )
+    if settings:
+        box = box.with_command(
+            ["postgres", *(word for pair in settings.items() for word in ("-c", "=".join(pair)))]
+        )
     if not is_stock:
-        settings = [word for pair in SETTINGS.items() for word in ("-c", "=".join(pair))]
         box = box.with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
-        box = box.with_command(["postgres", *settings])
         if roomy_memory():
             box = box.with_tmpfs_mount(DATA, "size=4g")
     dog = _watch(address, name) if address else None
