@@ -106,6 +106,7 @@ drop type learn_internal.gain;
 drop type learn_internal.fact;
 drop type learn_internal.call;
 drop type learn.award_summary;
+drop table learn_internal.turns;
 drop table learn_internal.content_lock;
 drop table learn_internal.clock_override;
 drop function learn.clock();

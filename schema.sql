@@ -113,6 +113,12 @@ comment on table learn_internal.content_lock is
 
 insert into learn_internal.content_lock default values;
 
+create table learn_internal.turns (name text primary key);
+comment on table learn_internal.turns is
+  'What is done by one at a time: whose turn it is has locked the row. Rows of a table that nobody else '
+  'may read, and no advisory locks, which every role can take.';
+insert into learn_internal.turns (name) values ('boards'), ('faucet'), ('partitions');
+
 create type learn.award_summary as (
   user_id          uuid,
   xp_awarded       integer,
@@ -221,7 +227,11 @@ create table learn.users (
   constraint skill_level_is_known check (skill_level in ('beginner', 'intermediate', 'advanced')),
   constraint evm_address_is_hex check (evm_address ~ '^0x[0-9A-Fa-f]{40}$'),
   constraint hedera_account_id_is_one check (hedera_account_id ~ '^[0-9]+\.[0-9]+\.[0-9]+$'),
-  constraint preferences_are_an_object check (jsonb_typeof(preferences) = 'object')
+  constraint preferences_are_an_object check (jsonb_typeof(preferences) = 'object'),
+  constraint sizes_are_limited check (
+    length(display_name) <= 200 and length(avatar_url) <= 2000 and length(avatar_emoji) <= 100
+    and length(bio) <= 10000 and length(locale) <= 100 and length(timezone) <= 100
+    and length(hedera_account_id) <= 100 and pg_column_size(preferences) <= 65536)
 );
 comment on table learn.users is
   'A learner, moderator or administrator. Only username is required. '
@@ -243,7 +253,8 @@ create table learn.user_credentials (
   user_id       uuid primary key references learn.users on delete cascade,
   password_hash text not null,
   updated_at    timestamptz not null default learn.clock(),
-  constraint password_hash_is_not_blank check (password_hash ~ '\S')
+  constraint password_hash_is_not_blank check (password_hash ~ '\S'),
+  constraint sizes_are_limited check (length(password_hash) <= 1000)
 );
 comment on table learn.user_credentials is
   'Password hashes, apart from users so that no role that reads users can read them: '
@@ -293,7 +304,9 @@ create table learn.platform_settings (
   constraint number_is_not_negative check (
     case when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric >= 0 else true end),
   constraint level_completion_policy_is_known check (
-    key <> 'level_completion_policy' or value in ('"any"', '"all"'))
+    key <> 'level_completion_policy' or value in ('"any"', '"all"')),
+  constraint sizes_are_limited check (
+    length(key) <= 200 and pg_column_size(value) <= 65536 and length(description) <= 10000)
 );
 comment on table learn.platform_settings is
   'What a deployment may tune. A change applies to what happens from then on.';
@@ -326,7 +339,10 @@ create table learn.idempotency_keys (
   response       jsonb,
   created_at     timestamptz not null default learn.clock(),
   primary key (user_id, key),
-  constraint key_is_not_blank check (key ~ '\S' and length(key) <= 200)
+  constraint key_is_not_blank check (key ~ '\S' and length(key) <= 200),
+  constraint sizes_are_limited check (
+    length(function_name) <= 100 and length(arguments_hash) <= 100
+    and pg_column_size(response) <= 1048576)
 );
 comment on table learn.idempotency_keys is
   'Answers of calls that carried a p_idempotency_key, so that a retry gets the first '
@@ -348,7 +364,8 @@ create table learn.activity_types (
   feeds_days    boolean not null default false,
   resets_runs   boolean not null default false,
   notifies      boolean not null default false,
-  constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$')
+  constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$'),
+  constraint sizes_are_limited check (length(key) <= 200 and length(description) <= 10000)
 );
 comment on table learn.activity_types is
   'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
@@ -400,7 +417,10 @@ create table learn.activity_log (
   is_qualifying   boolean not null,
   recorded_at     timestamptz not null default learn.clock(),
   idempotency_key text,
-  primary key (user_id, id, recorded_at)
+  primary key (user_id, id, recorded_at),
+  constraint sizes_are_limited check (
+    length(activity_type) <= 200 and length(subject_type) <= 200 and length(subject_id) <= 500
+    and pg_column_size(properties) <= 65536 and length(idempotency_key) <= 200)
 ) partition by range (recorded_at);
 comment on table learn.activity_log is
   'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
@@ -462,7 +482,11 @@ create table learn.metrics (
     (aggregate in ('sum', 'max')) = (property is not null)),
   constraint runs_have_a_reset check ((aggregate = 'run') = (reset_activity_type is not null)),
   constraint filters_are_objects check (
-    jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object')
+    jsonb_typeof(filter) = 'object' and jsonb_typeof(reset_filter) = 'object'),
+  constraint sizes_are_limited check (
+    length(key) <= 200 and length(property) <= 200 and pg_column_size(filter) <= 65536
+    and length(scope_property) <= 200 and pg_column_size(reset_filter) <= 65536
+    and length(description) <= 10000)
 );
 comment on table learn.metrics is
   'What is counted per user. count: facts; sum and max: of a number in properties; '
@@ -504,7 +528,8 @@ create table learn.user_metrics (
   metric  text not null references learn.metrics on delete cascade,
   scope   text not null default '',
   value   bigint not null default 0,
-  primary key (user_id, metric, scope)
+  primary key (user_id, metric, scope),
+  constraint sizes_are_limited check (length(scope) <= 200)
 ) with (fillfactor = 70);
 comment on table learn.user_metrics is
   'Value of each metric for each user and scope: a projection of activity_log.';
@@ -549,7 +574,10 @@ create table learn.xp_transactions (
   earned_on     date not null,
   created_at    timestamptz not null default learn.clock(),
   primary key (user_id, created_at, id),
-  constraint amount_is_not_zero check (amount <> 0)
+  constraint amount_is_not_zero check (amount <> 0),
+  constraint sizes_are_limited check (
+    length(activity_type) <= 200 and length(source_type) <= 200 and length(source_id) <= 500
+    and length(description) <= 4000)
 ) partition by range (created_at);
 comment on table learn.xp_transactions is
   'The ledger: append-only (LX009), partitioned by month of created_at. '
@@ -646,7 +674,8 @@ create table learn.difficulties (
   rank          integer not null,
   xp_multiplier numeric(6, 2) not null default 1,
   constraint difficulty_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0)
+  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0),
+  constraint sizes_are_limited check (length(key) <= 200)
 );
 comment on table learn.difficulties is
   'Difficulties of tracks, courses, lessons and challenges, with what they multiply XP by.';
@@ -667,7 +696,9 @@ create table learn.learning_paths (
   updated_at   timestamptz not null default learn.clock(),
   constraint learning_paths_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint title_is_not_blank check (title ~ '\S')
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000)
 );
 comment on table learn.learning_paths is
   'A sequence of tracks; completed when all its published tracks are.';
@@ -689,7 +720,9 @@ create table learn.tracks (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint estimated_hours_are_positive check (estimated_hours > 0),
-  constraint completion_xp_is_not_negative check (completion_xp >= 0)
+  constraint completion_xp_is_not_negative check (completion_xp >= 0),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000)
 );
 comment on table learn.tracks is
   'A set of items (lessons) to complete; needs at least one published item to be completable.';
@@ -747,7 +780,11 @@ create table learn.courses (
   constraint title_is_not_blank check (title ~ '\S'),
   constraint estimated_hours_are_positive check (estimated_hours > 0),
   constraint completion_xp_is_not_negative check (completion_xp >= 0),
-  constraint translations_are_texts check (learn_internal.is_translations(translations))
+  constraint translations_are_texts check (learn_internal.is_translations(translations)),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000
+    and length(category) <= 100 and length(language) <= 100 and length(icon_url) <= 2000
+    and length(color) <= 100 and pg_column_size(translations) <= 262144)
 );
 comment on table learn.courses is
   'A course of lessons, directly or in levels. Completed when all its published levels are '
@@ -797,7 +834,10 @@ create table learn.course_levels (
   constraint course_levels_course_is_unique unique (id, course_id),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
-  constraint translations_are_texts check (learn_internal.is_translations(translations))
+  constraint translations_are_texts check (learn_internal.is_translations(translations)),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000
+    and pg_column_size(translations) <= 262144)
 );
 comment on table learn.course_levels is
   'A chapter of a course, in order of position (then id). Completing one unlocks the next.';
@@ -836,7 +876,10 @@ create table learn.lessons (
   constraint lessons_sequence_is_unique unique (course_id, sequence_number)
     deferrable initially immediate,
   constraint lessons_tier_is_unique unique (course_level_id, difficulty)
-    deferrable initially immediate
+    deferrable initially immediate,
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(title) <= 300 and length(lesson_type) <= 100
+    and pg_column_size(content) <= 1048576 and pg_column_size(translations) <= 262144)
 );
 comment on table learn.lessons is
   'A lesson with 0..n exercises. One with published exercises completes by itself '
@@ -867,7 +910,8 @@ create table learn.exercises (
   position     integer not null default 0,
   prompt       text not null default '',
   is_published boolean not null default true,
-  created_at   timestamptz not null default learn.clock()
+  created_at   timestamptz not null default learn.clock(),
+  constraint sizes_are_limited check (length(prompt) <= 100000)
 );
 comment on table learn.exercises is 'A problem of a lesson, solved by a correct query submission.';
 create index exercises_lesson on learn.exercises (lesson_id) where is_published;
@@ -936,7 +980,8 @@ create table learn.user_track_progress (
   progress_percentage numeric(5, 2) not null default 0,
   completed_at        timestamptz,
   primary key (user_id, track_id),
-  constraint items_completed_are_items check (items_completed between 0 and total_items)
+  constraint items_completed_are_items check (items_completed between 0 and total_items),
+  constraint status_is_known check (status in ('not_started', 'in_progress', 'completed'))
 ) with (fillfactor = 70);
 comment on table learn.user_track_progress is
   'How many of a track''s published items a user has completed: live. completed_at is sticky.';
@@ -1057,7 +1102,9 @@ create table learn.query_submissions (
   primary key (user_id, id),
   constraint query_text_is_not_blank check (query_text ~ '\S'),
   constraint failing_query_is_not_correct check (error_message is null or not is_correct),
-  constraint duration_is_not_negative check (duration_ms >= 0)
+  constraint duration_is_not_negative check (duration_ms >= 0),
+  constraint sizes_are_limited check (
+    length(query_text) <= 100000 and length(error_message) <= 10000)
 );
 comment on table learn.query_submissions is
   'Every run of a query for an exercise. Solving all published exercises of a lesson completes it.';
@@ -1113,7 +1160,10 @@ create table learn.avatars (
   constraint avatars_slug_is_unique unique (slug),
   constraint avatars_name_is_unique unique (name),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary'))
+  constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(name) <= 300 and length(description) <= 10000
+    and length(image_url) <= 2000)
 );
 comment on table learn.avatars is
   'Pictures a user may select: default ones belong to everyone, others are unlocked.';
@@ -1140,7 +1190,11 @@ create table learn.achievements (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
-  constraint xp_reward_is_not_negative check (xp_reward >= 0)
+  constraint xp_reward_is_not_negative check (xp_reward >= 0),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(name) <= 300 and length(description) <= 10000
+    and length(icon) <= 2000 and length(category) <= 100 and length(system) <= 100
+    and pg_column_size(criteria) <= 65536)
 );
 comment on table learn.achievements is
   'Badges. A new one applies to what happens from then on; backfill_achievement() '
@@ -1178,7 +1232,8 @@ create table learn.user_achievements (
   earned_at      timestamptz not null default learn.clock(),
   evidence       jsonb not null default '{}',
   primary key (user_id, achievement_id),
-  constraint user_achievements_are_in_order unique (user_id, id)
+  constraint user_achievements_are_in_order unique (user_id, id),
+  constraint sizes_are_limited check (pg_column_size(evidence) <= 262144)
 );
 comment on table learn.user_achievements is
   'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
@@ -1192,7 +1247,8 @@ create table learn.revoked_achievements (
   achievement_id bigint not null references learn.achievements on delete cascade,
   reason         text not null,
   revoked_at     timestamptz not null default learn.clock(),
-  primary key (user_id, achievement_id)
+  primary key (user_id, achievement_id),
+  constraint sizes_are_limited check (length(reason) <= 2000)
 );
 comment on table learn.revoked_achievements is
   'Achievements taken away: not earned again by themselves, only by grant_achievement().';
@@ -1256,7 +1312,9 @@ create table learn.exam_types (
   name        text not null,
   description text not null default '',
   constraint exam_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint name_is_not_blank check (name ~ '\S')
+  constraint name_is_not_blank check (name ~ '\S'),
+  constraint sizes_are_limited check (
+    length(key) <= 200 and length(name) <= 300 and length(description) <= 10000)
 );
 comment on table learn.exam_types is 'Exams that questions and quizzes are for.';
 grant select on learn.exam_types to learn_app, learn_readonly;
@@ -1276,7 +1334,10 @@ create table learn.questions (
   constraint question_is_not_blank check (question_text ~ '\S'),
   constraint correct_answer_is_a_letter check (correct_answer in ('A', 'B', 'C', 'D')),
   constraint options_make_sense check (
-    learn_internal.options_problem(options, correct_answer) is null)
+    learn_internal.options_problem(options, correct_answer) is null),
+  constraint sizes_are_limited check (
+    length(external_id) <= 200 and length(domain) <= 200 and length(question_text) <= 20000
+    and pg_column_size(options) <= 262144)
 );
 comment on table learn.questions is
   'The question bank. Editing a question does not change how earlier answers were graded.';
@@ -1388,7 +1449,11 @@ create table learn.challenges (
   constraint estimated_minutes_are_positive check (estimated_minutes > 0),
   constraint ddia_concepts_are_a_list check (jsonb_typeof(ddia_concepts) = 'array'),
   constraint tags_are_a_list check (jsonb_typeof(tags) = 'array'),
-  constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
+  constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object'),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000
+    and length(category) <= 100 and pg_column_size(ddia_concepts) <= 65536
+    and pg_column_size(tags) <= 65536 and pg_column_size(metadata) <= 65536)
 );
 comment on table learn.challenges is
   'A problem in levels, passed in order. Unlocked when its prerequisites are completed, and the '
@@ -1439,7 +1504,12 @@ create table learn.challenge_levels (
     and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "object")')
     and not jsonb_path_exists(hints, 'lax $[*] ? (!(@.text.type() == "string"))')
     and not jsonb_path_exists(hints, 'lax $[*] ? (exists (@.xp_penalty) && (
-      @.xp_penalty.type() != "number" || @.xp_penalty < 0 || @.xp_penalty > 1000000))'))
+      @.xp_penalty.type() != "number" || @.xp_penalty < 0 || @.xp_penalty > 1000000))')),
+  constraint sizes_are_limited check (
+    length(level_name) <= 300 and length(description) <= 10000
+    and pg_column_size(requirements) <= 262144 and pg_column_size(test_cases) <= 1048576
+    and pg_column_size(passing_criteria) <= 65536 and pg_column_size(hints) <= 262144
+    and length(solution_approach) <= 100000)
 );
 comment on table learn.challenge_levels is 'The levels of a challenge, 1 to 5.';
 comment on column learn.challenge_levels.passing_criteria is
@@ -1511,7 +1581,10 @@ create table learn.level_attempts (
   constraint attempt_number_is_not_negative check (attempt_number >= 0),
   constraint xp_earned_is_not_negative check (xp_earned >= 0),
   constraint hints_used_are_not_negative check (hints_used >= 0),
-  constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
+  constraint time_spent_is_not_negative check (time_spent_seconds >= 0),
+  constraint sizes_are_limited check (
+    pg_column_size(design_snapshot) <= 1048576 and pg_column_size(test_results) <= 1048576
+    and pg_column_size(feedback) <= 262144)
 ) with (fillfactor = 90);
 comment on table learn.level_attempts is
   'Every attempt at a level of a challenge. The first that passes pays; passing them all '
@@ -1557,7 +1630,8 @@ create table learn.daily_challenges (
   created_at           timestamptz not null default learn.clock(),
   constraint daily_challenges_date_is_unique unique (date),
   constraint difficulty_modifier_is_positive check (difficulty_modifier > 0),
-  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0)
+  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0),
+  constraint sizes_are_limited check (pg_column_size(special_requirements) <= 65536)
 );
 comment on table learn.daily_challenges is
   'The challenge of a day (UTC), open to all: see schedule_daily_challenges().';
@@ -1575,10 +1649,13 @@ create table learn.daily_challenge_attempts (
   passed             boolean not null,
   xp_earned          integer not null default 0,
   completed_at       timestamptz not null default learn.clock(),
+  recorded_at        timestamptz not null default learn.clock(),
   primary key (user_id, daily_challenge_id),
   constraint score_is_a_percentage check (score between 0 and 100),
   constraint xp_earned_is_not_negative check (xp_earned >= 0)
 );
+comment on column learn.daily_challenge_attempts.recorded_at is
+  'When the attempt came in: a user has one a day (UTC), whatever day it was made on.';
 comment on table learn.daily_challenge_attempts is
   'The one scored attempt of each user at a daily challenge.';
 comment on column learn.daily_challenge_attempts.score is 'Percent, 0 to 100.';
@@ -1594,7 +1671,8 @@ create table learn.old_progress_table (
   completed_levels integer[],
   total_xp         integer,
   imported_at      timestamptz,
-  rejection        text
+  rejection        text,
+  constraint sizes_are_limited check (length(problem_id) <= 500 and length(rejection) <= 10000)
 );
 comment on table learn.old_progress_table is
   'Where progress of an older system is loaded, whatever it looks like, for import_old_progress(). '
@@ -1740,7 +1818,10 @@ create table learn.skills (
   constraint max_level_is_positive check (max_level > 0),
   constraint xp_per_level_is_positive check (xp_per_level > 0),
   constraint skill_takes_at_most_a_billion_points check (
-    max_level::bigint * xp_per_level <= 1000000000)
+    max_level::bigint * xp_per_level <= 1000000000),
+  constraint sizes_are_limited check (
+    length(slug) <= 200 and length(name) <= 300 and length(description) <= 10000
+    and length(category) <= 100)
 );
 comment on table learn.skills is
   'Skills that learners put points into: as many points as they have XP, each point once.';
@@ -1812,7 +1893,12 @@ create table learn.assessment_results (
     learn_internal.assessment_problem(questions, responses) is null),
   constraint score_is_a_percentage check (score between 0 and 100),
   constraint skill_level_is_known check (
-    skill_level_recommendation in ('beginner', 'intermediate', 'advanced'))
+    skill_level_recommendation in ('beginner', 'intermediate', 'advanced')),
+  constraint sizes_are_limited check (
+    pg_column_size(questions) <= 1048576 and pg_column_size(responses) <= 1048576
+    and pg_column_size(track_recommendations) <= 1048576
+    and pg_column_size(challenge_recommendations) <= 1048576 and pg_column_size(strengths) <= 1048576
+    and pg_column_size(weaknesses) <= 1048576)
 ) with (fillfactor = 90);
 comment on table learn.assessment_results is
   'Completed assessments. Whatever they result in is filled in when one is written: '
@@ -1854,7 +1940,8 @@ create table learn.learning_sessions (
   constraint session_ends_after_it_starts check (ended_at >= started_at),
   constraint completed_sessions_are_over check (not is_completed or ended_at is not null),
   constraint xp_earned_is_not_negative check (xp_earned >= 0),
-  constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
+  constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object'),
+  constraint sizes_are_limited check (pg_column_size(metadata) <= 65536)
 ) with (fillfactor = 80);
 comment on table learn.learning_sessions is
   'Sittings of users, from start_session() to end_session(); one open at most per user, '
@@ -2259,7 +2346,9 @@ create table learn.transactions (
     and length(from_account) <= 200 and length(to_account) <= 200),
   constraint status_is_known check (status in ('pending', 'submitted', 'confirmed', 'failed')),
   constraint submitted_transactions_have_an_id check (
-    tx_id is not null or status in ('pending', 'failed'))
+    tx_id is not null or status in ('pending', 'failed')),
+  constraint sizes_are_limited check (
+    length(tx_type) <= 100 and length(hashscan_url) <= 2000 and length(error) <= 10000)
 ) with (fillfactor = 80);
 comment on table learn.transactions is
   'What workers did for users on a network outside, such as Hedera. The status moves forward: '
@@ -2318,7 +2407,10 @@ create table learn.nft_certificates (
   constraint token_id_is_not_blank check (token_id ~ '\S'),
   constraint serial_number_is_not_negative check (serial_number >= 0),
   constraint revocations_have_a_reason check ((revoked_at is null) = (revoked_reason is null)),
-  constraint revoked_reason_is_not_blank check (revoked_reason ~ '\S')
+  constraint revoked_reason_is_not_blank check (revoked_reason ~ '\S'),
+  constraint sizes_are_limited check (
+    length(course_title) <= 300 and length(token_id) <= 200 and length(collection_id) <= 200
+    and length(metadata_uri) <= 2000 and length(tx_id) <= 200 and length(revoked_reason) <= 2000)
 ) with (fillfactor = 80);
 comment on table learn.nft_certificates is
   'One certificate per user and completed course. It stays when the course is deleted; '
@@ -2386,7 +2478,9 @@ create table learn.faucet_requests (
     int8range(hashtextextended(hedera_account_id, 0) >> 1,
       hashtextextended(hedera_account_id, 0) >> 1, '[]') with &&,
     tstzrange(requested_at, limited_until) with &&
-  ) where (status <> 'failed') deferrable initially deferred
+  ) where (status <> 'failed') deferrable initially deferred,
+  constraint sizes_are_limited check (
+    length(hedera_account_id) <= 100 and length(tx_id) <= 200 and length(error) <= 10000)
 ) with (fillfactor = 80);
 comment on table learn.faucet_requests is
   'Requests for test hbar. One per user and per account within the setting faucet_interval_hours '
@@ -2426,7 +2520,10 @@ create table learn.outbox (
   constraint key_is_not_blank check (key ~ '\S' and length(key) <= 500),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
   constraint attempts_are_not_negative check (attempts >= 0),
-  constraint messages_are_completed_or_given_up check (completed_at is null or failed_at is null)
+  constraint messages_are_completed_or_given_up check (completed_at is null or failed_at is null),
+  constraint sizes_are_limited check (
+    length(topic) <= 200 and pg_column_size(payload) <= 65536 and length(claimed_by) <= 200
+    and length(error) <= 10000)
 ) with (fillfactor = 70);
 comment on table learn.outbox is
   'What outside workers have to do, written in the transaction that asks for it. Workers call '
@@ -2461,7 +2558,10 @@ create table learn.notification_rules (
   constraint type_is_a_slug check (
     type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
   constraint filter_is_an_object check (jsonb_typeof(filter) = 'object'),
-  constraint title_is_not_blank check (title ~ '\S')
+  constraint title_is_not_blank check (title ~ '\S'),
+  constraint sizes_are_limited check (
+    pg_column_size(filter) <= 65536 and length(title) <= 300 and length(message) <= 10000
+    and length(action_url) <= 2000)
 );
 comment on table learn.notification_rules is
   'Which facts are reported to users, and in what words. A fact is reported once, by a '
@@ -2492,7 +2592,9 @@ create table learn.notifications (
   constraint type_is_a_slug check (
     type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
   constraint title_is_not_blank check (title ~ '\S'),
-  constraint read_notifications_say_when check (is_read = (read_at is not null))
+  constraint read_notifications_say_when check (is_read = (read_at is not null)),
+  constraint sizes_are_limited check (
+    length(title) <= 300 and length(message) <= 10000 and length(action_url) <= 2000)
 ) with (fillfactor = 90);
 comment on table learn.notifications is
   'What was reported to users, the newest with the highest id: by rules, or written by the owner.';

@@ -185,8 +185,8 @@ def time_refresh(connection: Connection) -> dict[str, float]:
     begun = time.perf_counter()
     connection.execute("select learn.refresh_leaderboard()")
     usual = time.perf_counter() - begun
-    with psycopg.connect(connection.info.dsn, autocommit=True) as other:  # keeps learners from folding
-        other.execute("select pg_advisory_lock('learn_internal.board_state'::regclass::oid::bigint)")
+    with psycopg.connect(connection.info.dsn) as other:  # keeps learners from folding
+        other.execute("select from learn_internal.turns where name = 'boards' for update")
         connection.execute("select learn.award_xp(id, 5) from learn.users limit 1000")
     begun = time.perf_counter()
     connection.execute("select learn.refresh_leaderboard()")

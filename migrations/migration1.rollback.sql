@@ -22,6 +22,7 @@ drop function learn_internal.rebuild_users(uuid[]);
 drop function learn_internal.refuse_change();
 drop function learn_internal.refuse_truncate();
 drop function learn_internal.require_event_time(timestamp with time zone);
+drop function learn_internal.require_size(text,bigint,bigint,text);
 drop function learn_internal.set_clock(timestamp with time zone);
 drop function learn_internal.setting_boolean(text);
 drop function learn_internal.setting_number(text);

@@ -169,7 +169,8 @@ begin
     if p_idempotency_key !~ E'\\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
         using errcode = 'LX001',
-          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+          detail = format('p_idempotency_key = %L has %s characters, at most 200',
+            left(p_idempotency_key, 50), length(p_idempotency_key)),
           hint = 'Use a UUID made for the request, or pass null.';
     end if;
     v_call.idempotency_key := p_idempotency_key;
@@ -646,7 +647,7 @@ begin
 
   -- One scheduler at a time. Nothing to do is the common case, and takes no lock
   -- that a writer waits for.
-  perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
+  perform from learn_internal.turns t where t.name = 'partitions' for update;
   select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
   into v_tables, v_months
   from (
@@ -950,7 +951,8 @@ declare
 begin
   select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
   perform learn_internal.rebuild_users(v_user_ids);
-  if pg_try_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint) then
+  perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
+  if found then
     perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
     from (
       select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f
@@ -1115,5 +1117,30 @@ $$;
 comment on function learn_internal.use_product(text) is
   'Says that the database holds a product, or refuses because it holds another one.';
 revoke all on function learn_internal.use_product(text) from public;
+
+-- functions/_shared/require_size.sql
+
+-- Refuses an argument that is too large, and says what the limit is. None (null) is never too large.
+-- Errors: LX001.
+create or replace function learn_internal.require_size(
+  p_name text, p_size bigint, p_limit bigint, p_unit text default 'characters'
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_size > p_limit then
+    raise exception '% is too large', p_name
+      using errcode = 'LX001',
+        detail = format('%s has %s %s, at most %s', p_name, p_size, p_unit, p_limit),
+        hint = 'Nothing was changed. Send less, or send it in parts.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_size(text, bigint, bigint, text) is
+  'Refuses an argument that is too large (LX001); DETAIL has the limit.';
+revoke all on function learn_internal.require_size(text, bigint, bigint, text) from public;
 
 reset role;

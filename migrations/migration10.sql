@@ -35,7 +35,8 @@ revoke all on function learn_internal.period_start(text, date) from public;
 -- functions/leaderboards/find_board.sql
 
 -- The board of a metric for the period in which a day lies.
--- Errors: LX001 no such period, no board of this metric, or none of it for periods.
+-- Errors: LX001 no such period, no board of this metric, or none of it for periods, a day before 1900 or
+-- after 2999.
 create or replace function learn_internal.find_board(p_period text, p_metric text, p_on date)
 returns learn_internal.board
 language plpgsql
@@ -46,6 +47,13 @@ declare
   v_metric learn.metrics;
   v_board  learn_internal.board;
 begin
+  perform learn_internal.require_size('p_period', length(p_period), 20);
+  perform learn_internal.require_size('p_metric', length(p_metric), 200);
+  if p_on not between '1900-01-01' and '2999-12-31' then
+    raise exception 'there are no boards of this day'
+      using errcode = 'LX001', detail = format('p_on = %s', p_on),
+        hint = 'Give a day from 1900-01-01 to 2999-12-31.';
+  end if;
   v_board.metric := p_metric;
   v_board.period := p_period;
   v_board.starts_on := learn_internal.period_start(p_period, p_on);
@@ -61,7 +69,7 @@ begin
   then
     raise exception 'there is no such board'
       using errcode = 'LX001',
-        detail = format('p_metric = %s, p_period = %s', coalesce(p_metric, 'null'), p_period),
+        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period),
         hint = 'Boards are of the metrics where learn.metrics.is_board; of runs, levels and the '
           'streak there are only those of all_time.';
   end if;
@@ -89,7 +97,7 @@ as $$
 begin
   if cardinality(p_among) > 10000 then
     raise exception 'these are too many users for a cohort'
-      using errcode = 'LX001', detail = format('cardinality(p_among) = %s', cardinality(p_among)),
+      using errcode = 'LX001', detail = format('p_among has %s elements, at most 10000', cardinality(p_among)),
         hint = 'Name at most 10,000 users; the board of everybody needs no p_among.';
   end if;
 end;
@@ -1257,7 +1265,8 @@ declare
     - learn_internal.setting_number('leaderboard_days_kept')::integer;
   v_count     bigint;
 begin
-  perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
+  perform learn_internal.hold_content();
+  perform from learn_internal.turns t where t.name = 'boards' for update;
   v_count := learn_internal.fold_streaks(null) + learn_internal.fold_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
@@ -1292,7 +1301,8 @@ grant execute on function learn.refresh_leaderboard() to learn_app;
 -- functions/leaderboards/try_fold_boards.sql
 
 -- Folds the boards unless somebody else is at it. Nobody ever waits for it: a learner whose call comes to
--- fold does what others leave to it. A snapshot of an older moment cannot fold.
+-- fold does what others leave to it. A snapshot of an older moment cannot fold. Who folds has the row
+-- `boards` of learn_internal.turns, which nobody but the owner can lock.
 create or replace function learn_internal.try_fold_boards()
 returns void
 language plpgsql
@@ -1300,9 +1310,11 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if current_setting('transaction_isolation') = 'read committed' and pg_try_advisory_xact_lock(
-    'learn_internal.board_state'::regclass::oid::bigint)
-  then
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return;
+  end if;
+  perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
+  if found then
     perform learn_internal.fold_boards();
   end if;
 end;
@@ -1420,9 +1432,11 @@ grant select on learn.current_leaderboard to learn_app, learn_readonly;
 -- views/leaderboards/leaderboard_entries.sql
 
 -- The boards as rows: those of periods that were closed as they stood then, the others as of the last fold.
--- leaderboard() answers by index, and for this moment.
+-- leaderboard() answers by index, and for this moment. All time starts on a day that every driver can read.
 create or replace view learn.leaderboard_entries as
-select s.metric, s.period, s.starts_on as period_start, s.user_id, s.value,
+select s.metric, s.period,
+  case when s.period = 'all_time' then '0001-01-01' else s.starts_on end as period_start,
+  s.user_id, s.value,
   rank() over (partition by s.metric, s.period, s.starts_on order by s.value desc) as rank,
   (select b.folded_at from learn_internal.board_state b) as calculated_at
 from learn_internal.board_scores s
@@ -1439,7 +1453,7 @@ join learn.closed_periods c
 join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard;
 comment on view learn.leaderboard_entries is
   'The boards as rows: closed periods as they stood when they were closed, others as of the last fold '
-  '(calculated_at). Filter by metric, period and period_start.';
+  '(calculated_at). Filter by metric, period and period_start, which is 0001-01-01 for all time.';
 grant select on learn.leaderboard_entries to learn_app, learn_readonly;
 
 -- triggers/leaderboards/count_in_fences.sql

@@ -75,6 +75,12 @@ declare
   v_user_id    uuid;
   v_constraint text;
 begin
+  perform learn_internal.require_size('p_username', length(p_username), 100);
+  perform learn_internal.require_size('p_email', length(p_email), 320);
+  perform learn_internal.require_size('p_timezone', length(p_timezone), 100);
+  perform learn_internal.require_size('p_locale', length(p_locale), 100);
+  perform learn_internal.require_size('p_display_name', length(p_display_name), 200);
+  perform learn_internal.hold_content();
   insert into learn.users (username, email, timezone, locale, display_name)
   values (p_username, p_email, coalesce(p_timezone, 'UTC'),
     coalesce(p_locale, 'en'), p_display_name)
@@ -182,6 +188,8 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_size('p_password_hash', length(p_password_hash), 1000);
+  perform learn_internal.hold_content();
   if coalesce(p_password_hash, '') !~ E'\\S' then
     raise exception 'the password hash is blank'
       using errcode = 'LX001', detail = 'p_password_hash is blank or null',
@@ -290,44 +298,6 @@ create or replace trigger check_timezone
   execute function learn_internal.check_timezone();
 comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
 
--- triggers/identity/lock_posts.sql
-
--- Before a user is deleted: the discussions that they took part in are locked, in key order and
--- before any reply, as by everybody who writes in them.
-create or replace function learn_internal.lock_posts()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform from learn.discussions d
-  where d.id in (
-    select a.id from learn.discussions a where a.author_id = old.id
-    union all
-    select r.discussion_id from learn.replies r where r.author_id = old.id
-    union all
-    select coalesce(v.discussion_id, r.discussion_id)
-    from learn.discussion_votes v
-    left join learn.replies r on r.id = v.reply_id
-    where v.user_id = old.id)
-  order by d.id
-  for no key update;
-  return old;
-end;
-$$;
-comment on function learn_internal.lock_posts() is
-  'Row trigger: locks the discussions that a user took part in, before the user is deleted.';
-revoke all on function learn_internal.lock_posts() from public;
-
-create or replace trigger lock_posts
-  before delete on learn.users
-  for each row
-  execute function learn_internal.lock_posts();
-comment on trigger lock_posts on learn.users is
-  'Locks the discussions that the user took part in.';
-
 -- triggers/identity/register_users.sql
 
 -- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
@@ -384,31 +354,6 @@ create or replace trigger register_users
 comment on trigger register_users on learn.users is
   'Makes stats rows and writes user_registered facts.';
 
--- triggers/identity/take_turns.sql
-
--- Before users are deleted: one statement after the other, because each of them may have
--- taken part in what goes with the other. Learners who stay do not wait here.
-create or replace function learn_internal.take_turns()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pg_advisory_xact_lock('learn.users'::regclass::integer, 3);
-  return null;
-end;
-$$;
-comment on function learn_internal.take_turns() is
-  'Statement trigger: deletions of users take turns.';
-revoke all on function learn_internal.take_turns() from public;
-
-create or replace trigger take_turns
-  before delete on learn.users
-  for each statement
-  execute function learn_internal.take_turns();
-comment on trigger take_turns on learn.users is 'Deletions of users take turns.';
-
 -- triggers/identity/tally_deleted_users.sql
 
 -- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
@@ -464,5 +409,343 @@ create or replace trigger users_touch
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
 comment on trigger users_touch on learn.users is 'Keeps updated_at.';
+
+-- functions/identity/lock_users.sql
+
+-- Locks learners, in key order, until the transaction ends: for transactions that do something for several of
+-- them. Calls and statements that follow find the locks taken and wait for nobody, in whatever order they come.
+-- Returns how many of the users there are.
+-- Errors: LX001 no list, or more than 100,000 users.
+create or replace function learn.lock_users(p_user_ids uuid[])
+returns integer
+language plpgsql
+volatile
+security definer                  -- locks what the caller may not write
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_users integer;
+begin
+  perform learn_internal.require_size('p_user_ids', cardinality(p_user_ids), 100000, 'elements');
+  if p_user_ids is null then
+    raise exception 'the list of users is missing'
+      using errcode = 'LX001', detail = 'p_user_ids is null', hint = 'Pass the ids of the users.';
+  end if;
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+  get diagnostics v_users = row_count;
+  return v_users;
+end;
+$$;
+comment on function learn.lock_users(uuid[]) is
+  'Locks learners until the transaction ends, for transactions that do something for several of them; '
+  'returns how many there are.';
+revoke all on function learn.lock_users(uuid[]) from public;
+grant execute on function learn.lock_users(uuid[]) to learn_app;
+
+-- triggers/identity/hold_learners.sql
+
+-- Before rows are written that belong to learners, or that say who they are: content is held, before PostgreSQL
+-- locks the users that they refer to. So who deletes users waits for who is writing, and the other way round.
+-- Tables of which more is to say have such a trigger in a file of their own (…_hold.sql).
+create or replace trigger hold_learners
+  before insert on learn.activity_log
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.activity_log is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.course_ratings
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.course_ratings is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.discussion_votes
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.discussion_votes is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.hint_usage
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.hint_usage is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before delete on learn.idempotency_keys
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.idempotency_keys is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.learning_sessions
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.learning_sessions is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.notifications
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.notifications is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.user_answers
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.user_answers is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
+  before insert or update on learn.users
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.users is 'Keeps content and users as they are.';
+
+-- triggers/identity/stop_learners.sql
+
+-- Before users or rows of users are deleted: nobody else writes for learners until this commits. PostgreSQL
+-- locks what it deletes row by row, as the rows lie, and the user before all that goes with them; calls lock
+-- in the order of docs/engine.md#locks. So that neither ends as the victim of a deadlock, one waits for the
+-- other here, before the first row is locked.
+-- It tries for short whiles, letting go in between, so that learners never queue behind it for long.
+-- Old idempotency keys are deleted while learners go on: see hold_learners. A call that deletes, such as a vote that is taken back, has its locks already: it stops nobody.
+-- Errors: 55P03 after 50 tries.
+create or replace function learn_internal.stop_learners()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+begin
+  -- what goes with a user, or inside a call
+  if pg_trigger_depth() > 1 or tg_relid <> 'learn.users'::regclass and exists (
+    select from pg_locks l
+    where l.pid = pg_backend_pid() and l.granted
+      and l.relation = 'learn_internal.content_lock'::regclass)
+  then
+    return null;
+  end if;
+  for v_try in 1 .. 50 loop
+    begin
+      lock table learn_internal.content_lock in exclusive mode;
+      return null;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise exception 'learners are busy: there was no moment to delete in'
+            using errcode = sqlstate, detail = format('table %s', tg_relid::regclass),
+              hint = 'Nothing was deleted. Try again when no long transaction is under way: '
+                'select * from pg_stat_activity order by xact_start.';
+        end if;
+    end;
+    perform pg_sleep(0.01 * v_try);
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.stop_learners() is
+  'Statement trigger: nobody else writes for learners until the deletion commits.';
+revoke all on function learn_internal.stop_learners() from public;
+
+create or replace trigger stop_learners
+  before delete on learn.users
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.users is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.assessment_results
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.assessment_results is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.course_ratings
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.course_ratings is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.daily_challenge_attempts
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.daily_challenge_attempts is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.discussion_votes
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.discussion_votes is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.discussions
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.discussions is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.faucet_requests
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.faucet_requests is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.hint_usage
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.hint_usage is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.imported_challenge_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.imported_challenge_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.learning_sessions
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.learning_sessions is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.level_attempts
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.level_attempts is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.nft_certificates
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.nft_certificates is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.notifications
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.notifications is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.period_standings
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.period_standings is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.query_submissions
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.query_submissions is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.quiz_attempts
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.quiz_attempts is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.replies
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.replies is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.revoked_achievements
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.revoked_achievements is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.streak_freezes
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.streak_freezes is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.transactions
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.transactions is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_achievements
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_achievements is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_activity_days
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_activity_days is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_answers
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_answers is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_avatars
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_avatars is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_challenge_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_challenge_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_course_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_course_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_credentials
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_credentials is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_difficulty_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_difficulty_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_exercise_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_exercise_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_lesson_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_lesson_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_level_unlocks
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_level_unlocks is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_metrics
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_metrics is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_path_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_path_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_skills
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_skills is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_stats
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_stats is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_track_progress
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.user_track_progress is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.avatars
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.avatars is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.daily_challenges
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.daily_challenges is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.exam_types
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.exam_types is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.questions
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.questions is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.closed_periods
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.closed_periods is 'Waits for learners, and has them wait.';
 
 reset role;

@@ -101,7 +101,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
+    when t.key is null then format('unknown activity type %s', coalesce(left(p_activity_type, 50), 'null'))
     when t.is_internal then format('%s is written by Laurel itself', t.key)
     when (p_subject_type is null) <> (p_subject_id is null)
       then 'a subject has both a type and an id'
@@ -109,11 +109,13 @@ as $$
       then 'a subject''s type has at most 100 characters, its id at most 500'
     when jsonb_typeof(p_properties) is distinct from 'object'
       then 'the properties are not a JSON object'
+    when pg_column_size(p_properties) > 65536
+      then format('the properties have %s bytes, at most 65536', pg_column_size(p_properties))
     else (
       select case
         when not learn_internal.is_countable(p_properties -> m.property)
           then format('the property %s is not a number of at most 1e15: %s',
-            m.property, p_properties -> m.property)
+            m.property, left((p_properties -> m.property)::text, 50))
         else format('the property %s, a scope, has more than 200 characters', m.scope_property)
       end
       from learn.metrics m
@@ -194,10 +196,10 @@ begin
   select e.position, 'LX001', case
     when jsonb_typeof(e.value) <> 'object' then 'it is not a JSON object'
     when not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
-      then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
+      then format('user_id is not a UUID: %s', coalesce(left(e.value ->> 'user_id', 50), 'null'))
     when e.value ->> 'occurred_at' is not null
       and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-      then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
+      then format('occurred_at is not a time: %s', left(e.value ->> 'occurred_at', 50))
     when e.value ->> 'idempotency_key' !~ E'\\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
   end
@@ -486,12 +488,14 @@ declare
   v_calls    learn_internal.call[];
   v_user_ids uuid[];
 begin
+  perform learn_internal.require_size('p_batch', pg_column_size(p_batch), 8388608, 'bytes');
   if jsonb_typeof(p_batch) is distinct from 'array' then
     raise exception 'the batch is not a list'
       using errcode = 'LX001',
         detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
         hint = 'Pass a JSON array of activities.';
   end if;
+  perform learn_internal.require_size('p_batch', jsonb_array_length(p_batch), 10000, 'elements');
 
   perform learn_internal.hold_content();
   -- Users next, in key order.
@@ -699,6 +703,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
   select t.amount into v_amount
   from learn.xp_transactions t
   where t.user_id = p_user_id and t.id = p_transaction_id;
@@ -772,9 +777,15 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  if length(p_source_type) > 100
+    or length(p_source_id) > 500 or length(p_description) > 2000
+  then  -- tested here, without the price of calls
+    perform learn_internal.require_size('p_source_type', length(p_source_type), 100);
+    perform learn_internal.require_size('p_source_id', length(p_source_id), 500);
+    perform learn_internal.require_size('p_description', length(p_description), 2000);
+  end if;
   if p_amount is null or p_amount not between 1 and 1000000000
     or coalesce(p_source_type, '') !~ E'\\S' or p_source_id !~ E'\\S'
-    or length(p_source_type) > 100 or length(p_source_id) > 500
   then
     raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
       using errcode = 'LX001',
@@ -822,6 +833,7 @@ as $$
 declare
   v_achievement learn.achievements;
 begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
   if not found then
     raise exception 'unknown achievement'
@@ -915,6 +927,14 @@ declare
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
+  end if;
+  if length(p_activity_type) > 200 or length(p_subject_type) > 100
+    or length(p_subject_id) > 500 or pg_column_size(p_properties) > 65536
+  then  -- tested here, without the price of calls
+    perform learn_internal.require_size('p_activity_type', length(p_activity_type), 200);
+    perform learn_internal.require_size('p_subject_type', length(p_subject_type), 100);
+    perform learn_internal.require_size('p_subject_id', length(p_subject_id), 500);
+    perform learn_internal.require_size('p_properties', pg_column_size(p_properties), 65536, 'bytes');
   end if;
   v_problem := learn_internal.activity_problem(
     p_activity_type, p_subject_type, p_subject_id, p_properties);
@@ -2938,6 +2958,8 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';

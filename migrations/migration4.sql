@@ -177,6 +177,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_review', length(p_review), 10000);
   perform learn_internal.require_course(p_course_id);
   if p_rating is null or p_rating not between 1 and 5
     or p_review is not null and (p_review !~ E'\\S' or length(p_review) > 10000)
@@ -249,7 +250,8 @@ revoke all on function learn_internal.refresh_parents() from public;
 
 -- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL.
 -- Arguments of the trigger: the column of the dependent and the column of its prerequisite.
--- Two edges written at the same time, each harmless alone, wait for each other here.
+-- Two edges written at the same time, each harmless alone, have waited for each other before: prerequisites
+-- are content (change_content()).
 -- Errors: LX012.
 create or replace function learn_internal.refuse_cycle()
 returns trigger
@@ -261,8 +263,6 @@ as $$
 declare
   v_cycle text;
 begin
-  -- One writer of this table's edges at a time, so that the check sees all there are.
-  perform pg_advisory_xact_lock(tg_relid::integer, 1);
   execute format(
     $query$
       with recursive walk(start, node, path) as (
@@ -2089,6 +2089,10 @@ declare
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
+  end if;
+  if length(p_query_text) > 100000 or length(p_error_message) > 10000 then  -- without the price of calls
+    perform learn_internal.require_size('p_query_text', length(p_query_text), 100000);
+    perform learn_internal.require_size('p_error_message', length(p_error_message), 10000);
   end if;
   select e.lesson_id, e.is_published into v_lesson_id, v_is_published
   from learn.exercises e

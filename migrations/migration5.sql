@@ -682,9 +682,10 @@ grant execute on function learn.schedule_daily_challenges(integer) to learn_app;
 -- functions/challenges/submit_daily_challenge.sql
 
 -- Submits a user's one scored attempt at the challenge of the day (UTC), locked or not, judged by
--- the backend. Passed, it pays the challenge's xp_base times the day's multiplier.
+-- the backend. Passed, it pays the challenge's xp_base times the day's multiplier. An attempt that comes in
+-- late is at the challenge of its own day; still there is one on a day, by learn.clock().
 -- Errors: LX001 score out of range, no verdict; LX002; LX003 no challenge is scheduled for the day;
--- LX004 user inactive; LX008 it was submitted before; LX013.
+-- LX004 user inactive; LX008 it was submitted before, or another one came in on this day; LX013.
 create or replace function learn.submit_daily_challenge(
   p_user_id         uuid,
   p_score           numeric,
@@ -705,7 +706,9 @@ declare
     jsonb_build_object('score', trim_scale(p_score), 'passed', p_passed),
     p_occurred_at, p_idempotency_key);
   v_today    date := (v_call.occurred_at at time zone 'UTC')::date;
+  v_midnight timestamptz := date_trunc('day', learn.clock(), 'UTC');
   v_daily_id bigint;
+  v_earlier  date;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -721,6 +724,18 @@ begin
     raise exception 'there is no challenge of the day'
       using errcode = 'LX003', detail = format('date = %s (UTC)', v_today),
         hint = 'Schedule them ahead: learn.schedule_daily_challenges().';
+  end if;
+
+  select d.date into v_earlier
+  from learn.daily_challenge_attempts a
+  join learn.daily_challenges d on d.id = a.daily_challenge_id
+  where a.user_id = p_user_id and a.recorded_at >= v_midnight;
+  if found then
+    raise exception 'the user has had the attempt of the day'
+      using errcode = 'LX008',
+        detail = format('p_user_id = %s: one came in at the challenge of %s', p_user_id, v_earlier),
+        hint = format('The next one is possible on %s (UTC).',
+          ((v_midnight + interval '1 day') at time zone 'UTC')::date);
   end if;
 
   insert into learn.daily_challenge_attempts
@@ -782,6 +797,10 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size(
+    'p_design_snapshot', pg_column_size(p_design_snapshot), 1048576, 'bytes');
+  perform learn_internal.require_size(
+    'p_test_results', pg_column_size(p_test_results), 1048576, 'bytes');
   perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
   if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null
     or p_time_spent_seconds < 0
@@ -1290,7 +1309,7 @@ as $$
 declare
   v_hint jsonb;
 begin
-  select l.hints -> (new.hint_number - 1) into v_hint
+  select l.hints -> case when new.hint_number > 0 then new.hint_number - 1 end into v_hint
   from learn.challenge_levels l
   where l.challenge_id = new.challenge_id and l.level_number = new.level_number
     and new.hint_number >= 1;

@@ -21,6 +21,10 @@ as $$
       when t.key is null
         then format('there is no exam %s', coalesce(left(e.row ->> 'exam_type', 40), 'null'))
       when coalesce(e.row ->> 'question_text', '') !~ E'\\S' then 'it has no question_text'
+      when length(e.row ->> 'question_text') > 20000
+        then 'its question_text has more than 20,000 characters'
+      when length(e.row ->> 'domain') > 200 then 'its domain has more than 200 characters'
+      when pg_column_size(e.row -> 'options') > 262144 then 'its options have more than 262,144 bytes'
       when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
         then 'its correct_answer is not one of A, B, C, D'
       when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')
@@ -45,7 +49,7 @@ revoke all on function learn_internal.import_problems(jsonb) from public;
 -- functions/quizzes/import_questions.sql
 
 -- Imports questions: new ones are added, ones of the same exam and external_id brought up to date.
--- All or nothing. From CSV: learn.import_questions(learn.questions_from_csv(…)).
+-- All or nothing. From CSV: dbtool import-questions.
 -- Errors: LX001 not an array, or bad rows, named by their numbers.
 create or replace function learn.import_questions(
   p_questions jsonb, out inserted integer, out updated integer, out unchanged integer
@@ -59,6 +63,11 @@ as $$
 declare
   v_problems text[];
 begin
+  perform learn_internal.require_size('p_questions', pg_column_size(p_questions), 8388608, 'bytes');
+  if jsonb_typeof(p_questions) = 'array' then
+    perform learn_internal.require_size(
+      'p_questions', jsonb_array_length(p_questions), 10000, 'elements');
+  end if;
   if jsonb_typeof(p_questions) is distinct from 'array' then
     v_problems := array['it is not an array'];
   else
@@ -114,131 +123,6 @@ comment on function learn.import_questions(jsonb) is
 revoke all on function learn.import_questions(jsonb) from public;
 grant execute on function learn.import_questions(jsonb) to learn_app;
 
--- functions/quizzes/parse_csv.sql
-
--- The cells of a CSV text (RFC 4180), by line and column from 1. Lines without any text are left
--- out and not counted. Whether the text is well-formed is the caller's to check.
-create or replace function learn_internal.parse_csv(p_csv text)
-returns table (line integer, col integer, cell text)
-language sql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  with tokens as (
-    select t.match, t.position
-    from regexp_matches(
-      regexp_replace(p_csv, E'^\\uFEFF', '') || E'\n',
-      E'(?:"((?:[^"]|"")*)"|([^",\\r\\n]*))(,|\\r\\n|\\n|\\r)', 'g') with ordinality t(match, position)
-  ), placed as (
-    select k.match, k.position,
-      1 + count(*) filter (where k.match[3] <> ',') over (
-        order by k.position rows between unbounded preceding and 1 preceding) as line
-    from tokens k
-  ), cells as (
-    select p.line, p.position, coalesce(replace(p.match[1], '""', '"'), p.match[2]) as cell
-    from placed p
-  ), said as (
-    select c.*, bool_or(c.cell ~ E'\\S') over (partition by c.line) as has_text
-    from cells c
-  )
-  select dense_rank() over (order by s.line)::integer,
-    row_number() over (partition by s.line order by s.position)::integer, s.cell
-  from said s
-  where s.has_text;
-$$;
-comment on function learn_internal.parse_csv(text) is 'The cells of a CSV text, by line and column.';
-revoke all on function learn_internal.parse_csv(text) from public;
-
--- functions/quizzes/questions_from_csv.sql
-
--- Questions in CSV, as import_questions() takes them. The first line names the columns: question_id
--- (or external_id), exam_type, domain, question_text (or question), correct_answer,
--- option_a … option_d, explanation_a … explanation_d, in any order. Fields with commas,
--- quotes or line breaks are quoted.
--- Errors: LX001 malformed CSV, unknown or repeated columns, a row with too many cells.
-create or replace function learn.questions_from_csv(p_csv text)
-returns jsonb
-language plpgsql
-immutable
-parallel safe
-security definer                  -- learn_internal is not for backends
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_problem   text;
-  v_questions jsonb;
-begin
-  -- What the parser would not match is malformed: a quote that is open, or in a bare field.
-  if coalesce(regexp_replace(p_csv, E'^\\uFEFF', ''), '') !~ E'\\S' then
-    v_problem := 'it is empty';
-  elsif regexp_replace(regexp_replace(p_csv, E'^\\uFEFF', '') || E'\n',
-    E'(?:"((?:[^"]|"")*)"|([^",\\r\\n]*))(,|\\r\\n|\\n|\\r)', '', 'g') <> ''
-  then
-    v_problem := 'a quote is open, or stands inside a field that is not quoted';
-  end if;
-
-  if v_problem is null then
-    with cells as materialized (
-      select c.line, c.col, c.cell from learn_internal.parse_csv(p_csv) c
-    ), header as (
-      select c.col, case lower(trim(c.cell))
-        when 'question_id' then 'external_id' when 'question' then 'question_text'
-        else lower(trim(c.cell)) end as name
-      from cells c
-      where c.line = 1
-    ), problems as (
-      select format('unknown column %L', h.name) as problem, 1 as rank
-      from header h
-      where h.name not in ('external_id', 'exam_type', 'domain', 'question_text', 'correct_answer')
-        and h.name !~ '^(option|explanation)_[a-d]$'
-      union all
-      select format('column %L is there twice', h.name), 2
-      from header h group by h.name having count(*) > 1
-      union all
-      select format('row %s has more cells than there are columns', c.line - 1), 3
-      from cells c
-      where c.line > 1 and c.col > (select max(h.col) from header h)
-    ), rows as (
-      select c.line, jsonb_object_agg(h.name, c.cell)
-        filter (where h.name !~ '_[a-d]$' and c.cell <> '') as plain,
-        jsonb_object_agg(upper(right(h.name, 1)), c.cell)
-          filter (where h.name like E'option\\__' and c.cell <> '') as options,
-        jsonb_object_agg(upper(right(h.name, 1)), c.cell)
-          filter (where h.name like E'explanation\\__' and c.cell <> '') as explanations
-      from cells c
-      join header h on h.col = c.col
-      where c.line > 1
-      group by c.line
-    )
-    select (select p.problem from problems p order by p.rank, p.problem limit 1),
-      (
-        select coalesce(jsonb_agg(
-          coalesce(r.plain, '{}') || jsonb_build_object('options', (
-            select coalesce(jsonb_object_agg(o.key, jsonb_strip_nulls(jsonb_build_object(
-              'text', o.value, 'explanation', r.explanations -> o.key))), '{}')
-            from jsonb_each(r.options) o))
-          order by r.line), '[]')
-        from rows r
-      )
-    into v_problem, v_questions;
-  end if;
-  if v_problem is not null then
-    raise exception 'the CSV cannot be read'
-      using errcode = 'LX001', detail = v_problem,
-        hint = 'The first line names the columns: question_id, exam_type, domain, question_text, '
-          'correct_answer, option_a … option_d, explanation_a … explanation_d.';
-  end if;
-  return v_questions;
-end;
-$$;
-comment on function learn.questions_from_csv(text) is
-  'Questions in CSV (columns question_id, exam_type, domain, question_text, correct_answer, '
-  'option_a … option_d, explanation_a … explanation_d) as import_questions() takes them.';
-revoke all on function learn.questions_from_csv(text) from public;
-grant execute on function learn.questions_from_csv(text) to learn_app;
-
 -- functions/quizzes/quiz_problem.sql
 
 -- What is wrong with the answers of a quiz, the first of it, in words; null when nothing is.
@@ -254,7 +138,7 @@ as $$
       when jsonb_typeof(a.answer) <> 'object' then 'it is not an object'
       when jsonb_typeof(a.answer -> 'question_id') is distinct from 'number'
         or a.answer ->> 'question_id' !~ '^[0-9]{1,18}$'
-        then format('question_id is not a number: %s', coalesce(a.answer ->> 'question_id', 'null'))
+        then format('question_id is not a number: %s', coalesce(left(a.answer ->> 'question_id', 50), 'null'))
       when q.id is null then format('there is no question %s', a.answer ->> 'question_id')
       when q.exam_type is distinct from p_exam_type
         then format('question %s is of exam %s', q.id, q.exam_type)
@@ -318,9 +202,13 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  if length(p_exam_type) > 200 or pg_column_size(p_answers) > 1048576 then  -- without the price of calls
+    perform learn_internal.require_size('p_exam_type', length(p_exam_type), 200);
+    perform learn_internal.require_size('p_answers', pg_column_size(p_answers), 1048576, 'bytes');
+  end if;
   if not exists (select from learn.exam_types e where e.key = p_exam_type) then
     raise exception 'unknown exam'
-      using errcode = 'LX003', detail = format('p_exam_type = %s', coalesce(p_exam_type, 'null')),
+      using errcode = 'LX003', detail = format('p_exam_type = %s', coalesce(left(p_exam_type, 50), 'null')),
         hint = 'Look the exam up in learn.exam_types.';
   end if;
   if jsonb_typeof(p_answers) is distinct from 'array' then

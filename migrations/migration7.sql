@@ -344,6 +344,9 @@ declare
     'start_session', p_user_id, '{}', p_occurred_at, null);
   v_session learn.learning_sessions;
 begin
+  perform learn_internal.require_size('p_session_type', length(p_session_type), 20);
+  perform learn_internal.require_size('p_resource_id', length(p_resource_id), 255);
+  perform learn_internal.require_size('p_metadata', pg_column_size(p_metadata), 65536, 'bytes');
   if p_session_type is null
     or p_session_type not in ('challenge', 'assessment', 'lesson', 'quiz', 'course')
     or p_resource_id !~ E'\\S' or length(p_resource_id) > 255
@@ -468,6 +471,9 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_assessment_type', length(p_assessment_type), 20);
+  perform learn_internal.require_size('p_questions', pg_column_size(p_questions), 1048576, 'bytes');
+  perform learn_internal.require_size('p_responses', pg_column_size(p_responses), 1048576, 'bytes');
   if p_assessment_type is null
     or p_assessment_type not in ('initial', 'track_placement', 'periodic')
   then
@@ -891,9 +897,9 @@ comment on trigger skill_prerequisites_updated on learn.skill_prerequisites is
 
 -- triggers/skills/skills_change.sql
 
--- When what levels of skills take changes, or skills are deleted: this blocks learners.
+-- When what levels of skills take changes, skills come, go or get other parents: this blocks learners.
 create or replace trigger skills_change
-  before update of max_level, xp_per_level or delete on learn.skills
+  before insert or update of max_level, xp_per_level, parent_skill_id or delete on learn.skills
   for each statement
   execute function learn_internal.change_content();
 comment on trigger skills_change on learn.skills is 'A change blocks learners.';

@@ -346,7 +346,7 @@ begin
   if coalesce(p_content, '') !~ E'\\S' or length(p_content) > 50000 then
     raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
       using errcode = 'LX001',
-        detail = format('p_content has %s characters', coalesce(length(p_content), 0)),
+        detail = format('p_content has %s characters, at most 50000', coalesce(length(p_content), 0)),
         hint = 'Shorten it, or post it in parts.';
   end if;
 end;
@@ -369,17 +369,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.require_content(p_content);
-  if coalesce(p_title, '') !~ E'\\S' or length(p_title) > 300
-    or coalesce(p_category, '') !~ E'\\S' or length(p_category) > 100
-  then
+  perform learn_internal.require_size('p_title', length(p_title), 300);
+  perform learn_internal.require_size('p_category', length(p_category), 100);
+  if coalesce(p_title, '') !~ E'\\S' or coalesce(p_category, '') !~ E'\\S' then
     raise exception 'a discussion has a title and a category'
       using errcode = 'LX001',
         detail = format('p_title = %L, p_category = %L', left(p_title, 50), left(p_category, 50)),
-        hint = 'Neither is blank; a title has at most 300 characters, a category at most 100.';
+        hint = 'Neither is blank.';
   end if;
   if not learn_internal.is_tag_list(p_tags) then
     raise exception 'these are no tags'
-      using errcode = 'LX001', detail = format('p_tags = %s', left(p_tags::text, 200)),
+      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(p_tags::text, 200)),
         hint = 'At most 10 tags of at most 50 characters, none of them null or blank.';
   end if;
 end;
@@ -419,6 +419,8 @@ begin
   v_discussion.content := coalesce(p_content, v_discussion.content);
   v_discussion.category := coalesce(p_category, v_discussion.category);
   if p_tags is not null then
+    perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
+    perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
     v_discussion.tags := learn_internal.normalize_tags(p_tags);
   end if;
   perform learn_internal.require_discussion_texts(
@@ -564,12 +566,15 @@ declare
     jsonb_build_object('title', p_title, 'content', p_content, 'course_id', p_course_id,
       'category', p_category, 'tags', to_jsonb(p_tags)),
     p_occurred_at, p_idempotency_key);
-  v_tags text[] := learn_internal.normalize_tags(p_tags);
+  v_tags text[];
   v_id   bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
+  perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
+  v_tags := learn_internal.normalize_tags(p_tags);
   perform learn_internal.require_discussion_texts(p_title, p_content, p_category, v_tags);
   perform learn_internal.require_open_course(p_course_id);
 
@@ -748,11 +753,16 @@ set jit = off
 as $$
 declare
   v_query     tsquery;
-  v_tags      text[] := learn_internal.normalize_tags(p_tags);
+  v_tags      text[];
   v_ids       bigint[];
   v_relevance real[];
 begin
-  if length(p_query) > 1000 or p_limit is null or p_limit not between 1 and 100
+  perform learn_internal.require_size('p_query', length(p_query), 1000);
+  perform learn_internal.require_size('p_category', length(p_category), 100);
+  perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
+  perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
+  v_tags := learn_internal.normalize_tags(p_tags);
+  if p_limit is null or p_limit not between 1 and 100
     or p_offset is null or p_offset < 0
   then
     raise exception 'query, limit or offset is out of range'
@@ -876,6 +886,7 @@ as $$
 declare
   v_view_count bigint;
 begin
+  perform learn_internal.hold_content();
   update learn.discussions d set view_count = d.view_count + 1
   where d.id = p_discussion_id
   returning d.view_count into v_view_count;
@@ -931,6 +942,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_vote_type', length(p_vote_type), 20);
   if p_vote_type is null or p_vote_type not in ('upvote', 'downvote')
     or (p_discussion_id is null) = (p_reply_id is null)
   then

@@ -43,10 +43,10 @@ drop function learn_internal.issue_certificates(uuid[],bigint[],timestamp with t
 drop function learn_internal.keep_certificates();
 drop function learn_internal.keep_faucet_requests();
 drop function learn_internal.keep_transactions();
-drop function learn_internal.lock_faucet_accounts(text[]);
 drop function learn_internal.notify_facts(learn_internal.notice[]);
 drop function learn_internal.open_badge(text,timestamp with time zone,text,jsonb);
 drop function learn_internal.public_name(uuid);
+drop function learn_internal.queue_faucet_requests();
 drop function learn_internal.serve_faucet_requests();
 drop view learn.dead_outbox;
 drop view learn_internal.credential_damage;

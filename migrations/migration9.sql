@@ -90,6 +90,7 @@ declare
   v_earned_at   timestamptz;
   v_id          text;
 begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -157,6 +158,10 @@ declare
   v_id       bigint;
   v_earlier  learn.transactions;
 begin
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.require_size('p_tx_type', length(p_tx_type), 100);
+  perform learn_internal.require_size('p_from_account', length(p_from_account), 200);
+  perform learn_internal.require_size('p_to_account', length(p_to_account), 200);
   if coalesce(p_tx_id, '') !~ '^[!-~]+$' or length(p_tx_id) > 200
     or coalesce(p_tx_type, '') !~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'
     or p_from_account !~ '^[!-~]+$' or p_to_account !~ '^[!-~]+$'
@@ -193,7 +198,7 @@ begin
     (user_id, tx_id, tx_type, amount_hbar, from_account, to_account, course_id, achievement_id)
   values (p_user_id, p_tx_id, p_tx_type, p_amount_hbar, p_from_account, p_to_account,
     p_course_id, p_achievement_id)
-  on conflict (tx_id) do nothing
+  on conflict do nothing  -- of whichever key: that of (user_id, tx_id) may be found first
   returning id into v_id;
   if found then
     return v_id;
@@ -248,6 +253,10 @@ as $$
 declare
   v_request learn.faucet_requests;
 begin
+  perform learn_internal.require_size('p_status', length(p_status), 200);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.require_size('p_error', length(p_error), 10000);
+  perform learn_internal.hold_content();
   if p_status is null or p_status not in ('pending', 'submitted', 'completed', 'failed') then
     raise exception 'unknown status'
       using errcode = 'LX001', detail = format('p_status = %L', p_status),
@@ -308,6 +317,10 @@ as $$
 declare
   v_transaction learn.transactions;
 begin
+  perform learn_internal.require_size('p_status', length(p_status), 200);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.require_size('p_error', length(p_error), 10000);
+  perform learn_internal.hold_content();
   if p_status is null or p_status not in ('pending', 'submitted', 'confirmed', 'failed') then
     raise exception 'unknown status'
       using errcode = 'LX001', detail = format('p_status = %L', p_status),
@@ -342,23 +355,28 @@ grant execute on function learn.advance_transaction(text, text, timestamptz, tex
 
 -- What anybody may know who holds a certificate's code: what the certificate says, and whether
 -- it is valid. No row for an unknown code. A code may be typed with hyphens, blanks and capitals.
+-- Errors: LX001 the code has more than 1,000 characters.
 create or replace function learn.verify_certificate(p_code text)
 returns table (
   certificate_number text, course_title text, recipient text, completed_on date,
   issued_at timestamptz, is_valid boolean, token_id text
 )
-language sql
+language plpgsql
 stable
 security definer                  -- the code is readable by no app role
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
+begin
+  perform learn_internal.require_size('p_code', length(p_code), 1000);
+  return query
   select c.certificate_number, c.course_title, learn_internal.public_name(c.user_id),
     c.completed_on, c.issued_at, c.revoked_at is null, c.token_id
   from learn.nft_certificates c
   where c.verify_code in (p_code, lower(regexp_replace(p_code, '[-[:space:]]', '', 'g')))
   order by c.verify_code = p_code desc
   limit 1;
+end;
 $$;
 comment on function learn.verify_certificate(text) is
   'What a certificate says, and whether it is valid, for whoever holds its code. '
@@ -440,6 +458,12 @@ as $$
 declare
   v_certificate learn.nft_certificates;
 begin
+  perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
+  perform learn_internal.require_size('p_token_id', length(p_token_id), 200);
+  perform learn_internal.require_size('p_collection_id', length(p_collection_id), 200);
+  perform learn_internal.require_size('p_metadata_uri', length(p_metadata_uri), 2000);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.hold_content();
   if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
     raise exception 'a minted certificate has a token'
       using errcode = 'LX001',
@@ -603,34 +627,11 @@ comment on function learn_internal.issue_certificates(uuid[], bigint[], timestam
 revoke all on function learn_internal.issue_certificates(uuid[], bigint[], timestamptz[])
   from public;
 
--- functions/credentials/lock_faucet_accounts.sql
-
--- Users who ask the faucet for the same account take turns: by locks until the transaction ends,
--- in one order, behind the locks on the users. 256 locks serve all accounts, so that a bulk
--- statement does not fill the table of locks.
-create or replace function learn_internal.lock_faucet_accounts(p_accounts text[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pg_advisory_xact_lock('learn.faucet_requests'::regclass::integer, a.slot)
-  from (
-    select distinct hashtext(p.account) & 255 as slot
-    from unnest(p_accounts) p(account)
-    order by slot
-  ) a;
-end;
-$$;
-comment on function learn_internal.lock_faucet_accounts(text[]) is
-  'Makes users who ask the faucet for the same accounts take turns.';
-revoke all on function learn_internal.lock_faucet_accounts(text[]) from public;
-
 -- functions/credentials/request_faucet.sql
 
 -- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
--- the outbox. The request is the newest of the user in learn.faucet_requests.
+-- the outbox. The request is the newest of the user in learn.faucet_requests. It is of the moment in which
+-- it comes in (learn.clock()), whatever p_occurred_at says: nobody gets more by asking late.
 -- Errors: LX001 malformed account, amount out of range; LX002; LX004 user inactive;
 -- LX008 user or account had something within the interval; LX013.
 create or replace function learn.request_faucet(
@@ -658,6 +659,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_account', length(p_account), 200);
   if p_amount is null or not (p_amount > 0
       and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
     or scale(trim_scale(p_amount)) > 8
@@ -670,10 +672,8 @@ begin
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));
   end if;
-  perform learn_internal.lock_faucet_accounts(array[p_account]);
-  insert into learn.faucet_requests
-    (user_id, hedera_account_id, amount_hbar, requested_at, request_ip)
-  values (p_user_id, p_account, p_amount, v_call.occurred_at, p_ip);
+  insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, request_ip)
+  values (p_user_id, p_account, p_amount, p_ip);
   return learn_internal.end_call(v_call);
 end;
 $$;
@@ -699,6 +699,9 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
+  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
+  perform learn_internal.hold_content();
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a certificate is revoked for a reason'
       using errcode = 'LX001', detail = format('p_reason = %L', p_reason),
@@ -785,14 +788,35 @@ create or replace trigger announce_certificates
 comment on trigger announce_certificates on learn.nft_certificates is
   'Asks for the NFTs of new certificates.';
 
--- triggers/credentials/faucet_requests_hold.sql
+-- triggers/credentials/queue_faucet_requests.sql
 
--- Before requests to the faucet are written: content is held, as users are locked then.
+-- Before requests to the faucet are written: content is held, and statements take turns, so that the limits
+-- of users and accounts are looked up when all earlier requests are there. One turn for all of them, and
+-- before the first row: two statements over the same users or accounts cannot meet at the constraints
+-- in opposite orders.
+create or replace function learn_internal.queue_faucet_requests()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the locks are the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.hold_content();
+  perform from learn_internal.turns t where t.name = 'faucet' for update;
+  return null;
+end;
+$$;
+comment on function learn_internal.queue_faucet_requests() is
+  'Statement trigger: requests to the faucet take turns, with content held.';
+revoke all on function learn_internal.queue_faucet_requests() from public;
+
 create or replace trigger faucet_requests_hold
   before insert on learn.faucet_requests
   for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger faucet_requests_hold on learn.faucet_requests is 'Keeps content as it is.';
+  execute function learn_internal.queue_faucet_requests();
+comment on trigger faucet_requests_hold on learn.faucet_requests is
+  'Requests take turns; keeps content as it is.';
 
 -- triggers/credentials/fill_certificates.sql
 
@@ -876,8 +900,9 @@ comment on trigger keep_certificates on learn.nft_certificates is
 
 -- triggers/credentials/keep_faucet_requests.sql
 
--- When a request to the faucet is written: until when it limits the next is filled in. When it is
--- changed: the status moves forward only, and what was asked for stays.
+-- When a request to the faucet is written: until when it limits the next is filled in. One that is yet to be
+-- paid is of this moment, whatever its writer says, so that no limit is evaded by an earlier date. When it
+-- is changed: the status moves forward only, and what was asked for stays.
 -- Errors: LX003 the setting is missing; LX010.
 create or replace function learn_internal.keep_faucet_requests()
 returns trigger
@@ -888,6 +913,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then
+    if new.status = 'pending' then
+      new.requested_at := learn.clock();
+    end if;
     new.limited_until := new.requested_at + interval '1 hour'
       * learn_internal.setting_number('faucet_interval_hours')::double precision;
   else
@@ -912,8 +940,8 @@ begin
 end;
 $$;
 comment on function learn_internal.keep_faucet_requests() is
-  'Row trigger: requests to the faucet move forward only (LX010); fills in limited_until '
-  'and completed_at.';
+  'Row trigger: requests to the faucet move forward only (LX010); fills in when they came, '
+  'until when they limit the next, and when they were completed.';
 revoke all on function learn_internal.keep_faucet_requests() from public;
 
 create or replace trigger keep_faucet_requests
@@ -927,9 +955,10 @@ comment on trigger keep_faucet_requests on learn.faucet_requests is
 create or replace trigger limit_faucet_requests
   before insert on learn.faucet_requests
   for each row
-  when (new.limited_until is null)
+  when (new.limited_until is null or new.status = 'pending')
   execute function learn_internal.keep_faucet_requests();
-comment on trigger limit_faucet_requests on learn.faucet_requests is 'Fills in limited_until.';
+comment on trigger limit_faucet_requests on learn.faucet_requests is
+  'Fills in limited_until; what is yet to be paid is of this moment.';
 
 -- triggers/credentials/keep_transactions.sql
 
@@ -997,9 +1026,7 @@ comment on trigger nft_certificates_hold on learn.nft_certificates is 'Keeps con
 -- triggers/credentials/serve_faucet_requests.sql
 
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
--- Locks come in order: users, then accounts. request_faucet() has them before the row is there.
--- Without that, two statements over the same users or accounts may meet at the constraints
--- that hold the limits whatever happens, and one of them gets 40P01.
+-- Statements take turns since before their first row: see faucet_requests_hold.
 -- Errors: LX001 amount above the maximum; LX003 the setting is missing; LX008.
 create or replace function learn_internal.serve_faucet_requests()
 returns trigger
@@ -1009,18 +1036,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids uuid[];
-  v_maximum  numeric;
-  v_refused  record;
+  v_maximum numeric;
+  v_refused record;
 begin
-  select array_agg(distinct n.user_id) into v_user_ids from new_requests n;
-  if v_user_ids is null then
+  if not exists (select from new_requests) then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-  perform learn_internal.lock_faucet_accounts(array_agg(n.hedera_account_id)) from new_requests n;
-
   v_maximum := learn_internal.setting_number('faucet_max_hbar');
   select n.amount_hbar into v_refused
   from new_requests n
@@ -1119,6 +1140,9 @@ declare
   v_ids      bigint[];
   v_given_up bigint[];
 begin
+  perform learn_internal.require_size('p_topics', cardinality(p_topics), 100, 'elements');
+  perform learn_internal.require_size('p_topics', length(p_topics::text), 30000);
+  perform learn_internal.require_size('p_worker', length(p_worker), 200);
   if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ E'\\S' then
     raise exception 'a worker claims 1 to 10,000 messages at a time, by a name or none'
       using errcode = 'LX001', detail = format('p_limit = %s, p_worker = %L', p_limit, p_worker),
@@ -1177,6 +1201,7 @@ as $$
 declare
   v_completed integer;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 10000, 'elements');
   perform from learn.outbox o
   where o.id = any (p_ids) and o.completed_at is null
   order by o.id for update;
@@ -1218,6 +1243,9 @@ declare
   v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
   v_failed   integer;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 10000, 'elements');
+  perform learn_internal.require_size('p_error', length(p_error), 1000000);
+  perform learn_internal.require_size('p_worker', length(p_worker), 200);
   if coalesce(p_error, '') !~ E'\\S' then
     raise exception 'a failure has a reason'
       using errcode = 'LX001', detail = format('p_error = %L', p_error),
@@ -1298,6 +1326,8 @@ as $$
 declare
   v_marked bigint;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
+  perform learn_internal.hold_content();
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -1341,10 +1371,11 @@ begin
   insert into learn.notifications
     (user_id, type, title, message, action_url, fact_id, created_at)
   select t.user_id, r.type,
-    -- a title that comes out blank must not fail what the user has just done
-    coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
-    learn_internal.fill_placeholders(r.message, t.values),
-    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id, v_now
+    -- a title that comes out blank, or words that come out long, must not fail what the user has just done
+    coalesce(
+      nullif(btrim(left(learn_internal.fill_placeholders(r.title, t.values), 300)), ''), r.type),
+    left(learn_internal.fill_placeholders(r.message, t.values), 10000),
+    left(learn_internal.fill_placeholders(r.action_url, t.values), 2000), t.fact_id, v_now
   from (
     select n.user_id, n.fact_id, n.activity_type, n.position,
       jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')
@@ -1410,12 +1441,20 @@ as $$
 declare
   v_purged bigint;
 begin
+  perform learn_internal.hold_content();
   if p_before is null then
     raise exception 'the time is missing'
       using errcode = 'LX001', detail = 'p_before = null',
         hint = 'To delete all notifications, pass the time of now.';
   end if;
-  delete from learn.notifications n where n.created_at < p_before;
+  -- what somebody marks as read in this moment is for the next time
+  delete from learn.notifications n
+  using (
+    select o.user_id, o.id from learn.notifications o
+    where o.created_at < p_before
+    for update skip locked
+  ) o
+  where n.user_id = o.user_id and n.id = o.id;
   get diagnostics v_purged = row_count;
   return v_purged;
 end;
@@ -1467,6 +1506,7 @@ as $$
 declare
   v_retried integer;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
   update learn.outbox o
   set failed_at = null, attempts = 0, available_at = learn.clock()
   where o.id = any (p_ids) and o.failed_at is not null;
@@ -1518,7 +1558,8 @@ grant select on learn.dead_outbox to learn_app, learn_readonly;
 -- triggers/notifications/announce_notifications.sql
 
 -- When notifications are written, whoever wrote them: they are sent to the channel learn_events,
--- where PostgreSQL delivers them when the transaction commits. A message per user, or, where there
+-- where PostgreSQL delivers them when the transaction commits, to every role that listens: ids, and
+-- nothing else. A message per user, or, where there
 -- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
 -- in the outbox, for a worker to deliver. This is the one place where notifications leave
 -- the database.
@@ -1556,7 +1597,7 @@ begin
     from (
       select jsonb_build_object(
         'event', 'notifications', 'user_id', n.user_id, 'count', count(*),
-        'notifications', jsonb_agg(jsonb_build_object('id', n.id, 'type', n.type) order by n.id)
+        'notifications', jsonb_agg(jsonb_build_object('id', n.id) order by n.id)
           filter (where n.number <= 20)) as payload
       from (
         select r.*, row_number() over (partition by r.user_id order by r.id) as number

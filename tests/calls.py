@@ -73,6 +73,7 @@ CALLS = {
     "leaderboard_around": f"{_USER}, p_period => 'month', p_metric => 'xp', p_span => 2",
     "localized": """p_translations => '{"fil": {"title": "Aralin"}}', p_locale => 'fil-PH',"""
     " p_field => 'title', p_base => 'Lesson'",
+    "lock_users": "p_user_ids => array[%(user)s, %(author)s]",
     "mark_read": _USER,
     "pin_discussion": "p_user_id => %(moderator)s, p_discussion_id => %(discussion)s",
     "post_discussion": f"{_USER}, p_title => 'Gas?', p_content => 'What does it cost?',"
@@ -81,7 +82,6 @@ CALLS = {
     f" p_parent_reply_id => %(reply)s, {_TAIL}",
     "purge_notifications": "p_before => %(later)s",
     "purge_outbox": "p_before => %(later)s",
-    "questions_from_csv": "p_csv => %(csv)s",
     "rate_course": f"{_USER}, p_course_id => %(course)s, p_rating => 4, p_review => 'Good.', {_TAIL}",
     "rebuild_all": "",
     "rebuild_user": _USER,
@@ -242,8 +242,6 @@ def make_scene(learn: Learn) -> Scene:
         "exam": exam,
         "answers": Jsonb(learn.answers(exam, 5)),
         "questions": Jsonb([_question(exam, number) for number in (1, 2)]),
-        "csv": "question_id,exam_type,question_text,correct_answer,option_a,option_b\n"
-        f'1,{exam},"Why, ""so""?",A,x,y\n',
         "challenge": challenge.id,
         "skill": learn.make_skill(),
         "avatar": learn.make_avatar(default=True),

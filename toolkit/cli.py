@@ -44,6 +44,7 @@ COMMANDS = {
     "repair": "Finish or undo what stopped, accept edits of comments, forget or restore missing files.",
     "history": "Show who applied and undid what, when, and how long it took.",
     "seed": "Load the reference data of the named systems, or of all.",
+    "import-questions": "Import a question bank from a CSV file.",
     "new": "Write the next migration from the changed sources.",
     "squash": "Put schema.sql and the first migrations together.",
     "check": "Prove that sources, migrations and rollbacks agree.",
@@ -52,11 +53,11 @@ COMMANDS = {
     "psql": "Open a shell on the target database.",
     "completion": "Print the script that completes dbtool in a shell.",
 }
-# The modules of toolkit.commands with their commands, functions of the same name. A module is imported only
-# when one of its commands is used: that keeps `--help` fast.
+# The modules of toolkit.commands with their commands, functions of the same name (with _ for -). A module is
+# imported only when one of its commands is used: that keeps `--help` fast.
 MODULES = {
     "authoring": ("new", "watch", "squash", "check"),
-    "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed"),
+    "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
     "looking": ("status", "verify", "history", "report"),
     "serving": ("up", "down", "test", "psql", "completion"),
 }
@@ -78,7 +79,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = next(module for module, names in MODULES.items() if cmd_name in names)
-        command = getattr(importlib.import_module(f"toolkit.commands.{module}"), cmd_name)
+        command = getattr(importlib.import_module(f"toolkit.commands.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

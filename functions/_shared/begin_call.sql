@@ -65,7 +65,8 @@ begin
     if p_idempotency_key !~ E'\\S' or length(p_idempotency_key) > 200 then
       raise exception 'an idempotency key has 1 to 200 characters, not all of them blank'
         using errcode = 'LX001',
-          detail = format('p_idempotency_key = %L', left(p_idempotency_key, 50)),
+          detail = format('p_idempotency_key = %L has %s characters, at most 200',
+            left(p_idempotency_key, 50), length(p_idempotency_key)),
           hint = 'Use a UUID made for the request, or pass null.';
     end if;
     v_call.idempotency_key := p_idempotency_key;

@@ -9,6 +9,7 @@ as $$
 declare
   v_achievement learn.achievements;
 begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
   if not found then
     raise exception 'unknown achievement'

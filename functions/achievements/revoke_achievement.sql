@@ -26,6 +26,8 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';

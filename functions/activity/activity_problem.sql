@@ -8,7 +8,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when t.key is null then format('unknown activity type %s', coalesce(p_activity_type, 'null'))
+    when t.key is null then format('unknown activity type %s', coalesce(left(p_activity_type, 50), 'null'))
     when t.is_internal then format('%s is written by Laurel itself', t.key)
     when (p_subject_type is null) <> (p_subject_id is null)
       then 'a subject has both a type and an id'
@@ -16,11 +16,13 @@ as $$
       then 'a subject''s type has at most 100 characters, its id at most 500'
     when jsonb_typeof(p_properties) is distinct from 'object'
       then 'the properties are not a JSON object'
+    when pg_column_size(p_properties) > 65536
+      then format('the properties have %s bytes, at most 65536', pg_column_size(p_properties))
     else (
       select case
         when not learn_internal.is_countable(p_properties -> m.property)
           then format('the property %s is not a number of at most 1e15: %s',
-            m.property, p_properties -> m.property)
+            m.property, left((p_properties -> m.property)::text, 50))
         else format('the property %s, a scope, has more than 200 characters', m.scope_property)
       end
       from learn.metrics m

@@ -12,10 +12,10 @@ begin
   select e.position, 'LX001', case
     when jsonb_typeof(e.value) <> 'object' then 'it is not a JSON object'
     when not coalesce(e.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false)
-      then format('user_id is not a UUID: %s', coalesce(e.value ->> 'user_id', 'null'))
+      then format('user_id is not a UUID: %s', coalesce(left(e.value ->> 'user_id', 50), 'null'))
     when e.value ->> 'occurred_at' is not null
       and not learn_internal.is_timestamp(e.value ->> 'occurred_at')
-      then format('occurred_at is not a time: %s', e.value ->> 'occurred_at')
+      then format('occurred_at is not a time: %s', left(e.value ->> 'occurred_at', 50))
     when e.value ->> 'idempotency_key' !~ E'\\S' or length(e.value ->> 'idempotency_key') > 200
       then 'idempotency_key is blank or longer than 200 characters'
   end

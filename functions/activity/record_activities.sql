@@ -17,12 +17,14 @@ declare
   v_calls    learn_internal.call[];
   v_user_ids uuid[];
 begin
+  perform learn_internal.require_size('p_batch', pg_column_size(p_batch), 8388608, 'bytes');
   if jsonb_typeof(p_batch) is distinct from 'array' then
     raise exception 'the batch is not a list'
       using errcode = 'LX001',
         detail = format('p_batch is %s', coalesce(jsonb_typeof(p_batch), 'null')),
         hint = 'Pass a JSON array of activities.';
   end if;
+  perform learn_internal.require_size('p_batch', jsonb_array_length(p_batch), 10000, 'elements');
 
   perform learn_internal.hold_content();
   -- Users next, in key order.

@@ -30,6 +30,14 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  if length(p_activity_type) > 200 or length(p_subject_type) > 100
+    or length(p_subject_id) > 500 or pg_column_size(p_properties) > 65536
+  then  -- tested here, without the price of calls
+    perform learn_internal.require_size('p_activity_type', length(p_activity_type), 200);
+    perform learn_internal.require_size('p_subject_type', length(p_subject_type), 100);
+    perform learn_internal.require_size('p_subject_id', length(p_subject_id), 500);
+    perform learn_internal.require_size('p_properties', pg_column_size(p_properties), 65536, 'bytes');
+  end if;
   v_problem := learn_internal.activity_problem(
     p_activity_type, p_subject_type, p_subject_id, p_properties);
   if v_problem is not null then

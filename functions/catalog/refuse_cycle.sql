@@ -1,6 +1,7 @@
 -- Edge tables of prerequisites: an edge that closes a cycle is refused, with the cycle in DETAIL.
 -- Arguments of the trigger: the column of the dependent and the column of its prerequisite.
--- Two edges written at the same time, each harmless alone, wait for each other here.
+-- Two edges written at the same time, each harmless alone, have waited for each other before: prerequisites
+-- are content (change_content()).
 -- Errors: LX012.
 create or replace function learn_internal.refuse_cycle()
 returns trigger
@@ -12,8 +13,6 @@ as $$
 declare
   v_cycle text;
 begin
-  -- One writer of this table's edges at a time, so that the check sees all there are.
-  perform pg_advisory_xact_lock(tg_relid::integer, 1);
   execute format(
     $query$
       with recursive walk(start, node, path) as (

@@ -34,6 +34,10 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size(
+    'p_design_snapshot', pg_column_size(p_design_snapshot), 1048576, 'bytes');
+  perform learn_internal.require_size(
+    'p_test_results', pg_column_size(p_test_results), 1048576, 'bytes');
   perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
   if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null
     or p_time_spent_seconds < 0

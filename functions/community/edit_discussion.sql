@@ -26,6 +26,8 @@ begin
   v_discussion.content := coalesce(p_content, v_discussion.content);
   v_discussion.category := coalesce(p_category, v_discussion.category);
   if p_tags is not null then
+    perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
+    perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
     v_discussion.tags := learn_internal.normalize_tags(p_tags);
   end if;
   perform learn_internal.require_discussion_texts(

@@ -24,12 +24,15 @@ declare
     jsonb_build_object('title', p_title, 'content', p_content, 'course_id', p_course_id,
       'category', p_category, 'tags', to_jsonb(p_tags)),
     p_occurred_at, p_idempotency_key);
-  v_tags text[] := learn_internal.normalize_tags(p_tags);
+  v_tags text[];
   v_id   bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
+  perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
+  v_tags := learn_internal.normalize_tags(p_tags);
   perform learn_internal.require_discussion_texts(p_title, p_content, p_category, v_tags);
   perform learn_internal.require_open_course(p_course_id);
 

@@ -10,7 +10,7 @@ begin
   if coalesce(p_content, '') !~ E'\\S' or length(p_content) > 50000 then
     raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
       using errcode = 'LX001',
-        detail = format('p_content has %s characters', coalesce(length(p_content), 0)),
+        detail = format('p_content has %s characters, at most 50000', coalesce(length(p_content), 0)),
         hint = 'Shorten it, or post it in parts.';
   end if;
 end;

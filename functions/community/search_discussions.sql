@@ -24,11 +24,16 @@ set jit = off
 as $$
 declare
   v_query     tsquery;
-  v_tags      text[] := learn_internal.normalize_tags(p_tags);
+  v_tags      text[];
   v_ids       bigint[];
   v_relevance real[];
 begin
-  if length(p_query) > 1000 or p_limit is null or p_limit not between 1 and 100
+  perform learn_internal.require_size('p_query', length(p_query), 1000);
+  perform learn_internal.require_size('p_category', length(p_category), 100);
+  perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
+  perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
+  v_tags := learn_internal.normalize_tags(p_tags);
+  if p_limit is null or p_limit not between 1 and 100
     or p_offset is null or p_offset < 0
   then
     raise exception 'query, limit or offset is out of range'

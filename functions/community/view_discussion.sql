@@ -12,6 +12,7 @@ as $$
 declare
   v_view_count bigint;
 begin
+  perform learn_internal.hold_content();
   update learn.discussions d set view_count = d.view_count + 1
   where d.id = p_discussion_id
   returning d.view_count into v_view_count;

@@ -33,6 +33,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_vote_type', length(p_vote_type), 20);
   if p_vote_type is null or p_vote_type not in ('upvote', 'downvote')
     or (p_discussion_id is null) = (p_reply_id is null)
   then

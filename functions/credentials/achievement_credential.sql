@@ -14,6 +14,7 @@ declare
   v_earned_at   timestamptz;
   v_id          text;
 begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),

@@ -20,6 +20,10 @@ as $$
 declare
   v_request learn.faucet_requests;
 begin
+  perform learn_internal.require_size('p_status', length(p_status), 200);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.require_size('p_error', length(p_error), 10000);
+  perform learn_internal.hold_content();
   if p_status is null or p_status not in ('pending', 'submitted', 'completed', 'failed') then
     raise exception 'unknown status'
       using errcode = 'LX001', detail = format('p_status = %L', p_status),

@@ -23,6 +23,10 @@ declare
   v_id       bigint;
   v_earlier  learn.transactions;
 begin
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.require_size('p_tx_type', length(p_tx_type), 100);
+  perform learn_internal.require_size('p_from_account', length(p_from_account), 200);
+  perform learn_internal.require_size('p_to_account', length(p_to_account), 200);
   if coalesce(p_tx_id, '') !~ '^[!-~]+$' or length(p_tx_id) > 200
     or coalesce(p_tx_type, '') !~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'
     or p_from_account !~ '^[!-~]+$' or p_to_account !~ '^[!-~]+$'
@@ -59,7 +63,7 @@ begin
     (user_id, tx_id, tx_type, amount_hbar, from_account, to_account, course_id, achievement_id)
   values (p_user_id, p_tx_id, p_tx_type, p_amount_hbar, p_from_account, p_to_account,
     p_course_id, p_achievement_id)
-  on conflict (tx_id) do nothing
+  on conflict do nothing  -- of whichever key: that of (user_id, tx_id) may be found first
   returning id into v_id;
   if found then
     return v_id;

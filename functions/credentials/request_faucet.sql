@@ -1,5 +1,6 @@
 -- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
--- the outbox. The request is the newest of the user in learn.faucet_requests.
+-- the outbox. The request is the newest of the user in learn.faucet_requests. It is of the moment in which
+-- it comes in (learn.clock()), whatever p_occurred_at says: nobody gets more by asking late.
 -- Errors: LX001 malformed account, amount out of range; LX002; LX004 user inactive;
 -- LX008 user or account had something within the interval; LX013.
 create or replace function learn.request_faucet(
@@ -27,6 +28,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_account', length(p_account), 200);
   if p_amount is null or not (p_amount > 0
       and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
     or scale(trim_scale(p_amount)) > 8
@@ -39,10 +41,8 @@ begin
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));
   end if;
-  perform learn_internal.lock_faucet_accounts(array[p_account]);
-  insert into learn.faucet_requests
-    (user_id, hedera_account_id, amount_hbar, requested_at, request_ip)
-  values (p_user_id, p_account, p_amount, v_call.occurred_at, p_ip);
+  insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, request_ip)
+  values (p_user_id, p_account, p_amount, p_ip);
   return learn_internal.end_call(v_call);
 end;
 $$;

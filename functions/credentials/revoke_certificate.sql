@@ -10,6 +10,9 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
+  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
+  perform learn_internal.hold_content();
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a certificate is revoked for a reason'
       using errcode = 'LX001', detail = format('p_reason = %L', p_reason),

@@ -19,6 +19,12 @@ declare
   v_user_id    uuid;
   v_constraint text;
 begin
+  perform learn_internal.require_size('p_username', length(p_username), 100);
+  perform learn_internal.require_size('p_email', length(p_email), 320);
+  perform learn_internal.require_size('p_timezone', length(p_timezone), 100);
+  perform learn_internal.require_size('p_locale', length(p_locale), 100);
+  perform learn_internal.require_size('p_display_name', length(p_display_name), 200);
+  perform learn_internal.hold_content();
   insert into learn.users (username, email, timezone, locale, display_name)
   values (p_username, p_email, coalesce(p_timezone, 'UTC'),
     coalesce(p_locale, 'en'), p_display_name)

@@ -9,6 +9,8 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_size('p_password_hash', length(p_password_hash), 1000);
+  perform learn_internal.hold_content();
   if coalesce(p_password_hash, '') !~ E'\\S' then
     raise exception 'the password hash is blank'
       using errcode = 'LX001', detail = 'p_password_hash is blank or null',

@@ -1,5 +1,6 @@
 -- The board of a metric for the period in which a day lies.
--- Errors: LX001 no such period, no board of this metric, or none of it for periods.
+-- Errors: LX001 no such period, no board of this metric, or none of it for periods, a day before 1900 or
+-- after 2999.
 create or replace function learn_internal.find_board(p_period text, p_metric text, p_on date)
 returns learn_internal.board
 language plpgsql
@@ -10,6 +11,13 @@ declare
   v_metric learn.metrics;
   v_board  learn_internal.board;
 begin
+  perform learn_internal.require_size('p_period', length(p_period), 20);
+  perform learn_internal.require_size('p_metric', length(p_metric), 200);
+  if p_on not between '1900-01-01' and '2999-12-31' then
+    raise exception 'there are no boards of this day'
+      using errcode = 'LX001', detail = format('p_on = %s', p_on),
+        hint = 'Give a day from 1900-01-01 to 2999-12-31.';
+  end if;
   v_board.metric := p_metric;
   v_board.period := p_period;
   v_board.starts_on := learn_internal.period_start(p_period, p_on);
@@ -25,7 +33,7 @@ begin
   then
     raise exception 'there is no such board'
       using errcode = 'LX001',
-        detail = format('p_metric = %s, p_period = %s', coalesce(p_metric, 'null'), p_period),
+        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period),
         hint = 'Boards are of the metrics where learn.metrics.is_board; of runs, levels and the '
           'streak there are only those of all_time.';
   end if;

@@ -15,7 +15,8 @@ declare
     - learn_internal.setting_number('leaderboard_days_kept')::integer;
   v_count     bigint;
 begin
-  perform pg_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint);
+  perform learn_internal.hold_content();
+  perform from learn_internal.turns t where t.name = 'boards' for update;
   v_count := learn_internal.fold_streaks(null) + learn_internal.fold_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;

@@ -10,7 +10,7 @@ as $$
 begin
   if cardinality(p_among) > 10000 then
     raise exception 'these are too many users for a cohort'
-      using errcode = 'LX001', detail = format('cardinality(p_among) = %s', cardinality(p_among)),
+      using errcode = 'LX001', detail = format('p_among has %s elements, at most 10000', cardinality(p_among)),
         hint = 'Name at most 10,000 users; the board of everybody needs no p_among.';
   end if;
 end;

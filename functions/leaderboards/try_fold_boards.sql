@@ -1,5 +1,6 @@
 -- Folds the boards unless somebody else is at it. Nobody ever waits for it: a learner whose call comes to
--- fold does what others leave to it. A snapshot of an older moment cannot fold.
+-- fold does what others leave to it. A snapshot of an older moment cannot fold. Who folds has the row
+-- `boards` of learn_internal.turns, which nobody but the owner can lock.
 create or replace function learn_internal.try_fold_boards()
 returns void
 language plpgsql
@@ -7,9 +8,11 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if current_setting('transaction_isolation') = 'read committed' and pg_try_advisory_xact_lock(
-    'learn_internal.board_state'::regclass::oid::bigint)
-  then
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return;
+  end if;
+  perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
+  if found then
     perform learn_internal.fold_boards();
   end if;
 end;

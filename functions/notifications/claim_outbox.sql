@@ -25,6 +25,9 @@ declare
   v_ids      bigint[];
   v_given_up bigint[];
 begin
+  perform learn_internal.require_size('p_topics', cardinality(p_topics), 100, 'elements');
+  perform learn_internal.require_size('p_topics', length(p_topics::text), 30000);
+  perform learn_internal.require_size('p_worker', length(p_worker), 200);
   if p_limit is null or p_limit not between 1 and 10000 or p_worker !~ E'\\S' then
     raise exception 'a worker claims 1 to 10,000 messages at a time, by a name or none'
       using errcode = 'LX001', detail = format('p_limit = %s, p_worker = %L', p_limit, p_worker),

@@ -22,6 +22,9 @@ declare
   v_attempts integer := learn_internal.setting_number('outbox_max_attempts')::integer;
   v_failed   integer;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 10000, 'elements');
+  perform learn_internal.require_size('p_error', length(p_error), 1000000);
+  perform learn_internal.require_size('p_worker', length(p_worker), 200);
   if coalesce(p_error, '') !~ E'\\S' then
     raise exception 'a failure has a reason'
       using errcode = 'LX001', detail = format('p_error = %L', p_error),

@@ -14,6 +14,8 @@ as $$
 declare
   v_marked bigint;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
+  perform learn_internal.hold_content();
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),

@@ -16,10 +16,11 @@ begin
   insert into learn.notifications
     (user_id, type, title, message, action_url, fact_id, created_at)
   select t.user_id, r.type,
-    -- a title that comes out blank must not fail what the user has just done
-    coalesce(nullif(btrim(learn_internal.fill_placeholders(r.title, t.values)), ''), r.type),
-    learn_internal.fill_placeholders(r.message, t.values),
-    learn_internal.fill_placeholders(r.action_url, t.values), t.fact_id, v_now
+    -- a title that comes out blank, or words that come out long, must not fail what the user has just done
+    coalesce(
+      nullif(btrim(left(learn_internal.fill_placeholders(r.title, t.values), 300)), ''), r.type),
+    left(learn_internal.fill_placeholders(r.message, t.values), 10000),
+    left(learn_internal.fill_placeholders(r.action_url, t.values), 2000), t.fact_id, v_now
   from (
     select n.user_id, n.fact_id, n.activity_type, n.position,
       jsonb_strip_nulls(jsonb_build_object('name', d.name)) || coalesce(e.evidence, '{}')

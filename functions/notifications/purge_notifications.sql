@@ -12,12 +12,20 @@ as $$
 declare
   v_purged bigint;
 begin
+  perform learn_internal.hold_content();
   if p_before is null then
     raise exception 'the time is missing'
       using errcode = 'LX001', detail = 'p_before = null',
         hint = 'To delete all notifications, pass the time of now.';
   end if;
-  delete from learn.notifications n where n.created_at < p_before;
+  -- what somebody marks as read in this moment is for the next time
+  delete from learn.notifications n
+  using (
+    select o.user_id, o.id from learn.notifications o
+    where o.created_at < p_before
+    for update skip locked
+  ) o
+  where n.user_id = o.user_id and n.id = o.id;
   get diagnostics v_purged = row_count;
   return v_purged;
 end;

@@ -10,6 +10,7 @@ as $$
 declare
   v_retried integer;
 begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
   update learn.outbox o
   set failed_at = null, attempts = 0, available_at = learn.clock()
   where o.id = any (p_ids) and o.failed_at is not null;

@@ -27,7 +27,7 @@ begin
 
   -- One scheduler at a time. Nothing to do is the common case, and takes no lock
   -- that a writer waits for.
-  perform pg_advisory_xact_lock('learn.activity_log'::regclass::integer, 2);
+  perform from learn_internal.turns t where t.name = 'partitions' for update;
   select array_agg(m.name order by m.month, m.name), array_agg(m.month order by m.month, m.name)
   into v_tables, v_months
   from (

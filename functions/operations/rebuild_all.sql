@@ -13,7 +13,8 @@ declare
 begin
   select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
   perform learn_internal.rebuild_users(v_user_ids);
-  if pg_try_advisory_xact_lock('learn_internal.board_state'::regclass::oid::bigint) then
+  perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
+  if found then
     perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
     from (
       select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f

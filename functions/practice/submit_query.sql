@@ -31,6 +31,10 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  if length(p_query_text) > 100000 or length(p_error_message) > 10000 then  -- without the price of calls
+    perform learn_internal.require_size('p_query_text', length(p_query_text), 100000);
+    perform learn_internal.require_size('p_error_message', length(p_error_message), 10000);
+  end if;
   select e.lesson_id, e.is_published into v_lesson_id, v_is_published
   from learn.exercises e
   where e.id = p_exercise_id;

@@ -15,6 +15,10 @@ as $$
       when t.key is null
         then format('there is no exam %s', coalesce(left(e.row ->> 'exam_type', 40), 'null'))
       when coalesce(e.row ->> 'question_text', '') !~ E'\\S' then 'it has no question_text'
+      when length(e.row ->> 'question_text') > 20000
+        then 'its question_text has more than 20,000 characters'
+      when length(e.row ->> 'domain') > 200 then 'its domain has more than 200 characters'
+      when pg_column_size(e.row -> 'options') > 262144 then 'its options have more than 262,144 bytes'
       when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
         then 'its correct_answer is not one of A, B, C, D'
       when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')

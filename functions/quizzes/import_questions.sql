@@ -1,5 +1,5 @@
 -- Imports questions: new ones are added, ones of the same exam and external_id brought up to date.
--- All or nothing. From CSV: learn.import_questions(learn.questions_from_csv(…)).
+-- All or nothing. From CSV: dbtool import-questions.
 -- Errors: LX001 not an array, or bad rows, named by their numbers.
 create or replace function learn.import_questions(
   p_questions jsonb, out inserted integer, out updated integer, out unchanged integer
@@ -13,6 +13,11 @@ as $$
 declare
   v_problems text[];
 begin
+  perform learn_internal.require_size('p_questions', pg_column_size(p_questions), 8388608, 'bytes');
+  if jsonb_typeof(p_questions) = 'array' then
+    perform learn_internal.require_size(
+      'p_questions', jsonb_array_length(p_questions), 10000, 'elements');
+  end if;
   if jsonb_typeof(p_questions) is distinct from 'array' then
     v_problems := array['it is not an array'];
   else

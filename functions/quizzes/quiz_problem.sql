@@ -11,7 +11,7 @@ as $$
       when jsonb_typeof(a.answer) <> 'object' then 'it is not an object'
       when jsonb_typeof(a.answer -> 'question_id') is distinct from 'number'
         or a.answer ->> 'question_id' !~ '^[0-9]{1,18}$'
-        then format('question_id is not a number: %s', coalesce(a.answer ->> 'question_id', 'null'))
+        then format('question_id is not a number: %s', coalesce(left(a.answer ->> 'question_id', 50), 'null'))
       when q.id is null then format('there is no question %s', a.answer ->> 'question_id')
       when q.exam_type is distinct from p_exam_type
         then format('question %s is of exam %s', q.id, q.exam_type)

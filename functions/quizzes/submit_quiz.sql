@@ -30,9 +30,13 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  if length(p_exam_type) > 200 or pg_column_size(p_answers) > 1048576 then  -- without the price of calls
+    perform learn_internal.require_size('p_exam_type', length(p_exam_type), 200);
+    perform learn_internal.require_size('p_answers', pg_column_size(p_answers), 1048576, 'bytes');
+  end if;
   if not exists (select from learn.exam_types e where e.key = p_exam_type) then
     raise exception 'unknown exam'
-      using errcode = 'LX003', detail = format('p_exam_type = %s', coalesce(p_exam_type, 'null')),
+      using errcode = 'LX003', detail = format('p_exam_type = %s', coalesce(left(p_exam_type, 50), 'null')),
         hint = 'Look the exam up in learn.exam_types.';
   end if;
   if jsonb_typeof(p_answers) is distinct from 'array' then

@@ -28,6 +28,9 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_assessment_type', length(p_assessment_type), 20);
+  perform learn_internal.require_size('p_questions', pg_column_size(p_questions), 1048576, 'bytes');
+  perform learn_internal.require_size('p_responses', pg_column_size(p_responses), 1048576, 'bytes');
   if p_assessment_type is null
     or p_assessment_type not in ('initial', 'track_placement', 'periodic')
   then

@@ -27,9 +27,15 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  if length(p_source_type) > 100
+    or length(p_source_id) > 500 or length(p_description) > 2000
+  then  -- tested here, without the price of calls
+    perform learn_internal.require_size('p_source_type', length(p_source_type), 100);
+    perform learn_internal.require_size('p_source_id', length(p_source_id), 500);
+    perform learn_internal.require_size('p_description', length(p_description), 2000);
+  end if;
   if p_amount is null or p_amount not between 1 and 1000000000
     or coalesce(p_source_type, '') !~ E'\\S' or p_source_id !~ E'\\S'
-    or length(p_source_type) > 100 or length(p_source_id) > 500
   then
     raise exception 'an award is an amount from 1 to 1,000,000,000 from a named source'
       using errcode = 'LX001',

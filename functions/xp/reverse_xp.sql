@@ -28,6 +28,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
+  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
   select t.amount into v_amount
   from learn.xp_transactions t
   where t.user_id = p_user_id and t.id = p_transaction_id;

@@ -110,6 +110,23 @@ def test_a_late_attempt_is_at_the_challenge_of_its_day(
         learn.submit_daily_challenge(user)
 
 
+def test_attempts_that_come_in_late_make_no_second_one_of_the_day(
+    learn: Learn, user: UUID, challenge: Challenge
+) -> None:
+    """Whatever day they are dated on: one a day comes in."""
+    for number in range(30):
+        learn.make_daily(challenge, TODAY - timedelta(number))
+    assert learn.submit_daily_challenge(user, at="2035-06-11 23:00").xp_awarded == 200
+    for number in range(29):
+        with learn.refuses("LX008"):
+            learn.submit_daily_challenge(user, at=moment("2035-06-13 12:00") - timedelta(number))
+    learn.set_clock("2035-06-14 00:00")
+    assert learn.submit_daily_challenge(user, at="2035-06-13 23:59").xp_awarded == 200
+    with learn.refuses("LX008"):
+        learn.submit_daily_challenge(user, at="2035-06-12 12:00")
+    assert learn.stats(user).total_xp == 400
+
+
 def test_it_is_open_to_those_who_have_not_unlocked_it(learn: Learn, user: UUID, challenge: Challenge) -> None:
     locked = learn.make_challenge((5,), needs=(challenge,))
     learn.make_daily(locked, TODAY)

@@ -172,14 +172,17 @@ def test_a_retry_is_answered_from_its_key(learn: Learn, user: UUID) -> None:
         learn.request_faucet(user, "0.0.1", "6", key="k")
 
 
-def test_a_request_may_be_told_late(learn: Learn, user: UUID) -> None:
-    learn.request_faucet(user, "0.0.1", at=NOON - seconds(3600))
-    with learn.refuses("LX008") as refusal:
-        learn.request_faucet(user, "0.0.1")
-    assert "2035-06-14T11:00:00" in refusal.detail
-    # Nor may an earlier one be slipped in.
-    with learn.refuses("LX008"):
-        learn.request_faucet(user, "0.0.1", at=NOON - seconds(7200))
+def test_a_request_is_of_the_moment_in_which_it_comes_in(learn: Learn, user: UUID) -> None:
+    """However early it is dated, it limits the next from now on."""
+    learn.request_faucet(user, "0.0.1", at=NOON - days(29))
+    assert learn.tuples("select requested_at, limited_until from learn.faucet_requests") == [
+        (NOON, NOON + DAY)
+    ]
+    for number in range(28):
+        with learn.refuses("LX008") as refusal:
+            learn.request_faucet(user, "0.0.1", at=NOON - days(number))
+        assert "2035-06-14T12:00:00" in refusal.detail
+    assert count(learn) == 1
     with learn.refuses("LX001"):
         learn.request_faucet(learn.make_user(), "0.0.2", at=NOON + seconds(3600))
 
@@ -271,6 +274,7 @@ def test_rows_by_the_owner_keep_the_limits(learn: Learn, user: UUID) -> None:
     other, third = learn.make_user(), learn.make_user()
     for rows in (
         [(user, "0.0.1", "2035-06-13 12:00Z", "pending"), (user, "0.0.2", "2035-06-12 12:00:01Z", "pending")],
+        [(user, "0.0.1", "2035-05-13 12:00Z", "pending"), (user, "0.0.2", "2035-04-12 12:00:01Z", "pending")],
         [(user, "0.0.1", "2035-06-13 12:00Z", "pending"), (other, "0.0.1", "2035-06-14 11:59Z", "completed")],
     ):
         with learn.refuses("LX008"):
@@ -331,7 +335,7 @@ def test_the_address_may_be_forgotten(learn: Learn, user: UUID) -> None:
         {"amount_hbar": 0},
         {"amount_hbar": "NaN"},
         {"status": "confirmed"},
-        {"limited_until": NOON - DAY},
+        {"status": "completed", "limited_until": NOON - DAY},
         {"completed_at": NOON},
     ],
     ids=str,

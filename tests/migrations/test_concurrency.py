@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError, LockTimeout
-from toolkit.history.lock import KEY
+from toolkit.history.lock import exclusive
 from toolkit.output import Reporter
 
 SLEEP = "create table shop.half (); select pg_sleep(60) as sleeping_beauty;"
@@ -21,6 +23,16 @@ SESSIONS = """
 select count(*) = 0 from pg_stat_activity
  where application_name like 'dbtool%' and datname = current_database()
 """
+
+
+@contextmanager
+def holding(workshop: Workshop, **parameters: Any) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Another session that has the lock of the database."""
+    with (
+        closing(psycopg.connect(workshop.url, autocommit=True, **parameters)) as holder,
+        exclusive(holder, 0),
+    ):
+        yield holder
 
 
 def wait_until_asleep(workshop: Workshop) -> None:
@@ -50,8 +62,7 @@ def test_four_runs_at_once_apply_everything_once(workshop: Workshop) -> None:
 
 
 def test_run_that_waited_too_long_says_who_holds_the_lock(workshop: Workshop) -> None:
-    with psycopg.connect(workshop.url, application_name="night shift", autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+    with holding(workshop, application_name="night shift") as holder:
         pid, user = holder.info.backend_pid, holder.info.user
         result = workshop.dbtool("migrate", "--wait", "0.3")
     assert result.exit_code == 5
@@ -63,8 +74,9 @@ def test_run_that_waited_too_long_says_who_holds_the_lock(workshop: Workshop) ->
 def test_role_that_may_see_little_of_other_sessions_is_told_who_holds_the_lock(workshop: Workshop) -> None:
     workshop.query("create role dbtool_test_humble")
     try:
-        with psycopg.connect(workshop.url, application_name="night shift", autocommit=True) as holder:
-            holder.execute("select pg_advisory_lock(%s)", (KEY,))
+        with holding(workshop, application_name="night shift") as holder:
+            workshop.query("grant usage on schema dbtool to dbtool_test_humble")
+            workshop.query("grant select, update on dbtool.run_lock to dbtool_test_humble")
             humble = make_conninfo(workshop.url, options="-c role=dbtool_test_humble")
             target = ("--project", workshop.root, "--database-url", humble)
             pid = holder.info.backend_pid
@@ -72,14 +84,14 @@ def test_role_that_may_see_little_of_other_sessions_is_told_who_holds_the_lock(w
         assert result.exit_code == 5
         assert str(pid) in result.stderr
     finally:
+        workshop.query("drop owned by dbtool_test_humble")
         workshop.query("drop role dbtool_test_humble")
 
 
 @pytest.mark.parametrize("command", [("rollback", "--yes"), ("seed",)])
 def test_every_writing_command_waits_for_the_lock(workshop: Workshop, command: tuple[str, ...]) -> None:
     workshop.migrate()
-    with psycopg.connect(workshop.url, autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+    with holding(workshop):
         assert workshop.dbtool(*command, "--wait", "0").exit_code == 5
 
 
@@ -91,21 +103,69 @@ def test_lock_row_that_a_killed_yoyo_left_does_not_matter(workshop: Workshop) ->
 
 
 def test_file_that_changes_while_a_run_waits_is_applied_as_it_is_then(workshop: Workshop) -> None:
-    with psycopg.connect(workshop.url, autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+    with holding(workshop):
         run = workshop.start("migrate")
         workshop.wait_until(f"select not ({SESSIONS.strip()})")
         workshop.write("migrations/migration2.sql", "select 1;\n\nselect nothing;")
-        holder.execute("select pg_advisory_unlock(%s)", (KEY,))
-        _, err = run.communicate(timeout=20)
+    _, err = run.communicate(timeout=20)
     assert run.returncode == 1
     assert "migrations/migration2.sql:3: " in err
 
 
 def test_lock_of_another_database_does_not_matter(workshop: Workshop) -> None:
-    with psycopg.connect(workshop.url, dbname="postgres", autocommit=True) as other:
-        other.execute("select pg_advisory_lock(%s)", (KEY,))
+    with holding(workshop, dbname="postgres"):
         assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
+
+
+def test_nobody_else_can_hold_the_lock_up(workshop: Workshop) -> None:
+    """Who may only connect takes every key seen in pg_locks, during a run and after; no row, no table."""
+    workshop.migrate(to="schema")
+    workshop.query("create role dbtool_test_humble login")
+    try:
+        stranger = psycopg.connect(workshop.url, user="dbtool_test_humble", autocommit=True)
+        with closing(stranger):
+            with holding(workshop) as holder:
+                seen = stranger.execute(
+                    "select (classid::bigint << 32) + objid::bigint from pg_locks where locktype = 'advisory'"
+                    " and pid = %s",
+                    [holder.info.backend_pid],
+                ).fetchall()
+                assert len(seen) == 1
+                for statement in ("lock table dbtool.run_lock", "select from dbtool.run_lock"):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege), stranger.transaction():
+                        stranger.execute(statement.encode())
+                assert stranger.execute("select pg_try_advisory_lock(%s)", seen[0]).fetchone() == (False,)
+            assert stranger.execute("select pg_try_advisory_lock(%s)", seen[0]).fetchone() == (True,)
+            stranger.execute("select pg_advisory_lock(%s)", (0x6462746F6F6C,))
+            assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
+            assert workshop.dbtool("rollback", "--yes", "--wait", "0").exit_code == 0
+    finally:
+        workshop.query("drop role dbtool_test_humble")
+
+
+def test_the_key_of_a_run_that_was_killed_holds_nobody_up(workshop: Workshop) -> None:
+    """Even where another session has it by now: the row says whose it was."""
+    workshop.migrate(to="schema")
+    with closing(psycopg.connect(workshop.url, autocommit=True)) as stranger:
+        with holding(workshop) as holder:
+            ((key,),) = workshop.query("select key from dbtool.run_lock")
+            workshop.query(f"select pg_terminate_backend({holder.info.backend_pid}, 5000)")
+        stranger.execute("select pg_advisory_lock(%s)", (key,))
+        assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
+
+
+def test_a_run_that_did_nothing_leaves_no_trace(workshop: Workshop) -> None:
+    workshop.write("schema.sql", "select nothing;")
+    assert workshop.dbtool("migrate").exit_code == 1
+    assert workshop.value("select to_regnamespace('dbtool') is null")
+
+
+def test_a_schema_that_an_administrator_made_stays(workshop: Workshop) -> None:
+    workshop.query("create schema dbtool")
+    workshop.write("schema.sql", "select nothing;")
+    assert workshop.dbtool("migrate").exit_code == 1
+    assert workshop.value("select to_regclass('dbtool.run_lock') is null")
+    assert workshop.value("select to_regnamespace('dbtool') is not null")
 
 
 def test_waiting_run_does_not_block_create_index_concurrently(workshop: Workshop) -> None:
@@ -121,21 +181,21 @@ def test_waiting_run_does_not_block_create_index_concurrently(workshop: Workshop
 
 
 class LockThief(Reporter):
-    """Takes the lock from another session as soon as migration1 is about to run."""
+    """Takes the lock in another session as soon as migration1 is about to run."""
 
-    def __init__(self, thief: psycopg.Connection[tuple[object, ...]]) -> None:
-        self._thief = thief
+    def __init__(self, workshop: Workshop, until: ExitStack) -> None:
+        self._workshop, self._until = workshop, until
 
     def step(self, doing: str, done: str, name: str) -> AbstractContextManager[None]:
         if name == "migration1":
-            self._thief.execute("select pg_advisory_lock(%s)", (KEY,))
+            self._until.enter_context(holding(self._workshop))
         return super().step(doing, done, name)
 
 
 def test_script_that_gives_the_lock_away_cannot_let_a_second_run_in(workshop: Workshop) -> None:
     workshop.write("schema.sql", "create schema shop; select pg_advisory_unlock_all();")
-    with psycopg.connect(workshop.url, autocommit=True) as thief, pytest.raises(LockTimeout):
-        workshop.migrate(report=LockThief(thief))
+    with ExitStack() as until, pytest.raises(LockTimeout):
+        workshop.migrate(report=LockThief(workshop, until))
     assert workshop.states() == {"schema": "applied", "migration1": "pending", "migration2": "pending"}
 
 
@@ -186,8 +246,7 @@ def test_kill_9_at_any_moment_never_applies_twice(workshop: Workshop, seed: int)
 
 
 def test_killed_run_that_waited_leaves_nothing_behind(workshop: Workshop) -> None:
-    with psycopg.connect(workshop.url, autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+    with holding(workshop):
         run = workshop.start("migrate")
         workshop.wait_until(f"select not ({SESSIONS})")
         run.kill()
@@ -242,8 +301,7 @@ def test_interrupted_run_leaves_no_query_running(
 
 
 def test_interrupted_wait_for_the_lock_ends_at_once(workshop: Workshop) -> None:
-    with psycopg.connect(workshop.url, autocommit=True) as holder:
-        holder.execute("select pg_advisory_lock(%s)", (KEY,))
+    with holding(workshop):
         run = workshop.start("migrate", "--wait", "60")
         workshop.wait_until(f"select not ({SESSIONS})")
         run.send_signal(signal.SIGINT)

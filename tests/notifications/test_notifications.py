@@ -324,7 +324,7 @@ def test_new_notifications_are_sent_when_the_transaction_commits(fresh: FreshDat
                 "event": "notifications",
                 "user_id": str(user),
                 "count": 1,
-                "notifications": [{"id": number, "type": "achievement"}],
+                "notifications": [{"id": number}],
             }
         ]
         learn.set_setting("notify_events", False)

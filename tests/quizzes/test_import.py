@@ -1,20 +1,12 @@
-"""import_questions() and questions_from_csv(): a question bank comes in as a whole or not at all."""
+"""import_questions(): a question bank comes in as a whole or not at all."""
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import pytest
 
 from tests.client import Learn
-
-HEADER = [
-    *("question_id", "exam_type", "domain", "question_text", "correct_answer"),
-    *(f"option_{letter}" for letter in "abcd"),
-    *(f"explanation_{letter}" for letter in "abcd"),
-]
 
 
 @pytest.fixture
@@ -41,30 +33,6 @@ def bank(learn: Learn) -> list[dict[str, Any]]:
         "select exam_type, external_id, domain, question_text, correct_answer, options from learn.questions"
         " order by id"
     )
-
-
-def csv_of(*rows: list[str], header: list[str] = HEADER, **options: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text, **{"lineterminator": "\n", **options}).writerows([header, *rows])
-    return text.getvalue()
-
-
-def row(number: int = 1, text: str = "Which one?", **values: str) -> list[str]:
-    named = {
-        "question_id": f"Q-{number}",
-        "exam_type": "wine",
-        "domain": "1.1",
-        "question_text": text,
-        "correct_answer": "A",
-        "option_a": "red",
-        "explanation_a": "because",
-        "option_b": "white",
-        **values,
-    }
-    return [named.get(name, "") for name in HEADER]
-
-
-# ── JSON ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_questions_come_in_and_are_counted(learn: Learn, exam: str) -> None:
@@ -137,6 +105,9 @@ def test_questions_are_an_array(learn: Learn, nonsense: Any) -> None:
         question(2, external_id=None),
         question(2, external_id=" "),
         question(2, external_id="x" * 201),
+        question(2, question_text="x" * 20_001),
+        question(2, domain="x" * 201),
+        question(2, options={"A": {"text": "x" * 300_000}, "B": {"text": "two"}}),
         question(2, exam_type="beer"),
         question(2, exam_type=...),
         question(2, question_text=...),
@@ -183,102 +154,6 @@ def test_an_explanation_may_be_null(learn: Learn, exam: str) -> None:
     assert learn.import_questions([question(1, options=options)]) == (1, 0, 0)
 
 
-# ── CSV ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_csv_is_what_the_json_would_be(learn: Learn, exam: str) -> None:
-    assert learn.questions_from_csv(csv_of(row(1), row(2))) == [question(1), question(2)]
-    assert learn.import_questions(learn.questions_from_csv(csv_of(row(1), row(2)))) == (2, 0, 0)
-
-
-TRICKY = 'He said "yes, all\nof it", twice;\r\n"" and, \' \\ \t é 漢'
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
-@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "byte order mark"])
-def test_quotes_commas_and_line_breaks_come_through(learn: Learn, end: str, quoting: int, mark: str) -> None:
-    text = mark + csv_of(row(1, TRICKY), row(2), lineterminator=end, quoting=quoting)
-    for variant in (text, text.removesuffix(end), text + end + end):
-        assert learn.questions_from_csv(variant) == [question(1, question_text=TRICKY), question(2)]
-
-
-def test_empty_lines_are_no_rows(learn: Learn, exam: str) -> None:
-    lines = csv_of(row(1), row(2)).splitlines()
-    text = "\n".join(["", lines[0], "", "  ", lines[1], "," * 12, ",,", lines[2], "", ""])
-    assert learn.questions_from_csv(text) == [question(1), question(2)]
-
-
-def test_rows_are_numbered_alike_by_both_functions(learn: Learn, exam: str) -> None:
-    """A row is one of questions: neither the header, nor empty lines, nor line breaks in cells count."""
-    bad = row(2, correct_answer="X")
-    text = csv_of(row(1, "two\nlines"), bad).replace("\nQ-2", "\n\n\nQ-2")
-    with learn.refuses("LX001") as refusal:
-        learn.import_questions(learn.questions_from_csv(text))
-    assert refusal.detail.startswith("row 2: ")
-    with learn.refuses("LX001") as refusal:
-        learn.questions_from_csv(csv_of(row(1, "two\nlines"), [*bad, "more"]).replace("\nQ-2", "\n\n\nQ-2"))
-    assert refusal.detail.startswith("row 2 ")
-
-
-def test_columns_come_in_any_order_and_case_and_under_both_names(learn: Learn) -> None:
-    header = ["Option_B", " correct_answer", "QUESTION", "external_id", "option_a", "exam_type"]
-    text = csv_of(["white", "B", "Which?", "7", "red", "wine"], header=header)
-    assert learn.questions_from_csv(text) == [
-        {
-            "exam_type": "wine",
-            "external_id": "7",
-            "question_text": "Which?",
-            "correct_answer": "B",
-            "options": {"A": {"text": "red"}, "B": {"text": "white"}},
-        }
-    ]
-
-
-def test_a_row_may_have_fewer_cells_than_columns(learn: Learn) -> None:
-    text = csv_of(row(1)[: HEADER.index("explanation_a") + 1])
-    assert learn.questions_from_csv(text) == [question(1)]
-
-
-def test_a_header_without_rows_is_no_questions(learn: Learn) -> None:
-    assert learn.questions_from_csv(csv_of()) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        " \n\n",
-        "\ufeff",
-        csv_of(row(1), header=[*HEADER[:-1], "colour"]),
-        csv_of(row(1), header=[*HEADER[:-1], ""]),
-        csv_of(row(1), header=[*HEADER[:-1], "option_e"]),
-        csv_of(row(1), header=[*HEADER[:-1], "domain"]),
-        csv_of(row(1), header=[*HEADER[:-1], "external_id"]),
-        csv_of([*row(1), "more"]),
-        csv_of(row(1)) + '"open',
-        csv_of(row(1)) + 'a"b,c',
-        csv_of(row(1)) + '"a"b,c',
-        csv_of(row(1)) + ' "a",b',
-    ],
-    ids=repr,
-)
-def test_a_csv_that_cannot_be_read_is_refused(learn: Learn, text: str | None) -> None:
-    with learn.refuses("LX001"):
-        learn.questions_from_csv(text)
-
-
-def test_an_explanation_without_an_option_is_left_out(learn: Learn) -> None:
-    (made,) = learn.questions_from_csv(csv_of(row(1, explanation_c="of nothing")))
-    assert set(made["options"]) == {"A", "B"}
-
-
-def test_a_long_csv_is_read(learn: Learn, exam: str) -> None:
-    text = csv_of(*(row(number, f"Question, number {number}?") for number in range(2000)))
-    assert learn.import_questions(learn.questions_from_csv(text)) == (2000, 0, 0)
-
-
 def test_what_the_table_itself_refuses(learn: Learn, exam: str) -> None:
     insert = (
         "insert into learn.questions (exam_type, question_text, correct_answer, options)"
@@ -312,7 +187,7 @@ def test_what_the_table_itself_refuses(learn: Learn, exam: str) -> None:
 
 def test_a_backend_imports_and_a_reader_does_not(learn: Learn, exam: str) -> None:
     with learn.role("learn_app"):
-        assert learn.import_questions(learn.questions_from_csv(csv_of(row(1)))) == (1, 0, 0)
+        assert learn.import_questions([question(1)]) == (1, 0, 0)
     with learn.role("learn_readonly"):
         with learn.fails("42501"):
             learn.import_questions([question(2)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -332,3 +333,27 @@ def seed(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, wait
         output.print_json({"target": context.target().label, "seeded": listing})
     elif not loaded:
         say("nothing to seed: the project has no seeds/")
+
+
+@click.command("import-questions")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--exam", metavar="KEY", help="The exam of rows that have no exam_type of their own.")
+@target_options
+@json_option
+@pass_context
+def import_questions(context: Context, file: Path, exam: str | None) -> None:
+    """Import a question bank from a CSV file, as a whole or not at all.
+
+    The first line names the columns: question_id, exam_type, domain, question_text, correct_answer,
+    option_a … option_d, explanation_a … explanation_d. Rows of the same exam and id are brought up to date.
+    """
+    from toolkit import output
+    from toolkit.live import questions
+
+    context.announce()
+    with context.connect() as connection:
+        counts = questions.import_questions(connection, file, exam)
+    if context.as_json:
+        output.print_json({"target": context.target().label, **counts})
+    else:
+        say(", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -153,6 +153,7 @@ comment on table dbtool.applied_script is 'The text of every applied script as i
 alter table dbtool.applied_script alter column text set storage external;  -- compressing it costs a run 5 %
 """
 _HISTORY_TABLES = (
+    "run_lock",
     "event",
     "unfinished_script",
     "applied_script",

@@ -1,7 +1,12 @@
-"""One run at a time: an advisory lock that dies with its session."""
+"""One run at a time: a row that no other role can lock or write, and a sign of life of who has it.
+
+An advisory lock alone would not do: every role that may connect can take any of them. So whose turn it is
+stands in dbtool.run_lock, with a random key on which that session holds an advisory lock, which dies with it.
+"""
 
 from __future__ import annotations
 
+import secrets
 import select
 import threading
 import time
@@ -11,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import errors
 from psycopg.pq import ExecStatus
 
 from toolkit.errors import DbtoolError, LockTimeout
@@ -22,17 +28,43 @@ if TYPE_CHECKING:
 
     from toolkit.sql.execute import Connection
 
-KEY = 0x6462746F6F6C  # "dbtool"
 POLL_SECONDS = 0.2
 
+_CREATE = """
+create table if not exists dbtool.run_lock (
+  is_only_row boolean primary key default true check (is_only_row),
+  pid integer,
+  role oid,
+  key bigint
+);
+comment on table dbtool.run_lock is
+  'The session that runs dbtool, and the key of the advisory lock that it holds.';
+insert into dbtool.run_lock default values on conflict do nothing;
+"""
+# The key is public while it is held; nobody else has it under this process number and as this role.
 _HOLDER = """
 select a.pid, a.application_name, a.usename, a.client_addr::text, a.backend_start
-  from pg_catalog.pg_locks l
-  join pg_catalog.pg_stat_activity a on a.pid = l.pid
- where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid <> pg_backend_pid()
-   and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
-   and l.classid = (%(key)s::bigint >> 32)::oid and l.objid = (%(key)s::bigint & 4294967295)::oid
+  from dbtool.run_lock r
+  join pg_catalog.pg_stat_activity a on a.pid = r.pid and a.usesysid = r.role
+  join pg_catalog.pg_locks l on l.pid = r.pid and l.locktype = 'advisory' and l.granted and l.objsubid = 1
+   and l.classid = (r.key >> 32)::oid and l.objid = (r.key & 4294967295)::oid
+ where a.datname = current_database() and r.pid <> pg_backend_pid()
 """
+_TAKE = """
+update dbtool.run_lock
+   set pid = pg_backend_pid(), key = %s,
+       role = (select a.usesysid from pg_catalog.pg_stat_activity a where a.pid = pg_backend_pid())
+"""
+# What another run makes or removes in the same moment.
+_CROSSED = (
+    errors.UniqueViolation,
+    errors.DuplicateSchema,
+    errors.DuplicateTable,
+    errors.UndefinedTable,
+    errors.InvalidSchemaName,
+    errors.SerializationFailure,
+    errors.InternalError_,  # tuple concurrently updated
+)
 
 
 @contextmanager
@@ -42,11 +74,12 @@ def exclusive(
     """Holds the lock of this database for as long as the block lasts; the connection must be autocommit.
 
     Waits at most `timeout` seconds, then raises LockTimeout that says who holds it. It polls: a session that
-    sleeps in pg_advisory_lock holds a snapshot for which CREATE INDEX CONCURRENTLY of the holder would wait.
+    sleeps in a lock holds a snapshot for which CREATE INDEX CONCURRENTLY of the holder would wait.
     """
     deadline = time.monotonic() + timeout
     told = False
-    while not _take(connection):
+    is_new = not _exists(connection, schema=True)
+    while (key := _take(connection)) is None:
         who = _holder(connection)
         if time.monotonic() >= deadline:
             raise LockTimeout(
@@ -62,7 +95,7 @@ def exclusive(
         yield
     finally:
         with suppress(psycopg.Error):
-            connection.execute("select pg_catalog.pg_advisory_unlock(%s)", (KEY,))
+            _release(connection, key, with_schema=is_new)
 
 
 def hold_in_transaction(connection: Connection) -> None:
@@ -70,22 +103,58 @@ def hold_in_transaction(connection: Connection) -> None:
 
     Raises LockTimeout when another run has it, because a script before released this session's lock.
     """
-    row = connection.execute("select pg_catalog.pg_try_advisory_xact_lock(%s)", (KEY,)).fetchone()
-    if row != (True,):
+    row = connection.execute(
+        "select key from dbtool.run_lock where pid = pg_backend_pid() for update"
+    ).fetchone()
+    if row is None:
         raise LockTimeout(f"another run took the lock of this database: {_holder(connection)}")
+    connection.execute("select pg_catalog.pg_advisory_xact_lock(%s)", row)
 
 
 def is_held(connection: Connection) -> bool:
     """Whether another session runs dbtool on this database now."""
-    return connection.execute(_HOLDER, {"key": KEY}).fetchone() is not None
+    return _exists(connection, "run_lock") and connection.execute(_HOLDER).fetchone() is not None
 
 
-def _take(connection: Connection) -> bool:
-    return connection.execute("select pg_catalog.pg_try_advisory_lock(%s)", (KEY,)).fetchone() == (True,)
+def _take(connection: Connection) -> int | None:
+    """The key under which this session has the lock now; None when another has it."""
+    key = secrets.randbits(62)
+    try:
+        with connection.transaction():
+            if not _exists(connection, schema=True):
+                connection.execute("create schema dbtool")
+            if not _exists(connection, "run_lock"):
+                connection.execute(_CREATE.encode())
+            row = connection.execute("select from dbtool.run_lock for update skip locked").fetchone()
+            if row is None or connection.execute(_HOLDER).fetchone() is not None:
+                return None
+            connection.execute("select pg_catalog.pg_advisory_lock(%s)", (key,))
+            connection.execute(_TAKE, (key,))
+    except _CROSSED:
+        return None
+    return key
+
+
+def _release(connection: Connection, key: int, *, with_schema: bool) -> None:
+    try:
+        with connection.transaction():
+            connection.execute("update dbtool.run_lock set pid = null where key = %s", (key,))
+            if not _exists(connection, "_yoyo_migration"):  # nothing was done: no trace of the run stays
+                connection.execute("drop table dbtool.run_lock")
+                if with_schema:
+                    connection.execute("drop schema dbtool")
+    finally:
+        connection.execute("select pg_catalog.pg_advisory_unlock(%s)", (key,))
+
+
+def _exists(connection: Connection, table: str = "", *, schema: bool = False) -> bool:
+    found = "select to_regnamespace('dbtool') is not null" if schema else "select to_regclass(%s) is not null"
+    row = connection.execute(found, None if schema else (f"dbtool.{table}",)).fetchone()
+    return row == (True,)
 
 
 def _holder(connection: Connection) -> str:
-    row = connection.execute(_HOLDER, {"key": KEY}).fetchone()
+    row = connection.execute(_HOLDER).fetchone() if _exists(connection, "run_lock") else None
     if row is None:
         return "a session that has just ended"
     pid, application, user, address, since = row

@@ -10,7 +10,7 @@ as $$
 declare
   v_hint jsonb;
 begin
-  select l.hints -> (new.hint_number - 1) into v_hint
+  select l.hints -> case when new.hint_number > 0 then new.hint_number - 1 end into v_hint
   from learn.challenge_levels l
   where l.challenge_id = new.challenge_id and l.level_number = new.level_number
     and new.hint_number >= 1;

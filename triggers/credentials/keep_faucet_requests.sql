@@ -1,5 +1,6 @@
--- When a request to the faucet is written: until when it limits the next is filled in. When it is
--- changed: the status moves forward only, and what was asked for stays.
+-- When a request to the faucet is written: until when it limits the next is filled in. One that is yet to be
+-- paid is of this moment, whatever its writer says, so that no limit is evaded by an earlier date. When it
+-- is changed: the status moves forward only, and what was asked for stays.
 -- Errors: LX003 the setting is missing; LX010.
 create or replace function learn_internal.keep_faucet_requests()
 returns trigger
@@ -10,6 +11,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' then
+    if new.status = 'pending' then
+      new.requested_at := learn.clock();
+    end if;
     new.limited_until := new.requested_at + interval '1 hour'
       * learn_internal.setting_number('faucet_interval_hours')::double precision;
   else
@@ -34,8 +38,8 @@ begin
 end;
 $$;
 comment on function learn_internal.keep_faucet_requests() is
-  'Row trigger: requests to the faucet move forward only (LX010); fills in limited_until '
-  'and completed_at.';
+  'Row trigger: requests to the faucet move forward only (LX010); fills in when they came, '
+  'until when they limit the next, and when they were completed.';
 revoke all on function learn_internal.keep_faucet_requests() from public;
 
 create or replace trigger keep_faucet_requests
@@ -49,6 +53,7 @@ comment on trigger keep_faucet_requests on learn.faucet_requests is
 create or replace trigger limit_faucet_requests
   before insert on learn.faucet_requests
   for each row
-  when (new.limited_until is null)
+  when (new.limited_until is null or new.status = 'pending')
   execute function learn_internal.keep_faucet_requests();
-comment on trigger limit_faucet_requests on learn.faucet_requests is 'Fills in limited_until.';
+comment on trigger limit_faucet_requests on learn.faucet_requests is
+  'Fills in limited_until; what is yet to be paid is of this moment.';

@@ -1,7 +1,5 @@
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
--- Locks come in order: users, then accounts. request_faucet() has them before the row is there.
--- Without that, two statements over the same users or accounts may meet at the constraints
--- that hold the limits whatever happens, and one of them gets 40P01.
+-- Statements take turns since before their first row: see faucet_requests_hold.
 -- Errors: LX001 amount above the maximum; LX003 the setting is missing; LX008.
 create or replace function learn_internal.serve_faucet_requests()
 returns trigger
@@ -11,18 +9,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids uuid[];
-  v_maximum  numeric;
-  v_refused  record;
+  v_maximum numeric;
+  v_refused record;
 begin
-  select array_agg(distinct n.user_id) into v_user_ids from new_requests n;
-  if v_user_ids is null then
+  if not exists (select from new_requests) then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-  perform learn_internal.lock_faucet_accounts(array_agg(n.hedera_account_id)) from new_requests n;
-
   v_maximum := learn_internal.setting_number('faucet_max_hbar');
   select n.amount_hbar into v_refused
   from new_requests n

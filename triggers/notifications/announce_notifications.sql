@@ -1,5 +1,6 @@
 -- When notifications are written, whoever wrote them: they are sent to the channel learn_events,
--- where PostgreSQL delivers them when the transaction commits. A message per user, or, where there
+-- where PostgreSQL delivers them when the transaction commits, to every role that listens: ids, and
+-- nothing else. A message per user, or, where there
 -- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
 -- in the outbox, for a worker to deliver. This is the one place where notifications leave
 -- the database.
@@ -37,7 +38,7 @@ begin
     from (
       select jsonb_build_object(
         'event', 'notifications', 'user_id', n.user_id, 'count', count(*),
-        'notifications', jsonb_agg(jsonb_build_object('id', n.id, 'type', n.type) order by n.id)
+        'notifications', jsonb_agg(jsonb_build_object('id', n.id) order by n.id)
           filter (where n.number <= 20)) as payload
       from (
         select r.*, row_number() over (partition by r.user_id order by r.id) as number
