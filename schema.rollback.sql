@@ -110,6 +110,8 @@ drop table learn_internal.turns;
 drop table learn_internal.content_lock;
 drop table learn_internal.clock_override;
 drop function learn.clock();
+alter default privileges grant usage on types to public;
+alter default privileges grant execute on functions to public;
 
 reset role;
 

@@ -62,6 +62,11 @@ create schema learn_internal authorization learn_owner;
 
 set role learn_owner;
 
+-- What is made from here on is nobody's but the owner's until it is granted, by later migrations too. Not `in schema`:
+-- PostgreSQL can take away there only what was granted there.
+alter default privileges revoke execute on functions from public;
+alter default privileges revoke usage on types from public;
+
 comment on schema learn is
   'Learning progress and rewards: the public functions, tables and views of Laurel.';
 comment on schema learn_internal is 'Internals of Laurel: nothing here is for callers.';
@@ -136,6 +141,7 @@ comment on type learn.award_summary is
   '"levels": [{"course": slug, "level": slug}, …], "challenges": [slug, …], '
   '"discussion_id": 1, "reply_id": 1, "vote": "upvote"}: each where there is one), '
   'and whether it is the stored answer of an earlier call with the same idempotency key.';
+grant usage on type learn.award_summary to learn_app, learn_readonly;
 
 create type learn_internal.call as (
   user_id          uuid,

@@ -502,6 +502,7 @@ revoke all on function learn_internal.touch_updated_at() from public;
 
 -- Recomputes every projection from facts, set-based, and compares. No row when all is well.
 -- Reads only. Each domain has a view of its damage: what is checked is said there.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.check_integrity()
 returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run
@@ -624,6 +625,7 @@ revoke all on function learn_internal.lock_logs() from public;
 -- partitions and nothing fails.
 -- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could
 -- not be locked: call it again.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.ensure_partitions(p_until date)
 returns integer
 language plpgsql
@@ -938,6 +940,7 @@ revoke all on function learn_internal.rebuild_users(uuid[]) from public;
 
 -- Recomputes the projections of all users, set-based. Locks everybody's stats row until
 -- the transaction ends. Returns the number of users.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.rebuild_all()
 returns bigint
 language plpgsql
@@ -970,6 +973,7 @@ revoke all on function learn.rebuild_all() from public;
 -- Recomputes everything of one user that is a projection of facts. Reaches the state
 -- that live processing reaches.
 -- Errors: LX002.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.rebuild_user(p_user_id uuid)
 returns void
 language plpgsql

@@ -423,6 +423,7 @@ comment on view learn_internal.old_progress_rows is
 -- unchanged, and rejected. A rejected row stays, with its reason; corrected, it is imported by the
 -- next run. Running again pays nothing twice; of a row that has grown the difference is paid.
 -- Imports make no day active and notify nobody.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.import_old_progress()
 returns table (imported bigint, unchanged bigint, rejected bigint)
 language plpgsql

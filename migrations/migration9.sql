@@ -1430,6 +1430,7 @@ revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from
 -- Deletes the notifications that are older than a time, read or not, and returns how many. For
 -- operators and schedulers.
 -- Errors: LX001 no time.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.purge_notifications(p_before timestamptz)
 returns bigint
 language plpgsql
@@ -1467,6 +1468,7 @@ revoke all on function learn.purge_notifications(timestamptz) from public;
 
 -- Deletes messages that were completed before a time. Those that are open or given up stay.
 -- Errors: LX001 no time.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.purge_outbox(p_before timestamptz)
 returns bigint
 language plpgsql
@@ -1495,6 +1497,7 @@ revoke all on function learn.purge_outbox(timestamptz) from public;
 -- functions/notifications/retry_outbox.sql
 
 -- Lets messages that were given up begin again, when what made them fail is mended.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.retry_outbox(p_ids bigint[])
 returns integer
 language plpgsql

@@ -1,6 +1,7 @@
 -- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
 -- the deed. Set-based. Returns how many users earned it.
 -- Errors: LX003 unknown achievement; LX004 inactive.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.backfill_achievement(p_slug text)
 returns bigint
 language plpgsql

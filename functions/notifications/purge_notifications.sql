@@ -1,6 +1,7 @@
 -- Deletes the notifications that are older than a time, read or not, and returns how many. For
 -- operators and schedulers.
 -- Errors: LX001 no time.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.purge_notifications(p_before timestamptz)
 returns bigint
 language plpgsql

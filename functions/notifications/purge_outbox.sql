@@ -1,5 +1,6 @@
 -- Deletes messages that were completed before a time. Those that are open or given up stay.
 -- Errors: LX001 no time.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.purge_outbox(p_before timestamptz)
 returns bigint
 language plpgsql

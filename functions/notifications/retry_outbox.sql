@@ -1,4 +1,5 @@
 -- Lets messages that were given up begin again, when what made them fail is mended.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.retry_outbox(p_ids bigint[])
 returns integer
 language plpgsql

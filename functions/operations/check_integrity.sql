@@ -1,5 +1,6 @@
 -- Recomputes every projection from facts, set-based, and compares. No row when all is well.
 -- Reads only. Each domain has a view of its damage: what is checked is said there.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.check_integrity()
 returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql                  -- keeps its plan, which takes longer to make than to run

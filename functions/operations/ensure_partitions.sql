@@ -4,6 +4,7 @@
 -- partitions and nothing fails.
 -- Errors: LX001 p_until is missing or more than ten years ahead; 55P03 the logs could
 -- not be locked: call it again.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.ensure_partitions(p_until date)
 returns integer
 language plpgsql

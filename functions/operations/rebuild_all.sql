@@ -1,5 +1,6 @@
 -- Recomputes the projections of all users, set-based. Locks everybody's stats row until
 -- the transaction ends. Returns the number of users.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.rebuild_all()
 returns bigint
 language plpgsql

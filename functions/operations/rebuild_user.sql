@@ -1,6 +1,7 @@
 -- Recomputes everything of one user that is a projection of facts. Reaches the state
 -- that live processing reaches.
 -- Errors: LX002.
+-- no grant: for operators, as learn_owner.
 create or replace function learn.rebuild_user(p_user_id uuid)
 returns void
 language plpgsql

@@ -113,3 +113,14 @@ def test_no_two_files_make_the_same_object() -> None:
         for kind, name, table in whole.findall(text)
     ]
     assert not [each for each in set(made) if made.count(each) > 1]
+
+
+def test_a_function_is_granted_to_callers_or_its_file_says_why_not() -> None:
+    """Public ones are granted, unless `-- no grant: …`; internal ones are not, unless `-- granted: …`."""
+    wrong = []
+    for path, name, text in functions():
+        is_granted = bool(re.search(rf"^grant execute on function {re.escape(name)}\(", text, re.MULTILINE))
+        reason = r"^-- no grant: \S" if name.startswith("learn.") else r"^-- granted: \S"
+        says_why = bool(re.search(reason, TEXTS[path], re.MULTILINE))
+        wrong += [] if (is_granted != says_why) == name.startswith("learn.") else [name]
+    assert not wrong

@@ -110,10 +110,33 @@ def test_public_has_nothing(learn: Learn) -> None:
             " aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g"
             " where p.pronamespace = %(s)s::regnamespace and g.grantee = 0"
             " union all select 'relation', c.oid::regclass::text from pg_class c, aclexplode(c.relacl) g"
-            " where c.relnamespace = %(s)s::regnamespace and g.grantee = 0",
+            " where c.relnamespace = %(s)s::regnamespace and g.grantee = 0"
+            " union all select 'type', t.oid::regtype::text from pg_type t"
+            " left join pg_class c on c.oid = t.typrelid,"
+            " aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) g"
+            " where t.typnamespace = %(s)s::regnamespace and g.grantee = 0 and t.typcategory <> 'A'"
+            " and (c.oid is null or c.relkind = 'c')",
             {"s": schema},
         )
         assert granted == []
+
+
+@pytest.mark.parametrize("schema", ["learn", "learn_internal"])
+def test_what_a_migration_forgets_to_grant_is_nobodys(learn: Learn, schema: str) -> None:
+    with learn.role("learn_owner"):
+        learn.connection.execute(
+            f"create function {schema}.forgotten() returns integer language sql return 1;"
+            f" create type {schema}.lost as (a integer); create domain {schema}.found as integer".encode()
+        )
+    for role in ("public", "learn_app", "learn_readonly"):
+        assert (
+            learn.value("select has_function_privilege(%s, %s, 'execute')", [role, f"{schema}.forgotten()"])
+            is False
+        )
+        for name in ("lost", "found"):
+            assert (
+                learn.value("select has_type_privilege(%s, %s, 'usage')", [role, f"{schema}.{name}"]) is False
+            )
 
 
 def test_every_object_is_owned_by_learn_owner(learn: Learn) -> None:
