@@ -210,7 +210,7 @@ def test_of_two_products_that_come_at_once_one_is_refused(fresh: FreshDatabase) 
         one.execute("select learn_internal.use_product('aralify')")
         waiting = pool.submit(two.execute, b"select learn_internal.use_product('web3versity')")
         blocked = b"select pg_backend_pid() = any (pg_blocking_pids(%s))"
-        while one.execute(blocked, [two.info.backend_pid]).fetchone() != (True,):
+        while not waiting.done() and one.execute(blocked, [two.info.backend_pid]).fetchone() != (True,):
             pass
         one.commit()
         with pytest.raises(psycopg.Error) as refused:
