@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from toolkit.connection import connect, own_server, socket_url
 from toolkit.errors import DbtoolError, LockTimeout
@@ -26,8 +27,8 @@ from toolkit.servers.binaries import Binaries, find_binaries, for_account
 from toolkit.servers.processes import end, end_servers_in, is_alive
 
 LOCK_TIMEOUT_SECONDS = 120.0
-START_TIMEOUT_SECONDS = 600.0
-STOP_TIMEOUT_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 600
+STOP_TIMEOUT_SECONDS = 60
 ORPHAN_ATTEMPTS = 15
 LOG_LIMIT_BYTES = 10_000_000
 # The data is the user's: durable, as PostgreSQL's defaults are. Only what makes it private and predictable
@@ -38,7 +39,6 @@ SETTINGS = {
     "log_timezone": "UTC",
     "unix_socket_permissions": "0700",
 }
-LAUNCH = '"$@" >&2 & echo $!'
 
 Report = Callable[[str], None]
 
@@ -289,45 +289,42 @@ class EmbeddedServer:
 
     def _try_launch(self, data: Path, report: Report) -> str | None:
         """One attempt; returns None when the server is up, else what it said."""
-        sockets = self._make_socket_dir(data)
-        command = [
-            self.binaries.program("postgres"),
-            "-D",
-            str(data),
-            "-c",
-            f"unix_socket_directories={sockets}",
-        ]
+        options = f"-c unix_socket_directories={shlex.quote(str(self._make_socket_dir(data)))}"
         with self._open_log() as log:
             begin = log.seek(0, os.SEEK_END)
-            shell = subprocess.run(
-                ["/bin/sh", "-c", LAUNCH, "dbtool", *command],
-                cwd="/",
-                env=cluster.server_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                check=True,
-                start_new_session=True,
-                **run_as(self._account),
-            )
-            pid = int(shell.stdout)
-            started = time.monotonic()
-            told = False
-            while is_alive(pid):
-                lock = cluster.read_lock_file(data)
-                if lock is not None and lock.pid == pid and lock.is_ready:
-                    return None
-                waited = time.monotonic() - started
-                if waited > START_TIMEOUT_SECONDS:
-                    raise DbtoolError(
-                        f"PostgreSQL is not ready after {waited:.0f} seconds", hint=f"see {self.log}"
-                    )
-                if waited > 3 and not told:
-                    report(f"still starting; its log is {self.log}")
-                    told = True
-                time.sleep(0.005)
+            starting = self._pg_ctl("start", data, START_TIMEOUT_SECONDS, "-o", options, output=log)
+            try:
+                starting.wait(3)
+            except subprocess.TimeoutExpired:
+                report(f"still starting; its log is {self.log}")
+            if starting.wait() == 0:
+                return None
+            if cluster.serving(data):
+                raise DbtoolError(
+                    f"PostgreSQL is not ready after {START_TIMEOUT_SECONDS} seconds", hint=f"see {self.log}"
+                )
             log.seek(begin)
             return log.read().decode("utf-8", "replace")
+
+    def _pg_ctl(
+        self, verb: str, data: Path, timeout: int, *more: str, output: Any
+    ) -> subprocess.Popen[bytes]:
+        """Has pg_ctl start or stop the server and wait for it."""
+        words = [
+            self.binaries.program("pg_ctl"),
+            verb,
+            "-s",
+            "-w",
+            "-t",
+            str(timeout),
+            "-D",
+            str(data),
+            *more,
+        ]
+        return subprocess.Popen(
+            words, cwd="/", env=cluster.server_environment(), stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, start_new_session=True, **run_as(self._account),
+        )  # fmt: skip
 
     def _open_log(self) -> IO[bytes]:
         file = os.fdopen(os.open(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
@@ -375,7 +372,11 @@ class EmbeddedServer:
         lock = cluster.serving(data)
         if lock is None:
             return False
-        if not (end(lock.pid, signal.SIGINT, STOP_TIMEOUT_SECONDS) or end(lock.pid, signal.SIGQUIT, 20)):
+        for mode in ("fast", "immediate"):
+            self._pg_ctl("stop", data, STOP_TIMEOUT_SECONDS, "-m", mode, output=subprocess.DEVNULL).wait()
+            if not is_alive(lock.pid):
+                break
+        else:
             raise DbtoolError(f"the server (process {lock.pid}) does not stop", hint=f"see {self.log}")
         if lock.socket_dir is not None and lock.socket_dir.name.startswith("dbtool-"):
             shutil.rmtree(lock.socket_dir, ignore_errors=True)
