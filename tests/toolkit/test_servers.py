@@ -16,11 +16,10 @@ import psycopg
 import pytest
 
 from toolkit.errors import DbtoolError
-from toolkit.servers import cluster, places
-from toolkit.servers.account import server_account
+from toolkit.servers import cluster
+from toolkit.servers.account import is_alive, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, for_account, inspect
 from toolkit.servers.embedded import EmbeddedServer
-from toolkit.servers.processes import is_alive
 
 IS_ROOT = os.geteuid() == 0
 
@@ -69,7 +68,7 @@ def query(server: EmbeddedServer, statement: str) -> list[tuple[object, ...]]:
 
 def postmaster(server: EmbeddedServer) -> int:
     """Process number of the running server."""
-    data = places.find_data(server.home)
+    data = cluster.find_data(server.home)
     assert data is not None
     lock = cluster.serving(data)
     assert lock is not None
@@ -89,7 +88,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
 
 
 def data_of(server: EmbeddedServer) -> Path:
-    data = places.find_data(server.home)
+    data = cluster.find_data(server.home)
     assert data is not None
     return data
 
@@ -209,7 +208,7 @@ def test_lock_file_left_by_a_reboot_does_not_matter(server: EmbeddedServer, numb
     path = data_of(server) / "postmaster.pid"
     rest = path.read_text().split("\n", 1)[1]
     path.write_text(f"{pid}\n{rest}")
-    shutil.rmtree(places.socket_folder(data_of(server), path.stat().st_uid))  # as a reboot does
+    shutil.rmtree(cluster.socket_folder(data_of(server), path.stat().st_uid))  # as a reboot does
     assert not server.is_running()
     assert server.stop() is False
     server.start()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, RunDbtool
+from toolkit.servers.account import is_alive
 from toolkit.servers.choose import ThrowawayServer
-from toolkit.servers.processes import is_alive
 
 PASSING = """
 import os, psycopg

@@ -17,8 +17,8 @@ import pytest
 from toolkit.connection import socket_url, with_database
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.servers import cluster, containers
+from toolkit.servers.account import is_alive
 from toolkit.servers.choose import ThrowawayServer, open_throwaway
-from toolkit.servers.processes import is_alive
 
 OWNER = """
 import signal, sys, time

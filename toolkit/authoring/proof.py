@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
-from toolkit.catalog import contents
 from toolkit.catalog import read as catalog
+from toolkit.catalog.queries import COMMON
 from toolkit.connection import connect
 from toolkit.history import migrations
 from toolkit.project.layout import Project, Script
@@ -26,7 +27,7 @@ class Built:
     """A database: what it consists of, what its tables hold."""
 
     catalog: catalog.Catalog
-    rows: contents.Contents
+    rows: Contents
 
 
 def differences(server: ThrowawayServer, project: Project, other: Project) -> list[str]:
@@ -40,7 +41,7 @@ def differences(server: ThrowawayServer, project: Project, other: Project) -> li
 def differences_between(wanted: Built, built: Built) -> list[str]:
     """The same of two databases that were read."""
     found = [str(each) for each in catalog.diff(wanted.catalog, built.catalog)]
-    return found + contents.diff(wanted.rows, built.rows)
+    return found + diff_contents(wanted.rows, built.rows)
 
 
 def what_they_build(
@@ -49,7 +50,7 @@ def what_they_build(
     """What the files build, and the columns that are different every time."""
     texts = [script.text for script in scripts]
     first = build(server, texts, folder, frozenset())
-    varying = contents.varying(first.rows, build(server, texts, folder, frozenset()).rows)
+    varying = varying_columns(first.rows, build(server, texts, folder, frozenset()).rows)
     return build(server, texts, folder, varying), varying
 
 
@@ -60,7 +61,7 @@ def build(
     with database(server, texts, folder) as (connect_to, project):
         migrations.migrate(connect_to, project)
         with connect_to() as conn:
-            return Built(catalog.read(conn), contents.read(conn, varying))
+            return Built(catalog.read(conn), read_contents(conn, varying))
 
 
 class database:  # noqa: N801  a context manager
@@ -86,3 +87,67 @@ class database:  # noqa: N801  a context manager
 
     def __exit__(self, *_: object) -> None:
         self._server.drop_database("squash")
+
+
+_COLUMNS = f"""{COMMON}
+select n.nspname, c.relname, a.attname
+  from relation c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+ where c.relkind in ('r', 'm')
+ order by 1, 2, a.attname
+"""  # noqa: S608  a constant of this package
+_SEQUENCES = """
+select format('%I.%I', schemaname, sequencename), last_value from pg_sequences where schemaname <> 'dbtool'
+"""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A digest of the rows of each table, one of each of its columns, and where each sequence stands."""
+
+    rows: Mapping[str, Any]
+    columns: Mapping[tuple[str, str], Any]
+    sequences: Mapping[str, Any]
+
+
+def read_contents(
+    conn: psycopg.Connection[Any], left_out: frozenset[tuple[str, str]] = frozenset()
+) -> Contents:
+    """The contents of every table, without the columns (table, column) that are left out of its rows."""
+    tables: dict[tuple[str, str], list[str]] = {}
+    for schema, table, column in conn.execute(_COLUMNS).fetchall():
+        tables.setdefault((schema, table), []).append(column)
+    rows: dict[str, Any] = {}
+    columns: dict[tuple[str, str], Any] = {}
+    for (schema, table), names in tables.items():
+        label = f"{schema}.{table}"
+        kept = [name for name in names if (label, name) not in left_out]
+        row = sql.SQL("row({})").format(sql.SQL(", ").join(map(sql.Identifier, kept)))
+        digests = [_digest(part) for part in (row, *map(sql.Identifier, names))]
+        query = sql.SQL("select {} from {}").format(
+            sql.SQL(", ").join(digests), sql.Identifier(schema, table)
+        )
+        found: Sequence[Any] = conn.execute(query).fetchone() or ()
+        rows[label] = found[0]
+        columns.update({(label, name): value for name, value in zip(names, found[1:], strict=True)})
+    return Contents(rows, columns, dict(conn.execute(_SEQUENCES).fetchall()))
+
+
+def varying_columns(one: Contents, other: Contents) -> frozenset[tuple[str, str]]:
+    """The columns that two databases built alike do not share: times, random ids and what comes of them."""
+    return frozenset(key for key, value in one.columns.items() if other.columns.get(key) != value)
+
+
+def diff_contents(want: Contents, have: Contents) -> list[str]:
+    """The tables and sequences that two databases do not share, in words."""
+    found = [f"table {name}: other rows" for name, value in want.rows.items() if have.rows.get(name) != value]
+    return found + [
+        f"sequence {name}: at {have.sequences.get(name)} instead of {value}"
+        for name, value in want.sequences.items()
+        if have.sequences.get(name) != value
+    ]
+
+
+def _digest(part: sql.Composable) -> sql.Composed:
+    return sql.SQL("md5(string_agg(({0})::text, e'\\n' order by ({0})::text collate \"C\"))").format(part)

@@ -21,10 +21,9 @@ from typing import IO, Any
 
 from toolkit.connection import connect, own_server, socket_url
 from toolkit.errors import DbtoolError, LockTimeout
-from toolkit.servers import cluster, places
-from toolkit.servers.account import Account, can_enter, run_as, server_account
+from toolkit.servers import cluster
+from toolkit.servers.account import Account, can_enter, end, end_servers_in, is_alive, run_as, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, for_account
-from toolkit.servers.processes import end, end_servers_in, is_alive
 
 LOCK_TIMEOUT_SECONDS = 120.0
 START_TIMEOUT_SECONDS = 600
@@ -66,19 +65,19 @@ class EmbeddedServer:
 
     def is_running(self) -> bool:
         """Whether it accepts connections now."""
-        data = places.find_data(self.home)
+        data = cluster.find_data(self.home)
         lock = cluster.serving(data) if data else None
         return lock is not None and lock.is_ready
 
     def url(self, dbname: str = "app") -> str:
         """libpq URL of one of its databases, as superuser; no password: only its owner reaches the socket."""
-        data = places.find_data(self.home)
+        data = cluster.find_data(self.home)
         if data is None:
             raise DbtoolError(f"there is no server in {self.home} yet", hint="start it: dbtool up")
         lock = cluster.serving(data)
         if lock is not None and lock.socket_dir is not None:
             return own_server(socket_url(lock.socket_dir, dbname, lock.port), data)
-        return own_server(socket_url(places.socket_folder(data, self._uid), dbname), data)
+        return own_server(socket_url(cluster.socket_folder(data, self._uid), dbname), data)
 
     def start(self, report: Report | None = None) -> bool:
         """Start it, making its data and the database `app` at first; returns whether it was running already.
@@ -103,7 +102,7 @@ class EmbeddedServer:
         if not self.home.is_dir():
             return False
         with self._locked():
-            data = places.find_data(self.home)
+            data = cluster.find_data(self.home)
             return data is not None and self._stop(data)
 
     def destroy(self) -> bool:
@@ -111,12 +110,12 @@ class EmbeddedServer:
         if not self.home.is_dir():
             return False
         with self._locked():
-            data = places.find_data(self.home)
+            data = cluster.find_data(self.home)
             if data is None:
                 return False
             self._stop(data)
-            shutil.rmtree(places.socket_folder(data, self._uid), ignore_errors=True)
-            places.remove(self.home, data)
+            shutil.rmtree(cluster.socket_folder(data, self._uid), ignore_errors=True)
+            cluster.remove(self.home, data)
             for leftover in self._logs():
                 leftover.unlink(missing_ok=True)
             return True
@@ -211,13 +210,13 @@ class EmbeddedServer:
 
     def _find_running(self, report: Report) -> bool:
         """Whether our server runs, waiting while it starts; ends one that nobody can reach any more."""
-        data = places.find_data(self.home)
+        data = cluster.find_data(self.home)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         told = False
         while data and (lock := cluster.serving(data)):
             if lock.is_ready:
                 if lock.socket is not None and lock.socket.exists():
-                    places.claim(self.home, data)
+                    cluster.claim(self.home, data)
                     return True
                 self._stop(data)  # its socket was cleaned away
                 return False
@@ -231,9 +230,9 @@ class EmbeddedServer:
 
     def _prepare(self, report: Report) -> Path:
         """Bring the data folder into the state in which a server can start on it; makes it at first."""
-        found = places.find_data(self.home)
-        data = found or places.make_place(self.home, self._account, self._stop)
-        places.claim(self.home, data)
+        found = cluster.find_data(self.home)
+        data = found or cluster.make_place(self.home, self._account, self._stop)
+        cluster.claim(self.home, data)
         version_file = data / "PG_VERSION"
         if version_file.exists():
             self._check_usable(data, version_file.read_text(encoding="utf-8").strip())
@@ -247,8 +246,8 @@ class EmbeddedServer:
                 hint="move away what is in it, then try again",
             )
         report(f"making a new PostgreSQL {self.binaries.major} server")
-        places.remove_drafts(data)
-        draft = places.make_draft(data)
+        cluster.remove_drafts(data)
+        draft = cluster.make_draft(data)
         if self._account:
             self._account.own(draft)
         try:
@@ -333,7 +332,7 @@ class EmbeddedServer:
 
     def _make_socket_dir(self, data: Path) -> Path:
         """An empty private folder for the socket. Our server does not run: what is in it is left over."""
-        folder = places.socket_folder(data, self._uid)
+        folder = cluster.socket_folder(data, self._uid)
         orphan = cluster.read_lock_file(folder, ".s.PGSQL.5432.lock")
         if orphan is not None and orphan.data == data and cluster.is_server(orphan):
             end(orphan.pid, signal.SIGQUIT, 10)  # its data was deleted under it

@@ -21,9 +21,8 @@ from psycopg import sql
 from toolkit.connection import connect, describe_url, own_server, socket_url, with_database
 from toolkit.errors import DbtoolError
 from toolkit.servers import cluster
-from toolkit.servers.account import run_as, server_account
+from toolkit.servers.account import end, run_as, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, find_compiling, for_account
-from toolkit.servers.processes import end
 
 START_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 30.0
