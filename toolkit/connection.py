@@ -22,8 +22,8 @@ PORT = 5432
 CONNECT_TIMEOUT_SECONDS = 10
 # A server that is gone is noticed within a minute; toolkit.sql.execute asks the same of the server.
 KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-# dbtool's own servers by host and port, with the number of their cluster where it can be known.
-_own: dict[tuple[str, str], int | None] = {}
+# dbtool's own servers by host and port, with the folder of their data where it is known.
+_own: dict[tuple[str, str], Path | None] = {}
 _environment = threading.RLock()
 
 
@@ -32,11 +32,7 @@ def own_server(url: str, data: Path | None = None) -> str:
 
     Connections to it take nothing from the environment, and end at once when they lead to another server.
     """
-    number = None
-    if data is not None:
-        with (data / "global" / "pg_control").open("rb") as file:
-            number = int.from_bytes(file.read(8), sys.byteorder)
-    _own[_address(parse_url(url))] = number
+    _own[_address(parse_url(url))] = data
     return url
 
 
@@ -84,12 +80,34 @@ def connect(
             return _connect(url, given, application_name, autocommit, options)
         with _own_environment():
             connection = _connect(url, given, application_name, autocommit, options)
-    number = _own[_address(given)]
-    result = connection.pgconn.exec_(b"select system_identifier from pg_catalog.pg_control_system()")
-    if number is not None and result.get_value(0, 0) != b"%d" % number:
+    data = _own[_address(given)]
+    if data is not None and not _serves(connection, data):
         connection.close()
         raise DbtoolError(f"another server than dbtool's answers at {describe_url(url)}; nothing was done")
     return connection
+
+
+def _serves(connection: psycopg.Connection[Any], data: Path) -> bool:
+    """Whether the server has its data in that folder: by the number of its cluster.
+
+    One whose folder was moved cannot read that any more: then by the second of its start.
+    """
+
+    def ask(query: bytes) -> int | None:
+        value = connection.pgconn.exec_(query).get_value(0, 0)
+        return None if value is None else int(value)
+
+    try:
+        number = ask(b"select system_identifier from pg_catalog.pg_control_system()")
+        if number is not None:
+            return number == int.from_bytes((data / "global/pg_control").read_bytes()[:8], sys.byteorder)
+        started = ask(
+            b"select trunc(extract(epoch from pg_catalog.pg_postmaster_start_time()))::pg_catalog.int8"
+        )
+        noted = int((data / "postmaster.pid").read_text().split("\n")[2])
+    except OSError:
+        return False
+    return started is not None and abs(started - noted) <= 1
 
 
 def _connect(

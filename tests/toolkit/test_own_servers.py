@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.conftest import RunDbtool
-from toolkit import connection
 from toolkit.connection import connect, own_server
 from toolkit.errors import DbtoolError
 from toolkit.servers.choose import open_throwaway
@@ -59,24 +57,22 @@ def test_environment_leads_no_throwaway_server_elsewhere(monkeypatch: pytest.Mon
     assert os.environ["PGHOSTADDR"] == "127.0.0.1"
 
 
-def test_another_server_in_the_place_of_an_own_one_is_told_before_anything_is_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with open_throwaway("embedded") as own:
-        address = next(iter(key for key in connection._own if key[0] in own.url().replace("%2F", "/")))
-        monkeypatch.setitem(connection._own, address, 42)
-        with pytest.raises(DbtoolError):
-            connect(own.url())
+def data_of(server: ThrowawayServer) -> Path:
+    with connect(server.url()) as conn:
+        row = conn.execute("select current_setting('data_directory')").fetchone()
+    assert row is not None
+    return Path(row[0])
 
 
-def test_own_server_is_known_by_its_cluster(tmp_path: Path) -> None:
-    with open_throwaway("embedded") as own, psycopg.connect(own.url()) as conn:
-        row = conn.execute(
-            "select system_identifier, current_setting('data_directory') from pg_control_system()"
-        )
-        number, data = row.fetchone() or (0, "")
-        own_server(own.url(), Path(data))
-        assert number in connection._own.values()
+def test_another_server_in_the_place_of_an_own_one_is_told_before_anything_is_done() -> None:
+    """Known by the number of its cluster, whatever answers at the address."""
+    with open_throwaway("embedded") as own, open_throwaway("embedded") as other:
+        own_server(own.url(), data_of(own))
+        connect(own.url()).close()
+        for data in (data_of(other), data_of(other).with_name("nowhere")):
+            own_server(own.url(), data)
+            with pytest.raises(DbtoolError):
+                connect(own.url())
 
 
 @pytest.mark.parametrize(
