@@ -170,29 +170,52 @@ create type learn_internal.fact as (
 );
 comment on type learn_internal.fact is 'A fact before it is written to learn.activity_log.';
 
-create type learn_internal.gain as (user_id uuid, xp bigint);
-comment on type learn_internal.gain is 'What facts pay a user.';
+create type learn_internal.gain as (
+  user_id uuid, metric text, local_date date, activity_type text, amount bigint);
+comment on type learn_internal.gain is 'What a user has gained for boards to count: a row of board_gains.';
 
-create type learn_internal.win as (user_id uuid, achievement_id bigint, evidence jsonb);
-comment on type learn_internal.win is 'A threshold that a user has crossed, and by what.';
+create type learn_internal.win as (
+  user_id uuid, achievement_id bigint, at timestamptz, evidence jsonb);
+comment on type learn_internal.win is 'A threshold that a user has crossed, when, and by what.';
+
+create type learn_internal.rise as (
+  user_id uuid, from_level integer, to_level integer, at timestamptz, won learn_internal.win[]);
+comment on type learn_internal.rise is 'The highest level that a user had and has, and what that earns.';
+
+create type learn_internal.run_event as (
+  user_id uuid, metric text, scope text, id bigint, is_end boolean, at timestamptz);
+comment on type learn_internal.run_event is 'A fact that lengthens a run or ends it.';
+
+create type learn_internal.capped_xp as (fact_id bigint, amount integer);
+comment on type learn_internal.capped_xp is 'What a fact pays within the cap of its rule for the day.';
 
 create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
 comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
 
 create type learn_internal.completion as (
-  user_id       uuid,
-  lesson_id     bigint,
-  completed_at  timestamptz,
-  started_at    timestamptz,
-  score         numeric,
-  has_exercises boolean,
-  is_first_try  boolean,
-  is_flawless   boolean,
-  is_clean      boolean,
-  activity_type text
+  user_id      uuid,
+  lesson_id    bigint,
+  completed_at timestamptz,
+  started_at   timestamptz,
+  score        numeric
 );
-comment on type learn_internal.completion is
-  'A lesson that a user has just completed, how its exercises were solved, and the fact to write.';
+comment on type learn_internal.completion is 'A lesson that a user has just completed.';
+
+create type learn_internal.track_step as (user_id uuid, track_id bigint, at timestamptz);
+comment on type learn_internal.track_step is 'An item of a track that a user has just completed, and when.';
+
+create type learn_internal.logged_fact as (
+  user_id       uuid,
+  activity_type text,
+  subject_type  text,
+  subject_id    text,
+  properties    jsonb,
+  xp            integer,
+  occurred_at   timestamptz,
+  local_date    date,
+  is_qualifying boolean
+);
+comment on type learn_internal.logged_fact is 'A fact with all that the log says of it.';
 
 create type learn_internal.lesson_time as (
   user_id uuid, lesson_id bigint, seconds integer, at timestamptz);
@@ -720,6 +743,7 @@ create table learn.tracks (
   position        integer not null default 0,
   completion_xp   integer,
   is_published    boolean not null default true,
+  total_items     integer not null default 0,
   created_at      timestamptz not null default learn.clock(),
   updated_at      timestamptz not null default learn.clock(),
   constraint tracks_slug_is_unique unique (slug),
@@ -727,9 +751,12 @@ create table learn.tracks (
   constraint title_is_not_blank check (title ~ '\S'),
   constraint estimated_hours_are_positive check (estimated_hours > 0),
   constraint completion_xp_is_not_negative check (completion_xp >= 0),
+  constraint total_items_are_not_negative check (total_items >= 0),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000)
 );
+comment on column learn.tracks.total_items is
+  'How many items there are to complete. Kept by triggers of what tracks consist of.';
 comment on table learn.tracks is
   'A set of items (lessons) to complete; needs at least one published item to be completable.';
 comment on column learn.tracks.completion_xp is
@@ -2611,6 +2638,10 @@ create unique index notifications_tell_a_fact_once
 create index notifications_recent on learn.notifications (user_id, created_at desc);
 create index notifications_unread on learn.notifications (user_id, id) where not is_read;
 grant select on learn.notifications to learn_app, learn_readonly;
+
+create type learn_internal.told as (
+  user_id uuid, fact_id bigint, type text, title text, message text, action_url text);
+comment on type learn_internal.told is 'A notification before it is written.';
 
 create type learn_internal.notice as (
   user_id       uuid,

@@ -245,6 +245,7 @@ declare
   v_has_earned   boolean;
   v_has_unlocked boolean;
   v_has_challenges boolean;
+  v_has_avatars  boolean;
   v_avatars      jsonb;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
@@ -295,11 +296,15 @@ begin
     return v_summary;
   end if;
 
-  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  select array_agg(a.slug order by u.id), bool_or(a.unlocks_avatar_id is not null)
+  into v_summary.new_achievements, v_has_avatars
   from learn.user_achievements u
   join learn.achievements a on a.id = u.achievement_id
   where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
 
+  if not v_has_avatars then
+    return v_summary;
+  end if;
   -- Avatars that these achievements unlock and no earlier one had unlocked.
   select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
   into v_avatars
@@ -325,9 +330,12 @@ revoke all on function learn_internal.summarize(learn_internal.call) from public
 
 -- functions/_shared/end_call.sql
 
--- The close of every public function that changes a learner's state: sums up,
--- and keeps the answer for a retry.
-create or replace function learn_internal.end_call(p_call learn_internal.call)
+-- The close of every public function that changes a learner's state: sums up, and keeps the answer for
+-- a retry. What the call made and its caller has to know of, such as the id of a new row, stands in the
+-- summary's `unlocked`, and so in the answer to a retry too.
+create or replace function learn_internal.end_call(
+  p_call learn_internal.call, p_made jsonb default null
+)
 returns learn.award_summary
 language plpgsql
 volatile
@@ -336,6 +344,9 @@ as $$
 declare
   v_summary learn.award_summary := learn_internal.summarize(p_call);
 begin
+  if p_made is not null then
+    v_summary.unlocked := v_summary.unlocked || p_made;
+  end if;
   if p_call.idempotency_key is not null then
     insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
     values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
@@ -345,35 +356,10 @@ begin
   return v_summary;
 end;
 $$;
-comment on function learn_internal.end_call(learn_internal.call) is
-  'Closes a public call: sums up, and keeps the answer for a retry.';
-revoke all on function learn_internal.end_call(learn_internal.call) from public;
-
--- functions/_shared/end_call_with.sql
-
--- The close of a public call that made something the caller has to know of, such as the id
--- of a new row: it stands in the summary's `unlocked`, and so in the answer to a retry too.
-create or replace function learn_internal.end_call_with(p_call learn_internal.call, p_made jsonb)
-returns learn.award_summary
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_summary learn.award_summary := learn_internal.end_call(p_call);
-begin
-  v_summary.unlocked := v_summary.unlocked || p_made;
-  if p_call.idempotency_key is not null then
-    update learn.idempotency_keys k
-    set response = to_jsonb(v_summary)
-    where k.user_id = p_call.user_id and k.key = p_call.idempotency_key;
-  end if;
-  return v_summary;
-end;
-$$;
-comment on function learn_internal.end_call_with(learn_internal.call, jsonb) is
-  'Closes a public call; the summary''s unlocked says what was made, such as {"reply_id": 7}.';
-revoke all on function learn_internal.end_call_with(learn_internal.call, jsonb) from public;
+comment on function learn_internal.end_call(learn_internal.call, jsonb) is
+  'Closes a public call: sums up, and keeps the answer for a retry. p_made: what it made, such as '
+  '{"reply_id": 7}.';
+revoke all on function learn_internal.end_call(learn_internal.call, jsonb) from public;
 
 -- functions/_shared/hold_content_first.sql
 

@@ -96,37 +96,40 @@ create or replace function learn_internal.activity_problem(
   p_activity_type text, p_subject_type text, p_subject_id text, p_properties jsonb
 )
 returns text
-language sql
+language plpgsql                  -- keeps its plan
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
-    when t.key is null then format('unknown activity type %s', coalesce(left(p_activity_type, 50), 'null'))
-    when t.is_internal then format('%s is written by Laurel itself', t.key)
-    when (p_subject_type is null) <> (p_subject_id is null)
-      then 'a subject has both a type and an id'
-    when length(p_subject_type) > 100 or length(p_subject_id) > 500
-      then 'a subject''s type has at most 100 characters, its id at most 500'
-    when jsonb_typeof(p_properties) is distinct from 'object'
-      then 'the properties are not a JSON object'
-    when pg_column_size(p_properties) > 65536
-      then format('the properties have %s bytes, at most 65536', pg_column_size(p_properties))
-    else (
-      select case
-        when not learn_internal.is_countable(p_properties -> m.property)
-          then format('the property %s is not a number of at most 1e15: %s',
-            m.property, left((p_properties -> m.property)::text, 50))
-        else format('the property %s, a scope, has more than 200 characters', m.scope_property)
-      end
-      from learn.metrics m
-      where m.activity_type = t.key and p_properties @> m.filter
-        and (not learn_internal.is_countable(p_properties -> m.property)
-          or length(p_properties ->> m.scope_property) > 200)
-      order by m.key
-      limit 1)
-  end
-  from (select p_activity_type as key) a
-  left join learn.activity_types t on t.key = a.key;
+begin
+  return (
+    select case
+      when t.key is null then format('unknown activity type %s', coalesce(left(p_activity_type, 50), 'null'))
+      when t.is_internal then format('%s is written by Laurel itself', t.key)
+      when (p_subject_type is null) <> (p_subject_id is null)
+        then 'a subject has both a type and an id'
+      when length(p_subject_type) > 100 or length(p_subject_id) > 500
+        then 'a subject''s type has at most 100 characters, its id at most 500'
+      when jsonb_typeof(p_properties) is distinct from 'object'
+        then 'the properties are not a JSON object'
+      when pg_column_size(p_properties) > 65536
+        then format('the properties have %s bytes, at most 65536', pg_column_size(p_properties))
+      else (
+        select case
+          when not learn_internal.is_countable(p_properties -> m.property)
+            then format('the property %s is not a number of at most 1e15: %s',
+              m.property, left((p_properties -> m.property)::text, 50))
+          else format('the property %s, a scope, has more than 200 characters', m.scope_property)
+        end
+        from learn.metrics m
+        where m.activity_type = t.key and p_properties @> m.filter
+          and (not learn_internal.is_countable(p_properties -> m.property)
+            or length(p_properties ->> m.scope_property) > 200)
+        order by m.key
+        limit 1)
+    end
+    from (select p_activity_type as key) a
+    left join learn.activity_types t on t.key = a.key);
+end;
 $$;
 comment on function learn_internal.activity_problem(text, text, text, jsonb) is
   'What is wrong with an activity to record, in words; null when nothing is.';
@@ -333,11 +336,12 @@ create or replace function learn_internal.has_happened(
   p_user_id uuid, p_activity_type text, p_subject_type text, p_subject_id text
 )
 returns boolean
-language sql
+language plpgsql                  -- keeps its plan
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (
+begin
+  return exists (
     select from learn_internal.recorded_subjects r
     where r.user_id = p_user_id and r.activity_type = p_activity_type
       and r.subject_type = p_subject_type and r.subject_id = p_subject_id)
@@ -345,6 +349,7 @@ as $$
     select from learn_internal.domain_facts d
     where d.user_id = p_user_id and d.activity_type = p_activity_type
       and d.subject_type = p_subject_type and d.subject_id = p_subject_id);
+end;
 $$;
 comment on function learn_internal.has_happened(uuid, text, text, text) is
   'Whether a fact that happens once per subject has happened to a user.';
@@ -634,8 +639,8 @@ grant execute on function learn.record_activities(jsonb) to learn_app;
 
 -- functions/activity/write_facts.sql
 
--- Writes facts to the log, with the local date of each and whether it makes the day active.
--- One that happens once and that was recorded from outside already is left out.
+-- Writes facts to the log, in the given order: with the local date of each and whether it makes the day
+-- active. One that happens once and that was recorded from outside already is left out.
 create or replace function learn_internal.write_facts(
   p_facts learn_internal.fact[], p_idempotency_key text default null
 )
@@ -647,24 +652,50 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_now timestamptz := learn.clock();
+  f               learn_internal.fact;
+  v_rows          learn_internal.logged_fact[] := '{}';
+  v_user_id       uuid;
+  v_timezone      text;
+  v_type          text;
+  v_is_qualifying boolean;
+  v_happens_once  boolean;
+  v_now           timestamptz;
 begin
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
-    coalesce(f.properties, '{}'), f.xp, f.occurred_at,
-    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key, v_now
-  from unnest(p_facts) with ordinality
-    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
-  join learn.users u on u.id = any (array[f.user_id])
-  join learn.activity_types t on t.key = f.activity_type
-  where not t.happens_once or not exists (
-    select from learn_internal.recorded_subjects r
-    where r.user_id = f.user_id and r.activity_type = f.activity_type
-      and r.subject_type = f.subject_type and r.subject_id = f.subject_id
-    offset 0)
-  order by f.position;
+  if p_facts is null then
+    return;
+  end if;
+  foreach f in array p_facts loop
+    -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
+    if f.user_id is distinct from v_user_id then
+      select u.id, u.timezone into v_user_id, v_timezone from learn.users u where u.id = f.user_id;
+    end if;
+    if f.activity_type is distinct from v_type then
+      select t.key, t.is_qualifying, t.happens_once into v_type, v_is_qualifying, v_happens_once
+      from learn.activity_types t
+      where t.key = f.activity_type;
+    end if;
+    continue when v_user_id is null or v_type is null;
+    if v_happens_once then
+      continue when exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = f.user_id and r.activity_type = f.activity_type
+          and r.subject_type = f.subject_type and r.subject_id = f.subject_id);
+    end if;
+    v_rows := v_rows || (
+      f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp,
+      f.occurred_at, (f.occurred_at at time zone v_timezone)::date, v_is_qualifying
+    )::learn_internal.logged_fact;
+  end loop;
+
+  if cardinality(v_rows) > 0 then
+    v_now := learn.clock();
+    insert into learn.activity_log
+      (user_id, activity_type, subject_type, subject_id, properties, xp,
+       occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
+    select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
+      r.occurred_at, r.local_date, r.is_qualifying, p_idempotency_key, v_now
+    from unnest(v_rows) r;
+  end if;
 end;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text) is
@@ -1272,10 +1303,11 @@ create or replace function learn_internal.spend_streak_freezes(
   p_user_id uuid, p_last date, p_next date, p_at timestamptz
 )
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+begin
   with covering as (
     select c.freeze_id, c.missed_day
     from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
@@ -1297,6 +1329,7 @@ as $$
   select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
   from covering c
   order by c.missed_day;
+end;
 $$;
 comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
   'Covers the days a user missed between two active days, all of them or none.';
@@ -1329,173 +1362,36 @@ group by r.user_id;
 comment on view learn_internal.streak_states is
   'Streaks recounted from user_activity_days, one row per user with any.';
 
--- functions/streaks/note_streaks.sql
+-- functions/streaks/give_streak_freezes.sql
 
--- Notes that streaks of users have changed, or when they end: the board of streaks follows.
-create or replace function learn_internal.note_streaks(p_user_ids uuid[])
+-- Gives a user streak freezes, held from a local date on, and writes the fact.
+-- The caller has locked the user.
+create or replace function learn_internal.give_streak_freezes(
+  p_user_id uuid, p_date date, p_count integer, p_activity_type text, p_at timestamptz
+)
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  insert into learn.streak_freezes (user_id, granted_on)
+  select p_user_id, p_date from generate_series(1, p_count);
+  update learn.user_stats s set streak_freezes = s.streak_freezes + p_count
+  where s.user_id = p_user_id;
+  insert into learn.activity_log
+    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
+  values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
+  -- the streak ends later now
   insert into learn_internal.board_gains (user_id, metric, local_date)
-  select distinct u.id, m.key, '-infinity'::date
-  from learn.metrics m
-  cross join unnest(p_user_ids) u(id)
+  select p_user_id, m.key, '-infinity' from learn.metrics m
   where m.key = 'current_streak' and m.is_board;
 end;
 $$;
-comment on function learn_internal.note_streaks(uuid[]) is
-  'Notes that streaks of users have changed, for the board of streaks.';
-revoke all on function learn_internal.note_streaks(uuid[]) from public;
-
--- functions/streaks/give_streak_freezes.sql
-
--- Gives users streak freezes, each held from the given local date on.
--- The caller has locked their stats rows.
-create or replace function learn_internal.give_streak_freezes(
-  p_user_ids uuid[], p_dates date[], p_count integer, p_activity_type text, p_at timestamptz
-)
-returns void
-language sql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  with given as (
-    insert into learn.streak_freezes (user_id, granted_on)
-    select d.user_id, d.granted_on
-    from unnest(p_user_ids, p_dates) d(user_id, granted_on)
-    cross join generate_series(1, p_count)
-  ), counted as (
-    update learn.user_stats s
-    set streak_freezes = s.streak_freezes + p_count
-    from unnest(p_user_ids) d(user_id)
-    where s.user_id = d.user_id
-  )
-  insert into learn.activity_log
-    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
-  select d.user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, d.granted_on, false
-  from unnest(p_user_ids, p_dates) d(user_id, granted_on);
-  select learn_internal.note_streaks(p_user_ids);
-$$;
-comment on function learn_internal.give_streak_freezes(
-  uuid[], date[], integer, text, timestamptz) is
-  'Gives users streak freezes, held from a local date on, and writes the facts.';
-revoke all on function learn_internal.give_streak_freezes(
-  uuid[], date[], integer, text, timestamptz) from public;
-
--- functions/streaks/advance_streaks.sql
-
--- Makes days of users active and moves their streaks. Takes parallel arrays of days
--- that are not active yet, each day once, in the order in which they became known.
--- The users' stats rows are locked by the caller.
--- A user's days are taken one at a time, because freezes earned and spent on one decide about the
--- next: the loop runs once per new day of the user with the most, each time for all users at once.
--- A single fact is one round.
-create or replace function learn_internal.advance_streaks(
-  p_user_ids uuid[], p_dates date[], p_at timestamptz
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_rounds    integer[];
-  v_last      integer;
-  v_gap       record;
-  v_earners   uuid[];
-  v_earned_on date[];
-  v_every     integer := learn_internal.setting_number('streak_freeze_every_days');
-  v_maximum   integer := learn_internal.setting_number('streak_freeze_maximum');
-begin
-  select array_agg(n.round order by n.position), max(n.round) into v_rounds, v_last
-  from (
-    select d.position,
-      (row_number() over (partition by d.user_id order by d.position))::integer as round
-    from unnest(p_user_ids) with ordinality d(user_id, position)
-  ) n;
-
-  for v_round in 1 .. coalesce(v_last, 0) loop
-    -- A freeze in hand covers a gap before the new day.
-    for v_gap in
-      select s.user_id, s.last_activity_date, d.activity_date
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats s on s.user_id = any (array[d.user_id])
-      where d.round = v_round and s.streak_freezes > 0
-        and d.activity_date > s.last_activity_date + 1
-      order by s.user_id
-    loop
-      perform learn_internal.spend_streak_freezes(
-        v_gap.user_id, v_gap.last_activity_date, v_gap.activity_date, p_at);
-    end loop;
-
-    -- A day that a freeze covered and that was active after all gives the freeze back.
-    with returned as (
-      update learn.streak_freezes f
-      set used_on = null
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      where d.round = v_round and f.user_id = any (array[d.user_id])
-        and f.used_on = d.activity_date
-      returning f.user_id
-    )
-    update learn.user_stats s
-    set streak_freezes = s.streak_freezes + 1
-    from returned r
-    where s.user_id = any (array[r.user_id]);
-
-    insert into learn.user_activity_days (user_id, activity_date)
-    select d.user_id, d.activity_date
-    from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-    where d.round = v_round
-    on conflict (user_id, activity_date) do update set is_freeze = false;
-
-    -- A day after the last one continues the run or starts a new one;
-    -- a late day may join two runs: recount.
-    with moved as (
-      update learn.user_stats s
-      set current_streak = n.current_streak,
-        longest_streak = greatest(s.longest_streak, n.longest_streak),
-        active_days = s.active_days + 1,
-        last_activity_date = greatest(s.last_activity_date, d.activity_date)
-      from unnest(p_user_ids, p_dates, v_rounds) d(user_id, activity_date, round)
-      join learn.user_stats o on o.user_id = any (array[d.user_id])
-      cross join lateral (
-        select c.continued + 1 as current_streak, c.continued + 1 as longest_streak, c.continued
-        from (
-          select case when exists (
-            select from learn.user_activity_days y
-            where y.user_id = d.user_id and y.activity_date = d.activity_date - 1
-          ) then o.current_streak else 0 end as continued
-        ) c
-        where o.last_activity_date is null or d.activity_date > o.last_activity_date
-        union all
-        select v.current_streak, v.longest_streak, o.current_streak
-        from learn_internal.streak_states v
-        where v.user_id = d.user_id and d.activity_date < o.last_activity_date
-      ) n
-      where d.round = v_round and s.user_id = any (array[d.user_id])
-      returning s.user_id, d.activity_date, s.streak_freezes, n.continued, n.current_streak
-    )
-    select array_agg(m.user_id), array_agg(m.activity_date) into v_earners, v_earned_on
-    from moved m
-    where v_every > 0 and m.streak_freezes < v_maximum
-      and m.current_streak / v_every > m.continued / v_every;
-
-    -- A streak that has grown by so many days earns a freeze.
-    if v_earners is not null then
-      perform learn_internal.give_streak_freezes(
-        v_earners, v_earned_on, 1, 'streak_freeze_earned', p_at);
-    end if;
-  end loop;
-  perform learn_internal.note_streaks(p_user_ids);
-end;
-$$;
-comment on function learn_internal.advance_streaks(uuid[], date[], timestamptz) is
-  'Makes new days of users active, moves their streaks, and spends, '
-  'returns and earns freezes on the way.';
-revoke all on function learn_internal.advance_streaks(uuid[], date[], timestamptz) from public;
+comment on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz) is
+  'Gives a user streak freezes, held from a local date on, and writes the fact.';
+revoke all on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz)
+  from public;
 
 -- views/achievements/reward_values.sql
 
@@ -1552,14 +1448,15 @@ revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from publi
 
 -- triggers/activity/process_activities.sql
 
--- When facts are written: the engine. Everything that a fact causes happens here, in this order,
--- for one fact or for a million: lock, streak, XP and level, metrics, achievements.
--- Earned achievements and new levels are facts too: they are written to the log and come through
--- here again, until nothing is new.
+-- When facts are written: the engine. Everything that a fact causes happens here, in this order:
+-- lock, XP and level, streak, metrics, achievements. Earned achievements and new levels are facts
+-- too: they are written to the log and come through here again, until nothing is new.
 --
--- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
--- Statements are small and the rare ones conditional, because for a single fact preparing a plan
--- to run costs more than running it.
+-- It goes by groups of facts: of one learner, one type, and one day. A single fact is a group; a load
+-- of a million is many, in the order of the learners' keys. Each step is a simple statement by key,
+-- because starting a plan of many parts costs more than all that it does for one fact. What is rare
+-- is seen from what these return, and has a function of its own. Costs do not depend on a learner's
+-- history: counters are incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -1574,25 +1471,30 @@ set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_gains         learn_internal.gain[];  -- per user: the XP of these facts
-  v_user_ids      uuid[];              -- the same users; where it is needed
-  -- what some of these facts cause, so that the rest is left out:
-  v_causes        integer;             -- bits, see below
-  v_is_capped     boolean := false;
-  v_feeds_days    boolean := false;
-  v_resets_runs   boolean := false;
-  v_notifies      boolean := false;
-  v_unknown       text;
-  v_is_malformed  boolean;
-  v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
-  v_level         integer[];           -- per user, before these facts
-  v_streak        integer[];
-  v_active_days   integer[];
-  v_day_user_ids  uuid[];
-  v_days          date[];
-  v_is_new_level  boolean;
-  v_won           learn_internal.win[];  -- thresholds crossed
-  v_earned_at     jsonb;               -- by user: when the latest of these facts occurred
+  g             record;                           -- a group of facts
+  v_type        record;                           -- what its type says
+  v_key         text;                             -- of that type
+  v_feed        learn_internal.metric_feeds;
+  v_user_id     uuid;
+  v_at          timestamptz;                      -- of the user's latest fact so far
+  v_stats       learn.user_stats;
+  v_paid        record;
+  v_xp          bigint;
+  v_facts       integer;
+  v_gains       learn_internal.gain[] := '{}';    -- what boards are to count
+  v_pays        jsonb := '{}';                    -- what types pay, by their keys
+  v_has_xp      boolean := false;
+  v_cut         learn_internal.capped_xp[];       -- what these facts pay within a cap
+  v_capped      learn_internal.capped_xp[] := '{}';
+  v_capped_xp   jsonb;                            -- the same, by their ids
+  v_rise        learn_internal.rise;
+  v_rises       learn_internal.rise[] := '{}';    -- new levels
+  v_win         learn_internal.win;
+  v_new         learn_internal.win[];             -- thresholds that this group has crossed
+  v_won         learn_internal.win[] := '{}';     -- thresholds crossed
+  v_run         learn_internal.run_event[];       -- what this group does to runs
+  v_events      learn_internal.run_event[] := '{}';
+  v_notifies    boolean := false;
 begin
   -- Content is held as hold_content() does it, without the price of a call.
   lock table learn_internal.content_lock in row share mode;
@@ -1600,56 +1502,34 @@ begin
     perform learn_internal.hold_content();
   end if;
 
-  -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
-  -- The same statement tells what there is to do, from these rows and from what types can cause:
-  -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
-  -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
-  -- and that is yet to be announced. Bits, since each aggregate has its price.
-  select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
-    | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
-        or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
-    | case when f.xp <> 0 and (f.current_level > f.highest_level or exists (
-        select from learn_internal.xp_marks m
-        where m.xp > least(f.total_xp, f.total_xp + f.xp)
-          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp))) then 16 else 0 end)
-  into v_gains, v_causes
-  from (
-    select c.*, s.total_xp, s.current_level, s.highest_level, s.last_activity_date
-    from (
-      select n.user_id, sum(coalesce(n.xp, t.pays)) as xp,
-        min(n.local_date) filter (where n.is_qualifying) as first_day,
-        max(n.local_date) filter (where n.is_qualifying) as last_day,
-        bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
-          | case when t.feeds_metrics then 2 else 0 end
-          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs or t.notifies
-              or jsonb_typeof(n.properties) <> 'object'
-              or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
-      from new_facts n
-      left join learn.activity_types t on t.key = n.activity_type
-      group by n.user_id
-      order by n.user_id
-    ) c
-    cross join lateral (
-      select * from learn.user_stats l where l.user_id = c.user_id for no key update
-    ) s
-  ) f;
-  if v_gains is null then
-    -- statement triggers fire for zero rows too: without this they would call each other for ever
-    return null;
-  end if;
-  if v_causes & 4 <> 0 then
-    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs), bool_or(t.notifies),
-      string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
-      bool_or(jsonb_typeof(n.properties) <> 'object'
-        or (n.subject_type is null) <> (n.subject_id is null))
-    into v_is_capped, v_feeds_days, v_resets_runs, v_notifies, v_unknown, v_is_malformed
+  for g in
+    select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
+      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told,
+      bool_or(n.is_qualifying) as is_qualifying, max(n.occurred_at) as at,
+      array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
+      bool_and(jsonb_typeof(n.properties) = 'object'
+        and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
-    left join learn.activity_types t on t.key = n.activity_type;
-    if v_unknown is not null then
+    group by n.user_id, n.activity_type, n.local_date
+    order by n.user_id, min(n.id)
+  loop
+    v_new := '{}';
+    v_run := '{}';
+    -- 1. What the type says.
+    if g.activity_type is distinct from v_key then
+      select t.*, array(
+        select f from learn_internal.metric_feeds f where f.activity_type = t.key) as feeds
+      into v_type
+      from learn.activity_types t
+      where t.key = g.activity_type;
+      v_key := v_type.key;
+      v_pays := v_pays || jsonb_build_object(g.activity_type, v_type.pays);
+    end if;
+    if v_key is null then
       raise exception 'unknown activity type'
-        using errcode = 'LX001', detail = v_unknown,
+        using errcode = 'LX001', detail = coalesce(g.activity_type, 'null'),
           hint = 'Add it to learn.activity_types first.';
-    elsif v_is_malformed then
+    elsif not g.is_well_formed then
       raise exception 'a fact is malformed'
         using errcode = 'LX001', detail = (
           select format('properties = %s, subject_type = %L, subject_id = %L',
@@ -1660,75 +1540,105 @@ begin
           limit 1),
           hint = 'Properties are a JSON object; a subject has both a type and an id.';
     end if;
-  end if;
+    v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
+    v_user_id := g.user_id;
+    v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
+    v_has_xp := v_has_xp or v_type.pays <> 0 or g.told > 0;
+    v_notifies := v_notifies or v_type.notifies;
 
-  if v_causes & 28 <> 0 then
-    v_user_ids := array(select g.user_id from unnest(v_gains) g order by g.user_id);
-  end if;
-
-  -- 2. Local active days move the streak.
-  if v_causes & 8 <> 0 then
-    select array_agg(d.user_id order by d.first_id), array_agg(d.local_date order by d.first_id)
-    into v_day_user_ids, v_days
-    from (
-      select n.user_id, n.local_date, min(n.id) as first_id
-      from new_facts n
-      where n.is_qualifying
-      group by n.user_id, n.local_date
-    ) d
-    where not exists (
-      select from learn.user_activity_days a
-      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze
-      offset 0);
-    if v_days is not null then
-      select array_agg(s.longest_streak), array_agg(s.active_days) into v_streak, v_active_days
-      from (
-        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
-      ) s;
-      perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select d.user_id, m.key, d.local_date, 1
-      from learn.metrics m
-      cross join unnest(v_day_user_ids, v_days) d(user_id, local_date)
-      where m.key = 'active_days' and m.is_board;
+    -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
+    if v_type.is_capped then
+      perform from learn.user_stats s where s.user_id = g.user_id for no key update;
+      v_cut := learn_internal.cap_xp(
+        g.user_id, g.activity_type, g.local_date, g.ids, g.amounts);
+      v_xp := (select sum(c.amount) from unnest(v_cut) c);
+      for v_i in 1 .. g.facts loop
+        v_capped := v_capped || v_cut[v_i];
+      end loop;
     end if;
+    if v_xp = 0 then
+      select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
+    else
+      update learn.user_stats s set total_xp = s.total_xp + v_xp where s.user_id = g.user_id
+      returning s as stats,
+        -- a total that means a level or an achievement, or a level that an easier curve has given
+        -- and that is yet to be announced
+        s.current_level > s.highest_level or exists (
+          select from learn_internal.xp_marks m
+          where m.xp > least(s.total_xp - v_xp, s.total_xp)
+            and m.xp <= greatest(s.total_xp - v_xp, s.total_xp)) as is_marked
+      into v_paid;
+      v_stats := v_paid.stats;
+      v_gains := v_gains
+        || (g.user_id, 'xp', g.local_date, g.activity_type, v_xp)::learn_internal.gain;
+      -- 3. The level, and what the total earns
+      if v_paid.is_marked then
+        v_rise := learn_internal.move_level(v_stats, v_xp, v_at);
+        v_new := v_rise.won;
+        if v_rise.to_level > v_rise.from_level then
+          v_rises := v_rises || v_rise;
+        end if;
+      end if;
+    end if;
+
+    -- 4. Another day than the last active one moves the streak.
+    if g.is_qualifying and g.local_date is distinct from v_stats.last_activity_date then
+      v_new := v_new || learn_internal.open_day(v_stats, g.local_date, v_at);
+    end if;
+
+    -- 5. Metrics count what happened.
+    foreach v_feed in array v_type.feeds loop
+      if g.facts = 1 then
+        v_facts := case when g.properties[1] @> v_feed.filter then 1 else 0 end;
+      else
+        v_facts := (select count(*) from unnest(g.properties) p where p @> v_feed.filter);
+      end if;
+      if v_facts = 0 then
+        continue;
+      elsif v_feed.aggregate = 'run' then
+        v_run := v_run
+          || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, v_at);
+      elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
+        v_new := v_new || learn_internal.feed_metric(
+          g.user_id, v_feed, g.properties, g.local_date, v_at);
+      else
+        v_new := v_new
+          || learn_internal.add_to_metric(g.user_id, v_feed.metric, '', v_facts, v_at);
+        if v_feed.is_board then
+          v_gains := v_gains
+            || (g.user_id, v_feed.metric, g.local_date, null, v_facts)::learn_internal.gain;
+        end if;
+      end if;
+    end loop;
+    if v_type.feeds_days then
+      v_new := v_new || learn_internal.count_days(
+        g.user_id, g.activity_type, g.local_date, g.properties, v_at);
+    end if;
+    if v_type.resets_runs then
+      v_run := v_run
+        || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, v_at);
+    end if;
+    -- one by one, which costs the same however many there are: joining arrays copies them
+    foreach v_win in array v_new loop
+      v_won := v_won || v_win;
+    end loop;
+    for v_i in 1 .. cardinality(v_run) loop
+      v_events := v_events || v_run[v_i];
+    end loop;
+  end loop;
+  if v_user_id is null then
+    -- statement triggers fire for zero rows too: without this they would call each other for ever
+    return null;
+  end if;
+  if cardinality(v_events) > 0 then
+    v_won := v_won || learn_internal.advance_runs(v_events);
   end if;
 
-  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
-  if v_is_capped then
-    -- Within a cap: less what the same type has paid this user for the same day,
-    -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
-    -- which leaves older partitions and rows alone.
-    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
-    into v_capped
-    from (
-      select n.id, coalesce(n.xp, r.amount) as amount, r.daily_cap,
-        sum(coalesce(n.xp, r.amount)) over (
-          partition by n.user_id, n.activity_type, n.local_date
-          order by n.id) - coalesce(n.xp, r.amount) as earlier,
-        (
-          select coalesce(sum(t.amount), 0)
-          from learn.xp_transactions t
-          where t.user_id = n.user_id and t.earned_on = n.local_date
-            and t.activity_type = n.activity_type
-            and t.amount > 0 and t.created_at >= n.local_date - interval '2 days'
-        ) as before
-      from new_facts n
-      join learn.xp_rules r on r.activity_type = n.activity_type
-      where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
-    ) c;
-    select array_agg((p.user_id, p.xp)::learn_internal.gain), v_causes | 16 into v_gains, v_causes
-    from (
-      select n.user_id,
-        sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays))::bigint as xp
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-      group by n.user_id
-    ) p
-    where p.user_id = any (v_user_ids);
-  end if;
-
-  if v_causes & 1 <> 0 then
+  -- 6. The ledger
+  if v_has_xp then
+    if cardinality(v_capped) > 0 then
+      v_capped_xp := (select jsonb_object_agg(c.fact_id, c.amount) from unnest(v_capped) c);
+    end if;
     insert into learn.xp_transactions
       (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
     select p.user_id, p.amount, p.activity_type,
@@ -1740,249 +1650,20 @@ begin
       select n.*,
         -- its caller names the source
         n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+        coalesce((v_capped_xp ->> n.id::text)::integer, n.xp,
+          (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
     ) p
     where p.amount <> 0;
-
-    -- 4. The total and the level follow, and the achievements for these.
-    if v_causes & 16 = 0 then
-      update learn.user_stats s
-      set total_xp = s.total_xp + g.xp
-      from unnest(v_gains) g
-      where s.user_id = any (array[g.user_id]) and g.xp <> 0;
-    else
-      select array_agg(s.highest_level) into v_level
-      from (
-        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
-      ) s;
-      with credited as (
-        update learn.user_stats s
-        set total_xp = o.total_xp + g.xp,
-          current_level = l.level,
-          highest_level = greatest(o.highest_level, l.level)
-        from unnest(v_gains) g
-        join learn.user_stats o on o.user_id = any (array[g.user_id])
-        cross join lateral (
-          select coalesce((
-            select t.level from learn.level_thresholds t
-            where t.min_xp <= o.total_xp + g.xp
-            order by t.min_xp desc
-            limit 1), 1) as level
-        ) l
-        where s.user_id = any (array[g.user_id]) and g.xp <> 0
-        returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp,
-          o.highest_level as old_level, s.highest_level as new_level
-      )
-      select bool_or(c.new_level > c.old_level),
-        array_agg((c.user_id, t.achievement_id, jsonb_build_object(
-          'metric', t.metric, 'scope', '', 'value', case t.metric when 'xp' then c.new_xp
-            else c.new_level end))::learn_internal.win) filter (where t.metric is not null)
-      into v_is_new_level, v_won
-      from credited c
-      left join learn_internal.achievement_thresholds t
-        on t.scope = '' and (
-          t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
-          or t.metric = 'level_reached' and t.threshold > c.old_level
-            and t.threshold <= c.new_level);
+  end if;
+  if cardinality(v_gains) > 0 then
+    insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
+    select b.user_id, b.metric, b.local_date, b.activity_type, b.amount from unnest(v_gains) b;
+    -- Folding them into the boards is nobody's in particular: refresh_leaderboard() does it, a load does
+    -- its own when it commits, and where nobody calls the one, a gain in 500 has it done as well.
+    if cardinality(v_gains) >= 100 or random() * 500 < cardinality(v_gains) then
+      perform learn_internal.request_fold();
     end if;
-  end if;
-
-  -- 5. Metrics count what happened.
-  -- 6. The achievements whose thresholds that crosses are found by index.
-  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
-  if v_causes & 3 <> 0 then
-    -- (An amount is null where facts lack the property: the new value is null or the old one then.)
-    with fed as (
-      select f.user_id, f.metric, f.aggregate = 'max' as is_maximum, f.scope, f.board_date,
-        case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
-      from (
-        select n.user_id, m.metric, m.aggregate,
-          coalesce(n.properties ->> m.scope_property, '') as scope,
-          case when not m.is_board then null when m.aggregate = 'run' then '-infinity'
-            else n.local_date end as board_date,
-          case when m.property is null then 1
-            else learn_internal.number_property(n.properties, m.property) end as amount
-        from new_facts n
-        join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-        where n.properties @> m.filter
-          and (m.aggregate <> 'run' or not v_resets_runs)
-          and (m.scope_property is null or n.properties ->> m.scope_property <> '')
-      ) f
-      group by f.user_id, f.metric, f.aggregate, f.scope, f.board_date
-    ), gained as (
-      insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
-      select f.user_id, f.metric, f.board_date, null, f.amount
-      from fed f
-      where f.board_date is not null and f.amount <> 0
-      union all
-      select p.user_id, 'xp', p.local_date, p.activity_type, sum(p.amount)
-      from (
-        select n.user_id, n.local_date, n.activity_type,
-          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-        from new_facts n
-        join learn.activity_types t on t.key = n.activity_type
-      ) p
-      where p.amount <> 0
-      group by p.user_id, p.local_date, p.activity_type
-    ), changed as (
-      select t.user_id, t.metric, t.scope, o.value as old_value,
-        case when t.is_maximum then greatest(o.value, t.amount)
-          else o.value + t.amount end as new_value
-      from (
-        select f.user_id, f.metric, f.scope, f.is_maximum,
-          case when f.is_maximum then max(f.amount) else sum(f.amount) end::bigint as amount
-        from fed f
-        group by f.user_id, f.metric, f.scope, f.is_maximum
-      ) t
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
-      ) o
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value
-      from changed c
-      where c.new_value <> c.old_value
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
-        and t.threshold <= c.new_value;
-  end if;
-
-  if v_feeds_days then
-    with new_days as (
-      insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-      select distinct n.user_id, m.key, s.scope, n.local_date
-      from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'distinct_days'
-        and n.properties @> m.filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-      on conflict do nothing
-      returning user_id, metric, scope, activity_date
-    ), changed as (
-      select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
-      from (
-        select n.user_id, n.metric, n.scope, count(*) as added
-        from new_days n
-        group by n.user_id, n.metric, n.scope
-      ) d
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = d.user_id and u.metric = d.metric and u.scope = d.scope), 0) as value
-      ) o
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value from changed c
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    ), boarded as (
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select n.user_id, n.metric, n.activity_date, 1
-      from new_days n
-      join learn.metrics m on m.key = n.metric and m.is_board
-      where n.scope = ''
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.old_value and t.threshold <= c.new_value;
-  end if;
-
-  if v_resets_runs then
-    with events as (
-      select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
-      from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type
-        and m.aggregate = 'run' and n.properties @> m.filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-      union all
-      select n.user_id, m.key, s.scope, n.id, true
-      from new_facts n
-      join learn.metrics m on m.reset_activity_type = n.activity_type
-        and n.properties @> m.reset_filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-    ), runs as (
-      -- Run 0 goes on from before this statement, each reset starts another;
-      -- the last one is the value that stays.
-      select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
-        e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
-      from (
-        select v.*, count(*) filter (where v.is_reset) over (
-          partition by v.user_id, v.metric, v.scope
-          order by v.id, v.is_reset desc rows unbounded preceding) as run
-        from events v
-      ) e
-      group by e.user_id, e.metric, e.scope, e.run
-    ), changed as (
-      select r.user_id, r.metric, r.scope, o.value as old_value,
-        coalesce(
-          sum(r.length) filter (where r.is_last and r.run > 0),
-          o.value + sum(r.length) filter (where r.run = 0)) as new_value,
-        greatest(
-          o.value + coalesce(sum(r.length) filter (where r.run = 0), 0),
-          max(r.length) filter (where r.run > 0)) as peak
-      from runs r
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope), 0) as value
-      ) o
-      group by r.user_id, r.metric, r.scope, o.value
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value
-      from changed c
-      where c.new_value <> c.old_value
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    ), boarded as (
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select c.user_id, c.metric, '-infinity', c.new_value - c.old_value
-      from changed c
-      join learn.metrics m on m.key = c.metric and m.is_board
-      where c.scope = '' and c.new_value <> c.old_value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.old_value and t.threshold <= c.peak;
-  end if;
-
-  if v_days is not null then
-    select v_won || array_agg((
-      s.user_id, t.achievement_id,
-      jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value)
-    )::learn_internal.win)
-    into v_won
-    from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
-    join learn.user_stats s on s.user_id = any (array[b.user_id])
-    cross join lateral (
-      values
-        ('current_streak', b.streak, s.longest_streak),
-        ('active_days', b.active_days, s.active_days)
-    ) v(metric, old_value, new_value)
-    join learn_internal.achievement_thresholds t
-      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value
-        and t.threshold <= v.new_value;
   end if;
 
   -- 7. Users are told of what rules name.
@@ -1995,51 +1676,11 @@ begin
   end if;
 
   -- 8. What was reached is a fact too.
-  if v_is_new_level or v_won is not null then
-    select jsonb_object_agg(f.user_id, f.last_at) into v_earned_at
-    from (
-      select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id
-    ) f;
+  if cardinality(v_rises) > 0 then
+    perform learn_internal.announce_levels(v_rises);
   end if;
-  if v_is_new_level then
-    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-    select b.user_id, 'level_reached', '-infinity', s.highest_level - b.level
-    from unnest(v_user_ids, v_level) b(user_id, level)
-    join learn.user_stats s on s.user_id = any (array[b.user_id]) and s.highest_level > b.level
-    where exists (select from learn.metrics m where m.key = 'level_reached' and m.is_board);
-
-    insert into learn.activity_log
-      (user_id, activity_type, subject_type, subject_id, properties,
-       occurred_at, local_date, is_qualifying, recorded_at)
-    select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
-      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying, c.now
-    from unnest(v_user_ids, v_level) b(user_id, level)
-    cross join (select learn.clock() as now offset 0) c
-    cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
-    join learn.user_stats s on s.user_id = any (array[b.user_id])
-    join learn.users u on u.id = any (array[b.user_id])
-    join learn.activity_types t on t.key = 'level_reached'
-    cross join lateral generate_series(b.level + 1, s.highest_level) l(level)
-    order by b.user_id, l.level;
-  end if;
-
-  if v_won is not null then
-    insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-    select w.user_id, w.achievement_id, (v_earned_at ->> w.user_id::text)::timestamptz, w.evidence
-    from unnest(v_won) w
-    join learn.achievements a on a.id = w.achievement_id
-    where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
-      and not exists (
-        select from learn.revoked_achievements r
-        where r.user_id = w.user_id and r.achievement_id = w.achievement_id
-        offset 0)
-    order by w.user_id, a.display_order, w.achievement_id
-    on conflict (user_id, achievement_id) do nothing;
-  end if;
-
-  -- 9. What has been gained is folded into the boards now and then, at the end of a transaction.
-  if v_causes & 11 <> 0 and random() * 100 < cardinality(v_gains) then
-    perform learn_internal.request_fold();
+  if cardinality(v_won) > 0 then
+    perform learn_internal.earn_achievements(v_won);
   end if;
   return null;
 end;
@@ -2144,15 +1785,17 @@ comment on trigger metrics_updated on learn.metrics is
 -- the highest level is the cap.
 create or replace function learn.calculate_level_from_xp(p_xp bigint)
 returns integer
-language sql
+language plpgsql                  -- keeps its plan
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-  select coalesce(
+begin
+  return coalesce(
     (select t.level from learn.level_thresholds t
       where t.min_xp <= p_xp order by t.min_xp desc limit 1), 1);
+end;
 $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
@@ -2436,7 +2079,7 @@ begin
         hint = 'Pass a count from 1 to 100.';
   end if;
   perform learn_internal.give_streak_freezes(
-    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date],
+    p_user_id, (v_call.occurred_at at time zone u.timezone)::date,
     p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn.users u
   where u.id = p_user_id;
@@ -3337,5 +2980,508 @@ create or replace trigger achievements_lost
   for each statement
   execute function learn_internal.tally_lost_achievements();
 comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
+
+-- functions/achievements/crossed_thresholds.sql
+
+-- The achievements whose thresholds a user's value has crossed on its way from an old one to a new one.
+-- The only place where thresholds are looked up by value.
+create or replace function learn_internal.crossed_thresholds(
+  p_user_id uuid, p_metric text, p_scope text, p_old bigint, p_new bigint, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return array(
+    select (p_user_id, t.achievement_id, p_at, jsonb_build_object(
+      'metric', p_metric, 'scope', p_scope, 'value', p_new))::learn_internal.win
+    from learn_internal.achievement_thresholds t
+    where t.metric = p_metric and t.scope = p_scope
+      and t.threshold > p_old and t.threshold <= p_new);
+end;
+$$;
+comment on function learn_internal.crossed_thresholds(
+  uuid, text, text, bigint, bigint, timestamptz) is
+  'The achievements whose thresholds a value has crossed on its way from an old one to a new one.';
+revoke all on function learn_internal.crossed_thresholds(
+  uuid, text, text, bigint, bigint, timestamptz) from public;
+
+-- functions/achievements/earn_achievements.sql
+
+-- Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied and
+-- nobody has taken the achievement away from them. Earning one is a fact: announce_achievements().
+create or replace function learn_internal.earn_achievements(p_won learn_internal.win[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select w.user_id, w.achievement_id, w.at, w.evidence
+  from unnest(p_won) w
+  join learn.achievements a on a.id = w.achievement_id
+  where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
+    and not exists (
+      select from learn.revoked_achievements r
+      where r.user_id = w.user_id and r.achievement_id = w.achievement_id
+      offset 0)
+  order by w.user_id, a.display_order, w.achievement_id
+  on conflict (user_id, achievement_id) do nothing;
+end;
+$$;
+comment on function learn_internal.earn_achievements(learn_internal.win[]) is
+  'Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied.';
+revoke all on function learn_internal.earn_achievements(learn_internal.win[]) from public;
+
+-- functions/activity/add_to_metric.sql
+
+-- Adds to a user's metric, and finds the achievements whose thresholds that crosses.
+-- The caller has locked the user.
+create or replace function learn_internal.add_to_metric(
+  p_user_id uuid, p_metric text, p_scope text, p_amount bigint, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_won learn_internal.win[];
+begin
+  insert into learn.user_metrics as m (user_id, metric, scope, value)
+  values (p_user_id, p_metric, p_scope, p_amount)
+  on conflict (user_id, metric, scope) do update set value = m.value + excluded.value
+  returning array(  -- as crossed_thresholds() says, without the price of another statement
+    select (p_user_id, t.achievement_id, p_at, jsonb_build_object(
+      'metric', p_metric, 'scope', p_scope, 'value', m.value))::learn_internal.win
+    from learn_internal.achievement_thresholds t
+    where t.metric = p_metric and t.scope = p_scope
+      and t.threshold > m.value - p_amount and t.threshold <= m.value)
+  into v_won;
+  return v_won;
+end;
+$$;
+comment on function learn_internal.add_to_metric(uuid, text, text, bigint, timestamptz) is
+  'Adds to a user''s metric; returns the achievements whose thresholds that crosses.';
+revoke all on function learn_internal.add_to_metric(uuid, text, text, bigint, timestamptz)
+  from public;
+
+-- functions/activity/advance_runs.sql
+
+-- Moves runs: facts that lengthen one, and facts that end it, in the order of their ids; a fact that
+-- does both ends a run and begins the next. Achievements go by the longest that a run was on the way.
+create or replace function learn_internal.advance_runs(p_events learn_internal.run_event[])
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  r       record;
+  e       boolean;
+  v_old   bigint;
+  v_value bigint;
+  v_peak  bigint;
+  v_win   learn_internal.win;
+  v_won   learn_internal.win[] := '{}';
+begin
+  for r in
+    select v.user_id, v.metric, v.scope, max(v.at) as at,
+      array_agg(v.is_end order by v.id, v.is_end desc) as ends
+    from unnest(p_events) v
+    group by v.user_id, v.metric, v.scope
+    order by v.user_id, v.metric, v.scope
+  loop
+    select m.value into v_old from learn.user_metrics m
+    where m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope;
+    v_old := coalesce(v_old, 0);
+    v_value := v_old;
+    v_peak := v_old;
+    foreach e in array r.ends loop
+      v_value := case when e then 0 else v_value + 1 end;
+      v_peak := greatest(v_peak, v_value);
+    end loop;
+    if v_value <> v_old then
+      insert into learn.user_metrics (user_id, metric, scope, value)
+      values (r.user_id, r.metric, r.scope, v_value)
+      on conflict (user_id, metric, scope) do update set value = excluded.value;
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select r.user_id, m.key, '-infinity', v_value - v_old
+      from learn.metrics m
+      where m.key = r.metric and m.is_board and r.scope = '';
+    end if;
+    foreach v_win in array learn_internal.crossed_thresholds(
+      r.user_id, r.metric, r.scope, v_old, v_peak, r.at)
+    loop
+      v_won := v_won || v_win;
+    end loop;
+  end loop;
+  return v_won;
+end;
+$$;
+comment on function learn_internal.advance_runs(learn_internal.run_event[]) is
+  'Moves the runs that facts lengthen or end; returns what that earns.';
+revoke all on function learn_internal.advance_runs(learn_internal.run_event[]) from public;
+
+-- functions/activity/count_days.sql
+
+-- Counts a day of a user for the metrics of distinct days that a type of fact feeds, each once.
+create or replace function learn_internal.count_days(
+  p_user_id uuid, p_activity_type text, p_local_date date, p_properties jsonb[], p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d     record;
+  v_won learn_internal.win[] := '{}';
+begin
+  for d in
+    select distinct m.key as metric, s.scope, m.is_board and s.scope = '' as is_board
+    from learn.metrics m
+    cross join unnest(p_properties) p
+    cross join lateral learn_internal.metric_scopes(p, m.scope_property) s(scope)
+    where m.activity_type = p_activity_type and m.aggregate = 'distinct_days' and p @> m.filter
+  loop
+    insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+    values (p_user_id, d.metric, d.scope, p_local_date)
+    on conflict do nothing;
+    continue when not found;
+    v_won := v_won || learn_internal.add_to_metric(p_user_id, d.metric, d.scope, 1, p_at);
+    if d.is_board then
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      values (p_user_id, d.metric, p_local_date, 1);
+    end if;
+  end loop;
+  return v_won;
+end;
+$$;
+comment on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz) is
+  'Counts a day of a user for the metrics of distinct days; returns what that earns.';
+revoke all on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz)
+  from public;
+
+-- functions/activity/feed_metric.sql
+
+-- Adds a group of facts (of one user, type and day) to a metric that sums up a property, keeps its
+-- maximum, or counts by scope. A fact without the property, or without a scope, adds nothing.
+create or replace function learn_internal.feed_metric(
+  p_user_id uuid, p_feed learn_internal.metric_feeds, p_properties jsonb[],
+  p_local_date date, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  f      record;
+  v_old  bigint;
+  v_won  learn_internal.win[] := '{}';
+begin
+  for f in
+    select a.scope,
+      (case when (p_feed).aggregate = 'max' then max(a.amount) else sum(a.amount) end)::bigint
+        as amount
+    from (
+      select coalesce(p ->> (p_feed).scope_property, '') as scope,
+        case when (p_feed).property is null then 1
+          else learn_internal.number_property(p, (p_feed).property) end as amount
+      from unnest(p_properties) p
+      where p @> (p_feed).filter
+        and ((p_feed).scope_property is null or p ->> (p_feed).scope_property <> '')
+    ) a
+    group by a.scope
+  loop
+    continue when coalesce(f.amount, 0) = 0;
+    if (p_feed).is_board then
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      values (p_user_id, (p_feed).metric, p_local_date, f.amount);
+    end if;
+    if (p_feed).aggregate = 'max' then  -- rises by what it lacks
+      select m.value into v_old from learn.user_metrics m
+      where m.user_id = p_user_id and m.metric = (p_feed).metric and m.scope = f.scope;
+      f.amount := f.amount - coalesce(v_old, 0);
+      continue when f.amount <= 0;
+    end if;
+    v_won := v_won
+      || learn_internal.add_to_metric(p_user_id, (p_feed).metric, f.scope, f.amount, p_at);
+  end loop;
+  return v_won;
+end;
+$$;
+comment on function learn_internal.feed_metric(
+  uuid, learn_internal.metric_feeds, jsonb[], date, timestamptz) is
+  'Adds a group of facts to a metric of sums, maxima or scopes; returns what that earns.';
+revoke all on function learn_internal.feed_metric(
+  uuid, learn_internal.metric_feeds, jsonb[], date, timestamptz) from public;
+
+-- functions/activity/run_ends.sql
+
+-- The runs that a group of facts (of one user and type, parallel arrays) ends, in total and by scope.
+create or replace function learn_internal.run_ends(
+  p_user_id uuid, p_activity_type text, p_ids bigint[], p_properties jsonb[], p_at timestamptz
+)
+returns learn_internal.run_event[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  m            learn.metrics;
+  v_properties jsonb;
+  v_events     learn_internal.run_event[] := '{}';
+begin
+  for m in
+    select * from learn.metrics d where d.reset_activity_type = p_activity_type
+  loop
+    for v_i in 1 .. cardinality(p_ids) loop
+      v_properties := p_properties[v_i];
+      if v_properties @> m.reset_filter then
+        v_events := v_events
+          || (p_user_id, m.key, '', p_ids[v_i], true, p_at)::learn_internal.run_event;
+        if v_properties ->> m.scope_property <> '' then
+          v_events := v_events || (p_user_id, m.key, v_properties ->> m.scope_property,
+            p_ids[v_i], true, p_at)::learn_internal.run_event;
+        end if;
+      end if;
+    end loop;
+  end loop;
+  return v_events;
+end;
+$$;
+comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz) is
+  'The runs that a group of facts ends.';
+revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz)
+  from public;
+
+-- functions/activity/run_events.sql
+
+-- What a group of facts (of one user and type, parallel arrays) adds to a run, in total or by scope.
+create or replace function learn_internal.run_events(
+  p_user_id uuid, p_feed learn_internal.metric_feeds, p_ids bigint[], p_properties jsonb[],
+  p_at timestamptz
+)
+returns learn_internal.run_event[]
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return array(
+    select (p_user_id, (p_feed).metric, coalesce(f.properties ->> (p_feed).scope_property, ''),
+      f.id, false, p_at)::learn_internal.run_event
+    from unnest(p_ids, p_properties) f(id, properties)
+    where f.properties @> (p_feed).filter
+      and ((p_feed).scope_property is null or f.properties ->> (p_feed).scope_property <> ''));
+end;
+$$;
+comment on function learn_internal.run_events(
+  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz) is
+  'What a group of facts adds to a run.';
+revoke all on function learn_internal.run_events(
+  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz) from public;
+
+-- functions/streaks/open_day.sql
+
+-- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
+-- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day may
+-- join two runs, and gives back the freeze that had covered it. Returns the achievements that this earns.
+-- The caller has locked the user; p_stats is the row as it is now.
+create or replace function learn_internal.open_day(
+  p_stats learn.user_stats, p_date date, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := (p_stats).user_id;
+  v_last    date := (p_stats).last_activity_date;
+  v_streak  integer := 0;            -- the run that this day continues
+  v_now     timestamptz := learn.clock();
+  v_stats   learn.user_stats;
+  v_every   integer;
+begin
+  if p_date < v_last then
+    if exists (
+      select from learn.user_activity_days d
+      where d.user_id = v_user_id and d.activity_date = p_date and not d.is_freeze)
+    then
+      return '{}';
+    end if;
+    update learn.streak_freezes f set used_on = null
+    where f.user_id = v_user_id and f.used_on = p_date;
+    if found then
+      update learn.user_stats s set streak_freezes = s.streak_freezes + 1
+      where s.user_id = v_user_id;
+    end if;
+  elsif (p_stats).streak_freezes > 0 and p_date > v_last + 1 then
+    perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, v_now);
+  end if;
+
+  insert into learn.user_activity_days (user_id, activity_date) values (v_user_id, p_date)
+  on conflict do nothing;
+  if not found then
+    update learn.user_activity_days d set is_freeze = false
+    where d.user_id = v_user_id and d.activity_date = p_date;
+  end if;
+  if p_date < v_last then
+    v_streak := (p_stats).current_streak;
+    update learn.user_stats s
+    set current_streak = r.current_streak,
+      longest_streak = greatest(s.longest_streak, r.longest_streak), active_days = s.active_days + 1
+    from learn_internal.streak_states r
+    where s.user_id = v_user_id and r.user_id = v_user_id
+    returning s.* into v_stats;
+  else
+    if exists (
+      select from learn.user_activity_days d
+      where d.user_id = v_user_id and d.activity_date = p_date - 1)
+    then
+      v_streak := (p_stats).current_streak;
+    end if;
+    update learn.user_stats s
+    set current_streak = v_streak + 1, longest_streak = greatest(s.longest_streak, v_streak + 1),
+      active_days = s.active_days + 1, last_activity_date = p_date
+    where s.user_id = v_user_id
+    returning s.* into v_stats;
+  end if;
+  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+  select v_user_id, m.key,
+    case m.key when 'active_days' then p_date else '-infinity' end,
+    case m.key when 'active_days' then 1 end
+  from learn.metrics m
+  where m.key in ('active_days', 'current_streak') and m.is_board;
+
+  -- A streak that has grown by so many days earns a freeze.
+  v_every := learn_internal.setting_number('streak_freeze_every_days');
+  if v_every > 0 and v_stats.current_streak / v_every > v_streak / v_every
+    and v_stats.streak_freezes < learn_internal.setting_number('streak_freeze_maximum')
+  then
+    perform learn_internal.give_streak_freezes(v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+  end if;
+  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+      (p_stats).longest_streak, v_stats.longest_streak, p_at)
+    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
+      (p_stats).active_days, v_stats.active_days, p_at);
+end;
+$$;
+comment on function learn_internal.open_day(learn.user_stats, date, timestamptz) is
+  'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';
+revoke all on function learn_internal.open_day(learn.user_stats, date, timestamptz) from public;
+
+-- functions/xp/announce_levels.sql
+
+-- Writes a fact for each level that users have reached for the first time.
+create or replace function learn_internal.announce_levels(p_rises learn_internal.rise[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+  select r.user_id, 'level_reached', '-infinity', r.to_level - r.from_level
+  from unnest(p_rises) r
+  where exists (select from learn.metrics m where m.key = 'level_reached' and m.is_board);
+
+  perform learn_internal.write_facts(array_agg(
+    (r.user_id, 'level_reached', 'level', l.level::text, jsonb_build_object('level', l.level),
+      null, r.at)::learn_internal.fact
+    order by r.user_id, l.level))
+  from unnest(p_rises) r
+  cross join lateral generate_series(r.from_level + 1, r.to_level) l(level);
+end;
+$$;
+comment on function learn_internal.announce_levels(learn_internal.rise[]) is
+  'Writes a fact for each level that users have reached for the first time.';
+revoke all on function learn_internal.announce_levels(learn_internal.rise[]) from public;
+
+-- functions/xp/cap_xp.sql
+
+-- What facts of a user, a type and a day pay where the rule has a cap for the day: in the order of
+-- their ids, as much as the cap leaves after what the same type has paid this user for that day.
+-- Takes parallel arrays of ids and of the XP that the facts carry (null: what the rule pays).
+-- Ledger rows of a day are never older than it, which leaves older partitions and rows alone.
+create or replace function learn_internal.cap_xp(
+  p_user_id uuid, p_activity_type text, p_local_date date, p_ids bigint[], p_amounts integer[]
+)
+returns learn_internal.capped_xp[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rule   learn.xp_rules;
+  v_left   bigint;
+  v_capped learn_internal.capped_xp[];
+  f        record;
+begin
+  select * into v_rule from learn.xp_rules r where r.activity_type = p_activity_type;
+  select v_rule.daily_cap - coalesce(sum(t.amount), 0) into v_left
+  from learn.xp_transactions t
+  where t.user_id = p_user_id and t.earned_on = p_local_date
+    and t.activity_type = p_activity_type
+    and t.amount > 0 and t.created_at >= p_local_date - interval '2 days';
+  for f in
+    select i.id, coalesce(i.amount, v_rule.amount) as amount
+    from unnest(p_ids, p_amounts) i(id, amount)
+    order by i.id
+  loop
+    if f.amount > 0 then
+      f.amount := greatest(0, least(f.amount, v_left));
+      v_left := v_left - f.amount;
+    end if;
+    v_capped := v_capped || (f.id, f.amount)::learn_internal.capped_xp;
+  end loop;
+  return v_capped;
+end;
+$$;
+comment on function learn_internal.cap_xp(uuid, text, date, bigint[], integer[]) is
+  'What facts pay where the rule has a cap for the day.';
+revoke all on function learn_internal.cap_xp(uuid, text, date, bigint[], integer[]) from public;
+
+-- functions/xp/move_level.sql
+
+-- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
+-- achievements whose thresholds the total or the level has crossed. A level is reached once: what was
+-- reached before stays reached. The caller has locked the user; p_stats has the new total.
+create or replace function learn_internal.move_level(
+  p_stats learn.user_stats, p_xp bigint, p_at timestamptz
+)
+returns learn_internal.rise
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_level integer := learn.calculate_level_from_xp((p_stats).total_xp);
+  v_rise  learn_internal.rise;
+begin
+  v_rise.user_id := (p_stats).user_id;
+  v_rise.from_level := (p_stats).highest_level;
+  v_rise.to_level := greatest((p_stats).highest_level, v_level);
+  v_rise.at := p_at;
+  update learn.user_stats s
+  set current_level = v_level, highest_level = v_rise.to_level
+  where s.user_id = (p_stats).user_id;
+  v_rise.won := learn_internal.crossed_thresholds(
+      v_rise.user_id, 'xp', '', (p_stats).total_xp - p_xp, (p_stats).total_xp, p_at)
+    || learn_internal.crossed_thresholds(
+      v_rise.user_id, 'level_reached', '', v_rise.from_level, v_rise.to_level, p_at);
+  return v_rise;
+end;
+$$;
+comment on function learn_internal.move_level(learn.user_stats, bigint, timestamptz) is
+  'Brings a user''s level up to date after a payment; says which levels are new, and what they earn.';
+revoke all on function learn_internal.move_level(learn.user_stats, bigint, timestamptz)
+  from public;
 
 reset role;

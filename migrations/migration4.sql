@@ -375,43 +375,19 @@ begin
       using errcode = 'LX004', detail = format('p_lesson_id = %s', p_lesson_id),
         hint = 'Publish it, and its level and course: is_published.';
   end if;
-  if v_level_id is not null and not exists (
-    select from learn.user_lesson_progress p
-    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
-  then
-    perform learn_internal.require_unlocked(array[p_user_id], array[p_lesson_id]);
+  if v_level_id is not null then
+    if not exists (
+      select from learn.user_lesson_progress p
+      where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
+    then
+      perform learn_internal.require_unlocked(array[p_user_id], array[p_lesson_id]);
+    end if;
   end if;
 end;
 $$;
 comment on function learn_internal.require_lesson(uuid, bigint) is
   'Refuses an unknown (LX003), unpublished (LX004) or locked (LX005) lesson.';
 revoke all on function learn_internal.require_lesson(uuid, bigint) from public;
-
--- views/catalog/catalog_damage.sql
-
--- Where content is not counted as it is, or not available as it is published: the part of
--- check_integrity() about the catalog. Content is nobody's: no user is named.
-create or replace view learn_internal.catalog_damage (check_name, user_id, expected, actual) as
-select 'course_sizes_follow_from_lessons', null::uuid,
-  format('course %s: %s lessons, %s levels, weight %s', c.id,
-    coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0)),
-  format('course %s: %s lessons, %s levels, weight %s', c.id,
-    c.total_lessons, c.total_levels, c.total_weight)
-from learn.courses c
-left join learn_internal.course_sizes z on z.course_id = c.id
-where (c.total_lessons, c.total_levels, c.total_weight)
-  <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
-union all
-select 'lessons_are_available_when_all_is_published', null,
-  format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
-from learn.lessons l
-left join learn.course_levels v on v.id = l.course_level_id
-left join learn.courses c on c.id = l.course_id
-where l.is_available
-  <> (l.is_published and coalesce(v.is_published, true) and coalesce(c.is_published, true));
-comment on view learn_internal.catalog_damage is
-  'Where content is not counted as it is, or not available as it is published; '
-  'no row when all is well.';
 
 -- views/catalog/course_requirements.sql
 
@@ -519,10 +495,11 @@ create or replace function learn_internal.complete_solved_lessons(
   p_user_ids uuid[], p_lesson_ids bigint[]
 )
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+begin
   insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
   select c.user_id, c.lesson_id, 'completed', s.solved_at
   from (
@@ -538,6 +515,7 @@ as $$
   on conflict (user_id, lesson_id) do update
     set status = 'completed', completed_at = excluded.completed_at
     where p.completed_at is null;
+end;
 $$;
 comment on function learn_internal.complete_solved_lessons(uuid[], bigint[]) is
   'Completes those of the given lessons whose exercises the user has all solved.';
@@ -698,90 +676,13 @@ group by u.user_id, v.course_id;
 comment on view learn_internal.course_level_recounts is
   'Levels completed per user and course, recounted from user_level_unlocks.';
 
--- functions/progress/begin_tracks.sql
-
--- Counts what there is to complete in tracks that users seem to have filled (the first two arrays),
--- and notes it with those that they have only begun. Returns the published ones that are full,
--- and when the last of the items that were completed now (the other arrays) was.
-create or replace function learn_internal.begin_tracks(
-  p_user_ids uuid[], p_track_ids bigint[],
-  p_item_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
-)
-returns table (user_id uuid, track_id bigint, at timestamptz)
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on   -- joins sets with sets
-set jit = off
-as $$
-begin
-  return query
-  with begun as (
-    -- the rows are there: this finds each by its key, whatever the planner makes of the arrays
-    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-    select b.user_id, b.track_id, b.total_items, b.total_items
-    from (
-      select s.user_id, s.track_id,
-        max(s.total_items) over (partition by s.track_id) as total_items
-      from (
-        select g.user_id, g.track_id, null::integer as total_items
-        from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
-        union all
-        select null, t.track_id, i.total_items
-        from (select distinct d.track_id from unnest(p_track_ids) d(track_id)) t
-        cross join lateral (
-          select count(*)::integer as total_items
-          from learn_internal.track_items c
-          where c.track_id = t.track_id
-          offset 0  -- by key, one track after the other: each of its items once
-        ) i
-      ) s
-    ) b
-    where b.user_id is not null
-    on conflict on constraint user_track_progress_pkey do update
-      set total_items = excluded.total_items
-      where p.total_items <> excluded.total_items
-    returning p.user_id, p.track_id
-  )
-  -- Sets are matched by grouping them together, which takes the same time per row for any number.
-  select s.user_id, s.track_id, max(s.at)
-  from (
-    select c.user_id, i.track_id, c.at, false as is_full, false as is_begun
-    from unnest(p_item_user_ids, p_item_ids, p_at) c(user_id, item_id, at)
-    cross join lateral (
-      select t.track_id from learn_internal.track_items t
-      where t.item_type = p_item_type and t.item_id = c.item_id
-      offset 0  -- keeps this a query by key in each kind of item
-    ) i
-    union all
-    select g.user_id, g.track_id, null, true, false
-    from unnest(p_user_ids, p_track_ids) g(user_id, track_id)
-    union all
-    select b.user_id, b.track_id, null, false, true
-    from begun b
-  ) s
-  group by s.user_id, s.track_id
-  having bool_or(s.is_full) and not bool_or(s.is_begun)
-    and (select t.is_published from learn.tracks t where t.id = s.track_id);
-end;
-$$;
-comment on function learn_internal.begin_tracks(
-  uuid[], bigint[], uuid[], text, bigint[], timestamptz[]) is
-  'Counts what there is to complete in tracks that users have begun; returns those that are full.';
-revoke all on function learn_internal.begin_tracks(
-  uuid[], bigint[], uuid[], text, bigint[], timestamptz[]) from public;
-
 -- views/progress/filled_tracks.sql
 
 -- Published tracks with something in them: those that count in paths and difficulties.
 create or replace view learn_internal.filled_tracks as
 select t.id as track_id, t.difficulty
 from learn.tracks t
-where t.is_published
-  and exists (
-    select from learn_internal.track_items i
-    where i.track_id = t.id
-    offset 0);  -- by key, never a join with every item there is
+where t.is_published and t.total_items > 0;
 comment on view learn_internal.filled_tracks is 'Published tracks with something in them.';
 
 -- views/progress/path_sizes.sql
@@ -935,47 +836,37 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on   -- joins sets with sets
-set jit = off
 as $$
 declare
-  v_facts learn_internal.fact[];
+  c       record;
+  v_facts learn_internal.fact[] := '{}';
 begin
-  with completed as (
+  for c in
+    select d.user_id, d.track_id, d.at, t.difficulty, t.slug, t.completion_xp
+    from unnest(p_user_ids, p_track_ids, p_at) d(user_id, track_id, at)
+    join learn.tracks t on t.id = d.track_id
+    order by d.user_id, d.at, d.track_id
+  loop
     update learn.user_track_progress p
     set completed_at = c.at
-    from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
-    where p.user_id = any (array[c.user_id]) and p.track_id = c.track_id
-    returning p.user_id, p.track_id, p.completed_at
-  )
-  select array_agg(
-    (c.user_id, 'track_completed', 'track', c.track_id::text,
-      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp,
-      c.completed_at)::learn_internal.fact
-    order by c.user_id, c.completed_at, c.track_id)
-  into v_facts
-  from completed c
-  join learn.tracks t on t.id = any (array[c.track_id]);
+    where p.user_id = c.user_id and p.track_id = c.track_id;
+    v_facts := v_facts || (
+      c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', c.difficulty, 'slug', c.slug), c.completion_xp,
+      c.at)::learn_internal.fact;
+  end loop;
   perform learn_internal.write_facts(v_facts);
 
   if exists (
     select from learn.track_prerequisites e
-    join learn.challenges c on c.track_id = e.track_id and c.is_active
+    join learn.challenges k on k.track_id = e.track_id and k.is_active
     where e.prerequisite_track_id = any (p_track_ids))
   then
     perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
   end if;
 
-  select array_agg(f::learn_internal.fact) into v_facts
-  from (
-    select p.* from learn_internal.refresh_paths(p_user_ids, (
-      select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
-      where pt.track_id = any (p_track_ids))) p
-    union all
-    select d.* from learn_internal.refresh_difficulties(p_user_ids, (
-      select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids))) d
-  ) f;
-  if v_facts is not null then
+  v_facts := learn_internal.advance_goals(p_user_ids, p_track_ids);
+  if cardinality(v_facts) > 0 then
     perform learn_internal.write_facts(v_facts);
   end if;
 end;
@@ -987,63 +878,55 @@ revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestam
 
 -- functions/progress/advance_tracks.sql
 
--- Counts newly completed items towards the tracks that contain them.
--- Takes parallel arrays of completions that were not completed before. Increments,
--- so that a completion costs the same in a track of five items and of five thousand.
--- Completes the tracks, paths and difficulties that this fills.
-create or replace function learn_internal.advance_tracks(
-  p_user_ids uuid[], p_item_type text, p_item_ids bigint[], p_at timestamptz[]
-)
+-- Counts newly completed items towards their tracks, and completes the tracks that this fills.
+-- Increments, so that an item costs the same in a track of five items and of five thousand.
+-- The caller has locked the users.
+create or replace function learn_internal.advance_tracks(p_steps learn_internal.track_step[])
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
-set jit = off
 as $$
 declare
-  v_user_ids  uuid[];
-  v_track_ids bigint[];
-  v_at        timestamptz[];
+  g           record;             -- what a user has completed of a track
+  v_row       learn.user_track_progress;
+  v_user_ids  uuid[] := '{}';
+  v_track_ids bigint[] := '{}';
+  v_at        timestamptz[] := '{}';
 begin
-  -- A first item of a track makes the row, which knows of no more items than these: so it claims
-  -- to be full, like one that is.
-  with counted as (
-    insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-    select c.user_id, i.track_id, count(*)::integer, count(*)::integer
-    from unnest(p_user_ids, p_item_ids) c(user_id, item_id)
-    cross join lateral (
-      select t.track_id from learn_internal.track_items t
-      where t.item_type = p_item_type and t.item_id = c.item_id
-      offset 0  -- keeps this a query by key in each kind of item
-    ) i
-    group by c.user_id, i.track_id
-    on conflict (user_id, track_id) do update
-      set items_completed = p.items_completed + excluded.items_completed
-    returning p.user_id, p.track_id,
-      p.items_completed = p.total_items and p.completed_at is null as is_full
-  )
-  select array_agg(c.user_id), array_agg(c.track_id) into v_user_ids, v_track_ids
-  from counted c
-  where c.is_full;
-  if v_user_ids is null then
-    return;
-  end if;
-
-  -- What there is to complete is counted then, and kept by refresh_tracks().
-  select array_agg(b.user_id), array_agg(b.track_id), array_agg(b.at)
-  into v_user_ids, v_track_ids, v_at
-  from learn_internal.begin_tracks(
-    v_user_ids, v_track_ids, p_user_ids, p_item_type, p_item_ids, p_at) b;
-  if v_user_ids is not null then
+  for g in
+    select s.user_id, s.track_id, count(*)::integer as items, max(s.at) as at
+    from unnest(p_steps) s
+    group by s.user_id, s.track_id
+    order by s.user_id, s.track_id
+  loop
+    update learn.user_track_progress p
+    set items_completed = p.items_completed + g.items
+    where p.user_id = g.user_id and p.track_id = g.track_id
+    returning p.* into v_row;
+    if not found then
+      insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
+      select g.user_id, t.id, g.items, greatest(g.items, t.total_items)
+      from learn.tracks t
+      where t.id = g.track_id
+      returning p.* into v_row;
+    end if;
+    if v_row.items_completed = v_row.total_items and v_row.completed_at is null then
+      if exists (select from learn.tracks t where t.id = g.track_id and t.is_published) then
+        v_user_ids := v_user_ids || g.user_id;
+        v_track_ids := v_track_ids || g.track_id;
+        v_at := v_at || g.at;
+      end if;
+    end if;
+  end loop;
+  if cardinality(v_user_ids) > 0 then
     perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;
 $$;
-comment on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[]) is
+comment on function learn_internal.advance_tracks(learn_internal.track_step[]) is
   'Counts newly completed items towards their tracks.';
-revoke all on function learn_internal.advance_tracks(uuid[], text, bigint[], timestamptz[])
-  from public;
+revoke all on function learn_internal.advance_tracks(learn_internal.track_step[]) from public;
 
 -- functions/progress/complete_courses.sql
 
@@ -1082,7 +965,12 @@ begin
   perform learn_internal.write_facts(v_facts);
 
   perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
-  perform learn_internal.advance_tracks(p_user_ids, 'course', p_course_ids, p_at);
+  perform learn_internal.advance_tracks(
+    array_agg((c.user_id, k.track_id, c.at)::learn_internal.track_step))
+  from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
+  join learn.courses k on k.id = c.course_id and k.track_id is not null
+  where k.is_published and k.total_lessons > 0
+  having count(*) > 0;
 end;
 $$;
 comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
@@ -1439,7 +1327,8 @@ revoke all on function learn_internal.refresh_goals(bigint[], text[]) from publi
 
 -- functions/progress/refresh_tracks.sql
 
--- After a change of content: recounts tracks for everybody who has begun one.
+-- After a change of content: counts what tracks consist of, and recounts them for everybody who has
+-- begun one.
 -- Percentages are live, completions sticky. A learner who has by now completed all that is left
 -- of a published track completes it.
 create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
@@ -1451,6 +1340,15 @@ as $$
 declare
   v_user_ids uuid[];
 begin
+  update learn.tracks t
+  set total_items = n.total_items
+  from (
+    select i.id, coalesce(z.total_items, 0) as total_items
+    from unnest(p_track_ids) i(id)
+    left join learn_internal.track_sizes z on z.track_id = i.id
+  ) n
+  where t.id = n.id and t.total_items <> n.total_items;
+
   select array_agg(l.user_id) into v_user_ids
   from (
     select s.user_id
@@ -2175,15 +2073,20 @@ where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try,
 comment on view learn_internal.practice_damage is
   'Where progress in exercises is not what the submissions say; no row when all is well.';
 
--- triggers/practice/grade_submissions.sql
+-- triggers/practice/query_submissions.sql
 
--- When queries are submitted: every run is a fact, the first correct one solves the exercise,
--- and solving the last exercise completes the lesson.
---
--- What a lesson is worth depends on the submissions before its completion and not on those after
--- it. So a statement with many submissions is taken in rounds, cut per user behind each submission
--- that completes a lesson; the loop runs as often as the user with the most completes one.
--- A single submission is one round.
+-- What happens when queries are submitted, in this order: content is held; every run is a fact, the first
+-- correct one solves the exercise, and solving the last exercise completes the lesson.
+
+-- 1. Before anything is written: content is held.
+create or replace trigger query_submissions_hold
+  before insert on learn.query_submissions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
+
+-- 2. One submission after the other, by user: what a lesson is worth depends on the submissions before its
+-- completion and not on those after it. Facts are written together, but before what follows from them.
 create or replace function learn_internal.grade_submissions()
 returns trigger
 language plpgsql
@@ -2193,153 +2096,93 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_rounds     bigint[];            -- of the submissions, in order of their ids
-  v_last       bigint;
-  v_user_ids   uuid[];
-  v_lesson_ids bigint[];
+  n            record;               -- a submission
+  v_user_id    uuid;
+  v_lesson_id  bigint;
+  v_progress   learn.user_exercise_progress;
+  v_is_new     boolean;              -- the first run of this exercise
+  v_is_solved  boolean;              -- by this submission
+  v_is_open    boolean;              -- the lesson is left to be completed
+  v_subject    text;
+  v_facts      learn_internal.fact[] := '{}';
 begin
-  select array_agg(distinct n.user_id) into v_user_ids from new_submissions n;
-  if v_user_ids is null then
-    return null;
-  end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
+  for n in
+    select s.user_id, s.id, s.exercise_id, s.is_correct, s.error_message is not null as is_failed,
+      s.submitted_at
+    from new_submissions s
+    order by s.user_id, s.id
+  loop
+    if n.user_id is distinct from v_user_id then
+      perform from learn.user_stats u where u.user_id = n.user_id for no key update;
+      v_user_id := n.user_id;
+    end if;
+    select e.lesson_id into v_lesson_id from learn.exercises e where e.id = n.exercise_id;
 
-  with solving as (
-    select n.user_id, n.exercise_id, min(n.id) as id
-    from new_submissions n
-    where n.is_correct and not exists (
-      select from learn.user_exercise_progress x
-      where x.user_id = n.user_id and x.exercise_id = n.exercise_id and x.solved_at is not null
-      offset 0)
-    group by n.user_id, n.exercise_id
-  ), solved as (
-    select s.user_id, e.lesson_id, max(s.id) as id, count(*) as exercises
-    from solving s
-    join learn.exercises e on e.id = s.exercise_id and e.is_published
-    group by s.user_id, e.lesson_id
-  ), completing as (
-    select s.user_id, s.id
-    from solved s
-    where (
-      select count(*) from learn.exercises e
-      where e.lesson_id = s.lesson_id and e.is_published) = s.exercises + (
-      select count(*) from learn.exercises e
-      where e.lesson_id = s.lesson_id and e.is_published and exists (
-        select from learn.user_exercise_progress x
-        where x.user_id = s.user_id and x.exercise_id = e.id and x.solved_at is not null
-        offset 0))
-  ), rounds as (
-    -- Submissions and those that complete are matched by grouping, in the same time per row for any number.
-    select c.id, 1 + coalesce(count(*) filter (where c.is_last) over (
-      partition by c.user_id order by c.id
-      rows between unbounded preceding and 1 preceding), 0) as round
-    from (
-      select s.user_id, s.id, bool_or(s.is_last) as is_last
-      from (
-        select n.user_id, n.id, false as is_last from new_submissions n
-        union all
-        select c.user_id, c.id, true from completing c
-      ) s
-      group by s.user_id, s.id
-    ) c
-  )
-  select array_agg(r.round order by r.id), max(r.round) into v_rounds, v_last
-  from rounds r;
+    -- The exercise
+    select * into v_progress
+    from learn.user_exercise_progress p
+    where p.user_id = n.user_id and p.exercise_id = n.exercise_id;
+    v_is_new := v_progress.user_id is null;
+    v_is_solved := n.is_correct and v_progress.solved_at is null;
+    if v_is_new then
+      insert into learn.user_exercise_progress
+        (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try,
+         solved_at)
+      values (n.user_id, n.exercise_id, 1, (not n.is_correct)::integer, n.is_failed::integer,
+        n.is_correct, case when n.is_correct then n.submitted_at end);
+    else
+      update learn.user_exercise_progress p
+      set submissions = p.submissions + 1,
+        wrong_submissions = p.wrong_submissions + (not n.is_correct)::integer,
+        failed_submissions = p.failed_submissions + n.is_failed::integer,
+        solved_at = case when v_is_solved then n.submitted_at else p.solved_at end
+      where p.user_id = n.user_id and p.exercise_id = n.exercise_id;
+    end if;
 
-  for v_round in 1 .. v_last loop
-    with submitted as materialized (
-      select n.user_id, n.id, n.exercise_id, n.is_correct,
-        n.error_message is not null as is_failed, n.submitted_at
-      from (
-        select s.*, row_number() over (order by s.id) as number from new_submissions s
-      ) n
-      where v_rounds[n.number] = v_round
-    ), totals as (
-      select s.user_id, s.exercise_id, count(*) as submissions,
-        count(*) filter (where not s.is_correct) as wrong,
-        count(*) filter (where s.is_failed) as failed,
-        (array_agg(s.is_correct order by s.id))[1] as is_first_correct,
-        min(s.id) filter (where s.is_correct) as solving_id,
-        (array_agg(s.submitted_at order by s.id) filter (where s.is_correct))[1] as solved_at
-      from submitted s
-      group by s.user_id, s.exercise_id
-    ), graded as materialized (
-      select t.*, e.lesson_id, o.user_id is null as is_first_run,
-        o.user_id is null and t.is_first_correct as is_first_try,
-        t.solving_id is not null and o.solved_at is null as is_newly_solved
-      from totals t
-      join learn.exercises e on e.id = t.exercise_id
-      left join lateral (  -- by key, whatever the size of the statement
-        select x.user_id, x.solved_at
-        from learn.user_exercise_progress x
-        where x.user_id = t.user_id and x.exercise_id = t.exercise_id
-        limit 1
-      ) o on true
-    ), saved as (
-      insert into learn.user_exercise_progress as p
-        (user_id, exercise_id, submissions, wrong_submissions,
-         failed_submissions, is_first_try, solved_at)
-      select g.user_id, g.exercise_id, g.submissions, g.wrong, g.failed, g.is_first_try, g.solved_at
-      from graded g
-      order by g.user_id, g.exercise_id
-      on conflict (user_id, exercise_id) do update
-        set submissions = p.submissions + excluded.submissions,
-          wrong_submissions = p.wrong_submissions + excluded.wrong_submissions,
-          failed_submissions = p.failed_submissions + excluded.failed_submissions,
-          solved_at = coalesce(p.solved_at, excluded.solved_at)
-    ), begun as (
+    -- The facts
+    v_subject := n.exercise_id::text;
+    v_facts := v_facts || (
+      n.user_id, 'exercise_attempted', 'exercise', v_subject,
+      jsonb_build_object('is_correct', n.is_correct, 'is_failed', n.is_failed,
+        'submission_id', n.id),
+      null, n.submitted_at)::learn_internal.fact;
+    if v_is_solved then
+      v_facts := v_facts || (
+        n.user_id, 'exercise_solved', 'exercise', v_subject, '{}', null,
+        n.submitted_at)::learn_internal.fact;
+      if v_is_new then
+        v_facts := v_facts || (
+          n.user_id, 'exercise_solved_first_try', 'exercise', v_subject, '{}', null,
+          n.submitted_at)::learn_internal.fact;
+      end if;
+    end if;
+
+    -- The lesson: completed, where this was the last of its exercises, or begun
+    v_is_open := true;
+    if v_is_solved then
+      if not exists (
+        select from learn.exercises e
+        left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
+        where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
+      then
+        perform learn_internal.write_facts(v_facts);
+        v_facts := '{}';
+        v_is_open := not learn_internal.complete_solved_lesson(n.user_id, v_lesson_id);
+      end if;
+    end if;
+    if v_is_new and v_is_open then
       insert into learn.user_lesson_progress (user_id, lesson_id, status)
-      select distinct g.user_id, g.lesson_id, 'in_progress'
-      from graded g
-      where g.is_first_run
-      order by g.user_id, g.lesson_id
-      on conflict (user_id, lesson_id) do nothing
-    ), facts as (
-      select s.user_id, s.id, 1 as rank, 'exercise_attempted' as activity_type, s.exercise_id,
-        jsonb_build_object('is_correct', s.is_correct, 'is_failed', s.is_failed,
-          'submission_id', s.id) as properties,
-        s.submitted_at as occurred_at
-      from submitted s
-      union all
-      select g.user_id, g.solving_id, 2, 'exercise_solved', g.exercise_id, '{}', g.solved_at
-      from graded g
-      where g.is_newly_solved
-      union all
-      select g.user_id, g.solving_id, 3, 'exercise_solved_first_try',
-        g.exercise_id, '{}', g.solved_at
-      from graded g
-      where g.is_newly_solved and g.is_first_try
-    ), logged as (
-      insert into learn.activity_log
-        (user_id, activity_type, subject_type, subject_id, properties,
-         occurred_at, local_date, is_qualifying)
-      select f.user_id, f.activity_type, 'exercise',
-        f.exercise_id::text, f.properties, f.occurred_at,
-        (f.occurred_at at time zone u.timezone)::date, t.is_qualifying
-      from facts f
-      cross join lateral (
-        select x.timezone from learn.users x where x.id = f.user_id limit 1
-      ) u
-      join learn.activity_types t on t.key = f.activity_type
-      where f.rank = 1 or not exists (  -- recorded from outside already: paid
-        select from learn_internal.recorded_subjects r
-        where r.user_id = f.user_id and r.activity_type = f.activity_type
-          and r.subject_type = 'exercise' and r.subject_id = f.exercise_id::text
-        offset 0)
-      order by f.user_id, f.id, f.rank
-    )
-    select array_agg(g.user_id), array_agg(g.lesson_id) into v_user_ids, v_lesson_ids
-    from graded g
-    where g.is_newly_solved;
-
-    if v_user_ids is not null then
-      perform learn_internal.complete_solved_lessons(v_user_ids, v_lesson_ids);
+      values (n.user_id, v_lesson_id, 'in_progress')
+      on conflict (user_id, lesson_id) do nothing;
     end if;
   end loop;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
   return null;
 end;
 $$;
@@ -2354,15 +2197,6 @@ create or replace trigger grade_submissions
   execute function learn_internal.grade_submissions();
 comment on trigger grade_submissions on learn.query_submissions is
   'Submissions become facts, solve exercises and complete lessons.';
-
--- triggers/practice/query_submissions_hold.sql
-
--- Before submissions are written: content is held.
-create or replace trigger query_submissions_hold
-  before insert on learn.query_submissions
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
 
 -- functions/progress/advance_courses.sql
 
@@ -2436,145 +2270,147 @@ revoke all on function learn_internal.advance_courses(uuid[], bigint[], timestam
 
 -- functions/progress/apply_lesson_completions.sql
 
--- What completing lessons causes. Takes rows of user_lesson_progress that have just become
--- completed, three of their columns as parallel arrays, whether any was started before, and whether
--- any score is 100. One array of rows for the statement that reads all columns: an array more
--- in unnest() costs more than a column more in a row.
+-- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
+-- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
+-- completed, ordered by user, and locks the users in that order.
 create or replace function learn_internal.apply_lesson_completions(
-  p_completions learn_internal.completion[],
-  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[],
-  p_were_started boolean, p_have_full_score boolean
+  p_completions learn_internal.completion[]
 )
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = off  -- one user's rows by key, never a table's: see docs/engine.md
-set jit = off
 as $$
 declare
-  v_completions   learn_internal.completion[] := p_completions;
-  v_fast_seconds  interval;
-  v_now           timestamptz;
-  v_has_recorded  boolean;
-  v_has_any       boolean;             -- exercises
-  v_has_courses   boolean;
-  v_pays          integer;             -- what lesson_completed does
-  v_is_qualifying boolean;
-  v_is_perfect_qualifying boolean;
-  v_recorded      jsonb;               -- facts recorded from outside already: type, user, lesson
+  c              learn_internal.completion;
+  v_lesson       record;             -- all that a completion asks of it
+  v_solved       record;             -- how its exercises were solved
+  v_type         learn.activity_types;
+  v_perfect      learn.activity_types;
+  v_properties   jsonb;
+  v_is_perfect   boolean;
+  v_user_id      uuid;
+  v_lesson_id    bigint;
+  v_timezone     text;
+  v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
+  v_is_recorded  boolean;
+  v_fast_seconds integer;
+  v_now          timestamptz;
+  v_facts        learn_internal.logged_fact[] := '{}';
+  v_steps        learn_internal.track_step[] := '{}';
+  v_in_courses   learn_internal.completion[] := '{}';
 begin
-  -- The users first, in key order: everything else of theirs comes after this lock.
-  perform from learn.user_stats s where s.user_id = any (p_user_ids)
-  order by s.user_id for no key update;
+  select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
+  foreach c in array p_completions loop
+    if c.user_id is distinct from v_user_id then
+      select s.user_id, u.timezone, exists (
+        select from learn_internal.recorded_subjects r where r.user_id = s.user_id)
+      into v_user_id, v_timezone, v_has_recorded
+      from learn.user_stats s
+      join learn.users u on u.id = s.user_id
+      where s.user_id = c.user_id
+      for no key update of s;
+    end if;
+    if c.lesson_id is distinct from v_lesson_id then
+      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available,
+        (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
+        exists (
+          select from learn.exercises e
+          where e.lesson_id = l.id and e.is_published) as has_exercises,
+        array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id) as track_ids
+      into v_lesson
+      from learn.lessons l
+      where l.id = c.lesson_id;
+      v_lesson_id := v_lesson.id;
+    end if;
+    if c.started_at is not null and v_fast_seconds is null then
+      v_fast_seconds := learn_internal.setting_number('speed_runner_seconds');
+    end if;
 
-  -- What is the same for all; the time as learn.clock() tells it, without the price of a call
-  select t.pays, t.is_qualifying,
-    coalesce((select o.now_is from learn_internal.clock_override o), now()),
-    exists (select from learn_internal.recorded_subjects r where r.user_id = any (p_user_ids)),
-    exists (
-      select from learn.exercises e where e.lesson_id = any (p_lesson_ids) and e.is_published),
-    exists (
-      select from learn.lessons l where l.id = any (p_lesson_ids) and l.course_id is not null)
-  into v_pays, v_is_qualifying, v_now, v_has_recorded, v_has_any, v_has_courses
-  from learn.activity_types t
-  where t.key = 'lesson_completed';
-  if p_were_started then
-    select (s.value #>> '{}')::numeric * interval '1 second' into v_fast_seconds
-    from learn.platform_settings s
-    where s.key = 'speed_runner_seconds';
-  end if;
-  if v_has_recorded then
-    select jsonb_object_agg(format('%s %s %s', r.activity_type, r.user_id, r.subject_id), true)
-    into v_recorded
-    from unnest(p_user_ids, p_lesson_ids) c(user_id, lesson_id)
-    join learn_internal.recorded_subjects r
-      on r.user_id = c.user_id and r.activity_type in ('lesson_completed', 'lesson_perfect')
-        and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text;
-  end if;
+    v_is_perfect := coalesce(c.score = 100, false);
+    v_properties := jsonb_build_object(
+      'slug', v_lesson.slug, 'difficulty', v_lesson.difficulty,
+      'has_exercises', v_lesson.has_exercises,
+      'is_fast', coalesce(c.completed_at >= c.started_at
+        and c.completed_at < c.started_at + v_fast_seconds * interval '1 second', false));
+    if v_lesson.has_exercises then
+      select count(*) = count(*) filter (where x.is_first_try) as is_first_try,
+        coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
+        coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
+      into v_solved
+      from learn.exercises e
+      left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
+      where e.lesson_id = c.lesson_id and e.is_published;
+      v_is_perfect := v_solved.is_first_try;
+      v_properties := v_properties || jsonb_build_object(
+        'is_clean', v_solved.is_clean, 'is_first_try', v_solved.is_first_try, 'is_flawless', v_solved.is_flawless);
+    end if;
 
-  if v_has_any then
-    -- How the exercises of each lesson were solved; null where a lesson has none
-    select array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
-      c.exercises > 0, c.first_tries = c.exercises, c.wrong = 0, c.failed = 0,
-      'lesson_completed')::learn_internal.completion order by c.position)
-    into v_completions
-    from (
-      select c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
-        count(e.id) as exercises,
-        count(*) filter (where x.is_first_try) as first_tries,
-        coalesce(sum(x.wrong_submissions), 0) as wrong,
-        coalesce(sum(x.failed_submissions), 0) as failed
-      from unnest(p_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
-        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
-      left join learn.exercises e on e.lesson_id = c.lesson_id and e.is_published
-      left join lateral (
-        select p.* from learn.user_exercise_progress p
-        where p.user_id = c.user_id and p.exercise_id = e.id
-        offset 0
-      ) x on true
-      group by c.position, c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score
-    ) c;
-  end if;
-  -- A lesson without a fault is a fact more.
-  if p_have_full_score or v_has_any then
-    select t.is_qualifying into v_is_perfect_qualifying
-    from learn.activity_types t
-    where t.key = 'lesson_perfect';
-    v_completions := array(
-      select (c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score, c.has_exercises,
-        c.is_first_try, c.is_flawless, c.is_clean, f.activity_type)::learn_internal.completion
-      from unnest(v_completions) with ordinality c(user_id, lesson_id, completed_at, started_at,
-        score, has_exercises, is_first_try, is_flawless, is_clean, activity_type, position)
-      cross join lateral (
-        values ('lesson_completed', true),
-          ('lesson_perfect', case when c.has_exercises then c.is_first_try else c.score = 100 end)
-      ) f(activity_type, is_due)
-      where f.is_due
-      order by c.position, f.activity_type);
-  end if;
+    -- What was recorded from outside already has paid.
+    v_is_recorded := v_has_recorded;
+    if v_has_recorded then
+      v_is_recorded := exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = c.user_id and r.activity_type = 'lesson_completed'
+          and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text);
+    end if;
+    if not v_is_recorded then
+      v_facts := v_facts || (
+        c.user_id, 'lesson_completed', 'lesson', c.lesson_id::text, v_properties,
+        round(coalesce(v_lesson.xp_reward, v_type.pays, 0)
+          * coalesce(v_lesson.multiplier, 1))::integer,
+        c.completed_at, (c.completed_at at time zone v_timezone)::date, v_type.is_qualifying
+      )::learn_internal.logged_fact;
+    end if;
+    if v_is_perfect then
+      if v_perfect.key is null then
+        select * into v_perfect from learn.activity_types t where t.key = 'lesson_perfect';
+      end if;
+      if not exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = c.user_id and r.activity_type = 'lesson_perfect'
+          and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text)
+      then
+        v_facts := v_facts || (
+          c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
+          c.completed_at, (c.completed_at at time zone v_timezone)::date, v_perfect.is_qualifying
+        )::learn_internal.logged_fact;
+      end if;
+    end if;
+    if v_lesson.course_id is not null then
+      v_in_courses := v_in_courses || c;
+    end if;
+    if v_lesson.is_available then
+      for v_i in 1 .. cardinality(v_lesson.track_ids) loop
+        v_steps := v_steps
+          || (c.user_id, v_lesson.track_ids[v_i], c.completed_at)::learn_internal.track_step;
+      end loop;
+    end if;
+  end loop;
 
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at,
-     local_date, is_qualifying, recorded_at)
-  select p.user_id, p.activity_type, 'lesson', p.lesson_id::text,
-    case when p.activity_type = 'lesson_perfect' then '{}'
-      else jsonb_build_object('slug', l.slug, 'difficulty', l.difficulty,
-          'has_exercises', coalesce(p.has_exercises, false),
-          'is_fast', coalesce(p.completed_at >= p.started_at
-            and p.completed_at < p.started_at + v_fast_seconds, false))
-        || case when p.has_exercises then jsonb_build_object(
-          'is_clean', p.is_clean, 'is_first_try', p.is_first_try,
-          'is_flawless', p.is_flawless) else '{}' end
-    end,
-    case when p.activity_type = 'lesson_completed' then
-      round(coalesce(l.xp_reward, v_pays, 0) * coalesce(d.xp_multiplier, 1))::integer
-    end,
-    p.completed_at, (p.completed_at at time zone u.timezone)::date,
-    case when p.activity_type = 'lesson_perfect' then v_is_perfect_qualifying
-      else v_is_qualifying end,
-    v_now
-  from unnest(v_completions) p
-  join learn.users u on u.id = any (array[p.user_id])
-  cross join lateral (
-    select n.slug, n.difficulty, n.xp_reward from learn.lessons n where n.id = p.lesson_id offset 0
-  ) l
-  left join learn.difficulties d on d.key = l.difficulty
-  -- recorded from outside already: paid
-  where v_recorded is null
-    or not v_recorded ? format('%s %s %s', p.activity_type, p.user_id, p.lesson_id);
-
-  if v_has_courses then
-    perform learn_internal.advance_courses(p_user_ids, p_lesson_ids, p_at);
+  if cardinality(v_facts) > 0 then
+    v_now := learn.clock();
+    insert into learn.activity_log
+      (user_id, activity_type, subject_type, subject_id, properties, xp,
+       occurred_at, local_date, is_qualifying, recorded_at)
+    select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp,
+      f.occurred_at, f.local_date, f.is_qualifying, v_now
+    from unnest(v_facts) f;
   end if;
-  perform learn_internal.advance_tracks(p_user_ids, 'lesson', p_lesson_ids, p_at);
+  if cardinality(v_in_courses) > 0 then
+    perform learn_internal.advance_courses(
+      array_agg(i.user_id), array_agg(i.lesson_id), array_agg(i.completed_at))
+    from unnest(v_in_courses) i;
+  end if;
+  if cardinality(v_steps) > 0 then
+    perform learn_internal.advance_tracks(v_steps);
+  end if;
 end;
 $$;
-comment on function learn_internal.apply_lesson_completions(
-  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) is
+comment on function learn_internal.apply_lesson_completions(learn_internal.completion[]) is
   'Writes the facts of newly completed lessons, and moves their courses and tracks.';
-revoke all on function learn_internal.apply_lesson_completions(
-  learn_internal.completion[], uuid[], bigint[], timestamptz[], boolean, boolean) from public;
+revoke all on function learn_internal.apply_lesson_completions(learn_internal.completion[])
+  from public;
 
 -- functions/progress/complete_lesson.sql
 
@@ -2597,6 +2433,7 @@ language plpgsql
 volatile
 security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, whatever the size of the tables was: see docs/engine.md
 set jit = off
 as $$
 declare
@@ -2605,12 +2442,25 @@ declare
     jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
       'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
+  v_row      record;
   v_unsolved bigint[];
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_lesson(p_user_id, p_lesson_id);
+  select l.is_available, l.course_level_id, p.user_id, p.completed_at, p.score,
+    exists (
+      select from learn.exercises e
+      where e.lesson_id = l.id and e.is_published) as has_exercises
+  into v_row
+  from learn.lessons l
+  left join learn.user_lesson_progress p on p.user_id = p_user_id and p.lesson_id = l.id
+  where l.id = p_lesson_id;
+  if v_row.is_available is not true
+    or v_row.course_level_id is not null and v_row.completed_at is null
+  then
+    perform learn_internal.require_lesson(p_user_id, p_lesson_id);
+  end if;
   if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
     raise exception 'score or time is out of range'
       using errcode = 'LX001',
@@ -2618,38 +2468,43 @@ begin
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
   end if;
 
-  if exists (
-    select from learn.exercises e where e.lesson_id = p_lesson_id and e.is_published)
-  then
+  if v_row.has_exercises and v_row.completed_at is null then
     select array_agg(e.id order by e.position, e.id) into v_unsolved
     from learn.exercises e
     where e.lesson_id = p_lesson_id and e.is_published and not exists (
       select from learn.user_exercise_progress x
       where x.user_id = p_user_id and x.exercise_id = e.id and x.solved_at is not null);
-  end if;
-  if v_unsolved is not null and not exists (
-    select from learn.user_lesson_progress p
-    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
-  then
-    raise exception 'the lesson has unsolved exercises'
-      using errcode = 'LX007',
-        detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
-        hint = 'It completes by itself when learn.submit_query() has solved all of them.';
+    if v_unsolved is not null then
+      raise exception 'the lesson has unsolved exercises'
+        using errcode = 'LX007',
+          detail = format('unsolved exercises: %s', array_to_string(v_unsolved, ', ')),
+          hint = 'It completes by itself when learn.submit_query() has solved all of them.';
+    end if;
   end if;
 
-  insert into learn.user_lesson_progress as p
-    (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
-  values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
-  on conflict (user_id, lesson_id) do update
+  if v_row.user_id is null then
+    insert into learn.user_lesson_progress
+      (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
+    values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
+    on conflict do nothing;  -- only a direct insert at the same moment conflicts
+  end if;
+  if v_row.user_id is not null and (v_row.completed_at is null
+      or p_score > v_row.score or p_score is not null and v_row.score is null
+      or p_time_spent_seconds is not null)
+    or v_row.user_id is null and not found
+  then
+    update learn.user_lesson_progress p
     set status = 'completed',
-      score = greatest(p.score, excluded.score),
+      score = greatest(p.score, p_score),
       time_spent_seconds = case
-        when p.time_spent_seconds is null and excluded.time_spent_seconds is null then null
+        when p.time_spent_seconds is null and p_time_spent_seconds is null then null
         else least(
-          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(excluded.time_spent_seconds, 0),
+          coalesce(p.time_spent_seconds, 0)::bigint + coalesce(p_time_spent_seconds, 0),
           2147483647)::integer
       end,
-      completed_at = coalesce(p.completed_at, excluded.completed_at);
+      completed_at = coalesce(p.completed_at, v_call.occurred_at)
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
+  end if;
 
   return learn_internal.end_call(v_call);
 end;
@@ -2730,11 +2585,15 @@ begin
   end if;
   perform learn_internal.require_lesson(p_user_id, p_lesson_id);
 
-  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, started_at)
+  insert into learn.user_lesson_progress (user_id, lesson_id, status, started_at)
   values (p_user_id, p_lesson_id, 'in_progress', v_call.occurred_at)
-  on conflict (user_id, lesson_id) do update
-    set status = 'in_progress', started_at = excluded.started_at
-    where p.started_at is null and p.completed_at is null;
+  on conflict do nothing;
+  if not found then
+    update learn.user_lesson_progress p
+    set status = 'in_progress', started_at = v_call.occurred_at
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id
+      and p.started_at is null and p.completed_at is null;
+  end if;
 
   return learn_internal.end_call(v_call);
 end;
@@ -2777,34 +2636,6 @@ $$;
 comment on function learn_internal.touch_courses(learn_internal.lesson_time[]) is
   'Adds time spent in lessons, in seconds, to the courses of users who are enrolled.';
 revoke all on function learn_internal.touch_courses(learn_internal.lesson_time[]) from public;
-
--- functions/progress/write_lesson_starts.sql
-
--- Writes the facts of newly started lessons.
-create or replace function learn_internal.write_lesson_starts(
-  p_starts learn_internal.lesson_event[]
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform from learn.user_stats s
-  where s.user_id = any (array(select e.user_id from unnest(p_starts) e))
-  order by s.user_id
-  for no key update;
-  perform learn_internal.write_facts(array_agg(
-    (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}',
-      null, e.at)::learn_internal.fact
-    order by e.user_id, e.at, e.lesson_id))
-  from unnest(p_starts) e;
-end;
-$$;
-comment on function learn_internal.write_lesson_starts(learn_internal.lesson_event[]) is
-  'Writes lesson_started facts.';
-revoke all on function learn_internal.write_lesson_starts(learn_internal.lesson_event[])
-  from public;
 
 -- views/progress/completion_facts.sql
 
@@ -3095,10 +2926,22 @@ create or replace trigger course_progress_inserted
 comment on trigger course_progress_inserted on learn.user_course_progress is
   'Checks prerequisites, writes facts, unlocks the first level.';
 
--- triggers/progress/date_completions.sql
+-- triggers/progress/user_lesson_progress.sql
 
--- When lesson progress is written by hand: status and date agree, and a completion stays.
--- Errors: LX009 the change would take a completion away.
+-- What happens when lesson progress is written, in this order: content is held; status and date agree;
+-- what has become started or completed is a fact, which pays, and a step in courses and tracks. When
+-- it is deleted, courses and tracks are recounted.
+-- Errors: LX009 a change would take a completion away; and those of what follows.
+
+-- 1. Before anything is written: content is held.
+create or replace trigger user_lesson_progress_hold
+  before insert or update on learn.user_lesson_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
+  'Keeps content as it is.';
+
+-- 2. A row that is written by hand: status and date agree, and a completion stays.
 create or replace function learn_internal.date_completions()
 returns trigger
 language plpgsql
@@ -3143,39 +2986,132 @@ create or replace trigger keep_completions
 comment on trigger keep_completions on learn.user_lesson_progress is
   'A completion is sticky (LX009).';
 
--- triggers/progress/derive_track_progress.sql
-
--- When track progress is written: status and percentage follow. A trigger and no generated columns,
--- because their expressions are read from text anew for every statement, which costs several times
--- as much.
-create or replace function learn_internal.derive_track_progress()
+-- 3. What has become started or completed, by a new row or by a change.
+create or replace function learn_internal.lesson_progress_written()
 returns trigger
 language plpgsql
 volatile
+security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
 as $$
+declare
+  v_completions learn_internal.completion[];
+  v_starts      learn_internal.lesson_event[];
+  v_times       learn_internal.lesson_time[];
 begin
-  new.status := case when new.completed_at is not null then 'completed'
-    when new.items_completed > 0 then 'in_progress' else 'not_started' end;
-  new.progress_percentage := case when new.total_items = 0 then 0
-    else round(100.0 * new.items_completed / new.total_items, 2) end;
-  return new;
+  if tg_op = 'INSERT' then
+    select
+      array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at,
+          n.score)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
+        filter (where n.completed_at is not null),
+      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+        filter (where n.started_at is not null),
+      array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+          greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
+        filter (where n.time_spent_seconds > 0 or n.started_at is not null)
+    into v_completions, v_starts, v_times
+    from new_rows n;
+  elsif exists (select from new_rows) then
+    select
+      array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at,
+          c.score)::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
+        filter (where c.completed_at is not null and c.old_completed_at is null),
+      array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
+        filter (where c.started_at is not null and c.old_started_at is null),
+      array_agg((c.user_id, c.lesson_id, coalesce(c.seconds, 0) - coalesce(c.old_seconds, 0),
+          greatest(
+            case when c.old_started_at is null then c.started_at end,
+            case when c.old_completed_at is null then c.completed_at end))::learn_internal.lesson_time)
+        filter (where c.seconds is distinct from c.old_seconds
+          or c.started_at is not null and c.old_started_at is null)
+    into v_completions, v_starts, v_times
+    from (
+      -- New and old rows are matched by grouping, in the same time per row for any number.
+      select r.user_id, r.lesson_id, max(r.score) filter (where r.is_new) as score,
+        max(r.time_spent_seconds) filter (where r.is_new) as seconds,
+        max(r.time_spent_seconds) filter (where not r.is_new) as old_seconds,
+        max(r.started_at) filter (where r.is_new) as started_at,
+        max(r.started_at) filter (where not r.is_new) as old_started_at,
+        max(r.completed_at) filter (where r.is_new) as completed_at,
+        max(r.completed_at) filter (where not r.is_new) as old_completed_at
+      from (
+        select n.user_id, n.lesson_id, n.score, n.time_spent_seconds, n.started_at, n.completed_at,
+          true as is_new
+        from new_rows n
+        union all
+        select o.user_id, o.lesson_id, o.score, o.time_spent_seconds, o.started_at,
+          o.completed_at, false
+        from old_rows o
+      ) r
+      group by r.user_id, r.lesson_id
+      having count(*) = 2  -- not where the key itself was changed
+    ) c;
+  end if;
+
+  if v_times is not null then
+    -- all users at once, in key order: the steps below lock some of them each
+    perform from learn.user_stats s
+    where s.user_id = any (array(select n.user_id from new_rows n))
+    order by s.user_id
+    for no key update;
+    perform learn_internal.touch_courses(v_times);
+  end if;
+  if v_starts is not null then
+    perform learn_internal.write_facts(array_agg(
+      (e.user_id, 'lesson_started', 'lesson', e.lesson_id::text, '{}',
+        null, e.at)::learn_internal.fact
+      order by e.user_id, e.at, e.lesson_id))
+    from unnest(v_starts) e;
+  end if;
+  if v_completions is not null then
+    perform learn_internal.apply_lesson_completions(v_completions);
+  end if;
+
+  -- An upsert comes here twice: with its updated rows, and then with its inserted ones. Courses that were
+  -- recounted the first time have counted the inserted rows already. At worst it was an earlier statement.
+  if tg_op = 'UPDATE' and v_completions is not null then
+    perform set_config('learn_internal.lessons_updated', 'yes', true);
+  elsif tg_op = 'INSERT' and current_setting('learn_internal.lessons_updated', true) = 'yes' then
+    if not exists (select from new_rows) then
+      return null;
+    end if;
+    perform set_config('learn_internal.lessons_updated', '', true);
+    perform learn_internal.settle_courses(
+      array_agg(distinct n.user_id), array_agg(distinct l.course_id))
+    from new_rows n
+    join learn.lessons l on l.id = n.lesson_id
+    where l.course_id is not null
+    having count(*) > 0;
+  end if;
+  return null;
 end;
 $$;
-comment on function learn_internal.derive_track_progress() is
-  'Row trigger: status and percentage follow from the items of a track.';
-revoke all on function learn_internal.derive_track_progress() from public;
+comment on function learn_internal.lesson_progress_written() is
+  'Statement trigger: started lessons become facts; completed ones pay and move courses and tracks.';
+revoke all on function learn_internal.lesson_progress_written() from public;
 
-create or replace trigger derive_track_progress
-  before insert or update on learn.user_track_progress
-  for each row
-  execute function learn_internal.derive_track_progress();
-comment on trigger derive_track_progress on learn.user_track_progress is
-  'Status and percentage follow.';
+create or replace trigger lesson_progress_inserted
+  after insert on learn.user_lesson_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_written();
+comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';
 
--- triggers/progress/lesson_progress_deleted.sql
+create or replace trigger lesson_progress_updated
+  after update on learn.user_lesson_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.lesson_progress_written();
+comment on trigger lesson_progress_updated on learn.user_lesson_progress is
+  'Started and completed lessons become facts.';
 
--- When lesson progress is deleted, alone or with its lesson: the courses
+-- 4. Progress that is deleted, alone or with its lesson: the courses
 -- and tracks concerned are recounted.
 create or replace function learn_internal.lesson_progress_deleted()
 returns trigger
@@ -3226,188 +3162,35 @@ create or replace trigger lesson_progress_deleted
   execute function learn_internal.lesson_progress_deleted();
 comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts courses and tracks.';
 
--- triggers/progress/lesson_progress_inserted.sql
+-- triggers/progress/derive_track_progress.sql
 
--- When lesson progress is written: started lessons are facts, and completed ones
--- pay and move their tracks.
-create or replace function learn_internal.lesson_progress_inserted()
+-- When track progress is written: status and percentage follow. A trigger and no generated columns,
+-- because their expressions are read from text anew for every statement, which costs several times
+-- as much.
+create or replace function learn_internal.derive_track_progress()
 returns trigger
 language plpgsql
 volatile
-security definer
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set jit = off
 as $$
-declare
-  v_completions learn_internal.completion[];
-  v_user_ids    uuid[];
-  v_lesson_ids  bigint[];
-  v_at          timestamptz[];
-  v_started     bigint;
-  v_is_perfect  boolean;
-  v_has_time    boolean;
-  -- An upsert: its updated rows have been through lesson_progress_updated(), and courses that were
-  -- recounted there have counted the inserted rows too. At worst it was an earlier statement.
-  v_is_upsert   boolean := current_setting('learn_internal.lessons_updated', true) = 'yes';
 begin
-  select
-    array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
-      null, null, null, null, 'lesson_completed')::learn_internal.completion),
-    array_agg(n.user_id), array_agg(n.lesson_id), array_agg(n.completed_at),
-    count(n.started_at), bool_or(n.score = 100), bool_or(n.time_spent_seconds > 0)
-  into v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect, v_has_time
-  from new_rows n;
-  if v_started > 0 or v_has_time then
-    -- all users at once, in key order: the steps below lock some of them each
-    perform from learn.user_stats s where s.user_id = any (v_user_ids)
-    order by s.user_id for no key update;
-    perform learn_internal.touch_courses(
-      array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
-        greatest(n.started_at, n.completed_at))::learn_internal.lesson_time))
-    from new_rows n
-    where n.time_spent_seconds > 0 or n.started_at is not null;
-  end if;
-  if v_started > 0 then
-    perform learn_internal.write_lesson_starts(
-      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event))
-    from new_rows n
-    where n.started_at is not null;
-  end if;
-  if array_position(v_at, null) is not null then
-    select array_agg(c), array_agg(c.user_id), array_agg(c.lesson_id), array_agg(c.completed_at)
-    into v_completions, v_user_ids, v_lesson_ids, v_at
-    from unnest(v_completions) c
-    where c.completed_at is not null;
-  end if;
-  if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(
-      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
-  end if;
-  if v_is_upsert and exists (select from new_rows) then
-    perform set_config('learn_internal.lessons_updated', '', true);
-    perform learn_internal.settle_courses(array_agg(distinct n.user_id), array_agg(distinct l.course_id))
-    from new_rows n
-    join learn.lessons l on l.id = n.lesson_id
-    where l.course_id is not null
-    having count(*) > 0;
-  end if;
-  return null;
+  new.status := case when new.completed_at is not null then 'completed'
+    when new.items_completed > 0 then 'in_progress' else 'not_started' end;
+  new.progress_percentage := case when new.total_items = 0 then 0
+    else round(100.0 * new.items_completed / new.total_items, 2) end;
+  return new;
 end;
 $$;
-comment on function learn_internal.lesson_progress_inserted() is
-  'Statement trigger: facts of started lessons; completed ones pay and move their tracks.';
-revoke all on function learn_internal.lesson_progress_inserted() from public;
+comment on function learn_internal.derive_track_progress() is
+  'Row trigger: status and percentage follow from the items of a track.';
+revoke all on function learn_internal.derive_track_progress() from public;
 
-create or replace trigger lesson_progress_inserted
-  after insert on learn.user_lesson_progress
-  referencing new table as new_rows
-  for each statement
-  execute function learn_internal.lesson_progress_inserted();
-comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
-  'Started and completed lessons become facts.';
-
--- triggers/progress/lesson_progress_updated.sql
-
--- When lesson progress changes: what has become started or completed by the change
--- is treated like new rows.
-create or replace function learn_internal.lesson_progress_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set jit = off
-as $$
-declare
-  v_completions learn_internal.completion[];
-  v_user_ids    uuid[];
-  v_lesson_ids  bigint[];
-  v_at          timestamptz[];
-  v_starts      learn_internal.lesson_event[];
-  v_started     bigint;
-  v_is_perfect  boolean;
-  v_touched     learn_internal.lesson_time[];
-begin
-  if not exists (select from new_rows) then
-    return null;
-  end if;
-  select
-    array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
-      filter (where c.is_started),
-    array_agg((c.user_id, c.lesson_id, coalesce(c.seconds, 0) - coalesce(c.old_seconds, 0),
-        greatest(
-          case when c.old_started_at is null then c.started_at end,
-          case when c.old_completed_at is null then c.completed_at end))::learn_internal.lesson_time)
-      filter (where c.seconds is distinct from c.old_seconds or c.is_started),
-    array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
-      null, null, null, null, 'lesson_completed')::learn_internal.completion)
-      filter (where c.is_completed),
-    array_agg(c.user_id) filter (where c.is_completed),
-    array_agg(c.lesson_id) filter (where c.is_completed),
-    array_agg(c.completed_at) filter (where c.is_completed),
-    count(c.started_at), bool_or(c.score = 100)
-  into v_starts, v_touched, v_completions, v_user_ids, v_lesson_ids, v_at, v_started, v_is_perfect
-  from (
-    select g.*, g.started_at is not null and g.old_started_at is null as is_started,
-      g.completed_at is not null and g.old_completed_at is null as is_completed
-    from (
-      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
-      select r.user_id, r.lesson_id, max(r.score) filter (where r.is_new) as score,
-        max(r.time_spent_seconds) filter (where r.is_new) as seconds,
-        max(r.time_spent_seconds) filter (where not r.is_new) as old_seconds,
-        max(r.started_at) filter (where r.is_new) as started_at,
-        max(r.started_at) filter (where not r.is_new) as old_started_at,
-        max(r.completed_at) filter (where r.is_new) as completed_at,
-        max(r.completed_at) filter (where not r.is_new) as old_completed_at
-      from (
-        select n.user_id, n.lesson_id, n.score, n.time_spent_seconds, n.started_at, n.completed_at,
-          true as is_new
-        from new_rows n
-        union all
-        select o.user_id, o.lesson_id, o.score, o.time_spent_seconds, o.started_at, o.completed_at, false
-        from old_rows o
-      ) r
-      group by r.user_id, r.lesson_id
-      having count(*) = 2  -- not where the key itself was changed
-    ) g
-  ) c;
-  if v_touched is not null and v_user_ids is not null then
-    -- all users at once, in key order: the steps below lock some of them each
-    perform from learn.user_stats s where s.user_id = any (array(select n.user_id from new_rows n))
-    order by s.user_id for no key update;
-  end if;
-  if v_touched is not null then
-    perform learn_internal.touch_courses(v_touched);
-  end if;
-  if v_starts is not null then
-    perform learn_internal.write_lesson_starts(v_starts);
-  end if;
-  if v_user_ids is not null then
-    perform learn_internal.apply_lesson_completions(
-      v_completions, v_user_ids, v_lesson_ids, v_at, v_started > 0, v_is_perfect);
-    -- for lesson_progress_inserted(), which comes next when this is an upsert
-    perform set_config('learn_internal.lessons_updated', 'yes', true);
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.lesson_progress_updated() is
-  'Statement trigger: lessons that a change has started or completed become facts.';
-revoke all on function learn_internal.lesson_progress_updated() from public;
-
-create or replace trigger lesson_progress_updated
-  after update on learn.user_lesson_progress
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.lesson_progress_updated();
-comment on trigger lesson_progress_updated on learn.user_lesson_progress is
-  'Started and completed lessons become facts.';
+create or replace trigger derive_track_progress
+  before insert or update on learn.user_track_progress
+  for each row
+  execute function learn_internal.derive_track_progress();
+comment on trigger derive_track_progress on learn.user_track_progress is
+  'Status and percentage follow.';
 
 -- triggers/progress/tally_stages.sql
 
@@ -3495,14 +3278,173 @@ create or replace trigger user_course_progress_hold
 comment on trigger user_course_progress_hold on learn.user_course_progress is
   'Keeps content as it is.';
 
--- triggers/progress/user_lesson_progress_hold.sql
+-- functions/practice/complete_solved_lesson.sql
 
--- Before lesson progress is written: content is held.
-create or replace trigger user_lesson_progress_hold
-  before insert or update on learn.user_lesson_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
-  'Keeps content as it is.';
+-- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
+-- it has: not when something is unsolved, the lesson is not open to the user, or it was completed before.
+-- The caller has locked the user.
+create or replace function learn_internal.complete_solved_lesson(p_user_id uuid, p_lesson_id bigint)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_exercises integer;
+  v_solved    integer;
+  v_at        timestamptz;
+  v_lesson    record;
+begin
+  select count(*), count(x.solved_at), max(x.solved_at) into v_exercises, v_solved, v_at
+  from learn.exercises e
+  left join learn.user_exercise_progress x on x.user_id = p_user_id and x.exercise_id = e.id
+  where e.lesson_id = p_lesson_id and e.is_published;
+  if v_exercises = 0 or v_solved < v_exercises then
+    return false;
+  end if;
+  select l.is_available, l.course_id, p.user_id, p.completed_at into v_lesson
+  from learn.lessons l
+  left join learn.user_lesson_progress p on p.user_id = p_user_id and p.lesson_id = l.id
+  where l.id = p_lesson_id;
+  if not v_lesson.is_available or v_lesson.completed_at is not null then
+    return false;
+  end if;
+  if v_lesson.course_id is not null then
+    if not exists (
+      select from learn_internal.solved_lessons v
+      where v.user_id = p_user_id and v.lesson_id = p_lesson_id)
+    then
+      return false;
+    end if;
+  end if;
+
+  if v_lesson.user_id is null then
+    insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
+    values (p_user_id, p_lesson_id, 'completed', v_at);
+  else
+    update learn.user_lesson_progress p
+    set status = 'completed', completed_at = v_at
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
+  end if;
+  return true;
+end;
+$$;
+comment on function learn_internal.complete_solved_lesson(uuid, bigint) is
+  'Completes a lesson for a user who has solved all its exercises; whether it has.';
+revoke all on function learn_internal.complete_solved_lesson(uuid, bigint) from public;
+
+-- functions/progress/advance_goals.sql
+
+-- After users have completed tracks (parallel arrays): counts them in their learning paths and
+-- difficulties, and completes those that this fills. Returns the facts to write.
+-- The caller has locked the users.
+create or replace function learn_internal.advance_goals(p_user_ids uuid[], p_track_ids bigint[])
+returns learn_internal.fact[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  g         record;              -- a user, and a path or a difficulty
+  v_count   record;
+  v_earlier timestamptz;
+  v_at      timestamptz;
+  v_facts   learn_internal.fact[] := '{}';
+begin
+  for g in
+    select distinct c.user_id, p.id, p.slug, p.is_published
+    from unnest(p_user_ids, p_track_ids) c(user_id, track_id)
+    join learn.learning_path_tracks i on i.track_id = c.track_id
+    join learn.learning_paths p on p.id = i.path_id
+    order by c.user_id, p.id
+  loop
+    select count(*)::integer as total, count(p.completed_at)::integer as done,
+      max(p.completed_at) as at
+    into v_count
+    from learn.learning_path_tracks i
+    join learn_internal.filled_tracks t on t.track_id = i.track_id
+    left join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = i.track_id
+    where i.path_id = g.id;
+    select p.completed_at into v_earlier
+    from learn.user_path_progress p
+    where p.user_id = g.user_id and p.path_id = g.id;
+    v_at := coalesce(v_earlier, case
+      when g.is_published and v_count.total > 0 and v_count.done = v_count.total then v_count.at end);
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    values (g.user_id, g.id, v_count.done, v_count.total, v_at)
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed, total_tracks = excluded.total_tracks,
+        completed_at = excluded.completed_at;
+    if v_earlier is null and v_at is not null then
+      v_facts := v_facts || (
+        g.user_id, 'path_completed', 'path', g.id::text, jsonb_build_object('slug', g.slug),
+        null, v_at)::learn_internal.fact;
+    end if;
+  end loop;
+
+  for g in
+    select distinct c.user_id, t.difficulty
+    from unnest(p_user_ids, p_track_ids) c(user_id, track_id)
+    join learn.tracks t on t.id = c.track_id
+    order by c.user_id, t.difficulty
+  loop
+    -- nearly always, one that is missing is found at once
+    continue when exists (
+      select from learn_internal.filled_tracks t
+      left join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = t.track_id
+      where t.difficulty = g.difficulty and p.completed_at is null);
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select g.user_id, g.difficulty, max(p.completed_at)
+    from learn_internal.filled_tracks t
+    join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = t.track_id
+    where t.difficulty = g.difficulty
+    on conflict do nothing
+    returning completed_at into v_at;
+    if found then
+      v_facts := v_facts || (
+        g.user_id, 'difficulty_completed', 'difficulty', g.difficulty,
+        jsonb_build_object('difficulty', g.difficulty), null, v_at)::learn_internal.fact;
+    end if;
+  end loop;
+  return v_facts;
+end;
+$$;
+comment on function learn_internal.advance_goals(uuid[], bigint[]) is
+  'Counts completed tracks in paths and difficulties, and completes what that fills; returns the facts.';
+revoke all on function learn_internal.advance_goals(uuid[], bigint[]) from public;
+
+-- views/catalog/catalog_damage.sql
+
+-- Where content is not counted as it is, or not available as it is published: the part of
+-- check_integrity() about the catalog. Content is nobody's: no user is named.
+create or replace view learn_internal.catalog_damage (check_name, user_id, expected, actual) as
+select 'course_sizes_follow_from_lessons', null::uuid,
+  format('course %s: %s lessons, %s levels, weight %s', c.id,
+    coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0)),
+  format('course %s: %s lessons, %s levels, weight %s', c.id,
+    c.total_lessons, c.total_levels, c.total_weight)
+from learn.courses c
+left join learn_internal.course_sizes z on z.course_id = c.id
+where (c.total_lessons, c.total_levels, c.total_weight)
+  <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
+union all
+select 'track_sizes_follow_from_items', null,
+  format('track %s: %s items', t.id, coalesce(z.total_items, 0)),
+  format('track %s: %s items', t.id, t.total_items)
+from learn.tracks t
+left join learn_internal.track_sizes z on z.track_id = t.id
+where t.total_items <> coalesce(z.total_items, 0)
+union all
+select 'lessons_are_available_when_all_is_published', null,
+  format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
+from learn.lessons l
+left join learn.course_levels v on v.id = l.course_level_id
+left join learn.courses c on c.id = l.course_id
+where l.is_available
+  <> (l.is_published and coalesce(v.is_published, true) and coalesce(c.is_published, true));
+comment on view learn_internal.catalog_damage is
+  'Where content is not counted as it is, or not available as it is published; '
+  'no row when all is well.';
 
 reset role;

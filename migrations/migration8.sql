@@ -583,7 +583,7 @@ begin
   values (p_user_id, p_course_id, p_title, p_content, p_category, v_tags,
     v_call.occurred_at, v_call.occurred_at)
   returning id into v_id;
-  return learn_internal.end_call_with(v_call, jsonb_build_object('discussion_id', v_id));
+  return learn_internal.end_call(v_call, jsonb_build_object('discussion_id', v_id));
 end;
 $$;
 comment on function learn.post_discussion(
@@ -648,7 +648,7 @@ begin
   values (p_discussion_id, p_user_id, p_parent_reply_id, p_content,
     v_call.occurred_at, v_call.occurred_at)
   returning id into v_id;
-  return learn_internal.end_call_with(v_call, jsonb_build_object('reply_id', v_id));
+  return learn_internal.end_call(v_call, jsonb_build_object('reply_id', v_id));
 end;
 $$;
 comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) is
@@ -986,7 +986,7 @@ begin
     insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type, created_at)
     values (p_user_id, p_discussion_id, p_reply_id, p_vote_type, v_call.occurred_at);
   end if;
-  return learn_internal.end_call_with(v_call, jsonb_build_object(
+  return learn_internal.end_call(v_call, jsonb_build_object(
     'vote', case when v_earlier_type is distinct from p_vote_type then p_vote_type end));
 end;
 $$;

@@ -14,6 +14,7 @@ declare
   v_has_earned   boolean;
   v_has_unlocked boolean;
   v_has_challenges boolean;
+  v_has_avatars  boolean;
   v_avatars      jsonb;
 begin
   select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
@@ -64,11 +65,15 @@ begin
     return v_summary;
   end if;
 
-  select array_agg(a.slug order by u.id) into v_summary.new_achievements
+  select array_agg(a.slug order by u.id), bool_or(a.unlocks_avatar_id is not null)
+  into v_summary.new_achievements, v_has_avatars
   from learn.user_achievements u
   join learn.achievements a on a.id = u.achievement_id
   where u.user_id = p_call.user_id and u.id > p_call.last_achievement;
 
+  if not v_has_avatars then
+    return v_summary;
+  end if;
   -- Avatars that these achievements unlock and no earlier one had unlocked.
   select jsonb_build_object('avatars', jsonb_agg(v.slug order by v.display_order, v.slug))
   into v_avatars

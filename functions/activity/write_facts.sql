@@ -1,5 +1,5 @@
--- Writes facts to the log, with the local date of each and whether it makes the day active.
--- One that happens once and that was recorded from outside already is left out.
+-- Writes facts to the log, in the given order: with the local date of each and whether it makes the day
+-- active. One that happens once and that was recorded from outside already is left out.
 create or replace function learn_internal.write_facts(
   p_facts learn_internal.fact[], p_idempotency_key text default null
 )
@@ -11,24 +11,50 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_now timestamptz := learn.clock();
+  f               learn_internal.fact;
+  v_rows          learn_internal.logged_fact[] := '{}';
+  v_user_id       uuid;
+  v_timezone      text;
+  v_type          text;
+  v_is_qualifying boolean;
+  v_happens_once  boolean;
+  v_now           timestamptz;
 begin
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
-    coalesce(f.properties, '{}'), f.xp, f.occurred_at,
-    (f.occurred_at at time zone u.timezone)::date, t.is_qualifying, p_idempotency_key, v_now
-  from unnest(p_facts) with ordinality
-    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
-  join learn.users u on u.id = any (array[f.user_id])
-  join learn.activity_types t on t.key = f.activity_type
-  where not t.happens_once or not exists (
-    select from learn_internal.recorded_subjects r
-    where r.user_id = f.user_id and r.activity_type = f.activity_type
-      and r.subject_type = f.subject_type and r.subject_id = f.subject_id
-    offset 0)
-  order by f.position;
+  if p_facts is null then
+    return;
+  end if;
+  foreach f in array p_facts loop
+    -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
+    if f.user_id is distinct from v_user_id then
+      select u.id, u.timezone into v_user_id, v_timezone from learn.users u where u.id = f.user_id;
+    end if;
+    if f.activity_type is distinct from v_type then
+      select t.key, t.is_qualifying, t.happens_once into v_type, v_is_qualifying, v_happens_once
+      from learn.activity_types t
+      where t.key = f.activity_type;
+    end if;
+    continue when v_user_id is null or v_type is null;
+    if v_happens_once then
+      continue when exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = f.user_id and r.activity_type = f.activity_type
+          and r.subject_type = f.subject_type and r.subject_id = f.subject_id);
+    end if;
+    v_rows := v_rows || (
+      f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp,
+      f.occurred_at, (f.occurred_at at time zone v_timezone)::date, v_is_qualifying
+    )::learn_internal.logged_fact;
+  end loop;
+
+  if cardinality(v_rows) > 0 then
+    v_now := learn.clock();
+    insert into learn.activity_log
+      (user_id, activity_type, subject_type, subject_id, properties, xp,
+       occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
+    select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
+      r.occurred_at, r.local_date, r.is_qualifying, p_idempotency_key, v_now
+    from unnest(v_rows) r;
+  end if;
 end;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text) is

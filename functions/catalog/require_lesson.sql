@@ -24,11 +24,13 @@ begin
       using errcode = 'LX004', detail = format('p_lesson_id = %s', p_lesson_id),
         hint = 'Publish it, and its level and course: is_published.';
   end if;
-  if v_level_id is not null and not exists (
-    select from learn.user_lesson_progress p
-    where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
-  then
-    perform learn_internal.require_unlocked(array[p_user_id], array[p_lesson_id]);
+  if v_level_id is not null then
+    if not exists (
+      select from learn.user_lesson_progress p
+      where p.user_id = p_user_id and p.lesson_id = p_lesson_id and p.completed_at is not null)
+    then
+      perform learn_internal.require_unlocked(array[p_user_id], array[p_lesson_id]);
+    end if;
   end if;
 end;
 $$;

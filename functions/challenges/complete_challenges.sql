@@ -32,7 +32,13 @@ begin
   left join learn.tracks t on t.id = k.track_id;
   perform learn_internal.write_facts(v_facts);
 
-  perform learn_internal.advance_tracks(p_user_ids, 'challenge', p_challenge_ids, p_at);
+  perform learn_internal.advance_tracks(
+    array_agg((c.user_id, k.track_id, c.at)::learn_internal.track_step))
+  from unnest(p_user_ids, p_challenge_ids, p_at) c(user_id, challenge_id, at)
+  join learn.challenges k on k.id = c.challenge_id and k.track_id is not null
+  where k.is_active and exists (
+    select from learn.challenge_levels l where l.challenge_id = k.id)
+  having count(*) > 0;
   perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
 end;
 $$;

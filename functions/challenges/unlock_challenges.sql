@@ -2,10 +2,13 @@
 -- The caller has locked the users.
 create or replace function learn_internal.unlock_challenges(p_user_ids uuid[], p_at timestamptz)
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_facts learn_internal.fact[];
+begin
   with unlocked as (
     insert into learn.user_challenge_progress as p (user_id, challenge_id, unlocked_at)
     select d.user_id, d.challenge_id, p_at
@@ -15,18 +18,20 @@ as $$
     on conflict (user_id, challenge_id) do update set unlocked_at = excluded.unlocked_at
     returning p.user_id, p.challenge_id, p.id
   )
-  select learn_internal.write_facts(array_agg(
+  select array_agg(
     (u.user_id, 'challenge_unlocked', 'challenge', u.challenge_id::text,
       jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty),
       null, p_at)::learn_internal.fact
-    order by u.user_id, u.id))
+    order by u.user_id, u.id)
+  into v_facts
   from unlocked u
   join learn.challenges c on c.id = u.challenge_id
   where exists (
       select from learn.challenge_prerequisites e where e.challenge_id = c.id)
     or exists (
-      select from learn.track_prerequisites e where e.track_id = c.track_id)
-  having count(*) > 0;
+      select from learn.track_prerequisites e where e.track_id = c.track_id);
+  perform learn_internal.write_facts(v_facts);
+end;
 $$;
 comment on function learn_internal.unlock_challenges(uuid[], timestamptz) is
   'Unlocks for users the challenges that they have earned.';

@@ -41,7 +41,7 @@ begin
   values (p_user_id, p_course_id, p_title, p_content, p_category, v_tags,
     v_call.occurred_at, v_call.occurred_at)
   returning id into v_id;
-  return learn_internal.end_call_with(v_call, jsonb_build_object('discussion_id', v_id));
+  return learn_internal.end_call(v_call, jsonb_build_object('discussion_id', v_id));
 end;
 $$;
 comment on function learn.post_discussion(

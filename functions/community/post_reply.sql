@@ -49,7 +49,7 @@ begin
   values (p_discussion_id, p_user_id, p_parent_reply_id, p_content,
     v_call.occurred_at, v_call.occurred_at)
   returning id into v_id;
-  return learn_internal.end_call_with(v_call, jsonb_build_object('reply_id', v_id));
+  return learn_internal.end_call(v_call, jsonb_build_object('reply_id', v_id));
 end;
 $$;
 comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) is

@@ -77,7 +77,7 @@ begin
     insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type, created_at)
     values (p_user_id, p_discussion_id, p_reply_id, p_vote_type, v_call.occurred_at);
   end if;
-  return learn_internal.end_call_with(v_call, jsonb_build_object(
+  return learn_internal.end_call(v_call, jsonb_build_object(
     'vote', case when v_earlier_type is distinct from p_vote_type then p_vote_type end));
 end;
 $$;

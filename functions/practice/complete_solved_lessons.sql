@@ -4,10 +4,11 @@ create or replace function learn_internal.complete_solved_lessons(
   p_user_ids uuid[], p_lesson_ids bigint[]
 )
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+begin
   insert into learn.user_lesson_progress as p (user_id, lesson_id, status, completed_at)
   select c.user_id, c.lesson_id, 'completed', s.solved_at
   from (
@@ -23,6 +24,7 @@ as $$
   on conflict (user_id, lesson_id) do update
     set status = 'completed', completed_at = excluded.completed_at
     where p.completed_at is null;
+end;
 $$;
 comment on function learn_internal.complete_solved_lessons(uuid[], bigint[]) is
   'Completes those of the given lessons whose exercises the user has all solved.';

@@ -33,7 +33,12 @@ begin
   perform learn_internal.write_facts(v_facts);
 
   perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
-  perform learn_internal.advance_tracks(p_user_ids, 'course', p_course_ids, p_at);
+  perform learn_internal.advance_tracks(
+    array_agg((c.user_id, k.track_id, c.at)::learn_internal.track_step))
+  from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
+  join learn.courses k on k.id = c.course_id and k.track_id is not null
+  where k.is_published and k.total_lessons > 0
+  having count(*) > 0;
 end;
 $$;
 comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is

@@ -1,4 +1,5 @@
--- After a change of content: recounts tracks for everybody who has begun one.
+-- After a change of content: counts what tracks consist of, and recounts them for everybody who has
+-- begun one.
 -- Percentages are live, completions sticky. A learner who has by now completed all that is left
 -- of a published track completes it.
 create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
@@ -10,6 +11,15 @@ as $$
 declare
   v_user_ids uuid[];
 begin
+  update learn.tracks t
+  set total_items = n.total_items
+  from (
+    select i.id, coalesce(z.total_items, 0) as total_items
+    from unnest(p_track_ids) i(id)
+    left join learn_internal.track_sizes z on z.track_id = i.id
+  ) n
+  where t.id = n.id and t.total_items <> n.total_items;
+
   select array_agg(l.user_id) into v_user_ids
   from (
     select s.user_id

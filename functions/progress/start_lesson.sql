@@ -24,11 +24,15 @@ begin
   end if;
   perform learn_internal.require_lesson(p_user_id, p_lesson_id);
 
-  insert into learn.user_lesson_progress as p (user_id, lesson_id, status, started_at)
+  insert into learn.user_lesson_progress (user_id, lesson_id, status, started_at)
   values (p_user_id, p_lesson_id, 'in_progress', v_call.occurred_at)
-  on conflict (user_id, lesson_id) do update
-    set status = 'in_progress', started_at = excluded.started_at
-    where p.started_at is null and p.completed_at is null;
+  on conflict do nothing;
+  if not found then
+    update learn.user_lesson_progress p
+    set status = 'in_progress', started_at = v_call.occurred_at
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id
+      and p.started_at is null and p.completed_at is null;
+  end if;
 
   return learn_internal.end_call(v_call);
 end;

@@ -28,7 +28,7 @@ begin
         hint = 'Pass a count from 1 to 100.';
   end if;
   perform learn_internal.give_streak_freezes(
-    array[p_user_id], array[(v_call.occurred_at at time zone u.timezone)::date],
+    p_user_id, (v_call.occurred_at at time zone u.timezone)::date,
     p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn.users u
   where u.id = p_user_id;

@@ -4,10 +4,11 @@ create or replace function learn_internal.spend_streak_freezes(
   p_user_id uuid, p_last date, p_next date, p_at timestamptz
 )
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+begin
   with covering as (
     select c.freeze_id, c.missed_day
     from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
@@ -29,6 +30,7 @@ as $$
   select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
   from covering c
   order by c.missed_day;
+end;
 $$;
 comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
   'Covers the days a user missed between two active days, all of them or none.';

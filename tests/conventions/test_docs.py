@@ -54,6 +54,12 @@ def test_a_dead_link_would_be_found(tmp_path: Path) -> None:
         test_no_link_is_dead(page)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_sources_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:functions|triggers|views)/[\w/]+\.sql)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_the_words_of_the_glossary_are_in_use() -> None:
     glossary = ROOT / "docs/glossary.md"
     terms = re.findall(

@@ -37,14 +37,17 @@ def test_there_are_sources() -> None:
 
 
 def test_a_file_holds_one_object_and_is_named_like_it() -> None:
-    """A file of triggers may hold the function that they call."""
+    """A trigger file holds one function and its triggers, or all triggers of the table it is named after."""
     wrong = []
     for path, text in TEXTS.items():
         kind = path.parts[0].removesuffix("s")
         names = [name.split(".")[-1] for name in objects(text, kind)]
         if kind == "trigger":
             called = [name.split(".")[-1] for name in objects(text, "function")]
-            is_right = bool(names) and len(called) <= 1 and path.stem in names + called
+            tables = set(re.findall(r"^  [^\n]*? on (?:learn|learn_internal)\.(\w+)$", text, re.MULTILINE))
+            is_right = bool(names) and (
+                (len(called) <= 1 and path.stem in names + called) or tables == {path.stem}
+            )
         else:
             is_right = names == [path.stem]
         wrong += [] if is_right else [path]

@@ -245,6 +245,7 @@ def test_every_check_is_broken_by_a_test(learn: Learn) -> None:
         "completed_courses_are_facts",
         "course_progress_follows_from_lessons",
         "course_sizes_follow_from_lessons",
+        "track_sizes_follow_from_items",
         "due_levels_are_unlocked",
         "enrolments_are_facts",
         "full_courses_are_completed",

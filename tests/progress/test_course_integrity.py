@@ -115,6 +115,10 @@ def test_damage_to_projections_is_found_by_its_name_and_mended(
         ),
         ("course_sizes_follow_from_lessons", "update learn.courses set total_lessons = 7"),
         (
+            "track_sizes_follow_from_items",
+            "insert into learn.tracks (slug, title, total_items) values ('t', 'T', 7)",
+        ),
+        (
             "lessons_are_available_when_all_is_published",
             "update learn.lessons set is_available = false where slug = 'begun-2'",
         ),

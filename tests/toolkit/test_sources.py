@@ -156,6 +156,14 @@ def test_triggers_of_one_name_on_several_tables_may_share_a_file(shop: Shop) -> 
     assert messages(shop, "triggers/a/keep_price.sql") == []
 
 
+def test_a_trigger_file_named_after_its_table_holds_all_its_triggers(shop: Shop) -> None:
+    text = TRIGGER.format(name="one") + TRIGGER.format(name="two") + FUNCTION.format(name="check_size")
+    shop.write({"triggers/a/items.sql": text})
+    assert messages(shop, "triggers/a/items.sql") == []
+    shop.write({"triggers/a/items.sql": text.replace("shop.items", "shop.parts")})
+    assert messages(shop, "triggers/a/items.sql") == [(None, "the file should be called check_size.sql")]
+
+
 def test_names_are_quoted_as_the_server_prints_them() -> None:
     statements = parse('create view "My Schema"."user" as select 1; create view plain as select 1;')
     assert [statement.line for statement in statements] == [1, 1]

@@ -1,8 +1,8 @@
 """Today's text of every function, trigger and view: one object per file below functions/, triggers/, views/.
 
-A function file holds `create or replace function` with its comments, revokes and grants. A trigger file holds
-the trigger function and its triggers, or only triggers of one name that reuse a function; a view file holds
-one view.
+A function file holds `create or replace function` with its comments, revokes and grants; a view file holds
+one view. A trigger file is named after its table and holds all its triggers with their own functions, in the
+order in which they fire; or it holds one trigger function with its triggers, or triggers of one name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from toolkit.sql.statements import (
     parse,
     replaces,
     simple_name,
+    split_qualified,
     table_of,
+    unquote,
 )
 
 NAMED = ("routine", "relation")
@@ -140,13 +142,15 @@ def _form(
         return Finding("source", label, line, str(name) if name else None, message)
 
     main = _main_names(folder, names)
+    tables = {table_of(name) for name in names if name.kind == "trigger"}
     if not main:
         yield finding(f"defines no {_WHAT[folder]}")
+    elif {unquote(split_qualified(table)[-1]) for table in tables} == {stem}:
+        pass  # all that happens to a table: its triggers in firing order, with their functions
     elif len({simple_name(name) for name in main}) > 1 or (folder != "triggers" and len(main) > 1):
         yield finding(f"defines {len(main)} objects; one object per file: {', '.join(map(str, main))}")
     elif simple_name(main[0]) != stem:
         yield finding(f"the file should be called {simple_name(main[0])}.sql", name=main[0])
-    tables = {table_of(name) for name in names if name.kind == "trigger"}
     for statement in statements:
         name = creates(statement)
         if name is not None:

@@ -1,11 +1,12 @@
--- When facts are written: the engine. Everything that a fact causes happens here, in this order,
--- for one fact or for a million: lock, streak, XP and level, metrics, achievements.
--- Earned achievements and new levels are facts too: they are written to the log and come through
--- here again, until nothing is new.
+-- When facts are written: the engine. Everything that a fact causes happens here, in this order:
+-- lock, XP and level, streak, metrics, achievements. Earned achievements and new levels are facts
+-- too: they are written to the log and come through here again, until nothing is new.
 --
--- Costs do not depend on a user's history: counters are incremented, thresholds found by index.
--- Statements are small and the rare ones conditional, because for a single fact preparing a plan
--- to run costs more than running it.
+-- It goes by groups of facts: of one learner, one type, and one day. A single fact is a group; a load
+-- of a million is many, in the order of the learners' keys. Each step is a simple statement by key,
+-- because starting a plan of many parts costs more than all that it does for one fact. What is rare
+-- is seen from what these return, and has a function of its own. Costs do not depend on a learner's
+-- history: counters are incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -20,25 +21,30 @@ set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_gains         learn_internal.gain[];  -- per user: the XP of these facts
-  v_user_ids      uuid[];              -- the same users; where it is needed
-  -- what some of these facts cause, so that the rest is left out:
-  v_causes        integer;             -- bits, see below
-  v_is_capped     boolean := false;
-  v_feeds_days    boolean := false;
-  v_resets_runs   boolean := false;
-  v_notifies      boolean := false;
-  v_unknown       text;
-  v_is_malformed  boolean;
-  v_capped        jsonb;               -- what facts within a cap for the day pay, by their ids
-  v_level         integer[];           -- per user, before these facts
-  v_streak        integer[];
-  v_active_days   integer[];
-  v_day_user_ids  uuid[];
-  v_days          date[];
-  v_is_new_level  boolean;
-  v_won           learn_internal.win[];  -- thresholds crossed
-  v_earned_at     jsonb;               -- by user: when the latest of these facts occurred
+  g             record;                           -- a group of facts
+  v_type        record;                           -- what its type says
+  v_key         text;                             -- of that type
+  v_feed        learn_internal.metric_feeds;
+  v_user_id     uuid;
+  v_at          timestamptz;                      -- of the user's latest fact so far
+  v_stats       learn.user_stats;
+  v_paid        record;
+  v_xp          bigint;
+  v_facts       integer;
+  v_gains       learn_internal.gain[] := '{}';    -- what boards are to count
+  v_pays        jsonb := '{}';                    -- what types pay, by their keys
+  v_has_xp      boolean := false;
+  v_cut         learn_internal.capped_xp[];       -- what these facts pay within a cap
+  v_capped      learn_internal.capped_xp[] := '{}';
+  v_capped_xp   jsonb;                            -- the same, by their ids
+  v_rise        learn_internal.rise;
+  v_rises       learn_internal.rise[] := '{}';    -- new levels
+  v_win         learn_internal.win;
+  v_new         learn_internal.win[];             -- thresholds that this group has crossed
+  v_won         learn_internal.win[] := '{}';     -- thresholds crossed
+  v_run         learn_internal.run_event[];       -- what this group does to runs
+  v_events      learn_internal.run_event[] := '{}';
+  v_notifies    boolean := false;
 begin
   -- Content is held as hold_content() does it, without the price of a call.
   lock table learn_internal.content_lock in row share mode;
@@ -46,56 +52,34 @@ begin
     perform learn_internal.hold_content();
   end if;
 
-  -- 1. Lock the users' stats rows in key order, before anything else of theirs is read.
-  -- The same statement tells what there is to do, from these rows and from what types can cause:
-  -- 1 XP, 2 metrics, 4 what is rare (see below), 8 another day than the last active one,
-  -- 16 a total of XP that means a level or an achievement, or a level that an easier curve has given
-  -- and that is yet to be announced. Bits, since each aggregate has its price.
-  select array_agg((f.user_id, f.xp)::learn_internal.gain), bit_or(f.causes
-    | case when f.first_day < f.last_day or f.last_day <> f.last_activity_date
-        or f.last_activity_date is null and f.last_day is not null then 8 else 0 end
-    | case when f.xp <> 0 and (f.current_level > f.highest_level or exists (
-        select from learn_internal.xp_marks m
-        where m.xp > least(f.total_xp, f.total_xp + f.xp)
-          and m.xp <= greatest(f.total_xp, f.total_xp + f.xp))) then 16 else 0 end)
-  into v_gains, v_causes
-  from (
-    select c.*, s.total_xp, s.current_level, s.highest_level, s.last_activity_date
-    from (
-      select n.user_id, sum(coalesce(n.xp, t.pays)) as xp,
-        min(n.local_date) filter (where n.is_qualifying) as first_day,
-        max(n.local_date) filter (where n.is_qualifying) as last_day,
-        bit_or(case when coalesce(n.xp, t.pays) <> 0 then 1 else 0 end
-          | case when t.feeds_metrics then 2 else 0 end
-          | case when t.key is null or t.is_capped or t.feeds_days or t.resets_runs or t.notifies
-              or jsonb_typeof(n.properties) <> 'object'
-              or (n.subject_type is null) <> (n.subject_id is null) then 4 else 0 end) as causes
-      from new_facts n
-      left join learn.activity_types t on t.key = n.activity_type
-      group by n.user_id
-      order by n.user_id
-    ) c
-    cross join lateral (
-      select * from learn.user_stats l where l.user_id = c.user_id for no key update
-    ) s
-  ) f;
-  if v_gains is null then
-    -- statement triggers fire for zero rows too: without this they would call each other for ever
-    return null;
-  end if;
-  if v_causes & 4 <> 0 then
-    select bool_or(t.is_capped), bool_or(t.feeds_days), bool_or(t.resets_runs), bool_or(t.notifies),
-      string_agg(distinct n.activity_type, ', ') filter (where t.key is null),
-      bool_or(jsonb_typeof(n.properties) <> 'object'
-        or (n.subject_type is null) <> (n.subject_id is null))
-    into v_is_capped, v_feeds_days, v_resets_runs, v_notifies, v_unknown, v_is_malformed
+  for g in
+    select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
+      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told,
+      bool_or(n.is_qualifying) as is_qualifying, max(n.occurred_at) as at,
+      array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
+      bool_and(jsonb_typeof(n.properties) = 'object'
+        and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
-    left join learn.activity_types t on t.key = n.activity_type;
-    if v_unknown is not null then
+    group by n.user_id, n.activity_type, n.local_date
+    order by n.user_id, min(n.id)
+  loop
+    v_new := '{}';
+    v_run := '{}';
+    -- 1. What the type says.
+    if g.activity_type is distinct from v_key then
+      select t.*, array(
+        select f from learn_internal.metric_feeds f where f.activity_type = t.key) as feeds
+      into v_type
+      from learn.activity_types t
+      where t.key = g.activity_type;
+      v_key := v_type.key;
+      v_pays := v_pays || jsonb_build_object(g.activity_type, v_type.pays);
+    end if;
+    if v_key is null then
       raise exception 'unknown activity type'
-        using errcode = 'LX001', detail = v_unknown,
+        using errcode = 'LX001', detail = coalesce(g.activity_type, 'null'),
           hint = 'Add it to learn.activity_types first.';
-    elsif v_is_malformed then
+    elsif not g.is_well_formed then
       raise exception 'a fact is malformed'
         using errcode = 'LX001', detail = (
           select format('properties = %s, subject_type = %L, subject_id = %L',
@@ -106,75 +90,105 @@ begin
           limit 1),
           hint = 'Properties are a JSON object; a subject has both a type and an id.';
     end if;
-  end if;
+    v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
+    v_user_id := g.user_id;
+    v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
+    v_has_xp := v_has_xp or v_type.pays <> 0 or g.told > 0;
+    v_notifies := v_notifies or v_type.notifies;
 
-  if v_causes & 28 <> 0 then
-    v_user_ids := array(select g.user_id from unnest(v_gains) g order by g.user_id);
-  end if;
-
-  -- 2. Local active days move the streak.
-  if v_causes & 8 <> 0 then
-    select array_agg(d.user_id order by d.first_id), array_agg(d.local_date order by d.first_id)
-    into v_day_user_ids, v_days
-    from (
-      select n.user_id, n.local_date, min(n.id) as first_id
-      from new_facts n
-      where n.is_qualifying
-      group by n.user_id, n.local_date
-    ) d
-    where not exists (
-      select from learn.user_activity_days a
-      where a.user_id = d.user_id and a.activity_date = d.local_date and not a.is_freeze
-      offset 0);
-    if v_days is not null then
-      select array_agg(s.longest_streak), array_agg(s.active_days) into v_streak, v_active_days
-      from (
-        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
-      ) s;
-      perform learn_internal.advance_streaks(v_day_user_ids, v_days, learn.clock());
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select d.user_id, m.key, d.local_date, 1
-      from learn.metrics m
-      cross join unnest(v_day_user_ids, v_days) d(user_id, local_date)
-      where m.key = 'active_days' and m.is_board;
+    -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
+    if v_type.is_capped then
+      perform from learn.user_stats s where s.user_id = g.user_id for no key update;
+      v_cut := learn_internal.cap_xp(
+        g.user_id, g.activity_type, g.local_date, g.ids, g.amounts);
+      v_xp := (select sum(c.amount) from unnest(v_cut) c);
+      for v_i in 1 .. g.facts loop
+        v_capped := v_capped || v_cut[v_i];
+      end loop;
     end if;
+    if v_xp = 0 then
+      select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
+    else
+      update learn.user_stats s set total_xp = s.total_xp + v_xp where s.user_id = g.user_id
+      returning s as stats,
+        -- a total that means a level or an achievement, or a level that an easier curve has given
+        -- and that is yet to be announced
+        s.current_level > s.highest_level or exists (
+          select from learn_internal.xp_marks m
+          where m.xp > least(s.total_xp - v_xp, s.total_xp)
+            and m.xp <= greatest(s.total_xp - v_xp, s.total_xp)) as is_marked
+      into v_paid;
+      v_stats := v_paid.stats;
+      v_gains := v_gains
+        || (g.user_id, 'xp', g.local_date, g.activity_type, v_xp)::learn_internal.gain;
+      -- 3. The level, and what the total earns
+      if v_paid.is_marked then
+        v_rise := learn_internal.move_level(v_stats, v_xp, v_at);
+        v_new := v_rise.won;
+        if v_rise.to_level > v_rise.from_level then
+          v_rises := v_rises || v_rise;
+        end if;
+      end if;
+    end if;
+
+    -- 4. Another day than the last active one moves the streak.
+    if g.is_qualifying and g.local_date is distinct from v_stats.last_activity_date then
+      v_new := v_new || learn_internal.open_day(v_stats, g.local_date, v_at);
+    end if;
+
+    -- 5. Metrics count what happened.
+    foreach v_feed in array v_type.feeds loop
+      if g.facts = 1 then
+        v_facts := case when g.properties[1] @> v_feed.filter then 1 else 0 end;
+      else
+        v_facts := (select count(*) from unnest(g.properties) p where p @> v_feed.filter);
+      end if;
+      if v_facts = 0 then
+        continue;
+      elsif v_feed.aggregate = 'run' then
+        v_run := v_run
+          || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, v_at);
+      elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
+        v_new := v_new || learn_internal.feed_metric(
+          g.user_id, v_feed, g.properties, g.local_date, v_at);
+      else
+        v_new := v_new
+          || learn_internal.add_to_metric(g.user_id, v_feed.metric, '', v_facts, v_at);
+        if v_feed.is_board then
+          v_gains := v_gains
+            || (g.user_id, v_feed.metric, g.local_date, null, v_facts)::learn_internal.gain;
+        end if;
+      end if;
+    end loop;
+    if v_type.feeds_days then
+      v_new := v_new || learn_internal.count_days(
+        g.user_id, g.activity_type, g.local_date, g.properties, v_at);
+    end if;
+    if v_type.resets_runs then
+      v_run := v_run
+        || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, v_at);
+    end if;
+    -- one by one, which costs the same however many there are: joining arrays copies them
+    foreach v_win in array v_new loop
+      v_won := v_won || v_win;
+    end loop;
+    for v_i in 1 .. cardinality(v_run) loop
+      v_events := v_events || v_run[v_i];
+    end loop;
+  end loop;
+  if v_user_id is null then
+    -- statement triggers fire for zero rows too: without this they would call each other for ever
+    return null;
+  end if;
+  if cardinality(v_events) > 0 then
+    v_won := v_won || learn_internal.advance_runs(v_events);
   end if;
 
-  -- 3. XP into the ledger: what the fact carries, else what the rule pays.
-  if v_is_capped then
-    -- Within a cap: less what the same type has paid this user for the same day,
-    -- in the ledger and before in this statement. Ledger rows of a day are never older than it,
-    -- which leaves older partitions and rows alone.
-    select jsonb_object_agg(c.id, greatest(0, least(c.amount, c.daily_cap - c.earlier - c.before)))
-    into v_capped
-    from (
-      select n.id, coalesce(n.xp, r.amount) as amount, r.daily_cap,
-        sum(coalesce(n.xp, r.amount)) over (
-          partition by n.user_id, n.activity_type, n.local_date
-          order by n.id) - coalesce(n.xp, r.amount) as earlier,
-        (
-          select coalesce(sum(t.amount), 0)
-          from learn.xp_transactions t
-          where t.user_id = n.user_id and t.earned_on = n.local_date
-            and t.activity_type = n.activity_type
-            and t.amount > 0 and t.created_at >= n.local_date - interval '2 days'
-        ) as before
-      from new_facts n
-      join learn.xp_rules r on r.activity_type = n.activity_type
-      where r.daily_cap is not null and coalesce(n.xp, r.amount) > 0
-    ) c;
-    select array_agg((p.user_id, p.xp)::learn_internal.gain), v_causes | 16 into v_gains, v_causes
-    from (
-      select n.user_id,
-        sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays))::bigint as xp
-      from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
-      group by n.user_id
-    ) p
-    where p.user_id = any (v_user_ids);
-  end if;
-
-  if v_causes & 1 <> 0 then
+  -- 6. The ledger
+  if v_has_xp then
+    if cardinality(v_capped) > 0 then
+      v_capped_xp := (select jsonb_object_agg(c.fact_id, c.amount) from unnest(v_capped) c);
+    end if;
     insert into learn.xp_transactions
       (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
     select p.user_id, p.amount, p.activity_type,
@@ -186,249 +200,20 @@ begin
       select n.*,
         -- its caller names the source
         n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-        coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
+        coalesce((v_capped_xp ->> n.id::text)::integer, n.xp,
+          (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
-      join learn.activity_types t on t.key = n.activity_type
     ) p
     where p.amount <> 0;
-
-    -- 4. The total and the level follow, and the achievements for these.
-    if v_causes & 16 = 0 then
-      update learn.user_stats s
-      set total_xp = s.total_xp + g.xp
-      from unnest(v_gains) g
-      where s.user_id = any (array[g.user_id]) and g.xp <> 0;
-    else
-      select array_agg(s.highest_level) into v_level
-      from (
-        select * from learn.user_stats l where l.user_id = any (v_user_ids) order by l.user_id
-      ) s;
-      with credited as (
-        update learn.user_stats s
-        set total_xp = o.total_xp + g.xp,
-          current_level = l.level,
-          highest_level = greatest(o.highest_level, l.level)
-        from unnest(v_gains) g
-        join learn.user_stats o on o.user_id = any (array[g.user_id])
-        cross join lateral (
-          select coalesce((
-            select t.level from learn.level_thresholds t
-            where t.min_xp <= o.total_xp + g.xp
-            order by t.min_xp desc
-            limit 1), 1) as level
-        ) l
-        where s.user_id = any (array[g.user_id]) and g.xp <> 0
-        returning s.user_id, o.total_xp as old_xp, s.total_xp as new_xp,
-          o.highest_level as old_level, s.highest_level as new_level
-      )
-      select bool_or(c.new_level > c.old_level),
-        array_agg((c.user_id, t.achievement_id, jsonb_build_object(
-          'metric', t.metric, 'scope', '', 'value', case t.metric when 'xp' then c.new_xp
-            else c.new_level end))::learn_internal.win) filter (where t.metric is not null)
-      into v_is_new_level, v_won
-      from credited c
-      left join learn_internal.achievement_thresholds t
-        on t.scope = '' and (
-          t.metric = 'xp' and t.threshold > c.old_xp and t.threshold <= c.new_xp
-          or t.metric = 'level_reached' and t.threshold > c.old_level
-            and t.threshold <= c.new_level);
+  end if;
+  if cardinality(v_gains) > 0 then
+    insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
+    select b.user_id, b.metric, b.local_date, b.activity_type, b.amount from unnest(v_gains) b;
+    -- Folding them into the boards is nobody's in particular: refresh_leaderboard() does it, a load does
+    -- its own when it commits, and where nobody calls the one, a gain in 500 has it done as well.
+    if cardinality(v_gains) >= 100 or random() * 500 < cardinality(v_gains) then
+      perform learn_internal.request_fold();
     end if;
-  end if;
-
-  -- 5. Metrics count what happened.
-  -- 6. The achievements whose thresholds that crosses are found by index.
-  -- What boards and tallies are to count is left for a fold, the XP by the type of fact that paid it.
-  if v_causes & 3 <> 0 then
-    -- (An amount is null where facts lack the property: the new value is null or the old one then.)
-    with fed as (
-      select f.user_id, f.metric, f.aggregate = 'max' as is_maximum, f.scope, f.board_date,
-        case f.aggregate when 'max' then max(f.amount) else sum(f.amount) end::bigint as amount
-      from (
-        select n.user_id, m.metric, m.aggregate,
-          coalesce(n.properties ->> m.scope_property, '') as scope,
-          case when not m.is_board then null when m.aggregate = 'run' then '-infinity'
-            else n.local_date end as board_date,
-          case when m.property is null then 1
-            else learn_internal.number_property(n.properties, m.property) end as amount
-        from new_facts n
-        join learn_internal.metric_feeds m on m.activity_type = n.activity_type
-        where n.properties @> m.filter
-          and (m.aggregate <> 'run' or not v_resets_runs)
-          and (m.scope_property is null or n.properties ->> m.scope_property <> '')
-      ) f
-      group by f.user_id, f.metric, f.aggregate, f.scope, f.board_date
-    ), gained as (
-      insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
-      select f.user_id, f.metric, f.board_date, null, f.amount
-      from fed f
-      where f.board_date is not null and f.amount <> 0
-      union all
-      select p.user_id, 'xp', p.local_date, p.activity_type, sum(p.amount)
-      from (
-        select n.user_id, n.local_date, n.activity_type,
-          coalesce((v_capped ->> n.id::text)::integer, n.xp, t.pays) as amount
-        from new_facts n
-        join learn.activity_types t on t.key = n.activity_type
-      ) p
-      where p.amount <> 0
-      group by p.user_id, p.local_date, p.activity_type
-    ), changed as (
-      select t.user_id, t.metric, t.scope, o.value as old_value,
-        case when t.is_maximum then greatest(o.value, t.amount)
-          else o.value + t.amount end as new_value
-      from (
-        select f.user_id, f.metric, f.scope, f.is_maximum,
-          case when f.is_maximum then max(f.amount) else sum(f.amount) end::bigint as amount
-        from fed f
-        group by f.user_id, f.metric, f.scope, f.is_maximum
-      ) t
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = t.user_id and u.metric = t.metric and u.scope = t.scope), 0) as value
-      ) o
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value
-      from changed c
-      where c.new_value <> c.old_value
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope and t.threshold > c.old_value
-        and t.threshold <= c.new_value;
-  end if;
-
-  if v_feeds_days then
-    with new_days as (
-      insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-      select distinct n.user_id, m.key, s.scope, n.local_date
-      from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type and m.aggregate = 'distinct_days'
-        and n.properties @> m.filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-      on conflict do nothing
-      returning user_id, metric, scope, activity_date
-    ), changed as (
-      select d.user_id, d.metric, d.scope, o.value as old_value, o.value + d.added as new_value
-      from (
-        select n.user_id, n.metric, n.scope, count(*) as added
-        from new_days n
-        group by n.user_id, n.metric, n.scope
-      ) d
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = d.user_id and u.metric = d.metric and u.scope = d.scope), 0) as value
-      ) o
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value from changed c
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    ), boarded as (
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select n.user_id, n.metric, n.activity_date, 1
-      from new_days n
-      join learn.metrics m on m.key = n.metric and m.is_board
-      where n.scope = ''
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.new_value)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.old_value and t.threshold <= c.new_value;
-  end if;
-
-  if v_resets_runs then
-    with events as (
-      select n.user_id, m.key as metric, s.scope, n.id, false as is_reset
-      from new_facts n
-      join learn.metrics m on m.activity_type = n.activity_type
-        and m.aggregate = 'run' and n.properties @> m.filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-      union all
-      select n.user_id, m.key, s.scope, n.id, true
-      from new_facts n
-      join learn.metrics m on m.reset_activity_type = n.activity_type
-        and n.properties @> m.reset_filter
-      cross join lateral learn_internal.metric_scopes(n.properties, m.scope_property) s(scope)
-    ), runs as (
-      -- Run 0 goes on from before this statement, each reset starts another;
-      -- the last one is the value that stays.
-      select e.user_id, e.metric, e.scope, e.run, count(*) filter (where not e.is_reset) as length,
-        e.run = max(e.run) over (partition by e.user_id, e.metric, e.scope) as is_last
-      from (
-        select v.*, count(*) filter (where v.is_reset) over (
-          partition by v.user_id, v.metric, v.scope
-          order by v.id, v.is_reset desc rows unbounded preceding) as run
-        from events v
-      ) e
-      group by e.user_id, e.metric, e.scope, e.run
-    ), changed as (
-      select r.user_id, r.metric, r.scope, o.value as old_value,
-        coalesce(
-          sum(r.length) filter (where r.is_last and r.run > 0),
-          o.value + sum(r.length) filter (where r.run = 0)) as new_value,
-        greatest(
-          o.value + coalesce(sum(r.length) filter (where r.run = 0), 0),
-          max(r.length) filter (where r.run > 0)) as peak
-      from runs r
-      cross join lateral (
-        select coalesce((
-          select u.value from learn.user_metrics u
-          where u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope), 0) as value
-      ) o
-      group by r.user_id, r.metric, r.scope, o.value
-    ), saved as (
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      select c.user_id, c.metric, c.scope, c.new_value
-      from changed c
-      where c.new_value <> c.old_value
-      on conflict (user_id, metric, scope) do update set value = excluded.value
-    ), boarded as (
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select c.user_id, c.metric, '-infinity', c.new_value - c.old_value
-      from changed c
-      join learn.metrics m on m.key = c.metric and m.is_board
-      where c.scope = '' and c.new_value <> c.old_value
-    )
-    select v_won || array_agg((
-      c.user_id, t.achievement_id,
-      jsonb_build_object('metric', c.metric, 'scope', c.scope, 'value', c.peak)
-    )::learn_internal.win)
-    into v_won
-    from changed c
-    join learn_internal.achievement_thresholds t
-      on t.metric = c.metric and t.scope = c.scope
-        and t.threshold > c.old_value and t.threshold <= c.peak;
-  end if;
-
-  if v_days is not null then
-    select v_won || array_agg((
-      s.user_id, t.achievement_id,
-      jsonb_build_object('metric', v.metric, 'scope', '', 'value', v.new_value)
-    )::learn_internal.win)
-    into v_won
-    from unnest(v_user_ids, v_streak, v_active_days) b(user_id, streak, active_days)
-    join learn.user_stats s on s.user_id = any (array[b.user_id])
-    cross join lateral (
-      values
-        ('current_streak', b.streak, s.longest_streak),
-        ('active_days', b.active_days, s.active_days)
-    ) v(metric, old_value, new_value)
-    join learn_internal.achievement_thresholds t
-      on t.metric = v.metric and t.scope = '' and t.threshold > v.old_value
-        and t.threshold <= v.new_value;
   end if;
 
   -- 7. Users are told of what rules name.
@@ -441,51 +226,11 @@ begin
   end if;
 
   -- 8. What was reached is a fact too.
-  if v_is_new_level or v_won is not null then
-    select jsonb_object_agg(f.user_id, f.last_at) into v_earned_at
-    from (
-      select n.user_id, max(n.occurred_at) as last_at from new_facts n group by n.user_id
-    ) f;
+  if cardinality(v_rises) > 0 then
+    perform learn_internal.announce_levels(v_rises);
   end if;
-  if v_is_new_level then
-    insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-    select b.user_id, 'level_reached', '-infinity', s.highest_level - b.level
-    from unnest(v_user_ids, v_level) b(user_id, level)
-    join learn.user_stats s on s.user_id = any (array[b.user_id]) and s.highest_level > b.level
-    where exists (select from learn.metrics m where m.key = 'level_reached' and m.is_board);
-
-    insert into learn.activity_log
-      (user_id, activity_type, subject_type, subject_id, properties,
-       occurred_at, local_date, is_qualifying, recorded_at)
-    select b.user_id, t.key, 'level', l.level::text, jsonb_build_object('level', l.level),
-      e.at, (e.at at time zone u.timezone)::date, t.is_qualifying, c.now
-    from unnest(v_user_ids, v_level) b(user_id, level)
-    cross join (select learn.clock() as now offset 0) c
-    cross join lateral (select (v_earned_at ->> b.user_id::text)::timestamptz as at) e
-    join learn.user_stats s on s.user_id = any (array[b.user_id])
-    join learn.users u on u.id = any (array[b.user_id])
-    join learn.activity_types t on t.key = 'level_reached'
-    cross join lateral generate_series(b.level + 1, s.highest_level) l(level)
-    order by b.user_id, l.level;
-  end if;
-
-  if v_won is not null then
-    insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-    select w.user_id, w.achievement_id, (v_earned_at ->> w.user_id::text)::timestamptz, w.evidence
-    from unnest(v_won) w
-    join learn.achievements a on a.id = w.achievement_id
-    where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
-      and not exists (
-        select from learn.revoked_achievements r
-        where r.user_id = w.user_id and r.achievement_id = w.achievement_id
-        offset 0)
-    order by w.user_id, a.display_order, w.achievement_id
-    on conflict (user_id, achievement_id) do nothing;
-  end if;
-
-  -- 9. What has been gained is folded into the boards now and then, at the end of a transaction.
-  if v_causes & 11 <> 0 and random() * 100 < cardinality(v_gains) then
-    perform learn_internal.request_fold();
+  if cardinality(v_won) > 0 then
+    perform learn_internal.earn_achievements(v_won);
   end if;
   return null;
 end;

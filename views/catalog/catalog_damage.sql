@@ -11,6 +11,13 @@ left join learn_internal.course_sizes z on z.course_id = c.id
 where (c.total_lessons, c.total_levels, c.total_weight)
   <> (coalesce(z.total_lessons, 0), coalesce(z.total_levels, 0), coalesce(z.total_weight, 0))
 union all
+select 'track_sizes_follow_from_items', null,
+  format('track %s: %s items', t.id, coalesce(z.total_items, 0)),
+  format('track %s: %s items', t.id, t.total_items)
+from learn.tracks t
+left join learn_internal.track_sizes z on z.track_id = t.id
+where t.total_items <> coalesce(z.total_items, 0)
+union all
 select 'lessons_are_available_when_all_is_published', null,
   format('lesson %s: %s', l.id, not l.is_available), format('lesson %s: %s', l.id, l.is_available)
 from learn.lessons l

@@ -1,0 +1,87 @@
+-- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
+-- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day may
+-- join two runs, and gives back the freeze that had covered it. Returns the achievements that this earns.
+-- The caller has locked the user; p_stats is the row as it is now.
+create or replace function learn_internal.open_day(
+  p_stats learn.user_stats, p_date date, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := (p_stats).user_id;
+  v_last    date := (p_stats).last_activity_date;
+  v_streak  integer := 0;            -- the run that this day continues
+  v_now     timestamptz := learn.clock();
+  v_stats   learn.user_stats;
+  v_every   integer;
+begin
+  if p_date < v_last then
+    if exists (
+      select from learn.user_activity_days d
+      where d.user_id = v_user_id and d.activity_date = p_date and not d.is_freeze)
+    then
+      return '{}';
+    end if;
+    update learn.streak_freezes f set used_on = null
+    where f.user_id = v_user_id and f.used_on = p_date;
+    if found then
+      update learn.user_stats s set streak_freezes = s.streak_freezes + 1
+      where s.user_id = v_user_id;
+    end if;
+  elsif (p_stats).streak_freezes > 0 and p_date > v_last + 1 then
+    perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, v_now);
+  end if;
+
+  insert into learn.user_activity_days (user_id, activity_date) values (v_user_id, p_date)
+  on conflict do nothing;
+  if not found then
+    update learn.user_activity_days d set is_freeze = false
+    where d.user_id = v_user_id and d.activity_date = p_date;
+  end if;
+  if p_date < v_last then
+    v_streak := (p_stats).current_streak;
+    update learn.user_stats s
+    set current_streak = r.current_streak,
+      longest_streak = greatest(s.longest_streak, r.longest_streak), active_days = s.active_days + 1
+    from learn_internal.streak_states r
+    where s.user_id = v_user_id and r.user_id = v_user_id
+    returning s.* into v_stats;
+  else
+    if exists (
+      select from learn.user_activity_days d
+      where d.user_id = v_user_id and d.activity_date = p_date - 1)
+    then
+      v_streak := (p_stats).current_streak;
+    end if;
+    update learn.user_stats s
+    set current_streak = v_streak + 1, longest_streak = greatest(s.longest_streak, v_streak + 1),
+      active_days = s.active_days + 1, last_activity_date = p_date
+    where s.user_id = v_user_id
+    returning s.* into v_stats;
+  end if;
+  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+  select v_user_id, m.key,
+    case m.key when 'active_days' then p_date else '-infinity' end,
+    case m.key when 'active_days' then 1 end
+  from learn.metrics m
+  where m.key in ('active_days', 'current_streak') and m.is_board;
+
+  -- A streak that has grown by so many days earns a freeze.
+  v_every := learn_internal.setting_number('streak_freeze_every_days');
+  if v_every > 0 and v_stats.current_streak / v_every > v_streak / v_every
+    and v_stats.streak_freezes < learn_internal.setting_number('streak_freeze_maximum')
+  then
+    perform learn_internal.give_streak_freezes(v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+  end if;
+  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+      (p_stats).longest_streak, v_stats.longest_streak, p_at)
+    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
+      (p_stats).active_days, v_stats.active_days, p_at);
+end;
+$$;
+comment on function learn_internal.open_day(learn.user_stats, date, timestamptz) is
+  'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';
+revoke all on function learn_internal.open_day(learn.user_stats, date, timestamptz) from public;

@@ -1,0 +1,122 @@
+-- What happens when queries are submitted, in this order: content is held; every run is a fact, the first
+-- correct one solves the exercise, and solving the last exercise completes the lesson.
+
+-- 1. Before anything is written: content is held.
+create or replace trigger query_submissions_hold
+  before insert on learn.query_submissions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
+
+-- 2. One submission after the other, by user: what a lesson is worth depends on the submissions before its
+-- completion and not on those after it. Facts are written together, but before what follows from them.
+create or replace function learn_internal.grade_submissions()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
+as $$
+declare
+  n            record;               -- a submission
+  v_user_id    uuid;
+  v_lesson_id  bigint;
+  v_progress   learn.user_exercise_progress;
+  v_is_new     boolean;              -- the first run of this exercise
+  v_is_solved  boolean;              -- by this submission
+  v_is_open    boolean;              -- the lesson is left to be completed
+  v_subject    text;
+  v_facts      learn_internal.fact[] := '{}';
+begin
+  for n in
+    select s.user_id, s.id, s.exercise_id, s.is_correct, s.error_message is not null as is_failed,
+      s.submitted_at
+    from new_submissions s
+    order by s.user_id, s.id
+  loop
+    if n.user_id is distinct from v_user_id then
+      perform from learn.user_stats u where u.user_id = n.user_id for no key update;
+      v_user_id := n.user_id;
+    end if;
+    select e.lesson_id into v_lesson_id from learn.exercises e where e.id = n.exercise_id;
+
+    -- The exercise
+    select * into v_progress
+    from learn.user_exercise_progress p
+    where p.user_id = n.user_id and p.exercise_id = n.exercise_id;
+    v_is_new := v_progress.user_id is null;
+    v_is_solved := n.is_correct and v_progress.solved_at is null;
+    if v_is_new then
+      insert into learn.user_exercise_progress
+        (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try,
+         solved_at)
+      values (n.user_id, n.exercise_id, 1, (not n.is_correct)::integer, n.is_failed::integer,
+        n.is_correct, case when n.is_correct then n.submitted_at end);
+    else
+      update learn.user_exercise_progress p
+      set submissions = p.submissions + 1,
+        wrong_submissions = p.wrong_submissions + (not n.is_correct)::integer,
+        failed_submissions = p.failed_submissions + n.is_failed::integer,
+        solved_at = case when v_is_solved then n.submitted_at else p.solved_at end
+      where p.user_id = n.user_id and p.exercise_id = n.exercise_id;
+    end if;
+
+    -- The facts
+    v_subject := n.exercise_id::text;
+    v_facts := v_facts || (
+      n.user_id, 'exercise_attempted', 'exercise', v_subject,
+      jsonb_build_object('is_correct', n.is_correct, 'is_failed', n.is_failed,
+        'submission_id', n.id),
+      null, n.submitted_at)::learn_internal.fact;
+    if v_is_solved then
+      v_facts := v_facts || (
+        n.user_id, 'exercise_solved', 'exercise', v_subject, '{}', null,
+        n.submitted_at)::learn_internal.fact;
+      if v_is_new then
+        v_facts := v_facts || (
+          n.user_id, 'exercise_solved_first_try', 'exercise', v_subject, '{}', null,
+          n.submitted_at)::learn_internal.fact;
+      end if;
+    end if;
+
+    -- The lesson: completed, where this was the last of its exercises, or begun
+    v_is_open := true;
+    if v_is_solved then
+      if not exists (
+        select from learn.exercises e
+        left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
+        where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
+      then
+        perform learn_internal.write_facts(v_facts);
+        v_facts := '{}';
+        v_is_open := not learn_internal.complete_solved_lesson(n.user_id, v_lesson_id);
+      end if;
+    end if;
+    if v_is_new and v_is_open then
+      insert into learn.user_lesson_progress (user_id, lesson_id, status)
+      values (n.user_id, v_lesson_id, 'in_progress')
+      on conflict (user_id, lesson_id) do nothing;
+    end if;
+  end loop;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.grade_submissions() is
+  'Statement trigger: submissions become facts, solve exercises and complete lessons.';
+revoke all on function learn_internal.grade_submissions() from public;
+
+create or replace trigger grade_submissions
+  after insert on learn.query_submissions
+  referencing new table as new_submissions
+  for each statement
+  execute function learn_internal.grade_submissions();
+comment on trigger grade_submissions on learn.query_submissions is
+  'Submissions become facts, solve exercises and complete lessons.';

@@ -1,7 +1,0 @@
--- Before lesson progress is written: content is held.
-create or replace trigger user_lesson_progress_hold
-  before insert or update on learn.user_lesson_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
-  'Keeps content as it is.';
