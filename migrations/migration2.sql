@@ -226,7 +226,10 @@ where s.registered_on <> f.local_date;
 comment on view learn_internal.identity_damage is
   'Users without what registering makes; no row when all is well.';
 
--- triggers/identity/check_avatar.sql
+-- triggers/identity/users.sql
+
+-- What happens when rows of learn.users are written, in the order in which triggers fire.
+-- Errors: LX001, LX010.
 
 -- When a user shows another avatar: it must be a default one, or one that the user has unlocked.
 -- Errors: LX010 the avatar is not the user's.
@@ -272,7 +275,57 @@ create or replace trigger check_first_avatar
   execute function learn_internal.check_avatar();
 comment on trigger check_first_avatar on learn.users is 'Only own avatars are shown (LX010).';
 
--- triggers/identity/check_timezone.sql
+-- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
+-- been there. Before, because afterwards nobody knows the week of registration. The user's row is
+-- locked by now: no fact of theirs can come in between.
+create or replace function learn_internal.tally_deleted_users()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', -1
+  from learn.user_stats s
+  where s.user_id = old.id
+  union all
+  select 'active_days', d.activity_date, '', -1
+  from learn.user_activity_days d
+  where d.user_id = old.id and not d.is_freeze
+  union all
+  select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
+    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
+  from learn.user_activity_days d
+  join learn.user_stats s on s.user_id = d.user_id
+  where d.user_id = old.id and not d.is_freeze
+  union all
+  select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
+  from learn.xp_transactions t
+  where t.user_id = old.id
+  group by t.earned_on, t.activity_type;
+  return old;
+end;
+$$;
+comment on function learn_internal.tally_deleted_users() is
+  'Row trigger: takes out of the tallies what was counted of a user, before the user is deleted.';
+revoke all on function learn_internal.tally_deleted_users() from public;
+
+create or replace trigger tally_deleted_users
+  before delete on learn.users
+  for each row
+  execute function learn_internal.tally_deleted_users();
+comment on trigger tally_deleted_users on learn.users is
+  'Takes out of the tallies what was counted of the user.';
+
+-- When a user's row is changed, its updated_at says so.
+create or replace trigger users_touch
+  before update on learn.users
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
 -- When a user moves to another time zone: it must be one. Days that were are not rewritten.
 -- Errors: LX001 unknown time zone.
@@ -298,7 +351,45 @@ create or replace trigger check_timezone
   execute function learn_internal.check_timezone();
 comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
 
--- triggers/identity/register_users.sql
+-- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
+-- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
+-- A recount is done when this commits; of those who move, one in a hundred asks for a fold.
+-- For each row, because nearly all updates of users are of other columns: those cost nothing.
+-- Argument of the trigger: the metric; empty for all.
+create or replace function learn_internal.mark_user_boards()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  values (new.id, tg_argv[0], '-infinity');
+  if tg_argv[0] = '' or random() < 0.01 then
+    perform learn_internal.request_fold();
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.mark_user_boards() is
+  'Row trigger: marks the boards of a user to be recounted. Argument: the metric; empty for all.';
+revoke all on function learn_internal.mark_user_boards() from public;
+
+create or replace trigger users_seen
+  after update of username, is_active, show_on_leaderboard on learn.users
+  for each row
+  when ((old.username, old.is_active, old.show_on_leaderboard)
+    is distinct from (new.username, new.is_active, new.show_on_leaderboard))
+  execute function learn_internal.mark_user_boards('');
+comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
+
+create or replace trigger users_moved
+  after update of timezone on learn.users
+  for each row
+  when (old.timezone is distinct from new.timezone)
+  execute function learn_internal.mark_user_boards('current_streak');
+comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
 
 -- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
 -- import: what they earn by it, they are not notified of.
@@ -354,12 +445,8 @@ create or replace trigger register_users
 comment on trigger register_users on learn.users is
   'Makes stats rows and writes user_registered facts.';
 
--- triggers/identity/tally_deleted_users.sql
-
--- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
--- been there. Before, because afterwards nobody knows the week of registration. The user's row is
--- locked by now: no fact of theirs can come in between.
-create or replace function learn_internal.tally_deleted_users()
+-- When users are deleted: they leave the boards at once.
+create or replace function learn_internal.recount_deleted_boards()
 returns trigger
 language plpgsql
 volatile
@@ -367,48 +454,20 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'registrations', s.registered_on, '', -1
-  from learn.user_stats s
-  where s.user_id = old.id
-  union all
-  select 'active_days', d.activity_date, '', -1
-  from learn.user_activity_days d
-  where d.user_id = old.id and not d.is_freeze
-  union all
-  select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
-    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
-  from learn.user_activity_days d
-  join learn.user_stats s on s.user_id = d.user_id
-  where d.user_id = old.id and not d.is_freeze
-  union all
-  select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
-  from learn.xp_transactions t
-  where t.user_id = old.id
-  group by t.earned_on, t.activity_type;
-  return old;
+  perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
+  return null;
 end;
 $$;
-comment on function learn_internal.tally_deleted_users() is
-  'Row trigger: takes out of the tallies what was counted of a user, before the user is deleted.';
-revoke all on function learn_internal.tally_deleted_users() from public;
+comment on function learn_internal.recount_deleted_boards() is
+  'Statement trigger: takes deleted users off the boards.';
+revoke all on function learn_internal.recount_deleted_boards() from public;
 
-create or replace trigger tally_deleted_users
-  before delete on learn.users
-  for each row
-  execute function learn_internal.tally_deleted_users();
-comment on trigger tally_deleted_users on learn.users is
-  'Takes out of the tallies what was counted of the user.';
-
--- triggers/identity/users_touch.sql
-
--- When a user's row is changed, its updated_at says so.
-create or replace trigger users_touch
-  before update on learn.users
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger users_touch on learn.users is 'Keeps updated_at.';
+create or replace trigger users_gone
+  after delete on learn.users
+  referencing old table as old_users
+  for each statement
+  execute function learn_internal.recount_deleted_boards();
+comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
 
 -- functions/identity/lock_users.sql
 

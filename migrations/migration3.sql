@@ -1107,17 +1107,11 @@ create or replace trigger activity_log_default_truncate
 comment on trigger activity_log_default_truncate on learn.activity_log_default is
   'Refuses truncate (LX009).';
 
--- triggers/activity/activity_log_is_append_only.sql
+-- triggers/activity/activity_log.sql
 
--- When a fact is changed or deleted: refused.
-create or replace trigger activity_log_is_append_only
-  before update or delete on learn.activity_log
-  for each row
-  execute function learn_internal.refuse_change();
-comment on trigger activity_log_is_append_only on learn.activity_log is
-  'Refuses update and delete (LX009).';
-
--- triggers/activity/activity_log_truncate.sql
+-- What happens when rows of learn.activity_log are written, in the order in which triggers fire.
+-- See also process_activities.sql.
+-- Errors: LX001, LX002, LX009.
 
 -- When someone empties the log: refused.
 create or replace trigger activity_log_truncate
@@ -1126,16 +1120,13 @@ create or replace trigger activity_log_truncate
   execute function learn_internal.refuse_truncate();
 comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
 
--- triggers/activity/activity_types_change.sql
-
--- When activity types are renamed or deleted: this blocks learners.
-create or replace trigger activity_types_change
-  before update of key or delete on learn.activity_types
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger activity_types_change on learn.activity_types is 'A change blocks learners.';
-
--- triggers/activity/complete_activity.sql
+-- When a fact is changed or deleted: refused.
+create or replace trigger activity_log_is_append_only
+  before update or delete on learn.activity_log
+  for each row
+  execute function learn_internal.refuse_change();
+comment on trigger activity_log_is_append_only on learn.activity_log is
+  'Refuses update and delete (LX009).';
 
 -- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
 -- leave nothing out, set-based, so that this row trigger does not fire for them.
@@ -1185,7 +1176,61 @@ create or replace trigger complete_activity
 comment on trigger complete_activity on learn.activity_log is
   'Fills local_date and is_qualifying where left out.';
 
--- triggers/activity/date_metrics.sql
+-- triggers/activity/activity_types.sql
+
+-- What happens when rows of learn.activity_types are written, in the order in which triggers fire.
+-- Errors: LX001.
+
+-- When activity types are renamed or deleted: this blocks learners.
+create or replace trigger activity_types_change
+  before update of key or delete on learn.activity_types
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger activity_types_change on learn.activity_types is 'A change blocks learners.';
+
+-- When activity types are renamed or deleted: not those that facts have, because the log keeps
+-- their keys.
+-- Errors: LX001 there are facts of the type.
+create or replace function learn_internal.keep_activity_types()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (tg_op = 'DELETE' or new.key <> old.key)
+    and exists (select from learn.activity_log f where f.activity_type = old.key)
+  then
+    raise exception 'there are facts of the activity type %', old.key
+      using errcode = 'LX001', detail = format('key = %s', old.key),
+        hint = 'The log is append-only: leave the type, and add another one.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_activity_types() is
+  'Row trigger: activity types that facts have keep their keys (LX001).';
+revoke all on function learn_internal.keep_activity_types() from public;
+
+create or replace trigger keep_activity_types
+  after update of key or delete on learn.activity_types
+  for each row
+  execute function learn_internal.keep_activity_types();
+comment on trigger keep_activity_types on learn.activity_types is
+  'Activity types that facts have keep their keys (LX001).';
+
+-- triggers/activity/metrics.sql
+
+-- What happens when rows of learn.metrics are written, in the order in which triggers fire.
+-- Errors: LX001.
+
+-- When metrics are defined differently: this blocks learners.
+create or replace trigger metrics_change
+  before insert or update or delete on learn.metrics
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger metrics_change on learn.metrics is 'A change blocks learners.';
 
 -- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
 -- Errors: LX001 the key changes.
@@ -1220,51 +1265,6 @@ create or replace trigger date_metrics
 comment on trigger date_metrics on learn.metrics is
   'Dates a metric''s definition, and keeps its key (LX001).';
 
--- triggers/activity/keep_activity_types.sql
-
--- When activity types are renamed or deleted: not those that facts have, because the log keeps
--- their keys.
--- Errors: LX001 there are facts of the type.
-create or replace function learn_internal.keep_activity_types()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if (tg_op = 'DELETE' or new.key <> old.key)
-    and exists (select from learn.activity_log f where f.activity_type = old.key)
-  then
-    raise exception 'there are facts of the activity type %', old.key
-      using errcode = 'LX001', detail = format('key = %s', old.key),
-        hint = 'The log is append-only: leave the type, and add another one.';
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.keep_activity_types() is
-  'Row trigger: activity types that facts have keep their keys (LX001).';
-revoke all on function learn_internal.keep_activity_types() from public;
-
-create or replace trigger keep_activity_types
-  after update of key or delete on learn.activity_types
-  for each row
-  execute function learn_internal.keep_activity_types();
-comment on trigger keep_activity_types on learn.activity_types is
-  'Activity types that facts have keep their keys (LX001).';
-
--- triggers/activity/metrics_change.sql
-
--- When metrics are defined differently: this blocks learners.
-create or replace trigger metrics_change
-  before insert or update or delete on learn.metrics
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger metrics_change on learn.metrics is 'A change blocks learners.';
-
--- triggers/activity/metrics_consequences.sql
-
 -- When metrics change: what each type of fact can cause is noted with the type.
 create or replace trigger metrics_consequences
   after insert or update or delete on learn.metrics
@@ -1272,6 +1272,85 @@ create or replace trigger metrics_consequences
   execute function learn_internal.note_consequences();
 comment on trigger metrics_consequences on learn.metrics is
   'Notes with activity types what facts can cause.';
+
+-- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
+-- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
+create or replace function learn_internal.recount_metrics()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_metrics  text[];
+  v_is_board boolean;  -- whether boards change too
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(n.key) filter (where n.aggregate <> 'stat'), bool_or(n.is_board)
+    into v_metrics, v_is_board
+    from new_metrics n;
+  else
+    select bool_or(n.is_board or o.is_board) into v_is_board
+    from new_metrics n
+    join old_metrics o on o.key = n.key
+    where (o.activity_type, o.aggregate, o.property, o.filter, o.is_board)
+      is distinct from (n.activity_type, n.aggregate, n.property, n.filter, n.is_board);
+    select array_agg(n.key) into v_metrics
+    from new_metrics n
+    left join old_metrics o on o.key = n.key
+      and (o.activity_type, o.aggregate, o.filter, o.reset_filter)
+        = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
+      and o.property is not distinct from n.property
+      and o.scope_property is not distinct from n.scope_property
+      and o.reset_activity_type is not distinct from n.reset_activity_type
+    where n.aggregate <> 'stat' and o.key is null;
+  end if;
+  if (v_metrics is null and v_is_board is not true)
+    or not exists (select from learn.activity_log)
+  then
+    return null;
+  end if;
+
+  -- Nobody earns anything while the values change.
+  perform from learn.user_stats s order by s.user_id for no key update;
+  delete from learn.user_metrics u where u.metric = any (v_metrics);
+  insert into learn.user_metrics (user_id, metric, scope, value)
+  select r.user_id, r.metric, r.scope, r.value
+  from learn_internal.metric_recounts r
+  where r.metric = any (v_metrics) and r.value <> 0
+  order by r.user_id, r.metric, r.scope;
+
+  delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
+  select r.user_id, r.metric, r.scope, r.activity_date
+  from learn_internal.metric_day_recounts r
+  where r.metric = any (v_metrics);
+
+  if v_is_board then
+    perform learn_internal.recount_boards(array_agg(s.user_id)) from learn.user_stats s;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_metrics() is
+  'Statement trigger: recounts new and redefined metrics for everybody.';
+revoke all on function learn_internal.recount_metrics() from public;
+
+create or replace trigger metrics_inserted
+  after insert on learn.metrics
+  referencing new table as new_metrics
+  for each statement
+  execute function learn_internal.recount_metrics();
+comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
+
+create or replace trigger metrics_updated
+  after update on learn.metrics
+  referencing old table as old_metrics new table as new_metrics
+  for each statement
+  execute function learn_internal.recount_metrics();
+comment on trigger metrics_updated on learn.metrics is
+  'Recounts the metrics that are defined differently now.';
 
 -- functions/streaks/covering_freezes.sql
 
@@ -1698,87 +1777,6 @@ create or replace trigger process_activities
 comment on trigger process_activities on learn.activity_log is
   'The engine: streaks, XP, levels, metrics, achievements.';
 
--- triggers/activity/recount_metrics.sql
-
--- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
--- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
-create or replace function learn_internal.recount_metrics()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_metrics  text[];
-  v_is_board boolean;  -- whether boards change too
-begin
-  if tg_op = 'INSERT' then
-    select array_agg(n.key) filter (where n.aggregate <> 'stat'), bool_or(n.is_board)
-    into v_metrics, v_is_board
-    from new_metrics n;
-  else
-    select bool_or(n.is_board or o.is_board) into v_is_board
-    from new_metrics n
-    join old_metrics o on o.key = n.key
-    where (o.activity_type, o.aggregate, o.property, o.filter, o.is_board)
-      is distinct from (n.activity_type, n.aggregate, n.property, n.filter, n.is_board);
-    select array_agg(n.key) into v_metrics
-    from new_metrics n
-    left join old_metrics o on o.key = n.key
-      and (o.activity_type, o.aggregate, o.filter, o.reset_filter)
-        = (n.activity_type, n.aggregate, n.filter, n.reset_filter)
-      and o.property is not distinct from n.property
-      and o.scope_property is not distinct from n.scope_property
-      and o.reset_activity_type is not distinct from n.reset_activity_type
-    where n.aggregate <> 'stat' and o.key is null;
-  end if;
-  if (v_metrics is null and v_is_board is not true)
-    or not exists (select from learn.activity_log)
-  then
-    return null;
-  end if;
-
-  -- Nobody earns anything while the values change.
-  perform from learn.user_stats s order by s.user_id for no key update;
-  delete from learn.user_metrics u where u.metric = any (v_metrics);
-  insert into learn.user_metrics (user_id, metric, scope, value)
-  select r.user_id, r.metric, r.scope, r.value
-  from learn_internal.metric_recounts r
-  where r.metric = any (v_metrics) and r.value <> 0
-  order by r.user_id, r.metric, r.scope;
-
-  delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
-  from learn_internal.metric_day_recounts r
-  where r.metric = any (v_metrics);
-
-  if v_is_board then
-    perform learn_internal.recount_boards(array_agg(s.user_id)) from learn.user_stats s;
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.recount_metrics() is
-  'Statement trigger: recounts new and redefined metrics for everybody.';
-revoke all on function learn_internal.recount_metrics() from public;
-
-create or replace trigger metrics_inserted
-  after insert on learn.metrics
-  referencing new table as new_metrics
-  for each statement
-  execute function learn_internal.recount_metrics();
-comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
-
-create or replace trigger metrics_updated
-  after update on learn.metrics
-  referencing old table as old_metrics new table as new_metrics
-  for each statement
-  execute function learn_internal.recount_metrics();
-comment on trigger metrics_updated on learn.metrics is
-  'Recounts the metrics that are defined differently now.';
-
 -- functions/xp/calculate_level_from_xp.sql
 
 -- Level for an amount of XP, by the curve in learn.level_thresholds. Below 0 is level 1;
@@ -1927,7 +1925,18 @@ comment on view learn_internal.xp_damage is
   'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
   'no row when all is well.';
 
--- triggers/xp/apply_level_curve.sql
+-- triggers/xp/level_thresholds.sql
+
+-- What happens when rows of learn.level_thresholds are written, in the order in which triggers fire.
+-- Errors: LX001.
+
+-- When the level curve changes: this blocks learners.
+create or replace trigger level_thresholds_change
+  before insert or update or delete or truncate on learn.level_thresholds
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger level_thresholds_change on learn.level_thresholds is
+  'A change blocks learners.';
 
 -- When the level curve is changed: it must be one, and everybody's level follows it.
 -- Levels that were reached stay reached: nothing is announced, and no achievement is taken away.
@@ -1979,18 +1988,6 @@ create or replace trigger apply_level_curve
 comment on trigger apply_level_curve on learn.level_thresholds is
   'Checks the level curve (LX001) and applies it to all users.';
 
--- triggers/xp/level_thresholds_change.sql
-
--- When the level curve changes: this blocks learners.
-create or replace trigger level_thresholds_change
-  before insert or update or delete or truncate on learn.level_thresholds
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger level_thresholds_change on learn.level_thresholds is
-  'A change blocks learners.';
-
--- triggers/xp/level_thresholds_marks.sql
-
 -- When the level curve changes: the totals of XP at which something happens are noted again.
 create or replace trigger level_thresholds_marks
   after insert or update or delete or truncate on learn.level_thresholds
@@ -1999,7 +1996,9 @@ create or replace trigger level_thresholds_marks
 comment on trigger level_thresholds_marks on learn.level_thresholds is
   'Notes the totals of XP at which something happens.';
 
--- triggers/xp/xp_rules_change.sql
+-- triggers/xp/xp_rules.sql
+
+-- What happens when rows of learn.xp_rules are written, in the order in which triggers fire.
 
 -- When the rules that pay change: this blocks learners.
 create or replace trigger xp_rules_change
@@ -2007,8 +2006,6 @@ create or replace trigger xp_rules_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger xp_rules_change on learn.xp_rules is 'A change blocks learners.';
-
--- triggers/xp/xp_rules_consequences.sql
 
 -- When the rules that pay change: what each type of fact can cause is noted with the type.
 create or replace trigger xp_rules_consequences
@@ -2028,7 +2025,17 @@ create or replace trigger xp_transactions_default_truncate
 comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is
   'Refuses truncate (LX009).';
 
--- triggers/xp/xp_transactions_is_append_only.sql
+-- triggers/xp/xp_transactions.sql
+
+-- What happens when rows of learn.xp_transactions are written, in the order in which triggers fire.
+-- Errors: LX009.
+
+-- When someone empties the ledger: refused.
+create or replace trigger xp_transactions_truncate
+  before truncate on learn.xp_transactions
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
 
 -- When a ledger row is changed or deleted: refused.
 create or replace trigger xp_transactions_is_append_only
@@ -2037,15 +2044,6 @@ create or replace trigger xp_transactions_is_append_only
   execute function learn_internal.refuse_change();
 comment on trigger xp_transactions_is_append_only on learn.xp_transactions is
   'Refuses update and delete (LX009).';
-
--- triggers/xp/xp_transactions_truncate.sql
-
--- When someone empties the ledger: refused.
-create or replace trigger xp_transactions_truncate
-  before truncate on learn.xp_transactions
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
 
 -- functions/streaks/grant_streak_freezes.sql
 
@@ -2809,7 +2807,10 @@ create or replace trigger achievement_thresholds_marks
 comment on trigger achievement_thresholds_marks on learn_internal.achievement_thresholds is
   'Notes the totals of XP at which something happens.';
 
--- triggers/achievements/achievements_change.sql
+-- triggers/achievements/achievements.sql
+
+-- What happens when rows of learn.achievements are written, in the order in which triggers fire.
+-- Errors: LX011.
 
 -- When the rules of achievements change: this blocks learners.
 create or replace trigger achievements_change
@@ -2818,7 +2819,102 @@ create or replace trigger achievements_change
   execute function learn_internal.change_content();
 comment on trigger achievements_change on learn.achievements is 'A change blocks learners.';
 
--- triggers/achievements/announce_achievements.sql
+-- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
+-- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
+create or replace function learn_internal.check_criteria()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem text := learn_internal.criteria_problem(new.criteria);
+begin
+  if v_problem is not null then
+    raise exception 'invalid criteria of achievement %', new.slug
+      using errcode = 'LX011', detail = v_problem,
+        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
+          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
+  end if;
+  if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
+    new.criteria_changed_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.check_criteria() is
+  'Row trigger: validates an achievement''s criteria (LX011).';
+revoke all on function learn_internal.check_criteria() from public;
+
+create or replace trigger check_criteria
+  before insert or update of criteria, is_active on learn.achievements
+  for each row
+  execute function learn_internal.check_criteria();
+comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
+
+-- When an achievement is written: its thresholds are indexed, or taken out of the index
+-- while it is inactive.
+create or replace function learn_internal.index_criteria()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
+  if new.is_active then
+    insert into learn_internal.achievement_thresholds
+      (metric, scope, threshold, achievement_id, is_sole)
+    select distinct l.metric, l.scope, l.threshold, new.id, l.is_sole
+    from learn_internal.criteria_leaves(new.criteria) l;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.index_criteria() is
+  'Row trigger: indexes the thresholds of an active achievement.';
+revoke all on function learn_internal.index_criteria() from public;
+
+create or replace trigger index_criteria
+  after insert or update of criteria, is_active on learn.achievements
+  for each row
+  execute function learn_internal.index_criteria();
+comment on trigger index_criteria on learn.achievements is
+  'Indexes the thresholds of an active achievement.';
+
+-- triggers/achievements/user_achievements.sql
+
+-- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
+
+-- When users lose achievements: revoked, or deleted with the user or the achievement. The tally of
+-- holders follows.
+create or replace function learn_internal.tally_lost_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', o.achievement_id::text, -count(*)
+  from lost o
+  group by o.achievement_id;
+  return null;
+end;
+$$;
+comment on function learn_internal.tally_lost_achievements() is
+  'Statement trigger: tallies the holders of achievements that users lose.';
+revoke all on function learn_internal.tally_lost_achievements() from public;
+
+create or replace trigger achievements_lost
+  after delete on learn.user_achievements
+  referencing old table as lost
+  for each statement
+  execute function learn_internal.tally_lost_achievements();
+comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
 
 -- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
 -- them is a fact, which pays their XP.
@@ -2881,105 +2977,6 @@ create or replace trigger announce_achievements
   execute function learn_internal.announce_achievements();
 comment on trigger announce_achievements on learn.user_achievements is
   'Unlocks avatars and writes achievement_earned facts.';
-
--- triggers/achievements/check_criteria.sql
-
--- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
--- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
-create or replace function learn_internal.check_criteria()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_problem text := learn_internal.criteria_problem(new.criteria);
-begin
-  if v_problem is not null then
-    raise exception 'invalid criteria of achievement %', new.slug
-      using errcode = 'LX011', detail = v_problem,
-        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
-          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
-  end if;
-  if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
-    new.criteria_changed_at := learn.clock();
-  end if;
-  return new;
-end;
-$$;
-comment on function learn_internal.check_criteria() is
-  'Row trigger: validates an achievement''s criteria (LX011).';
-revoke all on function learn_internal.check_criteria() from public;
-
-create or replace trigger check_criteria
-  before insert or update of criteria, is_active on learn.achievements
-  for each row
-  execute function learn_internal.check_criteria();
-comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
-
--- triggers/achievements/index_criteria.sql
-
--- When an achievement is written: its thresholds are indexed, or taken out of the index
--- while it is inactive.
-create or replace function learn_internal.index_criteria()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
-  if new.is_active then
-    insert into learn_internal.achievement_thresholds
-      (metric, scope, threshold, achievement_id, is_sole)
-    select distinct l.metric, l.scope, l.threshold, new.id, l.is_sole
-    from learn_internal.criteria_leaves(new.criteria) l;
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.index_criteria() is
-  'Row trigger: indexes the thresholds of an active achievement.';
-revoke all on function learn_internal.index_criteria() from public;
-
-create or replace trigger index_criteria
-  after insert or update of criteria, is_active on learn.achievements
-  for each row
-  execute function learn_internal.index_criteria();
-comment on trigger index_criteria on learn.achievements is
-  'Indexes the thresholds of an active achievement.';
-
--- triggers/achievements/tally_lost_achievements.sql
-
--- When users lose achievements: revoked, or deleted with the user or the achievement. The tally of
--- holders follows.
-create or replace function learn_internal.tally_lost_achievements()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'achievements', '-infinity', o.achievement_id::text, -count(*)
-  from lost o
-  group by o.achievement_id;
-  return null;
-end;
-$$;
-comment on function learn_internal.tally_lost_achievements() is
-  'Statement trigger: tallies the holders of achievements that users lose.';
-revoke all on function learn_internal.tally_lost_achievements() from public;
-
-create or replace trigger achievements_lost
-  after delete on learn.user_achievements
-  referencing old table as lost
-  for each statement
-  execute function learn_internal.tally_lost_achievements();
-comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
 
 -- functions/achievements/crossed_thresholds.sql
 

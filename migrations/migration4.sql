@@ -423,7 +423,9 @@ where c.track_id is not null and c.is_active and exists (
 comment on view learn_internal.track_items is
   'The published items of each track: what there is to complete.';
 
--- triggers/catalog/course_levels_change.sql
+-- triggers/catalog/course_levels.sql
+
+-- What happens when rows of learn.course_levels are written, in the order in which triggers fire.
 
 -- When levels of courses are added, published, unpublished, moved or deleted: this blocks learners.
 create or replace trigger course_levels_change
@@ -432,7 +434,54 @@ create or replace trigger course_levels_change
   execute function learn_internal.change_content();
 comment on trigger course_levels_change on learn.course_levels is 'A change blocks learners.';
 
--- triggers/catalog/course_levels_deleted.sql
+-- When levels of courses change: the lessons of one that is published or unpublished come and go
+-- with it, and progress follows, in both courses where a level moves from one to another.
+create or replace function learn_internal.course_levels_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_level_ids bigint[];
+begin
+  select array_agg(n.id) into v_level_ids
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published;
+  if v_level_ids is not null then
+    -- place_lessons() says what is available now
+    update learn.lessons l set is_available = l.is_published
+    where l.course_level_id = any (v_level_ids);
+  end if;
+
+  perform learn_internal.refresh_courses(array_agg(distinct c.course_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.course_id), (o.course_id)) c(course_id)
+  where n.is_published <> o.is_published or n.position <> o.position or n.course_id <> o.course_id
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.course_levels_updated() is
+  'Statement trigger: recounts courses whose levels changed.';
+revoke all on function learn_internal.course_levels_updated() from public;
+
+create or replace trigger course_levels_updated
+  after update on learn.course_levels
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.course_levels_updated();
+comment on trigger course_levels_updated on learn.course_levels is 'Recounts the courses.';
+
+create or replace trigger course_levels_touch
+  before update on learn.course_levels
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger course_levels_touch on learn.course_levels is 'Keeps updated_at.';
 
 -- When levels of courses are deleted: progress follows, and the level behind may be due.
 create or replace trigger course_levels_deleted
@@ -441,8 +490,6 @@ create or replace trigger course_levels_deleted
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
 comment on trigger course_levels_deleted on learn.course_levels is 'Recounts the courses.';
-
--- triggers/catalog/course_levels_inserted.sql
 
 -- When courses get levels: those that are due are unlocked.
 create or replace trigger course_levels_inserted
@@ -1081,58 +1128,10 @@ comment on function learn_internal.refresh_courses(bigint[]) is
   'Recounts courses, and the progress of everybody enrolled in them, after a change of content.';
 revoke all on function learn_internal.refresh_courses(bigint[]) from public;
 
--- triggers/catalog/course_levels_updated.sql
+-- triggers/catalog/course_prerequisites.sql
 
--- When levels of courses change: the lessons of one that is published or unpublished come and go
--- with it, and progress follows, in both courses where a level moves from one to another.
-create or replace function learn_internal.course_levels_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_level_ids bigint[];
-begin
-  select array_agg(n.id) into v_level_ids
-  from new_rows n
-  join old_rows o on o.id = n.id
-  where n.is_published <> o.is_published;
-  if v_level_ids is not null then
-    -- place_lessons() says what is available now
-    update learn.lessons l set is_available = l.is_published
-    where l.course_level_id = any (v_level_ids);
-  end if;
-
-  perform learn_internal.refresh_courses(array_agg(distinct c.course_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  cross join lateral (values (n.course_id), (o.course_id)) c(course_id)
-  where n.is_published <> o.is_published or n.position <> o.position or n.course_id <> o.course_id
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.course_levels_updated() is
-  'Statement trigger: recounts courses whose levels changed.';
-revoke all on function learn_internal.course_levels_updated() from public;
-
-create or replace trigger course_levels_updated
-  after update on learn.course_levels
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.course_levels_updated();
-comment on trigger course_levels_updated on learn.course_levels is 'Recounts the courses.';
-
-create or replace trigger course_levels_touch
-  before update on learn.course_levels
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger course_levels_touch on learn.course_levels is 'Keeps updated_at.';
-
--- triggers/catalog/course_prerequisites_change.sql
+-- What happens when rows of learn.course_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
 
 -- When prerequisites of courses change: this blocks learners.
 create or replace trigger course_prerequisites_change
@@ -1141,8 +1140,6 @@ create or replace trigger course_prerequisites_change
   execute function learn_internal.change_content();
 comment on trigger course_prerequisites_change on learn.course_prerequisites is
   'A change blocks learners.';
-
--- triggers/catalog/course_prerequisites_inserted.sql
 
 -- When a course gets a prerequisite, required or recommended: no cycle.
 create or replace trigger course_prerequisites_inserted
@@ -1153,8 +1150,6 @@ create or replace trigger course_prerequisites_inserted
 comment on trigger course_prerequisites_inserted on learn.course_prerequisites is
   'Refuses a cycle (LX012).';
 
--- triggers/catalog/course_prerequisites_updated.sql
-
 -- When a course's prerequisite changes: no cycle.
 create or replace trigger course_prerequisites_updated
   after update on learn.course_prerequisites
@@ -1164,7 +1159,9 @@ create or replace trigger course_prerequisites_updated
 comment on trigger course_prerequisites_updated on learn.course_prerequisites is
   'Refuses a cycle (LX012).';
 
--- triggers/catalog/courses_change.sql
+-- triggers/catalog/courses.sql
+
+-- What happens when rows of learn.courses are written, in the order in which triggers fire.
 
 -- When courses are published, unpublished, put into tracks or deleted: this blocks learners.
 create or replace trigger courses_change
@@ -1173,7 +1170,56 @@ create or replace trigger courses_change
   execute function learn_internal.change_content();
 comment on trigger courses_change on learn.courses is 'A change blocks learners.';
 
--- triggers/catalog/courses_deleted.sql
+-- When courses change: the lessons of one that is published or unpublished come and go with it, who
+-- has completed all of one that is published completes it, and tracks follow when a course
+-- comes, goes, moves, or is empty from now on.
+create or replace function learn_internal.courses_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_course_ids bigint[];
+begin
+  select array_agg(n.id) into v_course_ids
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published;
+  if v_course_ids is not null then
+    -- place_lessons() says what is available now, and lessons_updated() recounts the courses
+    update learn.lessons l set is_available = l.is_published where l.course_id = any (v_course_ids);
+  end if;
+
+  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.track_id), (o.track_id)) t(track_id)
+  where t.track_id is not null
+    and (n.is_published <> o.is_published or n.track_id is distinct from o.track_id
+      or (n.total_lessons > 0) <> (o.total_lessons > 0))
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.courses_updated() is
+  'Statement trigger: recounts what a published or unpublished course belongs to.';
+revoke all on function learn_internal.courses_updated() from public;
+
+create or replace trigger courses_updated
+  after update on learn.courses
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.courses_updated();
+comment on trigger courses_updated on learn.courses is 'Recounts lessons, progress and tracks.';
+
+create or replace trigger courses_touch
+  before update on learn.courses
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
 
 -- When courses are deleted: their tracks may be complete without them.
 create or replace trigger courses_deleted
@@ -1378,60 +1424,9 @@ comment on function learn_internal.refresh_tracks(bigint[]) is
   'after a change of content.';
 revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
 
--- triggers/catalog/courses_updated.sql
+-- triggers/catalog/difficulties.sql
 
--- When courses change: the lessons of one that is published or unpublished come and go with it, who
--- has completed all of one that is published completes it, and tracks follow when a course
--- comes, goes, moves, or is empty from now on.
-create or replace function learn_internal.courses_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_course_ids bigint[];
-begin
-  select array_agg(n.id) into v_course_ids
-  from new_rows n
-  join old_rows o on o.id = n.id
-  where n.is_published <> o.is_published;
-  if v_course_ids is not null then
-    -- place_lessons() says what is available now, and lessons_updated() recounts the courses
-    update learn.lessons l set is_available = l.is_published where l.course_id = any (v_course_ids);
-  end if;
-
-  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  cross join lateral (values (n.track_id), (o.track_id)) t(track_id)
-  where t.track_id is not null
-    and (n.is_published <> o.is_published or n.track_id is distinct from o.track_id
-      or (n.total_lessons > 0) <> (o.total_lessons > 0))
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.courses_updated() is
-  'Statement trigger: recounts what a published or unpublished course belongs to.';
-revoke all on function learn_internal.courses_updated() from public;
-
-create or replace trigger courses_updated
-  after update on learn.courses
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.courses_updated();
-comment on trigger courses_updated on learn.courses is 'Recounts lessons, progress and tracks.';
-
-create or replace trigger courses_touch
-  before update on learn.courses
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
-
--- triggers/catalog/difficulties_change.sql
+-- What happens when rows of learn.difficulties are written, in the order in which triggers fire.
 
 -- When difficulties multiply XP differently, or are renamed, which lessons and tracks follow:
 -- this blocks learners.
@@ -1440,8 +1435,6 @@ create or replace trigger difficulties_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger difficulties_change on learn.difficulties is 'A change blocks learners.';
-
--- triggers/catalog/difficulties_updated.sql
 
 -- When difficulties multiply XP differently: lessons of that tier weigh differently in mastery.
 create or replace function learn_internal.difficulties_updated()
@@ -1474,7 +1467,9 @@ create or replace trigger difficulties_updated
   execute function learn_internal.difficulties_updated();
 comment on trigger difficulties_updated on learn.difficulties is 'Recounts mastery.';
 
--- triggers/catalog/exercises_change.sql
+-- triggers/catalog/exercises.sql
+
+-- What happens when rows of learn.exercises are written, in the order in which triggers fire.
 
 -- When a lesson's exercises change: this blocks learners.
 create or replace trigger exercises_change
@@ -1483,8 +1478,6 @@ create or replace trigger exercises_change
   execute function learn_internal.change_content();
 comment on trigger exercises_change on learn.exercises is 'A change blocks learners.';
 
--- triggers/catalog/exercises_deleted.sql
-
 -- When exercises are deleted: the lesson may be left solved.
 create or replace trigger exercises_deleted
   after delete on learn.exercises
@@ -1492,6 +1485,37 @@ create or replace trigger exercises_deleted
   for each statement
   execute function learn_internal.refresh_parents('refresh_lessons', 'lesson_id');
 comment on trigger exercises_deleted on learn.exercises is
+  'Completes lessons that this leaves solved.';
+
+-- When exercises change: one that is unpublished, or moved to another lesson,
+-- may leave its lesson solved.
+create or replace function learn_internal.exercises_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_lessons(array_agg(distinct l.lesson_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.lesson_id), (o.lesson_id)) l(lesson_id)
+  where n.is_published <> o.is_published or n.lesson_id <> o.lesson_id
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.exercises_updated() is
+  'Statement trigger: completes lessons that a change of exercises leaves solved.';
+revoke all on function learn_internal.exercises_updated() from public;
+
+create or replace trigger exercises_updated
+  after update on learn.exercises
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.exercises_updated();
+comment on trigger exercises_updated on learn.exercises is
   'Completes lessons that this leaves solved.';
 
 -- functions/practice/refresh_lessons.sql
@@ -1525,40 +1549,9 @@ comment on function learn_internal.refresh_lessons(bigint[]) is
   'after a change of content.';
 revoke all on function learn_internal.refresh_lessons(bigint[]) from public;
 
--- triggers/catalog/exercises_updated.sql
+-- triggers/catalog/learning_path_tracks.sql
 
--- When exercises change: one that is unpublished, or moved to another lesson,
--- may leave its lesson solved.
-create or replace function learn_internal.exercises_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.refresh_lessons(array_agg(distinct l.lesson_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  cross join lateral (values (n.lesson_id), (o.lesson_id)) l(lesson_id)
-  where n.is_published <> o.is_published or n.lesson_id <> o.lesson_id
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.exercises_updated() is
-  'Statement trigger: completes lessons that a change of exercises leaves solved.';
-revoke all on function learn_internal.exercises_updated() from public;
-
-create or replace trigger exercises_updated
-  after update on learn.exercises
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.exercises_updated();
-comment on trigger exercises_updated on learn.exercises is
-  'Completes lessons that this leaves solved.';
-
--- triggers/catalog/learning_path_tracks_change.sql
+-- What happens when rows of learn.learning_path_tracks are written, in the order in which triggers fire.
 
 -- When the tracks of learning paths change: this blocks learners.
 create or replace trigger learning_path_tracks_change
@@ -1568,7 +1561,33 @@ create or replace trigger learning_path_tracks_change
 comment on trigger learning_path_tracks_change on learn.learning_path_tracks is
   'A change blocks learners.';
 
--- triggers/catalog/learning_paths_change.sql
+-- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
+create or replace trigger path_tracks_deleted
+  after delete on learn.learning_path_tracks
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
+comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- When tracks are put into learning paths: learners' progress follows.
+create or replace trigger path_tracks_inserted
+  after insert on learn.learning_path_tracks
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
+comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- When tracks move between learning paths: both paths' progress follows.
+create or replace trigger path_tracks_updated
+  after update on learn.learning_path_tracks
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
+comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';
+
+-- triggers/catalog/learning_paths.sql
+
+-- What happens when rows of learn.learning_paths are written, in the order in which triggers fire.
 
 -- When learning paths are published, unpublished or deleted: this blocks learners.
 create or replace trigger learning_paths_change
@@ -1577,7 +1596,44 @@ create or replace trigger learning_paths_change
   execute function learn_internal.change_content();
 comment on trigger learning_paths_change on learn.learning_paths is 'A change blocks learners.';
 
--- triggers/catalog/lessons_change.sql
+-- When learning paths change: one that is published may be complete for some learners already.
+create or replace function learn_internal.paths_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_goals(array_agg(n.id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  where n.is_published <> o.is_published
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.paths_updated() is
+  'Statement trigger: recounts published and unpublished paths.';
+revoke all on function learn_internal.paths_updated() from public;
+
+create or replace trigger paths_updated
+  after update on learn.learning_paths
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.paths_updated();
+comment on trigger paths_updated on learn.learning_paths is 'Recounts the paths.';
+
+create or replace trigger paths_touch
+  before update on learn.learning_paths
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger paths_touch on learn.learning_paths is 'Keeps updated_at.';
+
+-- triggers/catalog/lessons.sql
+
+-- What happens when rows of learn.lessons are written, in the order in which triggers fire.
 
 -- When lessons are added, published, unpublished, moved or deleted, or their tier changes:
 -- this blocks learners.
@@ -1588,29 +1644,6 @@ create or replace trigger lessons_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger lessons_change on learn.lessons is 'A change blocks learners.';
-
--- triggers/catalog/lessons_deleted.sql
-
--- When lessons are deleted, alone or with their level: progress in their courses follows.
--- (Tracks hear of it from the rows of track_lessons that go with them.)
-create or replace trigger lessons_deleted
-  after delete on learn.lessons
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger lessons_deleted on learn.lessons is 'Recounts the courses.';
-
--- triggers/catalog/lessons_inserted.sql
-
--- When lessons are added to courses: progress follows.
-create or replace trigger lessons_inserted
-  after insert on learn.lessons
-  referencing new table as new_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger lessons_inserted on learn.lessons is 'Recounts the courses.';
-
--- triggers/catalog/lessons_updated.sql
 
 -- When lessons change: one that is published, unpublished or moved changes the percentages of its
 -- courses and tracks, and one that is published is complete for those who have solved its
@@ -1683,75 +1716,6 @@ create or replace trigger lessons_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
 
--- triggers/catalog/path_tracks_deleted.sql
-
--- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
-create or replace trigger path_tracks_deleted
-  after delete on learn.learning_path_tracks
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
-
--- triggers/catalog/path_tracks_inserted.sql
-
--- When tracks are put into learning paths: learners' progress follows.
-create or replace trigger path_tracks_inserted
-  after insert on learn.learning_path_tracks
-  referencing new table as new_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
-
--- triggers/catalog/path_tracks_updated.sql
-
--- When tracks move between learning paths: both paths' progress follows.
-create or replace trigger path_tracks_updated
-  after update on learn.learning_path_tracks
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';
-
--- triggers/catalog/paths_updated.sql
-
--- When learning paths change: one that is published may be complete for some learners already.
-create or replace function learn_internal.paths_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.refresh_goals(array_agg(n.id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  where n.is_published <> o.is_published
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.paths_updated() is
-  'Statement trigger: recounts published and unpublished paths.';
-revoke all on function learn_internal.paths_updated() from public;
-
-create or replace trigger paths_updated
-  after update on learn.learning_paths
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.paths_updated();
-comment on trigger paths_updated on learn.learning_paths is 'Recounts the paths.';
-
-create or replace trigger paths_touch
-  before update on learn.learning_paths
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger paths_touch on learn.learning_paths is 'Keeps updated_at.';
-
--- triggers/catalog/place_lessons.sql
-
 -- When a lesson of a course is written, or one is unpublished: the course follows from the level,
 -- and is_available from what is published.
 create or replace function learn_internal.place_lessons()
@@ -1805,7 +1769,26 @@ create or replace trigger move_lessons
   execute function learn_internal.place_lessons();
 comment on trigger move_lessons on learn.lessons is 'Keeps course_id and is_available.';
 
--- triggers/catalog/track_lessons_change.sql
+-- When lessons are deleted, alone or with their level: progress in their courses follows.
+-- (Tracks hear of it from the rows of track_lessons that go with them.)
+create or replace trigger lessons_deleted
+  after delete on learn.lessons
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
+comment on trigger lessons_deleted on learn.lessons is 'Recounts the courses.';
+
+-- When lessons are added to courses: progress follows.
+create or replace trigger lessons_inserted
+  after insert on learn.lessons
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
+comment on trigger lessons_inserted on learn.lessons is 'Recounts the courses.';
+
+-- triggers/catalog/track_lessons.sql
+
+-- What happens when rows of learn.track_lessons are written, in the order in which triggers fire.
 
 -- When the lessons of tracks change: this blocks learners.
 create or replace trigger track_lessons_change
@@ -1813,8 +1796,6 @@ create or replace trigger track_lessons_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger track_lessons_change on learn.track_lessons is 'A change blocks learners.';
-
--- triggers/catalog/track_lessons_deleted.sql
 
 -- When lessons are taken out of tracks, alone or with the lesson: learners' percentages follow.
 create or replace trigger track_lessons_deleted
@@ -1824,8 +1805,6 @@ create or replace trigger track_lessons_deleted
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
 comment on trigger track_lessons_deleted on learn.track_lessons is 'Recounts the tracks.';
 
--- triggers/catalog/track_lessons_inserted.sql
-
 -- When lessons are put into tracks: learners' percentages follow.
 create or replace trigger track_lessons_inserted
   after insert on learn.track_lessons
@@ -1833,8 +1812,6 @@ create or replace trigger track_lessons_inserted
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
 comment on trigger track_lessons_inserted on learn.track_lessons is 'Recounts the tracks.';
-
--- triggers/catalog/track_lessons_updated.sql
 
 -- When lessons move between tracks: both tracks' percentages follow.
 create or replace trigger track_lessons_updated
@@ -1844,7 +1821,10 @@ create or replace trigger track_lessons_updated
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
 comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';
 
--- triggers/catalog/track_prerequisites_change.sql
+-- triggers/catalog/track_prerequisites.sql
+
+-- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
 
 -- When prerequisites of tracks change: this blocks learners.
 create or replace trigger track_prerequisites_change
@@ -1853,8 +1833,6 @@ create or replace trigger track_prerequisites_change
   execute function learn_internal.change_content();
 comment on trigger track_prerequisites_change on learn.track_prerequisites is
   'A change blocks learners.';
-
--- triggers/catalog/track_prerequisites_inserted.sql
 
 -- When a track gets a prerequisite: no cycle.
 create or replace trigger track_prerequisites_inserted
@@ -1865,8 +1843,6 @@ create or replace trigger track_prerequisites_inserted
 comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
   'Refuses a cycle (LX012).';
 
--- triggers/catalog/track_prerequisites_updated.sql
-
 -- When a track's prerequisite changes: no cycle.
 create or replace trigger track_prerequisites_updated
   after update on learn.track_prerequisites
@@ -1876,7 +1852,9 @@ create or replace trigger track_prerequisites_updated
 comment on trigger track_prerequisites_updated on learn.track_prerequisites is
   'Refuses a cycle (LX012).';
 
--- triggers/catalog/tracks_change.sql
+-- triggers/catalog/tracks.sql
+
+-- What happens when rows of learn.tracks are written, in the order in which triggers fire.
 
 -- When tracks change in what they count for: this blocks learners.
 create or replace trigger tracks_change
@@ -1884,36 +1862,6 @@ create or replace trigger tracks_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger tracks_change on learn.tracks is 'A change blocks learners.';
-
--- triggers/catalog/tracks_deleted.sql
-
--- When tracks are deleted: their difficulty may be complete without them. (Their paths hear
--- of it from the rows of learning_path_tracks that go with them.)
-create or replace function learn_internal.tracks_deleted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
-  from old_rows o having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.tracks_deleted() is
-  'Statement trigger: recounts the difficulties of deleted tracks.';
-revoke all on function learn_internal.tracks_deleted() from public;
-
-create or replace trigger tracks_deleted
-  after delete on learn.tracks
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.tracks_deleted();
-comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';
-
--- triggers/catalog/tracks_updated.sql
 
 -- When tracks change: one that is published, unpublished or of another difficulty changes
 -- what paths and difficulties ask for.
@@ -1952,6 +1900,32 @@ create or replace trigger tracks_touch
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
 comment on trigger tracks_touch on learn.tracks is 'Keeps updated_at.';
+
+-- When tracks are deleted: their difficulty may be complete without them. (Their paths hear
+-- of it from the rows of learning_path_tracks that go with them.)
+create or replace function learn_internal.tracks_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_goals(null, array_agg(distinct o.difficulty))
+  from old_rows o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.tracks_deleted() is
+  'Statement trigger: recounts the difficulties of deleted tracks.';
+revoke all on function learn_internal.tracks_deleted() from public;
+
+create or replace trigger tracks_deleted
+  after delete on learn.tracks
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.tracks_deleted();
+comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';
 
 -- functions/practice/submit_query.sql
 
@@ -2816,7 +2790,18 @@ comment on view learn_internal.progress_damage is
   'Where progress in lessons, courses, tracks, paths and difficulties is not what was done there; '
   'no row when all is well.';
 
--- triggers/progress/course_progress_deleted.sql
+-- triggers/progress/user_course_progress.sql
+
+-- What happens when rows of learn.user_course_progress are written, in the order in which triggers fire.
+-- Errors: LX006.
+
+-- Before users are enrolled: content is held.
+create or replace trigger user_course_progress_hold
+  before insert or update on learn.user_course_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger user_course_progress_hold on learn.user_course_progress is
+  'Keeps content as it is.';
 
 -- When enrolments are deleted, alone or with the course: the tracks concerned are recounted.
 create or replace trigger course_progress_deleted
@@ -2825,8 +2810,6 @@ create or replace trigger course_progress_deleted
   for each statement
   execute function learn_internal.recount_lost_items('courses', 'course_id');
 comment on trigger course_progress_deleted on learn.user_course_progress is 'Recounts tracks.';
-
--- triggers/progress/course_progress_inserted.sql
 
 -- When users are enrolled: required prerequisites must be completed, enrolling is a fact, the first
 -- level is unlocked, and lessons of the course that were completed before count.
@@ -3267,16 +3250,6 @@ create or replace trigger tally_track_stages_moved
   execute function learn_internal.tally_stages('track_stages');
 comment on trigger tally_track_stages_moved on learn.user_track_progress is
   'Tallies learners who may have come to another stage of the funnel of the track.';
-
--- triggers/progress/user_course_progress_hold.sql
-
--- Before users are enrolled: content is held.
-create or replace trigger user_course_progress_hold
-  before insert or update on learn.user_course_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger user_course_progress_hold on learn.user_course_progress is
-  'Keeps content as it is.';
 
 -- functions/practice/complete_solved_lesson.sql
 

@@ -1086,7 +1086,9 @@ comment on view learn.daily_challenge_ranks is
   'Attempts at daily challenges, ranked by score in percent.';
 grant select on learn.daily_challenge_ranks to learn_app, learn_readonly;
 
--- triggers/challenges/challenge_levels_change.sql
+-- triggers/challenges/challenge_levels.sql
+
+-- What happens when rows of learn.challenge_levels are written, in the order in which triggers fire.
 
 -- When levels of challenges are added, moved or deleted, or pay differently: this blocks learners.
 create or replace trigger challenge_levels_change
@@ -1096,8 +1098,6 @@ create or replace trigger challenge_levels_change
   execute function learn_internal.change_content();
 comment on trigger challenge_levels_change on learn.challenge_levels is
   'A change blocks learners.';
-
--- triggers/challenges/challenge_levels_deleted.sql
 
 -- When levels of challenges are deleted: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -1109,8 +1109,6 @@ create or replace trigger challenge_levels_deleted
 comment on trigger challenge_levels_deleted on learn.challenge_levels is
   'Completes challenges, recounts tracks.';
 
--- triggers/challenges/challenge_levels_inserted.sql
-
 -- When levels of challenges are added: a challenge may be complete by now, and its track may have
 -- one item more or less.
 create or replace trigger challenge_levels_inserted
@@ -1120,8 +1118,6 @@ create or replace trigger challenge_levels_inserted
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
 comment on trigger challenge_levels_inserted on learn.challenge_levels is
   'Completes challenges, recounts tracks.';
-
--- triggers/challenges/challenge_levels_updated.sql
 
 -- When levels of challenges are moved: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -1133,7 +1129,10 @@ create or replace trigger challenge_levels_updated
 comment on trigger challenge_levels_updated on learn.challenge_levels is
   'Completes challenges, recounts tracks.';
 
--- triggers/challenges/challenge_prerequisites_change.sql
+-- triggers/challenges/challenge_prerequisites.sql
+
+-- What happens when rows of learn.challenge_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
 
 -- When prerequisites of challenges change: this blocks learners.
 create or replace trigger challenge_prerequisites_change
@@ -1143,8 +1142,6 @@ create or replace trigger challenge_prerequisites_change
 comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
   'A change blocks learners.';
 
--- triggers/challenges/challenge_prerequisites_inserted.sql
-
 -- When a challenge gets a prerequisite: no cycle.
 create or replace trigger challenge_prerequisites_inserted
   after insert on learn.challenge_prerequisites
@@ -1153,8 +1150,6 @@ create or replace trigger challenge_prerequisites_inserted
   execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
 comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
   'Refuses a cycle (LX012).';
-
--- triggers/challenges/challenge_prerequisites_updated.sql
 
 -- When a challenge's prerequisite changes: no cycle.
 create or replace trigger challenge_prerequisites_updated
@@ -1176,7 +1171,9 @@ create or replace trigger challenge_progress_deleted
 comment on trigger challenge_progress_deleted on learn.user_challenge_progress is
   'Recounts tracks.';
 
--- triggers/challenges/challenges_change.sql
+-- triggers/challenges/challenges.sql
+
+-- What happens when rows of learn.challenges are written, in the order in which triggers fire.
 
 -- When challenges are activated, deactivated, put into tracks or deleted: this blocks learners.
 create or replace trigger challenges_change
@@ -1184,18 +1181,6 @@ create or replace trigger challenges_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger challenges_change on learn.challenges is 'A change blocks learners.';
-
--- triggers/challenges/challenges_deleted.sql
-
--- When challenges are deleted: their tracks may be complete without them.
-create or replace trigger challenges_deleted
-  after delete on learn.challenges
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
-
--- triggers/challenges/challenges_updated.sql
 
 -- When challenges change: tracks follow when one comes, goes or moves.
 create or replace function learn_internal.challenges_updated()
@@ -1234,7 +1219,17 @@ create or replace trigger challenges_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger challenges_touch on learn.challenges is 'Keeps updated_at.';
 
--- triggers/challenges/daily_challenge_attempts_hold.sql
+-- When challenges are deleted: their tracks may be complete without them.
+create or replace trigger challenges_deleted
+  after delete on learn.challenges
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
+
+-- triggers/challenges/daily_challenge_attempts.sql
+
+-- What happens when rows of learn.daily_challenge_attempts are written, in the order in which triggers fire.
 
 -- Before attempts at daily challenges are written: content is held.
 create or replace trigger daily_challenge_attempts_hold
@@ -1243,8 +1238,6 @@ create or replace trigger daily_challenge_attempts_hold
   execute function learn_internal.hold_content_first();
 comment on trigger daily_challenge_attempts_hold on learn.daily_challenge_attempts is
   'Keeps content as it is.';
-
--- triggers/challenges/daily_challenge_attempts_inserted.sql
 
 -- When daily challenges are attempted: every attempt is a fact, a passed one pays, and what it paid
 -- is noted with it.
@@ -1346,7 +1339,17 @@ create or replace trigger fill_hints
   execute function learn_internal.fill_hints();
 comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
 
--- triggers/challenges/level_attempts_deleted.sql
+-- triggers/challenges/level_attempts.sql
+
+-- What happens when rows of learn.level_attempts are written, in the order in which triggers fire.
+-- See also level_attempts_inserted.sql.
+
+-- Before attempts are written: content is held.
+create or replace trigger level_attempts_hold
+  before insert on learn.level_attempts
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger level_attempts_hold on learn.level_attempts is 'Keeps content as it is.';
 
 -- When attempts are deleted, alone or with their level: the progress that they made is recounted.
 create or replace function learn_internal.level_attempts_deleted()
@@ -1402,7 +1405,18 @@ create or replace trigger level_attempts_deleted
   execute function learn_internal.level_attempts_deleted();
 comment on trigger level_attempts_deleted on learn.level_attempts is 'Recounts progress.';
 
--- triggers/challenges/imported_progress_deleted.sql
+-- triggers/challenges/imported_challenge_progress.sql
+
+-- What happens when rows of learn.imported_challenge_progress are written, in the order in which triggers fire.
+-- Errors: LX001.
+
+-- Before imported progress is written: content is held.
+create or replace trigger imported_progress_hold
+  before insert or update on learn.imported_challenge_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger imported_progress_hold on learn.imported_challenge_progress is
+  'Keeps content as it is.';
 
 -- When imported progress is deleted, alone or with its challenge: what is left is recounted from
 -- the attempts. What it paid stays paid.
@@ -1413,18 +1427,6 @@ create or replace trigger imported_progress_deleted
   execute function learn_internal.level_attempts_deleted();
 comment on trigger imported_progress_deleted on learn.imported_challenge_progress is
   'Recounts progress.';
-
--- triggers/challenges/imported_progress_hold.sql
-
--- Before imported progress is written: content is held.
-create or replace trigger imported_progress_hold
-  before insert or update on learn.imported_challenge_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger imported_progress_hold on learn.imported_challenge_progress is
-  'Keeps content as it is.';
-
--- triggers/challenges/imported_progress_inserted.sql
 
 -- When imported progress is written: it counts and pays.
 create or replace function learn_internal.imported_progress_inserted()
@@ -1453,8 +1455,6 @@ create or replace trigger imported_progress_inserted
   execute function learn_internal.imported_progress_inserted();
 comment on trigger imported_progress_inserted on learn.imported_challenge_progress is
   'Imported progress counts and pays.';
-
--- triggers/challenges/imported_progress_updated.sql
 
 -- When imported progress grows: new levels count, and the difference in XP is paid. It does not
 -- shrink.
@@ -1516,15 +1516,6 @@ create or replace trigger imported_progress_updated
   execute function learn_internal.imported_progress_updated();
 comment on trigger imported_progress_updated on learn.imported_challenge_progress is
   'What it grew by counts and is paid (LX001 when it shrinks).';
-
--- triggers/challenges/level_attempts_hold.sql
-
--- Before attempts are written: content is held.
-create or replace trigger level_attempts_hold
-  before insert on learn.level_attempts
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger level_attempts_hold on learn.level_attempts is 'Keeps content as it is.';
 
 -- triggers/challenges/level_attempts_inserted.sql
 

@@ -379,7 +379,9 @@ comment on view learn.user_quiz_stats is
   'Quizzes per user and exam: counts, accuracy and scores in percent, time in seconds.';
 grant select on learn.user_quiz_stats to learn_app, learn_readonly;
 
--- triggers/quizzes/fill_answers.sql
+-- triggers/quizzes/user_answers.sql
+
+-- What happens when rows of learn.user_answers are written, in the order in which triggers fire.
 
 -- When an answer is written without its grade: the question says what is correct. submit_quiz()
 -- grades whole quizzes at once, so that this row trigger does not fire for them.
@@ -408,8 +410,6 @@ create or replace trigger fill_answers
   when (new.question_id is not null and (new.correct_answer is null or new.is_correct is null))
   execute function learn_internal.fill_answers();
 comment on trigger fill_answers on learn.user_answers is 'Grades what comes without a grade.';
-
--- triggers/quizzes/grade_answers.sql
 
 -- When answers are written: what is correct comes from the questions, never from the writer.
 create or replace function learn_internal.grade_answers()
@@ -451,7 +451,9 @@ create or replace trigger questions_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger questions_touch on learn.questions is 'Keeps updated_at.';
 
--- triggers/quizzes/quiz_attempts_hold.sql
+-- triggers/quizzes/quiz_attempts.sql
+
+-- What happens when rows of learn.quiz_attempts are written, in the order in which triggers fire.
 
 -- Before quizzes are written: rules are held.
 create or replace trigger quiz_attempts_hold
@@ -459,8 +461,6 @@ create or replace trigger quiz_attempts_hold
   for each statement
   execute function learn_internal.hold_content_first();
 comment on trigger quiz_attempts_hold on learn.quiz_attempts is 'Keeps rules as they are.';
-
--- triggers/quizzes/quizzes_completed.sql
 
 -- When quizzes are written: the quiz, each correct answer, and a perfect score are facts, and what
 -- they paid is noted with the quiz. Answers that are written by the same statement tell which

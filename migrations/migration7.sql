@@ -613,7 +613,10 @@ comment on view learn_internal.skill_damage is
   'Where skills are not what their points say, or assessments are no facts; '
   'no row when all is well.';
 
--- triggers/skills/assessment_results_hold.sql
+-- triggers/skills/assessment_results.sql
+
+-- What happens when rows of learn.assessment_results are written, in the order in which triggers fire.
+-- Errors: LX003.
 
 -- Before assessments are written: content is held, because they recommend some of it.
 create or replace trigger assessment_results_hold
@@ -622,8 +625,6 @@ create or replace trigger assessment_results_hold
   execute function learn_internal.hold_content_first();
 comment on trigger assessment_results_hold on learn.assessment_results is
   'Keeps content as it is.';
-
--- triggers/skills/assessments_completed.sql
 
 -- When assessments are written: they are graded, what they say of the user is noted with them, and
 -- they are facts. An initial one sets the user's skill level, if the setting says so.
@@ -757,7 +758,9 @@ create or replace trigger assessments_completed
 comment on trigger assessments_completed on learn.assessment_results is
   'Grades, recommends, sets the skill level; a fact.';
 
--- triggers/skills/sessions_ended.sql
+-- triggers/skills/learning_sessions.sql
+
+-- What happens when rows of learn.learning_sessions are written, in the order in which triggers fire.
 
 -- When learning sessions end: what the user's XP has gained since the start is noted.
 create or replace function learn_internal.sessions_ended()
@@ -809,8 +812,6 @@ create or replace trigger sessions_ended
   execute function learn_internal.sessions_ended();
 comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained.';
 
--- triggers/skills/sessions_started.sql
-
 -- When learning sessions are started: the user's XP at the start is noted. Sessions that are
 -- written as ended, from elsewhere, say themselves what they earned.
 create or replace function learn_internal.sessions_started()
@@ -853,49 +854,10 @@ create or replace trigger sessions_started
   execute function learn_internal.sessions_started();
 comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
 
--- triggers/skills/skill_parents_updated.sql
+-- triggers/skills/skills.sql
 
--- When skills get other parents: no cycle.
-create or replace trigger skill_parents_updated
-  after update on learn.skills
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
-comment on trigger skill_parents_updated on learn.skills is 'Refuses a cycle of parents (LX012).';
-
--- triggers/skills/skill_prerequisites_change.sql
-
--- When prerequisites of skills change: this blocks learners.
-create or replace trigger skill_prerequisites_change
-  before insert or update or delete on learn.skill_prerequisites
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger skill_prerequisites_change on learn.skill_prerequisites is
-  'A change blocks learners.';
-
--- triggers/skills/skill_prerequisites_inserted.sql
-
--- When a skill gets a prerequisite: no cycle.
-create or replace trigger skill_prerequisites_inserted
-  after insert on learn.skill_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
-comment on trigger skill_prerequisites_inserted on learn.skill_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- triggers/skills/skill_prerequisites_updated.sql
-
--- When a skill's prerequisite changes: no cycle.
-create or replace trigger skill_prerequisites_updated
-  after update on learn.skill_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
-comment on trigger skill_prerequisites_updated on learn.skill_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- triggers/skills/skills_change.sql
+-- What happens when rows of learn.skills are written, in the order in which triggers fire.
+-- Errors: LX012.
 
 -- When what levels of skills take changes, skills come, go or get other parents: this blocks learners.
 create or replace trigger skills_change
@@ -903,18 +865,6 @@ create or replace trigger skills_change
   for each statement
   execute function learn_internal.change_content();
 comment on trigger skills_change on learn.skills is 'A change blocks learners.';
-
--- triggers/skills/skills_inserted.sql
-
--- When skills are added: no cycle of parents.
-create or replace trigger skills_inserted
-  after insert on learn.skills
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
-comment on trigger skills_inserted on learn.skills is 'Refuses a cycle of parents (LX012).';
-
--- triggers/skills/skills_updated.sql
 
 -- When levels of skills take other points, or there are more or fewer of them: the levels of all
 -- who have points there are recounted. What was reached or mastered stays reported.
@@ -965,7 +915,64 @@ create or replace trigger skills_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger skills_touch on learn.skills is 'Keeps updated_at.';
 
--- triggers/skills/user_skills_deleted.sql
+-- When skills get other parents: no cycle.
+create or replace trigger skill_parents_updated
+  after update on learn.skills
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
+comment on trigger skill_parents_updated on learn.skills is 'Refuses a cycle of parents (LX012).';
+
+-- When skills are added: no cycle of parents.
+create or replace trigger skills_inserted
+  after insert on learn.skills
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
+comment on trigger skills_inserted on learn.skills is 'Refuses a cycle of parents (LX012).';
+
+-- triggers/skills/skill_prerequisites.sql
+
+-- What happens when rows of learn.skill_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of skills change: this blocks learners.
+create or replace trigger skill_prerequisites_change
+  before insert or update or delete on learn.skill_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger skill_prerequisites_change on learn.skill_prerequisites is
+  'A change blocks learners.';
+
+-- When a skill gets a prerequisite: no cycle.
+create or replace trigger skill_prerequisites_inserted
+  after insert on learn.skill_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
+comment on trigger skill_prerequisites_inserted on learn.skill_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When a skill's prerequisite changes: no cycle.
+create or replace trigger skill_prerequisites_updated
+  after update on learn.skill_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
+comment on trigger skill_prerequisites_updated on learn.skill_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- triggers/skills/user_skills.sql
+
+-- What happens when rows of learn.user_skills are written, in the order in which triggers fire.
+-- Errors: LX001, LX006, LX009.
+
+-- Before points are put into skills: content is held.
+create or replace trigger user_skills_hold
+  before insert or update on learn.user_skills
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger user_skills_hold on learn.user_skills is 'Keeps content as it is.';
 
 -- When users' skills are deleted: only with the user or with the skill, because levels that were
 -- reached would be reported again.
@@ -1006,17 +1013,6 @@ create or replace trigger user_skills_deleted
 comment on trigger user_skills_deleted on learn.user_skills is
   'Refuses delete (LX009), except with the user or the skill.';
 
--- triggers/skills/user_skills_hold.sql
-
--- Before points are put into skills: content is held.
-create or replace trigger user_skills_hold
-  before insert or update on learn.user_skills
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger user_skills_hold on learn.user_skills is 'Keeps content as it is.';
-
--- triggers/skills/user_skills_inserted.sql
-
 -- When users begin skills: points, room and prerequisites are checked, and levels follow.
 -- Errors: LX001 more points than there are, or than fit; LX006 prerequisites at level 0.
 create or replace function learn_internal.user_skills_inserted()
@@ -1045,8 +1041,6 @@ create or replace trigger user_skills_inserted
   execute function learn_internal.user_skills_inserted();
 comment on trigger user_skills_inserted on learn.user_skills is
   'Checks points (LX001) and prerequisites (LX006); levels follow.';
-
--- triggers/skills/user_skills_updated.sql
 
 -- When users have more points in skills: points and room are checked, and levels follow. Fewer
 -- points are always good. What does not touch points is left alone, as the levels that are

@@ -1080,7 +1080,40 @@ where f.id is null;
 comment on view learn_internal.community_damage is
   'Where posts are not what replies and votes say, or no facts; no row when all is well.';
 
--- triggers/community/date_discussions.sql
+-- triggers/community/discussions.sql
+
+-- What happens when rows of learn.discussions are written, in the order in which triggers fire.
+
+-- Before discussions are written: content is held.
+create or replace trigger discussions_hold
+  before insert or update of course_id on learn.discussions
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger discussions_hold on learn.discussions is 'Keeps content as it is.';
+
+-- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
+-- a row trigger before updates would have PostgreSQL compute `words` again with every count.
+create or replace function learn_internal.tag_discussions()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.tags := learn_internal.normalize_tags(new.tags);
+  return new;
+end;
+$$;
+comment on function learn_internal.tag_discussions() is
+  'Row trigger: normalizes the tags of a new discussion.';
+revoke all on function learn_internal.tag_discussions() from public;
+
+create or replace trigger tag_discussions
+  before insert on learn.discussions
+  for each row
+  when (new.tags <> '{}')
+  execute function learn_internal.tag_discussions();
+comment on trigger tag_discussions on learn.discussions is 'Normalizes tags.';
 
 -- When a discussion is edited by hand: updated_at says so. After the update and not before it,
 -- because a row trigger before updates would have PostgreSQL compute `words` again with every count.
@@ -1108,55 +1141,6 @@ create or replace trigger date_discussions
     and new.updated_at = old.updated_at)
   execute function learn_internal.date_discussions();
 comment on trigger date_discussions on learn.discussions is 'Keeps updated_at.';
-
--- triggers/community/date_solutions.sql
-
--- When a reply is accepted by hand: it has a date, and keeps it, so that it is a fact once.
-create or replace function learn_internal.date_solutions()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if tg_op = 'UPDATE' and old.first_accepted_at is not null then
-    new.first_accepted_at := old.first_accepted_at;
-  elsif new.is_solution and new.first_accepted_at is null then
-    new.first_accepted_at := learn.clock();
-  end if;
-  return new;
-end;
-$$;
-comment on function learn_internal.date_solutions() is
-  'Row trigger: an accepted reply has a date, and keeps it.';
-revoke all on function learn_internal.date_solutions() from public;
-
-create or replace trigger date_solutions
-  before insert on learn.replies
-  for each row
-  when (new.is_solution and new.first_accepted_at is null)
-  execute function learn_internal.date_solutions();
-comment on trigger date_solutions on learn.replies is 'Dates an accepted reply.';
-
-create or replace trigger keep_solution_dates
-  before update of is_solution, first_accepted_at on learn.replies
-  for each row
-  when (new.is_solution and new.first_accepted_at is null
-    or old.first_accepted_at is distinct from new.first_accepted_at)
-  execute function learn_internal.date_solutions();
-comment on trigger keep_solution_dates on learn.replies is
-  'An accepted reply has a date, and keeps it.';
-
--- triggers/community/discussions_hold.sql
-
--- Before discussions are written: content is held.
-create or replace trigger discussions_hold
-  before insert or update of course_id on learn.discussions
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger discussions_hold on learn.discussions is 'Keeps content as it is.';
-
--- triggers/community/discussions_inserted.sql
 
 -- When discussions are started: each is a fact of its author.
 create or replace function learn_internal.discussions_inserted()
@@ -1201,7 +1185,60 @@ create or replace trigger discussions_inserted
   execute function learn_internal.discussions_inserted();
 comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
 
--- triggers/community/replies_deleted.sql
+-- triggers/community/replies.sql
+
+-- What happens when rows of learn.replies are written, in the order in which triggers fire.
+
+-- Before replies are written or accepted: content and rules are held, because facts follow.
+create or replace trigger replies_hold
+  before insert or update of is_solution, first_accepted_at on learn.replies
+  for each statement
+  execute function learn_internal.hold_content_first();
+comment on trigger replies_hold on learn.replies is 'Keeps content as it is.';
+
+-- When a reply is accepted by hand: it has a date, and keeps it, so that it is a fact once.
+create or replace function learn_internal.date_solutions()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'UPDATE' and old.first_accepted_at is not null then
+    new.first_accepted_at := old.first_accepted_at;
+  elsif new.is_solution and new.first_accepted_at is null then
+    new.first_accepted_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.date_solutions() is
+  'Row trigger: an accepted reply has a date, and keeps it.';
+revoke all on function learn_internal.date_solutions() from public;
+
+create or replace trigger date_solutions
+  before insert on learn.replies
+  for each row
+  when (new.is_solution and new.first_accepted_at is null)
+  execute function learn_internal.date_solutions();
+comment on trigger date_solutions on learn.replies is 'Dates an accepted reply.';
+
+create or replace trigger keep_solution_dates
+  before update of is_solution, first_accepted_at on learn.replies
+  for each row
+  when (new.is_solution and new.first_accepted_at is null
+    or old.first_accepted_at is distinct from new.first_accepted_at)
+  execute function learn_internal.date_solutions();
+comment on trigger keep_solution_dates on learn.replies is
+  'An accepted reply has a date, and keeps it.';
+
+-- When a reply is edited, its updated_at says so. Counts and acceptance are no edits.
+create or replace trigger replies_touch
+  before update of content on learn.replies
+  for each row
+  when (old.content <> new.content)
+  execute function learn_internal.touch_updated_at();
+comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
 
 -- When replies are deleted, by hand or with their authors: they count no more.
 create or replace function learn_internal.replies_deleted()
@@ -1236,17 +1273,6 @@ create or replace trigger replies_deleted
   for each statement
   execute function learn_internal.replies_deleted();
 comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
-
--- triggers/community/replies_hold.sql
-
--- Before replies are written or accepted: content and rules are held, because facts follow.
-create or replace trigger replies_hold
-  before insert or update of is_solution, first_accepted_at on learn.replies
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger replies_hold on learn.replies is 'Keeps content as it is.';
-
--- triggers/community/replies_inserted.sql
 
 -- When replies are posted: each is a fact of its author, and counts in its discussion.
 create or replace function learn_internal.replies_inserted()
@@ -1301,18 +1327,6 @@ create or replace trigger replies_inserted
   execute function learn_internal.replies_inserted();
 comment on trigger replies_inserted on learn.replies is
   'New replies become facts and count in their discussions.';
-
--- triggers/community/replies_touch.sql
-
--- When a reply is edited, its updated_at says so. Counts and acceptance are no edits.
-create or replace trigger replies_touch
-  before update of content on learn.replies
-  for each row
-  when (old.content <> new.content)
-  execute function learn_internal.touch_updated_at();
-comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
-
--- triggers/community/replies_updated.sql
 
 -- When replies change: one that is accepted for the first time is a fact, and the discussions
 -- concerned are solved or not. A reply that moves counts elsewhere.
@@ -1384,33 +1398,9 @@ create or replace trigger replies_updated
 comment on trigger replies_updated on learn.replies is
   'Accepted replies become facts and solve their discussions.';
 
--- triggers/community/tag_discussions.sql
+-- triggers/community/discussion_votes.sql
 
--- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
--- a row trigger before updates would have PostgreSQL compute `words` again with every count.
-create or replace function learn_internal.tag_discussions()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.tags := learn_internal.normalize_tags(new.tags);
-  return new;
-end;
-$$;
-comment on function learn_internal.tag_discussions() is
-  'Row trigger: normalizes the tags of a new discussion.';
-revoke all on function learn_internal.tag_discussions() from public;
-
-create or replace trigger tag_discussions
-  before insert on learn.discussions
-  for each row
-  when (new.tags <> '{}')
-  execute function learn_internal.tag_discussions();
-comment on trigger tag_discussions on learn.discussions is 'Normalizes tags.';
-
--- triggers/community/votes_deleted.sql
+-- What happens when rows of learn.discussion_votes are written, in the order in which triggers fire.
 
 -- When votes are taken back, or go with their users: the posts' counts follow.
 create or replace function learn_internal.votes_deleted()
@@ -1449,8 +1439,6 @@ create or replace trigger votes_deleted
   execute function learn_internal.votes_deleted();
 comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
 
--- triggers/community/votes_inserted.sql
-
 -- When votes are cast: the posts' counts follow.
 create or replace function learn_internal.votes_inserted()
 returns trigger
@@ -1487,8 +1475,6 @@ create or replace trigger votes_inserted
   for each statement
   execute function learn_internal.votes_inserted();
 comment on trigger votes_inserted on learn.discussion_votes is 'Votes count.';
-
--- triggers/community/votes_updated.sql
 
 -- When votes change, in kind or in target: the posts' counts follow.
 create or replace function learn_internal.votes_updated()

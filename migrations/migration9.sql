@@ -749,76 +749,17 @@ where r.status = 'pending' and not exists (
 comment on view learn_internal.credential_damage is
   'Where certificates and messages are missing; no row when all is well.';
 
--- triggers/credentials/announce_certificates.sql
+-- triggers/credentials/nft_certificates.sql
 
--- When certificates are issued: where NFTs are minted, a worker is asked to.
--- Errors: LX003 the setting is missing.
-create or replace function learn_internal.announce_certificates()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if not exists (select from new_certificates)
-    or not learn_internal.setting_boolean('nft_minting_enabled')
-  then
-    return null;
-  end if;
-  insert into learn.outbox (topic, key, payload)
-  select 'nft_mint', n.certificate_number, jsonb_build_object('user_id', n.user_id,
-    'course_id', n.course_id, 'certificate_number', n.certificate_number)
-  from new_certificates n
-  where n.token_id is null and n.revoked_at is null
-  order by n.id
-  on conflict (topic, key) do nothing;
-  return null;
-end;
-$$;
-comment on function learn_internal.announce_certificates() is
-  'Statement trigger: asks for the NFTs of new certificates.';
-revoke all on function learn_internal.announce_certificates() from public;
+-- What happens when rows of learn.nft_certificates are written, in the order in which triggers fire.
+-- Errors: LX003, LX010.
 
-create or replace trigger announce_certificates
-  after insert on learn.nft_certificates
-  referencing new table as new_certificates
+-- Before certificates are written: content is held.
+create or replace trigger nft_certificates_hold
+  before insert or update of course_id on learn.nft_certificates
   for each statement
-  execute function learn_internal.announce_certificates();
-comment on trigger announce_certificates on learn.nft_certificates is
-  'Asks for the NFTs of new certificates.';
-
--- triggers/credentials/queue_faucet_requests.sql
-
--- Before requests to the faucet are written: content is held, and statements take turns, so that the limits
--- of users and accounts are looked up when all earlier requests are there. One turn for all of them, and
--- before the first row: two statements over the same users or accounts cannot meet at the constraints
--- in opposite orders.
-create or replace function learn_internal.queue_faucet_requests()
-returns trigger
-language plpgsql
-volatile
-security definer                  -- the locks are the owner's
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.hold_content();
-  perform from learn_internal.turns t where t.name = 'faucet' for update;
-  return null;
-end;
-$$;
-comment on function learn_internal.queue_faucet_requests() is
-  'Statement trigger: requests to the faucet take turns, with content held.';
-revoke all on function learn_internal.queue_faucet_requests() from public;
-
-create or replace trigger faucet_requests_hold
-  before insert on learn.faucet_requests
-  for each statement
-  execute function learn_internal.queue_faucet_requests();
-comment on trigger faucet_requests_hold on learn.faucet_requests is
-  'Requests take turns; keeps content as it is.';
-
--- triggers/credentials/fill_certificates.sql
+  execute function learn_internal.hold_content_first();
+comment on trigger nft_certificates_hold on learn.nft_certificates is 'Keeps content as it is.';
 
 -- When certificates are written without what they say: the title of the course, and the day
 -- on which the user completed it (today, where that is not known). issue_certificates()
@@ -855,8 +796,6 @@ create or replace trigger fill_certificates
   execute function learn_internal.fill_certificates();
 comment on trigger fill_certificates on learn.nft_certificates is
   'Fills in the title and the day where they are missing.';
-
--- triggers/credentials/keep_certificates.sql
 
 -- When a certificate is changed: what it says stays, its token is written once, and a revocation
 -- is final. The course goes from it when the course is deleted.
@@ -898,7 +837,75 @@ create or replace trigger keep_certificates
 comment on trigger keep_certificates on learn.nft_certificates is
   'Refuses changes of what certificates say (LX010).';
 
--- triggers/credentials/keep_faucet_requests.sql
+-- When certificates are issued: where NFTs are minted, a worker is asked to.
+-- Errors: LX003 the setting is missing.
+create or replace function learn_internal.announce_certificates()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from new_certificates)
+    or not learn_internal.setting_boolean('nft_minting_enabled')
+  then
+    return null;
+  end if;
+  insert into learn.outbox (topic, key, payload)
+  select 'nft_mint', n.certificate_number, jsonb_build_object('user_id', n.user_id,
+    'course_id', n.course_id, 'certificate_number', n.certificate_number)
+  from new_certificates n
+  where n.token_id is null and n.revoked_at is null
+  order by n.id
+  on conflict (topic, key) do nothing;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_certificates() is
+  'Statement trigger: asks for the NFTs of new certificates.';
+revoke all on function learn_internal.announce_certificates() from public;
+
+create or replace trigger announce_certificates
+  after insert on learn.nft_certificates
+  referencing new table as new_certificates
+  for each statement
+  execute function learn_internal.announce_certificates();
+comment on trigger announce_certificates on learn.nft_certificates is
+  'Asks for the NFTs of new certificates.';
+
+-- triggers/credentials/faucet_requests.sql
+
+-- What happens when rows of learn.faucet_requests are written, in the order in which triggers fire.
+-- Errors: LX001, LX003, LX008, LX010.
+
+-- Before requests to the faucet are written: content is held, and statements take turns, so that the limits
+-- of users and accounts are looked up when all earlier requests are there. One turn for all of them, and
+-- before the first row: two statements over the same users or accounts cannot meet at the constraints
+-- in opposite orders.
+create or replace function learn_internal.queue_faucet_requests()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the locks are the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.hold_content();
+  perform from learn_internal.turns t where t.name = 'faucet' for update;
+  return null;
+end;
+$$;
+comment on function learn_internal.queue_faucet_requests() is
+  'Statement trigger: requests to the faucet take turns, with content held.';
+revoke all on function learn_internal.queue_faucet_requests() from public;
+
+create or replace trigger faucet_requests_hold
+  before insert on learn.faucet_requests
+  for each statement
+  execute function learn_internal.queue_faucet_requests();
+comment on trigger faucet_requests_hold on learn.faucet_requests is
+  'Requests take turns; keeps content as it is.';
 
 -- When a request to the faucet is written: until when it limits the next is filled in. One that is yet to be
 -- paid is of this moment, whatever its writer says, so that no limit is evaded by an earlier date. When it
@@ -959,71 +966,6 @@ create or replace trigger limit_faucet_requests
   execute function learn_internal.keep_faucet_requests();
 comment on trigger limit_faucet_requests on learn.faucet_requests is
   'Fills in limited_until; what is yet to be paid is of this moment.';
-
--- triggers/credentials/keep_transactions.sql
-
--- When a transaction is written: its page in the explorer is filled in. When it is changed:
--- the status moves forward only, and who it belongs to and the network's id stay.
--- Errors: LX003 the setting is missing; LX010.
-create or replace function learn_internal.keep_transactions()
-returns trigger
-language plpgsql
-volatile
-security definer                  -- settings are read for whoever writes
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if tg_op = 'UPDATE' then
-    if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
-      or new.tx_id is distinct from old.tx_id and old.tx_id is not null
-      or (new.user_id, new.id) <> (old.user_id, old.id)
-    then
-      raise exception 'a transaction moves forward only'
-        using errcode = 'LX010',
-          detail = format('transaction %s: from %s to %s%s', coalesce(old.tx_id, old.id::text),
-            old.status, new.status, case when new.tx_id is distinct from old.tx_id
-              then format(', id %s', coalesce(new.tx_id, 'null')) end),
-          hint = 'From pending to submitted or failed, from submitted to confirmed or failed; '
-            'a new try is a new transaction.';
-    end if;
-    new.updated_at := learn.clock();
-  end if;
-  if new.tx_id is not null and new.hashscan_url is null then
-    new.hashscan_url :=
-      rtrim(learn_internal.setting_string('hashscan_url'), '/') || '/transaction/' || new.tx_id;
-  end if;
-  return new;
-end;
-$$;
-comment on function learn_internal.keep_transactions() is
-  'Row trigger: transactions move forward only (LX010); fills in hashscan_url and updated_at.';
-revoke all on function learn_internal.keep_transactions() from public;
-
-create or replace trigger keep_transactions
-  before update on learn.transactions
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.keep_transactions();
-comment on trigger keep_transactions on learn.transactions is
-  'Transactions move forward only (LX010).';
-
-create or replace trigger link_transactions
-  before insert on learn.transactions
-  for each row
-  when (new.tx_id is not null and new.hashscan_url is null)
-  execute function learn_internal.keep_transactions();
-comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
-
--- triggers/credentials/nft_certificates_hold.sql
-
--- Before certificates are written: content is held.
-create or replace trigger nft_certificates_hold
-  before insert or update of course_id on learn.nft_certificates
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger nft_certificates_hold on learn.nft_certificates is 'Keeps content as it is.';
-
--- triggers/credentials/serve_faucet_requests.sql
 
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
 -- Statements take turns since before their first row: see faucet_requests_hold.
@@ -1102,7 +1044,10 @@ create or replace trigger serve_faucet_requests
 comment on trigger serve_faucet_requests on learn.faucet_requests is
   'Users and accounts wait between requests (LX008); asks a worker to pay.';
 
--- triggers/credentials/transactions_hold.sql
+-- triggers/credentials/transactions.sql
+
+-- What happens when rows of learn.transactions are written, in the order in which triggers fire.
+-- Errors: LX003, LX010.
 
 -- Before transactions are written: content is held.
 create or replace trigger transactions_hold
@@ -1110,6 +1055,58 @@ create or replace trigger transactions_hold
   for each statement
   execute function learn_internal.hold_content_first();
 comment on trigger transactions_hold on learn.transactions is 'Keeps content as it is.';
+
+-- When a transaction is written: its page in the explorer is filled in. When it is changed:
+-- the status moves forward only, and who it belongs to and the network's id stay.
+-- Errors: LX003 the setting is missing; LX010.
+create or replace function learn_internal.keep_transactions()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- settings are read for whoever writes
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'UPDATE' then
+    if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
+      or new.tx_id is distinct from old.tx_id and old.tx_id is not null
+      or (new.user_id, new.id) <> (old.user_id, old.id)
+    then
+      raise exception 'a transaction moves forward only'
+        using errcode = 'LX010',
+          detail = format('transaction %s: from %s to %s%s', coalesce(old.tx_id, old.id::text),
+            old.status, new.status, case when new.tx_id is distinct from old.tx_id
+              then format(', id %s', coalesce(new.tx_id, 'null')) end),
+          hint = 'From pending to submitted or failed, from submitted to confirmed or failed; '
+            'a new try is a new transaction.';
+    end if;
+    new.updated_at := learn.clock();
+  end if;
+  if new.tx_id is not null and new.hashscan_url is null then
+    new.hashscan_url :=
+      rtrim(learn_internal.setting_string('hashscan_url'), '/') || '/transaction/' || new.tx_id;
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.keep_transactions() is
+  'Row trigger: transactions move forward only (LX010); fills in hashscan_url and updated_at.';
+revoke all on function learn_internal.keep_transactions() from public;
+
+create or replace trigger keep_transactions
+  before update on learn.transactions
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.keep_transactions();
+comment on trigger keep_transactions on learn.transactions is
+  'Transactions move forward only (LX010).';
+
+create or replace trigger link_transactions
+  before insert on learn.transactions
+  for each row
+  when (new.tx_id is not null and new.hashscan_url is null)
+  execute function learn_internal.keep_transactions();
+comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
 
 -- functions/notifications/claim_outbox.sql
 
@@ -1633,7 +1630,9 @@ create or replace trigger announce_notifications
 comment on trigger announce_notifications on learn.notifications is
   'Sends them to the channel learn_events and to the outbox.';
 
--- triggers/notifications/notification_rules_change.sql
+-- triggers/notifications/notification_rules.sql
+
+-- What happens when rows of learn.notification_rules are written, in the order in which triggers fire.
 
 -- When rules of notifications change: this blocks learners.
 create or replace trigger notification_rules_change
@@ -1642,8 +1641,6 @@ create or replace trigger notification_rules_change
   execute function learn_internal.change_content();
 comment on trigger notification_rules_change on learn.notification_rules is
   'A change blocks learners.';
-
--- triggers/notifications/notification_rules_consequences.sql
 
 -- When rules of notifications change: which facts are reported is noted with their types.
 create or replace trigger notification_rules_consequences

@@ -1,0 +1,74 @@
+-- What happens when rows of learn.achievements are written, in the order in which triggers fire.
+-- Errors: LX011.
+
+-- When the rules of achievements change: this blocks learners.
+create or replace trigger achievements_change
+  before insert or update of criteria, is_active or delete on learn.achievements
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger achievements_change on learn.achievements is 'A change blocks learners.';
+
+-- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
+-- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
+create or replace function learn_internal.check_criteria()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem text := learn_internal.criteria_problem(new.criteria);
+begin
+  if v_problem is not null then
+    raise exception 'invalid criteria of achievement %', new.slug
+      using errcode = 'LX011', detail = v_problem,
+        hint = 'Criteria are {"metric": m, "scope": s?, "at_least": n}, {"all": […]}, '
+          '{"any": […]} or {"at_least": k, "of": […]}; metrics are rows of learn.metrics.';
+  end if;
+  if tg_op = 'INSERT' or new.criteria <> old.criteria or new.is_active and not old.is_active then
+    new.criteria_changed_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.check_criteria() is
+  'Row trigger: validates an achievement''s criteria (LX011).';
+revoke all on function learn_internal.check_criteria() from public;
+
+create or replace trigger check_criteria
+  before insert or update of criteria, is_active on learn.achievements
+  for each row
+  execute function learn_internal.check_criteria();
+comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
+
+-- When an achievement is written: its thresholds are indexed, or taken out of the index
+-- while it is inactive.
+create or replace function learn_internal.index_criteria()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from learn_internal.achievement_thresholds t where t.achievement_id = new.id;
+  if new.is_active then
+    insert into learn_internal.achievement_thresholds
+      (metric, scope, threshold, achievement_id, is_sole)
+    select distinct l.metric, l.scope, l.threshold, new.id, l.is_sole
+    from learn_internal.criteria_leaves(new.criteria) l;
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.index_criteria() is
+  'Row trigger: indexes the thresholds of an active achievement.';
+revoke all on function learn_internal.index_criteria() from public;
+
+create or replace trigger index_criteria
+  after insert or update of criteria, is_active on learn.achievements
+  for each row
+  execute function learn_internal.index_criteria();
+comment on trigger index_criteria on learn.achievements is
+  'Indexes the thresholds of an active achievement.';

@@ -1,0 +1,91 @@
+-- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
+
+-- When users lose achievements: revoked, or deleted with the user or the achievement. The tally of
+-- holders follows.
+create or replace function learn_internal.tally_lost_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', o.achievement_id::text, -count(*)
+  from lost o
+  group by o.achievement_id;
+  return null;
+end;
+$$;
+comment on function learn_internal.tally_lost_achievements() is
+  'Statement trigger: tallies the holders of achievements that users lose.';
+revoke all on function learn_internal.tally_lost_achievements() from public;
+
+create or replace trigger achievements_lost
+  after delete on learn.user_achievements
+  referencing old table as lost
+  for each statement
+  execute function learn_internal.tally_lost_achievements();
+comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
+
+-- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
+-- them is a fact, which pays their XP.
+create or replace function learn_internal.announce_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now timestamptz;
+begin
+  if not exists (select from earned) then
+    return null;
+  end if;
+  v_now := learn.clock();
+
+  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
+  select e.user_id, a.unlocks_avatar_id, e.earned_at
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  where a.unlocks_avatar_id is not null
+  order by e.user_id, a.unlocks_avatar_id
+  on conflict do nothing;
+
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'achievements', '-infinity', e.achievement_id::text, count(*)
+  from earned e
+  group by e.achievement_id;
+
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
+     occurred_at, local_date, is_qualifying, recorded_at)
+  select e.user_id, 'achievement_earned', 'achievement', a.slug,
+    jsonb_build_object(
+      'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
+    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id
+  join learn.users u on u.id = any (array[e.user_id])
+  where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
+  order by e.user_id, e.id;
+  return null;
+end;
+$$;
+comment on function learn_internal.announce_achievements() is
+  'Statement trigger: unlocks the avatars of earned achievements and writes '
+  'achievement_earned facts.';
+revoke all on function learn_internal.announce_achievements() from public;
+
+create or replace trigger announce_achievements
+  after insert on learn.user_achievements
+  referencing new table as earned
+  for each statement
+  execute function learn_internal.announce_achievements();
+comment on trigger announce_achievements on learn.user_achievements is
+  'Unlocks avatars and writes achievement_earned facts.';

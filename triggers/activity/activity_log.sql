@@ -1,0 +1,66 @@
+-- What happens when rows of learn.activity_log are written, in the order in which triggers fire.
+-- See also process_activities.sql.
+-- Errors: LX001, LX002, LX009.
+
+-- When someone empties the log: refused.
+create or replace trigger activity_log_truncate
+  before truncate on learn.activity_log
+  for each statement
+  execute function learn_internal.refuse_truncate();
+comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
+
+-- When a fact is changed or deleted: refused.
+create or replace trigger activity_log_is_append_only
+  before update or delete on learn.activity_log
+  for each row
+  execute function learn_internal.refuse_change();
+comment on trigger activity_log_is_append_only on learn.activity_log is
+  'Refuses update and delete (LX009).';
+
+-- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
+-- leave nothing out, set-based, so that this row trigger does not fire for them.
+-- Errors: LX001 unknown activity type; LX002 unknown user.
+create or replace function learn_internal.complete_activity()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.local_date is null then
+    select (new.occurred_at at time zone u.timezone)::date into new.local_date
+    from learn.users u
+    where u.id = new.user_id;
+    if not found then
+      raise exception 'unknown user'
+        using errcode = 'LX002',
+          detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
+          hint = 'Register the user first.';
+    end if;
+  end if;
+  if new.is_qualifying is null then
+    select t.is_qualifying into new.is_qualifying
+    from learn.activity_types t
+    where t.key = new.activity_type;
+    if not found then
+      raise exception 'unknown activity type'
+        using errcode = 'LX001',
+          detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
+          hint = 'Add it to learn.activity_types first.';
+    end if;
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.complete_activity() is
+  'Row trigger: fills local_date and is_qualifying of a fact.';
+revoke all on function learn_internal.complete_activity() from public;
+
+create or replace trigger complete_activity
+  before insert on learn.activity_log
+  for each row
+  when (new.local_date is null or new.is_qualifying is null)
+  execute function learn_internal.complete_activity();
+comment on trigger complete_activity on learn.activity_log is
+  'Fills local_date and is_qualifying where left out.';

@@ -1,8 +1,0 @@
--- When a course's prerequisite changes: no cycle.
-create or replace trigger course_prerequisites_updated
-  after update on learn.course_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
-comment on trigger course_prerequisites_updated on learn.course_prerequisites is
-  'Refuses a cycle (LX012).';

@@ -1,0 +1,28 @@
+-- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of tracks change: this blocks learners.
+create or replace trigger track_prerequisites_change
+  before insert or update or delete on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger track_prerequisites_change on learn.track_prerequisites is
+  'A change blocks learners.';
+
+-- When a track gets a prerequisite: no cycle.
+create or replace trigger track_prerequisites_inserted
+  after insert on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When a track's prerequisite changes: no cycle.
+create or replace trigger track_prerequisites_updated
+  after update on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_updated on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';

@@ -1,9 +1,0 @@
--- When levels of challenges are moved: a challenge may be complete by now, and its track may have
--- one item more or less.
-create or replace trigger challenge_levels_updated
-  after update on learn.challenge_levels
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_updated on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';

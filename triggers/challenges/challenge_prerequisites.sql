@@ -1,0 +1,28 @@
+-- What happens when rows of learn.challenge_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of challenges change: this blocks learners.
+create or replace trigger challenge_prerequisites_change
+  before insert or update or delete on learn.challenge_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
+  'A change blocks learners.';
+
+-- When a challenge gets a prerequisite: no cycle.
+create or replace trigger challenge_prerequisites_inserted
+  after insert on learn.challenge_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
+comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When a challenge's prerequisite changes: no cycle.
+create or replace trigger challenge_prerequisites_updated
+  after update on learn.challenge_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
+comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
+  'Refuses a cycle (LX012).';

@@ -1,0 +1,240 @@
+-- What happens when rows of learn.users are written, in the order in which triggers fire.
+-- Errors: LX001, LX010.
+
+-- When a user shows another avatar: it must be a default one, or one that the user has unlocked.
+-- Errors: LX010 the avatar is not the user's.
+create or replace function learn_internal.check_avatar()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select from learn.avatars a where a.id = new.selected_avatar_id and a.is_default)
+    and not exists (
+    select from learn.user_avatars o
+    where o.user_id = new.id and o.avatar_id = new.selected_avatar_id)
+  then
+    raise exception 'the avatar is not unlocked'
+      using errcode = 'LX010',
+        detail = format('user_id = %s, avatar_id = %s', new.id, new.selected_avatar_id),
+        hint = 'Default avatars belong to everyone, others come with achievements: '
+          'learn.avatar_collection().';
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.check_avatar() is
+  'Row trigger: a user shows only avatars that are the user''s (LX010).';
+revoke all on function learn_internal.check_avatar() from public;
+
+create or replace trigger check_avatar
+  before update of selected_avatar_id on learn.users
+  for each row
+  when (new.selected_avatar_id is not null
+    and new.selected_avatar_id is distinct from old.selected_avatar_id)
+  execute function learn_internal.check_avatar();
+comment on trigger check_avatar on learn.users is 'Only own avatars are shown (LX010).';
+
+create or replace trigger check_first_avatar
+  before insert on learn.users
+  for each row
+  when (new.selected_avatar_id is not null)
+  execute function learn_internal.check_avatar();
+comment on trigger check_first_avatar on learn.users is 'Only own avatars are shown (LX010).';
+
+-- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
+-- been there. Before, because afterwards nobody knows the week of registration. The user's row is
+-- locked by now: no fact of theirs can come in between.
+create or replace function learn_internal.tally_deleted_users()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', -1
+  from learn.user_stats s
+  where s.user_id = old.id
+  union all
+  select 'active_days', d.activity_date, '', -1
+  from learn.user_activity_days d
+  where d.user_id = old.id and not d.is_freeze
+  union all
+  select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
+    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
+  from learn.user_activity_days d
+  join learn.user_stats s on s.user_id = d.user_id
+  where d.user_id = old.id and not d.is_freeze
+  union all
+  select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
+  from learn.xp_transactions t
+  where t.user_id = old.id
+  group by t.earned_on, t.activity_type;
+  return old;
+end;
+$$;
+comment on function learn_internal.tally_deleted_users() is
+  'Row trigger: takes out of the tallies what was counted of a user, before the user is deleted.';
+revoke all on function learn_internal.tally_deleted_users() from public;
+
+create or replace trigger tally_deleted_users
+  before delete on learn.users
+  for each row
+  execute function learn_internal.tally_deleted_users();
+comment on trigger tally_deleted_users on learn.users is
+  'Takes out of the tallies what was counted of the user.';
+
+-- When a user's row is changed, its updated_at says so.
+create or replace trigger users_touch
+  before update on learn.users
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger users_touch on learn.users is 'Keeps updated_at.';
+
+-- When a user moves to another time zone: it must be one. Days that were are not rewritten.
+-- Errors: LX001 unknown time zone.
+create or replace function learn_internal.check_timezone()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.require_timezones(array[new.timezone]);
+  return null;
+end;
+$$;
+comment on function learn_internal.check_timezone() is
+  'Row trigger: refuses an unknown time zone (LX001).';
+revoke all on function learn_internal.check_timezone() from public;
+
+create or replace trigger check_timezone
+  after update of timezone on learn.users
+  for each row
+  when (new.timezone <> old.timezone)
+  execute function learn_internal.check_timezone();
+comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
+
+-- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
+-- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
+-- A recount is done when this commits; of those who move, one in a hundred asks for a fold.
+-- For each row, because nearly all updates of users are of other columns: those cost nothing.
+-- Argument of the trigger: the metric; empty for all.
+create or replace function learn_internal.mark_user_boards()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  values (new.id, tg_argv[0], '-infinity');
+  if tg_argv[0] = '' or random() < 0.01 then
+    perform learn_internal.request_fold();
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.mark_user_boards() is
+  'Row trigger: marks the boards of a user to be recounted. Argument: the metric; empty for all.';
+revoke all on function learn_internal.mark_user_boards() from public;
+
+create or replace trigger users_seen
+  after update of username, is_active, show_on_leaderboard on learn.users
+  for each row
+  when ((old.username, old.is_active, old.show_on_leaderboard)
+    is distinct from (new.username, new.is_active, new.show_on_leaderboard))
+  execute function learn_internal.mark_user_boards('');
+comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
+
+create or replace trigger users_moved
+  after update of timezone on learn.users
+  for each row
+  when (old.timezone is distinct from new.timezone)
+  execute function learn_internal.mark_user_boards('current_streak');
+comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
+
+-- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
+-- import: what they earn by it, they are not notified of.
+-- Errors: LX001 unknown time zone.
+create or replace function learn_internal.register_users()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_quiet text := coalesce(current_setting('learn.quiet', true), '');
+begin
+  if not exists (select from new_users) then
+    return null;
+  end if;
+  perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
+
+  insert into learn.user_stats (user_id, registered_on)
+  select u.id, (u.created_at at time zone u.timezone)::date from new_users u order by u.id;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'registrations', s.registered_on, '', count(*)
+  from new_users u
+  join learn.user_stats s on s.user_id = any (array[u.id])
+  group by s.registered_on;
+
+  if (select count(*) from new_users) > 1 then
+    perform set_config('learn.quiet', 'on', true);
+  end if;
+  insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
+  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
+  from new_users u
+  join learn.activity_types t on t.key = 'user_registered'
+  order by u.id;
+  perform set_config('learn.quiet', v_quiet, true);
+  return null;
+end;
+$$;
+comment on function learn_internal.register_users() is
+  'Statement trigger: makes users'' stats rows and writes user_registered facts.';
+revoke all on function learn_internal.register_users() from public;
+
+create or replace trigger register_users
+  after insert on learn.users
+  referencing new table as new_users
+  for each statement
+  execute function learn_internal.register_users();
+comment on trigger register_users on learn.users is
+  'Makes stats rows and writes user_registered facts.';
+
+-- When users are deleted: they leave the boards at once.
+create or replace function learn_internal.recount_deleted_boards()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.recount_deleted_boards() is
+  'Statement trigger: takes deleted users off the boards.';
+revoke all on function learn_internal.recount_deleted_boards() from public;
+
+create or replace trigger users_gone
+  after delete on learn.users
+  referencing old table as old_users
+  for each statement
+  execute function learn_internal.recount_deleted_boards();
+comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';

@@ -1,0 +1,59 @@
+-- What happens when rows of learn.user_answers are written, in the order in which triggers fire.
+
+-- When an answer is written without its grade: the question says what is correct. submit_quiz()
+-- grades whole quizzes at once, so that this row trigger does not fire for them.
+create or replace function learn_internal.fill_answers()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  select q.correct_answer into new.correct_answer
+  from learn.questions q
+  where q.id = new.question_id;
+  new.is_correct := coalesce(new.user_answer = new.correct_answer, false);
+  return new;
+end;
+$$;
+comment on function learn_internal.fill_answers() is
+  'Row trigger: grades an answer that comes without a grade.';
+revoke all on function learn_internal.fill_answers() from public;
+
+create or replace trigger fill_answers
+  before insert on learn.user_answers
+  for each row
+  when (new.question_id is not null and (new.correct_answer is null or new.is_correct is null))
+  execute function learn_internal.fill_answers();
+comment on trigger fill_answers on learn.user_answers is 'Grades what comes without a grade.';
+
+-- When answers are written: what is correct comes from the questions, never from the writer.
+create or replace function learn_internal.grade_answers()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update learn.user_answers a
+  set correct_answer = q.correct_answer,
+    is_correct = coalesce(n.user_answer = q.correct_answer, false)
+  from new_rows n
+  join learn.questions q on q.id = n.question_id and q.correct_answer <> n.correct_answer
+  where a.user_id = n.user_id and a.quiz_attempt_id = n.quiz_attempt_id
+    and a.position = n.position;
+  return null;
+end;
+$$;
+comment on function learn_internal.grade_answers() is
+  'Statement trigger: answers are graded by the questions, whatever their writer says.';
+revoke all on function learn_internal.grade_answers() from public;
+
+create or replace trigger grade_answers
+  after insert on learn.user_answers
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.grade_answers();
+comment on trigger grade_answers on learn.user_answers is 'Grades by the questions.';
