@@ -104,7 +104,6 @@ drop type learn_internal.logged_fact;
 drop type learn_internal.track_step;
 drop type learn_internal.completion;
 drop type learn_internal.lesson_event;
-drop type learn_internal.capped_xp;
 drop type learn_internal.run_event;
 drop type learn_internal.rise;
 drop type learn_internal.win;

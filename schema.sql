@@ -186,9 +186,6 @@ create type learn_internal.run_event as (
   user_id uuid, metric text, scope text, id bigint, is_end boolean, at timestamptz);
 comment on type learn_internal.run_event is 'A fact that lengthens a run or ends it.';
 
-create type learn_internal.capped_xp as (fact_id bigint, amount integer);
-comment on type learn_internal.capped_xp is 'What a fact pays within the cap of its rule for the day.';
-
 create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
 comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
 
@@ -589,7 +586,8 @@ create table learn.xp_rules (
 comment on table learn.xp_rules is
   'XP that a fact of a type pays, unless the fact carries an amount of its own.';
 comment on column learn.xp_rules.daily_cap is
-  'At most this much XP per user and local day from this type; null: no cap.';
+  'At most this much XP per user and day from this type; null: no cap. The day is the learner''s, by '
+  'the clock: facts that come late use up today''s.';
 grant select on learn.xp_rules to learn_app, learn_readonly;
 
 create table learn.xp_transactions (

@@ -53,7 +53,6 @@ drop function learn_internal.announce_levels(learn_internal.rise[]);
 drop function learn_internal.apply_level_curve();
 drop function learn_internal.batch_problems(jsonb);
 drop function learn_internal.batch_rows(jsonb);
-drop function learn_internal.cap_xp(uuid,text,date,bigint[],integer[]);
 drop function learn_internal.check_criteria();
 drop function learn_internal.complete_activity();
 drop function learn_internal.count_days(uuid,text,date,jsonb[],timestamp with time zone);
@@ -74,6 +73,7 @@ drop function learn_internal.move_level(learn.user_stats,bigint,timestamp with t
 drop function learn_internal.note_consequences();
 drop function learn_internal.note_xp_marks();
 drop function learn_internal.open_day(learn.user_stats,date,timestamp with time zone);
+drop function learn_internal.paid_today(uuid,text);
 drop function learn_internal.process_activities();
 drop function learn_internal.recount_metrics();
 drop function learn_internal.require_achievement(text);

@@ -1563,9 +1563,7 @@ declare
   v_gains       learn_internal.gain[] := '{}';    -- what boards are to count
   v_pays        jsonb := '{}';                    -- what types pay, by their keys
   v_has_xp      boolean := false;
-  v_cut         learn_internal.capped_xp[];       -- what these facts pay within a cap
-  v_capped      learn_internal.capped_xp[] := '{}';
-  v_capped_xp   jsonb;                            -- the same, by their ids
+  v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
   v_rises       learn_internal.rise[] := '{}';    -- new levels
   v_win         learn_internal.win;
@@ -1627,13 +1625,29 @@ begin
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
     if v_type.is_capped then
-      perform from learn.user_stats s where s.user_id = g.user_id for no key update;
-      v_cut := learn_internal.cap_xp(
-        g.user_id, g.activity_type, g.local_date, g.ids, g.amounts);
-      v_xp := (select sum(c.amount) from unnest(v_cut) c);
-      for v_i in 1 .. g.facts loop
-        v_capped := v_capped || v_cut[v_i];
-      end loop;
+      if v_capped is null then
+        -- For all facts of the statement, in their order: what the cap leaves of today, by the clock
+        perform from learn.user_stats s
+        where s.user_id in (select n.user_id from new_facts n)
+        order by s.user_id for no key update;
+        select jsonb_object_agg(c.id, greatest(0, least(c.xp, c.daily_cap - c.paid - c.until + c.xp)))
+        into v_capped
+        from (
+          select f.*, sum(f.xp) over w as until,
+            sum(case when f.place = 1
+              then learn_internal.paid_today(f.user_id, f.activity_type) end) over w as paid
+          from (
+            select n.id, n.user_id, n.activity_type, coalesce(n.xp, r.amount) as xp, r.daily_cap,
+              row_number() over (partition by n.user_id, n.activity_type order by n.id) as place
+            from new_facts n
+            join learn.xp_rules r on r.activity_type = n.activity_type and r.daily_cap is not null
+            where coalesce(n.xp, r.amount) > 0
+          ) f
+          window w as (partition by f.user_id, f.activity_type order by f.id)
+        ) c;
+      end if;
+      select sum(coalesce((v_capped ->> i.id::text)::integer, i.xp, v_type.pays, 0)) into v_xp
+      from unnest(g.ids, g.amounts) i(id, xp);
     end if;
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
@@ -1715,9 +1729,6 @@ begin
 
   -- 6. The ledger
   if v_has_xp then
-    if cardinality(v_capped) > 0 then
-      v_capped_xp := (select jsonb_object_agg(c.fact_id, c.amount) from unnest(v_capped) c);
-    end if;
     insert into learn.xp_transactions
       (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
     select p.user_id, p.amount, p.activity_type,
@@ -1729,7 +1740,7 @@ begin
       select n.*,
         -- its caller names the source
         n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-        coalesce((v_capped_xp ->> n.id::text)::integer, n.xp,
+        coalesce((v_capped ->> n.id::text)::integer, n.xp,
           (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
     ) p
@@ -3401,50 +3412,6 @@ comment on function learn_internal.announce_levels(learn_internal.rise[]) is
   'Writes a fact for each level that users have reached for the first time.';
 revoke all on function learn_internal.announce_levels(learn_internal.rise[]) from public;
 
--- functions/xp/cap_xp.sql
-
--- What facts of a user, a type and a day pay where the rule has a cap for the day: in the order of
--- their ids, as much as the cap leaves after what the same type has paid this user for that day.
--- Takes parallel arrays of ids and of the XP that the facts carry (null: what the rule pays).
--- Ledger rows of a day are never older than it, which leaves older partitions and rows alone.
-create or replace function learn_internal.cap_xp(
-  p_user_id uuid, p_activity_type text, p_local_date date, p_ids bigint[], p_amounts integer[]
-)
-returns learn_internal.capped_xp[]
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_rule   learn.xp_rules;
-  v_left   bigint;
-  v_capped learn_internal.capped_xp[];
-  f        record;
-begin
-  select * into v_rule from learn.xp_rules r where r.activity_type = p_activity_type;
-  select v_rule.daily_cap - coalesce(sum(t.amount), 0) into v_left
-  from learn.xp_transactions t
-  where t.user_id = p_user_id and t.earned_on = p_local_date
-    and t.activity_type = p_activity_type
-    and t.amount > 0 and t.created_at >= p_local_date - interval '2 days';
-  for f in
-    select i.id, coalesce(i.amount, v_rule.amount) as amount
-    from unnest(p_ids, p_amounts) i(id, amount)
-    order by i.id
-  loop
-    if f.amount > 0 then
-      f.amount := greatest(0, least(f.amount, v_left));
-      v_left := v_left - f.amount;
-    end if;
-    v_capped := v_capped || (f.id, f.amount)::learn_internal.capped_xp;
-  end loop;
-  return v_capped;
-end;
-$$;
-comment on function learn_internal.cap_xp(uuid, text, date, bigint[], integer[]) is
-  'What facts pay where the rule has a cap for the day.';
-revoke all on function learn_internal.cap_xp(uuid, text, date, bigint[], integer[]) from public;
-
 -- functions/xp/move_level.sql
 
 -- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
@@ -3480,5 +3447,31 @@ comment on function learn_internal.move_level(learn.user_stats, bigint, timestam
   'Brings a user''s level up to date after a payment; says which levels are new, and what they earn.';
 revoke all on function learn_internal.move_level(learn.user_stats, bigint, timestamptz)
   from public;
+
+-- functions/xp/paid_today.sql
+
+-- What a type of fact has paid a learner today: since midnight where the learner is, by Laurel's clock,
+-- whatever the days of the facts. So nobody gets a second cap by dating facts back. Ledger rows are
+-- of the moment when they were written, which leaves older partitions alone.
+create or replace function learn_internal.paid_today(p_user_id uuid, p_activity_type text)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_zone text;
+begin
+  select u.timezone into v_zone from learn.users u where u.id = p_user_id;
+  return (
+    select coalesce(sum(t.amount), 0)
+    from learn.xp_transactions t
+    where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
+      and t.created_at >= date_trunc('day', learn.clock() at time zone v_zone) at time zone v_zone);
+end;
+$$;
+comment on function learn_internal.paid_today(uuid, text) is
+  'XP that a type of fact has paid a learner since midnight, by the clock.';
+revoke all on function learn_internal.paid_today(uuid, text) from public;
 
 reset role;

@@ -147,9 +147,11 @@ def test_a_cap_for_the_day_cuts_inside_a_quiz(learn: Learn, user: UUID, exam: st
     third = learn.submit_quiz(user, exam, learn.answers(exam, 2))
     assert [answer.xp_awarded for answer in (first, second, third)] == [40, 35 + 20, 0]
     assert [row[-1] for row in attempts(learn, user)] == [40, 55, 0]
-    tomorrow = learn.submit_quiz(user, exam, learn.answers(exam, 2), at="2035-06-12 12:00")
-    assert tomorrow.xp_awarded == 20  # yesterday's cap is another day's
-    assert learn.metric(user, "correct_answers") == 13
+    late = learn.submit_quiz(user, exam, learn.answers(exam, 2), at="2035-06-12 12:00")
+    assert late.xp_awarded == 0  # it comes in today
+    learn.set_clock("2035-06-15 12:00")
+    assert learn.submit_quiz(user, exam, learn.answers(exam, 2)).xp_awarded == 20
+    assert learn.metric(user, "correct_answers") == 15
 
 
 def test_without_rules_nothing_is_paid_and_everything_counts(learn: Learn, user: UUID, exam: str) -> None:

@@ -241,12 +241,29 @@ def test_the_day_of_a_cap_is_the_learners(learn: Learn) -> None:
     assert paid_each(learn, 1, user, activity) == [10]
 
 
-def test_a_late_event_counts_for_the_day_on_which_it_happened(learn: Learn) -> None:
+def test_facts_that_are_dated_back_use_up_the_cap_of_today(learn: Learn) -> None:
     activity, user = learn.make_activity_type(xp=10, daily_cap=15), learn.make_user()
-    assert paid_each(learn, 2, user, activity) == [10, 5]
     assert learn.record_activity(user, activity, at="2035-05-20 12:00").xp_awarded == 10
-    assert learn.record_activity(user, activity, at="2035-05-20 13:00").xp_awarded == 5
-    assert learn.record_activity(user, activity, at="2035-05-20 14:00").xp_awarded == 0
+    assert learn.record_activity(user, activity, at="2035-05-21 13:00").xp_awarded == 5
+    assert learn.record_activity(user, activity, at="2035-05-22 14:00").xp_awarded == 0
+    assert paid_each(learn, 1, user, activity) == [0]
+
+
+@pytest.mark.parametrize("days", [[0, 1, 0, 2], [3, 2, 1, 0], [0, 0, 1, 1]])
+def test_in_one_statement_the_cap_goes_by_the_order_of_facts(learn: Learn, days: list[int]) -> None:
+    """Whatever days they are dated: what single calls would pay."""
+    activity, user = learn.make_activity_type(xp=10, daily_cap=25), learn.make_user()
+    batch = [
+        {"user_id": user, "activity_type": activity, "occurred_at": f"2035-06-{10 - day:02}T12:00:00Z"}
+        for day in days
+    ]
+    learn.record_activities(batch)
+    rows = learn.tuples(
+        "select extract(day from earned_on)::integer, amount from learn.xp_transactions"
+        " where user_id = %s order by id",
+        [user],
+    )
+    assert rows == [(10 - day, paid) for day, paid in zip(days, [10, 10, 5], strict=False)]
 
 
 def test_a_batch_over_the_cap_pays_up_to_it(learn: Learn) -> None:
@@ -255,8 +272,8 @@ def test_a_batch_over_the_cap_pays_up_to_it(learn: Learn) -> None:
     batch = [{"user_id": user, "activity_type": activity} for _ in range(4)]
     batch.append({"user_id": user, "activity_type": activity, "occurred_at": "2035-06-12T12:00:00Z"})
     (summary,) = learn.record_activities(batch)
-    assert summary.xp_awarded == 15 + 10
-    assert [amount for amount, _, _ in learn.ledger(user)] == [10, 10, 5, 10]
+    assert summary.xp_awarded == 15
+    assert [amount for amount, _, _ in learn.ledger(user)] == [10, 10, 5]
 
 
 def test_a_cap_holds_also_for_what_content_pays_itself(learn: Learn) -> None:

@@ -34,9 +34,7 @@ declare
   v_gains       learn_internal.gain[] := '{}';    -- what boards are to count
   v_pays        jsonb := '{}';                    -- what types pay, by their keys
   v_has_xp      boolean := false;
-  v_cut         learn_internal.capped_xp[];       -- what these facts pay within a cap
-  v_capped      learn_internal.capped_xp[] := '{}';
-  v_capped_xp   jsonb;                            -- the same, by their ids
+  v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
   v_rises       learn_internal.rise[] := '{}';    -- new levels
   v_win         learn_internal.win;
@@ -98,13 +96,29 @@ begin
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
     if v_type.is_capped then
-      perform from learn.user_stats s where s.user_id = g.user_id for no key update;
-      v_cut := learn_internal.cap_xp(
-        g.user_id, g.activity_type, g.local_date, g.ids, g.amounts);
-      v_xp := (select sum(c.amount) from unnest(v_cut) c);
-      for v_i in 1 .. g.facts loop
-        v_capped := v_capped || v_cut[v_i];
-      end loop;
+      if v_capped is null then
+        -- For all facts of the statement, in their order: what the cap leaves of today, by the clock
+        perform from learn.user_stats s
+        where s.user_id in (select n.user_id from new_facts n)
+        order by s.user_id for no key update;
+        select jsonb_object_agg(c.id, greatest(0, least(c.xp, c.daily_cap - c.paid - c.until + c.xp)))
+        into v_capped
+        from (
+          select f.*, sum(f.xp) over w as until,
+            sum(case when f.place = 1
+              then learn_internal.paid_today(f.user_id, f.activity_type) end) over w as paid
+          from (
+            select n.id, n.user_id, n.activity_type, coalesce(n.xp, r.amount) as xp, r.daily_cap,
+              row_number() over (partition by n.user_id, n.activity_type order by n.id) as place
+            from new_facts n
+            join learn.xp_rules r on r.activity_type = n.activity_type and r.daily_cap is not null
+            where coalesce(n.xp, r.amount) > 0
+          ) f
+          window w as (partition by f.user_id, f.activity_type order by f.id)
+        ) c;
+      end if;
+      select sum(coalesce((v_capped ->> i.id::text)::integer, i.xp, v_type.pays, 0)) into v_xp
+      from unnest(g.ids, g.amounts) i(id, xp);
     end if;
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
@@ -186,9 +200,6 @@ begin
 
   -- 6. The ledger
   if v_has_xp then
-    if cardinality(v_capped) > 0 then
-      v_capped_xp := (select jsonb_object_agg(c.fact_id, c.amount) from unnest(v_capped) c);
-    end if;
     insert into learn.xp_transactions
       (user_id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
     select p.user_id, p.amount, p.activity_type,
@@ -200,7 +211,7 @@ begin
       select n.*,
         -- its caller names the source
         n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
-        coalesce((v_capped_xp ->> n.id::text)::integer, n.xp,
+        coalesce((v_capped ->> n.id::text)::integer, n.xp,
           (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
     ) p
