@@ -38,18 +38,8 @@ begin
   end if;
   select u.is_active,
     -- the time as learn.clock() tells it
-    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
-    coalesce((
-      select a.id from learn.user_achievements a
-      where a.user_id = p_user_id order by a.id desc limit 1), 0),
-    coalesce((
-      select l.id from learn.user_level_unlocks l
-      where l.user_id = p_user_id order by l.id desc limit 1), 0),
-    coalesce((
-      select c.id from learn.user_challenge_progress c
-      where c.user_id = p_user_id order by c.id desc limit 1), 0)
-  into v_is_active, v_call.occurred_at, v_call.last_achievement, v_call.last_unlock,
-    v_call.last_challenge
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now())
+  into v_is_active, v_call.occurred_at
   from learn.users u
   where u.id = p_user_id;
   if not v_is_active then
@@ -58,6 +48,12 @@ begin
         hint = 'Set learn.users.is_active to let the user take part again.';
   end if;
 
+  -- What the user gets from now on has higher ids than anybody has had so far.
+  v_call.last_achievement := coalesce(
+    pg_sequence_last_value('learn.user_achievements_id_seq'), 0);
+  v_call.last_unlock := coalesce(pg_sequence_last_value('learn.user_level_unlocks_id_seq'), 0);
+  v_call.last_challenge := coalesce(
+    pg_sequence_last_value('learn.user_challenge_progress_id_seq'), 0);
   v_call.user_id := p_user_id;
   v_call.function_name := p_function;
 

@@ -11,9 +11,9 @@ declare
   v_summary      learn.award_summary;
   v_last_date    date;
   v_today        date;
-  v_has_earned   boolean;
-  v_has_unlocked boolean;
-  v_has_challenges boolean;
+  v_has_earned   boolean := false;
+  v_has_unlocked boolean := false;
+  v_has_challenges boolean := false;
   v_has_avatars  boolean;
   v_avatars      jsonb;
 begin
@@ -22,19 +22,10 @@ begin
     s.last_activity_date, (
       -- the time as learn.clock() tells it
       coalesce((select o.now_is from learn_internal.clock_override o), now())
-      at time zone u.timezone)::date,
-    exists (
-      select from learn.user_achievements a
-      where a.user_id = p_call.user_id and a.id > p_call.last_achievement),
-    exists (
-      select from learn.user_level_unlocks l
-      where l.user_id = p_call.user_id and l.id > p_call.last_unlock),
-    exists (
-      select from learn.user_challenge_progress c
-      where c.user_id = p_call.user_id and c.id > p_call.last_challenge)
+      at time zone u.timezone)::date
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
     v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
-    v_last_date, v_today, v_has_earned, v_has_unlocked, v_has_challenges
+    v_last_date, v_today
   from learn.user_stats s
   join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
@@ -43,6 +34,22 @@ begin
   end if;
   v_summary.unlocked := '{}';
   v_summary.replayed := false;
+  -- Mostly nobody has got anything since: that is known without looking at tables.
+  if pg_sequence_last_value('learn.user_level_unlocks_id_seq') > p_call.last_unlock then
+    v_has_unlocked := exists (
+      select from learn.user_level_unlocks l
+      where l.user_id = p_call.user_id and l.id > p_call.last_unlock);
+  end if;
+  if pg_sequence_last_value('learn.user_challenge_progress_id_seq') > p_call.last_challenge then
+    v_has_challenges := exists (
+      select from learn.user_challenge_progress c
+      where c.user_id = p_call.user_id and c.id > p_call.last_challenge);
+  end if;
+  if pg_sequence_last_value('learn.user_achievements_id_seq') > p_call.last_achievement then
+    v_has_earned := exists (
+      select from learn.user_achievements a
+      where a.user_id = p_call.user_id and a.id > p_call.last_achievement);
+  end if;
   if v_has_unlocked then
     select jsonb_build_object('levels', jsonb_agg(
       jsonb_build_object('course', c.slug, 'level', v.slug) order by u.id))
