@@ -123,6 +123,7 @@ comment on table learn_internal.turns is
   'What is done by one at a time: whose turn it is has locked the row. Rows of a table that nobody else '
   'may read, and no advisory locks, which every role can take.';
 insert into learn_internal.turns (name) values ('boards'), ('faucet'), ('partitions');
+insert into learn_internal.turns (name) select 'faucet ' || n from generate_series(0, 255) n;
 
 create type learn.award_summary as (
   user_id          uuid,

@@ -672,8 +672,14 @@ begin
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));
   end if;
+  -- The turn of the account (with others of the same hash), while no statement of many rows has them all.
+  perform from learn_internal.turns t where t.name = 'faucet' for share;
+  perform from learn_internal.turns t
+  where t.name = 'faucet ' || (hashtextextended(p_account, 0) & 255) for update;
+  perform set_config('learn_internal.has_faucet_turn', 'yes', true);
   insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, request_ip)
   values (p_user_id, p_account, p_amount, p_ip);
+  perform set_config('learn_internal.has_faucet_turn', '', true);
   return learn_internal.end_call(v_call);
 end;
 $$;
@@ -882,7 +888,8 @@ comment on trigger announce_certificates on learn.nft_certificates is
 -- Before requests to the faucet are written: content is held, and statements take turns, so that the limits
 -- of users and accounts are looked up when all earlier requests are there. One turn for all of them, and
 -- before the first row: two statements over the same users or accounts cannot meet at the constraints
--- in opposite orders.
+-- in opposite orders. request_faucet() writes one row and has the turn of its account already: it says so,
+-- and learners do not wait for each other.
 create or replace function learn_internal.queue_faucet_requests()
 returns trigger
 language plpgsql
@@ -892,7 +899,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform learn_internal.hold_content();
-  perform from learn_internal.turns t where t.name = 'faucet' for update;
+  if coalesce(current_setting('learn_internal.has_faucet_turn', true), '') <> 'yes' then
+    perform from learn_internal.turns t where t.name = 'faucet' for update;
+  end if;
   return null;
 end;
 $$;

@@ -41,8 +41,14 @@ begin
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));
   end if;
+  -- The turn of the account (with others of the same hash), while no statement of many rows has them all.
+  perform from learn_internal.turns t where t.name = 'faucet' for share;
+  perform from learn_internal.turns t
+  where t.name = 'faucet ' || (hashtextextended(p_account, 0) & 255) for update;
+  perform set_config('learn_internal.has_faucet_turn', 'yes', true);
   insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, request_ip)
   values (p_user_id, p_account, p_amount, p_ip);
+  perform set_config('learn_internal.has_faucet_turn', '', true);
   return learn_internal.end_call(v_call);
 end;
 $$;

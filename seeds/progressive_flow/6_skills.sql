@@ -71,19 +71,19 @@ with edges(skill, prerequisite, is_parent) as (
     ('tail-latency', 'observability', false),
     ('cost-optimization', 'capacity-estimation', true),
     ('cost-optimization', 'data-modelling', false)
-), hung as (
-  update learn.skills s
-  set parent_skill_id = p.id
-  from edges e
-  join learn.skills p on p.slug = e.prerequisite
-  where s.slug = e.skill and e.is_parent and s.parent_skill_id is distinct from p.id
-), rows(skill_id, prerequisite_skill_id) as (
-select s.id, p.id
+), rows(skill_id, prerequisite_skill_id, slug, name, is_parent) as (
+select s.id, p.id, s.slug, s.name, e.is_parent
 from edges e
 left join learn.skills s on s.slug = e.skill
 left join learn.skills p on p.slug = e.prerequisite
 )
-select learn_internal.merge_rows(
-  'learn.skill_prerequisites', '{skill_id,prerequisite_skill_id}',
-  jsonb_agg(to_jsonb(r))) as skill_prerequisites
+select
+  learn_internal.merge_rows(
+    'learn.skills', '{slug}',
+    jsonb_agg(jsonb_build_object('slug', r.slug, 'name', r.name, 'parent_skill_id', r.prerequisite_skill_id))
+      filter (where r.is_parent)) as parents,
+  learn_internal.merge_rows(
+    'learn.skill_prerequisites', '{skill_id,prerequisite_skill_id}',
+    jsonb_agg(jsonb_build_object(
+      'skill_id', r.skill_id, 'prerequisite_skill_id', r.prerequisite_skill_id))) as skill_prerequisites
 from rows r;

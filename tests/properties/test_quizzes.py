@@ -119,7 +119,5 @@ def test_any_quizzes_pay_and_count_what_the_rules_say(
         written = learn.tuples(
             "select xp_earned from learn.quiz_attempts where user_id = %s order by id", [together]
         )
-        assert [xp for (xp,) in written] == [
-            again.take(total, correct) for (total, correct), ago in in_order
-        ]
+        assert [xp for (xp,) in written] == [again.take(total, correct) for (total, correct), ago in in_order]
         assert learn.stats(together).total_xp == again.xp

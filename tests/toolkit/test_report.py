@@ -68,7 +68,7 @@ def test_readers_rights_suffice_and_the_page_names_the_database(
     url = acting_as(used.replace("postgres@", "postgres:s3cret@"), "learn_readonly")
     page = tmp_path / "numbers.html"
     done = run_dbtool("report", "--output", page, "--days", "60", "--database-url", url)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr.startswith("project: "), done.stderr.count("\n")) == (0, True, 1)
     assert done.stdout.startswith(f"wrote {page} (")
     text = page.read_text(encoding="utf-8")
     assert f"/{conninfo_to_dict(used)['dbname']}" in text
