@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -79,6 +80,9 @@ class Statement:
         return kind in _ALONE
 
 
+Span = tuple[int, int]
+
+
 class SyntaxProblem(Exception):  # noqa: N818
     """Text that PostgreSQL's parser refuses, with the 1-based line and the offset in characters."""
 
@@ -94,10 +98,11 @@ def parse(text: str) -> list[Statement]:
     raw = text.encode()
     try:
         tree = postgast.parse(text)
-        comments = [token for token in postgast.scan(text).tokens if token.token in _COMMENT_TOKENS]
+        tokens = postgast.scan(text).tokens
     except postgast.PgQueryError as error:
         position = max(error.cursorpos - 1, 0)
         raise SyntaxProblem(text.count("\n", 0, position) + 1, error.message, position) from error
+    comments = [(token.start, token.end) for token in tokens if token.token in _COMMENT_TOKENS]
     found = []
     end = seen = offset = line = 0
     for parsed in tree.stmts:
@@ -272,25 +277,26 @@ def _range(node: Any) -> str:
     return qualified([node.schemaname, node.relname] if node.schemaname else [node.relname])
 
 
-def _first_token(raw: bytes, start: int, comments: list[Any]) -> int:
+def _first_token(raw: bytes, start: int, comments: Sequence[Span]) -> int:
     """The position of the statement's first token: after white space and comments."""
-    for comment in comments:
-        if comment.start >= start and not raw[start : comment.start].strip():
-            start = comment.end
+    for index in range(bisect_left(comments, (start, 0)), len(comments)):
+        comment, end = comments[index]
+        if raw[start:comment].strip():
+            break
+        start = end
     while start < len(raw) and raw[start : start + 1].isspace():
         start += 1
     return start
 
 
-def _comment_above(raw: bytes, previous_end: int, start: int, comments: list[Any]) -> str:
+def _comment_above(raw: bytes, previous_end: int, start: int, comments: Sequence[Span]) -> str:
     """The comment that ends on the line above the statement, without a blank line between its parts."""
     block = start
-    for comment in reversed(comments):
-        gap = raw[comment.end : block]
-        if comment.start < previous_end or comment.end > block:
-            continue
-        line_start = raw.rfind(b"\n", 0, comment.start) + 1
-        if gap.strip() or gap.count(b"\n") > 1 or raw[line_start : comment.start].strip():
+    between = slice(bisect_left(comments, (previous_end, 0)), bisect_left(comments, (start, 0)))
+    for comment, end in reversed(comments[between]):
+        gap = raw[end:block]
+        line_start = raw.rfind(b"\n", 0, comment) + 1
+        if gap.strip() or gap.count(b"\n") > 1 or raw[line_start:comment].strip():
             break
-        block = comment.start
+        block = comment
     return raw[block:start].decode().strip()
