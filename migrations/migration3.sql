@@ -653,7 +653,7 @@ set jit = off
 as $$
 declare
   f               learn_internal.fact;
-  v_rows          learn_internal.logged_fact[] := '{}';
+  v_rows          learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
   v_user_id       uuid;
   v_timezone      text;
   v_type          text;
@@ -1560,17 +1560,17 @@ declare
   v_paid        record;
   v_xp          bigint;
   v_facts       integer;
-  v_gains       learn_internal.gain[] := '{}';    -- what boards are to count
-  v_pays        jsonb := '{}';                    -- what types pay, by their keys
+  v_gains       learn_internal.gain[] := '{}'::learn_internal.gain[];    -- what boards are to count
+  v_pays        jsonb := '{}'::jsonb;                    -- what types pay, by their keys
   v_has_xp      boolean := false;
   v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
-  v_rises       learn_internal.rise[] := '{}';    -- new levels
+  v_rises       learn_internal.rise[] := '{}'::learn_internal.rise[];    -- new levels
   v_win         learn_internal.win;
   v_new         learn_internal.win[];             -- thresholds that this group has crossed
-  v_won         learn_internal.win[] := '{}';     -- thresholds crossed
+  v_won         learn_internal.win[] := '{}'::learn_internal.win[];     -- thresholds crossed
   v_run         learn_internal.run_event[];       -- what this group does to runs
-  v_events      learn_internal.run_event[] := '{}';
+  v_events      learn_internal.run_event[] := '{}'::learn_internal.run_event[];
   v_notifies    boolean := false;
 begin
   -- Content is held as hold_content() does it, without the price of a call.
@@ -1590,8 +1590,8 @@ begin
     group by n.user_id, n.activity_type, n.local_date
     order by n.user_id, min(n.id)
   loop
-    v_new := '{}';
-    v_run := '{}';
+    v_new := '{}'::learn_internal.win[];
+    v_run := '{}'::learn_internal.run_event[];
     -- 1. What the type says.
     if g.activity_type is distinct from v_key then
       select t.*, array(
@@ -3094,7 +3094,7 @@ declare
   v_value bigint;
   v_peak  bigint;
   v_win   learn_internal.win;
-  v_won   learn_internal.win[] := '{}';
+  v_won   learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for r in
     select v.user_id, v.metric, v.scope, max(v.at) as at,
@@ -3147,7 +3147,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   d     record;
-  v_won learn_internal.win[] := '{}';
+  v_won learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for d in
     select distinct m.key as metric, s.scope, m.is_board and s.scope = '' as is_board
@@ -3190,7 +3190,7 @@ as $$
 declare
   f      record;
   v_old  bigint;
-  v_won  learn_internal.win[] := '{}';
+  v_won  learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for f in
     select a.scope,
@@ -3243,7 +3243,7 @@ as $$
 declare
   m            learn.metrics;
   v_properties jsonb;
-  v_events     learn_internal.run_event[] := '{}';
+  v_events     learn_internal.run_event[] := '{}'::learn_internal.run_event[];
 begin
   for m in
     select * from learn.metrics d where d.reset_activity_type = p_activity_type
@@ -3322,7 +3322,7 @@ begin
       select from learn.user_activity_days d
       where d.user_id = v_user_id and d.activity_date = p_date and not d.is_freeze)
     then
-      return '{}';
+      return '{}'::learn_internal.win[];
     end if;
     update learn.streak_freezes f set used_on = null
     where f.user_id = v_user_id and f.used_on = p_date;

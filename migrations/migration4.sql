@@ -886,7 +886,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c       record;
-  v_facts learn_internal.fact[] := '{}';
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
   for c in
     select d.user_id, d.track_id, d.at, t.difficulty, t.slug, t.completion_xp
@@ -937,9 +937,9 @@ as $$
 declare
   g           record;             -- what a user has completed of a track
   v_row       learn.user_track_progress;
-  v_user_ids  uuid[] := '{}';
-  v_track_ids bigint[] := '{}';
-  v_at        timestamptz[] := '{}';
+  v_user_ids  uuid[] := '{}'::uuid[];
+  v_track_ids bigint[] := '{}'::bigint[];
+  v_at        timestamptz[] := '{}'::timestamptz[];
 begin
   for g in
     select s.user_id, s.track_id, count(*)::integer as items, max(s.at) as at
@@ -2082,7 +2082,7 @@ declare
   v_is_solved  boolean;              -- by this submission
   v_is_open    boolean;              -- the lesson is left to be completed
   v_subject    text;
-  v_facts      learn_internal.fact[] := '{}';
+  v_facts      learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
   for n in
     select s.user_id, s.id, s.exercise_id, s.is_correct, s.error_message is not null as is_failed,
@@ -2144,7 +2144,7 @@ begin
         where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
       then
         perform learn_internal.write_facts(v_facts);
-        v_facts := '{}';
+        v_facts := '{}'::learn_internal.fact[];
         v_is_open := not learn_internal.complete_solved_lesson(n.user_id, v_lesson_id);
       end if;
     end if;
@@ -2270,9 +2270,9 @@ declare
   v_is_recorded  boolean;
   v_fast_seconds integer;
   v_now          timestamptz;
-  v_facts        learn_internal.logged_fact[] := '{}';
-  v_steps        learn_internal.track_step[] := '{}';
-  v_in_courses   learn_internal.completion[] := '{}';
+  v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
+  v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
+  v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
 begin
   select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
   foreach c in array p_completions loop
@@ -3322,7 +3322,7 @@ declare
   v_count   record;
   v_earlier timestamptz;
   v_at      timestamptz;
-  v_facts   learn_internal.fact[] := '{}';
+  v_facts   learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
   for g in
     select distinct c.user_id, p.id, p.slug, p.is_published

@@ -13,7 +13,7 @@ declare
   v_value bigint;
   v_peak  bigint;
   v_win   learn_internal.win;
-  v_won   learn_internal.win[] := '{}';
+  v_won   learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for r in
     select v.user_id, v.metric, v.scope, max(v.at) as at,

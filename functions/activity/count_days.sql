@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   d     record;
-  v_won learn_internal.win[] := '{}';
+  v_won learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for d in
     select distinct m.key as metric, s.scope, m.is_board and s.scope = '' as is_board

@@ -12,7 +12,7 @@ as $$
 declare
   f      record;
   v_old  bigint;
-  v_won  learn_internal.win[] := '{}';
+  v_won  learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for f in
     select a.scope,

@@ -10,7 +10,7 @@ as $$
 declare
   m            learn.metrics;
   v_properties jsonb;
-  v_events     learn_internal.run_event[] := '{}';
+  v_events     learn_internal.run_event[] := '{}'::learn_internal.run_event[];
 begin
   for m in
     select * from learn.metrics d where d.reset_activity_type = p_activity_type

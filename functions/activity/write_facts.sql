@@ -12,7 +12,7 @@ set jit = off
 as $$
 declare
   f               learn_internal.fact;
-  v_rows          learn_internal.logged_fact[] := '{}';
+  v_rows          learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
   v_user_id       uuid;
   v_timezone      text;
   v_type          text;

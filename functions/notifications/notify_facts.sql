@@ -14,7 +14,7 @@ declare
   v_name     text;
   v_evidence jsonb;
   v_id       bigint;
-  v_told     learn_internal.told[] := '{}';
+  v_told     learn_internal.told[] := '{}'::learn_internal.told[];
   v_now      timestamptz;
 begin
   if current_setting('learn.quiet', true) in ('on', 'true') then

@@ -12,7 +12,7 @@ declare
   v_count   record;
   v_earlier timestamptz;
   v_at      timestamptz;
-  v_facts   learn_internal.fact[] := '{}';
+  v_facts   learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
   for g in
     select distinct c.user_id, p.id, p.slug, p.is_published

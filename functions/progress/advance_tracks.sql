@@ -10,9 +10,9 @@ as $$
 declare
   g           record;             -- what a user has completed of a track
   v_row       learn.user_track_progress;
-  v_user_ids  uuid[] := '{}';
-  v_track_ids bigint[] := '{}';
-  v_at        timestamptz[] := '{}';
+  v_user_ids  uuid[] := '{}'::uuid[];
+  v_track_ids bigint[] := '{}'::bigint[];
+  v_at        timestamptz[] := '{}'::timestamptz[];
 begin
   for g in
     select s.user_id, s.track_id, count(*)::integer as items, max(s.at) as at

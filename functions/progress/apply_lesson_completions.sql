@@ -24,9 +24,9 @@ declare
   v_is_recorded  boolean;
   v_fast_seconds integer;
   v_now          timestamptz;
-  v_facts        learn_internal.logged_fact[] := '{}';
-  v_steps        learn_internal.track_step[] := '{}';
-  v_in_courses   learn_internal.completion[] := '{}';
+  v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
+  v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
+  v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
 begin
   select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
   foreach c in array p_completions loop

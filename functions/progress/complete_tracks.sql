@@ -12,7 +12,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c       record;
-  v_facts learn_internal.fact[] := '{}';
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
   for c in
     select d.user_id, d.track_id, d.at, t.difficulty, t.slug, t.completion_xp

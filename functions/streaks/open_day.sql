@@ -23,7 +23,7 @@ begin
       select from learn.user_activity_days d
       where d.user_id = v_user_id and d.activity_date = p_date and not d.is_freeze)
     then
-      return '{}';
+      return '{}'::learn_internal.win[];
     end if;
     update learn.streak_freezes f set used_on = null
     where f.user_id = v_user_id and f.used_on = p_date;

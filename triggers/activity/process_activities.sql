@@ -31,17 +31,17 @@ declare
   v_paid        record;
   v_xp          bigint;
   v_facts       integer;
-  v_gains       learn_internal.gain[] := '{}';    -- what boards are to count
-  v_pays        jsonb := '{}';                    -- what types pay, by their keys
+  v_gains       learn_internal.gain[] := '{}'::learn_internal.gain[];    -- what boards are to count
+  v_pays        jsonb := '{}'::jsonb;                    -- what types pay, by their keys
   v_has_xp      boolean := false;
   v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
-  v_rises       learn_internal.rise[] := '{}';    -- new levels
+  v_rises       learn_internal.rise[] := '{}'::learn_internal.rise[];    -- new levels
   v_win         learn_internal.win;
   v_new         learn_internal.win[];             -- thresholds that this group has crossed
-  v_won         learn_internal.win[] := '{}';     -- thresholds crossed
+  v_won         learn_internal.win[] := '{}'::learn_internal.win[];     -- thresholds crossed
   v_run         learn_internal.run_event[];       -- what this group does to runs
-  v_events      learn_internal.run_event[] := '{}';
+  v_events      learn_internal.run_event[] := '{}'::learn_internal.run_event[];
   v_notifies    boolean := false;
 begin
   -- Content is held as hold_content() does it, without the price of a call.
@@ -61,8 +61,8 @@ begin
     group by n.user_id, n.activity_type, n.local_date
     order by n.user_id, min(n.id)
   loop
-    v_new := '{}';
-    v_run := '{}';
+    v_new := '{}'::learn_internal.win[];
+    v_run := '{}'::learn_internal.run_event[];
     -- 1. What the type says.
     if g.activity_type is distinct from v_key then
       select t.*, array(

@@ -31,7 +31,7 @@ declare
   v_is_solved  boolean;              -- by this submission
   v_is_open    boolean;              -- the lesson is left to be completed
   v_subject    text;
-  v_facts      learn_internal.fact[] := '{}';
+  v_facts      learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
   for n in
     select s.user_id, s.id, s.exercise_id, s.is_correct, s.error_message is not null as is_failed,
@@ -93,7 +93,7 @@ begin
         where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
       then
         perform learn_internal.write_facts(v_facts);
-        v_facts := '{}';
+        v_facts := '{}'::learn_internal.fact[];
         v_is_open := not learn_internal.complete_solved_lesson(n.user_id, v_lesson_id);
       end if;
     end if;
