@@ -115,6 +115,13 @@ def test_a_source_that_needs_a_later_table_moves_there(open_shop: Shop) -> None:
     assert open_shop.check() == []
 
 
+def test_a_setting_that_a_script_leaves_does_not_reach_the_next(open_shop: Shop) -> None:
+    schema = open_shop.read("schema.sql") + "set search_path = nowhere;\nset role pg_monitor;\n"
+    open_shop.write({"schema.sql": schema})
+    open_shop.edit(TAX, "119", "120")
+    assert amend(open_shop).changed == (TAX,)
+
+
 def test_of_two_texts_the_first_place_remains(open_shop: Shop) -> None:
     open_shop.edit(TAX, "119", "120")
     made = open_shop.new("more tax")

@@ -123,6 +123,7 @@ def amend(connect: Connect, project: Project, *, with_new: bool) -> Amended:
         waiting: list[Part] = []
         for script, parts in zip(scripts, layouts, strict=True):
             if not waiting and _join(parts) == script.text and _runs(conn, script.text):
+                conn.execute(RESET_SETTINGS)  # a role or setting that the script leaves is its own
                 continue
             before, base = live(conn), read_catalog(conn)
             done, waiting = _run(conn, script, _insert(parts, *waiting))
