@@ -120,9 +120,9 @@ def test_lock_of_another_database_does_not_matter(workshop: Workshop) -> None:
 def test_nobody_else_can_hold_the_lock_up(workshop: Workshop) -> None:
     """Who may only connect takes every key seen in pg_locks, during a run and after; no row, no table."""
     workshop.migrate(to="schema")
-    workshop.query("create role dbtool_test_humble login")
+    workshop.query("create role dbtool_test_humble login password 'humble'")
     try:
-        stranger = psycopg.connect(workshop.url, user="dbtool_test_humble", autocommit=True)
+        stranger = psycopg.connect(workshop.url, user="dbtool_test_humble", password="humble", autocommit=True)
         with closing(stranger):
             with holding(workshop) as holder:
                 seen = stranger.execute(
