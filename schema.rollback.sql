@@ -4,7 +4,6 @@
 set role learn_owner;
 
 alter table learn.users drop constraint users_selected_avatar_id_fkey;
-drop type learn_internal.day_move;
 drop table learn_internal.tally_changes;
 drop table learn_internal.tallies;
 drop type learn_internal.notice;

@@ -2686,17 +2686,16 @@ create table learn_internal.tallies (
   item    text not null,
   value   bigint not null,
   primary key (measure, day, item),
-  constraint measure_is_known check (measure in ('registrations', 'active_days', 'active_weeks',
-    'xp', 'achievements', 'course_stages', 'track_stages'))
+  constraint measure_is_known check (
+    measure in ('registrations', 'active_days', 'active_weeks', 'xp'))
 );
 comment on table learn_internal.tallies is
   'What analytics count, as refresh_analytics() last wrote it down: no user is named. '
   'tally_totals adds what has changed since.';
 comment on column learn_internal.tallies.day is
-  'Local day, Monday for weeks; -infinity for what is counted as it stands, without a day.';
+  'Local day, Monday for weeks.';
 comment on column learn_internal.tallies.item is
-  'xp: activity type; active_weeks: Monday of the week of registration; achievements: id; '
-  'course_stages and track_stages: id and stage of the funnel, as 7:3.';
+  'xp: activity type; active_weeks: Monday of the week of registration.';
 
 create table learn_internal.tally_changes (
   id      bigint generated always as identity primary key,
@@ -2706,13 +2705,10 @@ create table learn_internal.tally_changes (
   value   bigint not null
 );
 comment on table learn_internal.tally_changes is
-  'What is to be added to the tallies: rows that triggers append and refresh_analytics() takes away. '
-  'So learners meet in no row, and what is not committed yet cannot be missed.';
+  'What is to be added to the tallies: rows that are appended and that refresh_analytics() takes away. '
+  'So nobody meets in a row, and what is not committed yet cannot be missed.';
 comment on column learn_internal.tally_changes.id is
   'Says nothing about the order of commits, and nobody goes by it.';
 create index tally_changes_key on learn_internal.tally_changes (measure, day, item);
-
-create type learn_internal.day_move as (user_id uuid, activity_date date, days integer);
-comment on type learn_internal.day_move is 'A day of a user that became active (1) or no longer is (-1).';
 
 reset role;

@@ -4,7 +4,7 @@ Builds Laurel in a throwaway server (`$DBTOOL_TEST_SERVER`, else the embedded on
 a year, 1,000,000 facts with what follows from them, through the engine and in bulk. Then it times every view
 in turn with the query over `activity_log` and the learners' rows that says the same: with the tallies
 written down, and with so many changes waiting as an hour of a busy product leaves. At last it times
-`learn.refresh_analytics()`. What the tallies add to a completion is a part of what run.py measures.
+`learn.refresh_analytics()`.
 Medians in milliseconds; machines differ and are noisy: the ratios are what is of interest.
 """
 

@@ -10,14 +10,13 @@ drop view learn.course_catalog;
 drop view learn.course_funnel;
 drop view learn.daily_active_learners;
 drop view learn.streak_distribution;
-drop function learn.streak_lengths();
 drop view learn.track_funnel;
 drop view learn.weekly_active_learners;
 drop view learn.weekly_xp_by_source;
 drop view learn_internal.tally_damage;
 drop view learn_internal.tally_differences;
 drop view learn_internal.tally_recounts;
-drop function learn_internal.funnel_stage(numeric,boolean,boolean);
+drop function learn.streak_lengths();
 drop view learn.daily_xp_by_source;
 drop view learn_internal.tally_totals;
 

@@ -63,34 +63,6 @@ comment on column learn.course_catalog.prerequisites is
 comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
 grant select on learn.course_catalog to learn_app, learn_readonly;
 
--- functions/analytics/funnel_stage.sql
-
--- How far a learner is through a course or a track, as a stage of a funnel: 0 enrolled, 1 started,
--- 2, 3 and 4 at least 25, 50 and 75 % done, 5 completed. Completed stays so; the rest is live.
-create or replace function learn_internal.funnel_stage(
-  p_percentage numeric, p_is_started boolean, p_is_completed boolean
-)
-returns integer
-language plpgsql                  -- called for rows one by one: keeps its plan
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return case
-    when p_is_completed then 5
-    when p_percentage >= 75 then 4
-    when p_percentage >= 50 then 3
-    when p_percentage >= 25 then 2
-    when p_is_started then 1
-    else 0
-  end;
-end;
-$$;
-comment on function learn_internal.funnel_stage(numeric, boolean, boolean) is
-  'Stage of a funnel: 0 enrolled, 1 started, 2 to 4 at least 25, 50, 75 % done, 5 completed.';
-revoke all on function learn_internal.funnel_stage(numeric, boolean, boolean) from public;
-
 -- functions/analytics/refresh_analytics.sql
 
 -- Adds what has changed since the last time to the tallies, so that the views of analytics have less
@@ -156,27 +128,7 @@ union all
 select 'xp', t.earned_on, t.activity_type, sum(t.amount)
 from learn.xp_transactions t
 group by t.earned_on, t.activity_type
-having sum(t.amount) <> 0
-union all
-select 'achievements', '-infinity', u.achievement_id::text, count(*)
-from learn.user_achievements u
-group by u.achievement_id
-union all
-select 'course_stages', '-infinity', s.course_id || ':' || s.stage, count(*)
-from (
-  select p.course_id, learn_internal.funnel_stage(
-    p.completion_percentage, p.lessons_completed > 0, p.completed_at is not null) as stage
-  from learn.user_course_progress p
-) s
-group by s.course_id, s.stage
-union all
-select 'track_stages', '-infinity', s.track_id || ':' || s.stage, count(*)
-from (
-  select p.track_id, learn_internal.funnel_stage(
-    p.progress_percentage, p.items_completed > 0, p.completed_at is not null) as stage
-  from learn.user_track_progress p
-) s
-group by s.track_id, s.stage;
+having sum(t.amount) <> 0;
 comment on view learn_internal.tally_recounts is
   'The tallies recounted from the rows that they count.';
 
@@ -223,11 +175,14 @@ revoke all on function learn_internal.settle_tallies() from public;
 -- its author calls it; the share says what it is.
 create or replace view learn.achievement_rarity as
 select a.id as achievement_id, a.slug, a.name, a.system, a.rarity, a.is_active, a.is_hidden,
-  coalesce(h.value, 0) as holders, l.learners,
-  round(coalesce(h.value, 0)::numeric / nullif(l.learners, 0), 4) as share
+  coalesce(h.holders, 0) as holders, l.learners,
+  round(coalesce(h.holders, 0)::numeric / nullif(l.learners, 0), 4) as share
 from learn.achievements a
-left join learn_internal.tally_totals h
-  on h.measure = 'achievements' and h.item = a.id::text
+left join (
+  select u.achievement_id, count(*) as holders
+  from learn.user_achievements u
+  group by u.achievement_id
+) h on h.achievement_id = a.id
 cross join (
   select coalesce(sum(t.value), 0)::bigint as learners
   from learn_internal.tally_totals t
@@ -289,22 +244,25 @@ grant select on learn.cohort_retention to learn_app, learn_readonly;
 -- Content that changes moves them, except those who have completed it.
 create or replace view learn.course_funnel as
 select c.id as course_id, c.slug, c.title, c.is_published,
-  coalesce(sum(s.value), 0)::bigint as enrolled,
-  coalesce(sum(s.value) filter (where s.stage >= 1), 0)::bigint as started,
-  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
-  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
-  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
-  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+  coalesce(p.enrolled, 0) as enrolled,
+  coalesce(p.started, 0) as started,
+  coalesce(p.reached_25, 0) as reached_25,
+  coalesce(p.reached_50, 0) as reached_50,
+  coalesce(p.reached_75, 0) as reached_75,
+  coalesce(p.completed, 0) as completed
 from learn.courses c
 left join (
-  -- case, because a condition on the columns may be tried on items of other measures first
-  select case when t.measure = 'course_stages' then split_part(t.item, ':', 1)::bigint end as course_id,
-    case when t.measure = 'course_stages' then split_part(t.item, ':', 2)::integer end as stage,
-    t.value
-  from learn_internal.tally_totals t
-  where t.measure = 'course_stages'
-) s on s.course_id = c.id
-group by c.id;
+  select p.course_id, count(*) as enrolled,
+    count(*) filter (
+      where p.lessons_completed > 0 or p.completion_percentage >= 25
+        or p.completed_at is not null) as started,
+    count(*) filter (where p.completion_percentage >= 25 or p.completed_at is not null) as reached_25,
+    count(*) filter (where p.completion_percentage >= 50 or p.completed_at is not null) as reached_50,
+    count(*) filter (where p.completion_percentage >= 75 or p.completed_at is not null) as reached_75,
+    count(p.completed_at) as completed
+  from learn.user_course_progress p
+  group by p.course_id
+) p on p.course_id = c.id;
 comment on view learn.course_funnel is
   'Per course: learners who have enrolled, started, done at least 25, 50 and 75 percent, '
   'and completed it.';
@@ -414,21 +372,24 @@ comment on view learn_internal.tally_damage is
 -- Nobody enrols in a track: it is started with its first item.
 create or replace view learn.track_funnel as
 select c.id as track_id, c.slug, c.title, c.is_published,
-  coalesce(sum(s.value), 0)::bigint as started,
-  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
-  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
-  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
-  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+  coalesce(p.started, 0) as started,
+  coalesce(p.reached_25, 0) as reached_25,
+  coalesce(p.reached_50, 0) as reached_50,
+  coalesce(p.reached_75, 0) as reached_75,
+  coalesce(p.completed, 0) as completed
 from learn.tracks c
 left join (
-  -- case, because a condition on the columns may be tried on items of other measures first
-  select case when t.measure = 'track_stages' then split_part(t.item, ':', 1)::bigint end as track_id,
-    case when t.measure = 'track_stages' then split_part(t.item, ':', 2)::integer end as stage,
-    t.value
-  from learn_internal.tally_totals t
-  where t.measure = 'track_stages'
-) s on s.track_id = c.id and s.stage >= 1
-group by c.id;
+  select p.track_id,
+    count(*) filter (
+      where p.items_completed > 0 or p.progress_percentage >= 25
+        or p.completed_at is not null) as started,
+    count(*) filter (where p.progress_percentage >= 25 or p.completed_at is not null) as reached_25,
+    count(*) filter (where p.progress_percentage >= 50 or p.completed_at is not null) as reached_50,
+    count(*) filter (where p.progress_percentage >= 75 or p.completed_at is not null) as reached_75,
+    count(p.completed_at) as completed
+  from learn.user_track_progress p
+  group by p.track_id
+) p on p.track_id = c.id;
 comment on view learn.track_funnel is
   'Per track: learners who have started, done at least 25, 50 and 75 percent, '
   'and completed it.';

@@ -2152,97 +2152,6 @@ where s.streak_freezes <> coalesce(z.held, 0);
 comment on view learn_internal.streak_damage is
   'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
 
--- triggers/streaks/tally_days.sql
-
--- When days become active or no longer are: they are tallied, and so are the weeks in which a user has
--- the first active day or loses the last one, by the week of the user's registration. Days of a
--- user who is being deleted are left to tally_deleted_users(), which still knows that week.
--- A statement that both inserts and updates days (on conflict do update) may have one day per user,
--- since each of the two triggers sees what the other one tallies; or settle_tallies() comes after it.
-create or replace function learn_internal.tally_days()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_moves learn_internal.day_move[];
-begin
-  case tg_op
-    when 'INSERT' then
-      select array_agg((n.user_id, n.activity_date, 1)::learn_internal.day_move) into v_moves
-      from new_days n
-      where not n.is_freeze;
-    when 'DELETE' then
-      select array_agg((o.user_id, o.activity_date, -1)::learn_internal.day_move) into v_moves
-      from old_days o
-      join learn.users u on u.id = any (array[o.user_id])
-      where not o.is_freeze;
-    else
-      select array_agg((m.user_id, m.activity_date, m.days)::learn_internal.day_move) into v_moves
-      from (
-        select n.user_id, n.activity_date, 1 as days from new_days n where not n.is_freeze
-        union all
-        select o.user_id, o.activity_date, -1 from old_days o where not o.is_freeze
-      ) m;
-  end case;
-  if v_moves is null then
-    return null;
-  end if;
-
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'active_days', m.activity_date, '', sum(m.days)
-  from unnest(v_moves) m
-  group by m.activity_date
-  having sum(m.days) <> 0
-  union all
-  select 'active_weeks', w.week, to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'),
-    sum(sign(w.days) - sign(w.days - w.moved))
-  from (
-    select v.user_id, v.week, v.moved, (
-      select count(*)
-      from learn.user_activity_days d
-      where d.user_id = v.user_id and d.activity_date >= v.week and d.activity_date < v.week + 7
-        and not d.is_freeze) as days
-    from (
-      select m.user_id, date_trunc('week', m.activity_date::timestamp)::date as week,
-        sum(m.days) as moved
-      from unnest(v_moves) m
-      group by 1, 2
-    ) v
-  ) w
-  join learn.user_stats s on s.user_id = any (array[w.user_id])
-  group by 2, 3
-  having sum(sign(w.days) - sign(w.days - w.moved)) <> 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.tally_days() is
-  'Statement trigger: tallies active days, and active weeks by the week of registration.';
-revoke all on function learn_internal.tally_days() from public;
-
-create or replace trigger days_inserted
-  after insert on learn.user_activity_days
-  referencing new table as new_days
-  for each statement
-  execute function learn_internal.tally_days();
-comment on trigger days_inserted on learn.user_activity_days is 'Tallies active days and weeks.';
-
-create or replace trigger days_updated
-  after update on learn.user_activity_days
-  referencing old table as old_days new table as new_days
-  for each statement
-  execute function learn_internal.tally_days();
-comment on trigger days_updated on learn.user_activity_days is 'Tallies active days and weeks.';
-
-create or replace trigger days_deleted
-  after delete on learn.user_activity_days
-  referencing old table as old_days
-  for each statement
-  execute function learn_internal.tally_days();
-comment on trigger days_deleted on learn.user_activity_days is 'Tallies active days and weeks.';
-
 -- functions/achievements/achievement_progress.sql
 
 -- How far a user is with every active achievement (hidden ones only once earned).
@@ -2899,36 +2808,8 @@ comment on trigger index_criteria on learn.achievements is
 
 -- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
 
--- When users lose achievements: revoked, or deleted with the user or the achievement. The tally of
--- holders follows.
-create or replace function learn_internal.tally_lost_achievements()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'achievements', '-infinity', o.achievement_id::text, -count(*)
-  from lost o
-  group by o.achievement_id;
-  return null;
-end;
-$$;
-comment on function learn_internal.tally_lost_achievements() is
-  'Statement trigger: tallies the holders of achievements that users lose.';
-revoke all on function learn_internal.tally_lost_achievements() from public;
-
-create or replace trigger achievements_lost
-  after delete on learn.user_achievements
-  referencing old table as lost
-  for each statement
-  execute function learn_internal.tally_lost_achievements();
-comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
-
--- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
--- them is a fact, which pays their XP.
+-- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
+-- their XP.
 create or replace function learn_internal.announce_achievements()
 returns trigger
 language plpgsql
@@ -2955,11 +2836,6 @@ begin
   where a.unlocks_avatar_id is not null
   order by e.user_id, a.unlocks_avatar_id
   on conflict do nothing;
-
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'achievements', '-infinity', e.achievement_id::text, count(*)
-  from earned e
-  group by e.achievement_id;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
@@ -3316,6 +3192,8 @@ declare
   v_now     timestamptz := learn.clock();
   v_stats   learn.user_stats;
   v_every   integer;
+  v_week    date := date_trunc('week', p_date::timestamp)::date;
+  v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
   if p_date < v_last then
     if exists (
@@ -3324,6 +3202,10 @@ begin
     then
       return '{}'::learn_internal.win[];
     end if;
+    v_is_first_of_week := not exists (
+      select from learn.user_activity_days d
+      where d.user_id = v_user_id and d.activity_date between v_week and v_week + 6
+        and not d.is_freeze);
     update learn.streak_freezes f set used_on = null
     where f.user_id = v_user_id and f.used_on = p_date;
     if found then
@@ -3367,6 +3249,15 @@ begin
     case m.key when 'active_days' then 1 end
   from learn.metrics m
   where m.key in ('active_days', 'current_streak') and m.is_board;
+
+  -- Analytics count days, and weeks by the week of registration.
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  values ('active_days', p_date, '', 1);
+  if v_is_first_of_week then
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    values ('active_weeks', v_week,
+      to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1);
+  end if;
 
   -- A streak that has grown by so many days earns a freeze.
   v_every := learn_internal.setting_number('streak_freeze_every_days');

@@ -17,6 +17,8 @@ declare
   v_now     timestamptz := learn.clock();
   v_stats   learn.user_stats;
   v_every   integer;
+  v_week    date := date_trunc('week', p_date::timestamp)::date;
+  v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
   if p_date < v_last then
     if exists (
@@ -25,6 +27,10 @@ begin
     then
       return '{}'::learn_internal.win[];
     end if;
+    v_is_first_of_week := not exists (
+      select from learn.user_activity_days d
+      where d.user_id = v_user_id and d.activity_date between v_week and v_week + 6
+        and not d.is_freeze);
     update learn.streak_freezes f set used_on = null
     where f.user_id = v_user_id and f.used_on = p_date;
     if found then
@@ -68,6 +74,15 @@ begin
     case m.key when 'active_days' then 1 end
   from learn.metrics m
   where m.key in ('active_days', 'current_streak') and m.is_board;
+
+  -- Analytics count days, and weeks by the week of registration.
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  values ('active_days', p_date, '', 1);
+  if v_is_first_of_week then
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    values ('active_weeks', v_week,
+      to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1);
+  end if;
 
   -- A streak that has grown by so many days earns a freeze.
   v_every := learn_internal.setting_number('streak_freeze_every_days');

@@ -95,7 +95,7 @@ def test_a_second_refresh_waits_and_takes_what_is_left(fresh: FreshDatabase) -> 
         changes = first.step(REFRESH).result(30).result
         waiting = second.step(REFRESH)
         assert not waiting.done()
-        learn.complete_lesson(users[0], lessons[1])
+        learn.complete_lesson(users[0], lessons[1], at=learn.clock() - days(1))
         assert first.commit() is None
         assert 0 < waiting.result(30).result < changes
         assert second.commit() is None

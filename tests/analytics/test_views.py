@@ -201,22 +201,6 @@ def test_bulk_counts_like_single_rows(learn: Learn) -> None:
     assert view(learn, "courses") == [(course.slug, 4, 4, 4, 4, 4, 4)]
 
 
-def test_days_of_one_statement_are_one_week(learn: Learn) -> None:
-    user = learn.make_user()
-    learn.connection.execute(
-        "insert into learn.user_activity_days (user_id, activity_date, is_freeze)"
-        " select %s, '2035-06-04'::date + n, n = 8 from generate_series(0, 8) n",
-        [user],
-    )
-    assert [row[1] for row in view(learn, "weekly")] == [1, 1]
-    learn.connection.execute(
-        "update learn.user_activity_days set is_freeze = true where activity_date > '2035-06-05'"
-    )
-    assert [row[1] for row in view(learn, "weekly")] == [1, 0]
-    learn.connection.execute("delete from learn.user_activity_days")
-    assert view(learn, "daily") == [(date(2035, 6, 13), 0, 1)]
-
-
 @pytest.mark.parametrize("plans", ["as they come", "without an index"])
 def test_rows_can_be_asked_for_by_their_keys(learn: Learn, plans: str) -> None:
     """The tallies of all measures are in one table: what is no date or number is not taken for one."""

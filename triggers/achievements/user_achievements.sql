@@ -1,35 +1,7 @@
 -- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
 
--- When users lose achievements: revoked, or deleted with the user or the achievement. The tally of
--- holders follows.
-create or replace function learn_internal.tally_lost_achievements()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'achievements', '-infinity', o.achievement_id::text, -count(*)
-  from lost o
-  group by o.achievement_id;
-  return null;
-end;
-$$;
-comment on function learn_internal.tally_lost_achievements() is
-  'Statement trigger: tallies the holders of achievements that users lose.';
-revoke all on function learn_internal.tally_lost_achievements() from public;
-
-create or replace trigger achievements_lost
-  after delete on learn.user_achievements
-  referencing old table as lost
-  for each statement
-  execute function learn_internal.tally_lost_achievements();
-comment on trigger achievements_lost on learn.user_achievements is 'Tallies holders.';
-
--- When achievements are earned: their avatars are unlocked, their holders are tallied, and earning
--- them is a fact, which pays their XP.
+-- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
+-- their XP.
 create or replace function learn_internal.announce_achievements()
 returns trigger
 language plpgsql
@@ -56,11 +28,6 @@ begin
   where a.unlocks_avatar_id is not null
   order by e.user_id, a.unlocks_avatar_id
   on conflict do nothing;
-
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'achievements', '-infinity', e.achievement_id::text, count(*)
-  from earned e
-  group by e.achievement_id;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,

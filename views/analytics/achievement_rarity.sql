@@ -2,11 +2,14 @@
 -- its author calls it; the share says what it is.
 create or replace view learn.achievement_rarity as
 select a.id as achievement_id, a.slug, a.name, a.system, a.rarity, a.is_active, a.is_hidden,
-  coalesce(h.value, 0) as holders, l.learners,
-  round(coalesce(h.value, 0)::numeric / nullif(l.learners, 0), 4) as share
+  coalesce(h.holders, 0) as holders, l.learners,
+  round(coalesce(h.holders, 0)::numeric / nullif(l.learners, 0), 4) as share
 from learn.achievements a
-left join learn_internal.tally_totals h
-  on h.measure = 'achievements' and h.item = a.id::text
+left join (
+  select u.achievement_id, count(*) as holders
+  from learn.user_achievements u
+  group by u.achievement_id
+) h on h.achievement_id = a.id
 cross join (
   select coalesce(sum(t.value), 0)::bigint as learners
   from learn_internal.tally_totals t

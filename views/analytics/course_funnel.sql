@@ -2,22 +2,25 @@
 -- Content that changes moves them, except those who have completed it.
 create or replace view learn.course_funnel as
 select c.id as course_id, c.slug, c.title, c.is_published,
-  coalesce(sum(s.value), 0)::bigint as enrolled,
-  coalesce(sum(s.value) filter (where s.stage >= 1), 0)::bigint as started,
-  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
-  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
-  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
-  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+  coalesce(p.enrolled, 0) as enrolled,
+  coalesce(p.started, 0) as started,
+  coalesce(p.reached_25, 0) as reached_25,
+  coalesce(p.reached_50, 0) as reached_50,
+  coalesce(p.reached_75, 0) as reached_75,
+  coalesce(p.completed, 0) as completed
 from learn.courses c
 left join (
-  -- case, because a condition on the columns may be tried on items of other measures first
-  select case when t.measure = 'course_stages' then split_part(t.item, ':', 1)::bigint end as course_id,
-    case when t.measure = 'course_stages' then split_part(t.item, ':', 2)::integer end as stage,
-    t.value
-  from learn_internal.tally_totals t
-  where t.measure = 'course_stages'
-) s on s.course_id = c.id
-group by c.id;
+  select p.course_id, count(*) as enrolled,
+    count(*) filter (
+      where p.lessons_completed > 0 or p.completion_percentage >= 25
+        or p.completed_at is not null) as started,
+    count(*) filter (where p.completion_percentage >= 25 or p.completed_at is not null) as reached_25,
+    count(*) filter (where p.completion_percentage >= 50 or p.completed_at is not null) as reached_50,
+    count(*) filter (where p.completion_percentage >= 75 or p.completed_at is not null) as reached_75,
+    count(p.completed_at) as completed
+  from learn.user_course_progress p
+  group by p.course_id
+) p on p.course_id = c.id;
 comment on view learn.course_funnel is
   'Per course: learners who have enrolled, started, done at least 25, 50 and 75 percent, '
   'and completed it.';

@@ -22,26 +22,6 @@ union all
 select 'xp', t.earned_on, t.activity_type, sum(t.amount)
 from learn.xp_transactions t
 group by t.earned_on, t.activity_type
-having sum(t.amount) <> 0
-union all
-select 'achievements', '-infinity', u.achievement_id::text, count(*)
-from learn.user_achievements u
-group by u.achievement_id
-union all
-select 'course_stages', '-infinity', s.course_id || ':' || s.stage, count(*)
-from (
-  select p.course_id, learn_internal.funnel_stage(
-    p.completion_percentage, p.lessons_completed > 0, p.completed_at is not null) as stage
-  from learn.user_course_progress p
-) s
-group by s.course_id, s.stage
-union all
-select 'track_stages', '-infinity', s.track_id || ':' || s.stage, count(*)
-from (
-  select p.track_id, learn_internal.funnel_stage(
-    p.progress_percentage, p.items_completed > 0, p.completed_at is not null) as stage
-  from learn.user_track_progress p
-) s
-group by s.track_id, s.stage;
+having sum(t.amount) <> 0;
 comment on view learn_internal.tally_recounts is
   'The tallies recounted from the rows that they count.';

@@ -3,21 +3,24 @@
 -- Nobody enrols in a track: it is started with its first item.
 create or replace view learn.track_funnel as
 select c.id as track_id, c.slug, c.title, c.is_published,
-  coalesce(sum(s.value), 0)::bigint as started,
-  coalesce(sum(s.value) filter (where s.stage >= 2), 0)::bigint as reached_25,
-  coalesce(sum(s.value) filter (where s.stage >= 3), 0)::bigint as reached_50,
-  coalesce(sum(s.value) filter (where s.stage >= 4), 0)::bigint as reached_75,
-  coalesce(sum(s.value) filter (where s.stage = 5), 0)::bigint as completed
+  coalesce(p.started, 0) as started,
+  coalesce(p.reached_25, 0) as reached_25,
+  coalesce(p.reached_50, 0) as reached_50,
+  coalesce(p.reached_75, 0) as reached_75,
+  coalesce(p.completed, 0) as completed
 from learn.tracks c
 left join (
-  -- case, because a condition on the columns may be tried on items of other measures first
-  select case when t.measure = 'track_stages' then split_part(t.item, ':', 1)::bigint end as track_id,
-    case when t.measure = 'track_stages' then split_part(t.item, ':', 2)::integer end as stage,
-    t.value
-  from learn_internal.tally_totals t
-  where t.measure = 'track_stages'
-) s on s.track_id = c.id and s.stage >= 1
-group by c.id;
+  select p.track_id,
+    count(*) filter (
+      where p.items_completed > 0 or p.progress_percentage >= 25
+        or p.completed_at is not null) as started,
+    count(*) filter (where p.progress_percentage >= 25 or p.completed_at is not null) as reached_25,
+    count(*) filter (where p.progress_percentage >= 50 or p.completed_at is not null) as reached_50,
+    count(*) filter (where p.progress_percentage >= 75 or p.completed_at is not null) as reached_75,
+    count(p.completed_at) as completed
+  from learn.user_track_progress p
+  group by p.track_id
+) p on p.track_id = c.id;
 comment on view learn.track_funnel is
   'Per track: learners who have started, done at least 25, 50 and 75 percent, '
   'and completed it.';
