@@ -122,7 +122,9 @@ def test_nobody_else_can_hold_the_lock_up(workshop: Workshop) -> None:
     workshop.migrate(to="schema")
     workshop.query("create role dbtool_test_humble login password 'humble'")
     try:
-        stranger = psycopg.connect(workshop.url, user="dbtool_test_humble", password="humble", autocommit=True)
+        stranger = psycopg.connect(
+            workshop.url, user="dbtool_test_humble", password="humble", autocommit=True
+        )
         with closing(stranger):
             with holding(workshop) as holder:
                 seen = stranger.execute(

@@ -24,7 +24,9 @@ def attacker(fresh: FreshDatabase, request: pytest.FixtureRequest) -> Iterator[p
     """A session of a login role that may connect, and what its group may."""
     name, group = f"attacker_{request.param}", ROLES[request.param]
     with fresh.connect(autocommit=True) as owner:
-        owner.execute(f"create role {name} login password '{name}' {f'in role {group}' if group else ''}".encode())
+        owner.execute(
+            f"create role {name} login password '{name}' {f'in role {group}' if group else ''}".encode()
+        )
         try:
             with fresh.connect(user=name, password=name) as connection:
                 yield connection
