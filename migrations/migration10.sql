@@ -1229,7 +1229,8 @@ revoke all on function learn_internal.request_fold() from public;
 
 -- functions/leaderboards/recount_boards.sql
 
--- Has the boards of users recounted from the facts: at once for who reads them, and by a fold when this commits.
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a fold, where they
+-- are many when this commits.
 create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
 language plpgsql
@@ -1239,7 +1240,9 @@ as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
-  perform learn_internal.request_fold();
+  if cardinality(p_user_ids) >= 100 then
+    perform learn_internal.request_fold();
+  end if;
 end;
 $$;
 comment on function learn_internal.recount_boards(uuid[]) is
@@ -1300,9 +1303,8 @@ grant execute on function learn.refresh_leaderboard() to learn_app;
 
 -- functions/leaderboards/try_fold_boards.sql
 
--- Folds the boards unless somebody else is at it. Nobody ever waits for it: a learner whose call comes to
--- fold does what others leave to it. A snapshot of an older moment cannot fold. Who folds has the row
--- `boards` of learn_internal.turns, which nobody but the owner can lock.
+-- Folds the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot fold.
+-- Who folds has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
 create or replace function learn_internal.try_fold_boards()
 returns void
 language plpgsql

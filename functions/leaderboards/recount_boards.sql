@@ -1,4 +1,5 @@
--- Has the boards of users recounted from the facts: at once for who reads them, and by a fold when this commits.
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a fold, where they
+-- are many when this commits.
 create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
 language plpgsql
@@ -8,7 +9,9 @@ as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
-  perform learn_internal.request_fold();
+  if cardinality(p_user_ids) >= 100 then
+    perform learn_internal.request_fold();
+  end if;
 end;
 $$;
 comment on function learn_internal.recount_boards(uuid[]) is

@@ -1,6 +1,5 @@
--- Folds the boards unless somebody else is at it. Nobody ever waits for it: a learner whose call comes to
--- fold does what others leave to it. A snapshot of an older moment cannot fold. Who folds has the row
--- `boards` of learn_internal.turns, which nobody but the owner can lock.
+-- Folds the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot fold.
+-- Who folds has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
 create or replace function learn_internal.try_fold_boards()
 returns void
 language plpgsql

@@ -318,24 +318,38 @@ def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
         db.execute("reset role")
 
 
-@pytest.mark.parametrize("change", ["show_on_leaderboard = false", "timezone = 'Asia/Tokyo'"])
-def test_one_fold_serves_all_users_of_a_transaction(learn: Learn, change: str) -> None:
+def test_one_fold_serves_all_statements_of_a_load(learn: Learn) -> None:
     learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 2000) n"
+        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 200) n"
     )
-    learn.connection.execute(
-        "insert into learn.activity_log (user_id, activity_type, occurred_at)"
-        " select id, 'exercise_solved', learn.clock() from learn.users"
-    )
-    learn.refresh_leaderboard()
     learn.connection.execute("set local track_functions = 'all'")
-    learn.connection.execute(f"update learn.users set {change} where username < 'crowd-5'".encode())
-    learn.connection.execute(f"update learn.users set {change} where username >= 'crowd-5'".encode())
+    for half in ("<", ">="):
+        learn.connection.execute(
+            "insert into learn.activity_log (user_id, activity_type, occurred_at)"
+            " select id, 'exercise_solved', learn.clock() from learn.users"
+            f" where username {half} 'crowd-5'".encode()
+        )
     learn.finish()
     folds = "select calls from pg_stat_xact_user_functions where funcname = 'fold_boards'"
     assert learn.value(folds) == 1
     assert learn.tuples("select * from learn_internal.board_gains") == []
     assert learn.tuples("select * from learn_internal.fold_requests") == []
+
+
+@pytest.mark.parametrize("change", ["show_on_leaderboard = false", "timezone = 'Asia/Tokyo'"])
+def test_learners_fold_for_nobody(learn: Learn, change: str) -> None:
+    users = [learn.make_user() for _ in range(3)]
+    lesson = learn.make_lesson(0)
+    for _ in range(400):
+        learn.award_xp(users[0], 1)
+    for user in users:
+        learn.complete_lesson(user, lesson)
+    learn.connection.execute(f"update learn.users set {change} where id = %s".encode(), [users[0]])
+    learn.connection.execute("delete from learn.users where id = %s", [users[1]])
+    learn.finish()
+    assert len(board(learn)) == (1 if "show" in change else 2)
+    assert learn.refresh_leaderboard() > 400
+    assert learn.tuples("select * from learn_internal.board_gains") == []
 
 
 def test_who_moves_has_only_the_streak_looked_up(learn: Learn) -> None:

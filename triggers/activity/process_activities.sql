@@ -220,9 +220,8 @@ begin
   if cardinality(v_gains) > 0 then
     insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
     select b.user_id, b.metric, b.local_date, b.activity_type, b.amount from unnest(v_gains) b;
-    -- Folding them into the boards is nobody's in particular: refresh_leaderboard() does it, a load does
-    -- its own when it commits, and where nobody calls the one, a gain in 500 has it done as well.
-    if cardinality(v_gains) >= 100 or random() * 500 < cardinality(v_gains) then
+    -- refresh_leaderboard() folds them into the boards, and a load when it commits; no learner's call does.
+    if cardinality(v_gains) >= 100 then
       perform learn_internal.request_fold();
     end if;
   end if;

@@ -123,7 +123,6 @@ comment on trigger check_timezone on learn.users is 'Refuses an unknown time zon
 
 -- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
 -- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
--- A recount is done when this commits; of those who move, one in a hundred asks for a fold.
 -- For each row, because nearly all updates of users are of other columns: those cost nothing.
 -- Argument of the trigger: the metric; empty for all.
 create or replace function learn_internal.mark_user_boards()
@@ -136,9 +135,6 @@ as $$
 begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   values (new.id, tg_argv[0], '-infinity');
-  if tg_argv[0] = '' or random() < 0.01 then
-    perform learn_internal.request_fold();
-  end if;
   return null;
 end;
 $$;
