@@ -3,6 +3,7 @@
 
 set role learn_owner;
 
+drop table learn_internal.learner_roles;
 alter table learn.users drop constraint users_selected_avatar_id_fkey;
 drop table learn_internal.tally_changes;
 drop table learn_internal.tallies;
@@ -98,6 +99,8 @@ drop table learn.platform_settings;
 drop table learn.user_stats;
 drop table learn.user_credentials;
 drop table learn.users;
+drop function learn_internal.protect_rows(regclass, text);
+drop function learn.current_learner();
 drop type learn_internal.lesson_time;
 drop type learn_internal.logged_fact;
 drop type learn_internal.track_step;
@@ -126,7 +129,7 @@ do $$
 declare
   v_role text;
 begin
-  foreach v_role in array array['learn_readonly', 'learn_app', 'learn_owner'] loop
+  foreach v_role in array array['learn_readonly', 'learn_user', 'learn_app', 'learn_owner'] loop
     begin
       execute format('drop role if exists %I', v_role);
     exception

@@ -4,8 +4,9 @@
 --
 -- Two schemas: `learn` is public (callers use its functions, tables and views),
 -- `learn_internal` is not.
--- Three roles: `learn_owner` owns every object and cannot log in; `learn_app` is what backends are
--- granted; `learn_readonly` is for people and dashboards. Grant them to login roles of your own.
+-- Four roles: `learn_owner` owns every object and cannot log in; `learn_app` is what backends are
+-- granted; `learn_user` acts for one learner only; `learn_readonly` is for people and dashboards. Grant
+-- them to login roles of your own.
 -- Every key of a user-owned row starts with user_id, and foreign keys point only to the same
 -- user's rows or to the catalog: that is what lets a deployment shard by user. Their other indexes
 -- end with user_id, so that a plan made while a table was small finds one user's row by either.
@@ -16,7 +17,7 @@ do $$
 declare
   v_role text;
 begin
-  foreach v_role in array array['learn_owner', 'learn_app', 'learn_readonly'] loop
+  foreach v_role in array array['learn_owner', 'learn_app', 'learn_user', 'learn_readonly'] loop
     if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
       begin
         execute format('create role %I nologin', v_role);
@@ -29,6 +30,7 @@ begin
               detail = format('missing role: %s', v_role),
               hint = 'Let an administrator run: create role learn_owner nologin; '
                 'create role learn_app nologin; '
+                'create role learn_user nologin; '
                 'create role learn_readonly nologin; '
                 'grant learn_owner to ' || quote_ident(current_user) || ';';
       end;
@@ -70,7 +72,7 @@ alter default privileges revoke usage on types from public;
 comment on schema learn is
   'Learning progress and rewards: the public functions, tables and views of Laurel.';
 comment on schema learn_internal is 'Internals of Laurel: nothing here is for callers.';
-grant usage on schema learn to learn_app, learn_readonly;
+grant usage on schema learn to learn_app, learn_user, learn_readonly;
 
 -- functions/_shared/clock.sql
 
@@ -94,7 +96,7 @@ comment on function learn.clock() is
   'The time Laurel goes by: the start of the transaction, unless a test has set another. '
   'App roles cannot set it.';
 revoke all on function learn.clock() from public;
-grant execute on function learn.clock() to learn_app, learn_readonly;
+grant execute on function learn.clock() to learn_app, learn_user, learn_readonly;
 
 create table learn_internal.clock_override (
   is_only_row boolean primary key default true,
@@ -142,7 +144,7 @@ comment on type learn.award_summary is
   '"levels": [{"course": slug, "level": slug}, …], "challenges": [slug, …], '
   '"discussion_id": 1, "reply_id": 1, "vote": "upvote"}: each where there is one), '
   'and whether it is the stored answer of an earlier call with the same idempotency key.';
-grant usage on type learn.award_summary to learn_app, learn_readonly;
+grant usage on type learn.award_summary to learn_app, learn_user, learn_readonly;
 
 create type learn_internal.call as (
   user_id          uuid,
@@ -2710,5 +2712,129 @@ comment on table learn_internal.tally_changes is
 comment on column learn_internal.tally_changes.id is
   'Says nothing about the order of commits, and nobody goes by it.';
 create index tally_changes_key on learn_internal.tally_changes (measure, day, item);
+
+-- ── trust: the rows of one learner ───────────────────────────────────────────────────────────────
+
+create table learn_internal.learner_roles (
+  user_id   uuid not null references learn.users on delete cascade,
+  role_name name not null,
+  primary key (user_id, role_name)
+);
+comment on table learn_internal.learner_roles is
+  'Login roles that are one learner each. A session of such a role is that learner, whatever settings or '
+  'claims it has.';
+create unique index learner_roles_name_is_unique on learn_internal.learner_roles (role_name);
+
+-- functions/_shared/current_learner.sql
+
+-- Who a session of learn_user acts for. A role of its own comes first, since settings are the session's to change:
+-- then the setting learn.user_id, then the claim sub that PostgREST, Supabase or PostGraphile have verified.
+-- Errors: LX001 the setting or the claim is no UUID.
+create or replace function learn.current_learner()
+returns uuid
+language plpgsql
+stable
+security definer                  -- which roles are learners is nobody's to read
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_user   uuid := (select r.user_id from learn_internal.learner_roles r where r.role_name = session_user);
+  v_claims text := nullif(current_setting('request.jwt.claims', true), '');
+begin
+  if v_user is null then
+    v_user := coalesce(nullif(current_setting('learn.user_id', true), ''), v_claims::jsonb ->> 'sub');
+  end if;
+  return v_user;
+exception
+  when invalid_text_representation then
+    raise exception 'who the learner is cannot be read'
+      using errcode = 'LX001',
+        detail = 'neither learn.user_id nor the claim sub of request.jwt.claims is a UUID',
+        hint = 'Set learn.user_id to the id of a row of learn.users, or neither.';
+end;
+$$;
+comment on function learn.current_learner() is
+  'Who a session of learn_user acts for: the learner of its login role, else the setting learn.user_id, else the '
+  'claim sub in request.jwt.claims; null: nobody.';
+revoke all on function learn.current_learner() from public;
+grant execute on function learn.current_learner() to learn_app, learn_user, learn_readonly;
+
+-- functions/_shared/protect_rows.sql
+
+-- Lets learn_user read the rows of a table that fulfil a condition, and nobody else's; backends and reports read all.
+-- The owner, whose functions write, is not bound. For future partitions, too.
+create or replace function learn_internal.protect_rows(p_table regclass, p_condition text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('alter table %s enable row level security', p_table);
+  execute format('create policy learners_rows on %s for select to learn_user using (%s)', p_table, p_condition);
+  execute format('create policy every_row on %s for select to learn_app, learn_readonly using (true)', p_table);
+end;
+$$;
+comment on function learn_internal.protect_rows(regclass, text) is
+  'Row-level security for a table: learn_user reads what fulfils the condition, learn_app and learn_readonly all.';
+revoke all on function learn_internal.protect_rows(regclass, text) from public;
+
+-- Everything of a learner is that learner's. Tables are found by their column, so that none is forgotten.
+do $$
+declare
+  v_table regclass;
+begin
+  for v_table in
+    select a.attrelid::regclass
+    from pg_attribute a
+    join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p')
+    where c.relnamespace = 'learn'::regnamespace and a.attname = 'user_id' and not a.attisdropped
+    order by c.relname
+  loop
+    perform learn_internal.protect_rows(v_table, 'user_id = (select learn.current_learner())');
+  end loop;
+end;
+$$;
+select learn_internal.protect_rows('learn.users', 'id = (select learn.current_learner())');
+
+-- Of content, what is published. Posts are everybody's.
+select learn_internal.protect_rows(t, c) from (values
+  ('learn.learning_paths'::regclass, 'is_published'),
+  ('learn.tracks', 'is_published'),
+  ('learn.courses', 'is_published'),
+  ('learn.course_levels', 'is_published and course_id in (select c.id from learn.courses c)'),
+  ('learn.lessons', 'is_available'),
+  ('learn.exercises', 'is_published and lesson_id in (select l.id from learn.lessons l)'),
+  ('learn.challenges', 'is_active'),
+  ('learn.challenge_levels', 'challenge_id in (select c.id from learn.challenges c)'),
+  ('learn.daily_challenges', 'date <= (learn.clock() at time zone ''UTC'')::date'),
+  ('learn.discussions', 'true'),
+  ('learn.replies', 'true')
+) p(t, c);
+
+-- What learn_user reads: of learners' tables what backends read of them, of content what gives no answer away.
+do $$
+declare
+  v_grant text;
+begin
+  for v_grant in
+    select format('grant select (%s) on %s to learn_user', string_agg(quote_ident(a.attname), ', '), a.attrelid::regclass)
+    from pg_policy p
+    join pg_class c on c.oid = p.polrelid and not c.relispartition
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where p.polname = 'learners_rows' and has_column_privilege('learn_app', c.oid, a.attnum, 'select')
+      and (c.relname, a.attname) not in (values ('challenge_levels', 'test_cases'), ('challenge_levels', 'hints'),
+        ('challenge_levels', 'passing_criteria'), ('challenge_levels', 'solution_approach'))
+    group by a.attrelid
+  loop
+    execute v_grant;
+  end loop;
+end;
+$$;
+grant select on learn.learning_path_tracks, learn.track_lessons, learn.track_prerequisites, learn.course_prerequisites,
+  learn.challenge_prerequisites, learn.skills, learn.skill_prerequisites, learn.difficulties, learn.level_thresholds,
+  learn.exam_types, learn.avatars, learn.xp_rules, learn.period_rewards
+  to learn_user;
 
 reset role;

@@ -26,8 +26,8 @@ Everything public in the schema `learn`, by domain. Written by `docs/make_refere
 in the database: to change a text here, change the comment there. Errors are in [errors.md](errors.md).
 """
 FUNCTIONS_HEAD = """\
-Backends with the role `learn_app` may call a *function*, and `learn_readonly` those marked °; a *function for
-operators* is for `learn_owner` alone.
+Backends with the role `learn_app` may call a *function*, `learn_readonly` those marked °, and `learn_user` those
+marked ¹, for its own learner; a *function for operators* is for `learn_owner` alone.
 
 Functions that change a learner's state return an `award_summary`. Their last two parameters are written `…`
 here: `p_occurred_at timestamptz default null`, for what happened earlier, and
@@ -48,7 +48,8 @@ select p.proname::text,
        pg_get_function_result(p.oid),
        obj_description(p.oid, 'pg_proc'),
        has_function_privilege('learn_app', p.oid, 'execute'),
-       has_function_privilege('learn_readonly', p.oid, 'execute')
+       has_function_privilege('learn_readonly', p.oid, 'execute'),
+       has_function_privilege('learn_user', p.oid, 'execute')
   from pg_proc p
  where p.pronamespace = 'learn'::regnamespace
  order by p.proname
@@ -122,11 +123,15 @@ def _functions(connection: Connection) -> dict[str, tuple[str, str, str, str]]:
     return {
         name: (
             "learn_app" if app else "learn_owner",
-            _signature(name, arguments) + ("°" if readonly and app else ""),
+            _signature(name, arguments)
+            + ("°" if readonly and app else "")
+            + ("¹" if learner and app else ""),
             _code(result),
             comment,
         )
-        for name, arguments, result, comment, app, readonly in connection.execute(_FUNCTIONS).fetchall()
+        for name, arguments, result, comment, app, readonly, learner in connection.execute(
+            _FUNCTIONS
+        ).fetchall()
     }
 
 

@@ -106,7 +106,7 @@ revoke all on function learn_internal.require_event_time(timestamptz) from publi
 -- answers a retry from its idempotency key, and notes what held before. When the result carries
 -- a replay, the caller returns that and nothing else.
 -- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
--- LX013 the key was used for another call.
+-- LX010 a learner's own session acts for another or at another time; LX013 the key was used for another call.
 create or replace function learn_internal.begin_call(
   p_function        text,
   p_user_id         uuid,
@@ -130,6 +130,9 @@ begin
   lock table learn_internal.content_lock in row share mode;
   if current_setting('transaction_isolation') <> 'read committed' then
     perform learn_internal.hold_content();
+  end if;
+  if pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), 'learn_user', 'usage') then
+    perform learn_internal.require_self(p_user_id, p_occurred_at);
   end if;
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s
@@ -564,6 +567,8 @@ begin
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
   execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
+  perform learn_internal.protect_rows(
+    format('learn.%I', v_partition)::regclass, 'user_id = (select learn.current_learner())');
   return true;
 end;
 $$;
@@ -1135,5 +1140,58 @@ $$;
 comment on function learn_internal.require_size(text, bigint, bigint, text) is
   'Refuses an argument that is too large (LX001); DETAIL has the limit.';
 revoke all on function learn_internal.require_size(text, bigint, bigint, text) from public;
+
+-- functions/_shared/is_learner.sql
+
+-- Whether the session is a learner's own: it acts as a member of learn_user that is none of learn_app.
+create or replace function learn_internal.is_learner()
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_role name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+begin
+  return pg_has_role(v_role, 'learn_user', 'usage') and not pg_has_role(v_role, 'learn_app', 'usage');
+end;
+$$;
+comment on function learn_internal.is_learner() is
+  'Whether the session acts as a member of learn_user, and not of learn_app.';
+revoke all on function learn_internal.is_learner() from public;
+
+-- functions/_shared/require_self.sql
+
+-- Refuses what a learner's own session does for somebody else, or says about another time.
+-- Whose session it is says the role that it has become (set role, as PostgREST does), else its login role: in a
+-- security definer function current_user is the owner. Who is a member of learn_app is trusted, and not bound.
+-- Errors: LX010.
+create or replace function learn_internal.require_self(p_user_id uuid, p_occurred_at timestamptz default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not learn_internal.is_learner() then
+    return;
+  end if;
+  if p_user_id is distinct from learn.current_learner() then
+    raise exception 'a learner acts for nobody else'
+      using errcode = 'LX010',
+        detail = format('p_user_id = %s, current_learner() = %s',
+          coalesce(p_user_id::text, 'null'), coalesce(learn.current_learner()::text, 'null')),
+        hint = 'Pass learn.current_learner(); it comes from the login role, learn.user_id or the claim sub.';
+  end if;
+  if p_occurred_at is not null then
+    raise exception 'a learner does not say when it happened'
+      using errcode = 'LX010', detail = format('p_occurred_at = %s', p_occurred_at),
+        hint = 'Leave p_occurred_at out. What was done offline is reported by a backend.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_self(uuid, timestamptz) is
+  'Refuses a learner''s own session that acts for another user or says when it happened (LX010).';
+revoke all on function learn_internal.require_self(uuid, timestamptz) from public;
 
 reset role;

@@ -31,6 +31,7 @@ drop function learn_internal.split_fence(text,text,date,bigint);
 drop function learn_internal.try_fold_boards();
 drop view learn.current_leaderboard;
 drop view learn.leaderboard_entries;
+drop view learn.my_dashboard;
 drop view learn.user_dashboard;
 drop view learn_internal.board_damage;
 drop view learn_internal.board_recounts;

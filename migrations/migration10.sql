@@ -421,6 +421,7 @@ declare
   v_value   bigint;
   v_rank    bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -455,7 +456,7 @@ $$;
 comment on function learn.user_rank(uuid, text, text, uuid[]) is
   'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
 revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
-grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_readonly;
+grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_user, learn_readonly;
 
 -- views/identity/user_dashboard.sql
 
@@ -1021,7 +1022,7 @@ comment on function learn.leaderboard(text, text, integer, integer, date, uuid[]
   'or of the same board among some users: exact and live, ties share a rank.';
 revoke all on function learn.leaderboard(text, text, integer, integer, date, uuid[]) from public;
 grant execute on function learn.leaderboard(text, text, integer, integer, date, uuid[])
-  to learn_app, learn_readonly;
+  to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/leaderboard_around.sql
 
@@ -1046,6 +1047,7 @@ declare
   v_value   bigint;
   v_name    text;
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -1164,7 +1166,7 @@ comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) 
   'before and after.';
 revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) from public;
 grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[])
-  to learn_app, learn_readonly;
+  to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/move_fences.sql
 
@@ -1429,7 +1431,7 @@ from (
 comment on view learn.current_leaderboard is
   'Users active in the last 30 days, ranked by XP, completed challenges and streak; ties share '
   'a rank.';
-grant select on learn.current_leaderboard to learn_app, learn_readonly;
+grant select on learn.current_leaderboard to learn_app, learn_user, learn_readonly;
 
 -- views/leaderboards/leaderboard_entries.sql
 
@@ -1575,5 +1577,13 @@ create or replace trigger period_rewards_change
   execute function learn_internal.change_content();
 comment on trigger period_rewards_change on learn.period_rewards is
   'A change blocks those who close a period.';
+
+-- views/identity/my_dashboard.sql
+
+-- user_dashboard of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_dashboard with (security_barrier) as
+select v.* from learn.user_dashboard v where v.user_id = (select learn.current_learner());
+comment on view learn.my_dashboard is 'user_dashboard of the learner whose session it is: see current_learner().';
+grant select on learn.my_dashboard to learn_app, learn_user, learn_readonly;
 
 reset role;

@@ -61,7 +61,7 @@ comment on column learn.course_catalog.prerequisites is
   '[{"course_id": 1, "slug": "…", "title": "…", "is_required": true}, …]: published ones, '
   'required ones first.';
 comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
-grant select on learn.course_catalog to learn_app, learn_readonly;
+grant select on learn.course_catalog to learn_app, learn_user, learn_readonly;
 
 -- functions/analytics/refresh_analytics.sql
 
@@ -191,7 +191,7 @@ cross join (
 comment on view learn.achievement_rarity is
   'Per achievement, also those that nobody has earned: holders, all learners, and the share (0 to 1) '
   'of learners who hold it; null where there are no learners.';
-grant select on learn.achievement_rarity to learn_app, learn_readonly;
+grant select on learn.achievement_rarity to learn_app, learn_user, learn_readonly;
 
 -- views/analytics/weekly_active_learners.sql
 

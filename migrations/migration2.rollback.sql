@@ -75,6 +75,7 @@ drop function learn_internal.register_users();
 drop function learn_internal.require_timezones(text[]);
 drop function learn_internal.stop_learners();
 drop function learn_internal.tally_deleted_users();
+drop view learn.public_profiles;
 drop view learn_internal.identity_damage;
 
 reset role;

@@ -173,7 +173,7 @@ $$;
 comment on function learn.select_avatar(uuid, bigint, timestamptz, text) is
   'Selects the avatar that a user shows: a default one or one of the user''s own; null: none.';
 revoke all on function learn.select_avatar(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.select_avatar(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.select_avatar(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/identity/set_password_hash.sql
 
@@ -802,5 +802,19 @@ create or replace trigger stop_learners
   before delete on learn.closed_periods
   for each statement execute function learn_internal.stop_learners();
 comment on trigger stop_learners on learn.closed_periods is 'Waits for learners, and has them wait.';
+
+-- views/identity/public_profiles.sql
+
+-- What learners see of each other. XP of whoever stays off the boards is not shown here either.
+create or replace view learn.public_profiles as
+select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji, u.bio, u.created_at,
+  case when u.show_on_leaderboard then s.total_xp end as total_xp,
+  case when u.show_on_leaderboard then s.current_level end as current_level
+from learn.users u
+join learn.user_stats s on s.user_id = u.id
+where u.is_active;
+comment on view learn.public_profiles is
+  'What learners see of each other: active users with names, pictures and, unless they stay off the boards, XP and level.';
+grant select on learn.public_profiles to learn_app, learn_user, learn_readonly;
 
 reset role;

@@ -52,6 +52,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -65,7 +66,7 @@ $$;
 comment on function learn.calculate_user_streak(uuid) is
   'The user''s streak as of their local today, in days; 0 once a day was missed.';
 revoke all on function learn.calculate_user_streak(uuid) from public;
-grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_readonly;
+grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_user, learn_readonly;
 
 -- functions/activity/is_countable.sql
 
@@ -976,6 +977,14 @@ begin
           'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
           'or learn.grant_achievement() is called.';
   end if;
+  if learn_internal.is_learner() and exists (
+    select from learn.activity_types t
+    where t.key = p_activity_type and (t.pays > 0 or t.feeds_metrics))
+  then
+    raise exception 'a learner does not report what pays or counts'
+      using errcode = 'LX010', detail = format('p_activity_type = %s', p_activity_type),
+        hint = 'Let a backend that is a member of learn_app report it.';
+  end if;
 
   v_is_once := p_subject_id is not null and exists (
     select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
@@ -1002,7 +1011,7 @@ comment on function learn.record_activity(uuid, text, text, text, jsonb, timesta
 revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
   from public;
 grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- views/activity/metric_recounts.sql
 
@@ -1808,7 +1817,7 @@ $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
 revoke all on function learn.calculate_level_from_xp(bigint) from public;
-grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_readonly;
+grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_user, learn_readonly;
 
 -- functions/xp/note_xp_marks.sql
 
@@ -1869,7 +1878,7 @@ end;
 $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
 revoke all on function learn.xp_for_level(integer) from public;
-grant execute on function learn.xp_for_level(integer) to learn_app, learn_readonly;
+grant execute on function learn.xp_for_level(integer) to learn_app, learn_user, learn_readonly;
 
 -- views/xp/xp_recounts.sql
 
@@ -2169,6 +2178,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -2210,7 +2220,7 @@ comment on function learn.achievement_progress(uuid) is
   'How far a user is with every active achievement: value of target, in percent, '
   'and when it was earned.';
 revoke all on function learn.achievement_progress(uuid) from public;
-grant execute on function learn.achievement_progress(uuid) to learn_app, learn_readonly;
+grant execute on function learn.achievement_progress(uuid) to learn_app, learn_user, learn_readonly;
 
 -- functions/achievements/avatar_collection.sql
 
@@ -2231,6 +2241,7 @@ as $$
 declare
   v_selected bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
   select u.selected_avatar_id into v_selected from learn.users u where u.id = p_user_id;
   if not found then
     raise exception 'unknown user'
@@ -2254,7 +2265,7 @@ comment on function learn.avatar_collection(uuid) is
   'All avatars as one user sees them: unlocked or not, which is shown, and the slugs of the '
   'achievements that unlock each.';
 revoke all on function learn.avatar_collection(uuid) from public;
-grant execute on function learn.avatar_collection(uuid) to learn_app, learn_readonly;
+grant execute on function learn.avatar_collection(uuid) to learn_app, learn_user, learn_readonly;
 
 -- views/achievements/deserved_achievements.sql
 
@@ -2355,7 +2366,7 @@ $$;
 comment on function learn.check_achievements(uuid) is
   'Earns for a user every achievement that their metrics deserve by now; returns the new slugs.';
 revoke all on function learn.check_achievements(uuid) from public;
-grant execute on function learn.check_achievements(uuid) to learn_app;
+grant execute on function learn.check_achievements(uuid) to learn_app, learn_user;
 
 -- functions/achievements/count_problem.sql
 
@@ -2672,7 +2683,7 @@ left join (
 where a.is_active and not a.is_hidden;
 comment on view learn.achievement_catalog is
   'Active achievements that are no secret, with how many users have earned each.';
-grant select on learn.achievement_catalog to learn_app, learn_readonly;
+grant select on learn.achievement_catalog to learn_app, learn_user, learn_readonly;
 
 -- views/achievements/achievement_recounts.sql
 

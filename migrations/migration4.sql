@@ -25,7 +25,7 @@ comment on function learn.localized(jsonb, text, text, text) is
   'A field of translations ({"fil": {"title": "…"}}) in a locale such as fil or fil-PH; '
   'the base text where there is no translation.';
 revoke all on function learn.localized(jsonb, text, text, text) from public;
-grant execute on function learn.localized(jsonb, text, text, text) to learn_app, learn_readonly;
+grant execute on function learn.localized(jsonb, text, text, text) to learn_app, learn_user, learn_readonly;
 
 -- views/catalog/course_lessons.sql
 
@@ -146,7 +146,7 @@ comment on function learn.enroll_in_course(uuid, bigint, timestamptz, text) is
   'Enrols a user in a course whose required prerequisites are completed, and unlocks '
   'its first level.';
 revoke all on function learn.enroll_in_course(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.enroll_in_course(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.enroll_in_course(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/catalog/rate_course.sql
 
@@ -211,7 +211,7 @@ comment on function learn.rate_course(uuid, bigint, integer, text, timestamptz, 
 revoke all on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
   from public;
 grant execute on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- functions/catalog/refresh_parents.sql
 
@@ -2393,7 +2393,7 @@ revoke all on function learn_internal.apply_lesson_completions(learn_internal.co
 -- A lesson of a course enrols its user.
 -- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
 -- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
--- LX007 exercises are not solved yet; LX013.
+-- LX007 exercises are not solved yet; LX010 a learner's own session gives a score; LX013.
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
@@ -2440,6 +2440,12 @@ begin
       using errcode = 'LX001',
         detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
+  end if;
+
+  if p_score is not null and learn_internal.is_learner() then
+    raise exception 'a learner does not grade themselves'
+      using errcode = 'LX010', detail = format('p_score = %s', p_score),
+        hint = 'Leave p_score out; a backend that is a member of learn_app may pass it.';
   end if;
 
   if v_row.has_exercises and v_row.completed_at is null then
@@ -2489,7 +2495,7 @@ comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timest
 revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
   from public;
 grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- functions/progress/recount_lost_items.sql
 
@@ -2576,7 +2582,7 @@ comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
   'Notes that a user starts a lesson; the time to its completion counts from here. '
   'Starting again changes nothing.';
 revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/progress/touch_courses.sql
 

@@ -45,13 +45,14 @@ drop function learn_internal.refresh_challenges(bigint[]);
 drop function learn_internal.require_challenge_level(bigint,integer);
 drop function learn_internal.unlock_challenges(uuid[],timestamp with time zone);
 drop function learn_internal.write_past_facts(learn_internal.fact[]);
-drop view learn.challenge_prerequisites_status;
 drop view learn.daily_challenge_board;
 drop view learn.daily_challenge_ranks;
+drop view learn.my_challenge_prerequisites;
 drop view learn_internal.challenge_damage;
 drop view learn_internal.challenge_recounts;
 drop view learn_internal.due_challenge_unlocks;
 drop view learn_internal.full_challenges;
 drop view learn_internal.old_progress_rows;
+drop view learn.challenge_prerequisites_status;
 
 reset role;

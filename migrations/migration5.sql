@@ -277,6 +277,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -305,7 +306,7 @@ comment on function learn.challenge_status(uuid) is
   'Every active challenge as one user sees it; levels are '
   '[{"level": 1, "name": "…", "completed": true, "xp_reward": 20}, …].';
 revoke all on function learn.challenge_status(uuid) from public;
-grant execute on function learn.challenge_status(uuid) to learn_app, learn_readonly;
+grant execute on function learn.challenge_status(uuid) to learn_app, learn_user, learn_readonly;
 
 -- functions/challenges/check_and_unlock_challenges.sql
 
@@ -335,7 +336,7 @@ $$;
 comment on function learn.check_and_unlock_challenges(uuid) is
   'Unlocks every challenge that a user has earned; returns the ids of the newly unlocked ones.';
 revoke all on function learn.check_and_unlock_challenges(uuid) from public;
-grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app;
+grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app, learn_user;
 
 -- functions/challenges/complete_challenges.sql
 
@@ -509,6 +510,7 @@ as $$
 declare
   v_skill_level text;
 begin
+  perform learn_internal.require_self(p_user_id);
   select u.skill_level into v_skill_level from learn.users u where u.id = p_user_id;
   if not found then
     raise exception 'unknown user'
@@ -533,7 +535,7 @@ $$;
 comment on function learn.recommend_challenges(uuid, integer) is
   'Challenges that a user should try next, not above the user''s skill level, at most p_limit.';
 revoke all on function learn.recommend_challenges(uuid, integer) from public;
-grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_readonly;
+grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_user, learn_readonly;
 
 -- views/challenges/full_challenges.sql
 
@@ -945,7 +947,7 @@ comment on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, 
 revoke all on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
   from public;
 grant execute on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- views/challenges/challenge_recounts.sql
 
@@ -1070,7 +1072,7 @@ cross join lateral (
 ) s;
 comment on view learn.daily_challenge_board is
   'Daily challenges with their participants and average score in percent.';
-grant select on learn.daily_challenge_board to learn_app, learn_readonly;
+grant select on learn.daily_challenge_board to learn_app, learn_user, learn_readonly;
 
 -- views/challenges/daily_challenge_ranks.sql
 
@@ -1084,7 +1086,7 @@ join learn.users u on u.id = a.user_id
 where u.is_active and u.show_on_leaderboard;
 comment on view learn.daily_challenge_ranks is
   'Attempts at daily challenges, ranked by score in percent.';
-grant select on learn.daily_challenge_ranks to learn_app, learn_readonly;
+grant select on learn.daily_challenge_ranks to learn_app, learn_user, learn_readonly;
 
 -- triggers/challenges/challenge_levels.sql
 
@@ -1730,5 +1732,13 @@ create or replace trigger level_attempts_inserted
   execute function learn_internal.level_attempts_inserted();
 comment on trigger level_attempts_inserted on learn.level_attempts is
   'Progress, facts, completion and unlocks.';
+
+-- views/challenges/my_challenge_prerequisites.sql
+
+-- challenge_prerequisites_status of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_challenge_prerequisites with (security_barrier) as
+select v.* from learn.challenge_prerequisites_status v where v.user_id = (select learn.current_learner());
+comment on view learn.my_challenge_prerequisites is 'challenge_prerequisites_status of the learner whose session it is: see current_learner().';
+grant select on learn.my_challenge_prerequisites to learn_app, learn_user, learn_readonly;
 
 reset role;

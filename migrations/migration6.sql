@@ -258,7 +258,7 @@ comment on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, t
 revoke all on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
   from public;
 grant execute on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- views/quizzes/exam_stats.sql
 
@@ -564,5 +564,29 @@ create or replace trigger quizzes_completed
   execute function learn_internal.quizzes_completed();
 comment on trigger quizzes_completed on learn.quiz_attempts is
   'Quizzes, correct answers and perfect scores become facts.';
+
+-- views/quizzes/my_domain_stats.sql
+
+-- user_domain_stats of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_domain_stats with (security_barrier) as
+select v.* from learn.user_domain_stats v where v.user_id = (select learn.current_learner());
+comment on view learn.my_domain_stats is 'user_domain_stats of the learner whose session it is: see current_learner().';
+grant select on learn.my_domain_stats to learn_app, learn_user, learn_readonly;
+
+-- views/quizzes/my_quiz_review.sql
+
+-- quiz_review of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_quiz_review with (security_barrier) as
+select v.* from learn.quiz_review v where v.user_id = (select learn.current_learner());
+comment on view learn.my_quiz_review is 'quiz_review of the learner whose session it is: see current_learner().';
+grant select on learn.my_quiz_review to learn_app, learn_user, learn_readonly;
+
+-- views/quizzes/my_quiz_stats.sql
+
+-- user_quiz_stats of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_quiz_stats with (security_barrier) as
+select v.* from learn.user_quiz_stats v where v.user_id = (select learn.current_learner());
+comment on view learn.my_quiz_stats is 'user_quiz_stats of the learner whose session it is: see current_learner().';
+grant select on learn.my_quiz_stats to learn_app, learn_user, learn_readonly;
 
 reset role;

@@ -71,7 +71,7 @@ comment on function learn.allocate_skill_points(uuid, bigint, integer, timestamp
 revoke all on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
   from public;
 grant execute on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- functions/skills/skill_tree.sql
 
@@ -91,6 +91,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -126,7 +127,7 @@ comment on function learn.skill_tree(uuid) is
   'Every skill as one user sees it: level, points, how many are available and fit, and which '
   'prerequisites are missing. is_unlockable: not begun, and nothing is missing.';
 revoke all on function learn.skill_tree(uuid) from public;
-grant execute on function learn.skill_tree(uuid) to learn_app, learn_readonly;
+grant execute on function learn.skill_tree(uuid) to learn_app, learn_user, learn_readonly;
 
 -- functions/skills/settle_skills.sql
 
@@ -376,7 +377,7 @@ comment on function learn.start_session(uuid, text, text, jsonb, timestamptz) is
   'Starts a learning session and returns it; where one of the same type and resource is open, '
   'returns that one.';
 revoke all on function learn.start_session(uuid, text, text, jsonb, timestamptz) from public;
-grant execute on function learn.start_session(uuid, text, text, jsonb, timestamptz) to learn_app;
+grant execute on function learn.start_session(uuid, text, text, jsonb, timestamptz) to learn_app, learn_user;
 
 -- functions/skills/end_session.sql
 
@@ -437,7 +438,7 @@ comment on function learn.end_session(uuid, bigint, boolean, timestamptz) is
   'Ends a learning session and returns it, with its duration in seconds and the XP gained; '
   'one that is over is returned as it is.';
 revoke all on function learn.end_session(uuid, bigint, boolean, timestamptz) from public;
-grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) to learn_app;
+grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) to learn_app, learn_user;
 
 -- functions/skills/submit_assessment.sql
 

@@ -157,7 +157,7 @@ comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
   'Accepts a reply as the solution, for the author of the discussion or a moderator; it takes '
   'the place of the one before. The summary is that of the user who accepts.';
 revoke all on function learn.accept_solution(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/community/count_replies.sql
 
@@ -282,7 +282,7 @@ $$;
 comment on function learn.delete_discussion(uuid, bigint) is
   'Deletes a discussion with its replies and votes, for its author or a moderator.';
 revoke all on function learn.delete_discussion(uuid, bigint) from public;
-grant execute on function learn.delete_discussion(uuid, bigint) to learn_app;
+grant execute on function learn.delete_discussion(uuid, bigint) to learn_app, learn_user;
 
 -- functions/community/delete_reply.sql
 
@@ -309,7 +309,7 @@ $$;
 comment on function learn.delete_reply(uuid, bigint) is
   'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
 revoke all on function learn.delete_reply(uuid, bigint) from public;
-grant execute on function learn.delete_reply(uuid, bigint) to learn_app;
+grant execute on function learn.delete_reply(uuid, bigint) to learn_app, learn_user;
 
 -- functions/community/normalize_tags.sql
 
@@ -437,7 +437,7 @@ comment on function learn.edit_discussion(uuid, bigint, text, text, text, text[]
   'Edits a discussion, for its author or a moderator. What is null stays as it is.';
 revoke all on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) from public;
 grant execute on function learn.edit_discussion(uuid, bigint, text, text, text, text[])
-  to learn_app;
+  to learn_app, learn_user;
 
 -- functions/community/edit_reply.sql
 
@@ -466,7 +466,7 @@ $$;
 comment on function learn.edit_reply(uuid, bigint, text) is
   'Edits a reply, for its author or a moderator.';
 revoke all on function learn.edit_reply(uuid, bigint, text) from public;
-grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app;
+grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app, learn_user;
 
 -- functions/community/pin_discussion.sql
 
@@ -502,7 +502,7 @@ $$;
 comment on function learn.pin_discussion(uuid, bigint, boolean) is
   'Pins a discussion to the top of its lists, or unpins it, for moderators.';
 revoke all on function learn.pin_discussion(uuid, bigint, boolean) from public;
-grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app;
+grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app, learn_user;
 
 -- functions/community/require_open_course.sql
 
@@ -593,7 +593,7 @@ comment on function learn.post_discussion(
 revoke all on function learn.post_discussion(
   uuid, text, text, bigint, text, text[], timestamptz, text) from public;
 grant execute on function learn.post_discussion(
-  uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app;
+  uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app, learn_user;
 
 -- functions/community/post_reply.sql
 
@@ -655,7 +655,7 @@ comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, te
   'Replies in a discussion, or to a reply in it. The reply''s id is in unlocked: {"reply_id": 7}.';
 revoke all on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) from public;
 grant execute on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;
 
 -- views/community/discussion_recounts.sql
 
@@ -827,7 +827,7 @@ comment on function learn.search_discussions(text, bigint, text, text[], integer
 revoke all on function learn.search_discussions(text, bigint, text, text[], integer, integer)
   from public;
 grant execute on function learn.search_discussions(text, bigint, text, text[], integer, integer)
-  to learn_app, learn_readonly;
+  to learn_app, learn_user, learn_readonly;
 
 -- functions/community/unaccept_solution.sql
 
@@ -868,7 +868,7 @@ comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
   'Takes back that a reply is the solution, for the author of the discussion or a moderator. '
   'What its author earned stays.';
 revoke all on function learn.unaccept_solution(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/community/view_discussion.sql
 
@@ -903,7 +903,7 @@ comment on function learn.view_discussion(bigint) is
   'Counts a view of a discussion; returns how many there are now. '
   'Call it in a transaction of its own.';
 revoke all on function learn.view_discussion(bigint) from public;
-grant execute on function learn.view_discussion(bigint) to learn_app;
+grant execute on function learn.view_discussion(bigint) to learn_app, learn_user;
 
 -- functions/community/vote.sql
 
@@ -994,7 +994,7 @@ comment on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) is
   'Votes for (upvote) or against (downvote) a discussion or a reply; the same again takes the vote '
   'back. unlocked says what the vote is now: {"vote": "upvote"}, or null for none.';
 revoke all on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) from public;
-grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/community/write_solutions.sql
 

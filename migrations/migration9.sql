@@ -90,6 +90,7 @@ declare
   v_earned_at   timestamptz;
   v_id          text;
 begin
+  perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
@@ -129,7 +130,7 @@ comment on function learn.achievement_credential(uuid, text) is
   'An earned achievement as an unsigned credential of Open Badges 3.0; '
   'null when the user has not earned it.';
 revoke all on function learn.achievement_credential(uuid, text) from public;
-grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_readonly;
+grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_user, learn_readonly;
 
 -- functions/credentials/record_transaction.sql
 
@@ -382,7 +383,7 @@ comment on function learn.verify_certificate(text) is
   'What a certificate says, and whether it is valid, for whoever holds its code. '
   'No row for an unknown code. The recipient is the display name, or null.';
 revoke all on function learn.verify_certificate(text) from public;
-grant execute on function learn.verify_certificate(text) to learn_app, learn_readonly;
+grant execute on function learn.verify_certificate(text) to learn_app, learn_user, learn_readonly;
 
 -- functions/credentials/certificate_credential.sql
 
@@ -432,7 +433,7 @@ comment on function learn.certificate_credential(text) is
   'A certificate as an unsigned credential of Open Badges 3.0, for whoever holds its code; '
   'null for an unknown code or a revoked certificate.';
 revoke all on function learn.certificate_credential(text) from public;
-grant execute on function learn.certificate_credential(text) to learn_app, learn_readonly;
+grant execute on function learn.certificate_credential(text) to learn_app, learn_user, learn_readonly;
 
 -- functions/credentials/certificate_minted.sql
 
@@ -545,6 +546,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -564,7 +566,7 @@ comment on function learn.certificates(uuid) is
   'A user''s own certificates in order of issue, with the codes to verify them by: '
   'for the user''s eyes.';
 revoke all on function learn.certificates(uuid) from public;
-grant execute on function learn.certificates(uuid) to learn_app;
+grant execute on function learn.certificates(uuid) to learn_app, learn_user;
 
 -- functions/credentials/is_next_status.sql
 
@@ -1332,6 +1334,7 @@ as $$
 declare
   v_marked bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
   perform learn_internal.hold_content();
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -1355,7 +1358,7 @@ comment on function learn.mark_read(uuid, bigint[]) is
   'Marks notifications of a user as read, all or those with the given ids; returns how many '
   'were unread.';
 revoke all on function learn.mark_read(uuid, bigint[]) from public;
-grant execute on function learn.mark_read(uuid, bigint[]) to learn_app;
+grant execute on function learn.mark_read(uuid, bigint[]) to learn_app, learn_user;
 
 -- functions/notifications/notify_facts.sql
 
@@ -1547,6 +1550,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -1558,7 +1562,7 @@ end;
 $$;
 comment on function learn.unread_count(uuid) is 'How many notifications a user has not read.';
 revoke all on function learn.unread_count(uuid) from public;
-grant execute on function learn.unread_count(uuid) to learn_app, learn_readonly;
+grant execute on function learn.unread_count(uuid) to learn_app, learn_user, learn_readonly;
 
 -- views/notifications/dead_outbox.sql
 

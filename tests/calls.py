@@ -11,6 +11,7 @@ function of the schema learn that is not here fails tests/conventions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -55,6 +56,7 @@ CALLS = {
     "complete_lesson": f"{_USER}, p_lesson_id => %(lesson)s, p_score => 87.5, p_time_spent_seconds => 30,"
     f" {_TAIL}",
     "complete_outbox": "p_ids => %(messages)s",
+    "current_learner": "",
     "delete_discussion": "p_user_id => %(author)s, p_discussion_id => %(discussion)s",
     "delete_reply": f"{_USER}, p_reply_id => %(reply)s",
     "edit_discussion": "p_user_id => %(author)s, p_discussion_id => %(discussion)s,"
@@ -141,6 +143,18 @@ def statement(name: str) -> bytes:
     return f"select * from learn.{name}({CALLS[name]})".encode()
 
 
+def learners_statement(name: str) -> bytes:
+    """The call as a learner's own session makes it: without what only backends say."""
+    said = re.sub(r", p_(occurred_at => %\(now\)s|score => [\d.]+)", "", CALLS[name])
+    return f"select * from learn.{name}({said})".replace("%(activity)s", "%(free_activity)s").encode()
+
+
+def actor(name: str, scene: Scene) -> UUID | None:
+    """The user for whom the call is made; None: it takes none."""
+    found = re.match(r"p_user_id => %\((\w+)\)s", CALLS[name])
+    return scene[found[1]] if found else None
+
+
 def callable_by(connection: psycopg.Connection[Any], role: str) -> list[str]:
     """The functions of the schema learn that a role may call, in order."""
     found = connection.execute(
@@ -209,6 +223,7 @@ def make_scene(learn: Learn) -> Scene:
     learn.accept_solution(author, solution)
     learn.vote(author, reply=reply)
 
+    learn.connection.execute("select set_config('learn.user_id', %s, true)", [str(user)])
     learn.start_session(author, "lesson", at=yesterday)
     learn.record_transaction(user, "0.0.5@1700000000.000000001", "reward")
     learn.advance_transaction("0.0.5@1700000000.000000001", "submitted")
@@ -228,6 +243,7 @@ def make_scene(learn: Learn) -> Scene:
         "author": author,
         "moderator": moderator,
         "activity": activity,
+        "free_activity": learn.make_activity_type(qualifying=True),
         "earned": earned,
         "deserved": deserved,
         "secret": learn.make_achievement({"metric": metric, "at_least": 1000}, hidden=True),

@@ -2,7 +2,7 @@
 -- answers a retry from its idempotency key, and notes what held before. When the result carries
 -- a replay, the caller returns that and nothing else.
 -- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
--- LX013 the key was used for another call.
+-- LX010 a learner's own session acts for another or at another time; LX013 the key was used for another call.
 create or replace function learn_internal.begin_call(
   p_function        text,
   p_user_id         uuid,
@@ -26,6 +26,9 @@ begin
   lock table learn_internal.content_lock in row share mode;
   if current_setting('transaction_isolation') <> 'read committed' then
     perform learn_internal.hold_content();
+  end if;
+  if pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user), 'learn_user', 'usage') then
+    perform learn_internal.require_self(p_user_id, p_occurred_at);
   end if;
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s

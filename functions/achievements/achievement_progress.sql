@@ -14,6 +14,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -55,4 +56,4 @@ comment on function learn.achievement_progress(uuid) is
   'How far a user is with every active achievement: value of target, in percent, '
   'and when it was earned.';
 revoke all on function learn.achievement_progress(uuid) from public;
-grant execute on function learn.achievement_progress(uuid) to learn_app, learn_readonly;
+grant execute on function learn.achievement_progress(uuid) to learn_app, learn_user, learn_readonly;

@@ -15,6 +15,7 @@ as $$
 declare
   v_selected bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
   select u.selected_avatar_id into v_selected from learn.users u where u.id = p_user_id;
   if not found then
     raise exception 'unknown user'
@@ -38,4 +39,4 @@ comment on function learn.avatar_collection(uuid) is
   'All avatars as one user sees them: unlocked or not, which is shown, and the slugs of the '
   'achievements that unlock each.';
 revoke all on function learn.avatar_collection(uuid) from public;
-grant execute on function learn.avatar_collection(uuid) to learn_app, learn_readonly;
+grant execute on function learn.avatar_collection(uuid) to learn_app, learn_user, learn_readonly;

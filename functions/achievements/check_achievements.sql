@@ -27,4 +27,4 @@ $$;
 comment on function learn.check_achievements(uuid) is
   'Earns for a user every achievement that their metrics deserve by now; returns the new slugs.';
 revoke all on function learn.check_achievements(uuid) from public;
-grant execute on function learn.check_achievements(uuid) to learn_app;
+grant execute on function learn.check_achievements(uuid) to learn_app, learn_user;

@@ -47,6 +47,14 @@ begin
           'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
           'or learn.grant_achievement() is called.';
   end if;
+  if learn_internal.is_learner() and exists (
+    select from learn.activity_types t
+    where t.key = p_activity_type and (t.pays > 0 or t.feeds_metrics))
+  then
+    raise exception 'a learner does not report what pays or counts'
+      using errcode = 'LX010', detail = format('p_activity_type = %s', p_activity_type),
+        hint = 'Let a backend that is a member of learn_app report it.';
+  end if;
 
   v_is_once := p_subject_id is not null and exists (
     select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
@@ -73,4 +81,4 @@ comment on function learn.record_activity(uuid, text, text, text, jsonb, timesta
 revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
   from public;
 grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

@@ -59,4 +59,4 @@ comment on function learn.rate_course(uuid, bigint, integer, text, timestamptz, 
 revoke all on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
   from public;
 grant execute on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

@@ -13,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -41,4 +42,4 @@ comment on function learn.challenge_status(uuid) is
   'Every active challenge as one user sees it; levels are '
   '[{"level": 1, "name": "…", "completed": true, "xp_reward": 20}, …].';
 revoke all on function learn.challenge_status(uuid) from public;
-grant execute on function learn.challenge_status(uuid) to learn_app, learn_readonly;
+grant execute on function learn.challenge_status(uuid) to learn_app, learn_user, learn_readonly;

@@ -24,4 +24,4 @@ $$;
 comment on function learn.check_and_unlock_challenges(uuid) is
   'Unlocks every challenge that a user has earned; returns the ids of the newly unlocked ones.';
 revoke all on function learn.check_and_unlock_challenges(uuid) from public;
-grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app;
+grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app, learn_user;

@@ -15,6 +15,7 @@ as $$
 declare
   v_skill_level text;
 begin
+  perform learn_internal.require_self(p_user_id);
   select u.skill_level into v_skill_level from learn.users u where u.id = p_user_id;
   if not found then
     raise exception 'unknown user'
@@ -39,4 +40,4 @@ $$;
 comment on function learn.recommend_challenges(uuid, integer) is
   'Challenges that a user should try next, not above the user''s skill level, at most p_limit.';
 revoke all on function learn.recommend_challenges(uuid, integer) from public;
-grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_readonly;
+grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_user, learn_readonly;

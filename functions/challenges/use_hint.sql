@@ -54,4 +54,4 @@ comment on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, 
 revoke all on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
   from public;
 grant execute on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

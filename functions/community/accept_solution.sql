@@ -57,4 +57,4 @@ comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
   'Accepts a reply as the solution, for the author of the discussion or a moderator; it takes '
   'the place of the one before. The summary is that of the user who accepts.';
 revoke all on function learn.accept_solution(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;

@@ -20,4 +20,4 @@ $$;
 comment on function learn.delete_discussion(uuid, bigint) is
   'Deletes a discussion with its replies and votes, for its author or a moderator.';
 revoke all on function learn.delete_discussion(uuid, bigint) from public;
-grant execute on function learn.delete_discussion(uuid, bigint) to learn_app;
+grant execute on function learn.delete_discussion(uuid, bigint) to learn_app, learn_user;

@@ -21,4 +21,4 @@ $$;
 comment on function learn.delete_reply(uuid, bigint) is
   'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
 revoke all on function learn.delete_reply(uuid, bigint) from public;
-grant execute on function learn.delete_reply(uuid, bigint) to learn_app;
+grant execute on function learn.delete_reply(uuid, bigint) to learn_app, learn_user;

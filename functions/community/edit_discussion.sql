@@ -44,4 +44,4 @@ comment on function learn.edit_discussion(uuid, bigint, text, text, text, text[]
   'Edits a discussion, for its author or a moderator. What is null stays as it is.';
 revoke all on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) from public;
 grant execute on function learn.edit_discussion(uuid, bigint, text, text, text, text[])
-  to learn_app;
+  to learn_app, learn_user;

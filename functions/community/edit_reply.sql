@@ -23,4 +23,4 @@ $$;
 comment on function learn.edit_reply(uuid, bigint, text) is
   'Edits a reply, for its author or a moderator.';
 revoke all on function learn.edit_reply(uuid, bigint, text) from public;
-grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app;
+grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app, learn_user;

@@ -30,4 +30,4 @@ $$;
 comment on function learn.pin_discussion(uuid, bigint, boolean) is
   'Pins a discussion to the top of its lists, or unpins it, for moderators.';
 revoke all on function learn.pin_discussion(uuid, bigint, boolean) from public;
-grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app;
+grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app, learn_user;

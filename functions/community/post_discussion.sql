@@ -51,4 +51,4 @@ comment on function learn.post_discussion(
 revoke all on function learn.post_discussion(
   uuid, text, text, bigint, text, text[], timestamptz, text) from public;
 grant execute on function learn.post_discussion(
-  uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app;
+  uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app, learn_user;

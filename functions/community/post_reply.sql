@@ -56,4 +56,4 @@ comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, te
   'Replies in a discussion, or to a reply in it. The reply''s id is in unlocked: {"reply_id": 7}.';
 revoke all on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) from public;
 grant execute on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

@@ -98,4 +98,4 @@ comment on function learn.search_discussions(text, bigint, text, text[], integer
 revoke all on function learn.search_discussions(text, bigint, text, text[], integer, integer)
   from public;
 grant execute on function learn.search_discussions(text, bigint, text, text[], integer, integer)
-  to learn_app, learn_readonly;
+  to learn_app, learn_user, learn_readonly;

@@ -35,4 +35,4 @@ comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
   'Takes back that a reply is the solution, for the author of the discussion or a moderator. '
   'What its author earned stays.';
 revoke all on function learn.unaccept_solution(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app;
+grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;

@@ -29,4 +29,4 @@ comment on function learn.view_discussion(bigint) is
   'Counts a view of a discussion; returns how many there are now. '
   'Call it in a transaction of its own.';
 revoke all on function learn.view_discussion(bigint) from public;
-grant execute on function learn.view_discussion(bigint) to learn_app;
+grant execute on function learn.view_discussion(bigint) to learn_app, learn_user;

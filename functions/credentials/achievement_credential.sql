@@ -14,6 +14,7 @@ declare
   v_earned_at   timestamptz;
   v_id          text;
 begin
+  perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
@@ -53,4 +54,4 @@ comment on function learn.achievement_credential(uuid, text) is
   'An earned achievement as an unsigned credential of Open Badges 3.0; '
   'null when the user has not earned it.';
 revoke all on function learn.achievement_credential(uuid, text) from public;
-grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_readonly;
+grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_user, learn_readonly;

@@ -44,4 +44,4 @@ comment on function learn.certificate_credential(text) is
   'A certificate as an unsigned credential of Open Badges 3.0, for whoever holds its code; '
   'null for an unknown code or a revoked certificate.';
 revoke all on function learn.certificate_credential(text) from public;
-grant execute on function learn.certificate_credential(text) to learn_app, learn_readonly;
+grant execute on function learn.certificate_credential(text) to learn_app, learn_user, learn_readonly;

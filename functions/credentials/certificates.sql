@@ -14,6 +14,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -33,4 +34,4 @@ comment on function learn.certificates(uuid) is
   'A user''s own certificates in order of issue, with the codes to verify them by: '
   'for the user''s eyes.';
 revoke all on function learn.certificates(uuid) from public;
-grant execute on function learn.certificates(uuid) to learn_app;
+grant execute on function learn.certificates(uuid) to learn_app, learn_user;

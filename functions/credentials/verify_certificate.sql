@@ -27,4 +27,4 @@ comment on function learn.verify_certificate(text) is
   'What a certificate says, and whether it is valid, for whoever holds its code. '
   'No row for an unknown code. The recipient is the display name, or null.';
 revoke all on function learn.verify_certificate(text) from public;
-grant execute on function learn.verify_certificate(text) to learn_app, learn_readonly;
+grant execute on function learn.verify_certificate(text) to learn_app, learn_user, learn_readonly;

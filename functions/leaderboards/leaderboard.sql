@@ -73,4 +73,4 @@ comment on function learn.leaderboard(text, text, integer, integer, date, uuid[]
   'or of the same board among some users: exact and live, ties share a rank.';
 revoke all on function learn.leaderboard(text, text, integer, integer, date, uuid[]) from public;
 grant execute on function learn.leaderboard(text, text, integer, integer, date, uuid[])
-  to learn_app, learn_readonly;
+  to learn_app, learn_user, learn_readonly;

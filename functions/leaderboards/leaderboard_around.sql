@@ -19,6 +19,7 @@ declare
   v_value   bigint;
   v_name    text;
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -137,4 +138,4 @@ comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) 
   'before and after.';
 revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) from public;
 grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[])
-  to learn_app, learn_readonly;
+  to learn_app, learn_user, learn_readonly;

@@ -21,6 +21,7 @@ declare
   v_value   bigint;
   v_rank    bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -55,4 +56,4 @@ $$;
 comment on function learn.user_rank(uuid, text, text, uuid[]) is
   'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
 revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
-grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_readonly;
+grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_user, learn_readonly;

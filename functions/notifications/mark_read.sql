@@ -14,6 +14,7 @@ as $$
 declare
   v_marked bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
   perform learn_internal.hold_content();
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -37,4 +38,4 @@ comment on function learn.mark_read(uuid, bigint[]) is
   'Marks notifications of a user as read, all or those with the given ids; returns how many '
   'were unread.';
 revoke all on function learn.mark_read(uuid, bigint[]) from public;
-grant execute on function learn.mark_read(uuid, bigint[]) to learn_app;
+grant execute on function learn.mark_read(uuid, bigint[]) to learn_app, learn_user;

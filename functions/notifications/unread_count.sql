@@ -9,6 +9,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -20,4 +21,4 @@ end;
 $$;
 comment on function learn.unread_count(uuid) is 'How many notifications a user has not read.';
 revoke all on function learn.unread_count(uuid) from public;
-grant execute on function learn.unread_count(uuid) to learn_app, learn_readonly;
+grant execute on function learn.unread_count(uuid) to learn_app, learn_user, learn_readonly;

@@ -37,6 +37,8 @@ begin
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
   execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
+  perform learn_internal.protect_rows(
+    format('learn.%I', v_partition)::regclass, 'user_id = (select learn.current_learner())');
   return true;
 end;
 $$;

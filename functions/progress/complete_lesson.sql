@@ -3,7 +3,7 @@
 -- A lesson of a course enrols its user.
 -- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
 -- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
--- LX007 exercises are not solved yet; LX013.
+-- LX007 exercises are not solved yet; LX010 a learner's own session gives a score; LX013.
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
@@ -50,6 +50,12 @@ begin
       using errcode = 'LX001',
         detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
         hint = 'A score is a percentage from 0 to 100; time is in seconds, 0 or more.';
+  end if;
+
+  if p_score is not null and learn_internal.is_learner() then
+    raise exception 'a learner does not grade themselves'
+      using errcode = 'LX010', detail = format('p_score = %s', p_score),
+        hint = 'Leave p_score out; a backend that is a member of learn_app may pass it.';
   end if;
 
   if v_row.has_exercises and v_row.completed_at is null then
@@ -99,4 +105,4 @@ comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timest
 revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
   from public;
 grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

@@ -86,4 +86,4 @@ comment on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, t
 revoke all on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
   from public;
 grant execute on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

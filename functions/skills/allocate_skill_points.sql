@@ -65,4 +65,4 @@ comment on function learn.allocate_skill_points(uuid, bigint, integer, timestamp
 revoke all on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
   from public;
 grant execute on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
-  to learn_app;
+  to learn_app, learn_user;

@@ -55,4 +55,4 @@ comment on function learn.end_session(uuid, bigint, boolean, timestamptz) is
   'Ends a learning session and returns it, with its duration in seconds and the XP gained; '
   'one that is over is returned as it is.';
 revoke all on function learn.end_session(uuid, bigint, boolean, timestamptz) from public;
-grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) to learn_app;
+grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) to learn_app, learn_user;

@@ -14,6 +14,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -49,4 +50,4 @@ comment on function learn.skill_tree(uuid) is
   'Every skill as one user sees it: level, points, how many are available and fit, and which '
   'prerequisites are missing. is_unlockable: not begun, and nothing is missing.';
 revoke all on function learn.skill_tree(uuid) from public;
-grant execute on function learn.skill_tree(uuid) to learn_app, learn_readonly;
+grant execute on function learn.skill_tree(uuid) to learn_app, learn_user, learn_readonly;

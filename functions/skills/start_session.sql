@@ -53,4 +53,4 @@ comment on function learn.start_session(uuid, text, text, jsonb, timestamptz) is
   'Starts a learning session and returns it; where one of the same type and resource is open, '
   'returns that one.';
 revoke all on function learn.start_session(uuid, text, text, jsonb, timestamptz) from public;
-grant execute on function learn.start_session(uuid, text, text, jsonb, timestamptz) to learn_app;
+grant execute on function learn.start_session(uuid, text, text, jsonb, timestamptz) to learn_app, learn_user;

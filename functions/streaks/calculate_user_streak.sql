@@ -10,6 +10,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
+  perform learn_internal.require_self(p_user_id);
   if not exists (select from learn.users u where u.id = p_user_id) then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
@@ -23,4 +24,4 @@ $$;
 comment on function learn.calculate_user_streak(uuid) is
   'The user''s streak as of their local today, in days; 0 once a day was missed.';
 revoke all on function learn.calculate_user_streak(uuid) from public;
-grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_readonly;
+grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_user, learn_readonly;

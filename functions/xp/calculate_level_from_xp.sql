@@ -17,4 +17,4 @@ $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
 revoke all on function learn.calculate_level_from_xp(bigint) from public;
-grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_readonly;
+grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_user, learn_readonly;

@@ -24,4 +24,4 @@ end;
 $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
 revoke all on function learn.xp_for_level(integer) from public;
-grant execute on function learn.xp_for_level(integer) to learn_app, learn_readonly;
+grant execute on function learn.xp_for_level(integer) to learn_app, learn_user, learn_readonly;

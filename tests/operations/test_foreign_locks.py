@@ -13,7 +13,7 @@ from tests.calls import callable_by, make_scene, statement
 from tests.client import Learn
 from tests.conftest import FreshDatabase
 
-ROLES = {"bare": None, "reader": "learn_readonly", "backend": "learn_app"}
+ROLES = {"bare": None, "reader": "learn_readonly", "learner": "learn_user", "backend": "learn_app"}
 MODES = ["row share", "row exclusive", "share update exclusive", "share", "share row exclusive", "exclusive"]
 MODES += ["access exclusive"]
 HELD = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"

@@ -21,7 +21,7 @@ from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLE = re.compile(r"\blearn_(owner|app|readonly)\b")
+ROLE = re.compile(r"\blearn_(owner|app|user|readonly)\b")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def test_a_role_that_may_create_roles_and_schemas_builds_the_database(place: Pla
 
 def make_roles(place: Place) -> None:
     with closing(place.admin()) as admin:
-        for name in ("learn_owner", "learn_app", "learn_readonly"):
+        for name in ("learn_owner", "learn_app", "learn_user", "learn_readonly"):
             admin.execute(sql.SQL("create role {} nologin").format(sql.Identifier(place.role(name))))
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: learn_app calls functions, learn_readonly reads, PUBLIC has nothing."""
+"""Who may do what: learn_app calls functions, learn_user some, learn_readonly reads, PUBLIC has nothing."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_what_a_migration_forgets_to_grant_is_nobodys(learn: Learn, schema: str)
             f"create function {schema}.forgotten() returns integer language sql return 1;"
             f" create type {schema}.lost as (a integer); create domain {schema}.found as integer".encode()
         )
-    for role in ("public", "learn_app", "learn_readonly"):
+    for role in ("public", "learn_app", "learn_user", "learn_readonly"):
         assert (
             learn.value("select has_function_privilege(%s, %s, 'execute')", [role, f"{schema}.forgotten()"])
             is False
@@ -157,16 +157,19 @@ def test_every_object_is_owned_by_learn_owner(learn: Learn) -> None:
 
 
 def test_the_roles_cannot_log_in_and_can_do_nothing_special(learn: Learn) -> None:
+    roles = ["learn_app", "learn_owner", "learn_readonly", "learn_user"]
     rows = learn.tuples(
         "select rolname::text, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles"
-        " where rolname in ('learn_owner', 'learn_app', 'learn_readonly') order by 1"
+        " where rolname in ('learn_owner', 'learn_app', 'learn_user', 'learn_readonly') order by 1"
     )
-    assert rows == [(role, *[False] * 5) for role in ("learn_app", "learn_owner", "learn_readonly")]
+    assert rows == [
+        (role, *[False] * 5) for role in ("learn_app", "learn_owner", "learn_readonly", "learn_user")
+    ]
     assert learn.value("select pg_has_role('learn_app', 'learn_owner', 'member')") is False
     assert learn.value("select pg_has_role('learn_readonly', 'learn_app', 'member')") is False
 
 
-@pytest.mark.parametrize("role", ["learn_app", "learn_readonly"])
+@pytest.mark.parametrize("role", ["learn_app", "learn_user", "learn_readonly"])
 @pytest.mark.parametrize("privilege", ["insert", "update", "delete", "truncate", "references", "trigger"])
 def test_no_app_role_may_write_a_table(learn: Learn, role: str, privilege: str) -> None:
     for table in [*tables(learn, "learn"), *tables(learn, "learn_internal")]:
@@ -188,7 +191,7 @@ def test_app_roles_read_every_public_table_but_the_secret_ones(learn: Learn, rol
             assert {name for (name,) in unreadable} == expected, table
 
 
-@pytest.mark.parametrize("role", ["learn_app", "learn_readonly"])
+@pytest.mark.parametrize("role", ["learn_app", "learn_user", "learn_readonly"])
 def test_no_app_role_enters_learn_internal(learn: Learn, role: str) -> None:
     assert learn.value("select has_schema_privilege(%s, 'learn_internal', 'usage')", [role]) is False
     assert learn.value("select has_schema_privilege(%s, 'learn', 'create')", [role]) is False
@@ -203,7 +206,7 @@ def test_no_app_role_enters_learn_internal(learn: Learn, role: str) -> None:
         assert learn.value("select has_table_privilege(%s, %s, 'select')", [role, table]) is False, table
 
 
-@pytest.mark.parametrize("role", ["learn_app", "learn_readonly"])
+@pytest.mark.parametrize("role", ["learn_app", "learn_user", "learn_readonly"])
 @pytest.mark.parametrize(
     "statement",
     [

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.calls import CALLS, Scene, callable_by, readable_by, statement
+from tests.calls import CALLS, Scene, actor, callable_by, learners_statement, readable_by, statement
 from tests.security.attacker import Attacker
 
 Connection = psycopg.Connection[Any]
-ROLES = ["learn_app", "learn_readonly"]
+ROLES = ["learn_app", "learn_user", "learn_readonly"]
 SHADOWS: dict[str, tuple[Callable[[Attacker], int], int]] = {
     "relations": (Attacker.shadow_relations, 250),
     "functions": (Attacker.shadow_functions, 200),
@@ -41,7 +41,12 @@ def test_no_call_runs_what_its_caller_put_in_the_way(
     make, at_least = SHADOWS[shadow]
     assert make(attacker) >= at_least
     for name in called:
-        try_(connection, statement(name), scene_url[1])
+        call = statement(name)
+        if role == "learn_user":
+            user = str(actor(name, scene_url[1]) or "")
+            connection.execute("select pg_catalog.set_config('learn.user_id', %s, false)", [user])
+            call = learners_statement(name)
+        try_(connection, call, scene_url[1])
     for view in views:
         connection.execute(f"select * from {view}".encode())
     assert attacker.told == []

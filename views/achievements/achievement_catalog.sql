@@ -12,4 +12,4 @@ left join (
 where a.is_active and not a.is_hidden;
 comment on view learn.achievement_catalog is
   'Active achievements that are no secret, with how many users have earned each.';
-grant select on learn.achievement_catalog to learn_app, learn_readonly;
+grant select on learn.achievement_catalog to learn_app, learn_user, learn_readonly;

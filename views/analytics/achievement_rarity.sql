@@ -18,4 +18,4 @@ cross join (
 comment on view learn.achievement_rarity is
   'Per achievement, also those that nobody has earned: holders, all learners, and the share (0 to 1) '
   'of learners who hold it; null where there are no learners.';
-grant select on learn.achievement_rarity to learn_app, learn_readonly;
+grant select on learn.achievement_rarity to learn_app, learn_user, learn_readonly;

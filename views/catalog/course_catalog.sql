@@ -34,4 +34,4 @@ comment on column learn.course_catalog.prerequisites is
   '[{"course_id": 1, "slug": "…", "title": "…", "is_required": true}, …]: published ones, '
   'required ones first.';
 comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
-grant select on learn.course_catalog to learn_app, learn_readonly;
+grant select on learn.course_catalog to learn_app, learn_user, learn_readonly;

@@ -13,4 +13,4 @@ cross join lateral (
 ) s;
 comment on view learn.daily_challenge_board is
   'Daily challenges with their participants and average score in percent.';
-grant select on learn.daily_challenge_board to learn_app, learn_readonly;
+grant select on learn.daily_challenge_board to learn_app, learn_user, learn_readonly;

@@ -8,4 +8,4 @@ join learn.users u on u.id = a.user_id
 where u.is_active and u.show_on_leaderboard;
 comment on view learn.daily_challenge_ranks is
   'Attempts at daily challenges, ranked by score in percent.';
-grant select on learn.daily_challenge_ranks to learn_app, learn_readonly;
+grant select on learn.daily_challenge_ranks to learn_app, learn_user, learn_readonly;

@@ -21,4 +21,4 @@ from (
 comment on view learn.current_leaderboard is
   'Users active in the last 30 days, ranked by XP, completed challenges and streak; ties share '
   'a rank.';
-grant select on learn.current_leaderboard to learn_app, learn_readonly;
+grant select on learn.current_leaderboard to learn_app, learn_user, learn_readonly;
