@@ -26,8 +26,8 @@ Everything public in the schema `learn`, by domain. Written by `docs/make_refere
 in the database: to change a text here, change the comment there. Errors are in [errors.md](errors.md).
 """
 FUNCTIONS_HEAD = """\
-Backends with the role `learn_app` may call a *function*, `learn_readonly` those marked °, and `learn_user` those
-marked ¹, for its own learner; a *function for operators* is for `learn_owner` alone.
+Backends with the role `learn_app` may call a *function*, `learn_readonly` those marked °, and `learn_user`
+those marked ¹, for its own learner; a *function for operators* is for `learn_owner` alone.
 
 Functions that change a learner's state return an `award_summary`. Their last two parameters are written `…`
 here: `p_occurred_at timestamptz default null`, for what happened earlier, and

@@ -14,7 +14,7 @@ declare
   v_claims text := nullif(current_setting('request.jwt.claims', true), '');
 begin
   if v_user is null then
-    v_user := coalesce(nullif(current_setting('learn.user_id', true), ''), v_claims::jsonb ->> 'sub');
+    v_user := coalesce(nullif(current_setting('learn.user_id', true), ''), v_claims::jsonb ->> 'sub')::uuid;
   end if;
   return v_user;
 exception

@@ -160,11 +160,10 @@ def test_the_roles_cannot_log_in_and_can_do_nothing_special(learn: Learn) -> Non
     roles = ["learn_app", "learn_owner", "learn_readonly", "learn_user"]
     rows = learn.tuples(
         "select rolname::text, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles"
-        " where rolname in ('learn_owner', 'learn_app', 'learn_user', 'learn_readonly') order by 1"
+        " where rolname = any (%s) order by 1",
+        [roles],
     )
-    assert rows == [
-        (role, *[False] * 5) for role in ("learn_app", "learn_owner", "learn_readonly", "learn_user")
-    ]
+    assert rows == [(role, *[False] * 5) for role in roles]
     assert learn.value("select pg_has_role('learn_app', 'learn_owner', 'member')") is False
     assert learn.value("select pg_has_role('learn_readonly', 'learn_app', 'member')") is False
 

@@ -1,4 +1,4 @@
-"""learn_user: a learner's own session reads that learner's rows, acts for nobody else, and pays itself nothing."""
+"""learn_user: a learner's own session reads its rows, acts for nobody else, and pays itself nothing."""
 
 from __future__ import annotations
 
