@@ -449,7 +449,11 @@ create table learn.activity_log (
   primary key (user_id, id, recorded_at),
   constraint sizes_are_limited check (
     length(activity_type) <= 200 and length(subject_type) <= 200 and length(subject_id) <= 500
-    and pg_column_size(properties) <= 65536 and length(idempotency_key) <= 200)
+    and pg_column_size(properties) <= 65536 and length(idempotency_key) <= 200),
+  constraint local_date_is_that_of_some_place check (
+    local_date <= (occurred_at at time zone 'UTC')::date + 1
+    and (local_date >= (occurred_at at time zone 'UTC')::date - 1
+      or not is_qualifying and local_date >= '1970-01-01'))
 ) partition by range (recorded_at);
 comment on table learn.activity_log is
   'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '

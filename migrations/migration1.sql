@@ -403,7 +403,9 @@ as $$
 begin
   return isfinite(p_text::timestamptz);
 exception
-  when invalid_datetime_format or datetime_field_overflow or invalid_parameter_value then
+  when invalid_datetime_format or datetime_field_overflow or invalid_parameter_value
+    or invalid_time_zone_displacement_value
+  then
     return false;
 end;
 $$;
@@ -839,7 +841,9 @@ begin
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
   select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
   from learn_internal.achievement_recounts r
-  where r.user_id = any (p_user_ids)
+  where r.user_id = any (p_user_ids) and not exists (
+    select from learn.user_achievements a
+    where a.user_id = r.user_id and a.achievement_id = r.achievement_id)
   on conflict do nothing;
 
   -- What was completed stays completed: the facts say so, and are not written again.
@@ -1193,5 +1197,112 @@ $$;
 comment on function learn_internal.require_self(uuid, timestamptz) is
   'Refuses a learner''s own session that acts for another user or says when it happened (LX010).';
 revoke all on function learn_internal.require_self(uuid, timestamptz) from public;
+
+-- functions/_shared/is_off_date.sql
+
+-- Whether one of some local dates, of which the latest and the earliest are given, is no learner's yet:
+-- not even where the day begins first, 14 hours ahead of UTC; or whether it lies before 1970.
+create or replace function learn_internal.is_off_date(p_latest date, p_earliest date)
+returns boolean
+language plpgsql                  -- keeps its plan
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce(p_earliest < '1970-01-01', false)
+    or coalesce(p_latest > (
+      (coalesce((select o.now_is from learn_internal.clock_override o), now())
+        + interval '14 hours 5 minutes') at time zone 'UTC')::date, false);
+end;
+$$;
+comment on function learn_internal.is_off_date(date, date) is
+  'Whether the latest or the earliest of some local dates lies ahead everywhere, or before 1970.';
+revoke all on function learn_internal.is_off_date(date, date) from public;
+
+-- functions/_shared/is_off_time.sql
+
+-- Whether one of some times, of which the latest and the earliest are given, dates nothing that has
+-- happened: it lies more than 5 minutes ahead of the clock, or before 1970. Infinity is one or the other.
+-- Asked in the WHEN clauses of row triggers: see refuse_times().
+create or replace function learn_internal.is_off_time(p_latest timestamptz, p_earliest timestamptz)
+returns boolean
+language plpgsql                  -- keeps its plan
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce(p_earliest < '1970-01-01 00:00:00+00', false)
+    or coalesce(p_latest > coalesce((select o.now_is from learn_internal.clock_override o), now())
+      + interval '5 minutes', false);
+end;
+$$;
+comment on function learn_internal.is_off_time(timestamptz, timestamptz) is
+  'Whether the latest or the earliest of some times lies ahead of the clock or before 1970.';
+revoke all on function learn_internal.is_off_time(timestamptz, timestamptz) from public;
+
+-- functions/_shared/refuse_times.sql
+
+-- Nothing is dated ahead of the clock, nor absurdly far back, however a row is written: the WHEN clauses
+-- of the triggers ask is_off_time() and is_off_date(). Arguments of the trigger: the columns.
+-- Errors: LX001.
+create or replace function learn_internal.refuse_times()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'a time is out of bounds'
+    using errcode = 'LX001', detail = (
+      select tg_table_name || ': ' || string_agg(format('%s = %s', c.name, to_jsonb(new) ->> c.name), ', ')
+      from unnest(tg_argv) c(name)),
+      hint = 'What has happened is dated at most 5 minutes ahead of learn.clock(), and not before 1970.';
+end;
+$$;
+comment on function learn_internal.refuse_times() is
+  'Row trigger: refuses a row dated ahead of the clock or before 1970 (LX001).';
+revoke all on function learn_internal.refuse_times() from public;
+
+-- functions/_shared/require_possible_time.sql
+
+-- Refuses a time at which nothing can have happened: ahead of the clock, or absurdly far back.
+-- Errors: LX001.
+create or replace function learn_internal.require_possible_time(p_name text, p_time timestamptz)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if learn_internal.is_off_time(p_time, p_time) then
+    raise exception 'a time is out of bounds'
+      using errcode = 'LX001', detail = format('%s = %s', p_name, p_time),
+        hint = 'What has happened is dated at most 5 minutes ahead of learn.clock(), and not before 1970.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_possible_time(text, timestamptz) is
+  'Refuses a time ahead of the clock or before 1970 (LX001).';
+revoke all on function learn_internal.require_possible_time(text, timestamptz) from public;
+
+-- triggers/operations/idempotency_keys.sql
+
+-- What happens when rows of learn.idempotency_keys are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.idempotency_keys
+  for each row
+  when (learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at on learn.idempotency_keys
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_new_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';
 
 reset role;

@@ -4,6 +4,10 @@ set role learn_owner;
 
 drop trigger fold_at_commit on learn_internal.fold_requests;
 drop trigger period_rewards_change on learn.period_rewards;
+drop trigger refuse_new_times on learn.closed_periods;
+drop trigger refuse_new_times on learn.period_standings;
+drop trigger refuse_times on learn.closed_periods;
+drop trigger refuse_times on learn.period_standings;
 drop trigger scores_deleted on learn_internal.board_scores;
 drop trigger scores_inserted on learn_internal.board_scores;
 drop trigger scores_updated on learn_internal.board_scores;

@@ -1586,4 +1586,46 @@ select v.* from learn.user_dashboard v where v.user_id = (select learn.current_l
 comment on view learn.my_dashboard is 'user_dashboard of the learner whose session it is: see current_learner().';
 grant select on learn.my_dashboard to learn_app, learn_user, learn_readonly;
 
+-- triggers/leaderboards/closed_periods.sql
+
+-- What happens when rows of learn.closed_periods are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.closed_periods
+  for each row
+  when (learn_internal.is_off_time(new.closed_at, new.closed_at)
+    or learn_internal.is_off_date(new.starts_on, new.starts_on))
+  execute function learn_internal.refuse_times('closed_at', 'starts_on');
+comment on trigger refuse_times on learn.closed_periods is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of closed_at, starts_on on learn.closed_periods
+  for each row
+  when (new.closed_at is distinct from old.closed_at and learn_internal.is_off_time(new.closed_at, new.closed_at)
+    or new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
+  execute function learn_internal.refuse_times('closed_at', 'starts_on');
+comment on trigger refuse_new_times on learn.closed_periods is 'Refuses times out of bounds (LX001).';
+
+-- triggers/leaderboards/period_standings.sql
+
+-- What happens when rows of learn.period_standings are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.period_standings
+  for each row
+  when (learn_internal.is_off_date(new.starts_on, new.starts_on))
+  execute function learn_internal.refuse_times('starts_on');
+comment on trigger refuse_times on learn.period_standings is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of starts_on on learn.period_standings
+  for each row
+  when (new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
+  execute function learn_internal.refuse_times('starts_on');
+comment on trigger refuse_new_times on learn.period_standings is 'Refuses times out of bounds (LX001).';
+
 reset role;

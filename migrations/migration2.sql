@@ -465,6 +465,27 @@ create or replace trigger users_gone
   execute function learn_internal.recount_deleted_boards();
 comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.users
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at, new.last_login_at, new.last_active_at),
+    least(new.created_at, new.updated_at, new.last_login_at, new.last_active_at)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
+comment on trigger refuse_times on learn.users is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at, last_login_at, last_active_at on learn.users
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
+    or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at)
+    or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
+comment on trigger refuse_new_times on learn.users is 'Refuses times out of bounds (LX001).';
+
 -- functions/identity/lock_users.sql
 
 -- Locks learners, in key order, until the transaction ends: for transactions that do something for several of
@@ -816,5 +837,48 @@ where u.is_active;
 comment on view learn.public_profiles is
   'What learners see of each other: active users with names, pictures and, unless they stay off the boards, XP and level.';
 grant select on learn.public_profiles to learn_app, learn_user, learn_readonly;
+
+-- triggers/identity/user_credentials.sql
+
+-- What happens when rows of learn.user_credentials are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_credentials
+  for each row
+  when (learn_internal.is_off_time(new.updated_at, new.updated_at))
+  execute function learn_internal.refuse_times('updated_at');
+comment on trigger refuse_times on learn.user_credentials is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of updated_at on learn.user_credentials
+  for each row
+  when (new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
+  execute function learn_internal.refuse_times('updated_at');
+comment on trigger refuse_new_times on learn.user_credentials is 'Refuses times out of bounds (LX001).';
+
+-- triggers/identity/user_stats.sql
+
+-- What happens when rows of learn.user_stats are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_stats
+  for each row
+  when (learn_internal.is_off_date(
+    greatest(new.last_activity_date, new.registered_on),
+    least(new.last_activity_date, new.registered_on)))
+  execute function learn_internal.refuse_times('last_activity_date', 'registered_on');
+comment on trigger refuse_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of last_activity_date, registered_on on learn.user_stats
+  for each row
+  when (new.last_activity_date is distinct from old.last_activity_date and learn_internal.is_off_date(new.last_activity_date, new.last_activity_date)
+    or new.registered_on is distinct from old.registered_on and learn_internal.is_off_date(new.registered_on, new.registered_on))
+  execute function learn_internal.refuse_times('last_activity_date', 'registered_on');
+comment on trigger refuse_new_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
 
 reset role;

@@ -642,6 +642,7 @@ grant execute on function learn.record_activities(jsonb) to learn_app;
 
 -- Writes facts to the log, in the given order: with the local date of each and whether it makes the day
 -- active. One that happens once and that was recorded from outside already is left out.
+-- Errors: LX001 a fact ahead of the clock, or before 1970.
 create or replace function learn_internal.write_facts(
   p_facts learn_internal.fact[], p_idempotency_key text default null
 )
@@ -660,12 +661,15 @@ declare
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
-  v_now           timestamptz;
+  v_now           timestamptz := learn.clock();
 begin
   if p_facts is null then
     return;
   end if;
   foreach f in array p_facts loop
+    if f.occurred_at > v_now + interval '5 minutes' or f.occurred_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('occurred_at', f.occurred_at);
+    end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
       select u.id, u.timezone into v_user_id, v_timezone from learn.users u where u.id = f.user_id;
@@ -689,7 +693,6 @@ begin
   end loop;
 
   if cardinality(v_rows) > 0 then
-    v_now := learn.clock();
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
@@ -1139,7 +1142,7 @@ comment on trigger activity_log_is_append_only on learn.activity_log is
 
 -- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
 -- leave nothing out, set-based, so that this row trigger does not fire for them.
--- Errors: LX001 unknown activity type; LX002 unknown user.
+-- Errors: LX001 unknown activity type, a time ahead of the clock or before 1970; LX002 unknown user.
 create or replace function learn_internal.complete_activity()
 returns trigger
 language plpgsql
@@ -1148,6 +1151,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform learn_internal.require_possible_time('occurred_at', new.occurred_at);
+  perform learn_internal.require_possible_time('recorded_at', new.recorded_at);
   if new.local_date is null then
     select (new.occurred_at at time zone u.timezone)::date into new.local_date
     from learn.users u
@@ -1545,7 +1550,7 @@ revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from publi
 -- because starting a plan of many parts costs more than all that it does for one fact. What is rare
 -- is seen from what these return, and has a function of its own. Costs do not depend on a learner's
 -- history: counters are incremented, thresholds found by index.
--- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
+-- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
@@ -1592,6 +1597,8 @@ begin
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
       coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told,
       bool_or(n.is_qualifying) as is_qualifying, max(n.occurred_at) as at,
+      least(min(n.occurred_at), min(n.recorded_at)) as earliest,
+      greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
       array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
@@ -1625,6 +1632,10 @@ begin
             or (n.subject_type is null) <> (n.subject_id is null)
           limit 1),
           hint = 'Properties are a JSON object; a subject has both a type and an id.';
+    end if;
+    if g.latest > now() or g.earliest < '1970-01-01 00:00:00+00' then  -- or the clock is set ahead
+      perform learn_internal.require_possible_time('occurred_at', g.earliest);
+      perform learn_internal.require_possible_time('occurred_at or recorded_at', g.latest);
     end if;
     v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
     v_user_id := g.user_id;
@@ -2875,6 +2886,22 @@ create or replace trigger announce_achievements
 comment on trigger announce_achievements on learn.user_achievements is
   'Unlocks avatars and writes achievement_earned facts.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_achievements
+  for each row
+  when (learn_internal.is_off_time(new.earned_at, new.earned_at))
+  execute function learn_internal.refuse_times('earned_at');
+comment on trigger refuse_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of earned_at on learn.user_achievements
+  for each row
+  when (new.earned_at is distinct from old.earned_at and learn_internal.is_off_time(new.earned_at, new.earned_at))
+  execute function learn_internal.refuse_times('earned_at');
+comment on trigger refuse_new_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';
+
 -- functions/achievements/crossed_thresholds.sql
 
 -- The achievements whose thresholds a user's value has crossed on its way from an old one to a new one.
@@ -3374,5 +3401,88 @@ $$;
 comment on function learn_internal.paid_today(uuid, text) is
   'XP that a type of fact has paid a learner since midnight, by the clock.';
 revoke all on function learn_internal.paid_today(uuid, text) from public;
+
+-- triggers/achievements/revoked_achievements.sql
+
+-- What happens when rows of learn.revoked_achievements are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.revoked_achievements
+  for each row
+  when (learn_internal.is_off_time(new.revoked_at, new.revoked_at))
+  execute function learn_internal.refuse_times('revoked_at');
+comment on trigger refuse_times on learn.revoked_achievements is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of revoked_at on learn.revoked_achievements
+  for each row
+  when (new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at))
+  execute function learn_internal.refuse_times('revoked_at');
+comment on trigger refuse_new_times on learn.revoked_achievements is 'Refuses times out of bounds (LX001).';
+
+-- triggers/achievements/user_avatars.sql
+
+-- What happens when rows of learn.user_avatars are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_avatars
+  for each row
+  when (learn_internal.is_off_time(new.unlocked_at, new.unlocked_at))
+  execute function learn_internal.refuse_times('unlocked_at');
+comment on trigger refuse_times on learn.user_avatars is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of unlocked_at on learn.user_avatars
+  for each row
+  when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at))
+  execute function learn_internal.refuse_times('unlocked_at');
+comment on trigger refuse_new_times on learn.user_avatars is 'Refuses times out of bounds (LX001).';
+
+-- triggers/streaks/streak_freezes.sql
+
+-- What happens when rows of learn.streak_freezes are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.streak_freezes
+  for each row
+  when (learn_internal.is_off_date(
+    greatest(new.granted_on, new.used_on),
+    least(new.granted_on, new.used_on)))
+  execute function learn_internal.refuse_times('granted_on', 'used_on');
+comment on trigger refuse_times on learn.streak_freezes is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of granted_on, used_on on learn.streak_freezes
+  for each row
+  when (new.granted_on is distinct from old.granted_on and learn_internal.is_off_date(new.granted_on, new.granted_on)
+    or new.used_on is distinct from old.used_on and learn_internal.is_off_date(new.used_on, new.used_on))
+  execute function learn_internal.refuse_times('granted_on', 'used_on');
+comment on trigger refuse_new_times on learn.streak_freezes is 'Refuses times out of bounds (LX001).';
+
+-- triggers/streaks/user_activity_days.sql
+
+-- What happens when rows of learn.user_activity_days are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_activity_days
+  for each row
+  when (learn_internal.is_off_date(new.activity_date, new.activity_date))
+  execute function learn_internal.refuse_times('activity_date');
+comment on trigger refuse_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of activity_date on learn.user_activity_days
+  for each row
+  when (new.activity_date is distinct from old.activity_date and learn_internal.is_off_date(new.activity_date, new.activity_date))
+  execute function learn_internal.refuse_times('activity_date');
+comment on trigger refuse_new_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';
 
 reset role;

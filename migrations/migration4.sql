@@ -2172,6 +2172,22 @@ create or replace trigger grade_submissions
 comment on trigger grade_submissions on learn.query_submissions is
   'Submissions become facts, solve exercises and complete lessons.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.query_submissions
+  for each row
+  when (learn_internal.is_off_time(new.submitted_at, new.submitted_at))
+  execute function learn_internal.refuse_times('submitted_at');
+comment on trigger refuse_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of submitted_at on learn.query_submissions
+  for each row
+  when (new.submitted_at is distinct from old.submitted_at and learn_internal.is_off_time(new.submitted_at, new.submitted_at))
+  execute function learn_internal.refuse_times('submitted_at');
+comment on trigger refuse_new_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';
+
 -- functions/progress/advance_courses.sql
 
 -- Counts newly completed lessons, parallel arrays, towards their courses: enrols users who are not,
@@ -2247,6 +2263,7 @@ revoke all on function learn_internal.advance_courses(uuid[], bigint[], timestam
 -- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
 -- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
 -- completed, ordered by user, and locks the users in that order.
+-- Errors: LX001 a completion ahead of the clock, or before 1970.
 create or replace function learn_internal.apply_lesson_completions(
   p_completions learn_internal.completion[]
 )
@@ -2269,13 +2286,16 @@ declare
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
   v_is_recorded  boolean;
   v_fast_seconds integer;
-  v_now          timestamptz;
+  v_now          timestamptz := learn.clock();
   v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
   v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
   v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
 begin
   select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
   foreach c in array p_completions loop
+    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('completed_at', c.completed_at);
+    end if;
     if c.user_id is distinct from v_user_id then
       select s.user_id, u.timezone, exists (
         select from learn_internal.recorded_subjects r where r.user_id = s.user_id)
@@ -2363,7 +2383,6 @@ begin
   end loop;
 
   if cardinality(v_facts) > 0 then
-    v_now := learn.clock();
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, is_qualifying, recorded_at)
@@ -2915,6 +2934,26 @@ create or replace trigger course_progress_inserted
 comment on trigger course_progress_inserted on learn.user_course_progress is
   'Checks prerequisites, writes facts, unlocks the first level.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_course_progress
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.enrolled_at, new.completed_at, new.last_activity_at),
+    least(new.enrolled_at, new.completed_at, new.last_activity_at)))
+  execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
+comment on trigger refuse_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of enrolled_at, completed_at, last_activity_at on learn.user_course_progress
+  for each row
+  when (new.enrolled_at is distinct from old.enrolled_at and learn_internal.is_off_time(new.enrolled_at, new.enrolled_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
+    or new.last_activity_at is distinct from old.last_activity_at and learn_internal.is_off_time(new.last_activity_at, new.last_activity_at))
+  execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
+comment on trigger refuse_new_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';
+
 -- triggers/progress/user_lesson_progress.sql
 
 -- What happens when lesson progress is written, in this order: content is held; status and date agree;
@@ -2974,6 +3013,17 @@ create or replace trigger keep_completions
   execute function learn_internal.date_completions();
 comment on trigger keep_completions on learn.user_lesson_progress is
   'A completion is sticky (LX009).';
+
+-- A start that is moved: it is dated neither ahead of the clock nor absurdly far back. Rows that are new, and
+-- completions, are asked where they become facts.
+-- Errors: LX001.
+create or replace trigger refuse_new_times
+  before update of started_at, completed_at on learn.user_lesson_progress
+  for each row
+  when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('started_at', 'completed_at');
+comment on trigger refuse_new_times on learn.user_lesson_progress is 'Refuses times out of bounds (LX001).';
 
 -- 3. What has become started or completed, by a new row or by a change.
 create or replace function learn_internal.lesson_progress_written()
@@ -3181,6 +3231,22 @@ create or replace trigger derive_track_progress
 comment on trigger derive_track_progress on learn.user_track_progress is
   'Status and percentage follow.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_track_progress
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.user_track_progress
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';
+
 -- functions/practice/complete_solved_lesson.sql
 
 -- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
@@ -3349,5 +3415,111 @@ where l.is_available
 comment on view learn_internal.catalog_damage is
   'Where content is not counted as it is, or not available as it is published; '
   'no row when all is well.';
+
+-- triggers/catalog/course_ratings.sql
+
+-- What happens when rows of learn.course_ratings are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.course_ratings
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at),
+    least(new.created_at, new.updated_at)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at');
+comment on trigger refuse_times on learn.course_ratings is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at on learn.course_ratings
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at');
+comment on trigger refuse_new_times on learn.course_ratings is 'Refuses times out of bounds (LX001).';
+
+-- triggers/practice/user_exercise_progress.sql
+
+-- What happens when rows of learn.user_exercise_progress are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_exercise_progress
+  for each row
+  when (learn_internal.is_off_time(new.solved_at, new.solved_at))
+  execute function learn_internal.refuse_times('solved_at');
+comment on trigger refuse_times on learn.user_exercise_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of solved_at on learn.user_exercise_progress
+  for each row
+  when (new.solved_at is distinct from old.solved_at and learn_internal.is_off_time(new.solved_at, new.solved_at))
+  execute function learn_internal.refuse_times('solved_at');
+comment on trigger refuse_new_times on learn.user_exercise_progress is 'Refuses times out of bounds (LX001).';
+
+-- triggers/progress/user_difficulty_progress.sql
+
+-- What happens when rows of learn.user_difficulty_progress are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_difficulty_progress
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.user_difficulty_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.user_difficulty_progress
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.user_difficulty_progress is 'Refuses times out of bounds (LX001).';
+
+-- triggers/progress/user_level_unlocks.sql
+
+-- What happens when rows of learn.user_level_unlocks are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_level_unlocks
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.unlocked_at, new.completed_at),
+    least(new.unlocked_at, new.completed_at)))
+  execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
+comment on trigger refuse_times on learn.user_level_unlocks is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of unlocked_at, completed_at on learn.user_level_unlocks
+  for each row
+  when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
+comment on trigger refuse_new_times on learn.user_level_unlocks is 'Refuses times out of bounds (LX001).';
+
+-- triggers/progress/user_path_progress.sql
+
+-- What happens when rows of learn.user_path_progress are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_path_progress
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.user_path_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.user_path_progress
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.user_path_progress is 'Refuses times out of bounds (LX001).';
 
 reset role;

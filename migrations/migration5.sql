@@ -1162,7 +1162,7 @@ create or replace trigger challenge_prerequisites_updated
 comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
   'Refuses a cycle (LX012).';
 
--- triggers/challenges/challenge_progress_deleted.sql
+-- triggers/challenges/user_challenge_progress.sql
 
 -- When progress in challenges is deleted, alone or with the challenge: the tracks are recounted.
 create or replace trigger challenge_progress_deleted
@@ -1172,6 +1172,26 @@ create or replace trigger challenge_progress_deleted
   execute function learn_internal.recount_lost_items('challenges', 'challenge_id');
 comment on trigger challenge_progress_deleted on learn.user_challenge_progress is
   'Recounts tracks.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_challenge_progress
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.unlocked_at, new.started_at, new.completed_at),
+    least(new.unlocked_at, new.started_at, new.completed_at)))
+  execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
+comment on trigger refuse_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of unlocked_at, started_at, completed_at on learn.user_challenge_progress
+  for each row
+  when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at)
+    or new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
+comment on trigger refuse_new_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/challenges.sql
 
@@ -1302,6 +1322,25 @@ create or replace trigger daily_challenge_attempts_inserted
 comment on trigger daily_challenge_attempts_inserted on learn.daily_challenge_attempts is
   'Facts and XP.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.daily_challenge_attempts
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.completed_at, new.recorded_at),
+    least(new.completed_at, new.recorded_at)))
+  execute function learn_internal.refuse_times('completed_at', 'recorded_at');
+comment on trigger refuse_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at, recorded_at on learn.daily_challenge_attempts
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
+    or new.recorded_at is distinct from old.recorded_at and learn_internal.is_off_time(new.recorded_at, new.recorded_at))
+  execute function learn_internal.refuse_times('completed_at', 'recorded_at');
+comment on trigger refuse_new_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
+
 -- triggers/challenges/fill_hints.sql
 
 -- When the use of a hint is written: its penalty is the one that the level says.
@@ -1340,6 +1379,22 @@ create or replace trigger fill_hints
   for each row
   execute function learn_internal.fill_hints();
 comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.hint_usage
+  for each row
+  when (learn_internal.is_off_time(new.used_at, new.used_at))
+  execute function learn_internal.refuse_times('used_at');
+comment on trigger refuse_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of used_at on learn.hint_usage
+  for each row
+  when (new.used_at is distinct from old.used_at and learn_internal.is_off_time(new.used_at, new.used_at))
+  execute function learn_internal.refuse_times('used_at');
+comment on trigger refuse_new_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/level_attempts.sql
 
@@ -1406,6 +1461,22 @@ create or replace trigger level_attempts_deleted
   for each statement
   execute function learn_internal.level_attempts_deleted();
 comment on trigger level_attempts_deleted on learn.level_attempts is 'Recounts progress.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.level_attempts
+  for each row
+  when (learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at on learn.level_attempts
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_new_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/imported_challenge_progress.sql
 
@@ -1518,6 +1589,22 @@ create or replace trigger imported_progress_updated
   execute function learn_internal.imported_progress_updated();
 comment on trigger imported_progress_updated on learn.imported_challenge_progress is
   'What it grew by counts and is paid (LX001 when it shrinks).';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.imported_challenge_progress
+  for each row
+  when (learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+comment on trigger refuse_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of imported_at on learn.imported_challenge_progress
+  for each row
+  when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+comment on trigger refuse_new_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/level_attempts_inserted.sql
 
@@ -1740,5 +1827,25 @@ create or replace view learn.my_challenge_prerequisites with (security_barrier) 
 select v.* from learn.challenge_prerequisites_status v where v.user_id = (select learn.current_learner());
 comment on view learn.my_challenge_prerequisites is 'challenge_prerequisites_status of the learner whose session it is: see current_learner().';
 grant select on learn.my_challenge_prerequisites to learn_app, learn_user, learn_readonly;
+
+-- triggers/challenges/old_progress_table.sql
+
+-- What happens when rows of learn.old_progress_table are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.old_progress_table
+  for each row
+  when (learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+comment on trigger refuse_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of imported_at on learn.old_progress_table
+  for each row
+  when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+comment on trigger refuse_new_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';
 
 reset role;

@@ -441,6 +441,22 @@ create or replace trigger grade_answers
   execute function learn_internal.grade_answers();
 comment on trigger grade_answers on learn.user_answers is 'Grades by the questions.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_answers
+  for each row
+  when (learn_internal.is_off_time(new.answered_at, new.answered_at))
+  execute function learn_internal.refuse_times('answered_at');
+comment on trigger refuse_times on learn.user_answers is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of answered_at on learn.user_answers
+  for each row
+  when (new.answered_at is distinct from old.answered_at and learn_internal.is_off_time(new.answered_at, new.answered_at))
+  execute function learn_internal.refuse_times('answered_at');
+comment on trigger refuse_new_times on learn.user_answers is 'Refuses times out of bounds (LX001).';
+
 -- triggers/quizzes/questions_touch.sql
 
 -- When a question is changed, its updated_at says so.
@@ -564,6 +580,22 @@ create or replace trigger quizzes_completed
   execute function learn_internal.quizzes_completed();
 comment on trigger quizzes_completed on learn.quiz_attempts is
   'Quizzes, correct answers and perfect scores become facts.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.quiz_attempts
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.quiz_attempts
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';
 
 -- views/quizzes/my_domain_stats.sql
 

@@ -4,6 +4,12 @@ set role learn_owner;
 
 drop trigger assessment_results_hold on learn.assessment_results;
 drop trigger assessments_completed on learn.assessment_results;
+drop trigger refuse_new_times on learn.assessment_results;
+drop trigger refuse_new_times on learn.learning_sessions;
+drop trigger refuse_new_times on learn.user_skills;
+drop trigger refuse_times on learn.assessment_results;
+drop trigger refuse_times on learn.learning_sessions;
+drop trigger refuse_times on learn.user_skills;
 drop trigger sessions_ended on learn.learning_sessions;
 drop trigger sessions_started on learn.learning_sessions;
 drop trigger skill_parents_updated on learn.skills;

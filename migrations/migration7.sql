@@ -759,6 +759,22 @@ create or replace trigger assessments_completed
 comment on trigger assessments_completed on learn.assessment_results is
   'Grades, recommends, sets the skill level; a fact.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.assessment_results
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.assessment_results
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';
+
 -- triggers/skills/learning_sessions.sql
 
 -- What happens when rows of learn.learning_sessions are written, in the order in which triggers fire.
@@ -854,6 +870,25 @@ create or replace trigger sessions_started
   for each statement
   execute function learn_internal.sessions_started();
 comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.learning_sessions
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.started_at, new.ended_at),
+    least(new.started_at, new.ended_at)))
+  execute function learn_internal.refuse_times('started_at', 'ended_at');
+comment on trigger refuse_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of started_at, ended_at on learn.learning_sessions
+  for each row
+  when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
+    or new.ended_at is distinct from old.ended_at and learn_internal.is_off_time(new.ended_at, new.ended_at))
+  execute function learn_internal.refuse_times('started_at', 'ended_at');
+comment on trigger refuse_new_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';
 
 -- triggers/skills/skills.sql
 
@@ -1106,5 +1141,25 @@ create or replace trigger user_skills_updated
   execute function learn_internal.user_skills_updated();
 comment on trigger user_skills_updated on learn.user_skills is
   'Checks points (LX001); levels follow.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_skills
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.unlocked_at, new.allocated_at, new.mastered_at),
+    least(new.unlocked_at, new.allocated_at, new.mastered_at)))
+  execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
+comment on trigger refuse_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of unlocked_at, allocated_at, mastered_at on learn.user_skills
+  for each row
+  when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at)
+    or new.allocated_at is distinct from old.allocated_at and learn_internal.is_off_time(new.allocated_at, new.allocated_at)
+    or new.mastered_at is distinct from old.mastered_at and learn_internal.is_off_time(new.mastered_at, new.mastered_at))
+  execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
+comment on trigger refuse_new_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
 
 reset role;

@@ -1185,6 +1185,25 @@ create or replace trigger discussions_inserted
   execute function learn_internal.discussions_inserted();
 comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.discussions
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at),
+    least(new.created_at, new.updated_at)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at');
+comment on trigger refuse_times on learn.discussions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at on learn.discussions
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at');
+comment on trigger refuse_new_times on learn.discussions is 'Refuses times out of bounds (LX001).';
+
 -- triggers/community/replies.sql
 
 -- What happens when rows of learn.replies are written, in the order in which triggers fire.
@@ -1398,6 +1417,26 @@ create or replace trigger replies_updated
 comment on trigger replies_updated on learn.replies is
   'Accepted replies become facts and solve their discussions.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.replies
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at, new.first_accepted_at),
+    least(new.created_at, new.updated_at, new.first_accepted_at)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
+comment on trigger refuse_times on learn.replies is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at, first_accepted_at on learn.replies
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
+    or new.first_accepted_at is distinct from old.first_accepted_at and learn_internal.is_off_time(new.first_accepted_at, new.first_accepted_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
+comment on trigger refuse_new_times on learn.replies is 'Refuses times out of bounds (LX001).';
+
 -- triggers/community/discussion_votes.sql
 
 -- What happens when rows of learn.discussion_votes are written, in the order in which triggers fire.
@@ -1516,5 +1555,21 @@ create or replace trigger votes_updated
   for each statement
   execute function learn_internal.votes_updated();
 comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.discussion_votes
+  for each row
+  when (learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at on learn.discussion_votes
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_new_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
 
 reset role;

@@ -882,6 +882,28 @@ create or replace trigger announce_certificates
 comment on trigger announce_certificates on learn.nft_certificates is
   'Asks for the NFTs of new certificates.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.nft_certificates
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.issued_at, new.minted_at, new.revoked_at),
+    least(new.issued_at, new.minted_at, new.revoked_at))
+    or learn_internal.is_off_date(new.completed_on, new.completed_on))
+  execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
+comment on trigger refuse_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of issued_at, minted_at, revoked_at, completed_on on learn.nft_certificates
+  for each row
+  when (new.issued_at is distinct from old.issued_at and learn_internal.is_off_time(new.issued_at, new.issued_at)
+    or new.minted_at is distinct from old.minted_at and learn_internal.is_off_time(new.minted_at, new.minted_at)
+    or new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at)
+    or new.completed_on is distinct from old.completed_on and learn_internal.is_off_date(new.completed_on, new.completed_on))
+  execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
+comment on trigger refuse_new_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';
+
 -- triggers/credentials/faucet_requests.sql
 
 -- What happens when rows of learn.faucet_requests are written, in the order in which triggers fire.
@@ -1055,6 +1077,25 @@ create or replace trigger serve_faucet_requests
 comment on trigger serve_faucet_requests on learn.faucet_requests is
   'Users and accounts wait between requests (LX008); asks a worker to pay.';
 
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.faucet_requests
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.requested_at, new.completed_at),
+    least(new.requested_at, new.completed_at)))
+  execute function learn_internal.refuse_times('requested_at', 'completed_at');
+comment on trigger refuse_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of requested_at, completed_at on learn.faucet_requests
+  for each row
+  when (new.requested_at is distinct from old.requested_at and learn_internal.is_off_time(new.requested_at, new.requested_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('requested_at', 'completed_at');
+comment on trigger refuse_new_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';
+
 -- triggers/credentials/transactions.sql
 
 -- What happens when rows of learn.transactions are written, in the order in which triggers fire.
@@ -1118,6 +1159,26 @@ create or replace trigger link_transactions
   when (new.tx_id is not null and new.hashscan_url is null)
   execute function learn_internal.keep_transactions();
 comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.transactions
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at, new.consensus_timestamp),
+    least(new.created_at, new.updated_at, new.consensus_timestamp)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
+comment on trigger refuse_times on learn.transactions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at, consensus_timestamp on learn.transactions
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
+    or new.consensus_timestamp is distinct from old.consensus_timestamp and learn_internal.is_off_time(new.consensus_timestamp, new.consensus_timestamp))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
+comment on trigger refuse_new_times on learn.transactions is 'Refuses times out of bounds (LX001).';
 
 -- functions/notifications/claim_outbox.sql
 
@@ -1642,6 +1703,25 @@ create or replace trigger announce_notifications
   execute function learn_internal.announce_notifications();
 comment on trigger announce_notifications on learn.notifications is
   'Sends them to the channel learn_events and to the outbox.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.notifications
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.read_at),
+    least(new.created_at, new.read_at)))
+  execute function learn_internal.refuse_times('created_at', 'read_at');
+comment on trigger refuse_times on learn.notifications is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, read_at on learn.notifications
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.read_at is distinct from old.read_at and learn_internal.is_off_time(new.read_at, new.read_at))
+  execute function learn_internal.refuse_times('created_at', 'read_at');
+comment on trigger refuse_new_times on learn.notifications is 'Refuses times out of bounds (LX001).';
 
 -- triggers/notifications/notification_rules.sql
 

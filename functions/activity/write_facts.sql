@@ -1,5 +1,6 @@
 -- Writes facts to the log, in the given order: with the local date of each and whether it makes the day
 -- active. One that happens once and that was recorded from outside already is left out.
+-- Errors: LX001 a fact ahead of the clock, or before 1970.
 create or replace function learn_internal.write_facts(
   p_facts learn_internal.fact[], p_idempotency_key text default null
 )
@@ -18,12 +19,15 @@ declare
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
-  v_now           timestamptz;
+  v_now           timestamptz := learn.clock();
 begin
   if p_facts is null then
     return;
   end if;
   foreach f in array p_facts loop
+    if f.occurred_at > v_now + interval '5 minutes' or f.occurred_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('occurred_at', f.occurred_at);
+    end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
       select u.id, u.timezone into v_user_id, v_timezone from learn.users u where u.id = f.user_id;
@@ -47,7 +51,6 @@ begin
   end loop;
 
   if cardinality(v_rows) > 0 then
-    v_now := learn.clock();
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)

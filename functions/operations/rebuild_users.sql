@@ -99,7 +99,9 @@ begin
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
   select r.user_id, r.achievement_id, r.earned_at, '{"is_restored": true}'
   from learn_internal.achievement_recounts r
-  where r.user_id = any (p_user_ids)
+  where r.user_id = any (p_user_ids) and not exists (
+    select from learn.user_achievements a
+    where a.user_id = r.user_id and a.achievement_id = r.achievement_id)
   on conflict do nothing;
 
   -- What was completed stays completed: the facts say so, and are not written again.

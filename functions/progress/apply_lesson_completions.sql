@@ -1,6 +1,7 @@
 -- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
 -- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
 -- completed, ordered by user, and locks the users in that order.
+-- Errors: LX001 a completion ahead of the clock, or before 1970.
 create or replace function learn_internal.apply_lesson_completions(
   p_completions learn_internal.completion[]
 )
@@ -23,13 +24,16 @@ declare
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
   v_is_recorded  boolean;
   v_fast_seconds integer;
-  v_now          timestamptz;
+  v_now          timestamptz := learn.clock();
   v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
   v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
   v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
 begin
   select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
   foreach c in array p_completions loop
+    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('completed_at', c.completed_at);
+    end if;
     if c.user_id is distinct from v_user_id then
       select s.user_id, u.timezone, exists (
         select from learn_internal.recorded_subjects r where r.user_id = s.user_id)
@@ -117,7 +121,6 @@ begin
   end loop;
 
   if cardinality(v_facts) > 0 then
-    v_now := learn.clock();
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, is_qualifying, recorded_at)

@@ -275,7 +275,7 @@ def test_rows_by_the_owner_keep_the_limits(learn: Learn, user: UUID) -> None:
     for rows in (
         [(user, "0.0.1", "2035-06-13 12:00Z", "pending"), (user, "0.0.2", "2035-06-12 12:00:01Z", "pending")],
         [(user, "0.0.1", "2035-05-13 12:00Z", "pending"), (user, "0.0.2", "2035-04-12 12:00:01Z", "pending")],
-        [(user, "0.0.1", "2035-06-13 12:00Z", "pending"), (other, "0.0.1", "2035-06-14 11:59Z", "completed")],
+        [(user, "0.0.1", "2035-06-12 12:01Z", "pending"), (other, "0.0.1", "2035-06-13 12:00Z", "completed")],
     ):
         with learn.refuses("LX008"):
             insert(learn, *rows)
@@ -301,8 +301,8 @@ def test_the_limits_hold_without_the_triggers(learn: Learn, user: UUID) -> None:
     learn.connection.execute("alter table learn.faucet_requests disable trigger serve_faucet_requests")
     for second in ((user, "0.0.2"), (other, "0.0.1")):
         with learn.fails("23P01"):
-            insert(learn, (user, "0.0.1", "2035-06-13 12:00Z", "completed"))
-            insert(learn, (*second, "2035-06-14 11:59Z", "completed"))
+            insert(learn, (user, "0.0.1", "2035-06-12 12:01Z", "completed"))
+            insert(learn, (*second, "2035-06-13 12:00Z", "completed"))
             learn.connection.execute("set constraints all immediate")
     learn.connection.execute("alter table learn.faucet_requests enable trigger serve_faucet_requests")
 

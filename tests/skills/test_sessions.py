@@ -149,7 +149,8 @@ def test_rows_of_the_owner_do_the_same(learn: Learn) -> None:
         [users],
     )
     learn.award_xp(users[0], 7)
-    learn.connection.execute("update learn.learning_sessions set ended_at = learn.clock() + '1 hour'")
+    learn.advance(days(1) / 24)
+    learn.connection.execute("update learn.learning_sessions set ended_at = learn.clock()")
     assert learn.tuples(
         "select xp_at_start, xp_earned, duration_seconds from learn.learning_sessions"
         " order by xp_at_start desc"

@@ -56,3 +56,19 @@ create or replace trigger announce_achievements
   execute function learn_internal.announce_achievements();
 comment on trigger announce_achievements on learn.user_achievements is
   'Unlocks avatars and writes achievement_earned facts.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_achievements
+  for each row
+  when (learn_internal.is_off_time(new.earned_at, new.earned_at))
+  execute function learn_internal.refuse_times('earned_at');
+comment on trigger refuse_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of earned_at on learn.user_achievements
+  for each row
+  when (new.earned_at is distinct from old.earned_at and learn_internal.is_off_time(new.earned_at, new.earned_at))
+  execute function learn_internal.refuse_times('earned_at');
+comment on trigger refuse_new_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';

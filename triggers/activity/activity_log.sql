@@ -19,7 +19,7 @@ comment on trigger activity_log_is_append_only on learn.activity_log is
 
 -- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
 -- leave nothing out, set-based, so that this row trigger does not fire for them.
--- Errors: LX001 unknown activity type; LX002 unknown user.
+-- Errors: LX001 unknown activity type, a time ahead of the clock or before 1970; LX002 unknown user.
 create or replace function learn_internal.complete_activity()
 returns trigger
 language plpgsql
@@ -28,6 +28,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform learn_internal.require_possible_time('occurred_at', new.occurred_at);
+  perform learn_internal.require_possible_time('recorded_at', new.recorded_at);
   if new.local_date is null then
     select (new.occurred_at at time zone u.timezone)::date into new.local_date
     from learn.users u

@@ -7,7 +7,7 @@
 -- because starting a plan of many parts costs more than all that it does for one fact. What is rare
 -- is seen from what these return, and has a function of its own. Costs do not depend on a learner's
 -- history: counters are incremented, thresholds found by index.
--- Errors: LX001 a fact of an unknown activity type, or one that is malformed.
+-- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
 language plpgsql
@@ -54,6 +54,8 @@ begin
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
       coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told,
       bool_or(n.is_qualifying) as is_qualifying, max(n.occurred_at) as at,
+      least(min(n.occurred_at), min(n.recorded_at)) as earliest,
+      greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
       array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
@@ -87,6 +89,10 @@ begin
             or (n.subject_type is null) <> (n.subject_id is null)
           limit 1),
           hint = 'Properties are a JSON object; a subject has both a type and an id.';
+    end if;
+    if g.latest > now() or g.earliest < '1970-01-01 00:00:00+00' then  -- or the clock is set ahead
+      perform learn_internal.require_possible_time('occurred_at', g.earliest);
+      perform learn_internal.require_possible_time('occurred_at or recorded_at', g.latest);
     end if;
     v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
     v_user_id := g.user_id;

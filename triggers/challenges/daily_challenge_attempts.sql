@@ -68,3 +68,22 @@ create or replace trigger daily_challenge_attempts_inserted
   execute function learn_internal.daily_challenge_attempts_inserted();
 comment on trigger daily_challenge_attempts_inserted on learn.daily_challenge_attempts is
   'Facts and XP.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.daily_challenge_attempts
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.completed_at, new.recorded_at),
+    least(new.completed_at, new.recorded_at)))
+  execute function learn_internal.refuse_times('completed_at', 'recorded_at');
+comment on trigger refuse_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at, recorded_at on learn.daily_challenge_attempts
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
+    or new.recorded_at is distinct from old.recorded_at and learn_internal.is_off_time(new.recorded_at, new.recorded_at))
+  execute function learn_internal.refuse_times('completed_at', 'recorded_at');
+comment on trigger refuse_new_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';

@@ -34,3 +34,19 @@ create or replace trigger fill_hints
   for each row
   execute function learn_internal.fill_hints();
 comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.hint_usage
+  for each row
+  when (learn_internal.is_off_time(new.used_at, new.used_at))
+  execute function learn_internal.refuse_times('used_at');
+comment on trigger refuse_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of used_at on learn.hint_usage
+  for each row
+  when (new.used_at is distinct from old.used_at and learn_internal.is_off_time(new.used_at, new.used_at))
+  execute function learn_internal.refuse_times('used_at');
+comment on trigger refuse_new_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';

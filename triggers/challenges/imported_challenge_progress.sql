@@ -107,3 +107,19 @@ create or replace trigger imported_progress_updated
   execute function learn_internal.imported_progress_updated();
 comment on trigger imported_progress_updated on learn.imported_challenge_progress is
   'What it grew by counts and is paid (LX001 when it shrinks).';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.imported_challenge_progress
+  for each row
+  when (learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+comment on trigger refuse_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of imported_at on learn.imported_challenge_progress
+  for each row
+  when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+comment on trigger refuse_new_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';

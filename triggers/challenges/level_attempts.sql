@@ -61,3 +61,19 @@ create or replace trigger level_attempts_deleted
   for each statement
   execute function learn_internal.level_attempts_deleted();
 comment on trigger level_attempts_deleted on learn.level_attempts is 'Recounts progress.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.level_attempts
+  for each row
+  when (learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at on learn.level_attempts
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_new_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';

@@ -114,3 +114,19 @@ create or replace trigger votes_updated
   for each statement
   execute function learn_internal.votes_updated();
 comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.discussion_votes
+  for each row
+  when (learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at on learn.discussion_votes
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+comment on trigger refuse_new_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';

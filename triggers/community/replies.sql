@@ -208,3 +208,23 @@ create or replace trigger replies_updated
   execute function learn_internal.replies_updated();
 comment on trigger replies_updated on learn.replies is
   'Accepted replies become facts and solve their discussions.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.replies
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at, new.first_accepted_at),
+    least(new.created_at, new.updated_at, new.first_accepted_at)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
+comment on trigger refuse_times on learn.replies is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at, first_accepted_at on learn.replies
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
+    or new.first_accepted_at is distinct from old.first_accepted_at and learn_internal.is_off_time(new.first_accepted_at, new.first_accepted_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
+comment on trigger refuse_new_times on learn.replies is 'Refuses times out of bounds (LX001).';

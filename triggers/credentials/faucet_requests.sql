@@ -168,3 +168,22 @@ create or replace trigger serve_faucet_requests
   execute function learn_internal.serve_faucet_requests();
 comment on trigger serve_faucet_requests on learn.faucet_requests is
   'Users and accounts wait between requests (LX008); asks a worker to pay.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.faucet_requests
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.requested_at, new.completed_at),
+    least(new.requested_at, new.completed_at)))
+  execute function learn_internal.refuse_times('requested_at', 'completed_at');
+comment on trigger refuse_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of requested_at, completed_at on learn.faucet_requests
+  for each row
+  when (new.requested_at is distinct from old.requested_at and learn_internal.is_off_time(new.requested_at, new.requested_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('requested_at', 'completed_at');
+comment on trigger refuse_new_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';

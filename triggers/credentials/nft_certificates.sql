@@ -120,3 +120,25 @@ create or replace trigger announce_certificates
   execute function learn_internal.announce_certificates();
 comment on trigger announce_certificates on learn.nft_certificates is
   'Asks for the NFTs of new certificates.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.nft_certificates
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.issued_at, new.minted_at, new.revoked_at),
+    least(new.issued_at, new.minted_at, new.revoked_at))
+    or learn_internal.is_off_date(new.completed_on, new.completed_on))
+  execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
+comment on trigger refuse_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of issued_at, minted_at, revoked_at, completed_on on learn.nft_certificates
+  for each row
+  when (new.issued_at is distinct from old.issued_at and learn_internal.is_off_time(new.issued_at, new.issued_at)
+    or new.minted_at is distinct from old.minted_at and learn_internal.is_off_time(new.minted_at, new.minted_at)
+    or new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at)
+    or new.completed_on is distinct from old.completed_on and learn_internal.is_off_date(new.completed_on, new.completed_on))
+  execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
+comment on trigger refuse_new_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';

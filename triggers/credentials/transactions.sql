@@ -59,3 +59,23 @@ create or replace trigger link_transactions
   when (new.tx_id is not null and new.hashscan_url is null)
   execute function learn_internal.keep_transactions();
 comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.transactions
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at, new.consensus_timestamp),
+    least(new.created_at, new.updated_at, new.consensus_timestamp)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
+comment on trigger refuse_times on learn.transactions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at, consensus_timestamp on learn.transactions
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
+    or new.consensus_timestamp is distinct from old.consensus_timestamp and learn_internal.is_off_time(new.consensus_timestamp, new.consensus_timestamp))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
+comment on trigger refuse_new_times on learn.transactions is 'Refuses times out of bounds (LX001).';

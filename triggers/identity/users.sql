@@ -234,3 +234,24 @@ create or replace trigger users_gone
   for each statement
   execute function learn_internal.recount_deleted_boards();
 comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.users
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.updated_at, new.last_login_at, new.last_active_at),
+    least(new.created_at, new.updated_at, new.last_login_at, new.last_active_at)))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
+comment on trigger refuse_times on learn.users is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, updated_at, last_login_at, last_active_at on learn.users
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
+    or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at)
+    or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
+comment on trigger refuse_new_times on learn.users is 'Refuses times out of bounds (LX001).';

@@ -63,3 +63,22 @@ create or replace trigger announce_notifications
   execute function learn_internal.announce_notifications();
 comment on trigger announce_notifications on learn.notifications is
   'Sends them to the channel learn_events and to the outbox.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.notifications
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.created_at, new.read_at),
+    least(new.created_at, new.read_at)))
+  execute function learn_internal.refuse_times('created_at', 'read_at');
+comment on trigger refuse_times on learn.notifications is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of created_at, read_at on learn.notifications
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+    or new.read_at is distinct from old.read_at and learn_internal.is_off_time(new.read_at, new.read_at))
+  execute function learn_internal.refuse_times('created_at', 'read_at');
+comment on trigger refuse_new_times on learn.notifications is 'Refuses times out of bounds (LX001).';

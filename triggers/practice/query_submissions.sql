@@ -120,3 +120,19 @@ create or replace trigger grade_submissions
   execute function learn_internal.grade_submissions();
 comment on trigger grade_submissions on learn.query_submissions is
   'Submissions become facts, solve exercises and complete lessons.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.query_submissions
+  for each row
+  when (learn_internal.is_off_time(new.submitted_at, new.submitted_at))
+  execute function learn_internal.refuse_times('submitted_at');
+comment on trigger refuse_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of submitted_at on learn.query_submissions
+  for each row
+  when (new.submitted_at is distinct from old.submitted_at and learn_internal.is_off_time(new.submitted_at, new.submitted_at))
+  execute function learn_internal.refuse_times('submitted_at');
+comment on trigger refuse_new_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';

@@ -25,3 +25,19 @@ create or replace trigger derive_track_progress
   execute function learn_internal.derive_track_progress();
 comment on trigger derive_track_progress on learn.user_track_progress is
   'Status and percentage follow.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_track_progress
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.user_track_progress
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';

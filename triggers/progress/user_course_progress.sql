@@ -114,3 +114,23 @@ create or replace trigger course_progress_inserted
   execute function learn_internal.course_progress_inserted();
 comment on trigger course_progress_inserted on learn.user_course_progress is
   'Checks prerequisites, writes facts, unlocks the first level.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_course_progress
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.enrolled_at, new.completed_at, new.last_activity_at),
+    least(new.enrolled_at, new.completed_at, new.last_activity_at)))
+  execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
+comment on trigger refuse_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of enrolled_at, completed_at, last_activity_at on learn.user_course_progress
+  for each row
+  when (new.enrolled_at is distinct from old.enrolled_at and learn_internal.is_off_time(new.enrolled_at, new.enrolled_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
+    or new.last_activity_at is distinct from old.last_activity_at and learn_internal.is_off_time(new.last_activity_at, new.last_activity_at))
+  execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
+comment on trigger refuse_new_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';

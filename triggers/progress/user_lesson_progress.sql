@@ -56,6 +56,17 @@ create or replace trigger keep_completions
 comment on trigger keep_completions on learn.user_lesson_progress is
   'A completion is sticky (LX009).';
 
+-- A start that is moved: it is dated neither ahead of the clock nor absurdly far back. Rows that are new, and
+-- completions, are asked where they become facts.
+-- Errors: LX001.
+create or replace trigger refuse_new_times
+  before update of started_at, completed_at on learn.user_lesson_progress
+  for each row
+  when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
+    or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('started_at', 'completed_at');
+comment on trigger refuse_new_times on learn.user_lesson_progress is 'Refuses times out of bounds (LX001).';
+
 -- 3. What has become started or completed, by a new row or by a change.
 create or replace function learn_internal.lesson_progress_written()
 returns trigger

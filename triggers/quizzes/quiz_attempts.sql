@@ -109,3 +109,19 @@ create or replace trigger quizzes_completed
   execute function learn_internal.quizzes_completed();
 comment on trigger quizzes_completed on learn.quiz_attempts is
   'Quizzes, correct answers and perfect scores become facts.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.quiz_attempts
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.quiz_attempts
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';

@@ -140,3 +140,19 @@ create or replace trigger assessments_completed
   execute function learn_internal.assessments_completed();
 comment on trigger assessments_completed on learn.assessment_results is
   'Grades, recommends, sets the skill level; a fact.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.assessment_results
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.assessment_results
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+comment on trigger refuse_new_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';

@@ -91,3 +91,22 @@ create or replace trigger sessions_started
   for each statement
   execute function learn_internal.sessions_started();
 comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.learning_sessions
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.started_at, new.ended_at),
+    least(new.started_at, new.ended_at)))
+  execute function learn_internal.refuse_times('started_at', 'ended_at');
+comment on trigger refuse_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of started_at, ended_at on learn.learning_sessions
+  for each row
+  when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
+    or new.ended_at is distinct from old.ended_at and learn_internal.is_off_time(new.ended_at, new.ended_at))
+  execute function learn_internal.refuse_times('started_at', 'ended_at');
+comment on trigger refuse_new_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';

@@ -139,3 +139,23 @@ create or replace trigger user_skills_updated
   execute function learn_internal.user_skills_updated();
 comment on trigger user_skills_updated on learn.user_skills is
   'Checks points (LX001); levels follow.';
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_skills
+  for each row
+  when (learn_internal.is_off_time(
+    greatest(new.unlocked_at, new.allocated_at, new.mastered_at),
+    least(new.unlocked_at, new.allocated_at, new.mastered_at)))
+  execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
+comment on trigger refuse_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of unlocked_at, allocated_at, mastered_at on learn.user_skills
+  for each row
+  when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at)
+    or new.allocated_at is distinct from old.allocated_at and learn_internal.is_off_time(new.allocated_at, new.allocated_at)
+    or new.mastered_at is distinct from old.mastered_at and learn_internal.is_off_time(new.mastered_at, new.mastered_at))
+  execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
+comment on trigger refuse_new_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
