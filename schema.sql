@@ -421,6 +421,7 @@ insert into learn.activity_types (key, description, is_qualifying, happens_once,
   ('lesson_started', 'The user started a lesson.', true, true, false),
   ('lesson_completed', 'The user completed a lesson.', true, true, false),
   ('lesson_perfect', 'The user completed a lesson without a fault.', true, true, false),
+  ('lesson_repeated', 'The user completed a lesson again.', true, false, false),
   ('track_completed', 'The user completed every item of a track.', true, true, false),
   ('difficulty_completed', 'The user completed every track of a difficulty.', true, true, false),
   ('path_completed', 'The user completed every track of a learning path.', true, true, false),
@@ -2025,7 +2026,8 @@ values
   ('skill_level_reached',
     'The user reached a level of a skill for the first time.', false, true, true),
   ('skill_mastered', 'The user reached the highest level of a skill.', false, true, true),
-  ('assessment_completed', 'The user completed an assessment.', false, false, false);
+  ('assessment_completed', 'The user completed an assessment.', true, false, false),
+  ('session_ended', 'The user ended a learning session of a minute or more.', true, false, false);
 
 -- ── leaderboards ─────────────────────────────────────────────────────────────────────────────────
 

@@ -39,6 +39,7 @@ drop function learn_internal.skills_updated();
 drop function learn_internal.user_skills_deleted();
 drop function learn_internal.user_skills_inserted();
 drop function learn_internal.user_skills_updated();
+drop function learn_internal.write_session_facts(uuid[],bigint[]);
 drop view learn_internal.open_challenges;
 drop view learn_internal.open_tracks;
 drop view learn_internal.skill_damage;

@@ -779,7 +779,8 @@ comment on trigger refuse_new_times on learn.assessment_results is 'Refuses time
 
 -- What happens when rows of learn.learning_sessions are written, in the order in which triggers fire.
 
--- When learning sessions end: what the user's XP has gained since the start is noted.
+-- When learning sessions end: what the user's XP has gained since the start is noted, and a minute or more
+-- is a learning act.
 create or replace function learn_internal.sessions_ended()
 returns trigger
 language plpgsql
@@ -815,11 +816,12 @@ begin
   from unnest(v_user_ids, v_ids) e(user_id, id)
   join learn.user_stats s on s.user_id = any (array[e.user_id])
   where l.user_id = any (array[e.user_id]) and l.id = any (array[e.id]);
+  perform learn_internal.write_session_facts(v_user_ids, v_ids);
   return null;
 end;
 $$;
 comment on function learn_internal.sessions_ended() is
-  'Statement trigger: notes what users'' XP has gained in sessions that end.';
+  'Statement trigger: notes what users'' XP has gained in sessions that end; they become facts.';
 revoke all on function learn_internal.sessions_ended() from public;
 
 create or replace trigger sessions_ended
@@ -827,10 +829,10 @@ create or replace trigger sessions_ended
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.sessions_ended();
-comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained.';
+comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained; facts.';
 
 -- When learning sessions are started: the user's XP at the start is noted. Sessions that are
--- written as ended, from elsewhere, say themselves what they earned.
+-- written as ended, from elsewhere, say themselves what they earned; they are learning acts, too.
 create or replace function learn_internal.sessions_started()
 returns trigger
 language plpgsql
@@ -843,6 +845,10 @@ as $$
 declare
   v_user_ids uuid[];
 begin
+  perform learn_internal.write_session_facts(array_agg(n.user_id), array_agg(n.id))
+  from new_rows n
+  where n.ended_at is not null
+  having count(*) > 0;
   select array_agg(distinct n.user_id) into v_user_ids
   from new_rows n
   where n.ended_at is null and n.xp_at_start is null;
@@ -1161,5 +1167,38 @@ create or replace trigger refuse_new_times
     or new.mastered_at is distinct from old.mastered_at and learn_internal.is_off_time(new.mastered_at, new.mastered_at))
   execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
 comment on trigger refuse_new_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
+
+-- functions/skills/write_session_facts.sql
+
+-- Writes the facts of learning sessions that have ended (parallel arrays): of those of a minute or more. One
+-- that was left open until it was closed as abandoned says nothing of how long somebody learned.
+-- Errors: LX003 the setting is missing.
+create or replace function learn_internal.write_session_facts(p_user_ids uuid[], p_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  v_timeout numeric := 60 * learn_internal.setting_number('session_timeout_minutes');
+begin
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(array_agg(
+    (l.user_id, 'session_ended', 'session', l.id::text,
+      jsonb_build_object('session_type', l.session_type, 'resource_id', l.resource_id,
+        'seconds', l.duration_seconds, 'is_completed', l.is_completed),
+      null, l.ended_at)::learn_internal.fact
+    order by l.user_id, l.ended_at, l.id))
+  from unnest(p_user_ids, p_ids) e(user_id, id)
+  join learn.learning_sessions l on l.user_id = e.user_id and l.id = e.id
+  where l.duration_seconds >= 60 and (l.is_completed or l.duration_seconds < v_timeout);
+end;
+$$;
+comment on function learn_internal.write_session_facts(uuid[], bigint[]) is
+  'Writes the facts of learning sessions of a minute or more that have ended.';
+revoke all on function learn_internal.write_session_facts(uuid[], bigint[]) from public;
 
 reset role;

@@ -1,5 +1,5 @@
 -- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
--- score and adds up the time.
+-- score, adds up the time, and is a learning act: it makes the day active.
 -- A lesson of a course enrols its user.
 -- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
 -- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
@@ -96,12 +96,17 @@ begin
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
   end if;
 
+  if v_row.completed_at is not null then
+    perform learn_internal.write_facts(array[(
+      p_user_id, 'lesson_repeated', 'lesson', p_lesson_id::text, '{}', null,
+      v_call.occurred_at)::learn_internal.fact]);
+  end if;
   return learn_internal.end_call(v_call);
 end;
 $$;
 comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
-  'Again, it pays nothing.';
+  'Again, it pays nothing, but makes the day active.';
 revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
   from public;
 grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)

@@ -33,6 +33,7 @@ LEARNING_ACTS = {
     "lesson_started",
     "lesson_completed",
     "lesson_perfect",
+    "lesson_repeated",
     "track_completed",
     "difficulty_completed",
     "path_completed",
@@ -334,6 +335,8 @@ class Learner:
             if any(not self._is_solved(exercise) for exercise in lesson.published_exercises()):
                 raise RefusedError("LX007")
             self._complete_lesson(name, when, score)
+        else:
+            self._fact("lesson_repeated", name, when)
         return self._close()
 
     def award_xp(self, amount: int, source_id: str | None, at: datetime | None = None) -> Summary:

@@ -47,9 +47,7 @@ begin
   update learn.daily_challenge_attempts a
   set xp_earned = coalesce(t.amount, 0)
   from new_rows n
-  join learn.users u on u.id = n.user_id
   left join learn.xp_transactions t on t.user_id = n.user_id
-    and t.earned_on = (n.completed_at at time zone u.timezone)::date
     and t.source_type = 'daily_challenge_completed' and t.source_id = n.daily_challenge_id::text
     and t.amount > 0 and t.created_at >= v_now
   where a.user_id = n.user_id and a.daily_challenge_id = n.daily_challenge_id

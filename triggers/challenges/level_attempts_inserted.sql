@@ -140,9 +140,7 @@ begin
   update learn.level_attempts a
   set xp_earned = t.amount
   from new_rows n
-  join learn.users u on u.id = n.user_id
   join learn.xp_transactions t on t.user_id = n.user_id
-    and t.earned_on = (n.created_at at time zone u.timezone)::date
     and t.source_type = 'challenge_level_passed'
     and t.source_id = n.challenge_id || ':' || n.level_number
     and t.amount > 0 and t.created_at >= v_now

@@ -1,6 +1,7 @@
 -- What happens when rows of learn.learning_sessions are written, in the order in which triggers fire.
 
--- When learning sessions end: what the user's XP has gained since the start is noted.
+-- When learning sessions end: what the user's XP has gained since the start is noted, and a minute or more
+-- is a learning act.
 create or replace function learn_internal.sessions_ended()
 returns trigger
 language plpgsql
@@ -36,11 +37,12 @@ begin
   from unnest(v_user_ids, v_ids) e(user_id, id)
   join learn.user_stats s on s.user_id = any (array[e.user_id])
   where l.user_id = any (array[e.user_id]) and l.id = any (array[e.id]);
+  perform learn_internal.write_session_facts(v_user_ids, v_ids);
   return null;
 end;
 $$;
 comment on function learn_internal.sessions_ended() is
-  'Statement trigger: notes what users'' XP has gained in sessions that end.';
+  'Statement trigger: notes what users'' XP has gained in sessions that end; they become facts.';
 revoke all on function learn_internal.sessions_ended() from public;
 
 create or replace trigger sessions_ended
@@ -48,10 +50,10 @@ create or replace trigger sessions_ended
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.sessions_ended();
-comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained.';
+comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained; facts.';
 
 -- When learning sessions are started: the user's XP at the start is noted. Sessions that are
--- written as ended, from elsewhere, say themselves what they earned.
+-- written as ended, from elsewhere, say themselves what they earned; they are learning acts, too.
 create or replace function learn_internal.sessions_started()
 returns trigger
 language plpgsql
@@ -64,6 +66,10 @@ as $$
 declare
   v_user_ids uuid[];
 begin
+  perform learn_internal.write_session_facts(array_agg(n.user_id), array_agg(n.id))
+  from new_rows n
+  where n.ended_at is not null
+  having count(*) > 0;
   select array_agg(distinct n.user_id) into v_user_ids
   from new_rows n
   where n.ended_at is null and n.xp_at_start is null;
