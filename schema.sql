@@ -274,6 +274,10 @@ create unique index users_username_is_unique on learn.users (lower(username));
 create unique index users_email_is_unique on learn.users (lower(email));
 create unique index users_evm_address_is_unique on learn.users (lower(evm_address));
 create unique index users_hedera_account_id_is_unique on learn.users (hedera_account_id);
+-- The unique ones are found by lower(…) alone; these by what people write: where email = '…'.
+create index users_username on learn.users (username);
+create index users_email on learn.users (email);
+create index users_evm_address on learn.users (evm_address);
 create index users_selected_avatar on learn.users (selected_avatar_id)
   where selected_avatar_id is not null;
 grant select on learn.users to learn_app, learn_readonly;
@@ -288,6 +292,15 @@ create table learn.user_credentials (
 comment on table learn.user_credentials is
   'Password hashes, apart from users so that no role that reads users can read them: '
   'only functions do.';
+
+create table learn_internal.wallet_nonces (
+  hash    text primary key,
+  used_at timestamptz not null default learn.clock(),
+  constraint hash_is_one check (hash ~ '^[0-9a-f]{64}$')
+);
+comment on table learn_internal.wallet_nonces is
+  'Nonces by which wallets were linked: each serves once, and stays when its user is erased. No user is named.';
+comment on column learn_internal.wallet_nonces.hash is 'SHA-256 of the nonce, in hex.';
 
 create table learn.user_stats (
   user_id            uuid primary key references learn.users on delete cascade,
@@ -704,6 +717,35 @@ comment on function learn_internal.is_translations(jsonb) is
   'Whether a document holds translations: texts by field by language tag.';
 revoke all on function learn_internal.is_translations(jsonb) from public;
 
+-- functions/catalog/is_result.sql
+
+-- Whether a document is the result of a query: {"columns": ["name"], "rows": [["pen"], …]}, as many values in
+-- each row as there are columns, none of them a list or an object; "is_ordered" is true or false.
+create or replace function learn_internal.is_result(p_result jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_result is null or case
+    when jsonb_typeof(p_result) = 'object' and jsonb_typeof(p_result -> 'columns') = 'array'
+      and jsonb_typeof(p_result -> 'rows') = 'array'
+    then p_result - '{columns,rows,is_ordered}'::text[] = '{}'
+      and coalesce(jsonb_typeof(p_result -> 'is_ordered'), 'boolean') = 'boolean'
+      and jsonb_array_length(p_result -> 'columns') > 0
+      and not jsonb_path_exists(p_result, 'strict $.columns[*] ? (@.type() != "string")')
+      and not jsonb_path_exists(p_result, 'strict $.rows[*] ? (@.type() != "array")')
+      and not jsonb_path_exists(p_result, 'strict $.rows[*][*] ? (@.type() == "array" || @.type() == "object")')
+      and not jsonb_path_exists(p_result, 'strict $.rows[*] ? (@.size() != $n)',
+        jsonb_build_object('n', jsonb_array_length(p_result -> 'columns')))
+    else false
+  end;
+$$;
+comment on function learn_internal.is_result(jsonb) is
+  'Whether a document is the result of a query: columns and rows of as many values.';
+revoke all on function learn_internal.is_result(jsonb) from public;
+
 create table learn.difficulties (
   key           text primary key,
   rank          integer not null,
@@ -713,7 +755,8 @@ create table learn.difficulties (
   constraint sizes_are_limited check (length(key) <= 200)
 );
 comment on table learn.difficulties is
-  'Difficulties of tracks, courses, lessons and challenges, with what they multiply XP by.';
+  'Difficulties of tracks, courses, lessons and challenges, with what they multiply XP by. easy, medium and hard '
+  'are tiers: of lessons only.';
 grant select on learn.difficulties to learn_app, learn_readonly;
 
 insert into learn.difficulties (key, rank, xp_multiplier) values
@@ -755,6 +798,7 @@ create table learn.tracks (
   constraint tracks_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
+  constraint difficulty_is_no_tier check (difficulty not in ('easy', 'medium', 'hard')),
   constraint estimated_hours_are_positive check (estimated_hours > 0),
   constraint completion_xp_is_not_negative check (completion_xp >= 0),
   constraint total_items_are_not_negative check (total_items >= 0),
@@ -817,6 +861,7 @@ create table learn.courses (
   constraint courses_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
+  constraint difficulty_is_no_tier check (difficulty not in ('easy', 'medium', 'hard')),
   constraint estimated_hours_are_positive check (estimated_hours > 0),
   constraint completion_xp_is_not_negative check (completion_xp >= 0),
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
@@ -895,6 +940,7 @@ create table learn.lessons (
   sequence_number    integer,
   xp_reward          integer,
   time_limit_seconds integer,
+  time_limit_is_hard boolean not null default false,
   estimated_minutes  integer,
   translations       jsonb not null default '{}',
   is_published       boolean not null default true,
@@ -907,6 +953,8 @@ create table learn.lessons (
   constraint lesson_type_is_not_blank check (lesson_type ~ '\S'),
   constraint xp_reward_is_not_negative check (xp_reward >= 0),
   constraint time_limit_is_positive check (time_limit_seconds > 0),
+  constraint hard_limits_are_limits check (
+    not time_limit_is_hard or time_limit_seconds is not null),
   constraint estimated_minutes_are_positive check (estimated_minutes > 0),
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint level_lessons_have_a_course check (course_level_id is null or course_id is not null),
@@ -927,35 +975,59 @@ comment on column learn.lessons.xp_reward is
   'XP for completing the lesson before the difficulty''s multiplier; null: '
   'what xp_rules pays for lesson_completed.';
 comment on column learn.lessons.time_limit_seconds is
-  'For clients to show and enforce; the database does not.';
+  'For clients to show; see time_limit_is_hard.';
+comment on column learn.lessons.time_limit_is_hard is
+  'True: an attempt that took longer than time_limit_seconds completes nothing; its time is kept.';
 comment on column learn.lessons.course_id is
   'The course that the lesson belongs to; filled in where only course_level_id is given.';
 comment on column learn.lessons.course_level_id is
-  'The level of the course, at most one lesson for each difficulty; null: directly in the course.';
+  'The level of the course, at most one lesson for each difficulty, or none; null: directly in the course.';
 comment on column learn.lessons.sequence_number is
   'Place in the course, 1 first; unique in it. For clients to order by.';
 comment on column learn.lessons.is_available is
   'Published, and so are its level and course: what learners can complete. Kept by triggers.';
 comment on column learn.lessons.translations is
   '{"fil": {"title": "…"}}: read with learn.localized().';
+create unique index lessons_without_tier_are_unique on learn.lessons (course_level_id)
+  where difficulty is null;
 create index lessons_difficulty on learn.lessons (difficulty);
 create index lessons_course_level on learn.lessons (course_level_id, course_id);
 create index lessons_content on learn.lessons using gin (content jsonb_path_ops);
 grant select on learn.lessons to learn_app, learn_readonly;
 
 create table learn.exercises (
-  id           bigint generated always as identity primary key,
-  lesson_id    bigint not null references learn.lessons on delete cascade,
-  position     integer not null default 0,
-  prompt       text not null default '',
-  is_published boolean not null default true,
-  created_at   timestamptz not null default learn.clock(),
-  constraint sizes_are_limited check (length(prompt) <= 100000)
+  id              bigint generated always as identity primary key,
+  lesson_id       bigint not null references learn.lessons on delete cascade,
+  position        integer not null default 0,
+  prompt          text not null default '',
+  schema_sql      text,
+  solution        text,
+  expected_result jsonb,
+  hints           jsonb not null default '[]',
+  is_published    boolean not null default true,
+  created_at      timestamptz not null default learn.clock(),
+  constraint texts_are_not_blank check (schema_sql ~ '\S' and solution ~ '\S'),
+  constraint expected_result_is_a_table check (learn_internal.is_result(expected_result)),
+  constraint hints_are_texts check (
+    jsonb_typeof(hints) = 'array' and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "string")')),
+  constraint sizes_are_limited check (
+    length(prompt) <= 100000 and length(schema_sql) <= 1000000 and length(solution) <= 100000
+    and pg_column_size(expected_result) <= 1048576 and pg_column_size(hints) <= 262144)
 );
 comment on table learn.exercises is 'A problem of a lesson, solved by a correct query submission.';
+comment on column learn.exercises.schema_sql is
+  'The tables to query and their rows: statements to run before the learner''s query, in a place of its own.';
+comment on column learn.exercises.solution is
+  'A query that is correct. Readable by no app role: exercise_solution() gives it to who has solved the exercise.';
+comment on column learn.exercises.expected_result is
+  '{"columns": ["name", "price"], "rows": [["pen", 2]], "is_ordered": false}: what a correct query returns; '
+  'is_ordered: in this order.';
+comment on column learn.exercises.hints is
+  '["…", "…"], from vague to plain. Readable by no app role: exercise_hints() gives one for each wrong submission.';
 create index exercises_lesson on learn.exercises (lesson_id) where is_published;
 create index exercises_lesson_position on learn.exercises (lesson_id, position);
-grant select on learn.exercises to learn_app, learn_readonly;
+grant select (id, lesson_id, position, prompt, schema_sql, expected_result, is_published, created_at)
+  on learn.exercises to learn_app, learn_readonly;
 
 create table learn.track_lessons (
   track_id  bigint not null references learn.tracks on delete cascade,
@@ -1080,6 +1152,7 @@ create table learn.user_course_progress (
       else 0 end) stored,
   time_spent_seconds    bigint not null default 0,
   last_activity_at      timestamptz,
+  preferred_difficulty  text references learn.difficulties on update cascade on delete set null,
   primary key (user_id, course_id),
   constraint lessons_completed_are_lessons check (
     lessons_completed between 0 and total_lessons),
@@ -1098,7 +1171,11 @@ comment on column learn.user_course_progress.weight_completed is
   'Sum of the XP multipliers of the completed lessons.';
 comment on column learn.user_course_progress.time_spent_seconds is
   'Time spent in the lessons of the course, in seconds.';
+comment on column learn.user_course_progress.preferred_difficulty is
+  'The tier that the user has chosen for this course, by choose_difficulty(); null: none. It locks nothing.';
 create index user_course_progress_course on learn.user_course_progress (course_id, user_id);
+create index user_course_progress_preference on learn.user_course_progress (preferred_difficulty, user_id)
+  where preferred_difficulty is not null;
 grant select on learn.user_course_progress to learn_app, learn_readonly;
 
 create table learn.user_level_unlocks (
@@ -1270,14 +1347,36 @@ create table learn.user_achievements (
   id             bigint generated always as identity,
   earned_at      timestamptz not null default learn.clock(),
   evidence       jsonb not null default '{}',
+  token_id       text,
+  collection_id  text,
+  serial_number  bigint,
+  metadata_uri   text,
+  tx_id          text,
+  minted_at      timestamptz,
   primary key (user_id, achievement_id),
   constraint user_achievements_are_in_order unique (user_id, id),
-  constraint sizes_are_limited check (pg_column_size(evidence) <= 262144)
+  constraint token_data_belong_to_a_token check (
+    token_id is not null
+    or coalesce(collection_id, serial_number::text, metadata_uri, tx_id) is null),
+  constraint minted_achievements_have_a_token check ((minted_at is null) = (token_id is null)),
+  constraint token_id_is_not_blank check (token_id ~ '\S'),
+  constraint serial_number_is_not_negative check (serial_number >= 0),
+  constraint sizes_are_limited check (
+    pg_column_size(evidence) <= 262144 and length(token_id) <= 200 and length(collection_id) <= 200
+    and length(metadata_uri) <= 2000 and length(tx_id) <= 200)
 );
 comment on table learn.user_achievements is
   'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
 comment on column learn.user_achievements.evidence is
   'The metric and value that earned it, or who granted it.';
+comment on column learn.user_achievements.token_id is
+  'The NFT on the network; null: none was minted. This and what follows are written once, by '
+  'achievement_minted(), which a worker calls after request_achievement_nft().';
+create unique index user_achievements_token_is_unique
+  on learn.user_achievements (token_id, collection_id, serial_number) nulls not distinct
+  where token_id is not null;
+create index user_achievements_transaction on learn.user_achievements (user_id, tx_id)
+  where tx_id is not null;
 create index user_achievements_achievement on learn.user_achievements (achievement_id, user_id);
 grant select on learn.user_achievements to learn_app, learn_readonly;
 
@@ -1484,6 +1583,7 @@ create table learn.challenges (
   constraint challenges_slug_is_unique unique (slug),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
+  constraint difficulty_is_no_tier check (difficulty not in ('easy', 'medium', 'hard')),
   constraint xp_base_is_not_negative check (xp_base >= 0),
   constraint estimated_minutes_are_positive check (estimated_minutes > 0),
   constraint ddia_concepts_are_a_list check (jsonb_typeof(ddia_concepts) = 'array'),
@@ -2017,7 +2117,7 @@ insert into learn.platform_settings (key, value, value_type, description) values
   ('assessment_recommendations', '5', 'number',
     'Tracks, and challenges, that an assessment recommends at most.'),
   ('assessment_sets_skill_level', 'true', 'boolean',
-    'An initial assessment sets users.skill_level to the level that it recommends.'),
+    'An initial assessment sets users.skill_level to the level that it recommends; later ones raise it.'),
   ('session_timeout_minutes', '120', 'number',
     'A learning session that has been open for longer is closed by close_abandoned_sessions().');
 
@@ -2409,6 +2509,9 @@ create index transactions_achievement on learn.transactions (achievement_id, use
   where achievement_id is not null;
 grant select on learn.transactions to learn_app, learn_readonly;
 
+alter table learn.user_achievements add constraint achievement_transaction_is_the_users
+  foreign key (user_id, tx_id) references learn.transactions (user_id, tx_id);
+
 create sequence learn_internal.certificate_numbers;
 
 create table learn.nft_certificates (
@@ -2669,7 +2772,7 @@ insert into learn.platform_settings (key, value, value_type, description) values
   ('outbox_max_attempts', '10', 'number',
     'A message that has failed so often is given up: learn.dead_outbox lists it.'),
   ('nft_minting_enabled', 'false', 'boolean',
-    'Whether each new certificate asks for an NFT: a message nft_mint in learn.outbox.'),
+    'Whether each new certificate asks for an NFT, a message nft_mint in learn.outbox, and learners may for achievements.'),
   ('hashscan_url', '"https://hashscan.io/testnet"', 'string',
     'Base URL of the explorer, network included; transactions link to /transaction/… below it.'),
   ('faucet_interval_hours', '24', 'number',
@@ -2831,7 +2934,8 @@ begin
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where p.polname = 'learners_rows' and has_column_privilege('learn_app', c.oid, a.attnum, 'select')
       and (c.relname, a.attname) not in (values ('challenge_levels', 'test_cases'), ('challenge_levels', 'hints'),
-        ('challenge_levels', 'passing_criteria'), ('challenge_levels', 'solution_approach'))
+        ('challenge_levels', 'passing_criteria'), ('challenge_levels', 'solution_approach'),
+        ('exercises', 'expected_result'))
     group by a.attrelid
   loop
     execute v_grant;

@@ -41,6 +41,7 @@ drop view learn_internal.board_damage;
 drop view learn_internal.board_recounts;
 drop view learn_internal.board_totals;
 drop view learn_internal.board_values;
+drop function learn.rank_percentile(uuid,text);
 drop function learn.user_rank(uuid,text,text,uuid[]);
 drop view learn_internal.board_facts;
 

@@ -881,4 +881,255 @@ create or replace trigger refuse_new_times
   execute function learn_internal.refuse_times('last_activity_date', 'registered_on');
 comment on trigger refuse_new_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
 
+-- functions/identity/verify_email.sql
+
+-- Notes that a user has proved an email to be theirs: the backend has seen the code that it had sent there.
+-- Verifying again changes nothing.
+-- Errors: LX001 it is not the user's email (any more); LX002; LX004 user inactive; LX013.
+create or replace function learn.verify_email(
+  p_user_id         uuid,
+  p_email           text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'verify_email', p_user_id, jsonb_build_object('email', p_email), p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_size('p_email', length(p_email), 320);
+  if not exists (
+    select from learn.users u where u.id = p_user_id and lower(u.email) = lower(p_email))
+  then
+    raise exception 'this is not the email of the user'
+      using errcode = 'LX001', detail = format('p_email = %L', p_email),
+        hint = 'It may have been changed since: learn.users.email says what it is. Send another code there.';
+  end if;
+  update learn.users u set is_verified = true where u.id = p_user_id and not u.is_verified;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.verify_email(uuid, text, timestamptz, text) is
+  'Notes that a user has proved the email to be theirs, as long as it is the one of the profile.';
+revoke all on function learn.verify_email(uuid, text, timestamptz, text) from public;
+grant execute on function learn.verify_email(uuid, text, timestamptz, text) to learn_app;
+
+-- functions/identity/update_profile.sql
+
+-- Changes what a user may say of themselves: a JSON object with the columns of learn.users to change, the
+-- others stay. Texts may be null where the column may, locale to show_on_leaderboard not; preferences are
+-- replaced as a whole. A new email is not verified. Wallets are linked by link_wallet(); null unlinks.
+-- Errors: LX001 an unknown field, a value of another type, malformed, taken or too large; LX002;
+-- LX004 user inactive; LX010 a field that is not the user's to say; LX013.
+create or replace function learn.update_profile(
+  p_user_id         uuid,
+  p_profile         jsonb,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call       learn_internal.call := learn_internal.begin_call(
+    'update_profile', p_user_id, jsonb_build_object('profile', p_profile),
+    p_occurred_at, p_idempotency_key);
+  v_constraint text;
+  v_message    text;
+  v_problem    text;
+  v_old        learn.users;
+  v_new        learn.users;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_size('p_profile', pg_column_size(p_profile), 131072, 'bytes');
+  if jsonb_typeof(p_profile) is distinct from 'object' then
+    raise exception 'a profile is a JSON object'
+      using errcode = 'LX001',
+        detail = format('p_profile is %s', coalesce(jsonb_typeof(p_profile), 'null')),
+        hint = 'Such as {"bio": "I like joins.", "locale": "fil"}.';
+  end if;
+  select e.key into v_problem
+  from jsonb_each(p_profile) e
+  where e.key in ('id', 'role', 'is_active', 'is_verified', 'selected_avatar_id', 'last_login_at',
+      'last_active_at', 'created_at', 'updated_at')
+    or e.key = 'evm_address' and jsonb_typeof(e.value) <> 'null'
+  order by e.key
+  limit 1;
+  if found then
+    raise exception 'a user does not say this of themselves'
+      using errcode = 'LX010', detail = v_problem,
+        hint = 'An address is linked by learn.link_wallet(), verified by learn.verify_email(); an avatar is '
+          'chosen by learn.select_avatar(); roles and states are the owner''s.';
+  end if;
+  select format('%s is %s', left(e.key, 50), case when k.field is null then 'no field of a profile'
+      else jsonb_typeof(e.value) || ', not ' || k.type end)
+  into v_problem
+  from jsonb_each(p_profile) e
+  left join (values
+    ('username', 'string', false), ('email', 'string', true), ('display_name', 'string', true),
+    ('avatar_url', 'string', true), ('avatar_emoji', 'string', true), ('bio', 'string', true),
+    ('locale', 'string', false), ('timezone', 'string', false), ('skill_level', 'string', false),
+    ('evm_address', 'null', true), ('hedera_account_id', 'string', true),
+    ('preferences', 'object', false), ('onboarding_completed', 'boolean', false),
+    ('show_on_leaderboard', 'boolean', false)
+  ) k(field, type, is_nullable) on k.field = e.key
+  where k.field is null
+    or jsonb_typeof(e.value) <> k.type and not (k.is_nullable and jsonb_typeof(e.value) = 'null')
+  order by e.key
+  limit 1;
+  if found then
+    raise exception 'the profile makes no sense'
+      using errcode = 'LX001', detail = v_problem,
+        hint = 'The fields are username, email, display_name, avatar_url, avatar_emoji, bio, locale, timezone, '
+          'skill_level, hedera_account_id, preferences, onboarding_completed, show_on_leaderboard.';
+  end if;
+
+  select u.* into v_old from learn.users u where u.id = p_user_id;
+  begin
+    v_new := jsonb_populate_record(v_old, p_profile);
+    update learn.users u
+    set username = v_new.username, email = v_new.email, display_name = v_new.display_name,
+      avatar_url = v_new.avatar_url, avatar_emoji = v_new.avatar_emoji, bio = v_new.bio,
+      locale = v_new.locale, timezone = v_new.timezone, skill_level = v_new.skill_level,
+      evm_address = v_new.evm_address, hedera_account_id = v_new.hedera_account_id,
+      preferences = v_new.preferences, onboarding_completed = v_new.onboarding_completed,
+      show_on_leaderboard = v_new.show_on_leaderboard,
+      is_verified = u.is_verified and lower(v_new.email) is not distinct from lower(u.email)
+    where u.id = p_user_id and to_jsonb(v_new) is distinct from to_jsonb(v_old);
+  exception
+    when unique_violation or check_violation then
+      get stacked diagnostics v_constraint = constraint_name, v_message = message_text;
+      raise exception 'the profile cannot be changed so'
+        using errcode = 'LX001',
+          detail = case v_constraint
+            when 'users_username_is_unique' then 'username is taken'
+            when 'users_email_is_unique' then 'email is taken'
+            when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
+            when '' then v_message
+            else replace(v_constraint, '_', ' ') || ' does not hold'
+          end,
+          hint = 'Names, emails and accounts are unique without regard to case; what each field may be, '
+            'the constraints of learn.users say.';
+  end;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.update_profile(uuid, jsonb, timestamptz, text) is
+  'Changes the fields of a user''s profile that the object has: {"bio": "…", "timezone": "Asia/Manila", '
+  '"onboarding_completed": true}. A new email is not verified; {"evm_address": null} unlinks the wallet.';
+revoke all on function learn.update_profile(uuid, jsonb, timestamptz, text) from public;
+grant execute on function learn.update_profile(uuid, jsonb, timestamptz, text) to learn_app, learn_user;
+
+-- functions/identity/link_wallet.sql
+
+-- Links a wallet to a user, who has proved that it is theirs: the backend has checked the wallet's signature
+-- of a text with the nonce, which it had made for this. A nonce serves once, for ever: who has seen a
+-- signature cannot use it again, for whichever user. Only its hash is kept, and nobody's name with it.
+-- Errors: LX001 malformed address or nonce, or the address is another user's; LX002;
+-- LX004 user inactive; LX010 the nonce was used before; LX013.
+create or replace function learn.link_wallet(
+  p_user_id         uuid,
+  p_address         text,
+  p_nonce           text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'link_wallet', p_user_id, jsonb_build_object('address', p_address, 'nonce', p_nonce),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_size('p_address', length(p_address), 42);
+  perform learn_internal.require_size('p_nonce', length(p_nonce), 200);
+  if coalesce(p_address, '') !~ '^0x[0-9A-Fa-f]{40}$' or coalesce(p_nonce, '') !~ '^[!-~]+$' then
+    raise exception 'the address or the nonce is malformed'
+      using errcode = 'LX001', detail = format('p_address = %L, p_nonce = %L', p_address, p_nonce),
+        hint = 'An address is 0x and 40 hexadecimal digits; a nonce is a word of 1 to 200 printable characters.';
+  end if;
+  insert into learn_internal.wallet_nonces (hash)
+  values (encode(sha256(convert_to(p_nonce, 'UTF8')), 'hex'))
+  on conflict do nothing;
+  if not found then
+    raise exception 'the nonce was used before'
+      using errcode = 'LX010', detail = format('p_nonce = %L', p_nonce),
+        hint = 'Make a new nonce for each link, and have it signed.';
+  end if;
+  begin
+    update learn.users u set evm_address = p_address
+    where u.id = p_user_id and u.evm_address is distinct from p_address;
+  exception
+    when unique_violation then
+      raise exception 'the address is linked to another user'
+        using errcode = 'LX001', detail = format('p_address = %s', p_address),
+          hint = 'The other user can unlink it: learn.update_profile() with {"evm_address": null}.';
+  end;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.link_wallet(uuid, text, text, timestamptz, text) is
+  'Links a wallet to a user. The nonce is what the wallet has signed and the backend has verified; '
+  'each serves once.';
+revoke all on function learn.link_wallet(uuid, text, text, timestamptz, text) from public;
+grant execute on function learn.link_wallet(uuid, text, text, timestamptz, text) to learn_app;
+
+-- functions/identity/record_login.sql
+
+-- Notes that a user has logged in. No learning act: it makes no day active.
+-- Errors: LX001 time out of bounds; LX002; LX004 user inactive; LX013.
+create or replace function learn.record_login(
+  p_user_id         uuid,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'record_login', p_user_id, '{}', p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  update learn.users u
+  set last_login_at = greatest(u.last_login_at, v_call.occurred_at),
+    last_active_at = greatest(u.last_active_at, v_call.occurred_at)
+  where u.id = p_user_id;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.record_login(uuid, timestamptz, text) is
+  'Notes that a user has logged in: learn.users.last_login_at. It makes no day active.';
+revoke all on function learn.record_login(uuid, timestamptz, text) from public;
+grant execute on function learn.record_login(uuid, timestamptz, text) to learn_app;
+
 reset role;

@@ -14,6 +14,7 @@ drop trigger check_criteria on learn.achievements;
 drop trigger complete_activity on learn.activity_log;
 drop trigger date_metrics on learn.metrics;
 drop trigger index_criteria on learn.achievements;
+drop trigger keep_achievement_tokens on learn.user_achievements;
 drop trigger keep_activity_types on learn.activity_types;
 drop trigger level_thresholds_change on learn.level_thresholds;
 drop trigger level_thresholds_marks on learn.level_thresholds;
@@ -74,6 +75,7 @@ drop function learn_internal.give_streak_freezes(uuid,date,integer,text,timestam
 drop function learn_internal.has_happened(uuid,text,text,text);
 drop function learn_internal.index_criteria();
 drop function learn_internal.is_countable(jsonb);
+drop function learn_internal.keep_achievement_tokens();
 drop function learn_internal.keep_activity_types();
 drop function learn_internal.move_level(learn.user_stats,bigint,timestamp with time zone);
 drop function learn_internal.note_consequences();

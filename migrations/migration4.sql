@@ -1821,37 +1821,6 @@ create or replace trigger track_lessons_updated
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
 comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';
 
--- triggers/catalog/track_prerequisites.sql
-
--- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
--- Errors: LX012.
-
--- When prerequisites of tracks change: this blocks learners.
-create or replace trigger track_prerequisites_change
-  before insert or update or delete on learn.track_prerequisites
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger track_prerequisites_change on learn.track_prerequisites is
-  'A change blocks learners.';
-
--- When a track gets a prerequisite: no cycle.
-create or replace trigger track_prerequisites_inserted
-  after insert on learn.track_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
-comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- When a track's prerequisite changes: no cycle.
-create or replace trigger track_prerequisites_updated
-  after update on learn.track_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
-comment on trigger track_prerequisites_updated on learn.track_prerequisites is
-  'Refuses a cycle (LX012).';
-
 -- triggers/catalog/tracks.sql
 
 -- What happens when rows of learn.tracks are written, in the order in which triggers fire.
@@ -3526,5 +3495,146 @@ create or replace trigger refuse_new_times
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
 comment on trigger refuse_new_times on learn.user_path_progress is 'Refuses times out of bounds (LX001).';
+
+-- functions/practice/exercise_hints.sql
+
+-- The hints of an exercise that a user may see: one for each wrong submission so far, all once it is solved.
+-- No row: there is none yet, or no more.
+-- Errors: LX002; LX003 unknown exercise; LX010 a learner asks for another.
+create or replace function learn.exercise_hints(p_user_id uuid, p_exercise_id bigint)
+returns table (hint_number integer, hint text)
+language plpgsql
+stable
+security definer                  -- hints are readable by no app role
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_hints    jsonb;
+  v_progress learn.user_exercise_progress;
+begin
+  perform learn_internal.require_self(p_user_id);
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select e.hints into v_hints from learn.exercises e where e.id = p_exercise_id and e.is_published;
+  if not found then
+    raise exception 'unknown exercise'
+      using errcode = 'LX003', detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
+        hint = 'Look the exercise up in learn.exercises.';
+  end if;
+  select p.* into v_progress
+  from learn.user_exercise_progress p
+  where p.user_id = p_user_id and p.exercise_id = p_exercise_id;
+  return query
+  select h.number::integer, h.hint
+  from jsonb_array_elements_text(v_hints) with ordinality h(hint, number)
+  where v_progress.solved_at is not null or h.number <= v_progress.wrong_submissions
+  order by h.number;
+end;
+$$;
+comment on function learn.exercise_hints(uuid, bigint) is
+  'The hints of an exercise that a user may see: one for each wrong submission, all once it is solved.';
+revoke all on function learn.exercise_hints(uuid, bigint) from public;
+grant execute on function learn.exercise_hints(uuid, bigint) to learn_app, learn_user;
+
+-- functions/practice/exercise_solution.sql
+
+-- The solution of an exercise, for a user who has solved it; null where none is written down.
+-- Errors: LX002; LX003 unknown exercise; LX007 it is not solved yet.
+create or replace function learn.exercise_solution(p_user_id uuid, p_exercise_id bigint)
+returns text
+language plpgsql
+stable
+security definer                  -- solutions are readable by no app role
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_solution text;
+begin
+  perform learn_internal.require_self(p_user_id);
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  select e.solution into v_solution from learn.exercises e where e.id = p_exercise_id;
+  if not found then
+    raise exception 'unknown exercise'
+      using errcode = 'LX003', detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
+        hint = 'Look the exercise up in learn.exercises.';
+  end if;
+  if not exists (
+    select from learn.user_exercise_progress p
+    where p.user_id = p_user_id and p.exercise_id = p_exercise_id and p.solved_at is not null)
+  then
+    raise exception 'the exercise is not solved yet'
+      using errcode = 'LX007', detail = format('p_user_id = %s, p_exercise_id = %s', p_user_id, p_exercise_id),
+        hint = 'Until then there are hints: learn.exercise_hints().';
+  end if;
+  return v_solution;
+end;
+$$;
+comment on function learn.exercise_solution(uuid, bigint) is
+  'The solution of an exercise, for a user who has solved it (else LX007).';
+revoke all on function learn.exercise_solution(uuid, bigint) from public;
+grant execute on function learn.exercise_solution(uuid, bigint) to learn_app, learn_user;
+
+-- functions/progress/choose_difficulty.sql
+
+-- Notes the tier that a user has chosen for a course: a difficulty that some lesson of it has; null: none.
+-- It is a preference and locks nothing: the other tiers stay open.
+-- Errors: LX001 the course has no lesson of this difficulty; LX002; LX003 unknown course; LX004 not published
+-- or user inactive; LX010 the user is not enrolled; LX013.
+create or replace function learn.choose_difficulty(
+  p_user_id         uuid,
+  p_course_id       bigint,
+  p_difficulty      text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'choose_difficulty', p_user_id,
+    jsonb_build_object('course_id', p_course_id, 'difficulty', p_difficulty),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_size('p_difficulty', length(p_difficulty), 200);
+  perform learn_internal.require_course(p_course_id);
+  if p_difficulty is not null and not exists (
+    select from learn.lessons l
+    where l.course_id = p_course_id and l.difficulty = p_difficulty and l.is_available)
+  then
+    raise exception 'the course has no lesson of this difficulty'
+      using errcode = 'LX001', detail = format('p_course_id = %s, p_difficulty = %s', p_course_id, p_difficulty),
+        hint = 'Choose one of learn.lessons.difficulty of the course.';
+  end if;
+  update learn.user_course_progress p set preferred_difficulty = p_difficulty
+  where p.user_id = p_user_id and p.course_id = p_course_id;
+  if not found then
+    raise exception 'the user is not enrolled in the course'
+      using errcode = 'LX010', detail = format('p_user_id = %s, p_course_id = %s', p_user_id, p_course_id),
+        hint = 'Enrol first: learn.enroll_in_course().';
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) is
+  'Notes the tier that a user has chosen for a course: easy, medium, hard, or what its lessons have; null: none.';
+revoke all on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) from public;
+grant execute on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) to learn_app, learn_user;
 
 reset role;

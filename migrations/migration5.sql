@@ -36,7 +36,8 @@ revoke all on function learn_internal.write_past_facts(learn_internal.fact[]) fr
 -- views/challenges/due_challenge_unlocks.sql
 
 -- Challenges that users could have unlocked and have not: active, with every prerequisite completed,
--- and every track that their track asks for. Filter by user_id: nobody else is looked at.
+-- and every track that their track asks for. What nobody can complete keeps nobody out: an inactive challenge,
+-- one without levels, an empty track. Filter by user_id: nobody else is looked at.
 create or replace view learn_internal.due_challenge_unlocks as
 select s.user_id, c.id as challenge_id, c.slug, c.position, c.track_id
 from learn.user_stats s
@@ -48,7 +49,9 @@ where c.is_active
   and not exists (
     select from learn.challenge_prerequisites e
     join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
-    where e.challenge_id = c.id and not exists (
+    where e.challenge_id = c.id
+      and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
+      and not exists (
       select from learn.user_challenge_progress p
       where p.user_id = s.user_id and p.challenge_id = r.id and p.completed_at is not null))
   and not exists (
@@ -109,6 +112,7 @@ revoke all on function learn_internal.unlock_challenges(uuid[], timestamptz) fro
 -- this fills too, and what comes next is unlocked. All of it counts for metrics and achievements;
 -- XP is paid for the rows alone, with the source `import`, so that totals are those of the older
 -- system. (Achievements that this earns pay their own.)
+-- Errors: LX001 a level without those before it.
 create or replace function learn_internal.apply_imports(
   p_user_ids uuid[], p_challenge_ids bigint[], p_xp integer[]
 )
@@ -122,10 +126,30 @@ declare
   v_completed learn_internal.fact[];
   v_track_ids bigint[];
   v_quiet     text := coalesce(current_setting('learn.quiet', true), '');
+  v_gap       record;
 begin
   perform set_config('learn.quiet', 'on', true);  -- nobody is notified
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
+
+  select i.user_id, i.challenge_id, i.completed_levels, m.level into v_gap
+  from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
+  join learn.imported_challenge_progress i
+    on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+  left join learn.user_challenge_progress p
+    on p.user_id = i.user_id and p.challenge_id = i.challenge_id
+  cross join lateral (
+    select learn_internal.missing_level(i.challenge_id, i.completed_levels || p.levels_completed) as level
+  ) m
+  where m.level is not null
+  limit 1;
+  if found then
+    raise exception 'levels are passed in order'
+      using errcode = 'LX001',
+        detail = format('user_id = %s, challenge_id = %s: levels %s, without level %s',
+          v_gap.user_id, v_gap.challenge_id, v_gap.completed_levels, v_gap.level),
+        hint = 'Import the levels before it as well.';
+  end if;
 
   -- What is new: XP, and levels that were not passed here before.
   select array_agg(
@@ -341,7 +365,7 @@ grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app, 
 -- functions/challenges/complete_challenges.sql
 
 -- Marks challenges as completed for users, parallel arrays, and follows up: facts, tracks,
--- and the challenges that this unlocks.
+-- the challenges that this unlocks, and the users' skill levels.
 create or replace function learn_internal.complete_challenges(
   p_user_ids uuid[], p_challenge_ids bigint[], p_at timestamptz[]
 )
@@ -382,52 +406,24 @@ begin
     select from learn.challenge_levels l where l.challenge_id = k.id)
   having count(*) > 0;
   perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+
+  -- Who has completed all that was open at their skill level has reached the next one.
+  update learn.users u
+  set skill_level = case u.skill_level when 'beginner' then 'intermediate' else 'advanced' end
+  from learn.difficulties d
+  where u.id = any (p_user_ids) and d.key = u.skill_level and u.skill_level <> 'advanced'
+    and not exists (
+      select from learn.user_challenge_progress p
+      join learn.challenges c on c.id = p.challenge_id and c.is_active
+      join learn.difficulties k on k.key = c.difficulty
+      where p.user_id = u.id and p.unlocked_at is not null and p.completed_at is null and k.rank <= d.rank
+        and exists (select from learn.challenge_levels l where l.challenge_id = c.id));
 end;
 $$;
 comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is
   'Completes challenges for users, writes the facts, moves the tracks, and unlocks what is next.';
 revoke all on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[])
   from public;
-
--- views/challenges/old_progress_rows.sql
-
--- The rows of learn.old_progress_table with what is wrong with each, null where nothing is.
-create or replace view learn_internal.old_progress_rows as
-select c.id, c.user_id, c.challenge_id, c.levels, c.total_xp,
-  coalesce(c.problem, case when c.first_id <> c.id
-    then format('row %s is of the same user and challenge', c.first_id) end) as rejection
-from (
-  select p.*, first_value(p.id) over (
-      partition by p.user_id, p.challenge_id, p.problem is null order by p.id) as first_id
-  from (
-    select r.id, r.user_id, c.id as challenge_id, l.levels, r.total_xp, case
-      when r.user_id is null then 'user_id is null'
-      when u.id is null then 'unknown user'
-      when r.problem_id is null then 'problem_id is null'
-      when c.id is null then 'unknown challenge'
-      when r.completed_levels is null then 'completed_levels is null'
-      when l.has_other then 'completed_levels has something else than levels 1 to 5'
-      when l.has_twice then 'completed_levels has a level twice'
-      when r.total_xp is null then 'total_xp is null'
-      when r.total_xp < 0 then 'total_xp is negative'
-      when not i.completed_levels <@ l.levels or r.total_xp < i.total_xp
-        then format('it was imported with more: levels %s, %s XP', i.completed_levels, i.total_xp)
-    end as problem
-    from learn.old_progress_table r
-    left join learn.users u on u.id = r.user_id
-    left join learn.challenges c on c.slug = r.problem_id
-    left join learn.imported_challenge_progress i
-      on i.user_id = r.user_id and i.challenge_id = c.id
-    cross join lateral (
-      select coalesce(array_agg(x order by x), '{}') as levels,
-        coalesce(bool_or(x is null or x not between 1 and 5), false) as has_other,
-        count(*) > count(distinct x) as has_twice
-      from unnest(r.completed_levels) x
-    ) l
-  ) p
-) c;
-comment on view learn_internal.old_progress_rows is
-  'The rows of old_progress_table, with why each cannot be imported.';
 
 -- functions/challenges/import_old_progress.sql
 
@@ -494,7 +490,8 @@ revoke all on function learn.import_old_progress() from public;
 -- functions/challenges/recommend_challenges.sql
 
 -- The challenges that a user should try next: not completed, unlocked or with nothing missing, and not
--- above the user's skill level; easier ones first, then in the order of the tracks.
+-- above the user's skill level; easier ones first, then in the order of the tracks. Where all of these are done:
+-- those that a track under way still needs, and then the other harder ones. So there is one until all is done.
 -- Errors: LX001 limit out of range; LX002 unknown user.
 create or replace function learn.recommend_challenges(p_user_id uuid, p_limit integer default 5)
 returns table (
@@ -524,16 +521,27 @@ begin
   end if;
   return query
   select c.id, c.slug, c.title, c.difficulty, c.xp_base, c.estimated_minutes
-  from learn_internal.open_challenges o
-  join learn.challenges c on c.id = o.challenge_id
-  left join learn.difficulties m on m.key = v_skill_level
-  where o.user_id = p_user_id and (v_skill_level = 'advanced' or o.difficulty_rank <= m.rank)
-  order by o.difficulty_rank, o.track_position, o.track_id, o.position, o.challenge_id
+  from (
+    select r.*, bool_or(r.is_within) over () as has_within
+    from (
+      select o.*, v_skill_level = 'advanced' or o.difficulty_rank <= m.rank as is_within, exists (
+        select from learn.user_track_progress p
+        where p.user_id = o.user_id and p.track_id = o.track_id and p.completed_at is null) as is_under_way
+      from learn_internal.open_challenges o
+      left join learn.difficulties m on m.key = v_skill_level
+      where o.user_id = p_user_id
+    ) r
+  ) q
+  join learn.challenges c on c.id = q.challenge_id
+  where q.is_within = q.has_within
+  order by q.is_under_way and not q.has_within desc,
+    q.difficulty_rank, q.track_position, q.track_id, q.position, q.challenge_id
   limit p_limit;
 end;
 $$;
 comment on function learn.recommend_challenges(uuid, integer) is
-  'Challenges that a user should try next, not above the user''s skill level, at most p_limit.';
+  'Challenges that a user should try next, at most p_limit: not above the user''s skill level, or, when all of '
+  'these are done, the harder ones.';
 revoke all on function learn.recommend_challenges(uuid, integer) from public;
 grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_user, learn_readonly;
 
@@ -868,7 +876,7 @@ cross join lateral (
   from learn.challenge_prerequisites e
   join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
   left join learn.user_challenge_progress d on d.user_id = u.id and d.challenge_id = r.id
-  where e.challenge_id = c.id
+  where e.challenge_id = c.id and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
 ) q
 cross join lateral (
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -1131,37 +1139,6 @@ create or replace trigger challenge_levels_updated
 comment on trigger challenge_levels_updated on learn.challenge_levels is
   'Completes challenges, recounts tracks.';
 
--- triggers/challenges/challenge_prerequisites.sql
-
--- What happens when rows of learn.challenge_prerequisites are written, in the order in which triggers fire.
--- Errors: LX012.
-
--- When prerequisites of challenges change: this blocks learners.
-create or replace trigger challenge_prerequisites_change
-  before insert or update or delete on learn.challenge_prerequisites
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
-  'A change blocks learners.';
-
--- When a challenge gets a prerequisite: no cycle.
-create or replace trigger challenge_prerequisites_inserted
-  after insert on learn.challenge_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
-comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- When a challenge's prerequisite changes: no cycle.
-create or replace trigger challenge_prerequisites_updated
-  after update on learn.challenge_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
-comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
-  'Refuses a cycle (LX012).';
-
 -- triggers/challenges/user_challenge_progress.sql
 
 -- When progress in challenges is deleted, alone or with the challenge: the tracks are recounted.
@@ -1192,62 +1169,6 @@ create or replace trigger refuse_new_times
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
 comment on trigger refuse_new_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';
-
--- triggers/challenges/challenges.sql
-
--- What happens when rows of learn.challenges are written, in the order in which triggers fire.
-
--- When challenges are activated, deactivated, put into tracks or deleted: this blocks learners.
-create or replace trigger challenges_change
-  before update of is_active, track_id or delete on learn.challenges
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger challenges_change on learn.challenges is 'A change blocks learners.';
-
--- When challenges change: tracks follow when one comes, goes or moves.
-create or replace function learn_internal.challenges_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
-  from new_rows n
-  join old_rows o on o.id = n.id
-  cross join lateral (values (n.track_id), (o.track_id)) t(track_id)
-  where t.track_id is not null
-    and (n.is_active <> o.is_active or n.track_id is distinct from o.track_id)
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.challenges_updated() is
-  'Statement trigger: recounts the tracks of challenges that changed.';
-revoke all on function learn_internal.challenges_updated() from public;
-
-create or replace trigger challenges_updated
-  after update on learn.challenges
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.challenges_updated();
-comment on trigger challenges_updated on learn.challenges is 'Recounts the tracks.';
-
-create or replace trigger challenges_touch
-  before update on learn.challenges
-  for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
-comment on trigger challenges_touch on learn.challenges is 'Keeps updated_at.';
-
--- When challenges are deleted: their tracks may be complete without them.
-create or replace trigger challenges_deleted
-  after delete on learn.challenges
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
 
 -- triggers/challenges/daily_challenge_attempts.sql
 
@@ -1843,5 +1764,297 @@ create or replace trigger refuse_new_times
   when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
 comment on trigger refuse_new_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';
+
+-- functions/challenges/missing_level.sql
+
+-- The first level of a challenge that is missing before one of these, which users have passed; null: none is.
+-- Levels are passed in order. Of a challenge that has no levels here, all five count.
+create or replace function learn_internal.missing_level(p_challenge_id bigint, p_levels integer[])
+returns integer
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select min(n)
+    from generate_series(1, (select max(x) - 1 from unnest(p_levels) x)) n
+    where n <> all (p_levels)
+      and (not exists (select from learn.challenge_levels l where l.challenge_id = p_challenge_id)
+        or exists (
+          select from learn.challenge_levels l
+          where l.challenge_id = p_challenge_id and l.level_number = n)));
+end;
+$$;
+comment on function learn_internal.missing_level(bigint, integer[]) is
+  'The first level of a challenge that is missing before one of these; null: none is.';
+revoke all on function learn_internal.missing_level(bigint, integer[]) from public;
+
+-- functions/challenges/refuse_dead_ends.sql
+
+-- When challenges or tracks get prerequisites, or challenges a track: nothing may wait for itself by way of both.
+-- A challenge waits for its prerequisites and for all challenges of the tracks that its track asks for.
+-- (Cycles of one kind alone, refuse_cycle() has refused before.) What waits for nothing that is left is taken
+-- away, again and again: what remains, nobody could ever begin.
+-- Errors: LX012.
+create or replace function learn_internal.refuse_dead_ends()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_left  bigint[];
+  v_next  bigint[];
+  v_node  bigint;
+  v_path  bigint[];
+begin
+  if not exists (select from learn.track_prerequisites) then
+    return null;
+  end if;
+  v_left := array(
+    select c.id from learn.challenges c
+    where exists (select from learn.challenge_prerequisites e where e.challenge_id = c.id)
+      or exists (select from learn.track_prerequisites e where e.track_id = c.track_id));
+  loop
+    v_next := array(
+      select c.id
+      from learn.challenges c
+      where c.id = any (v_left) and (
+        exists (
+          select from learn.challenge_prerequisites e
+          where e.challenge_id = c.id and e.prerequisite_challenge_id = any (v_left))
+        or exists (
+          select from learn.track_prerequisites e
+          join learn.challenges r on r.track_id = e.prerequisite_track_id
+          where e.track_id = c.track_id and r.id = any (v_left))));
+    if cardinality(v_next) = 0 then
+      return null;
+    end if;
+    exit when cardinality(v_next) = cardinality(v_left);
+    v_left := v_next;
+  end loop;
+
+  -- Go from one of them to one that it waits for, until one comes again.
+  v_node := v_left[1];
+  loop
+    v_path := v_path || v_node;
+    select w.id into v_node
+    from (
+      select e.prerequisite_challenge_id as id
+      from learn.challenge_prerequisites e
+      where e.challenge_id = v_node
+      union all
+      select r.id
+      from learn.challenges c
+      join learn.track_prerequisites e on e.track_id = c.track_id
+      join learn.challenges r on r.track_id = e.prerequisite_track_id
+      where c.id = v_node
+    ) w
+    where w.id = any (v_left)
+    limit 1;
+    exit when v_node = any (v_path);
+  end loop;
+  raise exception 'challenges would wait for each other'
+    using errcode = 'LX012',
+      detail = (
+        select string_agg(c.slug, ' → ' order by p.place)
+        from unnest(v_path[array_position(v_path, v_node):] || v_node) with ordinality p(id, place)
+        join learn.challenges c on c.id = p.id),
+      hint = 'A challenge waits for its prerequisites, and for the tracks that its track asks for. Remove one of these.';
+end;
+$$;
+comment on function learn_internal.refuse_dead_ends() is
+  'Statement trigger: refuses challenges that would wait for each other by prerequisites of their own and of '
+  'their tracks (LX012).';
+revoke all on function learn_internal.refuse_dead_ends() from public;
+
+-- triggers/catalog/track_prerequisites.sql
+
+-- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of tracks change: this blocks learners.
+create or replace trigger track_prerequisites_change
+  before insert or update or delete on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger track_prerequisites_change on learn.track_prerequisites is
+  'A change blocks learners.';
+
+-- When a track gets a prerequisite: no cycle.
+create or replace trigger track_prerequisites_inserted
+  after insert on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When a track's prerequisite changes: no cycle.
+create or replace trigger track_prerequisites_updated
+  after update on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+comment on trigger track_prerequisites_updated on learn.track_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When prerequisites of tracks are written: no dead end by way of both kinds.
+create or replace trigger track_prerequisites_wait
+  after insert or update on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
+comment on trigger track_prerequisites_wait on learn.track_prerequisites is 'Refuses dead ends (LX012).';
+
+-- views/challenges/old_progress_rows.sql
+
+-- The rows of learn.old_progress_table with what is wrong with each, null where nothing is.
+create or replace view learn_internal.old_progress_rows as
+select c.id, c.user_id, c.challenge_id, c.levels, c.total_xp,
+  coalesce(c.problem, case when c.first_id <> c.id
+    then format('row %s is of the same user and challenge', c.first_id) end) as rejection
+from (
+  select p.*, first_value(p.id) over (
+      partition by p.user_id, p.challenge_id, p.problem is null order by p.id) as first_id
+  from (
+    select r.id, r.user_id, c.id as challenge_id, l.levels, r.total_xp, case
+      when r.user_id is null then 'user_id is null'
+      when u.id is null then 'unknown user'
+      when r.problem_id is null then 'problem_id is null'
+      when c.id is null then 'unknown challenge'
+      when r.completed_levels is null then 'completed_levels is null'
+      when l.has_other then 'completed_levels has something else than levels 1 to 5'
+      when l.has_twice then 'completed_levels has a level twice'
+      when m.level is not null then format('level %s is missing before level %s', m.level, (
+        select min(x) from unnest(l.levels) x where x > m.level))
+      when r.total_xp is null then 'total_xp is null'
+      when r.total_xp < 0 then 'total_xp is negative'
+      when not i.completed_levels <@ l.levels or r.total_xp < i.total_xp
+        then format('it was imported with more: levels %s, %s XP', i.completed_levels, i.total_xp)
+    end as problem
+    from learn.old_progress_table r
+    left join learn.users u on u.id = r.user_id
+    left join learn.challenges c on c.slug = r.problem_id
+    left join learn.imported_challenge_progress i
+      on i.user_id = r.user_id and i.challenge_id = c.id
+    cross join lateral (
+      select coalesce(array_agg(x order by x), '{}') as levels,
+        coalesce(bool_or(x is null or x not between 1 and 5), false) as has_other,
+        count(*) > count(distinct x) as has_twice
+      from unnest(r.completed_levels) x
+    ) l
+    left join learn.user_challenge_progress p on p.user_id = r.user_id and p.challenge_id = c.id
+    left join lateral (
+      select learn_internal.missing_level(c.id, l.levels || p.levels_completed) as level
+      where not l.has_other
+    ) m on true
+  ) p
+) c;
+comment on view learn_internal.old_progress_rows is
+  'The rows of old_progress_table, with why each cannot be imported.';
+
+-- triggers/challenges/challenge_prerequisites.sql
+
+-- What happens when rows of learn.challenge_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of challenges change: this blocks learners.
+create or replace trigger challenge_prerequisites_change
+  before insert or update or delete on learn.challenge_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
+  'A change blocks learners.';
+
+-- When a challenge gets a prerequisite: no cycle.
+create or replace trigger challenge_prerequisites_inserted
+  after insert on learn.challenge_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
+comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When a challenge's prerequisite changes: no cycle.
+create or replace trigger challenge_prerequisites_updated
+  after update on learn.challenge_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
+comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
+  'Refuses a cycle (LX012).';
+
+-- When prerequisites of challenges are written: no dead end by way of both kinds.
+create or replace trigger challenge_prerequisites_wait
+  after insert or update on learn.challenge_prerequisites
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
+comment on trigger challenge_prerequisites_wait on learn.challenge_prerequisites is 'Refuses dead ends (LX012).';
+
+-- triggers/challenges/challenges.sql
+
+-- What happens when rows of learn.challenges are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When challenges are activated, deactivated, put into tracks or deleted: this blocks learners.
+create or replace trigger challenges_change
+  before update of is_active, track_id or delete on learn.challenges
+  for each statement
+  execute function learn_internal.change_content();
+comment on trigger challenges_change on learn.challenges is 'A change blocks learners.';
+
+-- When challenges change: tracks follow when one comes, goes or moves.
+create or replace function learn_internal.challenges_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.refresh_tracks(array_agg(distinct t.track_id))
+  from new_rows n
+  join old_rows o on o.id = n.id
+  cross join lateral (values (n.track_id), (o.track_id)) t(track_id)
+  where t.track_id is not null
+    and (n.is_active <> o.is_active or n.track_id is distinct from o.track_id)
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.challenges_updated() is
+  'Statement trigger: recounts the tracks of challenges that changed.';
+revoke all on function learn_internal.challenges_updated() from public;
+
+create or replace trigger challenges_updated
+  after update on learn.challenges
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.challenges_updated();
+comment on trigger challenges_updated on learn.challenges is 'Recounts the tracks.';
+
+create or replace trigger challenges_touch
+  before update on learn.challenges
+  for each row
+  when (old.* is distinct from new.*)
+  execute function learn_internal.touch_updated_at();
+comment on trigger challenges_touch on learn.challenges is 'Keeps updated_at.';
+
+-- When challenges are deleted: their tracks may be complete without them.
+create or replace trigger challenges_deleted
+  after delete on learn.challenges
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
+comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
+
+-- When challenges come into tracks: no dead end by what their tracks ask for.
+create or replace trigger challenges_wait
+  after insert or update of track_id on learn.challenges
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
+comment on trigger challenges_wait on learn.challenges is 'Refuses dead ends (LX012).';
 
 reset role;

@@ -508,7 +508,7 @@ grant execute on function learn.submit_assessment(uuid, text, jsonb, jsonb, time
 
 -- views/skills/open_challenges.sql
 
--- Challenges that users could try now: active, not completed, and unlocked or with nothing missing.
+-- Challenges that users could try now: active, with levels, not completed, and unlocked or with nothing missing.
 -- Filter by user_id: nobody else is looked at.
 create or replace view learn_internal.open_challenges as
 select s.user_id, c.id as challenge_id, c.slug, c.category, d.rank as difficulty_rank,
@@ -518,6 +518,7 @@ cross join learn.challenges c
 join learn.difficulties d on d.key = c.difficulty
 left join learn.tracks t on t.id = c.track_id
 where c.is_active
+  and exists (select from learn.challenge_levels l where l.challenge_id = c.id)
   and not exists (
     select from learn.user_challenge_progress p
     where p.user_id = s.user_id and p.challenge_id = c.id and p.completed_at is not null)
@@ -628,7 +629,7 @@ comment on trigger assessment_results_hold on learn.assessment_results is
   'Keeps content as it is.';
 
 -- When assessments are written: they are graded, what they say of the user is noted with them, and
--- they are facts. An initial one sets the user's skill level, if the setting says so.
+-- they are facts. An initial one sets the user's skill level, later ones raise it, if the setting says so.
 -- Errors: LX003 a setting is missing.
 create or replace function learn_internal.assessments_completed()
 returns trigger
@@ -690,8 +691,8 @@ begin
   from graded g
   where r.user_id = g.user_id and r.id = g.id;
 
-  -- Recommend: tracks whose difficulty is of the level, else the first one; challenges up to it,
-  -- weak categories first.
+  -- Recommend: tracks whose difficulty is of the level, else the first one; challenges up to it, else
+  -- harder ones, weak categories first.
   update learn.assessment_results r
   set track_recommendations = t.slugs, challenge_recommendations = c.slugs
   from new_rows n
@@ -712,12 +713,18 @@ begin
   cross join lateral (
     select coalesce(jsonb_agg(o.slug order by o.number), '[]') as slugs
     from (
-      select k.slug, row_number() over (
-          order by e.weaknesses ? k.category desc, k.difficulty_rank, k.track_position, k.track_id,
-            k.position, k.challenge_id) as number
-      from learn_internal.open_challenges k
-      where k.user_id = n.user_id
-        and (e.skill_level_recommendation = 'advanced' or k.difficulty_rank <= d.rank)
+      select h.slug, row_number() over (
+          order by e.weaknesses ? h.category desc, h.difficulty_rank, h.track_position, h.track_id,
+            h.position, h.challenge_id) as number
+      from (
+        select k.*, w.fits, bool_or(w.fits) over () as has_fitting
+        from learn_internal.open_challenges k
+        cross join lateral (
+          select e.skill_level_recommendation = 'advanced' or k.difficulty_rank <= d.rank as fits
+        ) w
+        where k.user_id = n.user_id
+      ) h
+      where h.fits = h.has_fitting
     ) o
     where o.number <= v_most
   ) c
@@ -727,13 +734,23 @@ begin
     update learn.users u
     set skill_level = l.skill_level
     from (
-      select distinct on (n.user_id) n.user_id, r.skill_level_recommendation as skill_level
-      from new_rows n
-      join learn.assessment_results r on r.user_id = n.user_id and r.id = n.id
-      where n.assessment_type = 'initial'
-      order by n.user_id, n.completed_at desc, n.id desc
+      -- of each user, the latest initial one and those after it: the highest level of them
+      select distinct on (a.user_id) a.user_id, a.skill_level, a.rank, a.is_set
+      from (
+        select n.user_id, r.skill_level_recommendation as skill_level, d.rank,
+          bool_or(n.assessment_type = 'initial') over (partition by n.user_id) as is_set,
+          n.assessment_type = 'initial' as is_initial,
+          count(*) filter (where n.assessment_type = 'initial') over (
+            partition by n.user_id order by n.completed_at desc, n.id desc) as initials
+        from new_rows n
+        join learn.assessment_results r on r.user_id = n.user_id and r.id = n.id
+        join learn.difficulties d on d.key = r.skill_level_recommendation
+      ) a
+      where a.initials = a.is_initial::integer
+      order by a.user_id, a.rank desc
     ) l
-    where u.id = l.user_id and u.skill_level <> l.skill_level;
+    where u.id = l.user_id and u.skill_level <> l.skill_level and (l.is_set or l.rank > (
+      select d.rank from learn.difficulties d where d.key = u.skill_level));
   end if;
 
   perform learn_internal.write_facts(array_agg(

@@ -503,17 +503,7 @@ begin
       using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
         hint = 'Record it first: learn.record_transaction().';
   end if;
-  if exists (
-    select from learn.nft_certificates c
-    where c.token_id = p_token_id and c.collection_id is not distinct from p_collection_id
-      and c.serial_number is not distinct from p_serial_number)
-  then
-    raise exception 'the token is that of another certificate'
-      using errcode = 'LX010',
-        detail = format('token %s, serial number %s', p_token_id,
-          coalesce(p_serial_number::text, 'none')),
-        hint = 'In a collection the serial number tells NFTs apart.';
-  end if;
+  perform learn_internal.require_new_token(p_token_id, p_collection_id, p_serial_number);
   update learn.nft_certificates c
   set token_id = p_token_id, collection_id = p_collection_id, serial_number = p_serial_number,
     metadata_uri = p_metadata_uri, tx_id = p_tx_id, minted_at = learn.clock()
@@ -1742,5 +1732,184 @@ create or replace trigger notification_rules_consequences
   execute function learn_internal.note_consequences();
 comment on trigger notification_rules_consequences on learn.notification_rules is
   'Notes with activity types which facts are reported.';
+
+-- functions/credentials/require_new_token.sql
+
+-- Refuses a token that a certificate or an achievement has already.
+-- Errors: LX010.
+create or replace function learn_internal.require_new_token(
+  p_token_id text, p_collection_id text, p_serial_number bigint
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select from learn.nft_certificates c
+    where c.token_id = p_token_id and c.collection_id is not distinct from p_collection_id
+      and c.serial_number is not distinct from p_serial_number)
+    or exists (
+    select from learn.user_achievements e
+    where e.token_id = p_token_id and e.collection_id is not distinct from p_collection_id
+      and e.serial_number is not distinct from p_serial_number)
+  then
+    raise exception 'the token is that of another certificate or achievement'
+      using errcode = 'LX010',
+        detail = format('token %s, serial number %s', p_token_id, coalesce(p_serial_number::text, 'none')),
+        hint = 'In a collection the serial number tells NFTs apart.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_new_token(text, text, bigint) is
+  'Refuses a token that a certificate or an achievement has already (LX010).';
+revoke all on function learn_internal.require_new_token(text, text, bigint) from public;
+
+-- functions/credentials/achievement_minted.sql
+
+-- Notes the NFT that was minted for an achievement of a user, once: the worker's answer to a message
+-- nft_mint that names an achievement. The same again changes nothing.
+-- Errors: LX001 blank token, negative serial number; LX002; LX003 the user does not have the achievement,
+-- or no such transaction; LX010 it was minted as another token, or the token is another's.
+create or replace function learn.achievement_minted(
+  p_user_id       uuid,
+  p_slug          text,
+  p_token_id      text,
+  p_collection_id text default null,
+  p_serial_number bigint default null,
+  p_metadata_uri  text default null,
+  p_tx_id         text default null
+)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_earned learn.user_achievements;
+begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  perform learn_internal.require_size('p_token_id', length(p_token_id), 200);
+  perform learn_internal.require_size('p_collection_id', length(p_collection_id), 200);
+  perform learn_internal.require_size('p_metadata_uri', length(p_metadata_uri), 2000);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.hold_content();
+  if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
+    raise exception 'a minted achievement has a token'
+      using errcode = 'LX001',
+        detail = format('p_token_id = %L, p_serial_number = %s', p_token_id, p_serial_number),
+        hint = 'Give the id of the token, and of an NFT in a collection its serial number, from 0.';
+  end if;
+  perform from learn.user_stats s where s.user_id = p_user_id for no key update;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'The user may have been erased since; burn the token.';
+  end if;
+  select e.* into v_earned
+  from learn.user_achievements e
+  join learn.achievements a on a.id = e.achievement_id
+  where e.user_id = p_user_id and a.slug = p_slug;
+  if not found then
+    raise exception 'the user does not have the achievement'
+      using errcode = 'LX003', detail = format('p_user_id = %s, p_slug = %s', p_user_id, coalesce(p_slug, 'null')),
+        hint = 'It may have been revoked since: look at learn.user_achievements, and burn the token.';
+  end if;
+  if v_earned.token_id is not null then
+    if (v_earned.token_id, v_earned.collection_id, v_earned.serial_number, v_earned.metadata_uri, v_earned.tx_id)
+      is distinct from (p_token_id, p_collection_id, p_serial_number, p_metadata_uri, p_tx_id)
+    then
+      raise exception 'the achievement was minted already'
+        using errcode = 'LX010',
+          detail = format('%s is token %s, serial number %s, transaction %s', p_slug, v_earned.token_id,
+            coalesce(v_earned.serial_number::text, 'none'), coalesce(v_earned.tx_id, 'none')),
+          hint = 'An achievement is minted once; burn the other token.';
+    end if;
+    return false;
+  end if;
+  if p_tx_id is not null and not exists (
+    select from learn.transactions t where t.user_id = p_user_id and t.tx_id = p_tx_id)
+  then
+    raise exception 'the user has no such transaction'
+      using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
+        hint = 'Record it first: learn.record_transaction().';
+  end if;
+  perform learn_internal.require_new_token(p_token_id, p_collection_id, p_serial_number);
+  update learn.user_achievements e
+  set token_id = p_token_id, collection_id = p_collection_id, serial_number = p_serial_number,
+    metadata_uri = p_metadata_uri, tx_id = p_tx_id, minted_at = learn.clock()
+  where e.user_id = p_user_id and e.achievement_id = v_earned.achievement_id;
+  return true;
+end;
+$$;
+comment on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) is
+  'Notes the NFT that was minted for an achievement of a user, once. True: it is noted now; false: it was before.';
+revoke all on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) from public;
+grant execute on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) to learn_app;
+
+-- functions/credentials/request_achievement_nft.sql
+
+-- Asks for an NFT of an achievement that a user has earned: a message nft_mint in the outbox, as for
+-- certificates. The worker mints it, and answers by achievement_minted(). Asking again changes nothing.
+-- Errors: LX001; LX002; LX003 unknown achievement, or the setting is missing; LX004 user inactive;
+-- LX007 the user has not earned it; LX010 no NFTs are minted here; LX013.
+create or replace function learn.request_achievement_nft(
+  p_user_id         uuid,
+  p_slug            text,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call   learn_internal.call := learn_internal.begin_call(
+    'request_achievement_nft', p_user_id, jsonb_build_object('slug', p_slug),
+    p_occurred_at, p_idempotency_key);
+  v_earned record;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  if not exists (select from learn.achievements a where a.slug = p_slug) then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
+  end if;
+  select e.id, e.achievement_id, e.token_id into v_earned
+  from learn.user_achievements e
+  join learn.achievements a on a.id = e.achievement_id
+  where e.user_id = p_user_id and a.slug = p_slug;
+  if not found then
+    raise exception 'the user has not earned the achievement'
+      using errcode = 'LX007', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
+        hint = 'What it takes: learn.achievement_progress().';
+  end if;
+  if not learn_internal.setting_boolean('nft_minting_enabled') then
+    raise exception 'no NFTs are minted here'
+      using errcode = 'LX010', detail = 'nft_minting_enabled = false',
+        hint = 'The setting is in learn.platform_settings.';
+  end if;
+  if v_earned.token_id is null then
+    insert into learn.outbox (topic, key, payload)
+    values ('nft_mint', format('achievement %s %s', p_user_id, v_earned.id), jsonb_build_object(
+      'user_id', p_user_id, 'achievement_id', v_earned.achievement_id, 'achievement', p_slug))
+    on conflict (topic, key) do nothing;
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.request_achievement_nft(uuid, text, timestamptz, text) is
+  'Asks for an NFT of an achievement that a user has earned (else LX007): a message nft_mint in the outbox.';
+revoke all on function learn.request_achievement_nft(uuid, text, timestamptz, text) from public;
+grant execute on function learn.request_achievement_nft(uuid, text, timestamptz, text) to learn_app, learn_user;
 
 reset role;

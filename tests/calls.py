@@ -31,6 +31,7 @@ _USER = "p_user_id => %(user)s"
 CALLS = {
     "accept_solution": f"p_user_id => %(author)s, p_reply_id => %(reply)s, {_TAIL}",
     "achievement_credential": f"{_USER}, p_slug => %(earned)s",
+    "achievement_minted": f"{_USER}, p_slug => %(earned)s, p_token_id => '0.0.78', p_serial_number => 1",
     "achievement_progress": _USER,
     "advance_faucet_request": f"{_USER}, p_request_id => %(faucet_request)s, p_status => 'submitted'",
     "advance_transaction": "p_tx_id => %(transaction)s, p_status => 'confirmed',"
@@ -49,6 +50,7 @@ CALLS = {
     "check_achievements": _USER,
     "check_and_unlock_challenges": _USER,
     "check_integrity": "",
+    "choose_difficulty": f"{_USER}, p_course_id => %(course)s, p_difficulty => %(tier)s, {_TAIL}",
     "claim_outbox": "p_limit => 10, p_worker => 'me'",
     "clock": "",
     "close_abandoned_sessions": "",
@@ -65,6 +67,8 @@ CALLS = {
     "end_session": f"{_USER}, p_session_id => %(session)s",
     "enroll_in_course": f"{_USER}, p_course_id => %(new_course)s, {_TAIL}",
     "ensure_partitions": "p_until => %(until)s",
+    "exercise_hints": f"{_USER}, p_exercise_id => %(practised)s",
+    "exercise_solution": f"{_USER}, p_exercise_id => %(practised)s",
     "fail_outbox": "p_ids => %(messages)s, p_error => 'no network'",
     "get_password_hash": _USER,
     "grant_achievement": f"{_USER}, p_slug => %(secret)s, {_TAIL}",
@@ -73,6 +77,8 @@ CALLS = {
     "import_questions": "p_questions => %(questions)s",
     "leaderboard": "p_period => 'week', p_among => array[%(user)s, %(author)s]",
     "leaderboard_around": f"{_USER}, p_period => 'month', p_metric => 'xp', p_span => 2",
+    "link_wallet": f"{_USER}, p_address => '0x52908400098527886E0F7030069857D2E4169EE7',"
+    f" p_nonce => 'n1', {_TAIL}",
     "localized": """p_translations => '{"fil": {"title": "Aralin"}}', p_locale => 'fil-PH',"""
     " p_field => 'title', p_base => 'Lesson'",
     "lock_users": "p_user_ids => array[%(user)s, %(author)s]",
@@ -84,6 +90,7 @@ CALLS = {
     f" p_parent_reply_id => %(reply)s, {_TAIL}",
     "purge_notifications": "p_before => %(later)s",
     "purge_outbox": "p_before => %(later)s",
+    "rank_percentile": _USER,
     "rate_course": f"{_USER}, p_course_id => %(course)s, p_rating => 4, p_review => 'Good.', {_TAIL}",
     "rebuild_all": "",
     "rebuild_user": _USER,
@@ -91,11 +98,13 @@ CALLS = {
     "record_activities": "p_batch => %(batch)s",
     "record_activity": f"{_USER}, p_activity_type => %(activity)s, p_subject_type => 'page',"
     f""" p_subject_id => '12', p_properties => '{{"minutes": 2.5}}', {_TAIL}""",
+    "record_login": f"{_USER}, {_TAIL}",
     "record_transaction": f"{_USER}, p_tx_id => '0.0.5@1700000000.000000002', p_tx_type => 'reward',"
     " p_amount_hbar => 1.5",
     "refresh_analytics": "",
     "refresh_leaderboard": "",
     "register_user": "p_username => 'grace', p_email => 'grace@example.org', p_timezone => 'Asia/Manila'",
+    "request_achievement_nft": f"{_USER}, p_slug => %(earned)s, {_TAIL}",
     "request_faucet": "p_user_id => %(author)s, p_account => '0.0.4242', p_amount => 5,"
     f" p_ip => '192.0.2.7', {_TAIL}",
     "retry_outbox": "p_ids => %(dead_messages)s",
@@ -121,9 +130,11 @@ CALLS = {
     f" p_time_taken_seconds => 300, {_TAIL}",
     "unaccept_solution": f"p_user_id => %(author)s, p_reply_id => %(solution)s, {_TAIL}",
     "unread_count": _USER,
+    "update_profile": f"{_USER}, p_profile => %(profile)s, {_TAIL}",
     "use_hint": f"{_USER}, p_challenge_id => %(challenge)s, p_level_number => 1, p_hint_number => 1, {_TAIL}",
     "user_rank": _USER,
     "verify_certificate": "p_code => %(code)s",
+    "verify_email": f"{_USER}, p_email => 'ada@example.org', {_TAIL}",
     "view_discussion": "p_discussion_id => %(discussion)s",
     "vote": f"p_user_id => %(moderator)s, p_vote_type => 'upvote', p_reply_id => %(reply)s, {_TAIL}",
     "xp_for_level": "p_level => 7",
@@ -135,6 +146,7 @@ _SETTINGS = {
     "credential_url": "https://learn.example.org/credentials/",
     "notification_webhooks": True,
     "notify_events": True,
+    "nft_minting_enabled": True,
 }
 
 
@@ -180,6 +192,7 @@ def make_scene(learn: Learn) -> Scene:
     now = learn.clock()
     yesterday = now - timedelta(days=1)
     user, author, moderator = (learn.make_user(f"{name}-of-the-scene") for name in ("ada", "bob", "mod"))
+    learn.update_profile(user, {"email": "ada@example.org"})
     learn.connection.execute("update learn.users set role = 'moderator' where id = %s", [moderator])
     for setting, value in _SETTINGS.items():
         learn.set_setting(setting, value)
@@ -193,7 +206,9 @@ def make_scene(learn: Learn) -> Scene:
     deserved = learn.make_achievement({"metric": metric, "at_least": 1}, xp_reward=7)
     learn.award_xp(user, 5000)
 
-    course = learn.make_course(2)
+    course = learn.make_course()
+    for tier in ("easy", "hard"):
+        learn.make_lesson(0, course=course, difficulty=tier)
     learn.enroll_in_course(user, course)
     for lesson in learn.lessons_of(course):
         learn.complete_lesson(user, lesson, 100, 60)
@@ -203,6 +218,12 @@ def make_scene(learn: Learn) -> Scene:
     exercises = learn.make_lesson(2)
     learn.make_path(learn.make_track(exercises, difficulty="beginner"))
     learn.submit_query(user, exercises.exercises[0], False, "syntax error")
+    practised = learn.make_lesson(1).exercises[0]
+    learn.connection.execute(
+        "update learn.exercises set solution = 'select 1', hints = %s where id = %s",
+        [Jsonb(["One."]), practised],
+    )
+    learn.submit_query(user, practised)
 
     exam = learn.make_exam(questions=6)
     challenge = learn.make_challenge((10, 20, 30), hints=[5])
@@ -249,6 +270,9 @@ def make_scene(learn: Learn) -> Scene:
         "secret": learn.make_achievement({"metric": metric, "at_least": 1000}, hidden=True),
         "payment": learn.transactions(user)[-1],
         "course": course.id,
+        "tier": "hard",
+        "practised": practised,
+        "profile": Jsonb({"bio": "I like joins.", "timezone": "Asia/Manila", "onboarding_completed": True}),
         "new_course": learn.make_course(1).id,
         "lesson": learn.make_lesson(0).id,
         "exercise": exercises.exercises[1],

@@ -3,6 +3,7 @@
 -- this fills too, and what comes next is unlocked. All of it counts for metrics and achievements;
 -- XP is paid for the rows alone, with the source `import`, so that totals are those of the older
 -- system. (Achievements that this earns pay their own.)
+-- Errors: LX001 a level without those before it.
 create or replace function learn_internal.apply_imports(
   p_user_ids uuid[], p_challenge_ids bigint[], p_xp integer[]
 )
@@ -16,10 +17,30 @@ declare
   v_completed learn_internal.fact[];
   v_track_ids bigint[];
   v_quiet     text := coalesce(current_setting('learn.quiet', true), '');
+  v_gap       record;
 begin
   perform set_config('learn.quiet', 'on', true);  -- nobody is notified
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
+
+  select i.user_id, i.challenge_id, i.completed_levels, m.level into v_gap
+  from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
+  join learn.imported_challenge_progress i
+    on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+  left join learn.user_challenge_progress p
+    on p.user_id = i.user_id and p.challenge_id = i.challenge_id
+  cross join lateral (
+    select learn_internal.missing_level(i.challenge_id, i.completed_levels || p.levels_completed) as level
+  ) m
+  where m.level is not null
+  limit 1;
+  if found then
+    raise exception 'levels are passed in order'
+      using errcode = 'LX001',
+        detail = format('user_id = %s, challenge_id = %s: levels %s, without level %s',
+          v_gap.user_id, v_gap.challenge_id, v_gap.completed_levels, v_gap.level),
+        hint = 'Import the levels before it as well.';
+  end if;
 
   -- What is new: XP, and levels that were not passed here before.
   select array_agg(

@@ -1,5 +1,5 @@
 -- Marks challenges as completed for users, parallel arrays, and follows up: facts, tracks,
--- and the challenges that this unlocks.
+-- the challenges that this unlocks, and the users' skill levels.
 create or replace function learn_internal.complete_challenges(
   p_user_ids uuid[], p_challenge_ids bigint[], p_at timestamptz[]
 )
@@ -40,6 +40,18 @@ begin
     select from learn.challenge_levels l where l.challenge_id = k.id)
   having count(*) > 0;
   perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+
+  -- Who has completed all that was open at their skill level has reached the next one.
+  update learn.users u
+  set skill_level = case u.skill_level when 'beginner' then 'intermediate' else 'advanced' end
+  from learn.difficulties d
+  where u.id = any (p_user_ids) and d.key = u.skill_level and u.skill_level <> 'advanced'
+    and not exists (
+      select from learn.user_challenge_progress p
+      join learn.challenges c on c.id = p.challenge_id and c.is_active
+      join learn.difficulties k on k.key = c.difficulty
+      where p.user_id = u.id and p.unlocked_at is not null and p.completed_at is null and k.rank <= d.rank
+        and exists (select from learn.challenge_levels l where l.challenge_id = c.id));
 end;
 $$;
 comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is

@@ -64,17 +64,7 @@ begin
       using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
         hint = 'Record it first: learn.record_transaction().';
   end if;
-  if exists (
-    select from learn.nft_certificates c
-    where c.token_id = p_token_id and c.collection_id is not distinct from p_collection_id
-      and c.serial_number is not distinct from p_serial_number)
-  then
-    raise exception 'the token is that of another certificate'
-      using errcode = 'LX010',
-        detail = format('token %s, serial number %s', p_token_id,
-          coalesce(p_serial_number::text, 'none')),
-        hint = 'In a collection the serial number tells NFTs apart.';
-  end if;
+  perform learn_internal.require_new_token(p_token_id, p_collection_id, p_serial_number);
   update learn.nft_certificates c
   set token_id = p_token_id, collection_id = p_collection_id, serial_number = p_serial_number,
     metadata_uri = p_metadata_uri, tx_id = p_tx_id, minted_at = learn.clock()

@@ -378,7 +378,7 @@ def test_a_completed_lesson_moved_into_an_unlocked_level_completes_it(
 ) -> None:
     level, _ = level_with_lesson(learn, leveled)
     learn.enroll_in_course(user, leveled)
-    done = learn.make_lesson(0)
+    done = learn.make_lesson(0, difficulty="easy")
     learn.complete_lesson(user, done)
     run(learn, "update learn.lessons set course_level_id = %s where id = %s", level.id, done.id)
     assert (levels(learn, user, leveled), lessons(learn, user, leveled)) == ((1, 1, True), (1, 2, True))
@@ -389,7 +389,7 @@ def test_a_completed_lesson_moved_into_a_locked_level_completes_it_when_it_opens
 ) -> None:
     first, lesson = level_with_lesson(learn, leveled)
     second, _ = level_with_lesson(learn, leveled)
-    done = learn.make_lesson(0)
+    done = learn.make_lesson(0, difficulty="easy")
     learn.complete_lesson(user, done)
     learn.enroll_in_course(user, leveled)
     run(learn, "update learn.lessons set course_level_id = %s where id = %s", second.id, done.id)

@@ -95,13 +95,22 @@ def test_two_courses_may_have_levels_of_the_same_slug(learn: Learn) -> None:
         learn.make_course_level(learn.make_course(), slug="basics")
 
 
-def test_a_level_has_one_lesson_of_each_difficulty(learn: Learn) -> None:
+def test_a_level_has_one_lesson_of_each_difficulty_and_one_without(learn: Learn) -> None:
     level = learn.make_course_level(learn.make_course())
     for difficulty in ("easy", "medium", "hard"):
         learn.make_lesson(0, level=level, difficulty=difficulty)
-    with learn.fails("23505"):
-        learn.make_lesson(0, level=level, difficulty="hard")
+    learn.make_lesson(0, level=level)
+    for difficulty in ("hard", None):
+        with learn.fails("23505"):
+            learn.make_lesson(0, level=level, difficulty=difficulty)
     learn.make_lesson(0, level=learn.make_course_level(learn.make_course()), difficulty="hard")
+
+
+@pytest.mark.parametrize("tier", ["easy", "medium", "hard"])
+def test_tiers_are_of_lessons_only(learn: Learn, tier: str) -> None:
+    for make in (learn.make_course, learn.make_track, learn.make_challenge):
+        with learn.fails("23514"):
+            make(difficulty=tier)
 
 
 def test_a_course_has_one_lesson_in_each_place_of_the_sequence(learn: Learn) -> None:
@@ -131,7 +140,7 @@ def test_a_lesson_belongs_to_the_course_of_its_level(learn: Learn) -> None:
     lesson = learn.make_lesson(0, level=level)
     assert learn.value("select course_id from learn.lessons where id = %s", [lesson.id]) == course.id
     with learn.fails("23503"):
-        learn.make_lesson(0, level=level, course=other)
+        learn.make_lesson(0, level=level, course=other, difficulty="easy")
     write(learn, "update learn.lessons set course_id = null where id = %s", lesson.id)
     assert learn.value("select course_id from learn.lessons where id = %s", [lesson.id]) == course.id
 

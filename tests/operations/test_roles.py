@@ -65,7 +65,12 @@ OPERATORS = {
     "retry_outbox",
 }
 # Columns that no app role reads, of tables whose other columns it does.
-SECRET_COLUMNS = {("learn.faucet_requests", "request_ip"), ("learn.nft_certificates", "verify_code")}
+SECRET_COLUMNS = {
+    ("learn.exercises", "hints"),
+    ("learn.exercises", "solution"),
+    ("learn.faucet_requests", "request_ip"),
+    ("learn.nft_certificates", "verify_code"),
+}
 SECRET = ["learn.user_credentials", "learn.idempotency_keys"]
 
 

@@ -685,3 +685,55 @@ def test_a_rebuild_leaves_what_live_processing_left(learn: Learn, user: UUID) ->
     assert differences(snapshot(learn, [user]), before) == {}
     learn.rebuild_all()
     assert differences(snapshot(learn, [user]), before) == {}
+
+
+# ── the tier that a learner has chosen ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def tiered(learn: Learn) -> Course:
+    course = learn.make_course()
+    for tier in ("easy", "hard"):
+        learn.make_lesson(0, level=learn.make_course_level(course), difficulty=tier)
+    learn.make_lesson(0, course=course, difficulty="medium", published=False)
+    return course
+
+
+def preference(learn: Learn, user: UUID) -> str | None:
+    found: str | None = learn.value(
+        "select preferred_difficulty from learn.user_course_progress where user_id = %s", [user]
+    )
+    return found
+
+
+def test_a_chosen_tier_is_kept_with_the_enrolment(learn: Learn, user: UUID, tiered: Course) -> None:
+    learn.caller = "learn_app"
+    learn.enroll_in_course(user, tiered)
+    assert preference(learn, user) is None
+    for tier in ("hard", "easy", None, "easy"):
+        learn.choose_difficulty(user, tiered, tier)
+        assert preference(learn, user) == tier
+    before = everything(learn, [user])
+    learn.rebuild_user(user)
+    assert differences(everything(learn, [user]), before) == {}
+    with learn.refuses("LX001"):
+        learn.choose_difficulty(user, tiered, "medium")
+    with learn.refuses("LX001"):
+        learn.choose_difficulty(user, tiered, "unheard-of")
+    with learn.fails("23503"):
+        learn.connection.execute("update learn.user_course_progress set preferred_difficulty = 'x'")
+    with learn.refuses("LX010"):
+        learn.choose_difficulty(learn.make_user(), tiered, "easy")
+    with learn.refuses("LX003"):
+        learn.choose_difficulty(user, 0, "easy")
+    with learn.refuses("LX002"):
+        learn.choose_difficulty(uuid4(), tiered, "easy")
+    learn.connection.execute("update learn.courses set is_published = false where id = %s", [tiered.id])
+    with learn.refuses("LX004"):
+        learn.choose_difficulty(user, tiered, "easy")
+
+
+def test_choosing_a_tier_locks_no_other(learn: Learn, user: UUID, tiered: Course) -> None:
+    learn.enroll_in_course(user, tiered)
+    learn.choose_difficulty(user, tiered, "hard")
+    assert learn.complete_lesson(user, lessons(learn, tiered)[0]).xp_awarded > 0

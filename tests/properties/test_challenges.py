@@ -59,6 +59,23 @@ class Catalog:
             if challenge.track == track and challenge.is_active and challenge.levels
         }
 
+    def has_dead_end(self) -> bool:
+        """Whether some challenge waits for itself, by what it needs and by what its track needs."""
+
+        def waits_for(number: int) -> set[int]:
+            track = self.challenges[number].track
+            needed = self.track_needs[track] if track is not None else set()
+            return self.challenges[number].needs | {
+                other for other, challenge in enumerate(self.challenges) if challenge.track in needed
+            }
+
+        def reaches(number: int, goal: int, seen: set[int]) -> bool:
+            new = waits_for(number) - seen
+            seen |= new
+            return goal in new or any(reaches(other, goal, seen) for other in new)
+
+        return any(reaches(number, number, set()) for number in range(len(self.challenges)))
+
 
 @dataclass
 class Learner:
@@ -162,7 +179,11 @@ def catalogs(draw: st.DrawFn) -> Catalog:
         for number in range(draw(st.integers(3, 8)))
     ]
     needs = [draw(st.sets(st.integers(0, n - 1), max_size=1)) if n else set() for n in range(tracks)]
-    return Catalog(challenges, needs, [draw(st.sampled_from([0, 70])) for _ in range(tracks)])
+    catalog = Catalog(challenges, needs, [draw(st.sampled_from([0, 70])) for _ in range(tracks)])
+    for challenge in challenges:
+        if catalog.has_dead_end():
+            challenge.track = None
+    return catalog
 
 
 Step = tuple[Any, ...]
@@ -232,10 +253,20 @@ class Play:
                 )
             elif needed < number:
                 challenge.needs.add(needed)
-                self.learn.need_challenge(made, self.challenges[needed])
+                if self.catalog.has_dead_end():
+                    challenge.needs.discard(needed)
+                    with self.learn.refuses("LX012"):
+                        self.learn.need_challenge(made, self.challenges[needed])
+                else:
+                    self.learn.need_challenge(made, self.challenges[needed])
         elif kind == "move":
             old, challenge.track = challenge.track, rest[1] if rest[1] in range(len(self.tracks)) else None
             new = None if challenge.track is None else self.tracks[challenge.track].id
+            if self.catalog.has_dead_end():
+                challenge.track = old
+                with self.learn.refuses("LX012"):
+                    self._write("update learn.challenges set track_id = %s where id = %s", new, made.id)
+                return
             self._write("update learn.challenges set track_id = %s where id = %s", new, made.id)
             self._settle_tracks(old, challenge.track)
         elif kind == "add level":
@@ -291,6 +322,17 @@ class Play:
             "completions": (self.learn.metric(id_, "challenges_completed"), len(model.completed)),
         }
         return {name: values for name, values in compared.items() if values[0] != values[1]}
+
+    def is_told_what_to_do(self, user: int) -> bool:
+        """Recommendations are open challenges, and there is one as long as one is open."""
+        model = self.models[user]
+        open_ = {
+            f"c{n}"
+            for n, challenge in enumerate(self.catalog.challenges)
+            if challenge.is_active and n not in model.completed and (n in model.unlocked or model.is_due(n))
+        }
+        told = set(self.learn.recommend_challenges(self.users[user], 100))
+        return told <= open_ and (told != set()) == (open_ != set())
 
     def _act(self, kind: str, rest: list[Any]) -> None:
         user, learner = self.users[rest[0]], self.models[rest[0]]
@@ -377,6 +419,7 @@ def test_any_order_of_challenges_leaves_what_the_rules_say(
         for step in steps:
             play.take(step)
             assert play.differences(0) == {}, step
+            assert play.is_told_what_to_do(0), step
         assert play.differences(1) == {}
         assert learn.check_integrity() == []
 

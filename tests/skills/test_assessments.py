@@ -89,11 +89,48 @@ def test_settings_move_the_borders(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("kind", ["track_placement", "periodic"])
-def test_only_an_initial_assessment_sets_the_users_level(learn: Learn, kind: str) -> None:
+def test_a_later_assessment_raises_the_users_level_and_never_lowers_it(learn: Learn, kind: str) -> None:
     user = learn.make_user()
+    asked = questions(caching=2)
+    for correct, recommended, reached in (
+        (1, "intermediate", "intermediate"),
+        (2, "advanced", "advanced"),
+        (0, "beginner", "advanced"),
+    ):
+        learn.submit_assessment(user, kind, asked, responses(asked, caching=correct))
+        assert (result(learn, user)["level"], level(learn, user)) == (recommended, reached)
+    learn.submit_assessment(user, "initial", asked, responses(asked, caching=0))
+    assert level(learn, user) == "beginner"
+
+
+def test_of_assessments_in_one_statement_the_latest_initial_and_those_after_it_count(learn: Learn) -> None:
+    asked = questions(caching=2)
+    for acts, expected in (
+        ([("initial", 2), ("initial", 0), ("periodic", 1)], "intermediate"),
+        ([("periodic", 2), ("initial", 1), ("periodic", 0)], "intermediate"),
+        ([("periodic", 1), ("track_placement", 2), ("periodic", 0)], "advanced"),
+    ):
+        user = learn.make_user()
+        learn.connection.execute(
+            "insert into learn.assessment_results (user_id, assessment_type, questions, responses)"
+            " select %s, t.kind, %s, t.said"
+            " from unnest(%s::text[], %s::jsonb[]) with ordinality t(kind, said, n) order by t.n",
+            [
+                user,
+                Jsonb(asked),
+                [kind for kind, _ in acts],
+                [Jsonb(responses(asked, caching=correct)) for _, correct in acts],
+            ],
+        )
+        assert level(learn, user) == expected
+
+
+def test_who_has_done_all_of_the_level_is_recommended_what_is_harder(learn: Learn) -> None:
+    user = learn.make_user()
+    hard = learn.make_challenge(difficulty="advanced")
     asked = questions(caching=1)
-    learn.submit_assessment(user, kind, asked, responses(asked, caching=1))
-    assert (result(learn, user)["level"], level(learn, user)) == ("advanced", "beginner")
+    learn.submit_assessment(user, "initial", asked, [])
+    assert result(learn, user)["challenges"] == [hard.slug]
 
 
 def test_a_setting_leaves_the_users_level_alone(learn: Learn) -> None:

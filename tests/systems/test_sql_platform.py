@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,9 +125,15 @@ def test_a_learner_from_sign_up_to_path_master(learn: Learn) -> None:
         "courses_completed": 0,
         "current_courses": [],
         "challenges_completed": 0,
-        "track_progress": {"beginner": 100.0, "intermediate": 100.0},
+        "track_progress": {first.slug: 100.0, second.slug: 100.0},
         "unread_notifications": 14,
         "xp_rank": 1,
+        "rank_percentile": 100,
+        "challenges_started": 0,
+        "challenge_levels_passed": 0,
+        "time_spent_seconds": 300,
+        "last_login_at": None,
+        "last_active_at": home["last_active_at"],
     }
     assert [badge["slug"] for badge in newest] == learn.badges(user)[::-1][:5]
     assert newest[0]["name"] == "Weekly Streak"
@@ -155,7 +162,30 @@ def test_the_demo_content_and_its_learners_hold_together(learn: Learn) -> None:
     (seeds,) = [one for one in plan(Project.find(ROOT), ["sql_platform"], demo=True) if one.system != "core"]
     for path in seeds.files:
         learn.connection.execute(path.read_bytes())
+    for script, solution, expected in learn.tuples(
+        "select schema_sql, solution, expected_result from learn.exercises order by id"
+    ):
+        assert result(learn, script, solution) == compared(expected)
     ada = learn.value("select id from learn.users where username = 'ada'")
     assert learn.dashboard(ada)["lessons_completed"] == 3
     assert learn.dashboard(ada)["tracks_completed"] == 1
     assert "track-finisher" in learn.badges(ada)
+
+
+def result(learn: Learn, script: str, query: str) -> dict[str, Any]:
+    """What a query returns, in the form of `exercises.expected_result`."""
+    with learn.connection.transaction(force_rollback=True):
+        learn.connection.execute("create schema shop")
+        learn.connection.execute("set local search_path = shop")
+        learn.connection.execute(script.encode())
+        found = learn.connection.execute(query.encode())
+        columns = [column.name for column in found.description or ()]
+        rows = [[float(value) if isinstance(value, Decimal) else value for value in row] for row in found]
+    return compared({"columns": columns, "rows": rows, "is_ordered": "order by" in query})
+
+
+def compared(answer: dict[str, Any]) -> dict[str, Any]:
+    """A result whose order does not matter, in an order of its own."""
+    if answer.get("is_ordered"):
+        return answer
+    return {"columns": answer["columns"], "rows": sorted(answer["rows"], key=str)}

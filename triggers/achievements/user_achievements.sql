@@ -1,4 +1,35 @@
 -- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
+-- Errors: LX010.
+
+-- When an earned achievement is changed: its token is written once.
+-- Errors: LX010.
+create or replace function learn_internal.keep_achievement_tokens()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'the token of an achievement stays'
+    using errcode = 'LX010',
+      detail = format('user_id = %s, achievement_id = %s, token %s', old.user_id, old.achievement_id, old.token_id),
+      hint = 'Token data are written once, by learn.achievement_minted().';
+end;
+$$;
+comment on function learn_internal.keep_achievement_tokens() is
+  'Row trigger: refuses changes of the tokens of achievements (LX010).';
+revoke all on function learn_internal.keep_achievement_tokens() from public;
+
+create or replace trigger keep_achievement_tokens
+  before update on learn.user_achievements
+  for each row
+  when (old.token_id is not null
+    and (old.token_id, old.collection_id, old.serial_number, old.metadata_uri, old.tx_id, old.minted_at)
+      is distinct from (new.token_id, new.collection_id, new.serial_number, new.metadata_uri, new.tx_id,
+        new.minted_at))
+  execute function learn_internal.keep_achievement_tokens();
+comment on trigger keep_achievement_tokens on learn.user_achievements is
+  'Refuses changes of tokens (LX010).';
 
 -- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
 -- their XP.

@@ -26,3 +26,10 @@ create or replace trigger track_prerequisites_updated
   execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
 comment on trigger track_prerequisites_updated on learn.track_prerequisites is
   'Refuses a cycle (LX012).';
+
+-- When prerequisites of tracks are written: no dead end by way of both kinds.
+create or replace trigger track_prerequisites_wait
+  after insert or update on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
+comment on trigger track_prerequisites_wait on learn.track_prerequisites is 'Refuses dead ends (LX012).';

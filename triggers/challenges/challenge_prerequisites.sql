@@ -26,3 +26,10 @@ create or replace trigger challenge_prerequisites_updated
   execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
 comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
   'Refuses a cycle (LX012).';
+
+-- When prerequisites of challenges are written: no dead end by way of both kinds.
+create or replace trigger challenge_prerequisites_wait
+  after insert or update on learn.challenge_prerequisites
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
+comment on trigger challenge_prerequisites_wait on learn.challenge_prerequisites is 'Refuses dead ends (LX012).';

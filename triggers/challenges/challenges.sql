@@ -1,4 +1,5 @@
 -- What happens when rows of learn.challenges are written, in the order in which triggers fire.
+-- Errors: LX012.
 
 -- When challenges are activated, deactivated, put into tracks or deleted: this blocks learners.
 create or replace trigger challenges_change
@@ -51,3 +52,10 @@ create or replace trigger challenges_deleted
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
 comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
+
+-- When challenges come into tracks: no dead end by what their tracks ask for.
+create or replace trigger challenges_wait
+  after insert or update of track_id on learn.challenges
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
+comment on trigger challenges_wait on learn.challenges is 'Refuses dead ends (LX012).';

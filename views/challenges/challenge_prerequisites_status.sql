@@ -15,7 +15,7 @@ cross join lateral (
   from learn.challenge_prerequisites e
   join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
   left join learn.user_challenge_progress d on d.user_id = u.id and d.challenge_id = r.id
-  where e.challenge_id = c.id
+  where e.challenge_id = c.id and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
 ) q
 cross join lateral (
   select coalesce(jsonb_agg(jsonb_build_object(

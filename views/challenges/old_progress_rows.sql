@@ -15,6 +15,8 @@ from (
       when r.completed_levels is null then 'completed_levels is null'
       when l.has_other then 'completed_levels has something else than levels 1 to 5'
       when l.has_twice then 'completed_levels has a level twice'
+      when m.level is not null then format('level %s is missing before level %s', m.level, (
+        select min(x) from unnest(l.levels) x where x > m.level))
       when r.total_xp is null then 'total_xp is null'
       when r.total_xp < 0 then 'total_xp is negative'
       when not i.completed_levels <@ l.levels or r.total_xp < i.total_xp
@@ -31,6 +33,11 @@ from (
         count(*) > count(distinct x) as has_twice
       from unnest(r.completed_levels) x
     ) l
+    left join learn.user_challenge_progress p on p.user_id = r.user_id and p.challenge_id = c.id
+    left join lateral (
+      select learn_internal.missing_level(c.id, l.levels || p.levels_completed) as level
+      where not l.has_other
+    ) m on true
   ) p
 ) c;
 comment on view learn_internal.old_progress_rows is

@@ -45,18 +45,29 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
   (select count(*) from learn.user_challenge_progress p
     where p.user_id = u.id and p.completed_at is not null) as challenges_completed,
   (
-    select coalesce(jsonb_object_agg(d.difficulty, d.percentage), '{}')
-    from (
-      select t.difficulty, coalesce(max(p.progress_percentage), 0) as percentage
-      from learn.tracks t
-      left join learn.user_track_progress p on p.user_id = u.id and p.track_id = t.id
-      where t.is_published
-      group by t.difficulty
-    ) d
+    select coalesce(jsonb_object_agg(t.slug, coalesce(p.progress_percentage, 0)), '{}')
+    from learn.tracks t
+    left join learn.user_track_progress p on p.user_id = u.id and p.track_id = t.id
+    where t.is_published
   ) as track_progress,
   (select count(*) from learn.notifications n
     where n.user_id = u.id and not n.is_read) as unread_notifications,
-  learn.user_rank(u.id) as xp_rank
+  learn.user_rank(u.id) as xp_rank, learn.rank_percentile(u.id) as rank_percentile,
+  (select count(*) from learn.user_challenge_progress p
+    where p.user_id = u.id and p.started_at is not null) as challenges_started,
+  (select coalesce(sum(cardinality(p.levels_completed)), 0) from learn.user_challenge_progress p
+    where p.user_id = u.id) as challenge_levels_passed,
+  (
+    select coalesce(sum(x.seconds), 0)::bigint
+    from (
+      select sum(p.time_spent_seconds) as seconds from learn.user_lesson_progress p where p.user_id = u.id
+      union all
+      select sum(p.time_spent_seconds) from learn.user_challenge_progress p where p.user_id = u.id
+      union all
+      select sum(q.time_taken_seconds) from learn.quiz_attempts q where q.user_id = u.id
+    ) x
+  ) as time_spent_seconds,
+  u.last_login_at, u.last_active_at
 from learn.users u
 join learn.user_stats s on s.user_id = u.id
 left join learn.avatars v on v.id = u.selected_avatar_id
@@ -72,6 +83,10 @@ comment on column learn.user_dashboard.current_courses is
   'The five courses under way with the latest activity: [{"slug": "…", "title": "…", '
   '"completion_percentage": 40.00, "last_activity_at": "…"}, …], in the user''s language.';
 comment on column learn.user_dashboard.track_progress is
-  'Per difficulty of published tracks, the percentage of the track that is furthest: '
-  '{"fundamentals": 40.00, "concepts": 0, …}.';
+  'Per slug of published tracks, the percentage that is completed: {"fundamentals": 40.00, "concepts": 0, …}.';
+comment on column learn.user_dashboard.rank_percentile is
+  'Of all on the board of total XP, the percentage that has at most as much as the user; null: not on it.';
+comment on column learn.user_dashboard.challenges_started is 'Challenges that the user has attempted.';
+comment on column learn.user_dashboard.time_spent_seconds is
+  'Time that was told for lessons, challenges and quizzes, in seconds.';
 grant select on learn.user_dashboard to learn_app, learn_readonly;

@@ -1,4 +1,4 @@
--- Challenges that users could try now: active, not completed, and unlocked or with nothing missing.
+-- Challenges that users could try now: active, with levels, not completed, and unlocked or with nothing missing.
 -- Filter by user_id: nobody else is looked at.
 create or replace view learn_internal.open_challenges as
 select s.user_id, c.id as challenge_id, c.slug, c.category, d.rank as difficulty_rank,
@@ -8,6 +8,7 @@ cross join learn.challenges c
 join learn.difficulties d on d.key = c.difficulty
 left join learn.tracks t on t.id = c.track_id
 where c.is_active
+  and exists (select from learn.challenge_levels l where l.challenge_id = c.id)
   and not exists (
     select from learn.user_challenge_progress p
     where p.user_id = s.user_id and p.challenge_id = c.id and p.completed_at is not null)
