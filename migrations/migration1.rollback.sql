@@ -5,7 +5,7 @@ set role learn_owner;
 drop trigger refuse_new_times on learn.idempotency_keys;
 drop trigger refuse_times on learn.idempotency_keys;
 drop trigger settings_updated on learn.platform_settings;
-drop function learn.check_integrity();
+drop function learn.check_integrity(uuid);
 drop function learn.ensure_partitions(date);
 drop function learn.rebuild_all();
 drop function learn.rebuild_user(uuid);

@@ -494,39 +494,36 @@ revoke all on function learn_internal.touch_updated_at() from public;
 
 -- functions/operations/check_integrity.sql
 
--- Recomputes every projection from facts, set-based, and compares. No row when all is well.
--- Reads only. Each domain has a view of its damage: what is checked is said there.
+-- Recomputes every projection from facts, set-based, and compares: of one user by key, or of everybody.
+-- No row when all is well. Reads only.
+-- Errors: LX002 unknown user.
 -- no grant: for operators, as learn_owner.
-create or replace function learn.check_integrity()
+create or replace function learn.check_integrity(p_user_id uuid default null)
 returns table (check_name text, user_id uuid, expected text, actual text)
-language plpgsql                  -- keeps its plan, which takes longer to make than to run
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- for the user that it is about
 set jit = off
 as $$
 begin
-  return query
-  select * from learn_internal.identity_damage
-  union all select * from learn_internal.xp_damage
-  union all select * from learn_internal.streak_damage
-  union all select * from learn_internal.activity_damage
-  union all select * from learn_internal.catalog_damage
-  union all select * from learn_internal.practice_damage
-  union all select * from learn_internal.quiz_damage
-  union all select * from learn_internal.challenge_damage
-  union all select * from learn_internal.skill_damage
-  union all select * from learn_internal.progress_damage
-  union all select * from learn_internal.achievement_damage
-  union all select * from learn_internal.community_damage
-  union all select * from learn_internal.credential_damage
-  union all select * from learn_internal.board_damage
-  union all select * from learn_internal.tally_damage;
+  if p_user_id is null then
+    return query select * from learn_internal.damage;
+    return;
+  end if;
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Pass the id of a row of learn.users, or null for everybody.';
+  end if;
+  return query select * from learn_internal.damage d where d.user_id = p_user_id;
 end;
 $$;
-comment on function learn.check_integrity() is
-  'Recomputes every projection from facts and compares; no row when all is well. Reads only.';
-revoke all on function learn.check_integrity() from public;
+comment on function learn.check_integrity(uuid) is
+  'Recomputes every projection from facts and compares, of one user or (null) of everybody and of what belongs '
+  'to nobody; no row when all is well. Reads only.';
+revoke all on function learn.check_integrity(uuid) from public;
 
 -- functions/operations/ensure_month.sql
 

@@ -1093,7 +1093,7 @@ select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
     coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
 from learn_internal.metric_recounts r
 full join learn.user_metrics m
-  on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
 where coalesce(r.value, 0) <> coalesce(m.value, 0)
 union all
 select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
@@ -1103,7 +1103,7 @@ select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
     else format('%s %s %s', d.metric, d.scope, d.activity_date) end
 from learn_internal.metric_day_recounts r
 full join learn_internal.user_metric_days d
-  on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
     and d.activity_date = r.activity_date
 where r.user_id is null or d.user_id is null;
 comment on view learn_internal.activity_damage is
@@ -1949,7 +1949,7 @@ full join (
   where t.activity_type in (
     'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
   group by t.user_id, t.activity_type
-) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+) t on f.user_id = t.user_id and f.activity_type = t.activity_type
 where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
 comment on view learn_internal.xp_damage is
   'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
@@ -2146,7 +2146,7 @@ select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
     else format('%s freeze=%s', d.activity_date, d.is_freeze) end
 from learn_internal.activity_day_recounts r
 full join learn.user_activity_days d
-  on d.user_id = r.user_id and d.activity_date = r.activity_date
+  on r.user_id = d.user_id and r.activity_date = d.activity_date
 where r.is_freeze is distinct from d.is_freeze
 union all
 select 'streak_follows_from_days', s.user_id,
@@ -2726,7 +2726,7 @@ select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
     else 'achievement ' || u.achievement_id end
 from learn_internal.achievement_recounts r
 full join learn.user_achievements u
-  on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+  on r.user_id = u.user_id and r.achievement_id = u.achievement_id
 where r.user_id is null or u.user_id is null
 union all
 select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'

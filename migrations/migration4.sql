@@ -2009,7 +2009,7 @@ select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_
     (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
 from learn_internal.exercise_recounts r
 full join learn.user_exercise_progress p
-  on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+  on r.user_id = p.user_id and r.exercise_id = p.exercise_id
 where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
   is distinct from (p.submissions, p.wrong_submissions,
     p.failed_submissions, p.is_first_try, p.solved_at);
@@ -2751,7 +2751,7 @@ select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
   format('track %s: %s of %s',
     coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
 from learn_internal.track_recounts r
-full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
+full join learn.user_track_progress p on r.user_id = p.user_id and r.track_id = p.track_id
 left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
 where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
   or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
@@ -2768,7 +2768,7 @@ select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
   format('path %s: %s of %s',
     coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
 from learn_internal.path_recounts r
-full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
+full join learn.user_path_progress p on r.user_id = p.user_id and r.path_id = p.path_id
 left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
 where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
   or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)

@@ -999,7 +999,7 @@ select 'challenge_progress_follows_from_attempts', coalesce(r.user_id, p.user_id
     (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score))
 from learn_internal.challenge_recounts r
 full join learn.user_challenge_progress p
-  on p.user_id = r.user_id and p.challenge_id = r.challenge_id
+  on r.user_id = p.user_id and r.challenge_id = p.challenge_id
 where (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
     coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)
   is distinct from (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds,

@@ -49,7 +49,7 @@ CALLS = {
     "challenge_status": _USER,
     "check_achievements": _USER,
     "check_and_unlock_challenges": _USER,
-    "check_integrity": "",
+    "check_integrity": _USER,
     "choose_difficulty": f"{_USER}, p_course_id => %(course)s, p_difficulty => %(tier)s, {_TAIL}",
     "claim_outbox": "p_limit => 10, p_worker => 'me'",
     "clock": "",

@@ -121,7 +121,7 @@ SIGNATURES = {
     "xp_for_level": "p_level integer",
     "calculate_user_streak": "p_user_id uuid",
     "clock": "",
-    "check_integrity": "",
+    "check_integrity": "p_user_id uuid",
     "rebuild_user": "p_user_id uuid",
     "rebuild_all": "",
     "ensure_partitions": "p_until date",

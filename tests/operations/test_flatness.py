@@ -187,3 +187,27 @@ def test_a_load_of_four_times_as_many_rows_reads_four_times_as_many(
                 connection.execute(LOAD, [MANY, ids])
                 connection.execute("analyze")
         assert rows_read_by_a_load(learn, MANY, ids) <= 5 * rows_read_by_a_load(learn, SOME, ids)
+
+
+def test_to_check_a_learner_reads_that_learner(fresh: FreshDatabase) -> None:
+    with fresh.connect() as connection:
+        connection.autocommit = True
+        learn = Learn(connection)
+        content = make_content(learn)
+        for _name, call in calls(learn, content):
+            call()
+        user = learn.make_user("the-checked")
+        learn.connection.execute(
+            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [CROWD]
+        )
+        learn.connection.execute(
+            "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
+            " select id, %s, 'completed' from learn.users on conflict do nothing",
+            [content.lesson.id],
+        )
+        connection.execute("vacuum analyze")
+        with connection.transaction():
+            before = dict(learn.tuples(READ))
+            assert learn.tuples("select * from learn.check_integrity(%s)", [user]) == []
+            read = {table: rows - before.get(table, 0) for table, rows in learn.tuples(READ)}
+        assert {table: rows for table, rows in read.items() if rows >= CROWD} == {}

@@ -162,8 +162,13 @@ def names(scene: Scene) -> set[str]:
 
 @pytest.mark.parametrize("check", MENDED)
 def test_damage_is_found_by_its_name_and_mended_by_a_rebuild(scene: Scene, check: str) -> None:
+    other = scene.learn.make_user()
     damage(scene, MENDED[check])
     assert check in names(scene)
+    query = "select * from learn.check_integrity({}) where user_id is not null order by 1, 3"
+    found = scene.learn.tuples(query.format("null"))
+    assert scene.learn.tuples(query.format("%s"), [scene.user]) == found
+    assert scene.learn.tuples(query.format("%s"), [other]) == []
     scene.learn.rebuild_user(scene.user)
     assert scene.learn.check_integrity() == []
     assert scene.look() == scene.state
@@ -223,8 +228,8 @@ def test_every_check_is_broken_by_a_test(learn: Learn) -> None:
     views = learn.tuples(
         "select relname, pg_get_viewdef(oid) from pg_class where relname like '%%\\_damage' and relkind = 'v'"
     )
-    text = learn.value("select prosrc from pg_proc where oid = 'learn.check_integrity'::regproc")
-    assert sorted(re.findall(r"learn_internal\.(\w+)", text)) == sorted(view for view, _ in views)
+    text = learn.value("select pg_get_viewdef('learn_internal.damage'::regclass)")
+    assert {*re.findall(r"learn_internal\.(\w+)", text)} == {view for view, _ in views}
     found = {name for _, text in views for name in re.findall(r"'(\w+)'::text AS check_name", text)}
     broken = {
         *MENDED,
@@ -283,6 +288,7 @@ def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
     scene.learn.finish()
     before = scene.learn.row_counts()
     scene.learn.rebuild_user(scene.user)
+    scene.learn.refresh_leaderboard()
     scene.learn.finish()
     assert scene.look() == scene.state
     assert scene.learn.row_counts() == before
@@ -331,6 +337,11 @@ def test_a_rebuild_of_nobody_is_refused(learn: Learn) -> None:
     for unknown in (None, UUID(int=1)):
         with learn.refuses("LX002"):
             learn.rebuild_user(unknown)
+
+
+def test_to_check_nobody_is_refused(learn: Learn) -> None:
+    with learn.refuses("LX002"):
+        learn.tuples("select * from learn.check_integrity(%s)", [UUID(int=1)])
 
 
 def test_the_check_reads_only(scene: Scene) -> None:

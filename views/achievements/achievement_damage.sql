@@ -7,7 +7,7 @@ select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
     else 'achievement ' || u.achievement_id end
 from learn_internal.achievement_recounts r
 full join learn.user_achievements u
-  on u.user_id = r.user_id and u.achievement_id = r.achievement_id
+  on r.user_id = u.user_id and r.achievement_id = u.achievement_id
 where r.user_id is null or u.user_id is null
 union all
 select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'

@@ -7,7 +7,7 @@ select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
     coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
 from learn_internal.metric_recounts r
 full join learn.user_metrics m
-  on m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope
+  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
 where coalesce(r.value, 0) <> coalesce(m.value, 0)
 union all
 select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
@@ -17,7 +17,7 @@ select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
     else format('%s %s %s', d.metric, d.scope, d.activity_date) end
 from learn_internal.metric_day_recounts r
 full join learn_internal.user_metric_days d
-  on d.user_id = r.user_id and d.metric = r.metric and d.scope = r.scope
+  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
     and d.activity_date = r.activity_date
 where r.user_id is null or d.user_id is null;
 comment on view learn_internal.activity_damage is

@@ -20,7 +20,7 @@ full join (
       when 'day' then interval '1 day' when 'week' then interval '7 days'
       else interval '1 month' end)::date
     > (select s.kept_from from learn_internal.board_state s)
-) b on b.user_id = r.user_id and b.metric = r.metric and b.period = r.period
+) b on r.user_id = b.user_id and b.metric = r.metric and b.period = r.period
   and b.starts_on = r.starts_on
 where coalesce(r.value, 0) <> coalesce(b.value, 0) or r.lapses_at <> b.lapses_at
 union all

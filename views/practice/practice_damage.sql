@@ -8,7 +8,7 @@ select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_
     (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
 from learn_internal.exercise_recounts r
 full join learn.user_exercise_progress p
-  on p.user_id = r.user_id and p.exercise_id = r.exercise_id
+  on r.user_id = p.user_id and r.exercise_id = p.exercise_id
 where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
   is distinct from (p.submissions, p.wrong_submissions,
     p.failed_submissions, p.is_first_try, p.solved_at);

@@ -77,7 +77,7 @@ select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
   format('track %s: %s of %s',
     coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
 from learn_internal.track_recounts r
-full join learn.user_track_progress p on p.user_id = r.user_id and p.track_id = r.track_id
+full join learn.user_track_progress p on r.user_id = p.user_id and r.track_id = p.track_id
 left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
 where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
   or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
@@ -94,7 +94,7 @@ select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
   format('path %s: %s of %s',
     coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
 from learn_internal.path_recounts r
-full join learn.user_path_progress p on p.user_id = r.user_id and p.path_id = r.path_id
+full join learn.user_path_progress p on r.user_id = p.user_id and r.path_id = p.path_id
 left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
 where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
   or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)

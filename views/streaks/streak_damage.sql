@@ -8,7 +8,7 @@ select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
     else format('%s freeze=%s', d.activity_date, d.is_freeze) end
 from learn_internal.activity_day_recounts r
 full join learn.user_activity_days d
-  on d.user_id = r.user_id and d.activity_date = r.activity_date
+  on r.user_id = d.user_id and r.activity_date = d.activity_date
 where r.is_freeze is distinct from d.is_freeze
 union all
 select 'streak_follows_from_days', s.user_id,

@@ -32,7 +32,7 @@ full join (
   where t.activity_type in (
     'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
   group by t.user_id, t.activity_type
-) t on t.user_id = f.user_id and t.activity_type = f.activity_type
+) t on f.user_id = t.user_id and f.activity_type = t.activity_type
 where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
 comment on view learn_internal.xp_damage is
   'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
