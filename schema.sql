@@ -507,6 +507,17 @@ comment on table learn_internal.recorded_subjects is
   'of the log. Laurel''s own triggers write no row here, since their tables'' keys say the same, '
   'but heed those that are here.';
 
+create table learn_internal.withdrawn_facts (
+  user_id       uuid not null references learn.users on delete cascade,
+  fact_id       bigint not null,
+  is_taken_back boolean not null default false,
+  withdrawn_at  timestamptz not null default learn.clock(),
+  primary key (user_id, fact_id)
+);
+comment on table learn_internal.withdrawn_facts is
+  'Facts of activity_log that turned out not to hold, such as answers graded by a wrong key: metrics '
+  'count them no more. What they paid stays, but where it was taken back.';
+
 create table learn.metrics (
   key                 text primary key,
   activity_type       text references learn.activity_types on update cascade,
@@ -1446,15 +1457,22 @@ comment on function learn_internal.options_problem(jsonb, text) is
 revoke all on function learn_internal.options_problem(jsonb, text) from public;
 
 create table learn.exam_types (
-  key         text primary key,
-  name        text not null,
-  description text not null default '',
+  key                  text primary key,
+  name                 text not null,
+  description          text not null default '',
+  seconds_per_question integer,
+  is_active            boolean not null default true,
+  constraint seconds_per_question_are_positive check (seconds_per_question > 0),
   constraint exam_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint sizes_are_limited check (
     length(key) <= 200 and length(name) <= 300 and length(description) <= 10000)
 );
 comment on table learn.exam_types is 'Exams that questions and quizzes are for.';
+comment on column learn.exam_types.seconds_per_question is
+  'Time limit of a quiz that start_quiz() draws, for each of its questions; null: none.';
+comment on column learn.exam_types.is_active is
+  'False: the exam is retired. No quiz of it may be started or submitted any more (LX004).';
 grant select on learn.exam_types to learn_app, learn_readonly;
 
 create table learn.questions (
@@ -1478,7 +1496,8 @@ create table learn.questions (
     and pg_column_size(options) <= 262144)
 );
 comment on table learn.questions is
-  'The question bank. Editing a question does not change how earlier answers were graded.';
+  'The question bank, with the key. Editing a question does not change how earlier answers were graded: '
+  'see regrade_question(). Apps read quiz_questions, and after an attempt quiz_review.';
 comment on column learn.questions.external_id is
   'The question''s id where it comes from: import_questions() updates by it.';
 comment on column learn.questions.domain is 'Part of the exam that it belongs to, such as 1.1.';
@@ -1486,7 +1505,7 @@ comment on column learn.questions.options is
   '{"A": {"text": "…", "explanation": "…"}, "B": …}: two to four, A to D.';
 comment on column learn.questions.is_active is 'False: no quiz may ask it any more (LX004).';
 create index questions_domain on learn.questions (exam_type, domain);
-grant select on learn.questions to learn_app, learn_readonly;
+grant select on learn.questions to learn_readonly;
 
 create table learn.quiz_attempts (
   user_id            uuid not null references learn.users on delete cascade,
@@ -1545,16 +1564,67 @@ comment on column learn.user_answers.correct_answer is
   'What was correct when it was answered; from questions, not from the caller.';
 comment on column learn.user_answers.time_spent_seconds is 'Time for the question, in seconds.';
 create unique index user_answers_ask_once
-  on learn.user_answers (user_id, quiz_attempt_id, question_id);
+  on learn.user_answers (user_id, question_id, quiz_attempt_id);
 create index user_answers_question on learn.user_answers (question_id, is_correct, user_id);
 grant select on learn.user_answers to learn_app, learn_readonly;
 
+create table learn.drawn_quizzes (
+  user_id         uuid not null references learn.users on delete cascade,
+  id              bigint generated always as identity,
+  exam_type       text not null references learn.exam_types on update cascade,
+  question_ids    bigint[] not null,
+  started_at      timestamptz not null default learn.clock(),
+  ends_at         timestamptz,
+  closed_at       timestamptz,
+  quiz_attempt_id bigint,
+  primary key (user_id, id),
+  constraint drawn_quizzes_attempt_fkey foreign key (user_id, quiz_attempt_id)
+    references learn.quiz_attempts (user_id, id) on delete set null (quiz_attempt_id),
+  constraint questions_are_there check (
+    cardinality(question_ids) > 0 and array_position(question_ids, null) is null),
+  constraint quiz_ends_after_it_starts check (ends_at > started_at and ends_at < 'infinity'),
+  constraint quiz_closes_after_it_starts check (closed_at >= started_at),
+  constraint submitted_quizzes_are_closed check (quiz_attempt_id is null or closed_at is not null)
+);
+comment on table learn.drawn_quizzes is
+  'Quizzes that start_quiz() drew: at most one open per user and exam. Submitted ones have an attempt.';
+comment on column learn.drawn_quizzes.question_ids is 'The questions, in the order in which to ask them.';
+comment on column learn.drawn_quizzes.ends_at is 'When the time is up; null: there is no limit.';
+comment on column learn.drawn_quizzes.closed_at is 'Null: it is open. Closed without an attempt: abandoned.';
+create unique index drawn_quizzes_open_once on learn.drawn_quizzes (user_id, exam_type)
+  where closed_at is null;
+create index drawn_quizzes_exam_type on learn.drawn_quizzes (exam_type);
+create index drawn_quizzes_attempt on learn.drawn_quizzes (user_id, quiz_attempt_id);
+create index drawn_quizzes_open on learn.drawn_quizzes (ends_at) where closed_at is null;
+grant select on learn.drawn_quizzes to learn_app, learn_readonly;
+
+create type learn_internal.graded_answer as (
+  place integer, question_id bigint, user_answer text, correct_answer text, seconds integer);
+comment on type learn_internal.graded_answer is 'An answer of a quiz, before it is written.';
+
+create table learn_internal.paid_questions (
+  user_id      uuid primary key references learn.users on delete cascade,
+  opened_at    timestamptz not null,
+  timezone     text not null,
+  question_ids bigint[] not null default '{}',
+  unnamed      jsonb not null default '{}'
+);
+comment on table learn_internal.paid_questions is
+  'The questions that have paid a learner today, by the clock: each does once a local day. One row per '
+  'learner, which the first that pays on a new day begins again.';
+comment on column learn_internal.paid_questions.opened_at is 'When the first of them paid.';
+comment on column learn_internal.paid_questions.timezone is 'The learner''s, then.';
+comment on column learn_internal.paid_questions.unnamed is
+  'By exam: correct answers that paid in quizzes that were written without their answers.';
+
 insert into learn.platform_settings (key, value, value_type, description) values
   ('quiz_minimum_questions', '5', 'number',
-    'Questions that a quiz needs to count as perfect or of a high score.'),
+    'Questions that a quiz needs to count in metrics, and to be paid as a perfect one.'),
   ('quiz_high_score_percentage', '90', 'number',
     'Percentage from which a quiz counts as one of a high score.'),
-  ('quiz_maximum_questions', '500', 'number', 'Questions that a quiz may have.');
+  ('quiz_maximum_questions', '500', 'number', 'Questions that a quiz may have.'),
+  ('quiz_grace_seconds', '10', 'number',
+    'Seconds after its end in which a quiz with a time limit is still taken, for slow networks.');
 
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
   ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),

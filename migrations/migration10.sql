@@ -143,7 +143,7 @@ select f.user_id, m.key, m.aggregate = 'max', f.local_date,
     else learn_internal.number_property(f.properties, m.property)::bigint end,
   f.recorded_at
 from learn.metrics m
-join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
 where m.is_board and m.aggregate in ('count', 'sum', 'max')
 union all
 select d.user_id, m.key, false, d.activity_date, 1, 'infinity'

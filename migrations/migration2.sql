@@ -542,6 +542,11 @@ create or replace trigger hold_learners
 comment on trigger hold_learners on learn.discussion_votes is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
+  before insert or update on learn.drawn_quizzes
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.drawn_quizzes is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
   before insert or update on learn.hint_usage
   for each statement execute function learn_internal.hold_content_first();
 comment on trigger hold_learners on learn.hint_usage is 'Keeps content and users as they are.';
@@ -653,6 +658,11 @@ create or replace trigger stop_learners
   before delete on learn.faucet_requests
   for each statement execute function learn_internal.stop_learners();
 comment on trigger stop_learners on learn.faucet_requests is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.drawn_quizzes
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.drawn_quizzes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.hint_usage

@@ -109,6 +109,7 @@ drop function learn_internal.number_property(jsonb,text);
 drop function learn_internal.satisfies_criteria(uuid,jsonb);
 drop function learn_internal.was_deserved_before(uuid,text,text,bigint,timestamp with time zone);
 drop view learn_internal.activity_day_recounts;
+drop view learn_internal.counted_facts;
 drop view learn_internal.freeze_days;
 
 -- Partitions that ensure_partitions() has made since have a trigger of their own.

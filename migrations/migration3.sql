@@ -1016,99 +1016,6 @@ revoke all on function learn.record_activity(uuid, text, text, text, jsonb, time
 grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
   to learn_app, learn_user;
 
--- views/activity/metric_recounts.sql
-
--- Metrics recounted from the log by the definitions of today: what user_metrics must say.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.metric_recounts as
-with fed as not materialized (
-  select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
-    case when m.property is null then 1
-      else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn.activity_log f
-  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select ''
-    union all
-    select f.properties ->> m.scope_property
-    where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-)
-select t.user_id, t.metric, t.scope,
-  case t.aggregate
-    when 'max' then greatest(max(t.amount), 0)
-    when 'distinct_days' then count(distinct t.local_date)
-    else sum(t.amount)
-  end::bigint as value
-from fed t
-where t.aggregate <> 'run' and t.amount is not null
-group by t.user_id, t.metric, t.scope, t.aggregate
-union all
-select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
-from (
-  select e.*, max(e.id) filter (where e.is_reset)
-    over (partition by e.user_id, e.metric, e.scope) as last_reset
-  from (
-    select f.user_id, f.id, f.metric, f.scope, false as is_reset
-    from fed f where f.aggregate = 'run'
-    union all
-    select f.user_id, f.id, m.key, s.scope, true
-    from learn.activity_log f
-    join learn.metrics m on m.reset_activity_type = f.activity_type
-      and f.properties @> m.reset_filter
-    cross join lateral (
-      select ''
-      union all
-      select f.properties ->> m.scope_property
-      where f.properties ->> m.scope_property <> ''
-    ) s(scope)
-  ) e
-) r
-group by r.user_id, r.metric, r.scope;
-comment on view learn_internal.metric_recounts is
-  'Metrics recounted from activity_log, one row per user, metric and scope.';
-
--- views/activity/metric_day_recounts.sql
-
--- The days that distinct_days metrics have counted, recounted from the log:
--- what user_metric_days must say.
-create or replace view learn_internal.metric_day_recounts as
-select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
-from learn.metrics m
-join learn.activity_log f on f.activity_type = m.activity_type and f.properties @> m.filter
-cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
-where m.aggregate = 'distinct_days';
-comment on view learn_internal.metric_day_recounts is
-  'Days counted by distinct_days metrics, recounted from activity_log.';
-
--- views/activity/activity_damage.sql
-
--- Where metrics are not what the facts say: the part of check_integrity() about activity.
-create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
-select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
-from learn_internal.metric_recounts r
-full join learn.user_metrics m
-  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
-where coalesce(r.value, 0) <> coalesce(m.value, 0)
-union all
-select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'none'
-    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
-  case when d.user_id is null then 'none'
-    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
-from learn_internal.metric_day_recounts r
-full join learn_internal.user_metric_days d
-  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
-    and d.activity_date = r.activity_date
-where r.user_id is null or d.user_id is null;
-comment on view learn_internal.activity_damage is
-  'Where metrics are not what the facts say; no row when all is well.';
-
 -- triggers/activity/activity_log_default_truncate.sql
 
 -- When someone empties the default partition: refused.
@@ -1544,12 +1451,11 @@ revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from publi
 -- When facts are written: the engine. Everything that a fact causes happens here, in this order:
 -- lock, XP and level, streak, metrics, achievements. Earned achievements and new levels are facts
 -- too: they are written to the log and come through here again, until nothing is new.
---
--- It goes by groups of facts: of one learner, one type, and one day. A single fact is a group; a load
--- of a million is many, in the order of the learners' keys. Each step is a simple statement by key,
--- because starting a plan of many parts costs more than all that it does for one fact. What is rare
--- is seen from what these return, and has a function of its own. Costs do not depend on a learner's
--- history: counters are incremented, thresholds found by index.
+-- It goes by groups of facts: of one learner, one type, one day, and whether they count in metrics. A
+-- single fact is a group; a load of a million is many, in the order of the learners' keys. Each step is
+-- a simple statement by key: to start a plan of many parts costs more than all that it does for one fact.
+-- What is rare is seen from what these return, and has a function of its own. Costs do not depend on
+-- a learner's history: counters are incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -1595,15 +1501,15 @@ begin
 
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
-      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told,
-      bool_or(n.is_qualifying) as is_qualifying, max(n.occurred_at) as at,
+      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, max(n.occurred_at) as at,
+      bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
       greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
       array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
-    group by n.user_id, n.activity_type, n.local_date
+    group by n.user_id, n.activity_type, n.local_date, n.properties @> '{"counts": false}'
     order by n.user_id, min(n.id)
   loop
     v_new := '{}'::learn_internal.win[];
@@ -1701,6 +1607,7 @@ begin
 
     -- 5. Metrics count what happened.
     foreach v_feed in array v_type.feeds loop
+      exit when g.is_uncounted;
       if g.facts = 1 then
         v_facts := case when g.properties[1] @> v_feed.filter then 1 else 0 end;
       else
@@ -1723,11 +1630,11 @@ begin
         end if;
       end if;
     end loop;
-    if v_type.feeds_days then
+    if v_type.feeds_days and not g.is_uncounted then
       v_new := v_new || learn_internal.count_days(
         g.user_id, g.activity_type, g.local_date, g.properties, v_at);
     end if;
-    if v_type.resets_runs then
+    if v_type.resets_runs and not g.is_uncounted then
       v_run := v_run
         || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, v_at);
     end if;
@@ -2660,7 +2567,7 @@ begin
         when 'distinct_days' then count(distinct f.local_date)
         else sum(a.amount)
       end into v_value
-    from learn.activity_log f
+    from learn_internal.counted_facts f
     cross join lateral (
       select case when v_metric.property is null then 1
         else learn_internal.number_property(f.properties, v_metric.property) end as amount
@@ -3515,5 +3422,111 @@ create or replace trigger refuse_new_times
   when (new.activity_date is distinct from old.activity_date and learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
 comment on trigger refuse_new_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';
+
+-- views/activity/counted_facts.sql
+
+-- The facts that metrics count: not those that say themselves that they do not, such as quizzes of too few
+-- questions, nor those that turned out not to hold, such as answers by a wrong key.
+create or replace view learn_internal.counted_facts as
+select f.*
+from learn.activity_log f
+where not f.properties @> '{"counts": false}'
+  and not exists (
+    select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);
+comment on view learn_internal.counted_facts is
+  'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
+
+-- views/activity/metric_recounts.sql
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+with fed as not materialized (
+  select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn_internal.counted_facts f
+  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
+  cross join lateral (
+    select ''
+    union all
+    select f.properties ->> m.scope_property
+    where f.properties ->> m.scope_property <> ''
+  ) s(scope)
+)
+select t.user_id, t.metric, t.scope,
+  case t.aggregate
+    when 'max' then greatest(max(t.amount), 0)
+    when 'distinct_days' then count(distinct t.local_date)
+    else sum(t.amount)
+  end::bigint as value
+from fed t
+where t.aggregate <> 'run' and t.amount is not null
+group by t.user_id, t.metric, t.scope, t.aggregate
+union all
+select r.user_id, r.metric, r.scope,
+  count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
+from (
+  select e.*, max(e.id) filter (where e.is_reset)
+    over (partition by e.user_id, e.metric, e.scope) as last_reset
+  from (
+    select f.user_id, f.id, f.metric, f.scope, false as is_reset
+    from fed f where f.aggregate = 'run'
+    union all
+    select f.user_id, f.id, m.key, s.scope, true
+    from learn_internal.counted_facts f
+    join learn.metrics m on m.reset_activity_type = f.activity_type
+      and f.properties @> m.reset_filter
+    cross join lateral (
+      select ''
+      union all
+      select f.properties ->> m.scope_property
+      where f.properties ->> m.scope_property <> ''
+    ) s(scope)
+  ) e
+) r
+group by r.user_id, r.metric, r.scope;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- views/activity/metric_day_recounts.sql
+
+-- The days that distinct_days metrics have counted, recounted from the log:
+-- what user_metric_days must say.
+create or replace view learn_internal.metric_day_recounts as
+select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
+where m.aggregate = 'distinct_days';
+comment on view learn_internal.metric_day_recounts is
+  'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- views/activity/activity_damage.sql
+
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+from learn_internal.metric_recounts r
+full join learn.user_metrics m
+  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
+where coalesce(r.value, 0) <> coalesce(m.value, 0)
+union all
+select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'none'
+    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+  case when d.user_id is null then 'none'
+    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+from learn_internal.metric_day_recounts r
+full join learn_internal.user_metric_days d
+  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
+    and d.activity_date = r.activity_date
+where r.user_id is null or d.user_id is null;
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
 
 reset role;

@@ -103,6 +103,7 @@ CALLS = {
     " p_amount_hbar => 1.5",
     "refresh_analytics": "",
     "refresh_leaderboard": "",
+    "regrade_question": "p_question_id => %(question)s",
     "register_user": "p_username => 'grace', p_email => 'grace@example.org', p_timezone => 'Asia/Manila'",
     "request_achievement_nft": f"{_USER}, p_slug => %(earned)s, {_TAIL}",
     "request_faucet": "p_user_id => %(author)s, p_account => '0.0.4242', p_amount => 5,"
@@ -117,6 +118,7 @@ CALLS = {
     "set_password_hash": f"{_USER}, p_password_hash => '$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA'",
     "skill_tree": _USER,
     "start_lesson": f"{_USER}, p_lesson_id => %(lesson)s, {_TAIL}",
+    "start_quiz": f"{_USER}, p_exam_type => %(exam)s, p_questions => 5",
     "start_session": f"{_USER}, p_session_type => 'quiz', p_resource_id => '7'",
     "streak_lengths": "",
     "submit_assessment": f"{_USER}, p_assessment_type => 'initial', p_questions => %(asked)s,"
@@ -281,6 +283,7 @@ def make_scene(learn: Learn) -> Scene:
         "code": code,
         "exam": exam,
         "answers": Jsonb(learn.answers(exam, 5)),
+        "question": _corrected(learn, user),
         "questions": Jsonb([_question(exam, number) for number in (1, 2)]),
         "challenge": challenge.id,
         "skill": learn.make_skill(),
@@ -297,6 +300,15 @@ def make_scene(learn: Learn) -> Scene:
         "asked": Jsonb([{"id": "q1", "category": "caching", "correct_answer": "B"}]),
         "said": Jsonb([{"id": "q1", "answer": "B"}]),
     }
+
+
+def _corrected(learn: Learn, user: UUID) -> int:
+    """A question that was answered by a key that is another now."""
+    exam = learn.make_exam(questions=5)
+    learn.submit_quiz(user, exam, learn.answers(exam, 4))
+    question: int = learn.questions(exam)[0]
+    learn.connection.execute("update learn.questions set correct_answer = 'B' where id = %s", [question])
+    return question
 
 
 def _question(exam: str, number: int) -> dict[str, Any]:

@@ -44,7 +44,7 @@ begin
         when 'distinct_days' then count(distinct f.local_date)
         else sum(a.amount)
       end into v_value
-    from learn.activity_log f
+    from learn_internal.counted_facts f
     cross join lateral (
       select case when v_metric.property is null then 1
         else learn_internal.number_property(f.properties, v_metric.property) end as amount

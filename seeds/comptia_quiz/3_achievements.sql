@@ -60,17 +60,17 @@ from (values
 
   ('core-1-apprentice', 'Core 1 Apprentice', 'Complete 5 quizzes of A+ Core 1.', '🔩',
     'A+ Core 1', 'common',
-    '{"metric": "quizzes_completed", "scope": "a1101", "at_least": 5}', 50, null, 16),
+    '{"metric": "quizzes_completed", "scope": "a1201", "at_least": 5}', 50, null, 16),
   ('core-1-technician', 'Core 1 Technician', 'Complete 25 quizzes of A+ Core 1.', '🖥️',
     'A+ Core 1', 'epic',
-    '{"metric": "quizzes_completed", "scope": "a1101", "at_least": 25}', 200, 'motherboard', 17),
+    '{"metric": "quizzes_completed", "scope": "a1201", "at_least": 25}', 200, 'motherboard', 17),
 
   ('core-2-apprentice', 'Core 2 Apprentice', 'Complete 5 quizzes of A+ Core 2.', '🪛',
     'A+ Core 2', 'common',
-    '{"metric": "quizzes_completed", "scope": "a1102", "at_least": 5}', 50, null, 18),
+    '{"metric": "quizzes_completed", "scope": "a1202", "at_least": 5}', 50, null, 18),
   ('core-2-technician', 'Core 2 Technician', 'Complete 25 quizzes of A+ Core 2.', '🧰',
     'A+ Core 2', 'epic',
-    '{"metric": "quizzes_completed", "scope": "a1102", "at_least": 25}', 200, 'toolbox', 19),
+    '{"metric": "quizzes_completed", "scope": "a1202", "at_least": 25}', 200, 'toolbox', 19),
 
   ('network-apprentice', 'Network Apprentice', 'Complete 5 quizzes of Network+.', '🔌',
     'Network+', 'common',

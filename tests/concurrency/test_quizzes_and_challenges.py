@@ -57,13 +57,13 @@ def test_sixteen_connections_take_quizzes_within_the_cap(fresh: FreshDatabase) -
         exam = learn.make_exam(questions=5)
         quiz = learn.answers(exam, 5)
         learn.connection.execute(
-            "update learn.xp_rules set daily_cap = 133 where activity_type = 'question_answered_correctly'"
+            "update learn.xp_rules set daily_cap = 33 where activity_type = 'question_answered_correctly'"
         )
     outcomes = race(fresh, [lambda learn: learn.submit_quiz(user, exam, quiz)] * CONNECTIONS)
-    assert sum(outcome.result.xp_awarded for outcome in outcomes) == 133 + 20 * CONNECTIONS
+    assert sum(outcome.result.xp_awarded for outcome in outcomes) == 33 + 20 * CONNECTIONS
     with client(fresh) as learn:
-        assert learn.stats(user).total_xp == 133 + 20 * CONNECTIONS
-        assert learn.value("select sum(xp_earned) from learn.quiz_attempts") == 133 + 20 * CONNECTIONS
+        assert learn.stats(user).total_xp == 33 + 20 * CONNECTIONS
+        assert learn.value("select sum(xp_earned) from learn.quiz_attempts") == 33 + 20 * CONNECTIONS
         assert learn.metric(user, "perfect_quizzes") == CONNECTIONS
 
 

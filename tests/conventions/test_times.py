@@ -15,7 +15,10 @@ from tests.conventions.test_limits import call, parameters
 # Refused as a time; as a row that is never changed, or that Laurel alone writes.
 REFUSED = {"LX001", "23514", "LX009", "LX010"}
 # What lies ahead by its nature.
-AHEAD = {"faucet_requests.limited_until"}  # when the user may ask again
+AHEAD = {
+    "drawn_quizzes.ends_at",  # when the time is up
+    "faucet_requests.limited_until",  # when the user may ask again
+}
 # What a row says otherwise than the one of the scene that it is a copy of.
 OTHERWISE: dict[str, dict[str, Any]] = {
     "activity_log": {"local_date": None, "is_qualifying": None},
@@ -64,6 +67,8 @@ def scene(learn: Learn) -> Scene:
     learn.complete_lesson(user, lesson)
     for function in MORE:
         learn.connection.execute(statement(function).replace(b"one good call", function.encode()), scene)
+    learn.connection.execute(statement("start_quiz"), scene)
+    learn.connection.execute("update learn.drawn_quizzes set closed_at = started_at")
     return scene
 
 

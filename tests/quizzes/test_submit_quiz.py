@@ -99,8 +99,8 @@ def test_skipping_is_a_wrong_answer_however_it_is_said(learn: Learn, user: UUID,
     assert learn.value("select times_skipped from learn.question_stats where question_id = %s", [a]) == 1
 
 
-def test_retakes_pay_again(learn: Learn, user: UUID, exam: str) -> None:
-    for total in (70, 140, 210):
+def test_retakes_count_again_and_pay_for_being_perfect(learn: Learn, user: UUID, exam: str) -> None:
+    for total in (70, 90, 110):
         assert learn.submit_quiz(user, exam, learn.answers(exam, 5)).total_xp == total
     assert learn.metric(user, "quizzes_completed") == 3
     assert learn.metric(user, "quizzes_completed", exam) == 3
@@ -130,7 +130,7 @@ def test_what_counts_as_perfect_and_high_follows_the_settings(learn: Learn, user
 
 
 def test_badges_of_one_exam_count_only_its_quizzes(learn: Learn, user: UUID, exam: str) -> None:
-    other = learn.make_exam(questions=1)
+    other = learn.make_exam(questions=5)
     badge = learn.make_achievement({"metric": "quizzes_completed", "scope": exam, "at_least": 2})
     for name in (exam, other, other):
         assert learn.submit_quiz(user, name, learn.answers(name, 0)).new_achievements == []
@@ -145,13 +145,15 @@ def test_a_cap_for_the_day_cuts_inside_a_quiz(learn: Learn, user: UUID, exam: st
     first = learn.submit_quiz(user, exam, learn.answers(exam, 4))
     second = learn.submit_quiz(user, exam, learn.answers(exam, 5))
     third = learn.submit_quiz(user, exam, learn.answers(exam, 2))
-    assert [answer.xp_awarded for answer in (first, second, third)] == [40, 35 + 20, 0]
-    assert [row[-1] for row in attempts(learn, user)] == [40, 55, 0]
+    assert [answer.xp_awarded for answer in (first, second, third)] == [40, 10 + 20, 0]
+    assert [row[-1] for row in attempts(learn, user)] == [40, 30, 0]
+    other = learn.make_exam(questions=3)
+    assert learn.submit_quiz(user, other, learn.answers(other, 3)).xp_awarded == 25
     late = learn.submit_quiz(user, exam, learn.answers(exam, 2), at="2035-06-12 12:00")
     assert late.xp_awarded == 0  # it comes in today
     learn.set_clock("2035-06-15 12:00")
     assert learn.submit_quiz(user, exam, learn.answers(exam, 2)).xp_awarded == 20
-    assert learn.metric(user, "correct_answers") == 15
+    assert learn.metric(user, "correct_answers") == 15  # the quiz of three questions counts in no metric
 
 
 def test_without_rules_nothing_is_paid_and_everything_counts(learn: Learn, user: UUID, exam: str) -> None:
@@ -439,6 +441,23 @@ def test_a_quiz_that_notes_more_than_it_was_paid_is_reported(
     assert learn.check_integrity() == []
     learn.connection.execute("update learn.quiz_attempts set xp_earned = xp_earned + 1")
     assert [damage.check_name for damage in learn.check_integrity()] == ["quizzes_note_what_was_paid"]
+
+
+@pytest.mark.no_integrity
+def test_a_quiz_that_was_changed_by_hand_is_reported(learn: Learn, user: UUID, exam: str) -> None:
+    """Its metrics count what it was; and answers that are changed with it make it no better."""
+    learn.submit_quiz(user, exam, learn.answers(exam, 3))
+    learn.connection.execute("update learn.user_answers set user_answer = 'A', is_correct = true")
+    learn.connection.execute("update learn.quiz_attempts set correct_answers = 5")
+    assert [damage.check_name for damage in learn.check_integrity()] == ["quizzes_count_as_they_are"]
+
+
+@pytest.mark.no_integrity
+def test_a_question_that_has_paid_twice_on_a_day_is_reported(learn: Learn, user: UUID, exam: str) -> None:
+    learn.submit_quiz(user, exam, learn.answers(exam, 1))
+    learn.connection.execute("delete from learn_internal.paid_questions")
+    learn.submit_quiz(user, exam, learn.answers(exam, 1))
+    assert [damage.check_name for damage in learn.check_integrity()] == ["questions_pay_once_a_day"]
 
 
 def test_what_is_taken_back_or_recorded_from_outside_leaves_the_note_of_a_quiz(

@@ -20,7 +20,14 @@ TRUSTED = {
     *("advance_faucet_request", "advance_transaction", "award_xp", "certificate_minted", "claim_outbox"),
     *("close_period", "complete_outbox", "fail_outbox", "get_password_hash", "grant_achievement"),
     *("grant_streak_freezes", "import_questions", "lock_users", "record_activities", "record_transaction"),
-    *("register_user", "request_faucet", "reverse_xp", "revoke_achievement", "revoke_certificate"),
+    *(
+        "register_user",
+        "regrade_question",
+        "request_faucet",
+        "reverse_xp",
+        "revoke_achievement",
+        "revoke_certificate",
+    ),
     *("set_password_hash", "submit_assessment", "submit_daily_challenge", "submit_level_attempt"),
     "submit_query",
 }

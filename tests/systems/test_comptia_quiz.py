@@ -17,7 +17,7 @@ from toolkit.servers.choose import ThrowawayServer
 pytestmark = pytest.mark.stock
 
 MONDAY = moment("2035-06-11 18:00")
-EXAMS = ("security", "network", "a1101", "a1102")
+EXAMS = ("security", "network", "a1201", "a1202")
 COUNTS = {
     "Getting Started": 3,
     "Accuracy": 4,
@@ -63,16 +63,16 @@ def test_a_student_from_sign_up_to_a_chosen_avatar(quiz: Learn) -> None:
         user, 85, 85, 1, False, 1, ["first-quiz"], {"avatars": ["first-cable"]}, False
     )
 
-    # 9 of 10 are a high score: 90 for the answers, 25 for the badge. 100 XP are level 2.
+    # 9 of 10 are a high score: 30 for the answers that are new today, 25 for the badge. 100 XP are level 2.
     second = take(quiz, user, "security", 9)
     assert second == AwardSummary(
-        user, 115, 200, 2, True, 1, ["high-scorer"], {"avatars": ["sharpened-pencil"]}, False
+        user, 55, 140, 2, True, 1, ["high-scorer"], {"avatars": ["sharpened-pencil"]}, False
     )
 
     # A perfect quiz: 100 and 20 for it, 100 for the badge.
     third = take(quiz, user, "network", 10)
     assert third == AwardSummary(
-        user, 220, 420, 3, True, 1, ["flawless-exam"], {"avatars": ["bullseye"]}, False
+        user, 220, 360, 3, True, 1, ["flawless-exam"], {"avatars": ["bullseye"]}, False
     )
 
     # The new avatar is shown; one that is not unlocked is not.
@@ -85,16 +85,16 @@ def test_a_student_from_sign_up_to_a_chosen_avatar(quiz: Learn) -> None:
 
     # Tuesday and Wednesday: a streak of 3 days.
     quiz.set_clock(MONDAY + timedelta(days=1))
-    assert take(quiz, user, "a1101", 0, 5).current_streak == 2
+    assert take(quiz, user, "a1201", 0, 5).current_streak == 2
     quiz.set_clock(MONDAY + timedelta(days=2))
-    wednesday = take(quiz, user, "a1102", 0, 5)
+    wednesday = take(quiz, user, "a1202", 0, 5)
     assert wednesday == AwardSummary(
-        user, 25, 445, 3, False, 3, ["three-day-habit"], {"avatars": ["study-lamp"]}, False
+        user, 25, 385, 3, False, 3, ["three-day-habit"], {"avatars": ["study-lamp"]}, False
     )
 
     # The pages: profile, statistics, history.
     home = quiz.dashboard(user)
-    assert (home["total_xp"], home["current_level"], home["current_streak"]) == (445, 3, 3)
+    assert (home["total_xp"], home["current_level"], home["current_streak"]) == (385, 3, 3)
     assert home["achievements_earned"] == 4
     stats = quiz.tuples(
         "select exam_type, quizzes_completed, questions_answered, correct_answers, accuracy_percentage,"
@@ -102,8 +102,8 @@ def test_a_student_from_sign_up_to_a_chosen_avatar(quiz: Learn) -> None:
         [user],
     )
     assert stats == [
-        ("a1101", 1, 5, 0, Decimal(0), Decimal(0), 300),
-        ("a1102", 1, 5, 0, Decimal(0), Decimal(0), 300),
+        ("a1201", 1, 5, 0, Decimal(0), Decimal(0), 300),
+        ("a1202", 1, 5, 0, Decimal(0), Decimal(0), 300),
         ("network", 1, 10, 10, Decimal(100), Decimal(100), 300),
         ("security", 2, 20, 15, Decimal(75), Decimal(90), 600),
     ]
@@ -115,10 +115,10 @@ def test_a_student_from_sign_up_to_a_chosen_avatar(quiz: Learn) -> None:
         [user],
     )
     assert history == [
-        ("a1102", 0, 0),
-        ("a1101", 0, 0),
+        ("a1202", 0, 0),
+        ("a1201", 0, 0),
         ("network", 10, 120),
-        ("security", 9, 90),
+        ("security", 9, 30),
         ("security", 6, 60),
     ]
     review = quiz.tuples(

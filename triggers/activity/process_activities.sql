@@ -1,12 +1,11 @@
 -- When facts are written: the engine. Everything that a fact causes happens here, in this order:
 -- lock, XP and level, streak, metrics, achievements. Earned achievements and new levels are facts
 -- too: they are written to the log and come through here again, until nothing is new.
---
--- It goes by groups of facts: of one learner, one type, and one day. A single fact is a group; a load
--- of a million is many, in the order of the learners' keys. Each step is a simple statement by key,
--- because starting a plan of many parts costs more than all that it does for one fact. What is rare
--- is seen from what these return, and has a function of its own. Costs do not depend on a learner's
--- history: counters are incremented, thresholds found by index.
+-- It goes by groups of facts: of one learner, one type, one day, and whether they count in metrics. A
+-- single fact is a group; a load of a million is many, in the order of the learners' keys. Each step is
+-- a simple statement by key: to start a plan of many parts costs more than all that it does for one fact.
+-- What is rare is seen from what these return, and has a function of its own. Costs do not depend on
+-- a learner's history: counters are incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -52,15 +51,15 @@ begin
 
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
-      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told,
-      bool_or(n.is_qualifying) as is_qualifying, max(n.occurred_at) as at,
+      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, max(n.occurred_at) as at,
+      bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
       greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
       array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
-    group by n.user_id, n.activity_type, n.local_date
+    group by n.user_id, n.activity_type, n.local_date, n.properties @> '{"counts": false}'
     order by n.user_id, min(n.id)
   loop
     v_new := '{}'::learn_internal.win[];
@@ -158,6 +157,7 @@ begin
 
     -- 5. Metrics count what happened.
     foreach v_feed in array v_type.feeds loop
+      exit when g.is_uncounted;
       if g.facts = 1 then
         v_facts := case when g.properties[1] @> v_feed.filter then 1 else 0 end;
       else
@@ -180,11 +180,11 @@ begin
         end if;
       end if;
     end loop;
-    if v_type.feeds_days then
+    if v_type.feeds_days and not g.is_uncounted then
       v_new := v_new || learn_internal.count_days(
         g.user_id, g.activity_type, g.local_date, g.properties, v_at);
     end if;
-    if v_type.resets_runs then
+    if v_type.resets_runs and not g.is_uncounted then
       v_run := v_run
         || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, v_at);
     end if;

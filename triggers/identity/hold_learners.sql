@@ -17,6 +17,11 @@ create or replace trigger hold_learners
 comment on trigger hold_learners on learn.discussion_votes is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
+  before insert or update on learn.drawn_quizzes
+  for each statement execute function learn_internal.hold_content_first();
+comment on trigger hold_learners on learn.drawn_quizzes is 'Keeps content and users as they are.';
+
+create or replace trigger hold_learners
   before insert or update on learn.hint_usage
   for each statement execute function learn_internal.hold_content_first();
 comment on trigger hold_learners on learn.hint_usage is 'Keeps content and users as they are.';

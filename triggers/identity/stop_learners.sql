@@ -80,6 +80,11 @@ create or replace trigger stop_learners
 comment on trigger stop_learners on learn.faucet_requests is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
+  before delete on learn.drawn_quizzes
+  for each statement execute function learn_internal.stop_learners();
+comment on trigger stop_learners on learn.drawn_quizzes is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
   before delete on learn.hint_usage
   for each statement execute function learn_internal.stop_learners();
 comment on trigger stop_learners on learn.hint_usage is 'Waits for learners, and has them wait.';

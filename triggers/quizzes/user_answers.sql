@@ -1,4 +1,5 @@
 -- What happens when rows of learn.user_answers are written, in the order in which triggers fire.
+-- Errors: LX001 a question of another exam.
 
 -- When an answer is written without its grade: the question says what is correct. submit_quiz()
 -- grades whole quizzes at once, so that this row trigger does not fire for them.
@@ -28,15 +29,49 @@ create or replace trigger fill_answers
   execute function learn_internal.fill_answers();
 comment on trigger fill_answers on learn.user_answers is 'Grades what comes without a grade.';
 
--- When answers are written: what is correct comes from the questions, never from the writer.
+-- When answers are written: what is correct comes from the questions, never from the writer. Where
+-- their quiz was written before them, and so was paid without names, the questions are named now.
+-- Errors: LX001 a question of another exam.
 create or replace function learn_internal.grade_answers()
 returns trigger
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
 as $$
+declare
+  v_quiz  record;
+  v_wrong text;
 begin
+  for v_quiz in
+    select a.user_id, a.quiz_attempt_id, t.exam_type, exists (
+        select from learn_internal.paid_questions d
+        where d.user_id = a.user_id and d.unnamed <> '{}') as is_late
+    from (select distinct n.user_id, n.quiz_attempt_id from new_rows n) a
+    join learn.quiz_attempts t on t.user_id = a.user_id and t.id = a.quiz_attempt_id
+    order by a.user_id, a.quiz_attempt_id
+  loop
+    select format('question %s is of exam %s', q.id, q.exam_type) into v_wrong
+    from learn.user_answers a
+    join learn.questions q on q.id = a.question_id
+    where a.user_id = v_quiz.user_id and a.quiz_attempt_id = v_quiz.quiz_attempt_id
+      and q.exam_type <> v_quiz.exam_type
+    limit 1;
+    if found then
+      raise exception 'an answer makes no sense'
+        using errcode = 'LX001', detail = format('quiz %s: %s', v_quiz.quiz_attempt_id, v_wrong),
+          hint = 'The answers of a quiz are to questions of its exam.';
+    end if;
+    if v_quiz.is_late then
+      perform learn_internal.name_paid_questions(
+        v_quiz.user_id, v_quiz.quiz_attempt_id, v_quiz.exam_type);
+    end if;
+  end loop;
   update learn.user_answers a
   set correct_answer = q.correct_answer,
     is_correct = coalesce(n.user_answer = q.correct_answer, false)
@@ -48,7 +83,7 @@ begin
 end;
 $$;
 comment on function learn_internal.grade_answers() is
-  'Statement trigger: answers are graded by the questions, whatever their writer says.';
+  'Statement trigger: answers are graded by the questions, whatever their writer says (LX001).';
 revoke all on function learn_internal.grade_answers() from public;
 
 create or replace trigger grade_answers

@@ -5,7 +5,7 @@ with fed as not materialized (
   select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
     case when m.property is null then 1
       else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn.activity_log f
+  from learn_internal.counted_facts f
   join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
   cross join lateral (
     select ''
@@ -34,7 +34,7 @@ from (
     from fed f where f.aggregate = 'run'
     union all
     select f.user_id, f.id, m.key, s.scope, true
-    from learn.activity_log f
+    from learn_internal.counted_facts f
     join learn.metrics m on m.reset_activity_type = f.activity_type
       and f.properties @> m.reset_filter
     cross join lateral (

@@ -14,7 +14,7 @@ where not exists (select from learn.users u where lower(u.username) = d.username
 -- answers A throughout.
 select u.username, s.exam_type, q.xp_awarded
 from (values
-  ('imani', 'security', 3), ('imani', 'network', 2), ('imani', 'a1101', 1), ('imani', 'a1102', 0),
+  ('imani', 'security', 3), ('imani', 'network', 2), ('imani', 'a1201', 1), ('imani', 'a1202', 0),
   ('alan', 'network', 1)
 ) s(username, exam_type, days_ago)
 join learn.users u on lower(u.username) = s.username
