@@ -69,6 +69,7 @@ CALLS = {
     "ensure_partitions": "p_until => %(until)s",
     "exercise_hints": f"{_USER}, p_exercise_id => %(practised)s",
     "exercise_solution": f"{_USER}, p_exercise_id => %(practised)s",
+    "export_user": _USER,
     "fail_outbox": "p_ids => %(messages)s, p_error => 'no network'",
     "get_password_hash": _USER,
     "grant_achievement": f"{_USER}, p_slug => %(secret)s, {_TAIL}",
