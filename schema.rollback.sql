@@ -102,6 +102,7 @@ drop table learn.activity_types;
 drop table learn.idempotency_keys;
 drop table learn.products;
 drop table learn.platform_settings;
+drop table learn.audit_log;
 drop table learn.user_stats;
 drop table learn_internal.wallet_nonces;
 drop table learn.user_credentials;

@@ -334,6 +334,43 @@ grant select on learn.user_stats to learn_app, learn_readonly;
 
 -- ── operations ───────────────────────────────────────────────────────────────────────────────────
 
+create table learn.audit_log (
+  id          bigint generated always as identity,
+  about_user  uuid,
+  action      text not null,
+  object      text not null,
+  object_key  jsonb not null default '{}',
+  old_values  jsonb,
+  new_values  jsonb,
+  acting_role name not null,
+  login_role  name not null,
+  acting_user text,
+  created_at  timestamptz not null default now(),
+  primary key (created_at, id),
+  constraint action_is_a_word check (action ~ '^[a-z_]+$' and length(action) <= 63),
+  constraint sizes_are_limited check (length(object) <= 200 and length(acting_user) <= 200)
+) partition by range (created_at);
+comment on table learn.audit_log is
+  'Who changed content, rules, settings and rights, and who gave or took by hand: append-only (LX009), partitioned by '
+  'month of created_at. Readable by the owner; audit_trail() for what was done to one user.';
+comment on column learn.audit_log.about_user is 'Whose it was; stays when the user is erased, as the rest, which names nobody.';
+comment on column learn.audit_log.action is 'insert, update or delete of a row; or the function that was called.';
+comment on column learn.audit_log.object is 'The table, or what the function gave or took.';
+comment on column learn.audit_log.object_key is 'The primary key of the row.';
+comment on column learn.audit_log.old_values is 'The columns that were changed, as they were; of a deleted row all.';
+comment on column learn.audit_log.new_values is 'The columns that were changed, as they are; of a new row all.';
+comment on column learn.audit_log.acting_role is 'The role that it was done as: set role, else the login role.';
+comment on column learn.audit_log.login_role is 'The role that had logged in.';
+comment on column learn.audit_log.acting_user is
+  'Who was at the other end, as the session says in the setting learn.acting_user, else current_learner().';
+comment on column learn.audit_log.created_at is 'The real time, whatever clock() says.';
+create index audit_log_about on learn.audit_log (about_user, created_at) where about_user is not null;
+create index audit_log_object on learn.audit_log (object, created_at);
+
+create table learn.audit_log_default partition of learn.audit_log default;
+comment on table learn.audit_log_default is
+  'Rows of months without a partition of their own; ensure_partitions() moves them into one.';
+
 create table learn.platform_settings (
   key         text primary key,
   value       jsonb not null,

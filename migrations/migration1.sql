@@ -565,14 +565,16 @@ begin
     v_partition || '_truncate', v_partition);
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
-  execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
-  perform learn_internal.protect_rows(
-    format('learn.%I', v_partition)::regclass, 'user_id = (select learn.current_learner())');
+  if p_table <> 'audit_log' then  -- which is nobody's to read
+    execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
+    perform learn_internal.protect_rows(
+      format('learn.%I', v_partition)::regclass, 'user_id = (select learn.current_learner())');
+  end if;
   return true;
 end;
 $$;
 comment on function learn_internal.ensure_month(name, date) is
-  'Makes one month''s partition of activity_log or xp_transactions; '
+  'Makes one month''s partition of activity_log, audit_log or xp_transactions; '
   'false when it is there already.';
 revoke all on function learn_internal.ensure_month(name, date) from public;
 
@@ -594,6 +596,7 @@ begin
       lock table learn.users in share row exclusive mode;
       lock table learn.activity_types in share row exclusive mode;
       lock table learn.activity_log in access exclusive mode;
+      lock table learn.audit_log in access exclusive mode;
       lock table learn.xp_transactions in access exclusive mode;
       return;
     exception
@@ -647,13 +650,16 @@ begin
   into v_tables, v_months
   from (
     select t.name, g.month::date as month
-    from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
+    from unnest(array['activity_log', 'audit_log', 'xp_transactions']::name[]) t(name)
     cross join generate_series(
       v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp),
       interval '1 month') g(month)
     union
     select 'activity_log', date_trunc('month', f.recorded_at)::date
     from learn.activity_log_default f
+    union
+    select 'audit_log', date_trunc('month', a.created_at)::date
+    from learn.audit_log_default a
     union
     select 'xp_transactions', date_trunc('month', t.created_at)::date
     from learn.xp_transactions_default t
@@ -670,7 +676,7 @@ begin
 end;
 $$;
 comment on function learn.ensure_partitions(date) is
-  'Makes the monthly partitions of activity_log and xp_transactions up to a date; '
+  'Makes the monthly partitions of activity_log, audit_log and xp_transactions up to a date; '
   'returns how many were made.';
 revoke all on function learn.ensure_partitions(date) from public;
 
@@ -1301,5 +1307,238 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
 comment on trigger refuse_new_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';
+
+-- functions/operations/audit.sql
+
+-- Writes down who did something by hand: what was changed, by which role, for whom.
+create or replace function learn_internal.audit(
+  p_action text, p_object text, p_about_user uuid default null, p_key jsonb default '{}',
+  p_old jsonb default null, p_new jsonb default null
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn.audit_log
+    (about_user, action, object, object_key, old_values, new_values, acting_role, login_role, acting_user)
+  values (p_about_user, p_action, p_object, p_key, p_old, p_new,
+    coalesce(nullif(current_setting('role'), 'none'), session_user), session_user,
+    left(coalesce(nullif(current_setting('learn.acting_user', true), ''),
+      nullif(current_setting('learn.user_id', true), '')), 200));
+end;
+$$;
+comment on function learn_internal.audit(text, text, uuid, jsonb, jsonb, jsonb) is
+  'Writes a row of audit_log: who did what, to what, about whom.';
+revoke all on function learn_internal.audit(text, text, uuid, jsonb, jsonb, jsonb) from public;
+
+-- functions/operations/audit_trail.sql
+
+-- What was done to one user by hand, the newest last: XP and achievements given and taken, rights changed.
+-- Errors: LX002 nobody has that id, and nothing is known of it.
+create or replace function learn.audit_trail(p_user_id uuid)
+returns table (
+  happened_at timestamptz, action text, object text, object_key jsonb, old_values jsonb, new_values jsonb,
+  acting_role text, login_role text, acting_user text)
+language plpgsql
+stable
+security definer                  -- no app role reads the log
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+begin
+  return query
+  select a.created_at, a.action, a.object, a.object_key, a.old_values, a.new_values,
+    a.acting_role::text, a.login_role::text, a.acting_user
+  from learn.audit_log a
+  where a.about_user = p_user_id
+  order by a.created_at, a.id;
+  if not found and not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Pass the id of a row of learn.users, or of a user that was erased.';
+  end if;
+end;
+$$;
+comment on function learn.audit_trail(uuid) is
+  'What was done to one user by hand, the newest last: what, by which role, for whom. Erased users have one, too.';
+revoke all on function learn.audit_trail(uuid) from public;
+grant execute on function learn.audit_trail(uuid) to learn_app;
+
+-- triggers/operations/audit.sql
+
+-- Content, rules, settings and rights: who changed them is written down in learn.audit_log, row by row. These tables
+-- change seldom, and by people.
+
+-- When such a row is written: what was changed. What Laurel itself keeps up to date in them is no change.
+create or replace function learn_internal.audit_row()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- nobody writes the log themselves
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_kept text[] := array['updated_at', 'total_items', 'total_lessons', 'total_levels', 'total_weight', 'is_available',
+    'pays', 'is_capped', 'feeds_metrics', 'feeds_days', 'resets_runs', 'notifies', 'criteria_changed_at'];
+  v_old  jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - v_kept end;
+  v_new  jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - v_kept end;
+  v_key  jsonb;
+begin
+  if tg_table_name = 'users' then  -- what they may, not who they are
+    select jsonb_object_agg(k, v_old -> k), jsonb_object_agg(k, v_new -> k) into v_old, v_new
+    from unnest(array['id', 'role', 'is_active', 'is_verified']) k;
+  end if;
+  if v_old = v_new then
+    return null;
+  end if;
+  select jsonb_object_agg(a.attname, coalesce(v_new, v_old) -> a.attname) into v_key
+  from pg_index i
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+  where i.indrelid = tg_relid and i.indisprimary;
+  if tg_op = 'UPDATE' then
+    select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, v_new -> o.key) into v_old, v_new
+    from jsonb_each(v_old) o
+    where o.value is distinct from v_new -> o.key;
+  end if;
+  perform learn_internal.audit(lower(tg_op), tg_table_name,
+    case when tg_table_name = 'users' then (v_key ->> 'id')::uuid end, v_key, v_old, v_new);
+  return null;
+end;
+$$;
+comment on function learn_internal.audit_row() is
+  'Row trigger: writes down in audit_log who changed a row, and what.';
+revoke all on function learn_internal.audit_row() from public;
+
+-- When rights of users change.
+create or replace trigger audit
+  after update of role, is_active, is_verified on learn.users
+  for each row
+  when ((old.role, old.is_active, old.is_verified) is distinct from (new.role, new.is_active, new.is_verified))
+  execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.achievements
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.activity_types
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.avatars
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.challenge_levels
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.challenge_prerequisites
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.challenges
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.course_levels
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.course_prerequisites
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.courses
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.daily_challenges
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.difficulties
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.exam_types
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.exercises
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.learning_path_tracks
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.learning_paths
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.lessons
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.level_thresholds
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.metrics
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.notification_rules
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.period_rewards
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.platform_settings
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.questions
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.skill_prerequisites
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.skills
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.track_lessons
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.track_prerequisites
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.tracks
+  for each row execute function learn_internal.audit_row();
+
+create or replace trigger audit after insert or update or delete on learn.xp_rules
+  for each row execute function learn_internal.audit_row();
+
+-- triggers/operations/audit_log.sql
+
+-- What happens when rows of learn.audit_log are written.
+-- Errors: LX009.
+
+-- When somebody changes or empties the log: refused.
+-- Errors: LX009.
+create or replace function learn_internal.refuse_audit_change()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'audit_log is append-only'
+    using errcode = 'LX009', detail = lower(tg_op),
+      hint = 'Detach a partition of a month that need not be kept any longer.';
+end;
+$$;
+comment on function learn_internal.refuse_audit_change() is
+  'Trigger: refuses update, delete and truncate of audit_log (LX009).';
+revoke all on function learn_internal.refuse_audit_change() from public;
+
+create or replace trigger audit_log_is_append_only
+  before update or delete on learn.audit_log
+  for each row execute function learn_internal.refuse_audit_change();
+
+create or replace trigger audit_log_truncate
+  before truncate on learn.audit_log
+  for each statement execute function learn_internal.refuse_audit_change();
+
+-- triggers/operations/audit_log_default_truncate.sql
+
+-- When someone empties the default partition: refused.
+create or replace trigger audit_log_default_truncate
+  before truncate on learn.audit_log_default
+  for each statement execute function learn_internal.refuse_audit_change();
 
 reset role;

@@ -204,6 +204,7 @@ begin
   values (p_user_id, p_password_hash)
   on conflict (user_id) do update
     set password_hash = excluded.password_hash, updated_at = learn.clock();
+  perform learn_internal.audit('set_password_hash', 'password', p_user_id);
 end;
 $$;
 comment on function learn.set_password_hash(uuid, text) is
@@ -1144,7 +1145,8 @@ grant execute on function learn.record_login(uuid, timestamptz, text) to learn_a
 
 -- functions/identity/export_user.sql
 
--- Everything about one user as JSON: the rows of every table that has a user_id or an author_id, and of learn.users.
+-- Everything about one user as JSON: the rows of every table that has a user_id (author_id, about_user), and of
+-- learn.users.
 -- Tables are found in the catalog, so that none is forgotten. The password hash stays where it is.
 -- Errors: LX002; LX010 a learner's own session asks for somebody else.
 create or replace function learn.export_user(p_user_id uuid)
@@ -1173,7 +1175,7 @@ begin
     from pg_attribute a
     join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
     join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('learn', 'learn_internal')
-    where (a.attname in ('user_id', 'author_id') or a.attname = 'id' and c.oid = 'learn.users'::regclass)
+    where (a.attname in ('user_id', 'author_id', 'about_user') or a.attname = 'id' and c.oid = 'learn.users'::regclass)
       and not a.attisdropped and c.oid <> 'learn.user_credentials'::regclass
   loop
     execute format('select coalesce(jsonb_agg(to_jsonb(t) - $2 order by t), ''[]'') from %I.%I t where t.%I = $1',

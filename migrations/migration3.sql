@@ -772,6 +772,8 @@ begin
         -v_taken, v_call.occurred_at
       )::learn_internal.fact],
       p_idempotency_key);
+    perform learn_internal.audit('reverse_xp', 'xp', p_user_id, jsonb_build_object('id', p_transaction_id),
+      jsonb_build_object('amount', v_amount), jsonb_build_object('amount', v_amount - v_taken));
   end if;
   return learn_internal.end_call(v_call);
 end;
@@ -844,6 +846,9 @@ begin
         p_amount, v_call.occurred_at
       )::learn_internal.fact],
       p_idempotency_key);
+    perform learn_internal.audit('award_xp', 'xp', p_user_id,
+      jsonb_build_object('source_type', p_source_type, 'source_id', p_source_id),
+      p_new => jsonb_build_object('amount', p_amount));
   end if;
   return learn_internal.end_call(v_call);
 end;
@@ -921,6 +926,10 @@ begin
   values (p_user_id, v_achievement_id, v_call.occurred_at,
     jsonb_build_object('granted_by', session_user))
   on conflict (user_id, achievement_id) do nothing;
+  if found then
+    perform learn_internal.audit('grant_achievement', 'achievement', p_user_id,
+      jsonb_build_object('slug', p_slug));
+  end if;
   return learn_internal.end_call(v_call);
 end;
 $$;
@@ -2018,6 +2027,8 @@ begin
     p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn.users u
   where u.id = p_user_id;
+  perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
+    p_new => jsonb_build_object('count', p_count));
   return learn_internal.end_call(v_call);
 end;
 $$;
@@ -2510,6 +2521,8 @@ begin
       -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
     )::learn_internal.fact],
     p_idempotency_key);
+  perform learn_internal.audit('revoke_achievement', 'achievement', p_user_id,
+    jsonb_build_object('slug', p_slug));
   return learn_internal.end_call(v_call);
 end;
 $$;

@@ -696,6 +696,8 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
+declare
+  v_user_id uuid;
 begin
   perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
   perform learn_internal.require_size('p_reason', length(p_reason), 2000);
@@ -707,8 +709,11 @@ begin
   end if;
   update learn.nft_certificates c
   set revoked_at = learn.clock(), revoked_reason = p_reason
-  where c.certificate_number = p_certificate_number and c.revoked_at is null;
+  where c.certificate_number = p_certificate_number and c.revoked_at is null
+  returning c.user_id into v_user_id;
   if found then
+    perform learn_internal.audit('revoke_certificate', 'certificate', v_user_id,
+      jsonb_build_object('certificate_number', p_certificate_number));
     return true;
   end if;
   if not exists (

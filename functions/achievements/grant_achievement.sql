@@ -30,6 +30,10 @@ begin
   values (p_user_id, v_achievement_id, v_call.occurred_at,
     jsonb_build_object('granted_by', session_user))
   on conflict (user_id, achievement_id) do nothing;
+  if found then
+    perform learn_internal.audit('grant_achievement', 'achievement', p_user_id,
+      jsonb_build_object('slug', p_slug));
+  end if;
   return learn_internal.end_call(v_call);
 end;
 $$;

@@ -88,6 +88,8 @@ begin
       -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
     )::learn_internal.fact],
     p_idempotency_key);
+  perform learn_internal.audit('revoke_achievement', 'achievement', p_user_id,
+    jsonb_build_object('slug', p_slug));
   return learn_internal.end_call(v_call);
 end;
 $$;

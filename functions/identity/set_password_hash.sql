@@ -25,6 +25,7 @@ begin
   values (p_user_id, p_password_hash)
   on conflict (user_id) do update
     set password_hash = excluded.password_hash, updated_at = learn.clock();
+  perform learn_internal.audit('set_password_hash', 'password', p_user_id);
 end;
 $$;
 comment on function learn.set_password_hash(uuid, text) is

@@ -36,13 +36,15 @@ begin
     v_partition || '_truncate', v_partition);
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
-  execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
-  perform learn_internal.protect_rows(
-    format('learn.%I', v_partition)::regclass, 'user_id = (select learn.current_learner())');
+  if p_table <> 'audit_log' then  -- which is nobody's to read
+    execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
+    perform learn_internal.protect_rows(
+      format('learn.%I', v_partition)::regclass, 'user_id = (select learn.current_learner())');
+  end if;
   return true;
 end;
 $$;
 comment on function learn_internal.ensure_month(name, date) is
-  'Makes one month''s partition of activity_log or xp_transactions; '
+  'Makes one month''s partition of activity_log, audit_log or xp_transactions; '
   'false when it is there already.';
 revoke all on function learn_internal.ensure_month(name, date) from public;

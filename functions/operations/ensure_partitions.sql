@@ -33,13 +33,16 @@ begin
   into v_tables, v_months
   from (
     select t.name, g.month::date as month
-    from unnest(array['activity_log', 'xp_transactions']::name[]) t(name)
+    from unnest(array['activity_log', 'audit_log', 'xp_transactions']::name[]) t(name)
     cross join generate_series(
       v_now::timestamp, date_trunc('month', greatest(p_until, v_now)::timestamp),
       interval '1 month') g(month)
     union
     select 'activity_log', date_trunc('month', f.recorded_at)::date
     from learn.activity_log_default f
+    union
+    select 'audit_log', date_trunc('month', a.created_at)::date
+    from learn.audit_log_default a
     union
     select 'xp_transactions', date_trunc('month', t.created_at)::date
     from learn.xp_transactions_default t
@@ -56,6 +59,6 @@ begin
 end;
 $$;
 comment on function learn.ensure_partitions(date) is
-  'Makes the monthly partitions of activity_log and xp_transactions up to a date; '
+  'Makes the monthly partitions of activity_log, audit_log and xp_transactions up to a date; '
   'returns how many were made.';
 revoke all on function learn.ensure_partitions(date) from public;

@@ -14,6 +14,7 @@ begin
       lock table learn.users in share row exclusive mode;
       lock table learn.activity_types in share row exclusive mode;
       lock table learn.activity_log in access exclusive mode;
+      lock table learn.audit_log in access exclusive mode;
       lock table learn.xp_transactions in access exclusive mode;
       return;
     exception

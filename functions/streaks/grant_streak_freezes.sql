@@ -32,6 +32,8 @@ begin
     p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn.users u
   where u.id = p_user_id;
+  perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
+    p_new => jsonb_build_object('count', p_count));
   return learn_internal.end_call(v_call);
 end;
 $$;

@@ -59,6 +59,9 @@ begin
         p_amount, v_call.occurred_at
       )::learn_internal.fact],
       p_idempotency_key);
+    perform learn_internal.audit('award_xp', 'xp', p_user_id,
+      jsonb_build_object('source_type', p_source_type, 'source_id', p_source_id),
+      p_new => jsonb_build_object('amount', p_amount));
   end if;
   return learn_internal.end_call(v_call);
 end;

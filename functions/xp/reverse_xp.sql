@@ -62,6 +62,8 @@ begin
         -v_taken, v_call.occurred_at
       )::learn_internal.fact],
       p_idempotency_key);
+    perform learn_internal.audit('reverse_xp', 'xp', p_user_id, jsonb_build_object('id', p_transaction_id),
+      jsonb_build_object('amount', v_amount), jsonb_build_object('amount', v_amount - v_taken));
   end if;
   return learn_internal.end_call(v_call);
 end;

@@ -14,7 +14,7 @@ OWNED = """
     join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
     join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('learn', 'learn_internal')
-      and (a.attname in ('user_id', 'author_id') or c.relname = 'users' and a.attname = 'id')
+      and (a.attname in ('user_id', 'author_id', 'about_user') or c.relname = 'users' and a.attname = 'id')
       and c.relname <> 'user_credentials'
 """
 
@@ -52,7 +52,9 @@ def test_an_export_has_nothing_of_others_and_no_password_hash(learn: Learn, scen
     text = learn.value("select learn.export_user(%s)::text", [scene["user"]])
     assert "argon2id" not in text
     assert "bob-of-the-scene" not in text
-    assert learn.value("select learn.export_user(%s) -> 'learn' ->> 'user_credentials'", [scene["user"]]) is None
+    assert (
+        learn.value("select learn.export_user(%s) -> 'learn' ->> 'user_credentials'", [scene["user"]]) is None
+    )
 
 
 def test_who_is_not_there_is_not_exported(learn: Learn) -> None:

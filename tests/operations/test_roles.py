@@ -71,7 +71,7 @@ SECRET_COLUMNS = {
     ("learn.faucet_requests", "request_ip"),
     ("learn.nft_certificates", "verify_code"),
 }
-SECRET = ["learn.user_credentials", "learn.idempotency_keys"]
+SECRET = ["learn.user_credentials", "learn.idempotency_keys", "learn.audit_log", "learn.audit_log_default"]
 
 
 def functions(learn: Learn, role: str) -> set[str]:
