@@ -348,7 +348,9 @@ create table learn.audit_log (
   created_at  timestamptz not null default now(),
   primary key (created_at, id),
   constraint action_is_a_word check (action ~ '^[a-z_]+$' and length(action) <= 63),
-  constraint sizes_are_limited check (length(object) <= 200 and length(acting_user) <= 200)
+  constraint sizes_are_limited check (
+    length(object) <= 200 and length(acting_user) <= 200 and pg_column_size(object_key) <= 65536
+    and pg_column_size(old_values) <= 67108864 and pg_column_size(new_values) <= 67108864)
 ) partition by range (created_at);
 comment on table learn.audit_log is
   'Who changed content, rules, settings and rights, and who gave or took by hand: append-only (LX009), partitioned by '

@@ -1366,7 +1366,7 @@ comment on function learn.audit_trail(uuid) is
 revoke all on function learn.audit_trail(uuid) from public;
 grant execute on function learn.audit_trail(uuid) to learn_app;
 
--- triggers/operations/audit.sql
+-- triggers/operations/audit_row.sql
 
 -- Content, rules, settings and rights: who changed them is written down in learn.audit_log, row by row. These tables
 -- change seldom, and by people.

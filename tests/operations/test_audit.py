@@ -9,7 +9,10 @@ import pytest
 from tests.calls import make_scene, statement
 from tests.client import Learn
 
-TRAIL = "select action, object, object_key, old_values, new_values, acting_role, acting_user from learn.audit_trail(%s)"
+TRAIL = (
+    "select action, object, object_key, old_values, new_values, acting_role, acting_user"
+    " from learn.audit_trail(%s)"
+)
 # What people change; the rest of learn's tables is written by Laurel, for learners.
 LEARNERS = "select from pg_attribute a where a.attrelid = c.oid and a.attname in ('user_id', 'author_id')"
 NOT_AUDITED = {
@@ -25,7 +28,8 @@ NOT_AUDITED = {
 
 def test_every_table_that_people_change_is_audited(learn: Learn) -> None:
     found = learn.tuples(
-        "select c.relname::text, exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'audit')"
+        "select c.relname::text,"
+        " exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'audit')"
         " from pg_class c where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')"
         f" and not c.relispartition and not exists ({LEARNERS})"
     )

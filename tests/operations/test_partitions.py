@@ -28,13 +28,13 @@ def test_without_a_partition_rows_go_to_the_default_one(learn: Learn, log: str) 
 
 
 def test_partitions_are_made_for_this_month_up_to_a_date_and_once(learn: Learn) -> None:
-    assert learn.ensure_partitions(date(2035, 9, 1)) == 2 * 4
+    assert learn.ensure_partitions(date(2035, 9, 1)) == 3 * 4
     assert learn.ensure_partitions(date(2035, 9, 30)) == 0
-    assert learn.ensure_partitions(date(2035, 10, 1)) == 2
+    assert learn.ensure_partitions(date(2035, 10, 1)) == 3
 
 
 def test_a_date_in_the_past_makes_this_month(learn: Learn) -> None:
-    assert learn.ensure_partitions(date(2001, 1, 1)) == 2
+    assert learn.ensure_partitions(date(2001, 1, 1)) == 3
     assert learn.ensure_partitions(date(2001, 1, 1)) == 0
 
 
@@ -72,7 +72,7 @@ def test_months_are_those_of_utc_whatever_the_session_says(learn: Learn) -> None
     learn.connection.execute("set local timezone to 'Pacific/Kiritimati'")
     learn.set_clock(moment("2035-06-30 23:59"))
     user = learn.make_user()
-    assert learn.ensure_partitions(date(2035, 7, 1)) == 4
+    assert learn.ensure_partitions(date(2035, 7, 1)) == 6
     learn.award_xp(user, 1)
     learn.set_clock(moment("2035-07-01 00:00"))
     learn.award_xp(user, 2)

@@ -22,7 +22,9 @@ revoke all on function learn_internal.refuse_audit_change() from public;
 create or replace trigger audit_log_is_append_only
   before update or delete on learn.audit_log
   for each row execute function learn_internal.refuse_audit_change();
+comment on trigger audit_log_is_append_only on learn.audit_log is 'Append-only (LX009).';
 
 create or replace trigger audit_log_truncate
   before truncate on learn.audit_log
   for each statement execute function learn_internal.refuse_audit_change();
+comment on trigger audit_log_truncate on learn.audit_log is 'Append-only (LX009).';
