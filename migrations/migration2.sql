@@ -451,7 +451,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform learn_internal.recount_boards(array_agg(o.id)) from old_users o having count(*) > 0;
+  if exists (select from old_users) then
+    perform learn_internal.recount_boards(array_agg(o.id)) from old_users o;
+    perform learn_internal.request_fold();  -- at commit: nothing of them is left anywhere
+  end if;
   return null;
 end;
 $$;

@@ -37,7 +37,8 @@ def test_an_export_has_the_rows_of_every_table_and_they_can_be_read_back(learn: 
         )
         read_back = (
             "select to_jsonb(r) - %(generated)s::text[]"
-            f" from jsonb_populate_recordset(null::{schema}.{table}, learn.export_user(%(user)s) #> %(path)s) r"
+            f" from jsonb_populate_recordset(null::{schema}.{table},"
+            " learn.export_user(%(user)s) #> %(path)s) r"
         )
         rows = f"select to_jsonb(t) - %(generated)s::text[] from {schema}.{table} t where {key} = %(user)s"
         arguments = {"generated": generated, "user": scene["user"], "path": [schema, table]}

@@ -188,7 +188,7 @@ def test_app_roles_read_every_public_table_but_the_secret_ones(learn: Learn, rol
             " and not attisdropped and not has_column_privilege(%(role)s, attrelid, attnum, 'select')",
             {"table": table, "role": role},
         )
-        if table.startswith(SECRET):
+        if table.startswith(SECRET) or (role, table) == ("learn_app", "learn.questions"):  # it has the key
             assert learn.value("select has_any_column_privilege(%s, %s, 'select')", [role, table]) is False
         else:
             expected = {column for owner, column in SECRET_COLUMNS if owner == table}
