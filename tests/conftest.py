@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,10 @@ AS_NEW = (
     "close all; reset session authorization; reset all; unlisten *; select pg_advisory_unlock_all();"
     " discard temp; discard sequences"
 )
+
+# Under nohup, or in the background, these are ignored, which every process that a test starts would inherit.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import io
 import os
 import signal
 import sys
@@ -17,13 +16,14 @@ import click
 
 from toolkit import __version__
 from toolkit.context import Context
-from toolkit.errors import DbtoolError
+from toolkit.errors import DbtoolError, UsageProblem, did_you_mean
 from toolkit.options import (
     database_option,
     database_url_option,
     debug_option,
     json_option,
     project_option,
+    role_option,
     target_option,
     yes_option,
     yes_production_option,
@@ -83,6 +83,15 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant. Raises UsageProblem, with what it may be, when there is none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = did_you_mean(args[0], COMMANDS)
+            raise UsageProblem(f"there is no command {args[0]}", hint=near or "`dbtool --help` lists all.")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -99,10 +108,13 @@ class LazyGroup(click.Group):
             context = extra.pop("obj", None) or Context()
             context.arguments = tuple(sys.argv[1:] if args is None else args)
             code = super().main(args, *more, obj=context, **extra)
+            context.print_answer()
             sys.stdout.flush()
         except BaseException as error:
             debug = bool(os.environ.get("DBTOOL_DEBUG")) if context is None else context.debug
-            code = _report(error, debug)
+            code, shown = _report(error, debug)
+            if context is not None and shown is not None:
+                context.print_answer(shown)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -110,38 +122,39 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _report(error: BaseException, debug: bool) -> int:
-    """Prints a failure on stderr and returns its exit code. Never shows a password."""
+def _report(error: BaseException, debug: bool) -> tuple[int, DbtoolError | None]:
+    """Prints a failure on stderr; its exit code, and what was shown. Never shows a password."""
     if debug:
         import traceback
 
         say("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
+        return error.code if isinstance(error.code, int) else 1, None
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         # click turns KeyboardInterrupt, and so Terminated, into Abort.
         terminated = isinstance(error.__cause__ or error, Terminated)
-        say(f"{'terminated' if terminated else 'interrupted'}: {_CANCELLED}", err=True)
-        return 143 if terminated else 130
+        said = f"{'terminated' if terminated else 'interrupted'}: {_CANCELLED}"
+        say(said, err=True)
+        code = 143 if terminated else 130
+        return code, DbtoolError(said, exit_code=code)
     if isinstance(error, BrokenPipeError):
         # The reader of a pipe went away; what is still buffered has no one to read it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    if isinstance(error, click.ClickException):
-        said = io.StringIO()
-        error.show(said)
-        for line in said.getvalue().splitlines():
-            say(line, err=True)
-        return error.exit_code
+        return 1, None
     shown = _as_dbtool_error(error)
     for line in shown.lines():
         say(line, err=True)
-    return shown.exit_code
+    return shown.exit_code, shown
 
 
 def _as_dbtool_error(error: BaseException) -> DbtoolError:
     if isinstance(error, DbtoolError):
         return error
+    if isinstance(error, click.ClickException):
+        text = error.format_message().rstrip(".")
+        called = getattr(getattr(error, "ctx", None), "command_path", "dbtool")
+        hint = f"`{called} --help` lists what there is." if isinstance(error, click.UsageError) else None
+        return DbtoolError(text[:1].lower() + text[1:], hint=hint, exit_code=error.exit_code)
     if "psycopg" in sys.modules:
         import psycopg
 
@@ -161,6 +174,7 @@ def _as_dbtool_error(error: BaseException) -> DbtoolError:
 @database_url_option
 @target_option
 @database_option
+@role_option
 @json_option
 @yes_option
 @yes_production_option

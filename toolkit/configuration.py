@@ -30,7 +30,7 @@ def table(path: Path, keys: tuple[str, ...], word: str | None = None) -> Mapping
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    if (word or keys[-1]) not in text:
+    if (keys[-1] if word is None else word) not in text:
         return {}  # nearly every project: reading TOML costs each command 5 ms
     found: Any = parse_toml(text, path)
     for key in keys:

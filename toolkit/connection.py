@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from toolkit.errors import DbtoolError, UsageProblem, mask_secrets
+from toolkit.errors import DbtoolError, UsageProblem, did_you_mean, mask_secrets
 
 if TYPE_CHECKING:
     import psycopg
@@ -154,6 +154,17 @@ def parse_url(url: str) -> dict[str, Any]:
     try:
         return conninfo_to_dict(url)
     except psycopg.Error:
+        known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
+        names = re.findall(r"(?:\?|&)(\w+)=", url) if scheme else re.findall(r"(?:^|\s)(\w+)\s*=", url)
+        unknown = [name for name in names if name not in (*known, "ssl")]
+        if unknown and all(name.isidentifier() and len(name) <= 40 for name in unknown):
+            near = did_you_mean(unknown[0], known)
+            path = "Other libraries' schema=x is options=-csearch_path%3Dx here."
+            raise UsageProblem(
+                f"the database URL has a parameter that PostgreSQL does not know: {', '.join(unknown)}",
+                hint=near
+                or (path if "schema" in unknown else "Take it out; libpq's documentation lists all."),
+            ) from None
         raise UsageProblem(
             "the database URL is not valid",
             detail="It is not shown here, since it may hold a password.",
@@ -176,6 +187,35 @@ def describe_url(url: str) -> str:
     if socket and "port" in given:
         socket += f"&port={given['port']}"
     return f"postgresql://{user}{'' if is_socket else host}{port}/{database}{socket}"
+
+
+def with_defaults(url: str) -> str:
+    """The URL with the database, and the host, that libpq would take from the environment or by default.
+
+    For messages: a short URL such as postgresql:/// does not say where it leads.
+    """
+    from psycopg import pq
+    from psycopg.conninfo import make_conninfo
+
+    given = parse_url(url)
+    if "service" in given or ("dbname" in given and ("host" in given or "hostaddr" in given)):
+        return url
+    said = {each.keyword.decode(): each.val.decode() for each in pq.Conninfo.get_defaults() if each.val}
+    found: dict[str, Any] = {
+        name: said[name] for name in ("host", "port") if name in said and "host" not in given
+    }
+    user = given.get("user") or said.get("user")
+    filled: dict[str, Any] = {"dbname": said.get("dbname") or user, **found, **given}
+    return make_conninfo(url, **filled)
+
+
+def with_role(url: str, role: str) -> str:
+    """The URL of a connection that works as a role from its beginning, as after SET ROLE."""
+    from psycopg.conninfo import make_conninfo
+
+    given = parse_url(url).get("options") or os.environ.get("PGOPTIONS", "")
+    name = re.sub(r"([\\ ])", r"\\\1", role)
+    return make_conninfo(url, options=f"{given} -c role={name}".strip())
 
 
 def socket_url(folder: Path, dbname: str, port: int = PORT) -> str:

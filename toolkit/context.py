@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.connection import connect, describe_url, parse_url
+from toolkit.connection import connect, describe_url, parse_url, with_defaults, with_role
 from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.output import say
+from toolkit.output import print_json, say
 from toolkit.project.layout import Project
 from toolkit.targets.named import named_target, read_targets
 
@@ -44,12 +44,15 @@ class Context:
     command_name: str = ""
     project_dir: Path | None = None
     url_option: str | None = None
+    role: str | None = None
     target_option: str | None = None
     database_option: str | None = None
     as_json: bool = False
     yes: bool = False
     yes_production: str | None = None
     debug: bool = False
+    answer: dict[str, Any] | None = None
+    """What --json prints, as far as it is known: a command sets it whole before its work, then fills it."""
     arguments: Sequence[str] = ()
     """The command line, without the program's name."""
     targets: Path | None = None
@@ -64,6 +67,12 @@ class Context:
         if found.root != self.cwd.resolve():
             say(f"project: {found.root}", err=True)
         return found
+
+    def print_answer(self, error: DbtoolError | None = None) -> None:
+        """The answer as JSON where that is asked for, in the same shape whether or not there is an error."""
+        asked = self.as_json or (error is not None and "--json" in self.arguments)
+        if asked and (self.answer is not None or error is not None):
+            print_json({"ok": error is None, "error": error and error.as_json(), **(self.answer or {})})
 
     @property
     def is_fleet(self) -> bool:
@@ -114,12 +123,25 @@ class Context:
         name = f"dbtool {self.command_name}".strip()
         return connect(self.target().url, application_name=name, autocommit=autocommit, **options)
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection for looking, in one transaction: what was set for the database does not matter."""
+        from toolkit.sql.execute import pin
+
+        with self.connect() as connection:
+            pin(connection, local=True)
+            yield connection
+
     @cached_property
     def _target(self) -> Target:
+        target = self._chosen()
+        return replace(target, url=with_role(target.url, self.role)) if self.role else target
+
+    def _chosen(self) -> Target:
         url = self.database_url
         if url is not None:
             production = self._production_name(url)
-            label = describe_url(url)
+            label = describe_url(with_defaults(url))
             if self.target_option or production:
                 label = f"{self.target_option or production} ({label})"
             return Target(url, label, is_embedded=False, production_name=production)

@@ -6,7 +6,8 @@ Services raise these; only the boundary in `cli.py` prints them. The exit codes 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +32,11 @@ class DbtoolError(Exception):
         self.hint = hint
         if exit_code is not None:
             self.exit_code = exit_code
+
+    def as_json(self) -> dict[str, str | int | None]:
+        """The same for programs."""
+        shown = {"message": self.message, "detail": self.detail, "hint": self.hint}
+        return {**shown, "exit_code": self.exit_code}
 
     def lines(self) -> list[str]:
         """The text for the user: `error:`, `detail:` and `hint:` lines; further lines are indented."""
@@ -80,6 +86,8 @@ class Drift(DbtoolError):  # noqa: N818
     """The database is not what was applied to it builds."""
 
     exit_code = 4
+    found: Sequence[Any] = ()
+    """The differences."""
 
 
 class LockTimeout(DbtoolError):  # noqa: N818
@@ -94,6 +102,45 @@ class CheckFailed(DbtoolError):  # noqa: N818
     exit_code = 6
 
 
+def summed(names: Sequence[str], at_most: int = 5) -> str:
+    """A list for a message, cut when it is long: `a, b, c and 67 more`."""
+    rest = len(names) - at_most
+    shown = ", ".join(names if rest <= 1 else names[:at_most])
+    return shown if rest <= 1 else f"{shown} and {rest} more"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint that names what is spelled nearly like that; None when nothing is."""
+    import difflib
+
+    near = difflib.get_close_matches(word.lower(), list(known), 3, 0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else None
+
+
+# What a refusal of PostgreSQL's names, and the privilege that would have been enough.
+_DENIED = re.compile(
+    r"permission denied for (schema|database|tablespace|table|view|sequence|function|type) (.+)"
+)
+_WANTED = {"schema": "usage, create", "database": "create", "tablespace": "create", "function": "execute"}
+
+
+def grant_hint(message: str, role: str | None) -> str | None:
+    """Which GRANT an administrator has to run, as far as PostgreSQL's message says what was missing."""
+    found = _DENIED.search(message)
+    if not found:
+        return None
+    kind, name, to = found[1], found[2].strip(), f'"{role}"' if role and not role.isidentifier() else role
+    statements = [
+        f"grant {_WANTED.get(kind, 'select')} on {kind} {name} to {to or 'the role that migrates'};"
+    ]
+    if kind in ("table", "view"):
+        statements = [f"grant select on {name} to {to};"]
+    if kind == "schema" and name.startswith("dbtool"):
+        statements = [f"grant usage on schema {name} to {to};"]
+        statements += [f"grant select on all tables in schema {name} to {to};"]
+    return f"An administrator has to run: {' '.join(statements)}"
+
+
 def from_psycopg(error: psycopg.Error) -> DbtoolError:
     """The same failure as a DbtoolError: the server's message, SQLSTATE, DETAIL, CONTEXT and HINT."""
     diagnostics = error.diag
@@ -101,7 +148,8 @@ def from_psycopg(error: psycopg.Error) -> DbtoolError:
     if error.sqlstate:
         message += f" (SQLSTATE {error.sqlstate})"
     detail = "\n".join(part for part in (diagnostics.message_detail, diagnostics.context) if part)
-    return DbtoolError(message, detail=detail or None, hint=diagnostics.message_hint)
+    hint = diagnostics.message_hint or grant_hint(diagnostics.message_primary or "", None)
+    return DbtoolError(message, detail=detail or None, hint=hint)
 
 
 _SECRETS = (

@@ -74,6 +74,13 @@ database_option = click.option(
 json_option = click.option(
     "--json", is_flag=True, expose_value=False, callback=_store("as_json"), help="Print JSON on stdout."
 )
+role_option = click.option(
+    "--role",
+    metavar="NAME",
+    expose_value=False,
+    callback=_store("role"),
+    help="Work as this role, as after SET ROLE: who connects has to be a member.",
+)
 yes_option = click.option(
     "--yes", is_flag=True, expose_value=False, callback=_store("yes"), help="Do not ask for confirmation."
 )
@@ -148,6 +155,9 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return limited
 
 
+allow_newer_option = click.option(
+    "--allow-newer", is_flag=True, help="Go on although a newer version of the project has been here."
+)
 jobs_option = click.option(
     "--jobs",
     metavar="N",
@@ -190,5 +200,5 @@ def fleet_options(command: F) -> F:
 
 
 def target_options(command: F) -> F:
-    """`--project`, `--database-url`, `--target`, `--database`: of every command that works on a database."""
-    return project_option(database_url_option(target_option(database_option(command))))
+    """`--project`, `--database-url`, `--target`, `--database`, `--role`: of what works on a database."""
+    return project_option(database_url_option(target_option(database_option(role_option(command)))))

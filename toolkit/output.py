@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -64,6 +64,10 @@ def _escape(match: re.Match[str]) -> str:
 class Reporter:
     """Receives what a service does. This one keeps silent; the services' callers choose another."""
 
+    def __init__(self) -> None:
+        self.finished: list[str] = []
+        """The names of the pieces of work that are done."""
+
     def step(self, doing: str, done: str, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
         """Surrounds one piece of work: `doing` ("applying") and `done` ("applied") describe it."""
         return nullcontext()
@@ -76,10 +80,24 @@ class Reporter:
         self.notice(f"waiting for the lock held by {holder}")
 
 
+class Onlooker(Reporter):
+    """Calls a function with the name of each finished piece of work."""
+
+    def __init__(self, look: Callable[[str], None]) -> None:
+        super().__init__()
+        self._look = look
+
+    @contextmanager
+    def step(self, doing: str, done: str, name: str) -> Iterator[None]:  # noqa: ARG002
+        yield
+        self._look(name)
+
+
 class LineReporter(Reporter):
     """One plain line for each finished piece of work; notices go to stderr."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
+        super().__init__()
         self._to_stderr = to_stderr
 
     @contextmanager
@@ -87,6 +105,7 @@ class LineReporter(Reporter):
         started = time.perf_counter()
         with self._while_running(f"{doing} {name}"):
             yield
+        self.finished.append(name)
         say(f"{done} {name} ({time.perf_counter() - started:.2f} s)", err=self._to_stderr)
 
     def notice(self, text: str) -> None:
@@ -138,6 +157,8 @@ def _cell(text: str) -> str:
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
     """Rows as a table on a terminal (with the style of each row), as aligned plain lines when piped."""
+    if not any(row[-1] for row in rows):  # nothing to say in the last column
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
     rows = [[_cell(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console

@@ -18,6 +18,7 @@ import pytest
 from toolkit.history import migrations
 from toolkit.history.history import Applied
 from toolkit.project.layout import Project, Script
+from toolkit.servers.throwaway import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,3 +96,9 @@ class Workshop:
 def workshop(sample_project: Path, empty_database: str, run_dbtool: Callable[..., Any]) -> Workshop:
     """The sample project with an empty database."""
     return Workshop(sample_project, empty_database, run_dbtool)
+
+
+@pytest.fixture
+def server_url(server: ThrowawayServer) -> str:
+    """What `--server` takes to let a command make its databases on the server of this test session."""
+    return server.url()

@@ -21,9 +21,8 @@ from toolkit.servers.account import is_alive
 from toolkit.servers.choose import ThrowawayServer, open_throwaway
 
 OWNER = """
-import signal, sys, time
+import sys, time
 from toolkit.servers.choose import open_throwaway
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and that is inherited
 with open_throwaway(sys.argv[1]) as server:
     for name in sys.argv[2:]:
         server.create_database(name)

@@ -48,6 +48,9 @@ def test_up_again_applies_what_is_new_and_keeps_what_is_there(project: Path, run
     assert done.exit_code == 0, done.stderr
     shown = json.loads(done.stdout)
     assert shown == {
+        "ok": True,
+        "error": None,
+        "databases": {"app": url},
         "url": url,
         "was_running": True,
         "applied": ["schema", "migration1", "migration2", "migration3"],

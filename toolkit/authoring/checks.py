@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.authoring import amending, drift
 from toolkit.authoring.drift import Unsettled
-from toolkit.catalog.read import Catalog, Difference, diff
+from toolkit.catalog.read import Catalog, Difference, diff, parent
 from toolkit.catalog.read import read as read_catalog
 from toolkit.errors import DbtoolError, ScriptFailed
 from toolkit.findings import Finding
 from toolkit.history import migrations
 from toolkit.lint import conventions, rules
+from toolkit.output import Onlooker
 from toolkit.project import shipped, sources
 from toolkit.project.layout import Project, Script
 from toolkit.project.sources import Sources
@@ -26,120 +25,187 @@ Connect = Callable[[], "Connection[tuple[Any, ...]]"]
 
 
 def check(
-    connect: Connect, project: Project, notice: Callable[[str], None] = lambda _: None
+    connect: Connect,
+    project: Project,
+    notice: Callable[[str], None] = lambda _: None,
+    *,
+    since: int | None = None,
 ) -> list[Finding]:
     """Everything that is wrong with the project; nothing when all is well.
 
     `connect` leads to an empty database, which holds everything at the end. `notice` is called with what
-    could not be checked. Raises DbtoolError only when the server fails, never for a fault of the project.
+    could not be checked. What is older than migration `since`, else the one in the settings, only has to run.
+    Raises DbtoolError only when the server fails, never for a fault of the project.
     """
+    settings = rules.Settings.read(project, since)
     try:
         scripts = project.scripts()
+        barred = [settings.is_old(each) or each.irreversible is not None for each in scripts]
     except DbtoolError as error:
         return [Finding("script", None, None, None, error.message)]
     found = sources.read(project)
     unrunnable = [*conventions.unrunnable(project, scripts)]
-    findings = [*unrunnable, *conventions.without_rollback(project, scripts), *shipped.edited(project)]
+    new = [script for script, is_barred in zip(scripts, barred, strict=True) if not is_barred]
+    findings = [*unrunnable, *conventions.without_rollback(project, new), *shipped.edited(project)]
     findings += [*found.unreadable, *found.findings]
-    findings += [] if unrunnable else amending.second_texts(project)
-    return findings if unrunnable else findings + _Walk(connect, project, scripts, notice).run(found)
+    if not unrunnable:
+        findings += amending.second_texts(project)
+        findings += _Walk(connect, project, scripts, barred, settings, notice).run(found)
+    return [each for each in findings if each.rule not in settings.exclude]
 
 
 class _Walk:
-    """One database taken from nothing to the newest version, back to nothing, and up again."""
+    """One database taken from nothing to the newest version; on the way what can be undone is, and redone.
+
+    The scripts are walked in stretches, each of which begins with those that are barred from being undone.
+    """
 
     def __init__(
-        self, connect: Connect, project: Project, scripts: list[Script], notice: Callable[[str], None]
+        self,
+        connect: Connect,
+        project: Project,
+        scripts: list[Script],
+        barred: list[bool],
+        settings: rules.Settings,
+        notice: Callable[[str], None],
     ) -> None:
         self.connect = connect
         self.project = project
         self.scripts = scripts
+        self.barred = [
+            is_barred or script.rollback_path is None
+            for script, is_barred in zip(scripts, barred, strict=True)
+        ]
+        self.settings = settings
         self.notice = notice
         self.findings: list[Finding] = []
-        self.catalogs: list[Catalog] = []
-        """Before the first script, and after each."""
-        self.roles: list[set[str]] = []
+        self.places = {script.id: index for index, script in enumerate(scripts)}
+        self.catalogs: dict[int, Catalog] = {}
+        """Before the first script (0) and after each, where it is needed."""
+        self.roles: dict[int, set[str]] = {}
 
     def run(self, found: Sources) -> list[Finding]:
+        barred, last, begin = self.barred, len(self.scripts), 0
         # One connection looks at every version: the server remembers on it what it has looked up.
         with self.connect() as observer:
             observer.autocommit = True
-            self._look(observer)
-            for script in self.scripts:
-                if not self._step(script.path, partial(self._migrate, script)):
-                    return self.findings
-                self._look(observer)
-            self._compare_and_lint(found)
-            if self._down(observer):
-                self._up_again(observer)
+            self.observer = observer
+            self._look(0)
+            for end in range(1, last + 1):
+                if end < last and (not barred[end] or barred[end - 1]):
+                    continue
+                if not self._up(end):
+                    break
+                if end == last:
+                    self._compare_and_lint(found)
+                kept = next((index for index in range(begin, end) if not barred[index]), end)
+                is_exact = self._down(kept, end)
+                if end == last and not is_exact:
+                    break
+                if kept < end and not self._up(end, is_again=True):
+                    break
+                begin = end
         return self.findings
+
+    def _look(self, state: int) -> None:
+        """Reads what there is after so many scripts."""
+        barred = self.barred
+        since = self.settings.since
+        is_first = since is not None and state < len(barred) and self.scripts[state].number == since
+        if state == len(barred) or not barred[state] or not barred[state - 1] or is_first:
+            self.catalogs[state] = read_catalog(self.observer)
+        self.roles[state] = {row[0] for row in self.observer.execute("select rolname from pg_roles")}
+
+    def _up(self, end: int, *, is_again: bool = False) -> bool:
+        """Applies everything up to a script; whether that can be done."""
+
+        def look(name: str) -> None:
+            if not is_again:
+                self._look(self.places[name] + 1)
+
+        to = _version(self.scripts[end - 1])
+        if not self._step(
+            lambda: migrations.migrate(self.connect, self.project, to=to, report=Onlooker(look))
+        ):
+            return False
+        if is_again:
+            differences = diff(self.catalogs[end], read_catalog(self.observer))
+            self._report(None, differences, "{change} when everything is applied a second time")
+        return True
 
     def _compare_and_lint(self, found: Sources) -> None:
         with self.connect() as conn:
-            self.findings += rules.findings(conn, self.project, self.scripts, found, self.notice)
+            now = self.catalogs[len(self.scripts)]
+            place = self.places.get(f"migration{self.settings.since}", 0)
+            old = self.catalogs[place] if place else None
+            self.findings += rules.findings(
+                conn, self.project, self.scripts, found, self.settings, old, self.notice
+            )
             if found.in_use and not found.unreadable:
                 try:
-                    self.findings += drift.compare(conn, found, self.catalogs[-1]).findings
+                    self.findings += drift.compare(conn, found, now).findings
                 except Unsettled as error:
                     self.findings += error.findings
 
-    def _down(self, observer: Connection[Any]) -> bool:
-        """Undoes every script, comparing after each with the catalog before it. True when all was exact.
+    def _down(self, kept: int, end: int) -> bool:
+        """Undoes the scripts from `end` down to `kept`, comparing after each with the catalog before it.
 
-        A difference that the rollback of a later script left is not reported again.
+        True when all was exact. A difference that the rollback of a later script left is not reported again.
         """
         inherited: set[Difference] = set()
         before = len(self.findings)
-        for index in range(len(self.scripts) - 1, -1, -1):
-            script = self.scripts[index]
-            if script.rollback_path is None:
-                return False  # reported with the files
-            target = _version(self.scripts[index - 1]) if index else 0
-            if not self._step(script.rollback_path, partial(self._roll_back, target)):
-                return False
-            label = self.project.relative(script.rollback_path)
-            differences = [
-                each for each in diff(self.catalogs[index], read_catalog(observer)) if each not in inherited
-            ]
+
+        def look(name: str) -> None:
+            index = self.places[name]
+            path = self.scripts[index].rollback_path
+            assert path is not None
+            label = self.project.relative(path)
+            found = diff(self.catalogs[index], read_catalog(self.observer))
+            differences = [each for each in found if each not in inherited]
             inherited.update(differences)
             self._report(label, differences, "{change} by going up and down again")
-            self.findings += _roles_left(observer, label, self.roles[index + 1] - self.roles[index])
-        return len(self.findings) == before
+            self.findings += _roles_left(self.observer, label, self.roles[index + 1] - self.roles[index])
 
-    def _up_again(self, observer: Connection[Any]) -> None:
-        last = self.scripts[-1]
-        if self._step(last.path, partial(self._migrate, last)):
-            differences = diff(self.catalogs[-1], read_catalog(observer))
-            self._report(None, differences, "{change} when everything is applied a second time")
+        def undo() -> None:
+            to = _version(self.scripts[kept - 1]) if kept else 0
+            migrations.rollback(self.connect, self.project, to=to, report=Onlooker(look))
+
+        return (kept == end or self._step(undo)) and len(self.findings) == before
 
     def _report(self, label: str | None, differences: Iterable[Difference], text: str) -> None:
         for difference in differences:
-            message = "\n  ".join([text.format(change=difference.change), *difference.details])
+            details = difference.details
+            if (
+                difference.kind == "column"
+                and difference.change == "changed"
+                and not self._is_view(difference)
+            ):
+                # A column that comes back is the last one: nobody can put it where it was.
+                details = tuple(each for each in details if not each.startswith("position: "))
+                if not details:
+                    continue
+            if difference.kind == "enum":
+                details = (*details, "a label cannot be taken away: `-- irreversible: why` in the rollback")
+            message = "\n  ".join([text.format(change=difference.change), *details])
             name = f"{difference.kind} {difference.identity}"
-            self.findings.append(Finding("rollback", label, None, name, message))
+            self.findings.append(Finding("rollback", label, None, name, message, "rollback-exact"))
 
-    def _migrate(self, script: Script) -> None:
-        migrations.migrate(self.connect, self.project, to=_version(script))
+    def _is_view(self, difference: Difference) -> bool:
+        views = (("view", parent(difference.identity)), ("materialized view", parent(difference.identity)))
+        return any(view in catalog.objects for catalog in self.catalogs.values() for view in views)
 
-    def _roll_back(self, to: int | str) -> None:
-        migrations.rollback(self.connect, self.project, to=to)
-
-    def _step(self, path: Path, act: Callable[[], None]) -> bool:
-        """Applies or undoes a script; a failure becomes a finding."""
-        label = self.project.relative(path)
+    def _step(self, act: Callable[[], object]) -> bool:
+        """Applies or undoes scripts; a failure becomes a finding."""
         try:
             act()
         except ScriptFailed as error:
             message = error.message.split(": ", 1)[-1]
             details = (error.detail or "").splitlines()
             kept = [line for line in details if not line.startswith("nothing of ")]
-            self.findings.append(Finding("script", label, error.line, None, "\n  ".join([message, *kept])))
+            text = "\n  ".join([message, *kept])
+            self.findings.append(Finding("script", error.source, error.line, None, text))
             return False
         return True
-
-    def _look(self, observer: Connection[Any]) -> None:
-        self.catalogs.append(read_catalog(observer))
-        self.roles.append({row[0] for row in observer.execute("select rolname from pg_roles")})
 
 
 def _version(script: Script) -> int | str:
@@ -158,4 +224,7 @@ def _roles_left(conn: Connection[Any], label: str, made: set[str]) -> list[Findi
             order by 1""",
         [list(made)],
     ).fetchall()
-    return [Finding("rollback", label, None, f"role {name}", "is left behind") for (name,) in rows]
+    return [
+        Finding("rollback", label, None, f"role {name}", "is left behind", "rollback-exact")
+        for (name,) in rows
+    ]

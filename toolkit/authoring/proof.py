@@ -98,7 +98,9 @@ select n.nspname, c.relname, a.attname
  order by 1, 2, a.attname
 """  # noqa: S608  a constant of this package
 _SEQUENCES = """
-select format('%I.%I', schemaname, sequencename), last_value from pg_sequences where schemaname <> 'dbtool'
+select format('%I.%I', schemaname, sequencename), last_value
+  from pg_sequences
+ where schemaname !~ '^dbtool(_|$)'
 """
 
 

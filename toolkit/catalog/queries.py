@@ -11,7 +11,7 @@ COMMON = """
 with user_schema as materialized (
   select oid, nspname
     from pg_namespace
-   where nspname !~ '^pg_' and nspname not in ('information_schema', 'dbtool')
+   where nspname !~ '^(pg_|dbtool(_|$))' and nspname <> 'information_schema'
 ),
 extension_member as materialized (
   select classid, objid from pg_depend where deptype = 'e'
@@ -58,7 +58,7 @@ def _plain(kind: str, catalog: str, facts: str = "'{}'::jsonb") -> str:
 select '{kind}', o.identity, {facts} || jsonb_build_object('comment', obj_description(x.oid, '{catalog}'))
   from {catalog} x, pg_identify_object('pg_catalog.{catalog}'::regclass, x.oid, 0) o
  where x.oid >= 16384 and not {_member(catalog, "x.oid")}
-   and coalesce(o.schema, '') not in ('information_schema', 'dbtool')"""
+   and coalesce(o.schema, '') !~ '^(information_schema$|dbtool(_|$))'"""
 
 
 SCHEMAS = f"""

@@ -23,7 +23,6 @@ def run_on_all(context: Context, jobs: int, in_short: Callable[[Any], str], more
     `in_short` puts the command's JSON into a few words; `more` is added to the command line. Raises
     DbtoolError with the exit code that wants attention first, when one of them failed.
     """
-    from toolkit import output
     from toolkit.targets import fleet
 
     if context.targets is not None and context.targets_query is not None:
@@ -43,8 +42,7 @@ def run_on_all(context: Context, jobs: int, in_short: Callable[[Any], str], more
         say(f"[{finished}/{len(targets)}] {outcome.target.name}: {said}", err=context.as_json)
 
     outcomes = runner.run(targets, jobs, report)
-    if context.as_json:
-        output.print_json({"databases": [_as_json(outcome) for outcome in outcomes]})
+    context.answer = {"databases": [_as_json(outcome) for outcome in outcomes]}
     failure = fleet.failure(outcomes)
     if failure is not None:
         raise failure

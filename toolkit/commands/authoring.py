@@ -31,7 +31,6 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     In a project that says which migration was `released` last, an object whose text no release has keeps one
     text: it is rewritten where it stands. `--amend` does that alone, and puts new objects there too.
     """
-    from toolkit import output
     from toolkit.authoring import amending, generate
     from toolkit.connection import connect
     from toolkit.errors import UsageProblem
@@ -58,8 +57,8 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     rewritten = [project.relative(path) for path in amended.files]
     labels = [*amended.changed, *amended.added, *(made.sources if made else ())]
     dropped = [*amended.removed, *(made.dropped if made else ())]
+    context.answer = {"files": written, "amended": rewritten, "sources": labels, "dropped": dropped}
     if context.as_json:
-        output.print_json({"files": written, "amended": rewritten, "sources": labels, "dropped": dropped})
         return
     for file in rewritten:
         say(f"amended {file}")
@@ -89,7 +88,6 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     rollbacks are removed; version control keeps them. A database that has all of them goes on as before with
     the migrations that follow; one that has only some is refused until it has them.
     """
-    from toolkit import output
     from toolkit.authoring.squash import squash, write
     from toolkit.servers.choose import open_throwaway
 
@@ -99,8 +97,8 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     replaced = [project.relative(script.path) for script in squashed.replaced]
     if not dry_run:
         write(project, squashed)
+    context.answer = {"written": not dry_run, "replaced": replaced}
     if context.as_json:
-        output.print_json({"written": not dry_run, "replaced": replaced})
         return
     done = "would be" if dry_run else "are"
     say(f"{len(replaced)} migrations {done} in schema.sql now, up to {replaced[-1]}")
@@ -115,10 +113,17 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Prove instead that the project in DIR, an earlier checkout, builds the same.",
 )
+@click.option(
+    "--from",
+    "since",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Only run what is older than migration N.",
+)
 @project_option
 @json_option
 @pass_context
-def check(context: Context, server: str | None, same_as: Path | None) -> None:
+def check(context: Context, server: str | None, same_as: Path | None, since: int | None) -> None:
     """Prove that sources, migrations and rollbacks agree.
 
     On a throwaway database: the migrations build what functions/, triggers/ and views/ say; every rollback
@@ -129,7 +134,6 @@ def check(context: Context, server: str | None, same_as: Path | None) -> None:
     After regrouping migrations that no release has, --same-as compares the catalog and the rows that they
     build with those of an earlier checkout.
     """
-    from toolkit import output
     from toolkit.authoring import checks, proof
     from toolkit.connection import connect
     from toolkit.errors import CheckFailed
@@ -146,15 +150,12 @@ def check(context: Context, server: str | None, same_as: Path | None) -> None:
             lambda: connect(throwaway.url("check"), application_name="dbtool check"),
             context.project,
             lambda text: say(f"note: {text}", err=True),
+            since=since,
         )
         description = throwaway.description
-    if context.as_json:
-        output.print_json(
-            {"ok": not findings, "server": description, "findings": [each.as_json() for each in findings]}
-        )
-    else:
-        for finding in findings:
-            say(str(finding))
+    context.answer = {"server": description, "findings": [each.as_json() for each in findings]}
+    for finding in () if context.as_json else findings:
+        say(str(finding))
     if findings:
         raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
     if not context.as_json:
@@ -162,11 +163,9 @@ def check(context: Context, server: str | None, same_as: Path | None) -> None:
 
 
 def _check_report_proof(context: Context, other: Path, differences: list[str]) -> None:
-    from toolkit import output
     from toolkit.errors import CheckFailed
 
-    if context.as_json:
-        output.print_json({"ok": not differences, "differences": differences})
+    context.answer = {"differences": differences}
     for line in () if context.as_json else differences:
         say(line)
     if differences:

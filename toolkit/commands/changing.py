@@ -13,6 +13,8 @@ import click
 from toolkit.commands._shared import run_on_all
 from toolkit.context import Context
 from toolkit.options import (
+    GivenPath,
+    allow_newer_option,
     fleet_options,
     json_option,
     limit_options,
@@ -35,17 +37,31 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied; write nothing.")
 @click.option("--allow-late", is_flag=True, help="Apply migrations below the newest applied one too.")
+@allow_newer_option
+@click.option(
+    "--dump",
+    metavar="FILE",
+    type=GivenPath(dir_okay=False, writable=True, path_type=Path),
+    help="Then write the schema to this file, as pg_dump does: for reading, in version control.",
+)
 @limit_options
 @fleet_options
 @target_options
 @json_option
 @pass_context
 def migrate(
-    context: Context, to: str | None, dry_run: bool, allow_late: bool, limits: Limits, jobs: int
+    context: Context,
+    to: str | None,
+    dry_run: bool,
+    allow_late: bool,
+    allow_newer: bool,
+    dump: Path | None,
+    limits: Limits,
+    jobs: int,
 ) -> None:
     """Apply schema.sql and the migrations in numeric order.
 
-    Each file runs in one transaction that also marks it as applied, unless its first line says
+    Each file runs in one transaction that also marks it as applied, unless it begins with
     `-- transactional: false`. What waits too long for a lock is rolled back and tried again.
     """
     from toolkit import output
@@ -54,31 +70,49 @@ def migrate(
     if context.is_fleet:
         run_on_all(context, jobs, _migrate_in_short)
         return
+    if dump is not None:
+        from toolkit.live.plan import require_pg_dump
+
+        require_pg_dump()
     context.announce()
+    label, report = context.target().label, output.reporter(as_json=context.as_json)
+    context.answer = {"target": label, "applied": report.finished, "would_apply": []}
     scripts = migrations.migrate(
         context.connect,
         context.project,
         to=to,
         dry_run=dry_run,
         allow_late=allow_late,
+        allow_newer=allow_newer,
         limits=limits,
-        report=output.reporter(as_json=context.as_json),
+        report=report,
     )
+    if dry_run:
+        context.answer["would_apply"] = [script.id for script in scripts]
+    elif dump is not None:
+        from toolkit.live.plan import write_dump
+
+        write_dump(context.target().url, dump)
+        say(f"wrote {dump}", err=context.as_json)
     if context.as_json:
-        key = "would_apply" if dry_run else "applied"
-        output.print_json({"target": context.target().label, key: [script.id for script in scripts]})
-    elif dry_run:
-        for script in scripts:
-            how = "" if script.transactional else ", without transaction"
-            say(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
-    if not scripts and not context.as_json:
+        return
+    for script in scripts if dry_run else ():
+        how = "" if script.transactional else ", without transaction"
+        say(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
+    if not scripts:
         reached = "is up to date" if to is None else f"has everything up to {to}"
-        say(f"nothing to apply: {context.target().label} {reached}")
+        say(f"nothing to apply: {label} {reached}")
+    elif not dry_run:
+        say(f"{label} is at {scripts[-1].id} now: {_count(scripts, 'script')} applied", err=True)
+
+
+def _count(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _migrate_in_short(answer: Any) -> str:
-    done = "would apply" if "would_apply" in answer else "applied"
-    scripts = answer.get("would_apply", answer.get("applied"))
+    scripts = answer["would_apply"] or answer["applied"]
+    done = "would apply" if answer["would_apply"] else "applied"
     return f"{done} {', '.join(scripts)}" if scripts else "nothing to apply"
 
 
@@ -104,6 +138,9 @@ def rollback(context: Context, to: str | None, steps: int | None, limits: Limits
 
     context.announce()
 
+    label, report = context.target().label, output.reporter(as_json=context.as_json)
+    context.answer = {"target": label, "undone": report.finished}
+
     def ask(plan: Sequence[Applied]) -> None:
         confirm(context, f"Undo {', '.join(applied.id for applied in plan)}", "nothing was undone")
 
@@ -113,16 +150,13 @@ def rollback(context: Context, to: str | None, steps: int | None, limits: Limits
         to=to,
         steps=steps,
         limits=limits,
-        report=output.reporter(as_json=context.as_json),
+        report=report,
         confirm=ask,
     )
-    if context.as_json:
-        output.print_json({"target": context.target().label, "undone": [applied.id for applied in undone]})
-    elif not undone:
+    if undone:
+        say(f"{label}: {_count(undone, 'script')} undone", err=True)
+    elif not context.as_json:
         say("nothing to undo")
-
-
-TEXT_LENGTH = 90
 
 
 @click.command("repair")
@@ -163,6 +197,7 @@ def repair(
     project = context.project
     context.announce()
     report = output.reporter(as_json=context.as_json)
+    context.answer = {"target": context.target().label, "done": [], "would_do": []}
     plan = partial(repair.plan, project=project, undo=undo, skip=skip, forget=forget, restore=restore)
     with session(context.connect, report) as connection:
         steps = plan(connection)
@@ -171,15 +206,15 @@ def repair(
             say(line, err=context.as_json)
         if steps and not dry_run:
             confirm(context, "Do this", "nothing was done")
-            with exclusive_run(context.connect, connection, limits, report) as run:
+            with exclusive_run(context.connect, connection, project.history, limits, report) as run:
                 if plan(connection) != steps:
                     raise DbtoolError("the history changed in the meantime; nothing was done")
                 for step in steps:
                     step.carry_out(run)
         left = status(connection, project)
+    context.answer["would_do" if dry_run else "done"] = shown
     if context.as_json:
-        key = "would_do" if dry_run else "done"
-        output.print_json({"target": context.target().label, key: shown})
+        pass
     elif not steps:
         say("nothing that can be repaired")
     elif not dry_run:
@@ -189,41 +224,48 @@ def repair(
 
 
 @click.command("baseline")
-@click.argument("version")
+@click.argument("version", required=False)
 @click.option("--force", is_flag=True, help="Adopt it although it differs.")
 @click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
 @wait_option
 @target_options
 @json_option
 @pass_context
-def baseline(context: Context, version: str, force: bool, server: str | None, wait: float) -> None:
+def baseline(context: Context, version: str | None, force: bool, server: str | None, wait: float) -> None:
     """Adopt a database that was built without dbtool: VERSION is the migration that it has reached.
 
-    The history is written, nothing is run. Refused with exit code 4, showing every difference, when the
-    catalog is not what the schema and the migrations up to VERSION build on a throwaway server, and when
-    dbtool has applied something already. VERSION may be `schema`.
+    Without VERSION it is found out. The history is written, nothing is run. Refused with exit code 4, showing
+    the differences, when the catalog is not what the schema and the migrations up to VERSION build on a
+    throwaway server, and when dbtool has applied something already. VERSION may be `schema`.
     """
     from toolkit import output
+    from toolkit.errors import Drift
     from toolkit.live.verify import baseline
 
-    adopted = baseline(
-        context.connect,
-        context.project,
-        version,
-        force=force,
-        server=server,
-        url=context.target().url,
-        wait=wait,
-        report=output.reporter(as_json=context.as_json),
-    )
-    label, scripts = context.target().label, [script.id for script in adopted.scripts]
-    if context.as_json:
-        ignored = [each.as_json() for each in adopted.ignored]
-        output.print_json({"target": label, "adopted": scripts, "ignored": ignored})
-        return
-    for each in adopted.ignored:
+    label = context.target().label
+    answer = context.answer = {"target": label, "adopted": [], "ignored": [], "differences": []}
+    try:
+        adopted = baseline(
+            context.connect,
+            context.project,
+            version,
+            force=force,
+            server=server,
+            url=context.target().url,
+            wait=wait,
+            report=output.reporter(as_json=context.as_json),
+        )
+    except Drift as error:
+        answer["differences"] = [each.as_json() for each in error.found]
+        raise
+    scripts = answer["adopted"] = [script.id for script in adopted.scripts]
+    answer["ignored"] = [each.as_json() for each in adopted.ignored]
+    for each in () if context.as_json else adopted.ignored:
         say(f"let pass: {each}")
-    say(f"adopted {label} at {scripts[-1]}: {len(scripts)} scripts count as applied, none was run")
+    say(
+        f"adopted {label} at {scripts[-1]}: {_count(scripts, 'script')} applied by now, none was run",
+        err=context.as_json,
+    )
 
 
 TEXT_LENGTH = 90
@@ -243,13 +285,13 @@ def plan(context: Context, to: str | None, allow_late: bool, server: str | None,
     Measures on an empty clone of the target's schema, on a throwaway server: the strongest lock per table,
     what is rewritten or read as a whole, and how long it takes. The target is only read.
     """
-    from toolkit import output
     from toolkit.errors import DbtoolError
     from toolkit.live.plan import plan
     from toolkit.servers.choose import open_throwaway
 
     context.announce()
     target = context.target()
+    context.answer = {"target": target.label, "forecasts": [], "warnings": [], "notes": []}
     with open_throwaway(server, report=lambda _: None) as throwaway:
         made = plan(
             context.connect,
@@ -260,9 +302,8 @@ def plan(context: Context, to: str | None, allow_late: bool, server: str | None,
             allow_late=allow_late,
             trust_target=trust_target,
         )
-    if context.as_json:
-        output.print_json({"target": target.label, **dataclasses.asdict(made)})
-    else:
+    context.answer.update(dataclasses.asdict(made))
+    if not context.as_json:
         for script in made.forecasts:
             how = "in one transaction" if script.transactional else "without transaction"
             say(f"{script.id} ({script.source}), {how}")
@@ -314,6 +355,7 @@ def seed(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, wait
     context.announce()
     if demo:
         confirm_production(context, "Load sample content and learners", "nothing was loaded")
+    answer = context.answer = {"target": context.target().label, "seeded": []}
     with context.connect(autocommit=True) as connection:
         refuse_transaction_pooling(context.connect, connection)
         loaded = seeds.seed(
@@ -325,13 +367,11 @@ def seed(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, wait
             wait=wait,
             report=output.reporter(as_json=context.as_json),
         )
-    if context.as_json:
-        listing = [
-            {"system": entry.system, "files": [project.relative(path) for path in entry.files]}
-            for entry in loaded
-        ]
-        output.print_json({"target": context.target().label, "seeded": listing})
-    elif not loaded:
+    answer["seeded"] = [
+        {"system": entry.system, "files": [project.relative(path) for path in entry.files]}
+        for entry in loaded
+    ]
+    if not loaded and not context.as_json:
         say("nothing to seed: the project has no seeds/")
 
 
@@ -347,13 +387,12 @@ def import_questions(context: Context, file: Path, exam: str | None) -> None:
     The first line names the columns: question_id, exam_type, domain, question_text, correct_answer,
     option_a … option_d, explanation_a … explanation_d. Rows of the same exam and id are brought up to date.
     """
-    from toolkit import output
     from toolkit.live import questions
 
     context.announce()
-    with context.connect() as connection:
+    context.answer = {"target": context.target().label}
+    with context.reading() as connection:
         counts = questions.import_questions(connection, file, exam)
-    if context.as_json:
-        output.print_json({"target": context.target().label, **counts})
-    else:
+    context.answer.update(counts)
+    if not context.as_json:
         say(", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -13,7 +13,14 @@ import click
 from toolkit.commands._shared import run_on_all
 from toolkit.context import Context
 from toolkit.errors import PendingMigrations
-from toolkit.options import fleet_options, json_option, pass_context, target_options, trust_option
+from toolkit.options import (
+    allow_newer_option,
+    fleet_options,
+    json_option,
+    pass_context,
+    target_options,
+    trust_option,
+)
 from toolkit.output import say, say_script
 
 if TYPE_CHECKING:
@@ -25,11 +32,12 @@ _STATUS_STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 
 
 @click.command("status")
+@allow_newer_option
 @fleet_options
 @target_options
 @json_option
 @pass_context
-def status(context: Context, jobs: int) -> None:
+def status(context: Context, allow_newer: bool, jobs: int) -> None:
     """Show what is applied, pending, edited, missing, late or unfinished: one line each.
 
     Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Reports
@@ -37,39 +45,40 @@ def status(context: Context, jobs: int) -> None:
     """
     from toolkit.history.leftovers import invalid_indexes
     from toolkit.history.status import PENDING, RUNNING, refuse_problems, status
-    from toolkit.output import print_json, print_table
+    from toolkit.output import print_table
 
     if context.is_fleet:
         run_on_all(context, jobs, _status_in_short)
         return
-    project = context.project
-    with context.connect() as connection:
+    project, label = context.project, context.target().label
+    context.answer = {"target": label, "scripts": [], "invalid_indexes": []}
+    with context.reading() as connection:
         states = status(connection, project)
         invalid = invalid_indexes(connection)
-    if context.as_json:
-        scripts = [_status_as_json(context, entry) for entry in states]
-        indexes = [{"index": each.identity, "table": each.table, "drop": each.drop} for each in invalid]
-        print_json({"target": context.target().label, "scripts": scripts, "invalid_indexes": indexes})
-    else:
+    context.answer["scripts"] = [_status_as_json(context, entry) for entry in states]
+    context.answer["invalid_indexes"] = [
+        {"index": each.identity, "table": each.table, "drop": each.drop} for each in invalid
+    ]
+    if not context.as_json:
         rows = [_status_as_row(context, entry) for entry in states]
         styles = [_STATUS_STYLES.get(entry.state, "red") for entry in states]
-        print_table(("state", "script", "applied at", "file"), rows, styles)
+        print_table(("state", "script", "applied at", "file", "description"), rows, styles)
         for index in invalid:
             say(f"warning: {index}", err=True)
-    refuse_problems(states, project)
+    refuse_problems(states, project, allow_newer=allow_newer)
     pending = sum(entry.state in (PENDING, RUNNING) for entry in states)
     if pending:
-        raise PendingMigrations(
-            f"{pending} pending on {context.target().label}", hint="Run `dbtool migrate`."
-        )
+        raise PendingMigrations(f"{pending} pending on {label}", hint="Run `dbtool migrate`.")
+    if not context.as_json:
+        say(f"up to date: {len(states)} scripts applied on {label}, the newest is {states[-1].id}", err=True)
 
 
-def _status_as_row(context: Context, entry: ScriptState) -> tuple[str, str, str, str]:
+def _status_as_row(context: Context, entry: ScriptState) -> tuple[str, ...]:
     applied_at = f"{entry.applied_at:%Y-%m-%d %H:%M:%S %Z}" if entry.applied_at else "-"
     file = context.project.relative(entry.path) if entry.path else "-"
     if entry.unfinished:
         file += f" (statement {entry.unfinished.reached} of {entry.unfinished.statements})"
-    return entry.state, entry.id, applied_at, file
+    return entry.state, entry.id, applied_at, file, entry.script.description if entry.script else ""
 
 
 def _status_as_json(context: Context, entry: ScriptState) -> dict[str, Any]:
@@ -79,6 +88,7 @@ def _status_as_json(context: Context, entry: ScriptState) -> dict[str, Any]:
         "state": entry.state,
         "applied_at": entry.applied_at.isoformat() if entry.applied_at else None,
         "file": context.project.relative(entry.path) if entry.path else None,
+        "description": entry.script.description if entry.script else None,
         "diff": entry.diff,
         "unfinished": _status_stop_as_json(entry.unfinished) if entry.unfinished else None,
     }
@@ -111,33 +121,32 @@ _HISTORY_STYLES = {"undone": "yellow", "stopped": "red"}
 def history(context: Context, limit: int | None) -> None:
     """Show who applied and undid what, when, and how long it took.
 
-    Oldest first: the role that connected, the user of the system, seconds, and the version of dbtool. Writes
-    nothing.
+    Oldest first, in UTC: seconds, the role that connected, the user of the system; --json has the version of
+    dbtool, too. Writes nothing.
     """
     from toolkit.history.history import read_events
-    from toolkit.output import print_json, print_table
+    from toolkit.output import print_table
 
-    with context.connect() as connection:
-        found = read_events(connection)[-limit if limit else None :]
+    context.answer = {"target": context.target().label, "events": []}
+    with context.reading() as connection:
+        found = read_events(connection, context.project.history)[-limit if limit else None :]
+    context.answer["events"] = [
+        {**dataclasses.asdict(event), "happened_at": event.happened_at.isoformat()} for event in found
+    ]
     if context.as_json:
-        rows = [
-            {**dataclasses.asdict(event), "happened_at": event.happened_at.isoformat()} for event in found
-        ]
-        print_json({"target": context.target().label, "events": rows})
         return
     if not found:
         say("nothing was done here yet")
         return
-    headers = ("when", "what", "script", "role", "user", "seconds", "dbtool", "detail")
+    headers = ("when", "what", "script", "seconds", "role", "user", "detail")
     table = [
         (
-            f"{event.happened_at:%Y-%m-%d %H:%M:%S %Z}",
+            f"{event.happened_at:%Y-%m-%d %H:%M %Z}",
             event.operation,
             event.script,
+            "-" if event.seconds is None else f"{event.seconds:.2f}",
             event.by_role or "-",
             event.by_user or "-",
-            "-" if event.seconds is None else f"{event.seconds:.2f}",
-            event.dbtool_version or "-",
             event.detail or "",
         )
         for event in found
@@ -171,13 +180,14 @@ def report(context: Context, output: Path, days: int) -> None:
     One HTML file that needs no network. It reads Laurel's views, for which learn_readonly suffices.
     With --json the numbers are printed instead.
     """
-    from toolkit.output import print_json
-    from toolkit.report import report
+    from toolkit.report import charts, report
 
+    if not context.as_json:
+        charts.require()
     with context.connect() as connection:
         numbers = report.read(connection, context.target().label, days)
+    context.answer = numbers.as_json()
     if context.as_json:
-        print_json(numbers.as_json())
         return
     page = report.render(numbers)
     output.write_text(page, encoding="utf-8")
@@ -209,13 +219,15 @@ def verify(
     """
     from toolkit.errors import Drift
     from toolkit.live import verify
-    from toolkit.output import print_json, reporter
+    from toolkit.output import reporter
 
     if context.is_fleet:
         with TemporaryDirectory() as folder:
             run_on_all(context, jobs, _verify_in_short, ["--kept-in", folder])
         return
-    with context.connect() as connection:
+    label = context.target().label
+    answer = context.answer = {"target": label, "version": None, "differences": []}
+    with context.reading() as connection:
         applied, found = verify.verify(
             connection,
             context.project,
@@ -225,10 +237,9 @@ def verify(
             trust_target=trust_target,
             notice=reporter().notice,
         )
-    label = context.target().label
+    answer.update(version=applied[-1].id, differences=[each.as_json() for each in found])
     if context.as_json:
-        listing = [each.as_json() for each in found]
-        print_json({"target": label, "ok": not found, "version": applied[-1].id, "differences": listing})
+        pass
     elif as_sql and found:
         say_script(verify.script(found))
     elif not as_sql:

@@ -172,7 +172,10 @@ def up(context: Context, systems: tuple[str, ...], demo: bool) -> None:
             option = f" --database-url '{url}'" if overruled else choice
             say(f"shell: {program_name()} psql{option}")
             say(f"URL: {url}")
-    if context.as_json:
-        urls = {database: server.url(database) for database in databases}
-        shown = {"url": next(iter(urls.values())), "was_running": was_running, "applied": applied}
-        output.print_json({**shown, "databases": urls} if systems else shown)
+    urls = {database: server.url(database) for database in databases}
+    context.answer = {
+        "url": next(iter(urls.values())),
+        "was_running": was_running,
+        "applied": applied,
+        "databases": urls,
+    }

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ import psycopg
 from toolkit import __version__
 from toolkit.errors import HistoryProblem
 from toolkit.history import stepwise
-from toolkit.history.lock import hold_in_transaction
+from toolkit.history.lock import SCHEMA, create_schema, hold_in_transaction, of
 from toolkit.project.layout import SCHEMA_ID, Script, digest, squashed_through, squashes
 from toolkit.servers.account import user_name
 from toolkit.sql.execute import Connection
@@ -92,9 +93,9 @@ class Event:
     detail: str | None
 
 
-def read_events(connection: Connection) -> list[Event]:
+def read_events(connection: Connection, schema: str = SCHEMA) -> list[Event]:
     """Everything that was done, oldest first. Writes nothing."""
-    row = connection.execute(_TABLES).fetchone()
+    row = connection.execute(of(schema, _TABLES)).fetchone()
     assert row is not None
     has_log, has_texts, has_events = row
     parts = []
@@ -106,7 +107,7 @@ def read_events(connection: Connection) -> list[Event]:
             parts[-1] += " where not exists (select from dbtool.event e where e.yoyo_log_id = l.id)"
     if not parts:
         return []
-    rows = connection.execute(" union all ".join(parts).encode() + b" order by 1").fetchall()
+    rows = connection.execute(of(schema, " union all ".join(parts)) + b" order by 1").fetchall()
     return [Event(*values) for values in rows]
 
 
@@ -118,14 +119,15 @@ def record(
     seconds: float | None = None,
     detail: str | None = None,
     yoyo_log_id: str | None = None,
+    schema: str = SCHEMA,
 ) -> None:
     """Notes what was done to a script; part of the transaction that is open."""
     by_user = f"{user_name()}@{socket.gethostname()}"
-    connection.execute(_RECORD, (operation, script, seconds, detail, by_user, __version__, yoyo_log_id))
+    values = (operation, script, seconds, detail, by_user, __version__, yoyo_log_id)
+    connection.execute(of(schema, _RECORD), values)
 
 
-SCHEMA = "dbtool"
-_NAME = re.compile(r"migration([0-9]+)")
+_NAME = re.compile(r"migration([0-9]+)(?:[_-].*)?")
 _EXISTS = """
 select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.applied_script') is not null,
        to_regclass('dbtool.event') is not null and to_regclass('dbtool.unfinished_script') is not null
@@ -151,6 +153,14 @@ create table if not exists dbtool.applied_script (
 );
 comment on table dbtool.applied_script is 'The text of every applied script as it was applied.';
 alter table dbtool.applied_script alter column text set storage external;  -- compressing it costs a run 5 %
+"""
+_KEEP_TEXT = """
+insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)
+select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s
+"""
+_REPLACE_TEXT = """
+update dbtool.applied_script a set checksum = %s, text = %s
+  from dbtool._yoyo_migration y where y.migration_hash = a.migration_hash and y.migration_id = %s
 """
 _HISTORY_TABLES = (
     "run_lock",
@@ -184,8 +194,9 @@ class Applied:
 class History:
     """The history tables of one database. Reading writes nothing, not even when they are not there."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, schema: str = SCHEMA) -> None:
         self._connection = connection
+        self.schema = schema
         self._is_complete = False
 
     def read(self, unless: Iterable[Script] = ()) -> list[Applied]:
@@ -195,9 +206,9 @@ class History:
             return []
         if has_own:
             known = [f"{script.stem} {script.checksum}" for script in unless]
-            rows = self._connection.execute(_READ, [known]).fetchall()
+            rows = self._connection.execute(of(self.schema, _READ), [known]).fetchall()
         else:
-            rows = self._connection.execute(_READ_YOYO_ONLY).fetchall()
+            rows = self._connection.execute(of(self.schema, _READ_YOYO_ONLY)).fetchall()
         numbered = ((script_number(row[0]), row) for row in rows)
         return sorted(
             (Applied(number, *row) for number, row in numbered if number is not None),
@@ -206,7 +217,7 @@ class History:
 
     def look(self) -> tuple[bool, bool]:
         """Whether there are yoyo's tables and dbtool.applied_script; `ensure` goes by what is there now."""
-        row = self._connection.execute(_EXISTS).fetchone()
+        row = self._connection.execute(of(self.schema, _EXISTS)).fetchone()
         assert row is not None
         self._is_complete = all(row)
         return row[0], row[1]
@@ -215,11 +226,12 @@ class History:
         """Makes the schema and its tables where they are missing; part of the transaction that is open."""
         if self._is_complete:
             return
-        if self._connection.execute("select to_regnamespace('dbtool') is null").fetchone() == (True,):
-            self._connection.execute("create schema dbtool")
+        found = self._connection.execute("select to_regnamespace(%s) is null", [self.schema])
+        if found.fetchone() == (True,):
+            create_schema(self._connection, self.schema)
         self._backend().upgrade()
         for create in (_CREATE, CREATE, stepwise.CREATE):
-            self._connection.execute(create.encode())
+            self._connection.execute(of(self.schema, create))
         self._is_complete = True
 
     def mark(self, script: Script, seconds: float, operation: str = APPLIED) -> None:
@@ -227,33 +239,46 @@ class History:
         with self._connection.pipeline():
             log_id = self._backend().mark(script.stem)
             self._connection.execute(
-                "insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)"
-                " select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s",
+                of(self.schema, _KEEP_TEXT),
                 (script.checksum, script.text, seconds, __version__, script.stem),
             )
-            record(self._connection, operation, script.stem, seconds=seconds, yoyo_log_id=log_id)
+            record(
+                self._connection,
+                operation,
+                script.stem,
+                seconds=seconds,
+                yoyo_log_id=log_id,
+                schema=self.schema,
+            )
 
     def unmark(self, stem: str, seconds: float | None = None, operation: str = UNDONE) -> None:
         """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""
         log_id = self._backend().unmark(stem)
-        record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id)
+        record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id, schema=self.schema)
 
     def accept(self, script: Script) -> None:
         """Takes the file of an applied script for what was applied; part of the open transaction."""
         self._connection.execute(
-            "update dbtool.applied_script a set checksum = %s, text = %s from dbtool._yoyo_migration y"
-            " where y.migration_hash = a.migration_hash and y.migration_id = %s",
+            of(self.schema, _REPLACE_TEXT),
             (script.checksum, script.text, script.stem),
         )
-        record(self._connection, ACCEPTED, script.stem)
+        record(self._connection, ACCEPTED, script.stem, schema=self.schema)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction in which the lock is held and the tables are there."""
+        with self._connection.transaction():
+            hold_in_transaction(self._connection, self.schema)
+            self.ensure()
+            yield
 
     def drop(self) -> None:
         """Removes the tables, and the schema unless someone keeps other things in it."""
         for table in _HISTORY_TABLES:
-            self._connection.execute(f"drop table if exists dbtool.{table}")
+            self._connection.execute(of(self.schema, f"drop table if exists dbtool.{table}"))
         try:
             with self._connection.transaction():
-                self._connection.execute("drop schema if exists dbtool")
+                self._connection.execute(f"drop schema if exists {self.schema}".encode())
         except psycopg.errors.DependentObjectsStillExist:
             pass
         self._is_complete = False
@@ -262,7 +287,7 @@ class History:
         # Imported where something is written: a run with nothing to do needs no yoyo.
         from toolkit.history.yoyo_backend import Backend
 
-        return Backend(self._connection)
+        return Backend(self._connection, self.schema)
 
 
 def script_number(migration_id: str) -> int | None:
@@ -302,16 +327,14 @@ def fold(records: Sequence[Applied], schema: Script) -> list[Applied]:
     )
 
 
-def remap(connection: Connection, schema: Script) -> None:
+def remap(history: History, schema: Script) -> None:
     """Writes the history of a database as `fold` reads it. The lock of the database must be held."""
     if not squashes(schema):
         return
-    history = History(connection)
     records = history.read()
     if fold(records, schema) == records:
         return
-    with connection.transaction():
-        hold_in_transaction(connection)
+    with history.transaction():
         for record in records:
             if record.number <= squashed_through(schema):
                 history.unmark(record.stem, operation=SQUASHED)

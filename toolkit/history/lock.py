@@ -19,7 +19,8 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import ExecStatus
 
-from toolkit.errors import DbtoolError, LockTimeout
+from toolkit.errors import DbtoolError, LockTimeout, grant_hint
+from toolkit.sql.execute import pin
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from toolkit.sql.execute import Connection
 
 POLL_SECONDS = 0.2
+SCHEMA = "dbtool"
+"""Where a project keeps its history and its lock, unless its settings name another schema."""
 
 _CREATE = """
 create table if not exists dbtool.run_lock (
@@ -67,20 +70,28 @@ _CROSSED = (
 )
 
 
+def of(schema: str, query: str) -> bytes:
+    """A query on the tables of dbtool, for those in this schema."""
+    return query.replace("dbtool.", f"{schema}.").encode()
+
+
 @contextmanager
 def exclusive(
-    connection: Connection, timeout: float, on_wait: Callable[[str], None] = lambda _: None
+    connection: Connection,
+    timeout: float,
+    on_wait: Callable[[str], None] = lambda _: None,
+    schema: str = SCHEMA,
 ) -> Iterator[None]:
-    """Holds the lock of this database for as long as the block lasts; the connection must be autocommit.
+    """Holds the project's lock of this database while the block lasts; the connection must be autocommit.
 
     Waits at most `timeout` seconds, then raises LockTimeout that says who holds it. It polls: a session that
     sleeps in a lock holds a snapshot for which CREATE INDEX CONCURRENTLY of the holder would wait.
     """
     deadline = time.monotonic() + timeout
     told = False
-    is_new = not _exists(connection, schema=True)
-    while (key := _take(connection)) is None:
-        who = _holder(connection)
+    is_new = not _exists(connection, schema)
+    while (key := _take(connection, schema)) is None:
+        who = _holder(connection, schema)
         if time.monotonic() >= deadline:
             raise LockTimeout(
                 f"another run holds the lock of this database: {who}",
@@ -95,66 +106,96 @@ def exclusive(
         yield
     finally:
         with suppress(psycopg.Error):
-            _release(connection, key, with_schema=is_new)
+            _release(connection, key, schema, with_schema=is_new)
 
 
-def hold_in_transaction(connection: Connection) -> None:
+def hold_in_transaction(connection: Connection, schema: str = SCHEMA) -> None:
     """Takes the lock for the open transaction as well: nothing that a script does can give that away.
 
     Raises LockTimeout when another run has it, because a script before released this session's lock.
     """
     row = connection.execute(
-        "select key from dbtool.run_lock where pid = pg_backend_pid() for update"
+        of(schema, "select key from dbtool.run_lock where pid = pg_backend_pid() for update")
     ).fetchone()
     if row is None:
-        raise LockTimeout(f"another run took the lock of this database: {_holder(connection)}")
+        raise LockTimeout(f"another run took the lock of this database: {_holder(connection, schema)}")
     connection.execute("select pg_catalog.pg_advisory_xact_lock(%s)", row)
 
 
-def is_held(connection: Connection) -> bool:
-    """Whether another session runs dbtool on this database now."""
-    return _exists(connection, "run_lock") and connection.execute(_HOLDER).fetchone() is not None
+def is_held(connection: Connection, schema: str = SCHEMA) -> bool:
+    """Whether another session runs dbtool with the project on this database now."""
+    return (
+        _exists(connection, schema, "run_lock")
+        and connection.execute(of(schema, _HOLDER)).fetchone() is not None
+    )
 
 
-def _take(connection: Connection) -> int | None:
+def _take(connection: Connection, schema: str) -> int | None:
     """The key under which this session has the lock now; None when another has it."""
     key = secrets.randbits(62)
     try:
         with connection.transaction():
-            if not _exists(connection, schema=True):
-                connection.execute("create schema dbtool")
-            if not _exists(connection, "run_lock"):
-                connection.execute(_CREATE.encode())
-            row = connection.execute("select from dbtool.run_lock for update skip locked").fetchone()
-            if row is None or connection.execute(_HOLDER).fetchone() is not None:
+            if not _exists(connection, schema):
+                create_schema(connection, schema)
+            if not _exists(connection, schema, "run_lock"):
+                connection.execute(of(schema, _CREATE))
+            row = connection.execute(
+                of(schema, "select from dbtool.run_lock for update skip locked")
+            ).fetchone()
+            if row is None or connection.execute(of(schema, _HOLDER)).fetchone() is not None:
                 return None
             connection.execute("select pg_catalog.pg_advisory_lock(%s)", (key,))
-            connection.execute(_TAKE, (key,))
+            connection.execute(of(schema, _TAKE), (key,))
     except _CROSSED:
         return None
+    except errors.ReadOnlySqlTransaction as error:
+        raise DbtoolError(
+            "nothing can be written here: the database is read-only for this connection",
+            hint="A standby always is; elsewhere somebody has set default_transaction_read_only for the"
+            " database, the role or the connection. Without that, or with"
+            " ?options=-c%20default_transaction_read_only%3Doff in the URL, it can be written.",
+        ) from error
     return key
 
 
-def _release(connection: Connection, key: int, *, with_schema: bool) -> None:
+def create_schema(connection: Connection, schema: str) -> None:
+    """Makes the schema for the history. Raises DbtoolError that says what an administrator has to grant."""
+    try:
+        connection.execute(f"create schema {schema}".encode())
+    except errors.InsufficientPrivilege as error:
+        raise denied(connection, error, f"make the schema {schema} for its history") from error
+
+
+def denied(connection: Connection, error: errors.InsufficientPrivilege, what: str) -> DbtoolError:
+    """What to say when the role may not do something, with the statement that an administrator has to run."""
+    role = connection.info.user
+    return DbtoolError(
+        f"the role {role} may not {what}: {error.diag.message_primary}",
+        hint=grant_hint(error.diag.message_primary or "", role),
+    )
+
+
+def _release(connection: Connection, key: int, schema: str, *, with_schema: bool) -> None:
     try:
         with connection.transaction():
-            connection.execute("update dbtool.run_lock set pid = null where key = %s", (key,))
-            if not _exists(connection, "_yoyo_migration"):  # nothing was done: no trace of the run stays
-                connection.execute("drop table dbtool.run_lock")
+            connection.execute(of(schema, "update dbtool.run_lock set pid = null where key = %s"), (key,))
+            if not _exists(connection, schema, "_yoyo_migration"):  # nothing was done: no trace stays
+                connection.execute(of(schema, "drop table dbtool.run_lock"))
                 if with_schema:
-                    connection.execute("drop schema dbtool")
+                    connection.execute(f"drop schema {schema}".encode())
     finally:
         connection.execute("select pg_catalog.pg_advisory_unlock(%s)", (key,))
 
 
-def _exists(connection: Connection, table: str = "", *, schema: bool = False) -> bool:
-    found = "select to_regnamespace('dbtool') is not null" if schema else "select to_regclass(%s) is not null"
-    row = connection.execute(found, None if schema else (f"dbtool.{table}",)).fetchone()
+def _exists(connection: Connection, schema: str, table: str = "") -> bool:
+    query = "select to_regclass(%s) is not null" if table else "select to_regnamespace(%s) is not null"
+    row = connection.execute(query, (f"{schema}.{table}" if table else schema,)).fetchone()
     return row == (True,)
 
 
-def _holder(connection: Connection) -> str:
-    row = connection.execute(_HOLDER).fetchone() if _exists(connection, "run_lock") else None
+def _holder(connection: Connection, schema: str) -> str:
+    is_there = _exists(connection, schema, "run_lock")
+    row = connection.execute(of(schema, _HOLDER)).fetchone() if is_there else None
     if row is None:
         return "a session that has just ended"
     pid, application, user, address, since = row
@@ -309,6 +350,7 @@ class Watch:
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
             self._connection.autocommit = True
+            pin(self._connection)
         awaited = self._connection.execute(_AWAITED, [self._pid]).fetchone()
         rows: list[tuple[Any, ...]] = self._connection.execute(_BLOCKERS, [self._pid]).fetchall()
         if awaited is None or not rows or self._began != began:

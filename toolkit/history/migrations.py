@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.errors import DbtoolError, UsageProblem, did_you_mean, summed
 from toolkit.history.history import Applied, History, fold, remap
 from toolkit.history.run import Connect, File, exclusive_run, session
 from toolkit.history.status import (
@@ -23,7 +23,16 @@ from toolkit.history.status import (
     status,
 )
 from toolkit.output import Reporter
-from toolkit.project.layout import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, is_transactional, read_sql
+from toolkit.project.layout import (
+    ROLLBACK_SUFFIX,
+    SCHEMA_ID,
+    Project,
+    Script,
+    irreversible,
+    is_transactional,
+    own_limits,
+    read_sql,
+)
 from toolkit.sql.execute import Connection
 from toolkit.sql.limits import Limits
 from toolkit.sql.script import refuse_unfit
@@ -41,15 +50,16 @@ def migrate(
     to: int | str | None = None,
     dry_run: bool = False,
     allow_late: bool = False,
+    allow_newer: bool = False,
     limits: Limits = LIMITS,
     report: Reporter | None = None,
 ) -> list[Script]:
     """Applies what is pending, up to version `to`, and returns it; with `dry_run` it only returns it.
 
-    Raises HistoryProblem, applying nothing, for edited, missing, unfinished and (unless `allow_late`) late
-    scripts; LockTimeout when another run holds the lock for longer than `limits` allow; ScriptFailed for a
-    file that cannot be applied, of which nothing is kept unless it runs without transaction, while the files
-    before it stay.
+    Raises HistoryProblem, applying nothing, for edited, missing (unless `allow_newer` and all are newer than
+    the project's), unfinished and (unless `allow_late`) late scripts; LockTimeout when another run holds the
+    lock for longer than `limits` allow; ScriptFailed for a file that cannot be applied, of which nothing is
+    kept unless it runs without transaction, while the files before it stay.
     """
     report = report or Reporter()
     limit = _limit(to, {script.number for script in project.scripts()})
@@ -58,16 +68,16 @@ def migrate(
             "migrate --to 0 has nothing to apply", hint="`dbtool rollback --to 0` undoes everything."
         )
     with session(connect, report) as connection:
-        plan = _pending(connection, project, limit, allow_late=allow_late)
+        plan = _pending(connection, project, limit, allow_late, allow_newer)
         files = [sql_file(project, script.path, script.text) for script in plan]
         if dry_run or not plan:
             return plan
-        with exclusive_run(connect, connection, limits, report) as run:
+        with exclusive_run(connect, connection, project.history, limits, report) as run:
             # Another run may have applied them while this one waited, or the files may have changed.
-            plan = _pending(connection, project, limit, allow_late=allow_late)
+            plan = _pending(connection, project, limit, allow_late, allow_newer)
             files = [sql_file(project, script.path, script.text) for script in plan]
             run.history.look()
-            remap(connection, project.scripts()[0])
+            remap(run.history, project.scripts()[0])
             for script, file in zip(plan, files, strict=True):
                 with report.step("applying", "applied", script.id):
                     run.apply(script, file)
@@ -96,12 +106,12 @@ def rollback(
         if not plan:
             return []
         confirm(plan)
-        with exclusive_run(connect, connection, limits, report) as run:
+        with exclusive_run(connect, connection, project.history, limits, report) as run:
             if _to_undo(connection, project, to, steps) != plan:
                 raise DbtoolError(
                     "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
                 )
-            remap(connection, project.scripts()[0])
+            remap(run.history, project.scripts()[0])
             remaining = len(run.history.read())
             for applied, file in zip(plan, files, strict=True):
                 remaining -= 1
@@ -119,9 +129,11 @@ def scripts_up_to(project: Project, version: int | str) -> list[Script]:
     return [script for script in scripts if script.number <= limit]
 
 
-def _pending(connection: Connection, project: Project, limit: int, *, allow_late: bool) -> list[Script]:
+def _pending(
+    connection: Connection, project: Project, limit: int, allow_late: bool, allow_newer: bool
+) -> list[Script]:
     states = status(connection, project)
-    refuse_problems(states, project, allow_late=allow_late)
+    refuse_problems(states, project, allow_late=allow_late, allow_newer=allow_newer)
     return [
         entry.script
         for entry in states
@@ -136,7 +148,7 @@ def _to_undo(
     if to is not None and steps is not None:
         raise UsageProblem("give either --to or --steps")
     refuse_unfinished(status(connection, project), project)
-    applied = fold(History(connection).read(), project.scripts()[0])[::-1]
+    applied = fold(History(connection, project.history).read(), project.scripts()[0])[::-1]
     if to is not None:
         known = {script.number for script in project.scripts()} | {record.number for record in applied}
         limit = _limit(to, known)
@@ -160,28 +172,59 @@ def _limit(to: int | str | None, known: Collection[int]) -> int:
         return NOTHING
     if number is None or number not in known:
         newest = max(known, default=0)
+        near = did_you_mean(text, [SCHEMA_ID, *(f"migration{each}" for each in known if each)])
         raise UsageProblem(
             f"there is no version {to}",
-            hint=f"Versions are 0 (nothing), schema, and the numbers of migrations, up to {newest}.",
+            hint=" ".join(
+                filter(
+                    None,
+                    [
+                        f"Versions are 0 (nothing), schema, and the numbers of migrations, up to {newest}.",
+                        near,
+                    ],
+                )
+            ),
         )
     return number
 
 
 def rollback_files(project: Project, plan: Sequence[Applied]) -> list[File]:
     """The rollback files of a plan, fit to run. Raises DbtoolError that lists those that are missing."""
-    folders = {record: project.root if record.number == 0 else project.migrations_dir for record in plan}
-    paths = [folders[record] / f"{record.stem}{ROLLBACK_SUFFIX}" for record in plan]
-    missing = [project.relative(path) for path in paths if not path.is_file()]
+    scripts = {script.number: script for script in project.scripts()}
+    paths, missing = [], []
+    for record in plan:
+        script = scripts.get(record.number)
+        path = rollback_path(project, record.stem, script)
+        paths.append(path)
+        if path.is_file():
+            continue
+        reason = script.irreversible if script else None
+        if reason:
+            raise DbtoolError(
+                f"{record.id} cannot be undone: {reason}; nothing was undone",
+                hint=f"`dbtool rollback --to {record.number or SCHEMA_ID}` goes back as far as this one.",
+            )
+        missing.append(project.relative(path))
     if missing:
+        files = "1 rollback file is" if len(missing) == 1 else f"{len(missing)} rollback files are"
         raise DbtoolError(
-            f"rollback file missing: {', '.join(missing)}; nothing was undone",
-            hint="Write it (for a change that cannot be undone: a comment that says so), then try again.",
+            f"{files} missing: {summed(missing)}; nothing was undone",
+            hint="Write it; for a change that cannot be undone, let the migration begin with"
+            " `-- irreversible: why`.",
         )
     return [sql_file(project, path, read_sql(path)) for path in paths]
 
 
+def rollback_path(project: Project, stem: str, script: Script | None) -> Path:
+    """Where the rollback file of a script is, or should be; of one without a file, by its recorded name."""
+    beside = script.path if script else (project.schema_file if stem == SCHEMA_ID else None)
+    folder = beside.parent if beside else project.migrations_dir
+    return folder / f"{beside.stem if beside else stem}{ROLLBACK_SUFFIX}"
+
+
 def sql_file(project: Project, path: Path, text: str) -> File:
     """A file with this text. Raises DbtoolError for what dbtool cannot run as it promises to."""
-    file = File(project.relative(path), text, is_transactional(text, path))
+    file = File(project.relative(path), text, is_transactional(text, path), own_limits(text, path))
+    irreversible(text, path)  # it has a reason
     refuse_unfit(text, file.source, transactional=file.transactional)
     return file

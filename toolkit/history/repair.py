@@ -6,20 +6,19 @@ Planning reads only. What it returns is shown to the user before anything of it 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.errors import DbtoolError, UsageProblem, did_you_mean
 from toolkit.history import history
 from toolkit.history.leftovers import InvalidIndex, has_ended, left_by
-from toolkit.history.lock import hold_in_transaction
-from toolkit.history.migrations import sql_file
+from toolkit.history.migrations import rollback_path, sql_file
 from toolkit.history.run import File, Run
 from toolkit.history.status import EDITED, MISSING, UNFINISHED, ScriptState, status
 from toolkit.history.stepwise import SETTING, Unfinished
-from toolkit.project.layout import ROLLBACK_SUFFIX, Project, Script, read_sql
+from toolkit.project.layout import Project, Script, read_sql
 from toolkit.sql.execute import Connection, send
 from toolkit.sql.script import TRANSACTION_CONTROL, same_but_comments, split
 
@@ -92,9 +91,7 @@ class Accept:
 
     def carry_out(self, run: Run) -> None:
         """Does it."""
-        with run.connection.transaction():
-            hold_in_transaction(run.connection)
-            run.history.ensure()
+        with run.history.transaction():
             run.history.accept(self.script)
 
 
@@ -110,9 +107,7 @@ class Forget:
 
     def carry_out(self, run: Run) -> None:
         """Does it."""
-        with run.connection.transaction():
-            hold_in_transaction(run.connection)
-            run.history.ensure()
+        with run.history.transaction():
             run.history.unmark(self.stem, operation=history.FORGOTTEN)
 
 
@@ -217,8 +212,7 @@ def _refuse_edits(file: File, ran: Sequence[Statement]) -> None:
 
 
 def _rollback_file(project: Project, entry: ScriptState) -> File:
-    stem = entry.unfinished.stem if entry.unfinished else entry.id
-    path = (project.root if entry.number == 0 else project.migrations_dir) / f"{stem}{ROLLBACK_SUFFIX}"
+    path = rollback_path(project, entry.unfinished.stem if entry.unfinished else entry.id, entry.script)
     if not path.is_file():
         raise DbtoolError(
             f"rollback file missing: {project.relative(path)}", hint="Write it, then try again."
@@ -244,7 +238,7 @@ def _restore(project: Project, entry: ScriptState) -> Restore:
     return Restore(entry.applied.stem, path, text, diff)
 
 
-def _named(states: Iterable[ScriptState], name: str, allowed: Sequence[str]) -> ScriptState:
+def _named(states: Sequence[ScriptState], name: str, allowed: Sequence[str]) -> ScriptState:
     """The script of that name or number. Raises UsageProblem unless it is in one of these states."""
     wanted = name.strip().lower()
     for entry in states:
@@ -252,4 +246,7 @@ def _named(states: Iterable[ScriptState], name: str, allowed: Sequence[str]) -> 
             if entry.state not in allowed:
                 raise UsageProblem(f"{entry.id} is {entry.state}, not {' or '.join(allowed)}")
             return entry
-    raise UsageProblem(f"there is no script {name}", hint="`dbtool status` lists them.")
+    near = did_you_mean(wanted, [entry.id for entry in states])
+    raise UsageProblem(
+        f"there is no script {name}", hint=" ".join(filter(None, ["`dbtool status` lists them.", near]))
+    )

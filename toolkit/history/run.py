@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -15,15 +15,17 @@ from toolkit.errors import ScriptFailed
 from toolkit.history import history
 from toolkit.history.history import History
 from toolkit.history.leftovers import invalid_indexes
-from toolkit.history.lock import Watch, exclusive, hold_in_transaction, refuse_transaction_pooling
+from toolkit.history.lock import Watch, exclusive, refuse_transaction_pooling
 from toolkit.history.stepwise import Journal, forget_unfinished, run_each
 from toolkit.output import Reporter
 from toolkit.project.layout import Script
 from toolkit.sql.execute import (
     WAITED,
     Connection,
+    as_connected,
     failure,
     forget_session,
+    pin,
     run_whole,
     set_limits,
     watch_client,
@@ -47,6 +49,12 @@ class File:
     """What messages call it: its path below the project's root."""
     text: str
     transactional: bool
+    own_limits: Mapping[str, Any] = field(default_factory=dict)
+    """Those that its first lines name."""
+
+    def limits(self, of_run: Limits) -> Limits:
+        """The limits of the run, but for its own."""
+        return replace(of_run, **self.own_limits)
 
     @cached_property
     def statements(self) -> Sequence[Statement]:
@@ -57,9 +65,11 @@ class File:
 class Run:
     """One run of dbtool that holds the lock of its database."""
 
-    def __init__(self, connection: Connection, watch: Watch, limits: Limits, report: Reporter) -> None:
+    def __init__(
+        self, connection: Connection, schema: str, watch: Watch, limits: Limits, report: Reporter
+    ) -> None:
         self.connection = connection
-        self.history = History(connection)
+        self.history = History(connection, schema)
         self._watch = watch
         self._limits = limits
         self._report = report
@@ -77,7 +87,7 @@ class Run:
 
         def unmark(seconds: float) -> None:
             self.history.unmark(stem, seconds)
-            forget_unfinished(self.connection, stem)
+            forget_unfinished(self.connection, stem, self.history.schema)
             if is_last:
                 self.history.drop()
 
@@ -89,11 +99,12 @@ class Run:
             return
         started = time.perf_counter()
         with self._one_file(file):
-            with self.connection.transaction():
-                hold_in_transaction(self.connection)
-                self.history.ensure()
-            set_limits(self.connection, self._limits, local=False)
-            journal = Journal(self.connection, stem, file.text, file.statements, is_undo=is_undo)
+            with self.history.transaction():
+                pass
+            as_connected(self.connection)
+            set_limits(self.connection, file.limits(self._limits), local=False)
+            place = (self.connection, self.history.schema)
+            journal = Journal(*place, stem, file.text, file.statements, is_undo=is_undo)
             try:
                 run_each(
                     self.connection,
@@ -112,17 +123,15 @@ class Run:
                 self._note_stop(stem, "interrupted")
                 raise
             forget_session(self.connection)
-            with self.connection.transaction():
-                hold_in_transaction(self.connection)
+            with self.history.transaction():
                 journal.end()
                 mark(time.perf_counter() - started)
 
     def _in_one_transaction(self, file: File, mark: Mark) -> None:
         started = time.perf_counter()
-        with self._one_file(file), self.connection.transaction():
-            hold_in_transaction(self.connection)
-            self.history.ensure()
-            set_limits(self.connection, self._limits, local=True)
+        with self._one_file(file), self.history.transaction():
+            as_connected(self.connection)
+            set_limits(self.connection, file.limits(self._limits), local=True)
             run_whole(self.connection, file.text, file.source)
             mark(time.perf_counter() - started)
 
@@ -160,7 +169,9 @@ class Run:
             if not self.connection.closed:
                 forget_session(self.connection)
                 with self.connection.transaction():
-                    history.record(self.connection, history.STOPPED, stem, detail=reason)
+                    history.record(
+                        self.connection, history.STOPPED, stem, detail=reason, schema=self.history.schema
+                    )
 
     def _invalid_indexes(self) -> list[str]:
         with suppress(psycopg.Error):
@@ -203,27 +214,28 @@ def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
 
 
 def make_ready(connection: Connection, report: Reporter) -> None:
-    """Prepares a connection for running scripts: autocommit, server warnings reported."""
+    """Prepares a connection for running scripts: autocommit, what the server says reported."""
 
-    def report_warning(diagnostic: psycopg.errors.Diagnostic) -> None:
-        if diagnostic.severity_nonlocalized == "WARNING":
-            report.notice(f"warning: {diagnostic.message_primary}")
+    def report_notice(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized in ("WARNING", "NOTICE", "INFO"):
+            report.notice(f"{diagnostic.severity_nonlocalized.lower()}: {diagnostic.message_primary}")
 
     connection.autocommit = True
-    connection.add_notice_handler(report_warning)
+    connection.add_notice_handler(report_notice)
+    pin(connection)
     watch_client(connection)
 
 
 @contextmanager
 def exclusive_run(
-    connect: Connect, connection: Connection, limits: Limits, report: Reporter
+    connect: Connect, connection: Connection, schema: str, limits: Limits, report: Reporter
 ) -> Iterator[Run]:
     """A run that holds the lock of the database; `connect` makes the connection that watches this one."""
     row = connection.execute("select pg_backend_pid()").fetchone()
     assert row is not None
     watch = Watch(connect, row[0], report.notice)
     try:
-        with exclusive(connection, limits.wait, report.waiting):
-            yield Run(connection, watch, limits, report)
+        with exclusive(connection, limits.wait, report.waiting, schema):
+            yield Run(connection, schema, watch, limits, report)
     finally:
         watch.close()

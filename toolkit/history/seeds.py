@@ -16,7 +16,7 @@ from toolkit.history.run import make_ready
 from toolkit.history.status import PENDING, refuse_problems, status
 from toolkit.output import Reporter
 from toolkit.project.layout import Project, natural_key, read_sql
-from toolkit.sql.execute import Connection, failure, forget_session, run_whole
+from toolkit.sql.execute import Connection, as_connected, failure, forget_session, run_whole
 from toolkit.sql.limits import WAIT_SECONDS
 from toolkit.sql.script import refuse_unfit
 
@@ -83,7 +83,7 @@ def seed(
     report = report or Reporter()
     plan(project, names)
     make_ready(connection, report)
-    with exclusive(connection, wait, report.waiting):
+    with exclusive(connection, wait, report.waiting, project.history):
         _refuse_unless_migrated(connection, project)
         sets = plan(project, _choose(connection, project, names, mix=mix), demo=demo)
         for seeds in sets:
@@ -143,12 +143,13 @@ def _load(connection: Connection, project: Project, seeds: SeedSet, *, mix: bool
     source = text = ""
     try:
         with connection.transaction():
-            hold_in_transaction(connection)
+            hold_in_transaction(connection, project.history)
             for path in seeds.files:
                 source, text = project.relative(path), read_sql(path)
                 refuse_unfit(text, source, transactional=True)
                 if mix:
                     connection.execute(_MIX)
+                as_connected(connection)
                 run_whole(connection, text, source)
     except psycopg.Error as error:
         lost = connection.closed

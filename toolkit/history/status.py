@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from toolkit.errors import HistoryProblem
+from toolkit.errors import HistoryProblem, summed
 from toolkit.history.history import Applied, History, fold, script_number
 from toolkit.history.lock import is_held
 from toolkit.history.stepwise import Unfinished, read_unfinished
@@ -68,10 +68,12 @@ class ScriptState:
 def status(connection: Connection, project: Project) -> list[ScriptState]:
     """Every script of the project and of the history, in numeric order. Writes nothing."""
     scripts = {script.number: script for script in project.scripts()}
-    history = fold(History(connection).read(unless=scripts.values()), scripts[0])
+    history = fold(History(connection, project.history).read(unless=scripts.values()), scripts[0])
     applied = {record.number: record for record in history}
-    stopped = {script_number(stem): found for stem, found in read_unfinished(connection).items()}
-    halted = RUNNING if stopped and is_held(connection) else UNFINISHED
+    stopped = {
+        script_number(stem): found for stem, found in read_unfinished(connection, project.history).items()
+    }
+    halted = RUNNING if stopped and is_held(connection, project.history) else UNFINISHED
     newest = max(applied, default=-1)
     return [
         ScriptState(
@@ -90,11 +92,21 @@ def refuse_unfinished(states: Sequence[ScriptState], project: Project) -> None:
     refuse_problems([entry for entry in states if entry.state == UNFINISHED], project)
 
 
-def refuse_problems(states: Sequence[ScriptState], project: Project, *, allow_late: bool = False) -> None:
+def newer(states: Sequence[ScriptState]) -> list[ScriptState]:
+    """The missing scripts when all of them are newer than the project's: a later version has applied them."""
+    missing = [entry for entry in states if entry.state == MISSING]
+    ours = max((entry.number for entry in states if entry.script), default=0)
+    return missing if all(entry.number > ours for entry in missing) else []
+
+
+def refuse_problems(
+    states: Sequence[ScriptState], project: Project, *, allow_late: bool = False, allow_newer: bool = False
+) -> None:
     """Raises HistoryProblem, with the diffs and the ways out, when scripts are in one of PROBLEMS."""
     details, hints = [], []
-    if allow_late:
-        states = [entry for entry in states if entry.state != LATE]
+    later = newer(states)
+    passed = [LATE] * allow_late + [MISSING] * (allow_newer and bool(later))
+    states = [entry for entry in states if entry.state not in passed]
     by_state = {state: [entry for entry in states if entry.state == state] for state in PROBLEMS}
     if by_state[EDITED]:
         details += [
@@ -106,6 +118,8 @@ def refuse_problems(states: Sequence[ScriptState], project: Project, *, allow_la
         )
     if by_state[MISSING]:
         details.append(_listing("applied, but without a file in the project", by_state[MISSING]))
+        if later:
+            hints.append("A newer version of the project has been here: --allow-newer lets this one go on.")
         hints.append(
             "A missing file may be one of a newer version of the project, or of another branch: get it from"
             " there, or write it from the text that was applied with `dbtool repair --restore NAME`;"
@@ -143,4 +157,4 @@ def _state(scripts: Mapping[int, Script], applied: Mapping[int, Applied], number
 
 
 def _listing(what: str, entries: Sequence[ScriptState]) -> str:
-    return f"{what}: {', '.join(entry.id for entry in entries)}"
+    return f"{what}: {summed([entry.id for entry in entries])}"

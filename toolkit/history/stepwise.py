@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from toolkit import __version__
 from toolkit.errors import ScriptFailed
+from toolkit.history.lock import SCHEMA, of
 from toolkit.sql.execute import Connection, failure, kept_text, send
 from toolkit.sql.script import TRANSACTION_CONTROL, failing_line
 
@@ -83,20 +84,29 @@ class Unfinished:
         return f"{verb} at statement {self.reached} of {self.statements}, line {self.line}: {reason}"
 
 
-def read_unfinished(connection: Connection) -> dict[str, Unfinished]:
+def read_unfinished(connection: Connection, schema: str = SCHEMA) -> dict[str, Unfinished]:
     """What stopped, or runs, in the database, by the name under which yoyo knows the script."""
-    if connection.execute("select to_regclass('dbtool.unfinished_script')").fetchone() == (None,):
+    found = connection.execute(of(schema, "select to_regclass('dbtool.unfinished_script')"))
+    if found.fetchone() == (None,):
         return {}
-    return {row[0]: Unfinished(*row) for row in connection.execute(_READ).fetchall()}
+    return {row[0]: Unfinished(*row) for row in connection.execute(of(schema, _READ)).fetchall()}
 
 
 class Journal:
     """The row of one script that runs statement by statement."""
 
     def __init__(
-        self, connection: Connection, stem: str, text: str, statements: Sequence[Statement], *, is_undo: bool
+        self,
+        connection: Connection,
+        schema: str,
+        stem: str,
+        text: str,
+        statements: Sequence[Statement],
+        *,
+        is_undo: bool,
     ) -> None:
         self._connection = connection
+        self._schema = schema
         self._stem = stem
         self._text = text
         self._statements = statements
@@ -107,12 +117,13 @@ class Journal:
         line = self._line(kept + 1)
         values = (self._stem, self._is_undo, self._text, len(self._statements), kept + 1, kept, line)
         with self._as_myself():
-            self._connection.execute(_BEGIN, (*values, __version__))
+            self._connection.execute(of(self._schema, _BEGIN), (*values, __version__))
 
     def reach(self, number: int, kept: int, error: str | None = None) -> None:
         """Statement `number` is about to run, or has failed with an error; the first `kept` are committed."""
         with self._as_myself():
-            self._connection.execute(_REACH, (number, kept, self._line(number), error, self._stem))
+            values = (number, kept, self._line(number), error, self._stem)
+            self._connection.execute(of(self._schema, _REACH), values)
 
     def keep(self, number: int) -> None:
         """Statement `number` ends: what ran up to it is committed with this note, or was before."""
@@ -120,7 +131,7 @@ class Journal:
 
     def end(self) -> None:
         """The script was marked, or nothing of it is left; part of the transaction that is open."""
-        forget_unfinished(self._connection, self._stem)
+        forget_unfinished(self._connection, self._stem, self._schema)
 
     @contextmanager
     def _as_myself(self) -> Iterator[None]:
@@ -132,9 +143,9 @@ class Journal:
         return self._statements[number - 1].line if number <= len(self._statements) else 1
 
 
-def forget_unfinished(connection: Connection, stem: str) -> None:
+def forget_unfinished(connection: Connection, stem: str, schema: str) -> None:
     """Removes the row of a script; part of the transaction that is open."""
-    connection.execute("delete from dbtool.unfinished_script where script = %s", [stem])
+    connection.execute(of(schema, "delete from dbtool.unfinished_script where script = %s"), [stem])
 
 
 SETTING = "variable_set_stmt"
@@ -209,14 +220,14 @@ def _run(connection: Connection, statement: Statement, number: int, journal: Jou
     if _is_in_block(connection):
         if statement.kind == TRANSACTION_CONTROL:
             journal.keep(number)  # committed with the script's own COMMIT, gone with its ROLLBACK
-        _send(connection, statement.text)
+        _send(connection, statement)
     elif statement.is_alone:
         journal.reach(number, number - 1)
         with _patience(connection, statement):
-            _send(connection, statement.text)
+            _send(connection, statement)
     else:
         with connection.transaction():
-            _send(connection, statement.text)
+            _send(connection, statement)
             journal.keep(number)
         return True
     if _is_in_block(connection):
@@ -225,8 +236,8 @@ def _run(connection: Connection, statement: Statement, number: int, journal: Jou
     return True
 
 
-def _send(connection: Connection, text: str) -> None:
-    outcome = send(connection, text)
+def _send(connection: Connection, statement: Statement) -> None:
+    outcome = send(connection, statement.text, statement.rows)
     if outcome.error is not None:
         raise outcome.error
 

@@ -25,11 +25,10 @@ from toolkit.sql.execute import Connection
 class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """Marks and unmarks scripts in the transaction that is open, wherever the search_path points."""
 
-    schema = "dbtool"
-
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, schema: str) -> None:
         # Not super().__init__: it would open a connection of its own from a URL that it cannot fully read.
         self.uri = None
+        self.schema = schema
         self._connection = connection
         self.migration_table = default_migration_table
         self.has_transactional_ddl = True

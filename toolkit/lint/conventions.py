@@ -111,6 +111,10 @@ select n.nspname, p.proname, p.oid::regprocedure::text, p.prokind = 'a', p.prose
        count(*) over (partition by n.oid, p.proname)
   from routine p
   join pg_namespace n on n.oid = p.pronamespace
+ where not exists (select  -- constructors of a range type
+                     from pg_depend d
+                    where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i'
+                      and d.refclassid = 'pg_type'::regclass)
  order by 3
 """
 
@@ -259,4 +263,37 @@ def without_rollback(project: Project, scripts: Iterable[Script]) -> Iterator[Fi
     for script in scripts:
         if script.rollback_path is None:
             message = f"has no rollback file ({script.stem}.rollback.sql)"
-            yield Finding("script", project.relative(script.path), None, None, message)
+            yield Finding("script", project.relative(script.path), None, None, message, "rollback-missing")
+
+
+_CONCURRENTLY = ("require-concurrent-index-creation", "require-concurrent-index-deletion")
+
+
+def without_partitioned(
+    findings: Iterable[Finding], scripts: Mapping[str, Iterable[Statement]]
+) -> Iterator[Finding]:
+    """The findings less those that ask for `concurrently` where PostgreSQL has no such thing.
+
+    That is on partitioned tables, as far as the scripts say which ones are.
+    """
+    partitioned: set[str] = set()
+    exempt: set[tuple[str, int]] = set()
+    for label, statements in scripts.items():
+        for statement in statements:
+            node = statement.node
+            if statement.kind == "create_stmt" and node.HasField("partspec"):
+                partitioned.add(node.relation.relname)
+            elif statement.kind == "index_stmt" and node.relation.relname in partitioned:
+                partitioned.add(node.idxname)
+                exempt.update((label, line) for line in _lines(statement))
+            elif statement.kind == "drop_stmt" and node.remove_type == pg.OBJECT_INDEX:
+                dropped = {each.list.items[-1].string.sval for each in node.objects}
+                if dropped & partitioned:
+                    exempt.update((label, line) for line in _lines(statement))
+    for each in findings:
+        if each.rule not in _CONCURRENTLY or (each.file, each.line) not in exempt:
+            yield each
+
+
+def _lines(statement: Statement) -> range:
+    return range(statement.line, statement.line + statement.text.count("\n") + 1)

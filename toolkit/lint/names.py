@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import postgast
 from postgast import pg_query_pb2 as pg
 
 from toolkit.findings import Finding
-from toolkit.sql.statements import Statement, routine_body, unquote
+from toolkit.sql.statements import Statement, creates, input_types, routine_body, unquote
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -144,45 +145,61 @@ def _is_cte(tokens: list[_Token], place: int) -> bool:
 
 
 RULE = "unqualified-name"
-_BUILT_IN = """
-select 'relation', relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace
-union all select 'function', proname::text from pg_proc where pronamespace = 'pg_catalog'::regnamespace
-union all select 'type', typname::text from pg_type where typnamespace = 'pg_catalog'::regnamespace
+_SCRIPTS = ("schema.sql", "migrations/")
+_THERE = """
+select n.nspname, kind, name
+  from pg_namespace n
+  join (select relnamespace, 'relation', relname from pg_class
+        union all select pronamespace, 'function', proname from pg_proc
+        union all select typnamespace, 'type', typname from pg_type) o (schema, kind, name)
+    on o.schema = n.oid
+"""
+# Each routine with the schemas of its own search_path.
+_PATHS = """
+select format('%I.%I', n.nspname, p.proname),
+       array(select trim(both ' "' from part)
+               from unnest(p.proconfig) setting, string_to_table(substr(setting, 13), ',') part
+              where starts_with(setting, 'search_path='))
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace and n.nspname not in ('pg_catalog', 'information_schema')
 """
 
 
-def built_in(conn: Connection[Any]) -> frozenset[tuple[str, str]]:
-    """The relations, functions and types that need no schema."""
-    return frozenset(conn.execute(_BUILT_IN).fetchall())
-
-
-def unqualified(
-    files: Mapping[str, Iterable[Statement]], known: frozenset[tuple[str, str]]
-) -> Iterator[Finding]:
+def unqualified(conn: Connection[Any], files: Mapping[str, Iterable[Statement]]) -> Iterator[Finding]:
     """Every name without a schema in the functions of the files, in their heads and bodies.
 
-    `known` are those of pg_catalog. Names of CTEs, of transition tables and of tables that functions make
-    for the time of a transaction are none.
+    Those of pg_catalog, and of the schemas in a function's own search_path, need none. Names of CTEs, of
+    transition tables and of tables that functions make for the time of a transaction are none. A text that a
+    later one replaced does not count, nor does one whose function is gone.
     """
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for schema, kind, name in conn.execute(_THERE):
+        found[schema].add((kind, name))
+    paths = dict(conn.execute(_PATHS).fetchall())
     tables = {("relation", name) for each in files.values() for one in each for name in _transition(one)}
-    for label, statements in files.items():
-        for statement in statements:
-            if statement.kind != "create_function_stmt":
+    last = {
+        (name, input_types(statement)): (label, statement)
+        for label, statements in files.items()
+        for statement in statements
+        if statement.kind == "create_function_stmt" and (name := creates(statement))
+    }
+    for (made, _), (label, statement) in last.items():
+        if made.identity not in paths and label.startswith(_SCRIPTS):
+            continue
+        schemas = ("pg_catalog", *paths.get(made.identity, ()))
+        known = tables.union(*(found.get(schema, ()) for schema in schemas))
+        name = ".".join(part.string.sval for part in statement.node.funcname)
+        used = [*_head(statement), *_body(statement)]
+        local = {(each.kind.removeprefix("made "), each.name) for each in used if each.kind[:5] == "made "}
+        for each in dict.fromkeys(used):
+            if each.kind.startswith("made ") or (each.kind, each.name) in known | local:
                 continue
-            name = ".".join(part.string.sval for part in statement.node.funcname)
-            used = [*_head(statement), *_body(statement)]
-            local = {
-                (each.kind.removeprefix("made "), each.name) for each in used if each.kind[:5] == "made "
-            }
-            for each in dict.fromkeys(used):
-                if each.kind.startswith("made ") or (each.kind, each.name) in known | tables | local:
-                    continue
-                message = (
-                    f"{each.kind} {each.name} is named without its schema:"
-                    " pg_catalog does not have it, and pg_temp is the caller's"
-                )
-                line = statement.line + each.lines
-                yield Finding("lint", label, line, f"function {name}", message, RULE)
+            message = (
+                f"{each.kind} {each.name} is named without its schema:"
+                " pg_catalog does not have it, and pg_temp is the caller's"
+            )
+            line = statement.line + each.lines
+            yield Finding("lint", label, line, f"function {name}", message, RULE)
 
 
 def _transition(statement: Statement) -> Iterator[str]:

@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolkit.configuration import OWN_FILE, SHARED_FILE, table
 from toolkit.errors import UsageProblem
-from toolkit.findings import Finding
+from toolkit.findings import OWN_RULES, Finding
 from toolkit.lint import conventions, names, plpgsql, silences, squawk
 from toolkit.project import shipped
 from toolkit.project.layout import Project, Script
 from toolkit.project.sources import Sources
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 if TYPE_CHECKING:
     from psycopg import Connection
+
+    from toolkit.catalog.read import Catalog
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`[tool.dbtool.lint]` of the project's pyproject.toml."""
+    """`[lint]` in the project's dbtool.toml, or `[tool.dbtool.lint]` in its pyproject.toml."""
 
     leading_column: str | None = None
     """The column that comes first in the key of every table that has it."""
     exclude: Mapping[str, str] = field(default_factory=dict)
-    """Rules of squawk that are switched off, and why."""
+    """Rules that are switched off, and why."""
+    since: int | None = None
+    """The first migration that is checked; those before it only have to run."""
 
     @classmethod
-    def read(cls, project: Project) -> Settings:
-        """The settings, or none where there is no such file. Raises UsageProblem for others than these."""
-        path = project.root / "pyproject.toml"
-        if not path.is_file():
-            return cls()
-        try:
-            parsed = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise UsageProblem(f"{path}: {error}") from error
-        given = parsed.get("tool", {}).get("dbtool", {}).get("lint", {})
-        wrong = sorted(given.keys() - {"leading_column", "exclude"})
+    def read(cls, project: Project, since: int | None = None) -> Settings:
+        """The settings. Raises UsageProblem for others than these, and for a rule without a reason."""
+        given = {
+            **table(project.root / SHARED_FILE, ("tool", "dbtool", "lint"), ""),
+            **table(project.root / OWN_FILE, ("lint",), ""),
+        }
         exclude = given.get("exclude", {})
-        if wrong or not all(isinstance(why, str) and why.strip() for why in exclude.values()):
-            raise UsageProblem(
-                f"{path}: [tool.dbtool.lint] is wrong" + (f": {', '.join(wrong)}" if wrong else ""),
-                hint='It may hold leading_column = "…" and exclude = {rule-of-squawk = "why"}.',
-            )
-        return cls(given.get("leading_column"), exclude)
+        if not isinstance(exclude, dict):
+            raise UsageProblem("`exclude` in [tool.dbtool.lint] must be a table", hint=_HINT)
+        wrong = [*(given.keys() - {"leading_column", "exclude", "from"})]
+        wrong += [rule for rule, why in exclude.items() if not isinstance(why, str) or not why.strip()]
+        first = given.get("from") if since is None else since
+        if wrong or (first is not None and (not isinstance(first, int) or first < 0)):
+            what = ", ".join(sorted(wrong)) or "from is the number of a migration"
+            raise UsageProblem(f"[tool.dbtool.lint] is wrong: {what}", hint=_HINT)
+        return cls(given.get("leading_column"), exclude, first)
+
+    def is_old(self, script: Script) -> bool:
+        """Whether a script is older than what is checked."""
+        return self.since is not None and script.number < self.since
+
+
+_HINT = 'It may hold leading_column = "…", from = N and exclude = {a-rule = "why"}.'
 
 
 def findings(
@@ -58,22 +62,27 @@ def findings(
     project: Project,
     scripts: Sequence[Script],
     sources: Sources,
+    settings: Settings,
+    old: Catalog | None,
     notice: Callable[[str], None],
 ) -> list[Finding]:
     """What the rules find in the files, and in the database that the migrations have built.
 
-    squawk does not look at migrations of a release: nobody may change them any more. `notice` is called when
-    the server has no plpgsql_check.
+    squawk does not look at migrations of a release: nobody may change them any more. `old` is what there was
+    before the first script that is checked. `notice` is called when the server has no plpgsql_check.
     """
-    settings = Settings.read(project)
     files = conventions.read(project, scripts, sources)
     places = files.places()
-    fixed = shipped.released(project)
+    fixed = {
+        *shipped.released(project),
+        *(project.relative(each.path) for each in scripts if settings.is_old(each)),
+    }
     loose = [each for each in scripts if each.number and project.relative(each.path) not in fixed]
+    blocking = squawk.findings(project, loose, [rule for rule in settings.exclude if rule not in OWN_RULES])
     found = [
         *conventions.conventions(conn, places, settings.leading_column),
-        *names.unqualified(files.functions, names.built_in(conn)),
-        *squawk.findings(project, loose, settings.exclude),
+        *names.unqualified(conn, files.functions),
+        *conventions.without_partitioned(blocking, files.scripts),
     ]
     idle = []
     if plpgsql.is_available(conn):
@@ -81,6 +90,10 @@ def findings(
     else:
         notice("the server has no plpgsql_check, so functions were not checked by it")
         idle.append(plpgsql.RULE)
+    if old is not None:
+        was = {f"{kind} {identity}" for kind, identity in old.objects}
+        past = {project.relative(each.path) for each in scripts if settings.is_old(each)}
+        found = [each for each in found if each.file not in past and (each.file or each.object not in was)]
     kept = [label for label in files.texts if label not in fixed]
     texts = {label: files.texts[label] for label in kept}
     return list(silences.apply(found, texts, files.scripts if files.sources else (), idle))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sysconfig
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from toolkit.errors import DbtoolError
-from toolkit.findings import Finding
+from toolkit.errors import DbtoolError, UsageProblem, did_you_mean
+from toolkit.findings import OWN_RULES, Finding
 from toolkit.project.layout import Project, Script
 
 EXCLUDED: Mapping[str, str] = {
@@ -48,6 +49,12 @@ def _run(
     try:
         listed = json.loads(done.stdout)
     except ValueError:
+        unknown = re.search(r"invalid value '([^']+)'", done.stderr)
+        if unknown:
+            raise UsageProblem(
+                f"there is no rule {unknown[1]} that could be switched off",
+                hint=did_you_mean(unknown[1], OWN_RULES) or f"dbtool's own: {', '.join(OWN_RULES)}.",
+            ) from None
         raise DbtoolError("squawk did not run", detail=done.stderr.strip() or None) from None
     for each in listed:
         rule, help_ = each["rule_name"], each.get("help")

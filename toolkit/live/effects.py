@@ -249,7 +249,7 @@ def _sorted(locks: Mapping[str, str]) -> tuple[Lock, ...]:
 
 
 def _failure(clone: Connection, statement: Statement) -> str | None:
-    return _message(send(clone, statement.text).error)
+    return _message(send(clone, statement.text, statement.rows).error)
 
 
 def _message(error: Exception | None) -> str | None:

@@ -16,7 +16,7 @@ from toolkit.authoring.drift import Unsettled, settle
 from toolkit.catalog.read import read as read_catalog
 from toolkit.errors import DbtoolError
 from toolkit.history.history import ADOPTED, FORGOTTEN, History
-from toolkit.history.lock import exclusive, hold_in_transaction
+from toolkit.history.lock import exclusive
 from toolkit.history.migrations import LIMITS
 from toolkit.history.run import Connect, session
 from toolkit.history.status import EDITED, LATE, MISSING, status
@@ -46,11 +46,9 @@ def follow(connect: Connect, project: Project, report: Reporter) -> bool:
         troubled = [each for each in status(connection, project) if each.state in (EDITED, MISSING, LATE)]
         if not troubled or any(each.number <= released for each in troubled):
             return False
-        with exclusive(connection, LIMITS.wait, report.waiting), connection.transaction():
-            hold_in_transaction(connection)
+        history = History(connection, project.history)
+        with exclusive(connection, LIMITS.wait, report.waiting, project.history), history.transaction():
             _bring_along(connection, project)
-            history = History(connection)
-            history.ensure()
             for applied in history.read():
                 history.unmark(applied.stem, operation=FORGOTTEN)
             for each in project.scripts():

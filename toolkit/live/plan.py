@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -89,7 +90,7 @@ def clone_schema(
         server.drop_database(name)
         clone_url = make()
         with closing(connect(clone_url, autocommit=True)) as clone:
-            _replay(clone, History(target).read())
+            _replay(clone, History(target, project.history).read())
     return clone_url, notes
 
 
@@ -143,11 +144,27 @@ def _make_roles(target: Connection, clone: Connection) -> list[str]:
     return wanted
 
 
-def _dump(url: str) -> tuple[str | None, str]:
+def require_pg_dump() -> None:
+    """Raises DbtoolError where there is no pg_dump, before any work is done."""
+    if not find_clients("pg_dump"):
+        raise DbtoolError("there is no pg_dump here", hint="apt install postgresql-client, for example.")
+
+
+def write_dump(url: str, path: Path) -> None:
+    """Writes the schema of a database to a file, the same text for the same schema."""
+    options = ("--schema-only", "--no-owner", "--no-tablespaces", "--exclude-schema=dbtool*")
+    dump, reason = _dump(url, options)
+    if dump is None:
+        raise DbtoolError(f"pg_dump failed: {reason}", hint="What was applied stays applied.")
+    lines = re.sub(r"(?m)^-- Dumped .*\n", "", dump).strip()
+    path.write_text(re.sub(r"\n{3,}", "\n\n", lines) + "\n", encoding="utf-8")
+
+
+def _dump(url: str, options: Sequence[str] = DUMP_OPTIONS) -> tuple[str | None, str]:
     """The target's schema as SQL, or None and why there is none."""
     reason = "there is no pg_dump here"
     for program in find_clients("pg_dump"):
-        call = psql_call(program, url, DUMP_OPTIONS, os.environ)
+        call = psql_call(program, url, options, os.environ)
         with suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(
                 call.words,

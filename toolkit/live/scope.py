@@ -27,6 +27,7 @@ from toolkit.sql.statements import quote, split_qualified
 if TYPE_CHECKING:
     from toolkit.history.history import Applied
     from toolkit.servers.throwaway import ThrowawayServer
+    from toolkit.sql.execute import Connection
 
 DATABASE = "reference"
 OpenServer = Callable[[], "AbstractContextManager[ThrowawayServer]"]
@@ -39,6 +40,8 @@ class Texts:
     scripts: tuple[tuple[int, str], ...]
     foreign: tuple[str, ...] = ()
     """Which of them only the database has in this wording: whoever can write there may have written them."""
+    settings: str = ""
+    """With which they are run, as options of the connection: what the target's database and role have set."""
     is_trusted: bool = True
     """Whether all may do what a superuser may on the throwaway server."""
 
@@ -65,7 +68,7 @@ def build(
     if texts.is_trusted:
         server.create_database(DATABASE)
     url = server.url(DATABASE) if texts.is_trusted else server.create_restricted(DATABASE)
-    connect_to = partial(connect, url, application_name="dbtool")
+    connect_to = partial(connect, url, application_name="dbtool", options=texts.settings)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "migrations").mkdir()
@@ -100,7 +103,9 @@ def build(
 
 def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) -> Reference:
     """The same as `build` on a server of that version, kept in a folder for other runs with these texts."""
-    name = hashlib.sha256(json.dumps([major, texts.is_trusted, texts.scripts]).encode()).hexdigest()
+    name = hashlib.sha256(
+        json.dumps([major, texts.is_trusted, texts.settings, texts.scripts]).encode()
+    ).hexdigest()
     path = folder / f"{name}.json"
     if not path.exists():
         with open_server() as server:
@@ -147,6 +152,23 @@ def applied_texts(applied: Sequence[Applied], project: Project, *, trust_all: bo
             texts.append((each.number, each.text))
             foreign.append(each.id)
     return Texts(tuple(texts), tuple(foreign), is_trusted=trust_all or not foreign)
+
+
+# What a script's text, or what PostgreSQL makes of it, depends on.
+_MEANING = (
+    *("datestyle", "intervalstyle", "timezone", "search_path", "xmloption", "transform_null_equals"),
+    *("array_nulls", "check_function_bodies", "default_toast_compression"),
+)
+
+
+def settings_of(conn: Connection) -> str:
+    """The settings with which psql would begin on a database, as options of a connection."""
+    rows = conn.execute(
+        "select name, regexp_replace(reset_val, '([\\\\ ])', '\\\\\\1', 'g') from pg_catalog.pg_settings"
+        " where lower(name) = any(%s) and reset_val is distinct from boot_val",
+        [list(_MEANING)],
+    )
+    return " ".join(f"-c {name}={value}" for name, value in rows)
 
 
 def _is_same(text: str, file: str) -> bool:

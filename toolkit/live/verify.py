@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toolkit.catalog import read as catalog
 from toolkit.catalog.read import Catalog, Difference, parent, split_on
+from toolkit.connection import connect as connect_url
 from toolkit.errors import Drift, HistoryProblem
 from toolkit.history.history import ADOPTED, Applied, History
-from toolkit.history.lock import exclusive, hold_in_transaction
-from toolkit.history.migrations import LIMITS, scripts_up_to
+from toolkit.history.lock import exclusive, of
+from toolkit.history.migrations import LIMITS, migrate, scripts_up_to
 from toolkit.history.run import Connect, session
 from toolkit.live import mend
 from toolkit.live.mend import Mending
 from toolkit.live.plan import reworded
-from toolkit.live.scope import LiveDatabase, Reference, Texts, applied_texts, build, build_once, comparable
-from toolkit.output import Reporter
+from toolkit.live.scope import (
+    LiveDatabase,
+    Reference,
+    Texts,
+    applied_texts,
+    build,
+    build_once,
+    comparable,
+    settings_of,
+)
+from toolkit.output import Onlooker, Reporter
 from toolkit.project.layout import Project, Script
 from toolkit.servers.choose import open_like
 from toolkit.sql.execute import Connection
 
+AT_MOST = 20
+"""How many differences are shown of a database that is to be adopted."""
 _WORDS = {
     "added": "is not of the project",
     "removed": "is missing",
@@ -30,7 +44,8 @@ _WORDS = {
 }
 _OWNERS = """
 select pg_get_userbyid(d.datdba) from pg_database d where d.datname = current_database()
-union select pg_get_userbyid(n.nspowner) from pg_namespace n where n.oid >= 16384 and n.nspname <> 'dbtool'
+union select pg_get_userbyid(n.nspowner)
+  from pg_namespace n where n.oid >= 16384 and n.nspname !~ '^dbtool(_|$)'
 """
 
 
@@ -84,7 +99,7 @@ def verify(
     many runs from building the same. Raises HistoryProblem when nothing was applied, or a text is not known.
     """
     conn.execute("set transaction isolation level repeatable read, read only")
-    history = History(conn)
+    history = History(conn, project.history)
     applied = history.read()
     if not applied:
         raise HistoryProblem(
@@ -92,7 +107,7 @@ def verify(
             hint="`dbtool migrate` builds it; `dbtool baseline N` adopts one that was built by other means.",
         )
     rows = (
-        conn.execute("select applied_by from dbtool.applied_script order by applied_at")
+        conn.execute(of(project.history, "select applied_by from dbtool.applied_script order by applied_at"))
         if applied[0].text
         else ()
     )
@@ -101,6 +116,7 @@ def verify(
     for script in texts.foreign:
         notice(f"warning: the history's text of {script} is not that of a file of the project")
     live = read_live(conn, owners)
+    texts = replace(texts, settings=settings_of(conn))
     return applied, _compared(conn, texts, live, server, url, kept_in)
 
 
@@ -110,7 +126,7 @@ def differences_from(
     """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
     owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
     live = read_live(conn, (*owners, conn.info.user))
-    return _compared(conn, Texts(tuple(texts)), live, server, url)
+    return _compared(conn, Texts(tuple(texts), settings=settings_of(conn)), live, server, url)
 
 
 def compare(reference: Reference, live: LiveDatabase) -> list[Drifted]:
@@ -208,7 +224,7 @@ class Adopted:
 def baseline(
     connect: Connect,
     project: Project,
-    version: int | str,
+    version: int | str | None = None,
     *,
     force: bool = False,
     server: str | None = None,
@@ -216,35 +232,69 @@ def baseline(
     wait: float = LIMITS.wait,
     report: Reporter | None = None,
 ) -> Adopted:
-    """Marks the schema and the migrations up to `version` as applied.
+    """Marks the schema and the migrations up to `version`, else those that are found out, as applied.
 
     Raises HistoryProblem when dbtool has applied anything already, and Drift, naming every difference,
     when the catalog is not that of the version, unless `force`. What the tables hold is not compared.
     """
     report = report or Reporter()
-    scripts = scripts_up_to(project, version)
+    scripts = project.scripts() if version is None else scripts_up_to(project, version)
     with session(connect, report) as connection:
-        _refuse_history(connection)
+        _refuse_history(connection, project)
+        if version is None:
+            nearest = _most_alike(connection, project, server)
+            if len(nearest) > 1:
+                raise HistoryProblem(
+                    f"the database may be {' or '.join(each.id for each in nearest)}: they build the same",
+                    hint="Name the one up to which the migrations were run, for the rows that they write.",
+                )
+            scripts = [each for each in scripts if each.number <= nearest[0].number]
+            report.notice(f"it is {scripts[-1].id}, or nearest to that")
         texts = [(script.number, script.text) for script in scripts]
         found = differences_from(connection, texts, server, url)
         if found and not force:
-            raise Drift(
+            rest = len(found) - AT_MOST
+            more = [f"… and {rest} more: --json has all"] if rest > 0 else []
+            drift = Drift(
                 f"the database is not {scripts[-1].id}: {len(found)} difference{'s' * (len(found) > 1)}",
-                detail="\n".join(map(str, found)),
-                hint="Name the version that it is, mend it, or adopt it as it is with --force.",
+                detail="\n".join([*map(str, found[:AT_MOST]), *more]),
+                hint="Name the version that it is (without a name it is found out), mend the database, or"
+                " adopt it as it is with --force.",
             )
-        with exclusive(connection, wait, report.waiting), connection.transaction():
-            hold_in_transaction(connection)
-            _refuse_history(connection)
-            history = History(connection)
-            history.ensure()
+            drift.found = found
+            raise drift
+        history = History(connection, project.history)
+        with exclusive(connection, wait, report.waiting, project.history), history.transaction():
+            _refuse_history(connection, project)
             for script in scripts:
                 history.mark(script, 0, ADOPTED)
     return Adopted(scripts, found)
 
 
-def _refuse_history(connection: Connection) -> None:
-    applied = History(connection).read()
+def _most_alike(conn: Connection, project: Project, server: str | None) -> list[Script]:
+    """The scripts after which a database of the project is most like this one; more only if all build it."""
+    live = catalog.read(conn).objects
+    distances: list[int] = []
+    with open_like(conn.info.server_version // 10_000, server) as throwaway:
+        throwaway.create_database("detect")
+        connect_to = partial(connect_url, throwaway.url("detect"), application_name="dbtool baseline")
+        try:
+            with closing(connect_to(autocommit=True)) as observer:
+
+                def look(_: str) -> None:
+                    built = catalog.read(observer).objects
+                    unlike = sum(live.get(key) != facts for key, facts in built.items() if key in live)
+                    distances.append(1000 * len(built.keys() ^ live.keys()) + unlike)
+
+                migrate(connect_to, project, report=Onlooker(look))
+        finally:
+            throwaway.drop_database("detect")
+    pairs = zip(project.scripts(), distances, strict=True)
+    return [script for script, distance in pairs if distance == min(distances)]
+
+
+def _refuse_history(connection: Connection, project: Project) -> None:
+    applied = History(connection, project.history).read()
     if applied:
         raise HistoryProblem(
             f"dbtool knows this database already: {applied[-1].id} is the newest script applied",

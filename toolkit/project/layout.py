@@ -12,14 +12,20 @@ from pathlib import Path
 from toolkit.errors import DbtoolError, UsageProblem
 
 SCHEMA_ID = "schema"
+HISTORY = "history"
+"""The setting that keeps the history of one of several projects in a database apart."""
 RELEASED = "released"
 """The setting that says which migration a release has last."""
 ROLLBACK_SUFFIX = ".rollback.sql"
-_MIGRATION_NAME = re.compile(r"migration([0-9]+)")
+_MIGRATION_NAME = re.compile(r"migration([0-9]+)(?:[_-]+(.*))?")
 # What `dbtool squash` leaves at the top of schema.sql: for which scripts it stands, and the digest of the
 # texts that were applied. Of a file that was squashed more than once, each older history has its own line.
 _SQUASHED = re.compile(r"^-- squashed: through migration([0-9]+) as ([0-9a-f]{64})$", re.MULTILINE)
-_DIRECTIVE = re.compile(r"--\s*transactional\s*:\s*(\S*)\s*", re.IGNORECASE)
+_DIRECTIVE = re.compile(
+    r"--\s*(transactional|irreversible|lock_timeout|statement_timeout)\s*:\s*(.*)", re.IGNORECASE
+)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, None: 1.0}
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,20 @@ class Script:
     def transactional(self) -> bool:
         """False when the leading comments hold a line `-- transactional: false`."""
         return is_transactional(self.text, self.path)
+
+    @property
+    def description(self) -> str:
+        """What its name says after the number, such as `add index` of migration7_add_index.sql."""
+        match = _MIGRATION_NAME.fullmatch(self.path.stem)
+        return re.sub(r"[_-]+", " ", match[2] or "").strip() if match else ""
+
+    @property
+    def irreversible(self) -> str | None:
+        """Why it cannot be undone, or not exactly: by a line `-- irreversible: why` of one of its files."""
+        said = irreversible(self.text, self.path)
+        if said is None and self.rollback_path is not None:
+            said = irreversible(self.rollback_text or "", self.rollback_path)
+        return said
 
 
 @dataclass(frozen=True)
@@ -113,6 +133,23 @@ class Project:
         from toolkit.configuration import read_setting
 
         return _released(read_setting(self.root, RELEASED))
+
+    @cached_property
+    def history(self) -> str:
+        """The schema with its history: dbtool, or dbtool_NAME for the name in the setting `history`.
+
+        Raises UsageProblem for a name that is none.
+        """
+        from toolkit.configuration import read_setting
+
+        name = read_setting(self.root, HISTORY)
+        if name is None:
+            return "dbtool"
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+            raise UsageProblem(
+                f"{HISTORY} = {name!r} is no name", hint="It is made of a-z, 0-9 and _, at most 40 of them."
+            )
+        return f"dbtool_{name}"
 
     @property
     def schema_file(self) -> Path:
@@ -211,14 +248,39 @@ def checksum(text: str) -> str:
 
 def is_transactional(text: str, path: Path) -> bool:
     """Whether a script runs in one transaction: unless its leading comments say `-- transactional: false`."""
+    for line, value in _directives(text, "transactional"):
+        if value.lower() not in ("true", "false"):
+            raise DbtoolError(f"{path}:{line}: transactional must be true or false, not {value!r}")
+        return value.lower() == "true"
+    return True
+
+
+def irreversible(text: str, path: Path) -> str | None:
+    """Why a script cannot be undone, where its leading comments say so."""
+    for line, value in _directives(text, "irreversible"):
+        if not value:
+            raise DbtoolError(f"{path}:{line}: irreversible needs a reason: -- irreversible: why")
+        return value
+    return None
+
+
+def own_limits(text: str, path: Path) -> dict[str, float]:
+    """The seconds that `-- lock_timeout: 2s` and `-- statement_timeout: 10min` give: `lock`, `statement`."""
+    found: dict[str, float] = {}
+    for name in ("lock_timeout", "statement_timeout"):
+        for line, value in _directives(text, name):
+            match = _DURATION.fullmatch(value.lower())
+            if not match:
+                raise DbtoolError(f"{path}:{line}: {name} must be a time such as 500ms, 2s, 5min or 0")
+            found.setdefault(name.removesuffix("_timeout"), float(match[1]) * _SECONDS[match[2]])
+    return found
+
+
+def _directives(text: str, name: str) -> Iterator[tuple[int, str]]:
     for number, line in _leading_line_comments(text):
         match = _DIRECTIVE.fullmatch(line)
-        if match:
-            value = match[1].lower()
-            if value not in ("true", "false"):
-                raise DbtoolError(f"{path}:{number}: transactional must be true or false, not {match[1]!r}")
-            return value == "true"
-    return True
+        if match and match[1].lower() == name:
+            yield number, match[2].strip()
 
 
 @dataclass(frozen=True)
@@ -260,7 +322,7 @@ def _leading_line_comments(text: str) -> Iterator[tuple[int, str]]:
     while position < len(text):
         if text[position].isspace():
             position += 1
-        elif text.startswith("--", position):
+        elif text.startswith(("--", "\\restrict"), position):
             end = text.find("\n", position)
             end = len(text) if end < 0 else end
             yield text.count("\n", 0, position) + 1, text[position:end].rstrip()

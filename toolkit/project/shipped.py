@@ -22,7 +22,7 @@ from toolkit.project.layout import (
 )
 
 _RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
-_FROZEN = re.compile(r"(?:schema|migrations/migration(?P<number>[0-9]+))\.sql")
+_FROZEN = re.compile(r"(?:schema|migrations/migration(?P<number>[0-9]+)(?:[_-].*)?)(?<!\.rollback)\.sql")
 _FIRST_FROZEN = 1
 """The major version from which shipped migrations may no longer be regrouped."""
 
@@ -37,24 +37,17 @@ def edited(project: Project) -> Iterator[Finding]:
         if _commit_of(project, version) is None and _is_shallow(project):
             message = f"cannot compare with release {version}: this checkout is shallow and has no tag of it"
             yield Finding("shipped", "CHANGELOG.md", None, None, message)
-    squashed = _squashed(project)
+    through = squashed_through(project.scripts()[0])
     for name, (version, blob) in released(project).items():
         path = project.root / name
-        if name in squashed:
-            continue
+        match = _FROZEN.fullmatch(name)
+        if through and match and int(match["number"] or 0) <= through:
+            continue  # `dbtool squash` has put it into schema.sql: a database knows it by its checksum
         if not path.is_file():
             yield Finding("shipped", name, None, None, f"was shipped with {version} and is gone")
         elif read_sql(path) != _normalised(_git(project, "cat-file", "blob", blob)):
             message = f"was shipped with {version} and has been edited since: write a new migration instead"
             yield Finding("shipped", name, None, None, message)
-
-
-def _squashed(project: Project) -> set[str]:
-    """The scripts that `dbtool squash` has put into schema.sql: a database knows them by their checksums."""
-    through = squashed_through(project.scripts()[0])
-    return (
-        {"schema.sql", *(f"migrations/migration{n}.sql" for n in range(1, through + 1))} if through else set()
-    )
 
 
 def released(project: Project) -> dict[str, tuple[str, str]]:

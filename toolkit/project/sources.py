@@ -139,7 +139,7 @@ def _form(
     """What is wrong with the form of a file: its name, more than one object, statements about others."""
 
     def finding(message: str, line: int | None = None, name: Name | None = None) -> Finding:
-        return Finding("source", label, line, str(name) if name else None, message)
+        return Finding("source", label, line, str(name) if name else None, message, "source-form")
 
     main = _main_names(folder, names)
     tables = {table_of(name) for name in names if name.kind == "trigger"}

@@ -195,8 +195,8 @@ def streaks(rows: Rows) -> Spec:
     )
 
 
-def draw(spec: Spec, width: int) -> str:
-    """A specification as an SVG element of so many pixels. Raises DbtoolError where vl-convert is missing."""
+def require() -> Any:
+    """What draws the pictures. Raises DbtoolError where it is missing."""
     try:
         import vl_convert
     except ImportError as error:
@@ -204,8 +204,13 @@ def draw(spec: Spec, width: int) -> str:
             "dbtool report needs vl-convert, which is not installed",
             hint="pip install 'laurel-dbtool[report]', or pip install vl-convert-python",
         ) from error
+    return vl_convert
+
+
+def draw(spec: Spec, width: int) -> str:
+    """A specification as an SVG element of so many pixels. Raises DbtoolError where vl-convert is missing."""
     sized = {**spec, "width": width}
-    return str(vl_convert.vegalite_to_svg(json.dumps(sized, default=str)))
+    return str(require().vegalite_to_svg(json.dumps(sized, default=str)))
 
 
 def _spec(values: Rows, **parts: Any) -> Spec:

@@ -177,6 +177,7 @@ def read(conn: Connection[Any], database: str, days: int) -> Numbers:
     conn.read_only = True
     try:
         with conn.transaction(), conn.cursor(row_factory=dict_row) as cursor:
+            cursor.execute("set local datestyle = 'ISO'; set local timezone = 'UTC'")
             cursor.execute("select v from unnest(%s::text[]) v where to_regclass(v) is null", (list(VIEWS),))
             missing = [row["v"] for row in cursor.fetchall()]
             if missing:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import generators
 from psycopg.pq import ExecStatus
 
-from toolkit.errors import ScriptFailed
+from toolkit.errors import ScriptFailed, grant_hint
 from toolkit.sql.limits import Limits
 from toolkit.sql.script import excerpt, failing_line, split
 
@@ -37,6 +37,29 @@ FORGET_SESSION = f"""
 {RESET_SETTINGS}; close all; unlisten *; deallocate all; discard temp; discard sequences; discard plans;
 {_KEEP_ALIVE}
 """
+# What dbtool's own statements go by, whatever ALTER DATABASE, ALTER ROLE, PGOPTIONS or the URL set.
+_OF_OWN_STATEMENTS = {
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "quote_all_identifiers": "off",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "xmloption": "content",
+    "row_security": "on",
+    "client_min_messages": "warning",
+    "statement_timeout": "0",
+}
+# What holds for scripts too: they are taken apart by this, the session must last, and a file is applied as
+# a whole under each level of isolation.
+_OF_SCRIPTS_TOO = {
+    "standard_conforming_strings": "on",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+}
+_COPY_PIECE = 2**20
 
 
 @dataclass
@@ -47,27 +70,33 @@ class Sent:
     error: psycopg.Error | None = None
 
 
-def send(connection: Connection, text: str) -> Sent:
+def send(connection: Connection, text: str, rows: Sequence[str] = ()) -> Sent:
     """Sends a text of any number of statements as one simple query, dropping the rows that it returns.
 
     Nothing in the text is taken for a parameter, nothing is prepared, and one result is held at a time.
-    Ctrl-C cancels the query in the server.
+    Each COPY … FROM stdin gets its `rows`. Ctrl-C cancels the query in the server.
     """
     progress = Sent()
     try:
-        connection.wait(_send(connection, text, progress))
+        connection.wait(_send(connection, text, rows, progress))
     except psycopg.Error as error:
         # The connection itself broke; a statement's own error would be the first.
         progress.error = progress.error or error
     return progress
 
 
-def _send(connection: Connection, text: str, progress: Sent) -> PQGen[None]:
-    pgconn = connection.pgconn
+def _send(connection: Connection, text: str, rows: Sequence[str], progress: Sent) -> PQGen[None]:
+    pgconn, left = connection.pgconn, iter(rows)
     pgconn.send_query(text.encode())
     yield from generators.send(pgconn)
     while (result := (yield from generators.fetch(pgconn))) is not None:
-        if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+        if result.status == ExecStatus.COPY_IN:
+            data = next(left, "").encode()
+            for start in range(0, len(data), _COPY_PIECE):
+                yield from generators.copy_to(pgconn, data[start : start + _COPY_PIECE])
+            pgconn.put_copy_end()
+            yield from generators.send(pgconn)
+        elif result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
             progress.completed += 1
         elif result.status == ExecStatus.FATAL_ERROR and progress.error is None:
             progress.error = psycopg.errors.error_from_result(result, connection.info.encoding)
@@ -78,7 +107,10 @@ def run_whole(connection: Connection, text: str, source: str) -> None:
 
     Raises ScriptFailed, naming source and line.
     """
-    outcome = send(connection, f"{text}\n;{RESET_SETTINGS}")
+    from toolkit.sql.statements import client_side
+
+    sql, rows = client_side(text)
+    outcome = send(connection, f"{sql}\n;{RESET_SETTINGS};{_pins(connection)}", rows)
     if outcome.error is not None:
         line = failing_line(text, split(text, source), outcome.completed, outcome.error.diag)
         raise failure(outcome.error, source, text, line)
@@ -109,10 +141,22 @@ def failure(
         _LOST if is_lost else f"nothing of {source} was kept" if kept is None else kept_text(kept, of),
     ]
     hint = diagnostic.message_hint
-    if error.sqlstate == "25001" and kept is None:
+    if (
+        error.sqlstate == "25001"
+        and kept is None
+        and line
+        and "isolation" in text.split("\n")[line - 1].lower()
+    ):
+        hint = (
+            "dbtool has read its history in this transaction: write begin isolation level …; and commit; in a"
+            " file with '-- transactional: false'."
+        )
+    elif error.sqlstate == "25001" and kept is None:
         hint = "Make '-- transactional: false' the first line of the file, and keep nothing else in it."
     elif error.sqlstate in WAITED and kept is None:
         hint = hint or "Another session holds the lock: try again later, or with a longer --lock-timeout."
+    elif error.sqlstate == "42501":
+        hint = hint or grant_hint(message, None)
     return ScriptFailed(
         f"{source}{f':{line}' if line else ''}: {message}{state}",
         detail="\n".join(part for part in details if part) or None,
@@ -142,6 +186,27 @@ def _watch_while_working(connection: Connection) -> None:
         )
 
 
+def _pins(connection: Connection, *, local: bool = False) -> str:
+    """The statements that pin what `pin` pins."""
+    pins = {**_OF_OWN_STATEMENTS, **_OF_SCRIPTS_TOO}
+    if connection.info.server_version >= 170_000:
+        pins["transaction_timeout"] = "0"
+    return "".join(f"set {'local ' * local}{name} = '{value}';" for name, value in pins.items())
+
+
+def pin(connection: Connection, *, local: bool = False) -> None:
+    """Lets dbtool's own statements depend on nothing that somebody has set for the database or the role.
+
+    For the open transaction with `local`: that suits a pooler, too.
+    """
+    connection.execute(_pins(connection, local=local).encode())
+
+
+def as_connected(connection: Connection) -> None:
+    """Lets the script that follows run with the settings that psql would have, but for a few."""
+    connection.execute("".join(f"reset {name};" for name in _OF_OWN_STATEMENTS).encode())
+
+
 def set_limits(connection: Connection, limits: Limits, *, local: bool) -> None:
     """Sets the time limits: for the open transaction with `local`, else until the session is forgotten."""
     for name, value, is_default in limits.settings():
@@ -155,7 +220,7 @@ def set_limits(connection: Connection, limits: Limits, *, local: bool) -> None:
 def forget_session(connection: Connection) -> None:
     """Puts every setting, role, temporary table, cursor and the like back; advisory locks stay."""
     if not connection.closed:
-        connection.execute(FORGET_SESSION)
+        connection.execute((FORGET_SESSION + ";" + _pins(connection)).encode())
         _watch_while_working(connection)
 
 

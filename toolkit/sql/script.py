@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 TRANSACTION_CONTROL = "transaction_stmt"
 # How a statement begins that `refuse_unfit` may refuse; also one that begins with no word.
 _SUSPECT = re.compile(
-    r"abort|begin|commit|copy|end|prepare|release|rollback|savepoint|start|\W", re.IGNORECASE
+    r"abort|begin|commit|copy|end|prepare|release|rollback|savepoint|set|start|\W", re.IGNORECASE
 )
-_COPY_FROM_STDIN = re.compile(r"(?im)^\s*copy\b[^;]*\bfrom\s+stdin\b")
+# BEGIN, START, COMMIT, ROLLBACK by their numbers; savepoints may be in a transaction of dbtool's.
+_OWN_TRANSACTION = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
 _DO_FRAME = re.compile(r"\binline_code_block\D*?([0-9]+)")
 
 
@@ -40,29 +41,42 @@ def split(text: str, source: object = "script") -> list[Statement]:
 def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
     """Nothing for a script that dbtool can run as it promises to; for a text that it has seen, at once.
 
-    Raises DbtoolError, naming source and line, for syntax errors, psql's meta-commands, COPY through the
-    client, and BEGIN, COMMIT and the like in a file that runs in one transaction.
+    Raises DbtoolError, naming source and line, for syntax errors, psql's meta-commands, COPY without its
+    rows, BEGIN, COMMIT and the like in a file that runs in one transaction, and SET LOCAL outside of one.
     """
     import postgast
 
+    from toolkit.sql.statements import client_side, takes_rows
+
     try:
-        texts = postgast.split(text)
+        texts = postgast.split(client_side(text)[0])
     except postgast.PgQueryError as error:
         raise _syntax_error(text, error.message, max(error.cursorpos - 1, 0), source) from error
     if not any(_SUSPECT.match(each) for each in texts):
         return  # a parse tree takes five times as long
+    in_block = transactional
     for statement in split(text, source):
-        if statement.kind == "copy_stmt" and not statement.node.filename:
+        where = f"{source}:{statement.line}"
+        if statement.kind == "copy_stmt" and not statement.node.filename and not statement.rows:
+            what = "from stdin has no rows" if takes_rows("copy_stmt", statement.node) else "to stdout"
             raise DbtoolError(
-                f"{source}:{statement.line}: COPY from stdin or to stdout needs a client that sends the rows",
-                hint="Write the rows as INSERT … VALUES.",
+                f"{where}: COPY {what}",
+                hint="The rows follow it, up to a line of \\. alone, as pg_dump writes them.",
             )
-        if transactional and statement.kind == TRANSACTION_CONTROL:
+        if statement.kind == TRANSACTION_CONTROL:
+            kind = type(statement.node).DESCRIPTOR.fields_by_name["kind"].enum_type
+            name = kind.values_by_number[statement.node.kind].name
+            if transactional and name not in _OWN_TRANSACTION:
+                raise DbtoolError(
+                    f"{where}: {statement.text.split()[0].upper()} in a file that runs in one transaction",
+                    detail="It would break the promise that the file is applied as a whole or not at all.",
+                    hint="Remove it, or make '-- transactional: false' the first line of the file.",
+                )
+            in_block = transactional or name in ("TRANS_STMT_BEGIN", "TRANS_STMT_START", *_OWN_TRANSACTION)
+        elif statement.kind == "variable_set_stmt" and statement.node.is_local and not in_block:
             raise DbtoolError(
-                f"{source}:{statement.line}: {statement.text.split()[0].upper()} in a file that runs"
-                " in one transaction",
-                detail="It would break the promise that the file is applied as a whole or not at all.",
-                hint="Remove it, or make '-- transactional: false' the first line of the file.",
+                f"{where}: SET LOCAL has no effect here: each statement is a transaction of its own",
+                hint="Write SET; dbtool puts it back when the file ends.",
             )
 
 
@@ -80,10 +94,15 @@ def _tokens(text: str) -> list[bytes]:
     import postgast
     from postgast.pg_query_pb2 import Token
 
+    from toolkit.sql.statements import client_side
+
+    text, rows = client_side(text)
     raw = text.encode()
     comments = (Token.SQL_COMMENT, Token.C_COMMENT)
+    tokens = postgast.scan(text).tokens
     return [
-        raw[token.start : token.end] for token in postgast.scan(text).tokens if token.token not in comments
+        *(raw[token.start : token.end] for token in tokens if token.token not in comments),
+        *(each.encode() for each in rows),
     ]
 
 
@@ -139,8 +158,6 @@ def _syntax_error(text: str, message: str, offset: int, source: object) -> Scrip
         command = text[offset:].split("\n", 1)[0].strip()
         message = f"psql's meta-command {command} is no SQL"
         hint = "Only SQL runs here: put the text in this file, or in a migration of its own."
-    elif _COPY_FROM_STDIN.search(text, 0, offset):
-        hint = "Rows after COPY … FROM stdin are for psql only. Write them as INSERT … VALUES."
     return ScriptFailed(
         f"{source}:{line}: {message} (SQLSTATE 42601)",
         detail=excerpt(text, line),

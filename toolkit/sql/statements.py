@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class Statement:
     """Line of its first token, counted from 1."""
     offset: int
     """Where it begins in the script, in characters."""
+    rows: tuple[str, ...] = ()
+    """What follows it for COPY … FROM stdin."""
 
     @property
     def is_alone(self) -> bool:
@@ -93,8 +96,42 @@ class SyntaxProblem(Exception):  # noqa: N818
         self.offset = offset
 
 
+_RESTRICT = re.compile(r"(?m)^\\(?:un)?restrict\b.*$")
+_COPY = re.compile(r"(?im)^[ \t]*copy\b[^;]*?\bfrom\s+stdin\b[^;]*;[^\n]*\n")
+_END_OF_ROWS = re.compile(r"(?m)^\\\.[ \t]*$\n?")
+
+
+def client_side(text: str) -> tuple[str, tuple[str, ...]]:
+    r"""A text for the server, and what psql would send it beside: the rows after each COPY … FROM stdin.
+
+    They, and the lines \\restrict and \\unrestrict that pg_dump writes, are blanks of the same length in it.
+    """
+    if "\n\\" not in text and not text.startswith("\\"):
+        return text, ()
+    parts, rows, done, seen = [], [], 0, 0
+    while copy := _COPY.search(text, seen):
+        seen = copy.end()
+        end = _END_OF_ROWS.search(text, seen)
+        if end is None:
+            break
+        try:
+            postgast.scan(_RESTRICT.sub(_blank, text[done : copy.start()]))
+        except postgast.PgQueryError:
+            continue  # it stands in a quoted text
+        rows.append(text[seen : end.start()])
+        parts += [text[done:seen], _blank(text[seen : end.end()])]
+        done = seen = end.end()
+    return _RESTRICT.sub(_blank, "".join([*parts, text[done:]])), tuple(rows)
+
+
+def _blank(part: str | re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", part if isinstance(part, str) else part[0])
+
+
 def parse(text: str) -> list[Statement]:
     """The statements of an SQL file. Raises SyntaxProblem."""
+    text, rows = client_side(text)
+    left = iter(rows)
     raw = text.encode()
     try:
         tree = postgast.parse(text)
@@ -114,8 +151,14 @@ def parse(text: str) -> list[Statement]:
         kind = parsed.stmt.WhichOneof("node") or ""
         above = _comment_above(raw, previous_end, start, comments)
         node = getattr(parsed.stmt, kind, None)
-        found.append(Statement(kind, node, raw[start:end].decode().rstrip(), above, line + 1, offset))
+        own = (next(left, ""),) if rows and takes_rows(kind, node) else ()
+        found.append(Statement(kind, node, raw[start:end].decode().rstrip(), above, line + 1, offset, own))
     return found
+
+
+def takes_rows(kind: str, node: Any) -> bool:
+    """Whether a statement is COPY … FROM stdin."""
+    return kind == "copy_stmt" and node.is_from and not node.filename
 
 
 def creates(statement: Statement) -> Name | None:
