@@ -76,14 +76,15 @@ def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
         conn.execute("select set_config('search_path', %s, true)", before)
 
 
-def read(conn: psycopg.Connection[Any], *, with_needs: bool = False) -> Catalog:
+def read(conn: psycopg.Connection[Any], *, with_needs: bool = False, again: bool = False) -> Catalog:
     """The catalog of the database as the connection's open transaction sees it.
 
-    Any role can read it.
+    Any role can read it. When the connection will read it `again`, the server keeps the plan, which is most
+    of the work.
     """
     needs: dict[str, set[str]] = {}
     with qualified_names(conn):
-        rows = conn.execute(CATALOG).fetchall()
+        rows = conn.execute(CATALOG, prepare=again).fetchall()
         for user, name in conn.execute(NEEDS).fetchall() if with_needs else ():
             needs.setdefault(user, set()).add(name)
     objects = {(kind, identity): facts for kind, identity, facts in rows}
