@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.authoring import amending, drift
 from toolkit.authoring.drift import Unsettled
-from toolkit.catalog.read import Catalog, Difference, diff, parent
-from toolkit.catalog.read import read as read_catalog
+from toolkit.catalog.read import Catalog, Difference, Observer, diff, parent
 from toolkit.errors import DbtoolError, ScriptFailed
 from toolkit.findings import Finding
 from toolkit.history import migrations
@@ -87,9 +86,9 @@ class _Walk:
     def run(self, found: Sources) -> list[Finding]:
         barred, last, begin = self.barred, len(self.scripts), 0
         # One connection looks at every version: the server remembers on it what it has looked up.
-        with self.connect() as observer:
-            observer.autocommit = True
-            self.observer = observer
+        with self.connect() as connection:
+            connection.autocommit = True
+            self.observer = Observer(connection)
             self._look(0)
             for end in range(1, last + 1):
                 if end < last and (not barred[end] or barred[end - 1]):
@@ -113,8 +112,8 @@ class _Walk:
         since = self.settings.since
         is_first = since is not None and state < len(barred) and self.scripts[state].number == since
         if state == len(barred) or not barred[state] or not barred[state - 1] or is_first:
-            self.catalogs[state] = read_catalog(self.observer)
-        self.roles[state] = {row[0] for row in self.observer.execute("select rolname from pg_roles")}
+            self.catalogs[state] = self.observer.read()
+        self.roles[state] = {row[0] for row in self.observer.conn.execute("select rolname from pg_roles")}
 
     def _up(self, end: int, *, is_again: bool = False) -> bool:
         """Applies everything up to a script; whether that can be done."""
@@ -129,7 +128,7 @@ class _Walk:
         ):
             return False
         if is_again:
-            differences = diff(self.catalogs[end], read_catalog(self.observer))
+            differences = diff(self.catalogs[end], self.observer.read())
             self._report(None, differences, "{change} when everything is applied a second time")
         return True
 
@@ -160,11 +159,11 @@ class _Walk:
             path = self.scripts[index].rollback_path
             assert path is not None
             label = self.project.relative(path)
-            found = diff(self.catalogs[index], read_catalog(self.observer))
+            found = diff(self.catalogs[index], self.observer.read())
             differences = [each for each in found if each not in inherited]
             inherited.update(differences)
             self._report(label, differences, "{change} by going up and down again")
-            self.findings += _roles_left(self.observer, label, self.roles[index + 1] - self.roles[index])
+            self.findings += _roles_left(self.observer.conn, label, self.roles[index + 1] - self.roles[index])
 
         def undo() -> None:
             to = _version(self.scripts[kept - 1]) if kept else 0

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from toolkit.catalog.queries import CATALOG, NEEDS
+from toolkit.catalog.queries import CATALOG, CATALOG_OF, NAMES, NEEDS, STAMPS
 from toolkit.sql.statements import split_qualified
 
 if TYPE_CHECKING:
@@ -76,19 +76,75 @@ def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
         conn.execute("select set_config('search_path', %s, true)", before)
 
 
-def read(conn: psycopg.Connection[Any], *, with_needs: bool = False, again: bool = False) -> Catalog:
+def read(conn: psycopg.Connection[Any], *, with_needs: bool = False) -> Catalog:
     """The catalog of the database as the connection's open transaction sees it.
 
-    Any role can read it. When the connection will read it `again`, the server keeps the plan, which is most
-    of the work.
+    Any role can read it.
     """
     needs: dict[str, set[str]] = {}
     with qualified_names(conn):
-        rows = conn.execute(CATALOG, prepare=again).fetchall()
+        rows = conn.execute(CATALOG).fetchall()
         for user, name in conn.execute(NEEDS).fetchall() if with_needs else ():
             needs.setdefault(user, set()).add(name)
     objects = {(kind, identity): facts for kind, identity, facts in rows}
     return Catalog(objects, {user: frozenset(names) for user, names in needs.items()})
+
+
+class Observer:
+    """Reads the catalog of a database again and again: what belongs to a relation only when it has changed.
+
+    That makes a walk over many versions linear. Where something that others name was renamed, all is read.
+    """
+
+    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+        self.conn = conn
+        self._stamps: dict[int, tuple[str, str]] = {}
+        self._names: dict[str, str] = {}
+        self._objects: dict[Key, str] = {}
+        self._homes: dict[Key, str | None] = {}
+
+    def read(self) -> Catalog:
+        """The catalog as `read` has it."""
+        with qualified_names(self.conn):
+            self.conn.execute("set local plan_cache_mode = force_generic_plan")
+            stamps = {
+                oid: (name, stamp) for oid, name, stamp in self.conn.execute(STAMPS, prepare=True).fetchall()
+            }
+            names = dict(self.conn.execute(NAMES, prepare=True).fetchall())
+            is_renamed = any(names.get(key, name) != name for key, name in self._names.items())
+            if is_renamed or not self._stamps:
+                changed, kept = list(stamps), set()
+            else:
+                changed = [oid for oid, stamp in stamps.items() if self._stamps.get(oid) != stamp]
+                kept = {
+                    name for oid, (name, stamp) in stamps.items() if self._stamps.get(oid) == (name, stamp)
+                }
+            rows = self.conn.execute(
+                CATALOG_OF, {"only": f"{{{','.join(map(str, changed))}}}"}, prepare=True
+            ).fetchall()
+        self._objects = {key: facts for key, facts in self._objects.items() if self._homes[key] in kept}
+        relations = {name for name, _ in stamps.values()}
+        for kind, identity, facts in rows:
+            self._objects[kind, identity] = facts
+            self._homes[kind, identity] = _home(kind, identity, facts, relations)
+        self._stamps, self._names = stamps, names
+        return Catalog(dict(self._objects))
+
+
+def _home(kind: str, identity: str, facts: str, relations: set[str]) -> str | None:
+    """The relation that an object is or belongs to."""
+    if kind in ("constraint", "trigger", "policy", "rule"):
+        home = split_on(identity)[1]
+    elif kind == "column":
+        home = parent(identity)
+    elif kind == "index":
+        home = json.loads(facts)["table"]
+    else:
+        home = identity if kind in _RELATIONS else ""
+    return home if home in relations else None
+
+
+_RELATIONS = ("table", "foreign table", "view", "materialized view", "sequence")
 
 
 def parent(identity: str) -> str:
@@ -105,7 +161,7 @@ def split_on(identity: str) -> tuple[str, str]:
 def diff(before: Catalog, after: Catalog) -> list[Difference]:
     """What is only in `after` (added), only in `before` (removed), or in both but not the same (changed)."""
     found = []
-    for key in sorted(before.objects.keys() | after.objects.keys()):
+    for key in sorted({key for key, _ in before.objects.items() ^ after.objects.items()}):
         old, new = before.objects.get(key), after.objects.get(key)
         if old is None:
             found.append(Difference(*key, "added"))

@@ -280,9 +280,10 @@ def _most_alike(conn: Connection, project: Project, server: str | None) -> list[
         connect_to = partial(connect_url, throwaway.url("detect"), application_name="dbtool baseline")
         try:
             with closing(connect_to(autocommit=True)) as observer:
+                seen = catalog.Observer(observer)
 
                 def look(_: str) -> None:
-                    built = catalog.read(observer).objects
+                    built = seen.read().objects
                     unlike = sum(live.get(key) != facts for key, facts in built.items() if key in live)
                     distances.append(1000 * len(built.keys() ^ live.keys()) + unlike)
 
