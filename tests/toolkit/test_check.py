@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import RunDbtool
 from tests.toolkit.shop import Shop
+from toolkit.authoring import checks
+from toolkit.connection import connect
+from toolkit.errors import UsageProblem
 from toolkit.findings import Finding
+from toolkit.project.layout import Project
+from toolkit.servers.throwaway import ThrowawayServer
 
 
 def found(shop: Shop, area: str) -> list[tuple[str | None, str | None]]:
@@ -270,3 +277,137 @@ def test_the_command_prints_json_for_programs(
     assert bad.exit_code == 6
     (finding,) = json.loads(bad.stdout)["findings"]
     assert (finding["area"], finding["file"]) == ("script", "migrations/migration2.sql")
+
+
+SCHEMA = """
+    create table public.t (a int, b int, c int, d text); comment on table public.t is 't';
+    create type public.e as enum ('a'); create type public.r as range (subtype = int);
+    create function public.g() returns bigint language plpgsql set search_path = public, pg_temp
+      as $$ begin return (select count(*) from t); end $$;
+    comment on function public.g() is 'g'; revoke all on function public.g() from public;
+    create table public.p (id int) partition by list (id); comment on table public.p is 'p';
+"""
+DOWN = "drop table public.p, public.t cascade; drop function public.g(); drop type public.e, public.r;"
+WHY = "-- lint: ignore ban-drop-column because nobody reads it\n"
+IN_ORDER = {
+    "a column that comes back last": (
+        f"{WHY}alter table public.t drop b;",
+        "alter table public.t add b int;",
+    ),
+    "a label that stays": ("alter type public.e add value 'b';", "-- irreversible: a label stays"),
+    "no rollback, with a reason": ("-- irreversible: mails are sent\nselect 1;", None),
+    "an index on a partitioned table": ("create index p_id on public.p (id);", "drop index p_id;"),
+    "a function that is replaced": (
+        "create or replace function public.g() returns bigint language plpgsql set search_path = pg_catalog,"
+        " pg_temp as $$ begin return (select count(*) from public.t); end $$;",
+        "create or replace function public.g() returns bigint language plpgsql set search_path = public,"
+        " pg_temp as $$ begin return (select count(*) from t); end $$;",
+    ),
+}
+
+
+@pytest.fixture
+def plain(shop: Shop) -> Shop:
+    """A project of schema.sql and migrations alone."""
+    for folder in ("functions", "triggers", "views"):
+        shutil.rmtree(shop.root / folder)
+    shop.write({"schema.sql": SCHEMA, "schema.rollback.sql": DOWN})
+    return shop
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_what_nobody_can_do_otherwise_is_in_order(plain: Shop, name: str) -> None:
+    up, down = IN_ORDER[name]
+    plain.write({"migrations/migration1.sql": up, "migrations/migration2.sql": "select 1;"})
+    plain.write({"migrations/migration2.rollback.sql": "select 1;"})
+    if down is not None:
+        plain.write({"migrations/migration1.rollback.sql": down})
+    assert plain.check() == []
+
+
+def test_rollbacks_below_an_irreversible_migration_are_tried_too(plain: Shop) -> None:
+    plain.write(
+        {
+            "migrations/migration1.sql": "alter table public.t add f int;",
+            "migrations/migration1.rollback.sql": "select 1;",
+            "migrations/migration2.sql": "-- irreversible: mails are sent\nselect 1;",
+        }
+    )
+    files = [each.file for each in plain.check()]
+    assert files[0] == "migrations/migration1.rollback.sql"
+
+
+def test_every_rule_can_be_switched_off_with_a_reason(plain: Shop) -> None:
+    plain.write(
+        {
+            "migrations/migration1.sql": "create table public.bare (id int);",
+            "migrations/migration2.sql": "create table public.more (id int);",
+            "migrations/migration2.rollback.sql": "select 1;",
+        }
+    )
+    assert {each.rule for each in plain.check()} == {"table-comment", "rollback-missing", "rollback-exact"}
+    plain.write({"schema.rollback.sql": "drop table if exists public.bare, public.more;" + DOWN})
+    with plain.connect() as conn:
+        conn.execute("drop schema public cascade; create schema public; drop schema dbtool cascade")
+    rules = ("table-comment", "rollback-missing", "rollback-exact")
+    plain.write({"dbtool.toml": "[lint.exclude]\n" + "".join(f'{rule} = "not here"\n' for rule in rules)})
+    assert plain.check() == []
+
+
+def test_a_rule_that_there_is_none_of_is_told_with_what_may_be_meant(plain: Shop) -> None:
+    plain.write({"migrations/migration1.sql": "-- irreversible: x\nselect 1;"})
+    plain.write({"dbtool.toml": '[lint.exclude]\ntable-coment = "not here"\n'})
+    with pytest.raises(UsageProblem, match="table-coment") as caught:
+        plain.check()
+    assert "table-comment" in (caught.value.hint or "")
+
+
+def test_what_is_older_than_told_only_has_to_run(plain: Shop) -> None:
+    plain.write(
+        {
+            "migrations/migration1.sql": "create table public.old (id int);",
+            "migrations/migration2.sql": "create table public.young (id int);",
+            "migrations/migration2.rollback.sql": "drop table public.young;",
+        }
+    )
+    found_ = checks.check(plain.connect, plain.project, since=2)
+    assert [(each.rule, each.object) for each in found_] == [("table-comment", "table public.young")]
+
+
+def test_setup_comes_before_the_schema_on_throwaway_servers(
+    plain: Shop, run_dbtool: RunDbtool, server_option: str
+) -> None:
+    plain.write(
+        {
+            "dbtool.toml": 'setup = "roles.sql"',
+            "roles.sql": "create schema theirs; create table theirs.users (id int primary key);",
+            "migrations/migration1.sql": "-- irreversible: x\nalter table theirs.users add more int;",
+        }
+    )
+    done = run_dbtool("check", "--project", plain.root, "--server", server_option)
+    assert done.exit_code == 0, done.stdout
+    with plain.connect() as conn:
+        conn.execute(plain.read("roles.sql").encode())
+    arguments = ("--project", plain.root, "--database-url", plain.url)
+    assert run_dbtool("migrate", *arguments).exit_code == 0
+    done = run_dbtool("verify", "--server", server_option, *arguments)
+    assert done.exit_code == 0, done.stdout
+
+
+def test_the_time_of_a_check_grows_with_the_number_of_files(tmp_path: Path, server: ThrowawayServer) -> None:
+    def seconds(files: int) -> float:
+        root = tmp_path / str(files)
+        (root / "migrations").mkdir(parents=True)
+        (root / "schema.sql").write_text("create schema app;")
+        (root / "schema.rollback.sql").write_text("drop schema app;")
+        for n in range(1, files + 1):
+            text = f"create table app.t{n} (a int); comment on table app.t{n} is 'x';"
+            (root / f"migrations/migration{n}.sql").write_text(text)
+            (root / f"migrations/migration{n}.rollback.sql").write_text(f"drop table app.t{n};")
+        server.create_database("linear")
+        began = time.perf_counter()
+        assert checks.check(lambda: connect(server.url("linear")), Project.open(root)) == []
+        server.drop_database("linear")
+        return time.perf_counter() - began
+
+    assert seconds(160) < 8 * seconds(40)  # 16 times would be quadratic

@@ -37,28 +37,13 @@ class Maker:
         self.had: set[tuple[str, str]] = set()
 
     def file(self, number: int) -> tuple[str, str | None]:
-        kinds = [
-            self.table,
-            self.table,
-            self.column,
-            self.column,
-            self.index,
-            self.view,
-            self.function,
-            self.enum,
-        ]
-        kinds += [
-            self.trigger,
-            self.rows,
-            self.constraint,
-            self.drop_column,
-            self.label,
-            self.rename,
-            self.alone,
-        ]
-        kinds += [self.comments, self.policy, self.sequence, self.partitioned, self.grant, self.domain]
+        names = (
+            "table table column column index view function trigger rows constraint drop_column label rename"
+        )
+        names += " alone enum comments policy sequence partitioned grant domain"
+        kinds = [getattr(self, name) for name in names.split()]
         while True:
-            made = self.random.choice(kinds)(number)
+            made: tuple[str, str | None] | None = self.random.choice(kinds)(number)
             if made is not None:
                 return made
 

@@ -43,6 +43,7 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     amended = amending.NOTHING
     made = None
     with open_throwaway(server) as throwaway:
+        throwaway.setup = project.setup
         if not empty and (amend or project.released is not None):
             throwaway.create_database("amend")
             connect_to = partial(connect, throwaway.url("amend"), application_name="dbtool new")
@@ -93,6 +94,7 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
 
     project = context.project
     with open_throwaway(server) as throwaway:
+        throwaway.setup = project.setup
         squashed = squash(project, version, throwaway)
     replaced = [project.relative(script.path) for script in squashed.replaced]
     if not dry_run:
@@ -141,6 +143,7 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
     from toolkit.servers.choose import open_throwaway
 
     with open_throwaway(server) as throwaway:
+        throwaway.setup = context.project.setup
         if same_as is not None:
             found = proof.differences(throwaway, context.project, Project.open(same_as))
             _check_report_proof(context, same_as, found)

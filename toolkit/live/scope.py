@@ -40,6 +40,8 @@ class Texts:
     scripts: tuple[tuple[int, str], ...]
     foreign: tuple[str, ...] = ()
     """Which of them only the database has in this wording: whoever can write there may have written them."""
+    setup: str = ""
+    """What the database gets before them."""
     settings: str = ""
     """With which they are run, as options of the connection: what the target's database and role have set."""
     is_trusted: bool = True
@@ -65,6 +67,7 @@ def build(
     When `is_unlike` finds that something is not as expected, it is read a second time as a dump words it.
     Raises ScriptFailed for one that does not run there, HistoryProblem when it is one of the foreign.
     """
+    server.setup = texts.setup
     if texts.is_trusted:
         server.create_database(DATABASE)
     url = server.url(DATABASE) if texts.is_trusted else server.create_restricted(DATABASE)
@@ -104,7 +107,7 @@ def build(
 def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) -> Reference:
     """The same as `build` on a server of that version, kept in a folder for other runs with these texts."""
     name = hashlib.sha256(
-        json.dumps([major, texts.is_trusted, texts.settings, texts.scripts]).encode()
+        json.dumps([major, texts.is_trusted, texts.setup, texts.settings, texts.scripts]).encode()
     ).hexdigest()
     path = folder / f"{name}.json"
     if not path.exists():
@@ -151,7 +154,7 @@ def applied_texts(applied: Sequence[Applied], project: Project, *, trust_all: bo
         else:
             texts.append((each.number, each.text))
             foreign.append(each.id)
-    return Texts(tuple(texts), tuple(foreign), is_trusted=trust_all or not foreign)
+    return Texts(tuple(texts), tuple(foreign), project.setup, is_trusted=trust_all or not foreign)
 
 
 # What a script's text, or what PostgreSQL makes of it, depends on.

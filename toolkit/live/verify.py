@@ -121,12 +121,16 @@ def verify(
 
 
 def differences_from(
-    conn: Connection, texts: list[tuple[int, str]], server: str | None = None, url: str | None = None
+    conn: Connection,
+    texts: list[tuple[int, str]],
+    server: str | None = None,
+    url: str | None = None,
+    setup: str = "",
 ) -> list[Drifted]:
     """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
     owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
     live = read_live(conn, (*owners, conn.info.user))
-    return _compared(conn, Texts(tuple(texts), settings=settings_of(conn)), live, server, url)
+    return _compared(conn, Texts(tuple(texts), setup=setup, settings=settings_of(conn)), live, server, url)
 
 
 def compare(reference: Reference, live: LiveDatabase) -> list[Drifted]:
@@ -251,7 +255,7 @@ def baseline(
             scripts = [each for each in scripts if each.number <= nearest[0].number]
             report.notice(f"it is {scripts[-1].id}, or nearest to that")
         texts = [(script.number, script.text) for script in scripts]
-        found = differences_from(connection, texts, server, url)
+        found = differences_from(connection, texts, server, url, project.setup)
         if found and not force:
             rest = len(found) - AT_MOST
             more = [f"… and {rest} more: --json has all"] if rest > 0 else []
@@ -276,6 +280,7 @@ def _most_alike(conn: Connection, project: Project, server: str | None) -> list[
     live = catalog.read(conn).objects
     distances: list[int] = []
     with open_like(conn.info.server_version // 10_000, server) as throwaway:
+        throwaway.setup = project.setup
         throwaway.create_database("detect")
         connect_to = partial(connect_url, throwaway.url("detect"), application_name="dbtool baseline")
         try:

@@ -14,6 +14,8 @@ from toolkit.errors import DbtoolError, UsageProblem
 SCHEMA_ID = "schema"
 HISTORY = "history"
 """The setting that keeps the history of one of several projects in a database apart."""
+SETUP = "setup"
+"""The setting for a file with what a project expects of a server: roles, extensions, schemas of others."""
 RELEASED = "released"
 """The setting that says which migration a release has last."""
 ROLLBACK_SUFFIX = ".rollback.sql"
@@ -150,6 +152,16 @@ class Project:
                 f"{HISTORY} = {name!r} is no name", hint="It is made of a-z, 0-9 and _, at most 40 of them."
             )
         return f"dbtool_{name}"
+
+    @property
+    def setup(self) -> str:
+        """What a throwaway database gets first: the file that the setting `setup` names; else nothing."""
+        from toolkit.configuration import read_setting
+
+        name = read_setting(self.root, SETUP)
+        if name is not None and not (isinstance(name, str) and (self.root / name).is_file()):
+            raise UsageProblem(f"{SETUP} = {name!r} names no file of {self.root}")
+        return read_sql(self.root / name) if name else ""
 
     @property
     def schema_file(self) -> Path:

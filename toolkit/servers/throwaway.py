@@ -90,6 +90,8 @@ class ThrowawayServer:
         self._prefix = prefix
         self._guest: tuple[str, str] | None = None
         self._databases: dict[str, str] = {}
+        self.setup = ""
+        """SQL for each new database that is no copy, as superuser."""
         self._admin = self._connect()
         self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
         self.version: str = (self._admin.info.parameter_status("server_version") or "").split()[0]
@@ -118,6 +120,9 @@ class ThrowawayServer:
                 statement += sql.SQL(" strategy file_copy")
         self._execute(statement)
         self._databases[name] = real
+        if self.setup and template is None:
+            with connect(self.url(name), application_name="dbtool setup", autocommit=True) as connection:
+                connection.execute(self.setup.encode())
 
     def drop_database(self, name: str) -> None:
         """Drop a database that `create_database` made, ending its connections; does nothing for another."""
