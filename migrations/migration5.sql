@@ -929,18 +929,6 @@ begin
     return v_call.replay;
   end if;
   perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
-  if not exists (
-    select from learn.user_challenge_progress p
-    where p.user_id = p_user_id and p.challenge_id = p_challenge_id and p.unlocked_at is not null)
-    and not exists (
-    select from learn_internal.due_challenge_unlocks d
-    where d.user_id = p_user_id and d.challenge_id = p_challenge_id)
-  then
-    raise exception 'the challenge is locked'
-      using errcode = 'LX005',
-        detail = format('p_user_id = %s, p_challenge_id = %s', p_user_id, p_challenge_id),
-        hint = 'What it takes: learn.challenge_prerequisites_status.';
-  end if;
 
   insert into learn.hint_usage (user_id, challenge_id, level_number, hint_number, used_at)
   values (p_user_id, p_challenge_id, p_level_number, p_hint_number, v_call.occurred_at)
@@ -1276,8 +1264,19 @@ declare
 begin
   select l.hints -> case when new.hint_number > 0 then new.hint_number - 1 end into v_hint
   from learn.challenge_levels l
-  where l.challenge_id = new.challenge_id and l.level_number = new.level_number
-    and new.hint_number >= 1;
+  where l.challenge_id = new.challenge_id and l.level_number = new.level_number;
+  if found and not exists (
+    select from learn.user_challenge_progress p
+    where p.user_id = new.user_id and p.challenge_id = new.challenge_id and p.unlocked_at is not null)
+    and not exists (
+    select from learn_internal.due_challenge_unlocks d
+    where d.user_id = new.user_id and d.challenge_id = new.challenge_id)
+  then
+    raise exception 'the challenge is locked'
+      using errcode = 'LX005',
+        detail = format('user_id = %s, challenge_id = %s', new.user_id, new.challenge_id),
+        hint = 'What it takes: learn.challenge_prerequisites_status.';
+  end if;
   if v_hint is null then
     raise exception 'unknown hint'
       using errcode = 'LX003',

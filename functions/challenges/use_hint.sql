@@ -28,18 +28,6 @@ begin
     return v_call.replay;
   end if;
   perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
-  if not exists (
-    select from learn.user_challenge_progress p
-    where p.user_id = p_user_id and p.challenge_id = p_challenge_id and p.unlocked_at is not null)
-    and not exists (
-    select from learn_internal.due_challenge_unlocks d
-    where d.user_id = p_user_id and d.challenge_id = p_challenge_id)
-  then
-    raise exception 'the challenge is locked'
-      using errcode = 'LX005',
-        detail = format('p_user_id = %s, p_challenge_id = %s', p_user_id, p_challenge_id),
-        hint = 'What it takes: learn.challenge_prerequisites_status.';
-  end if;
 
   insert into learn.hint_usage (user_id, challenge_id, level_number, hint_number, used_at)
   values (p_user_id, p_challenge_id, p_level_number, p_hint_number, v_call.occurred_at)

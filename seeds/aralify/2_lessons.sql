@@ -1,5 +1,6 @@
 -- The lessons of Aralify: three tiers for each level, of which a learner may choose. Texts are
--- in English and Filipino. The XP of a tier is multiplied by its difficulty: 20, 40, 60.
+-- in English and Filipino. Who takes longer than the time limit tries again. The XP of a tier is multiplied
+-- by its difficulty: 20, 40, 60.
 select learn_internal.use_product('aralify');
 
 with tiers(difficulty, number, xp_reward, time_limit_seconds, estimated_minutes) as (values
@@ -291,7 +292,7 @@ select learn_internal.merge_rows('learn.lessons', '{slug}', jsonb_agg(jsonb_buil
     'course_id', c.id, 'course_level_id', v.id, 'difficulty', l.difficulty,
     'sequence_number', (v.position - 1) * 3 + t.number,
     'title', l.title, 'lesson_type', 'code', 'xp_reward', t.xp_reward,
-    'time_limit_seconds', t.time_limit_seconds, 'estimated_minutes', t.estimated_minutes,
+    'time_limit_seconds', t.time_limit_seconds, 'time_limit_is_hard', true, 'estimated_minutes', t.estimated_minutes,
     'translations', jsonb_build_object('fil', jsonb_build_object('title', l.title_fil)),
     'content', jsonb_build_object('blocks', jsonb_build_array(
       jsonb_build_object(

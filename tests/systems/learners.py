@@ -125,7 +125,7 @@ class Learner:
         known = {question for (question,) in self._read(KNOWN)}
         for exam, key in self.quizzes.items():
             if not known >= key.keys():
-                yield partial(self._quiz, exam, key, known)
+                yield partial(self._quiz, exam, key)
 
     def _query(self, exercise: int) -> None:
         outcome = self.random.choice(["wrong", "failing", "right"])
@@ -151,11 +151,14 @@ class Learner:
             if not passed:
                 break
 
-    def _quiz(self, exam: str, key: dict[int, str], known: set[int]) -> None:
-        asked = sorted(key, key=lambda question: (question in known, self.random.random()))[:8]
+    def _quiz(self, exam: str, key: dict[int, str]) -> None:
+        drawn = self.learn.start_quiz(self.user, exam, self.random.randrange(3, 9))
+        if self._sometimes(0.2):
+            return  # left, and closed by the next one
         answers = [
-            {"question_id": question, "answer": self.random.choice([key[question], key[question], "A", None])}
-            for question in asked
+            {"question_id": row.question_id, "answer": self.random.choice([right, right, "A", None])}
+            for row in drawn
+            for right in [key[row.question_id]]
         ]
         self.learn.submit_quiz(self.user, exam, answers, 300)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -13,11 +14,13 @@ from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
+# Sessions are kept by the names of databases: no two have the same.
+_numbers = count(1)
 
 
 def seeded_database(server: ThrowawayServer, bare: str, system: str, *, demo: bool = False) -> Iterator[str]:
     """URL of a database with the seeds of core and of this system, dropped afterwards."""
-    name = f"laurel_{system}"
+    name = f"laurel_{system}_{next(_numbers)}"
     make_seeded(server, bare, name, [system], demo=demo)
     yield owner_url(server, name)
     server.drop_database(name)

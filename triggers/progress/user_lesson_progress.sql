@@ -169,6 +169,12 @@ begin
     where l.course_id is not null
     having count(*) > 0;
   end if;
+  if v_starts is not null then  -- all that was begun must be unlocked by now
+    perform learn_internal.require_unlocked(array_agg(e.user_id), array_agg(e.lesson_id))
+    from unnest(v_starts) e
+    join learn.lessons l on l.id = e.lesson_id and l.course_level_id is not null
+    having count(*) > 0;
+  end if;
   return null;
 end;
 $$;
