@@ -1502,15 +1502,10 @@ declare
   v_events      learn_internal.run_event[] := '{}'::learn_internal.run_event[];
   v_notifies    boolean := false;
 begin
-  -- Content is held as hold_content() does it, without the price of a call.
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform learn_internal.hold_content();
-  end if;
-
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
-      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, max(n.occurred_at) as at,
+      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, bool_or(n.xp <> 0) as is_paid,
+      max(n.occurred_at) as at,
       bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
       greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
@@ -1555,7 +1550,7 @@ begin
     v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
     v_user_id := g.user_id;
     v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
-    v_has_xp := v_has_xp or v_type.pays <> 0 or g.told > 0;
+    v_has_xp := v_has_xp or g.is_paid or v_type.pays <> 0 and g.told < g.facts;
     v_notifies := v_notifies or v_type.notifies;
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
@@ -2794,20 +2789,27 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_now timestamptz;
+  v_count   bigint;
+  v_avatars bigint;
+  v_now     timestamptz;
 begin
-  if not exists (select from earned) then
+  select count(*), count(a.unlocks_avatar_id) into v_count, v_avatars
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id;
+  if v_count = 0 then
     return null;
   end if;
   v_now := learn.clock();
 
-  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
-  select e.user_id, a.unlocks_avatar_id, e.earned_at
-  from earned e
-  join learn.achievements a on a.id = e.achievement_id
-  where a.unlocks_avatar_id is not null
-  order by e.user_id, a.unlocks_avatar_id
-  on conflict do nothing;
+  if v_avatars > 0 then
+    insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
+    select e.user_id, a.unlocks_avatar_id, e.earned_at
+    from earned e
+    join learn.achievements a on a.id = e.achievement_id
+    where a.unlocks_avatar_id is not null
+    order by e.user_id, a.unlocks_avatar_id
+    on conflict do nothing;
+  end if;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
@@ -3180,6 +3182,7 @@ declare
   v_now     timestamptz := learn.clock();
   v_stats   learn.user_stats;
   v_every   integer;
+  v_won     learn_internal.win[];
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
@@ -3240,12 +3243,11 @@ begin
 
   -- Analytics count days, and weeks by the week of registration.
   insert into learn_internal.tally_changes (measure, day, item, value)
-  values ('active_days', p_date, '', 1);
-  if v_is_first_of_week then
-    insert into learn_internal.tally_changes (measure, day, item, value)
-    values ('active_weeks', v_week,
-      to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1);
-  end if;
+  select 'active_days', p_date, '', 1
+  union all
+  select 'active_weeks', v_week,
+    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1
+  where v_is_first_of_week;
 
   -- A streak that has grown by so many days earns a freeze.
   v_every := learn_internal.setting_number('streak_freeze_every_days');
@@ -3254,10 +3256,13 @@ begin
   then
     perform learn_internal.give_streak_freezes(v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
   end if;
-  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at)
-    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
-      (p_stats).active_days, v_stats.active_days, p_at);
+  v_won := learn_internal.crossed_thresholds(
+    v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
+  if v_stats.longest_streak > (p_stats).longest_streak then
+    v_won := v_won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+      (p_stats).longest_streak, v_stats.longest_streak, p_at);
+  end if;
+  return v_won;
 end;
 $$;
 comment on function learn_internal.open_day(learn.user_stats, date, timestamptz) is
@@ -3541,5 +3546,295 @@ full join learn_internal.user_metric_days d
 where r.user_id is null or d.user_id is null;
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';
+
+-- functions/achievements/metric_steps.sql
+
+-- What counts for a user's metric, in order, each with what it adds and the value after it: facts of the
+-- log, rows of the ledger for XP, active days for streaks. A run or a streak that was broken starts again.
+create or replace function learn_internal.metric_steps(p_user_id uuid, p_metric text, p_scope text)
+returns table (place bigint, occurred_at timestamptz, what text, amount bigint, total bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  m learn.metrics;
+begin
+  select * into m from learn.metrics k where k.key = p_metric;
+  if p_metric = 'xp' then
+    return query
+    select row_number() over w, t.created_at,
+      concat_ws(' ', t.activity_type, nullif(t.source_type, t.activity_type), t.source_id),
+      t.amount::bigint, sum(t.amount) over w
+    from learn.xp_transactions t
+    where t.user_id = p_user_id
+    window w as (order by t.created_at, t.id);
+  elsif p_metric in ('current_streak', 'active_days') then
+    return query
+    select row_number() over w, f.at, 'active day ' || d.activity_date, 1::bigint,
+      case when p_metric = 'active_days' then row_number() over w
+        else count(*) over (partition by d.run order by d.activity_date) end
+    from (
+      select a.activity_date, a.is_freeze, a.activity_date
+        - (row_number() over (order by a.activity_date))::integer as run
+      from learn.user_activity_days a
+      where a.user_id = p_user_id
+    ) d
+    left join (
+      select l.local_date, min(l.occurred_at) as at
+      from learn.activity_log l
+      where l.user_id = p_user_id and l.is_qualifying
+      group by l.local_date
+    ) f on f.local_date = d.activity_date
+    where not d.is_freeze
+    window w as (order by d.activity_date);
+  else
+    return query
+    with facts as (
+      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date,
+        case
+          when p_metric = 'level_reached' then (f.properties ->> 'level')::numeric
+          when m.property is null then 1
+          else learn_internal.number_property(f.properties, m.property) end as amount,
+        false as is_end
+      from learn_internal.counted_facts f
+      where f.user_id = p_user_id
+        and f.activity_type = case when p_metric = 'level_reached' then p_metric
+          else m.activity_type end
+        and f.properties @> m.filter
+        and (p_scope = '' or f.properties ->> m.scope_property = p_scope)
+      union all
+      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, 0, true
+      from learn_internal.counted_facts f
+      where m.aggregate = 'run' and f.user_id = p_user_id
+        and f.activity_type = m.reset_activity_type and f.properties @> m.reset_filter
+        and (p_scope = '' or f.properties ->> m.scope_property = p_scope)
+    ), runs as (
+      select f.*, count(*) filter (where f.is_end) over (order by f.occurred_at, f.id) as run,
+        row_number() over (partition by f.local_date order by f.id) = 1 as is_new_day
+      from facts f
+      where f.amount is not null
+    )
+    select row_number() over w, r.occurred_at,
+      concat_ws(' ', r.activity_type, r.subject_type, r.subject_id), r.amount::bigint,
+      (case
+        when m.aggregate = 'max' or p_metric = 'level_reached' then max(r.amount) over w
+        else sum(r.amount) over (partition by r.run order by r.occurred_at, r.id)
+      end)::bigint
+    from runs r
+    where not r.is_end and (m.aggregate <> 'distinct_days' or r.is_new_day)
+    window w as (order by r.occurred_at, r.id);
+  end if;
+end;
+$$;
+comment on function learn_internal.metric_steps(uuid, text, text) is
+  'What counts for a user''s metric, in order, each with what it adds and the value after it.';
+revoke all on function learn_internal.metric_steps(uuid, text, text) from public;
+
+-- functions/achievements/why.sql
+
+-- Why a user has an achievement, or not yet: a row for the achievement, one for each condition of its
+-- rule, and below it the facts that count for it, up to the one that met it: the last 100 of them.
+-- The rule is that of today; what it was when the achievement was earned, the first row says.
+-- Errors: LX002 unknown user; LX003 unknown achievement, or a hidden one that the user has not earned.
+create or replace function learn.why(p_user_id uuid, p_slug text)
+returns table (
+  condition integer, metric text, scope text, needed bigint, had bigint,
+  occurred_at timestamptz, what text, amount bigint, total bigint, why text
+)
+language plpgsql
+stable
+security definer                  -- reads metrics and the log for the caller
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  a         record;
+  c         record;
+  v_met     record;                -- the fact that met a condition
+begin
+  perform learn_internal.require_self(p_user_id);
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  select k.id, k.criteria, k.xp_reward, u.earned_at, u.evidence into a
+  from learn.achievements k
+  left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = k.id
+  where k.slug = p_slug and (u.earned_at is not null or not k.is_hidden);
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements; a hidden one can be asked for once it is earned.';
+  end if;
+
+  condition := 0;
+  occurred_at := a.earned_at;
+  what := p_slug;
+  amount := a.xp_reward;
+  why := case
+    when a.earned_at is null then 'not earned yet'
+    when a.evidence ? 'metric' then format('earned when %s reached %s', concat_ws(' of ',
+      a.evidence ->> 'metric', nullif(a.evidence ->> 'scope', '')), a.evidence ->> 'value')
+    else format('earned, as its evidence says: %s', a.evidence)
+  end || case when a.evidence ? 'is_backfill' then ', granted for the past' else '' end;
+  return next;
+
+  for c in
+    with recursive nodes as (
+      select a.criteria as node, array[]::bigint[] as path, '' as words
+      union all
+      select i.value, o.path || i.place, case
+        when o.node ? 'all' then 'one of all'
+        when o.node ? 'any' then 'any of these is enough'
+        else format('%s of these are enough', o.node ->> 'at_least') end
+      from nodes o
+      cross join lateral jsonb_array_elements(
+        coalesce(o.node -> 'all', o.node -> 'any', o.node -> 'of')) with ordinality i(value, place)
+      where not o.node ? 'metric'
+    )
+    select row_number() over (order by n.path)::integer as number, n.node ->> 'metric' as metric,
+      coalesce(n.node ->> 'scope', '') as scope, (n.node ->> 'at_least')::numeric::bigint as needed,
+      n.words
+    from nodes n
+    where n.node ? 'metric'
+    order by n.path
+  loop
+    condition := c.number;
+    metric := c.metric;
+    scope := c.scope;
+    needed := c.needed;
+    had := coalesce((
+      select v.value from learn_internal.reward_values v
+      where v.user_id = p_user_id and v.metric = c.metric and v.scope = c.scope), 0);
+    select f.* into v_met
+    from learn_internal.metric_steps(p_user_id, c.metric, c.scope) f
+    where f.total >= c.needed
+    order by f.place
+    limit 1;
+    occurred_at := v_met.occurred_at;
+    what := null;
+    amount := null;
+    total := v_met.total;
+    why := concat_ws('; ', case
+      when v_met.place is not null then
+        format('%s needed, met by %s', c.needed, v_met.what)
+      when had >= c.needed then format('%s needed, and met before', c.needed)
+      else format('%s needed, %s so far', c.needed, had) end, nullif(c.words, ''));
+    return next;
+
+    return query
+    select c.number, c.metric, c.scope, c.needed, condition_had.value, n.occurred_at, n.what, n.amount,
+      n.total, format('adds %s, which makes %s of %s', n.amount, n.total, c.needed)
+    from (
+      select f.*
+      from learn_internal.metric_steps(p_user_id, c.metric, c.scope) f
+      where v_met.place is null or f.place <= v_met.place
+      order by f.place desc
+      limit 100
+    ) n
+    cross join (select had as value) condition_had
+    order by n.place;
+  end loop;
+end;
+$$;
+comment on function learn.why(uuid, text) is
+  'Why a user has an achievement, or not yet: each condition (needed and had) and the facts that count.';
+revoke all on function learn.why(uuid, text) from public;
+grant execute on function learn.why(uuid, text) to learn_app, learn_user, learn_readonly;
+
+-- functions/xp/explain_xp.sql
+
+-- Where a user's XP of some days comes from: each row of the ledger, in words. Days are the user's own,
+-- both included. Rules, multipliers and caps are those of today: where they were others then, the amount
+-- is what was paid, and the words say that it differs.
+-- Errors: LX001 no days, the last before the first, or absurd ones; LX002 unknown user.
+create or replace function learn.explain_xp(p_user_id uuid, p_from date, p_to date)
+returns table (
+  transaction_id bigint, occurred_at timestamptz, earned_on date, what text, amount integer,
+  rule_amount integer, multiplier numeric, daily_cap integer, source_type text, source_id text,
+  why text
+)
+language plpgsql
+stable
+security definer                  -- reads the ledger and the log for the caller
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+begin
+  perform learn_internal.require_self(p_user_id);
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  if p_from is null or p_to is null or p_to < p_from or p_from < '1970-01-01'
+    or p_to >= '2200-01-01'
+  then
+    raise exception 'the days make no period'
+      using errcode = 'LX001', detail = format('p_from = %s, p_to = %s',
+          coalesce(p_from::text, 'null'), coalesce(p_to::text, 'null')),
+        hint = 'Name the first and the last day, both included, from 1970 on.';
+  end if;
+  return query
+  select x.id, x.happened_at, x.earned_on, x.what, x.amount, x.rule_amount, x.multiplier,
+    x.daily_cap, x.source_type, x.source_id,
+    case
+      when x.activity_type = 'xp_reversed' then
+        concat_ws(': ', 'taken back', x.description)
+      when x.activity_type = 'xp_awarded' then
+        concat_ws(': ', format('awarded as %s', x.source_type), x.description)
+      when x.expected is null then format('%s carried by the fact, no rule', x.amount)
+      else format('%s by %s', x.base, x.base_from)
+        || case when x.multiplier <> 1 then format(' × %s (%s)', x.multiplier, x.difficulty) else '' end
+        || case
+          when x.amount = x.expected then ''
+          when x.daily_cap is not null and x.amount < x.expected then
+            format(', cut to %s by the cap of %s a day', x.amount, x.daily_cap)
+          else format(', paid as %s: by the rules of then, or less for hints', x.amount) end
+    end
+  from (
+    select t.*, coalesce(f.occurred_at, t.created_at) as happened_at,
+      concat_ws(' ', t.activity_type, nullif(f.subject_type, t.activity_type),
+        coalesce(f.properties ->> 'slug', t.source_id)) as what,
+      r.amount as rule_amount, r.daily_cap, b.base, b.base_from, d.key as difficulty,
+      case when t.activity_type = 'lesson_completed' then coalesce(d.xp_multiplier, 1) end as multiplier,
+      round(b.base * case when t.activity_type = 'lesson_completed'
+        then coalesce(d.xp_multiplier, 1) else 1 end)::integer as expected
+    from learn.xp_transactions t
+    left join learn.xp_rules r on r.activity_type = t.activity_type
+    left join lateral (  -- the fact that paid: recorded with the row
+      select l.occurred_at, l.subject_type, l.properties, l.xp
+      from learn.activity_log l
+      where l.user_id = t.user_id and l.activity_type = t.activity_type
+        and l.recorded_at = t.created_at and l.subject_id is not distinct from t.source_id
+      order by l.id
+      limit 1
+    ) f on t.activity_type not in ('xp_awarded', 'xp_reversed')
+    left join learn.difficulties d
+      on t.activity_type = 'lesson_completed' and d.key = f.properties ->> 'difficulty'
+    left join learn.lessons o
+      on t.activity_type = 'lesson_completed' and o.id::text = t.source_id
+    cross join lateral (
+      select coalesce(o.xp_reward, case when t.activity_type <> 'lesson_completed' then f.xp end,
+          r.amount) as base,
+        case
+          when o.xp_reward is not null then 'the lesson''s own reward'
+          when t.activity_type <> 'lesson_completed' and f.xp is not null then 'what the fact carries'
+          else format('the rule %s', t.activity_type) end as base_from
+    ) b
+    where t.user_id = p_user_id and t.earned_on between p_from and p_to
+  ) x
+  order by x.created_at, x.id;
+end;
+$$;
+comment on function learn.explain_xp(uuid, date, date) is
+  'Where a user''s XP of some days comes from: each row of the ledger with rule, multiplier, cap and '
+  'source, in words.';
+revoke all on function learn.explain_xp(uuid, date, date) from public;
+grant execute on function learn.explain_xp(uuid, date, date) to learn_app, learn_user, learn_readonly;
 
 reset role;

@@ -935,25 +935,35 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  g           record;             -- what a user has completed of a track
+  g           learn_internal.track_step;
+  v_steps     learn_internal.track_step[] := p_steps;
+  v_items     integer[] := array[1];  -- how many each step is worth
   v_row       learn.user_track_progress;
   v_user_ids  uuid[] := '{}'::uuid[];
   v_track_ids bigint[] := '{}'::bigint[];
   v_at        timestamptz[] := '{}'::timestamptz[];
 begin
-  for g in
-    select s.user_id, s.track_id, count(*)::integer as items, max(s.at) as at
-    from unnest(p_steps) s
-    group by s.user_id, s.track_id
-    order by s.user_id, s.track_id
-  loop
+  if cardinality(p_steps) > 1 then
+    select
+      array_agg((d.user_id, d.track_id, d.at)::learn_internal.track_step
+        order by d.user_id, d.track_id),
+      array_agg(d.items order by d.user_id, d.track_id)
+    into v_steps, v_items
+    from (
+      select s.user_id, s.track_id, max(s.at) as at, count(*)::integer as items
+      from unnest(p_steps) s
+      group by s.user_id, s.track_id
+    ) d;
+  end if;
+  for v_i in 1 .. cardinality(v_steps) loop
+    g := v_steps[v_i];
     update learn.user_track_progress p
-    set items_completed = p.items_completed + g.items
+    set items_completed = p.items_completed + v_items[v_i]
     where p.user_id = g.user_id and p.track_id = g.track_id
     returning p.* into v_row;
     if not found then
       insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-      select g.user_id, t.id, g.items, greatest(g.items, t.total_items)
+      select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items)
       from learn.tracks t
       where t.id = g.track_id
       returning p.* into v_row;
@@ -2245,7 +2255,6 @@ declare
   c              learn_internal.completion;
   v_lesson       record;             -- all that a completion asks of it
   v_solved       record;             -- how its exercises were solved
-  v_type         learn.activity_types;
   v_perfect      learn.activity_types;
   v_properties   jsonb;
   v_is_perfect   boolean;
@@ -2260,7 +2269,6 @@ declare
   v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
   v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
 begin
-  select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
   foreach c in array p_completions loop
     if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
       perform learn_internal.require_possible_time('completed_at', c.completed_at);
@@ -2276,6 +2284,7 @@ begin
     end if;
     if c.lesson_id is distinct from v_lesson_id then
       select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available,
+        t.pays, t.is_qualifying,
         (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
         exists (
           select from learn.exercises e
@@ -2283,6 +2292,7 @@ begin
         array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id) as track_ids
       into v_lesson
       from learn.lessons l
+      join learn.activity_types t on t.key = 'lesson_completed'
       where l.id = c.lesson_id;
       v_lesson_id := v_lesson.id;
     end if;
@@ -2320,9 +2330,9 @@ begin
     if not v_is_recorded then
       v_facts := v_facts || (
         c.user_id, 'lesson_completed', 'lesson', c.lesson_id::text, v_properties,
-        round(coalesce(v_lesson.xp_reward, v_type.pays, 0)
+        round(coalesce(v_lesson.xp_reward, v_lesson.pays, 0)
           * coalesce(v_lesson.multiplier, 1))::integer,
-        c.completed_at, (c.completed_at at time zone v_timezone)::date, v_type.is_qualifying
+        c.completed_at, (c.completed_at at time zone v_timezone)::date, v_lesson.is_qualifying
       )::learn_internal.logged_fact;
     end if;
     if v_is_perfect then

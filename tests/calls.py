@@ -71,6 +71,7 @@ CALLS = {
     "exercise_hints": f"{_USER}, p_exercise_id => %(practised)s",
     "exercise_solution": f"{_USER}, p_exercise_id => %(practised)s",
     "export_user": _USER,
+    "explain_xp": f"{_USER}, p_from => '2000-01-01', p_to => '2100-01-01'",
     "fail_outbox": "p_ids => %(messages)s, p_error => 'no network'",
     "get_password_hash": _USER,
     "grant_achievement": f"{_USER}, p_slug => %(secret)s, {_TAIL}",
@@ -141,6 +142,7 @@ CALLS = {
     "verify_email": f"{_USER}, p_email => 'ada@example.org', {_TAIL}",
     "view_discussion": "p_discussion_id => %(discussion)s",
     "vote": f"p_user_id => %(moderator)s, p_vote_type => 'upvote', p_reply_id => %(reply)s, {_TAIL}",
+    "why": f"{_USER}, p_slug => %(earned)s",
     "xp_for_level": "p_level => 7",
 }
 

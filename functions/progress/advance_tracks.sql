@@ -8,25 +8,35 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  g           record;             -- what a user has completed of a track
+  g           learn_internal.track_step;
+  v_steps     learn_internal.track_step[] := p_steps;
+  v_items     integer[] := array[1];  -- how many each step is worth
   v_row       learn.user_track_progress;
   v_user_ids  uuid[] := '{}'::uuid[];
   v_track_ids bigint[] := '{}'::bigint[];
   v_at        timestamptz[] := '{}'::timestamptz[];
 begin
-  for g in
-    select s.user_id, s.track_id, count(*)::integer as items, max(s.at) as at
-    from unnest(p_steps) s
-    group by s.user_id, s.track_id
-    order by s.user_id, s.track_id
-  loop
+  if cardinality(p_steps) > 1 then
+    select
+      array_agg((d.user_id, d.track_id, d.at)::learn_internal.track_step
+        order by d.user_id, d.track_id),
+      array_agg(d.items order by d.user_id, d.track_id)
+    into v_steps, v_items
+    from (
+      select s.user_id, s.track_id, max(s.at) as at, count(*)::integer as items
+      from unnest(p_steps) s
+      group by s.user_id, s.track_id
+    ) d;
+  end if;
+  for v_i in 1 .. cardinality(v_steps) loop
+    g := v_steps[v_i];
     update learn.user_track_progress p
-    set items_completed = p.items_completed + g.items
+    set items_completed = p.items_completed + v_items[v_i]
     where p.user_id = g.user_id and p.track_id = g.track_id
     returning p.* into v_row;
     if not found then
       insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-      select g.user_id, t.id, g.items, greatest(g.items, t.total_items)
+      select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items)
       from learn.tracks t
       where t.id = g.track_id
       returning p.* into v_row;

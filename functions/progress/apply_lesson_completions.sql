@@ -14,7 +14,6 @@ declare
   c              learn_internal.completion;
   v_lesson       record;             -- all that a completion asks of it
   v_solved       record;             -- how its exercises were solved
-  v_type         learn.activity_types;
   v_perfect      learn.activity_types;
   v_properties   jsonb;
   v_is_perfect   boolean;
@@ -29,7 +28,6 @@ declare
   v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
   v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
 begin
-  select * into v_type from learn.activity_types t where t.key = 'lesson_completed';
   foreach c in array p_completions loop
     if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
       perform learn_internal.require_possible_time('completed_at', c.completed_at);
@@ -45,6 +43,7 @@ begin
     end if;
     if c.lesson_id is distinct from v_lesson_id then
       select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available,
+        t.pays, t.is_qualifying,
         (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
         exists (
           select from learn.exercises e
@@ -52,6 +51,7 @@ begin
         array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id) as track_ids
       into v_lesson
       from learn.lessons l
+      join learn.activity_types t on t.key = 'lesson_completed'
       where l.id = c.lesson_id;
       v_lesson_id := v_lesson.id;
     end if;
@@ -89,9 +89,9 @@ begin
     if not v_is_recorded then
       v_facts := v_facts || (
         c.user_id, 'lesson_completed', 'lesson', c.lesson_id::text, v_properties,
-        round(coalesce(v_lesson.xp_reward, v_type.pays, 0)
+        round(coalesce(v_lesson.xp_reward, v_lesson.pays, 0)
           * coalesce(v_lesson.multiplier, 1))::integer,
-        c.completed_at, (c.completed_at at time zone v_timezone)::date, v_type.is_qualifying
+        c.completed_at, (c.completed_at at time zone v_timezone)::date, v_lesson.is_qualifying
       )::learn_internal.logged_fact;
     end if;
     if v_is_perfect then

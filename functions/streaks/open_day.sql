@@ -17,6 +17,7 @@ declare
   v_now     timestamptz := learn.clock();
   v_stats   learn.user_stats;
   v_every   integer;
+  v_won     learn_internal.win[];
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
@@ -77,12 +78,11 @@ begin
 
   -- Analytics count days, and weeks by the week of registration.
   insert into learn_internal.tally_changes (measure, day, item, value)
-  values ('active_days', p_date, '', 1);
-  if v_is_first_of_week then
-    insert into learn_internal.tally_changes (measure, day, item, value)
-    values ('active_weeks', v_week,
-      to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1);
-  end if;
+  select 'active_days', p_date, '', 1
+  union all
+  select 'active_weeks', v_week,
+    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1
+  where v_is_first_of_week;
 
   -- A streak that has grown by so many days earns a freeze.
   v_every := learn_internal.setting_number('streak_freeze_every_days');
@@ -91,10 +91,13 @@ begin
   then
     perform learn_internal.give_streak_freezes(v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
   end if;
-  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at)
-    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
-      (p_stats).active_days, v_stats.active_days, p_at);
+  v_won := learn_internal.crossed_thresholds(
+    v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
+  if v_stats.longest_streak > (p_stats).longest_streak then
+    v_won := v_won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+      (p_stats).longest_streak, v_stats.longest_streak, p_at);
+  end if;
+  return v_won;
 end;
 $$;
 comment on function learn_internal.open_day(learn.user_stats, date, timestamptz) is

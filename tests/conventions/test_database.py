@@ -114,6 +114,8 @@ SIGNATURES = {
     "reverse_xp": "p_user_id uuid, p_transaction_id bigint, p_reason text, $TAIL",
     "check_achievements": "p_user_id uuid",
     "achievement_progress": "p_user_id uuid",
+    "why": "p_user_id uuid, p_slug text",
+    "explain_xp": "p_user_id uuid, p_from date, p_to date",
     "grant_achievement": "p_user_id uuid, p_slug text, $TAIL",
     "revoke_achievement": "p_user_id uuid, p_slug text, p_reason text, $TAIL",
     "backfill_achievement": "p_slug text",

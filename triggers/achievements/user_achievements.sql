@@ -45,20 +45,27 @@ set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_now timestamptz;
+  v_count   bigint;
+  v_avatars bigint;
+  v_now     timestamptz;
 begin
-  if not exists (select from earned) then
+  select count(*), count(a.unlocks_avatar_id) into v_count, v_avatars
+  from earned e
+  join learn.achievements a on a.id = e.achievement_id;
+  if v_count = 0 then
     return null;
   end if;
   v_now := learn.clock();
 
-  insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
-  select e.user_id, a.unlocks_avatar_id, e.earned_at
-  from earned e
-  join learn.achievements a on a.id = e.achievement_id
-  where a.unlocks_avatar_id is not null
-  order by e.user_id, a.unlocks_avatar_id
-  on conflict do nothing;
+  if v_avatars > 0 then
+    insert into learn.user_avatars (user_id, avatar_id, unlocked_at)
+    select e.user_id, a.unlocks_avatar_id, e.earned_at
+    from earned e
+    join learn.achievements a on a.id = e.achievement_id
+    where a.unlocks_avatar_id is not null
+    order by e.user_id, a.unlocks_avatar_id
+    on conflict do nothing;
+  end if;
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,

@@ -43,15 +43,10 @@ declare
   v_events      learn_internal.run_event[] := '{}'::learn_internal.run_event[];
   v_notifies    boolean := false;
 begin
-  -- Content is held as hold_content() does it, without the price of a call.
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform learn_internal.hold_content();
-  end if;
-
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
-      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, max(n.occurred_at) as at,
+      coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, bool_or(n.xp <> 0) as is_paid,
+      max(n.occurred_at) as at,
       bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
       greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
@@ -96,7 +91,7 @@ begin
     v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
     v_user_id := g.user_id;
     v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
-    v_has_xp := v_has_xp or v_type.pays <> 0 or g.told > 0;
+    v_has_xp := v_has_xp or g.is_paid or v_type.pays <> 0 and g.told < g.facts;
     v_notifies := v_notifies or v_type.notifies;
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.

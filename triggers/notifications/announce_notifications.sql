@@ -13,13 +13,22 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_users bigint;
+  v_users    bigint;
+  v_webhooks boolean;
+  v_events   boolean;
 begin
-  select count(distinct n.user_id) into v_users from new_rows n;
+  select count(distinct n.user_id),
+    (select s.value::boolean from learn.platform_settings s where s.key = 'notification_webhooks'),
+    (select s.value::boolean from learn.platform_settings s where s.key = 'notify_events')
+  into v_users, v_webhooks, v_events
+  from new_rows n;
   if v_users = 0 then
     return null;
   end if;
-  if learn_internal.setting_boolean('notification_webhooks') then
+  if v_webhooks is null then
+    v_webhooks := learn_internal.setting_boolean('notification_webhooks');
+  end if;
+  if v_webhooks then
     insert into learn.outbox (topic, key, payload)
     select 'notification', n.user_id || ' ' || n.id,
       jsonb_build_object('user_id', n.user_id, 'notification_id', n.id, 'type', n.type)
@@ -27,23 +36,23 @@ begin
     order by n.user_id, n.id
     on conflict (topic, key) do nothing;
   end if;
-  if not learn_internal.setting_boolean('notify_events') then
+  if v_events is null then
+    v_events := learn_internal.setting_boolean('notify_events');
+  end if;
+  if not v_events then
     return null;
   elsif v_users > 100 then
     perform pg_notify('learn_events', jsonb_build_object(
       'event', 'notifications', 'users', v_users, 'count', (select count(*) from new_rows))::text);
   else
     -- A payload has at most 8000 bytes: the first 20 are named, the rest is counted.
-    perform pg_notify('learn_events', u.payload::text)
+    perform pg_notify('learn_events', jsonb_build_object(
+      'event', 'notifications', 'user_id', u.user_id, 'count', u.count,
+      'notifications', jsonb_path_query_array(u.named, '$[0 to 19]'))::text)
     from (
-      select jsonb_build_object(
-        'event', 'notifications', 'user_id', n.user_id, 'count', count(*),
-        'notifications', jsonb_agg(jsonb_build_object('id', n.id) order by n.id)
-          filter (where n.number <= 20)) as payload
-      from (
-        select r.*, row_number() over (partition by r.user_id order by r.id) as number
-        from new_rows r
-      ) n
+      select n.user_id, count(*) as count,
+        jsonb_agg(jsonb_build_object('id', n.id) order by n.id) as named
+      from new_rows n
       group by n.user_id
       order by n.user_id
     ) u;
