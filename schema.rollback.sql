@@ -103,6 +103,8 @@ drop table learn.idempotency_keys;
 drop table learn.products;
 drop table learn.platform_settings;
 drop table learn.audit_log;
+drop table learn_internal.recent_calls;
+drop table learn.rate_limits;
 drop table learn.user_stats;
 drop table learn_internal.wallet_nonces;
 drop table learn.user_credentials;

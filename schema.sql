@@ -334,6 +334,29 @@ grant select on learn.user_stats to learn_app, learn_readonly;
 
 -- ── operations ───────────────────────────────────────────────────────────────────────────────────
 
+create table learn.rate_limits (
+  kind        text primary key,
+  max_calls   integer not null,
+  per_seconds integer not null,
+  constraint sizes_are_limited check (length(kind) <= 100),
+  constraint limit_is_from_1_to_1000_calls check (max_calls between 1 and 1000),
+  constraint time_is_from_a_second_to_a_week check (per_seconds between 1 and 604800)
+);
+comment on table learn.rate_limits is
+  'How often each user may call a function, in any stretch of so many seconds; more is refused (LX008). A function '
+  'without a row is not limited.';
+comment on column learn.rate_limits.kind is 'A function of the schema learn that changes a learner''s state, such as post_reply.';
+grant select on learn.rate_limits to learn_app, learn_readonly;
+
+create table learn_internal.recent_calls (
+  user_id   uuid not null references learn.users on delete cascade,
+  kind      text not null,
+  called_at timestamptz[] not null,
+  primary key (user_id, kind)
+) with (fillfactor = 70);
+comment on table learn_internal.recent_calls is
+  'When users called the functions of rate_limits lately: one row each, which two transactions at once cannot both change.';
+
 create table learn.audit_log (
   id          bigint generated always as identity,
   about_user  uuid,

@@ -106,7 +106,7 @@ revoke all on function learn_internal.require_event_time(timestamptz) from publi
 -- answers a retry from its idempotency key, and notes what held before. When the result carries
 -- a replay, the caller returns that and nothing else.
 -- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
--- LX010 a learner's own session acts for another or at another time; LX013 the key was used for another call.
+-- LX008 the user calls too often; LX010 a learner's own session acts for another or at another time; LX013 the key was used for another call.
 create or replace function learn_internal.begin_call(
   p_function        text,
   p_user_id         uuid,
@@ -124,6 +124,7 @@ as $$
 declare
   v_call      learn_internal.call;
   v_is_active boolean;
+  v_max_calls integer;
   v_earlier   learn.idempotency_keys;
 begin
   -- as hold_content() does it, without the price of a call
@@ -145,8 +146,9 @@ begin
   end if;
   select u.is_active,
     -- the time as learn.clock() tells it
-    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now())
-  into v_is_active, v_call.occurred_at
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    (select r.max_calls from learn.rate_limits r where r.kind = p_function)
+  into v_is_active, v_call.occurred_at, v_max_calls
   from learn.users u
   where u.id = p_user_id;
   if not v_is_active then
@@ -196,6 +198,9 @@ begin
 
   if p_occurred_at is not null then
     perform learn_internal.require_event_time(p_occurred_at);
+  end if;
+  if v_max_calls is not null then
+    perform learn_internal.limit_rate(p_user_id, p_function);
   end if;
   return v_call;
 end;
@@ -1532,6 +1537,10 @@ create or replace trigger audit after insert or update or delete on learn.xp_rul
   for each row execute function learn_internal.audit_row();
 comment on trigger audit on learn.xp_rules is 'Writes down who changed what.';
 
+create or replace trigger audit after insert or update or delete on learn.rate_limits
+  for each row execute function learn_internal.audit_row();
+comment on trigger audit on learn.rate_limits is 'Writes down who changed what.';
+
 -- triggers/operations/audit_log.sql
 
 -- What happens when rows of learn.audit_log are written.
@@ -1572,5 +1581,80 @@ create or replace trigger audit_log_default_truncate
   before truncate on learn.audit_log_default
   for each statement execute function learn_internal.refuse_audit_change();
 comment on trigger audit_log_default_truncate on learn.audit_log_default is 'Append-only (LX009).';
+
+-- functions/_shared/limit_rate.sql
+
+-- Counts a call of a user, and refuses it when there were as many as may be in the last seconds. A call that fails,
+-- or that is a retry, is not counted. The caller has locked the user.
+-- Errors: LX008, with the seconds to wait in HINT.
+create or replace function learn_internal.limit_rate(p_user_id uuid, p_kind text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now   timestamptz := learn.clock();
+  v_limit learn.rate_limits;
+  v_calls timestamptz[];
+begin
+  select r.* into v_limit from learn.rate_limits r where r.kind = p_kind;
+  select array(
+    select a.at from unnest(c.called_at) a(at)
+    where a.at > v_now - make_interval(secs => v_limit.per_seconds)
+    order by a.at)
+  into v_calls
+  from learn_internal.recent_calls c
+  where c.user_id = p_user_id and c.kind = p_kind;
+  if cardinality(v_calls) >= v_limit.max_calls then
+    raise exception 'too many calls of %', p_kind
+      using errcode = 'LX008',
+        detail = format('%s calls in the last %s seconds, at most %s',
+          cardinality(v_calls), v_limit.per_seconds, v_limit.max_calls),
+        hint = format('Nothing was changed. Try again in %s seconds.', ceil(extract(epoch from
+          v_calls[cardinality(v_calls) - v_limit.max_calls + 1]
+          + make_interval(secs => v_limit.per_seconds) - v_now)));
+  end if;
+  insert into learn_internal.recent_calls as c (user_id, kind, called_at)
+  values (p_user_id, p_kind, array[v_now])
+  on conflict (user_id, kind) do update set called_at = coalesce(v_calls, '{}'::timestamptz[]) || v_now;
+end;
+$$;
+comment on function learn_internal.limit_rate(uuid, text) is
+  'Counts a call of a user, or refuses it (LX008) when there were too many in the seconds before.';
+revoke all on function learn_internal.limit_rate(uuid, text) from public;
+
+-- triggers/operations/rate_limits.sql
+
+-- What happens when rows of learn.rate_limits are written.
+
+-- When a limit is set: it must be of a function that counts.
+-- Errors: LX001.
+create or replace function learn_internal.check_rate_limit()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select from pg_proc p
+    where p.pronamespace = 'learn'::regnamespace and p.proname = new.kind and strpos(p.prosrc, 'begin_call(') > 0)
+  then
+    raise exception 'only calls that change a learner''s state are limited'
+      using errcode = 'LX001', detail = format('kind = %s', new.kind),
+        hint = 'Name a function of the schema learn that returns an award_summary, such as post_reply.';
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.check_rate_limit() is
+  'Row trigger: refuses a limit of what is not counted (LX001).';
+revoke all on function learn_internal.check_rate_limit() from public;
+
+create or replace trigger check_rate_limit
+  before insert or update on learn.rate_limits
+  for each row execute function learn_internal.check_rate_limit();
+comment on trigger check_rate_limit on learn.rate_limits is 'Only of functions that count (LX001).';
 
 reset role;

@@ -2,7 +2,7 @@
 -- answers a retry from its idempotency key, and notes what held before. When the result carries
 -- a replay, the caller returns that and nothing else.
 -- Errors: LX001 time out of bounds, blank key; LX002 unknown user; LX004 inactive user;
--- LX010 a learner's own session acts for another or at another time; LX013 the key was used for another call.
+-- LX008 the user calls too often; LX010 a learner's own session acts for another or at another time; LX013 the key was used for another call.
 create or replace function learn_internal.begin_call(
   p_function        text,
   p_user_id         uuid,
@@ -20,6 +20,7 @@ as $$
 declare
   v_call      learn_internal.call;
   v_is_active boolean;
+  v_max_calls integer;
   v_earlier   learn.idempotency_keys;
 begin
   -- as hold_content() does it, without the price of a call
@@ -41,8 +42,9 @@ begin
   end if;
   select u.is_active,
     -- the time as learn.clock() tells it
-    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now())
-  into v_is_active, v_call.occurred_at
+    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+    (select r.max_calls from learn.rate_limits r where r.kind = p_function)
+  into v_is_active, v_call.occurred_at, v_max_calls
   from learn.users u
   where u.id = p_user_id;
   if not v_is_active then
@@ -92,6 +94,9 @@ begin
 
   if p_occurred_at is not null then
     perform learn_internal.require_event_time(p_occurred_at);
+  end if;
+  if v_max_calls is not null then
+    perform learn_internal.limit_rate(p_user_id, p_function);
   end if;
   return v_call;
 end;

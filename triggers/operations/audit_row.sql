@@ -161,3 +161,7 @@ comment on trigger audit on learn.tracks is 'Writes down who changed what.';
 create or replace trigger audit after insert or update or delete on learn.xp_rules
   for each row execute function learn_internal.audit_row();
 comment on trigger audit on learn.xp_rules is 'Writes down who changed what.';
+
+create or replace trigger audit after insert or update or delete on learn.rate_limits
+  for each row execute function learn_internal.audit_row();
+comment on trigger audit on learn.rate_limits is 'Writes down who changed what.';
