@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.connection import connect, describe_url, parse_url, with_defaults, with_role
-from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.errors import DbtoolError, UsageProblem, grant_hint
 from toolkit.output import print_json, say
 from toolkit.project.layout import Project
 from toolkit.targets.named import named_target, read_targets
@@ -126,11 +126,17 @@ class Context:
     @contextlib.contextmanager
     def reading(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """A connection for looking, in one transaction: what was set for the database does not matter."""
+        from psycopg.errors import InsufficientPrivilege
+
         from toolkit.sql.execute import pin
 
         with self.connect() as connection:
-            pin(connection, local=True)
-            yield connection
+            try:
+                pin(connection, local=True)
+                yield connection
+            except InsufficientPrivilege as error:
+                said = error.diag.message_primary or str(error)
+                raise DbtoolError(said, hint=grant_hint(said, self.role or connection.info.user)) from error
 
     @cached_property
     def _target(self) -> Target:

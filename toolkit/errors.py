@@ -129,16 +129,12 @@ def grant_hint(message: str, role: str | None) -> str | None:
     found = _DENIED.search(message)
     if not found:
         return None
-    kind, name, to = found[1], found[2].strip(), f'"{role}"' if role and not role.isidentifier() else role
-    statements = [
-        f"grant {_WANTED.get(kind, 'select')} on {kind} {name} to {to or 'the role that migrates'};"
-    ]
-    if kind in ("table", "view"):
-        statements = [f"grant select on {name} to {to};"]
+    kind, name = found[1], found[2].strip()
+    to = "ROLE (who connects)" if role is None else role if role.isidentifier() else f'"{role}"'
+    grants = [f"{_WANTED.get(kind, 'select')} on {'' if kind in ('table', 'view') else f'{kind} '}{name}"]
     if kind == "schema" and name.startswith("dbtool"):
-        statements = [f"grant usage on schema {name} to {to};"]
-        statements += [f"grant select on all tables in schema {name} to {to};"]
-    return f"An administrator has to run: {' '.join(statements)}"
+        grants = [f"usage on schema {name}", f"select on all tables in schema {name}"]
+    return f"An administrator has to run: {' '.join(f'grant {each} to {to};' for each in grants)}"
 
 
 def from_psycopg(error: psycopg.Error) -> DbtoolError:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.conftest import Workshop
-from toolkit.errors import DbtoolError, HistoryProblem
+from toolkit.errors import DbtoolError, HistoryProblem, grant_hint
 from toolkit.history import migrations
 from toolkit.project.layout import Project
 
@@ -235,6 +235,7 @@ def test_privileges_that_are_missing_are_named_with_the_grant(workshop: Workshop
         workshop.migrate()
         refused = workshop.dbtool("status", env=low)
         assert "grant usage on schema dbtool to" in refused.stderr, refused.stderr
+        assert "None" not in refused.stderr
     finally:
         workshop.query("drop role peers_low")
 
@@ -311,3 +312,26 @@ def test_the_error_of_a_newer_history_names_the_option(workshop: Workshop) -> No
     with pytest.raises(HistoryProblem, match="1 missing"):
         workshop.migrate()
     assert workshop.migrate(allow_newer=True) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "grant"),
+    [
+        ("permission denied for database shop", "grant create on database shop to ann;"),
+        ("permission denied for tablespace fast", "grant create on tablespace fast to ann;"),
+        ("permission denied for schema app", "grant usage, create on schema app to ann;"),
+        ("permission denied for table app.t", "grant select on app.t to ann;"),
+        ("permission denied for schema dbtool_face", "grant usage on schema dbtool_face to ann;"),
+    ],
+)
+def test_each_privilege_has_its_grant(message: str, grant: str) -> None:
+    assert grant in (grant_hint(message, "ann") or "")
+    assert '"An n"' in (grant_hint(message, "An n") or "")
+    assert grant_hint("must be owner of table t", "ann") is None
+
+
+def test_another_project_is_told_of_its_own_history(workshop: Workshop, other: Project) -> None:
+    workshop.migrate()
+    (other.root / "dbtool.toml").unlink()
+    done = workshop.run("migrate", "--project", other.root, "--database-url", workshop.url)
+    assert (done.exit_code, 'history = "NAME"' in done.stderr) == (4, True)

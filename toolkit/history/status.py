@@ -116,6 +116,11 @@ def refuse_problems(
             "Restore an edited file (`dbtool repair --restore NAME`) and write a new migration, or"
             " roll back to before it, where that may be done. `dbtool repair` accepts an edit of comments."
         )
+        if any(entry.number == 0 and not entry.only_comments_differ for entry in by_state[EDITED]):
+            hints.append(
+                f"If {project.root} is another project than the one that is here, let its dbtool.toml say"
+                ' history = "NAME": then it has a history of its own.'
+            )
     if by_state[MISSING]:
         details.append(_listing("applied, but without a file in the project", by_state[MISSING]))
         if later:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.configuration import OWN_FILE, SHARED_FILE, table
-from toolkit.errors import UsageProblem
+from toolkit.errors import UsageProblem, did_you_mean
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -62,7 +62,8 @@ def named_target(folder: Path, name: str) -> NamedTarget:
     targets = read_targets(folder)
     if name not in targets:
         known = ", ".join(targets) or f"none: name them in {folder / OWN_FILE}, as [targets.NAME] with a url"
-        raise UsageProblem(f"there is no target {name}", hint=f"Targets: {known}.")
+        near = did_you_mean(name, targets)
+        raise UsageProblem(f"there is no target {name}", hint=near or f"Targets: {known}.")
     return targets[name]
 
 
