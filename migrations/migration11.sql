@@ -40,12 +40,7 @@ select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.cate
     join learn.courses r on r.id = e.prerequisite_course_id and r.is_published
     where e.course_id = c.id
   ) as prerequisites,
-  (  -- tallied by stage of the course's funnel, 0 to 5: nobody is counted here
-    select coalesce(sum(t.value), 0)::bigint
-    from learn_internal.tally_totals t
-    where t.measure = 'course_stages' and t.day = '-infinity'
-      and t.item = any (array(select c.id || ':' || stage from generate_series(0, 5) stage))
-  ) as enrollment_count,
+  (select count(*) from learn.user_course_progress p where p.course_id = c.id) as enrollment_count,
   a.average_rating, a.rating_count
 from learn.courses c
 left join learn.tracks t on t.id = c.track_id

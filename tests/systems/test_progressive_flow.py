@@ -121,6 +121,26 @@ def test_a_learner_who_passes_everything_in_a_legal_order_completes_every_track(
     assert flow.value(locked, [user]) == 0
 
 
+def test_a_badge_for_a_track_is_for_this_track(flow: Learn) -> None:
+    """Another track of its difficulty neither gives nor delays it."""
+    user = flow.register_user("ada")
+    other = flow.make_track(difficulty="fundamentals")
+    flow.make_challenge((5,), track=other, slug="left-alone")
+    flow.pass_challenge(user, flow.make_challenge((5,), track=other, slug="of-the-other"))
+    flow.update_profile(user, {"skill_level": "advanced"})
+    while slugs := [slug for slug in flow.recommend_challenges(user, 20) if slug != "left-alone"]:
+        ((slug, track),) = flow.tuples(
+            "select c.slug, t.slug from learn.challenges c join learn.tracks t on t.id = c.track_id"
+            " where c.slug = %s",
+            slugs[:1],
+        )
+        if track != "fundamentals":
+            break
+        pass_all(flow, user, flow.value("select id from learn.challenges where slug = %s", [slug]))
+    assert "solid-foundations" in flow.badges(user)
+    assert flow.metric(user, "difficulty_completed", "fundamentals") == 0
+
+
 def test_a_first_evening(flow: Learn) -> None:
     user = flow.register_user("grace", timezone="Europe/Helsinki")
     slug = flow.recommend_challenges(user)[0]

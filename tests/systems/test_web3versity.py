@@ -162,6 +162,28 @@ def test_a_learner_completes_both_tracks_and_earns_every_achievement(learn: Lear
     assert learn.stats(user).total_xp == 1655 + 40 * 20 + 1750 + 800 + 1600
 
 
+def test_badges_for_whole_tracks_come_also_when_a_course_is_not_published_any_more(learn: Learn) -> None:
+    explorer = ("blockchain-foundations", "wallets-and-keys", "defi-essentials")
+    developer = (
+        *("first-smart-contract", "building-on-hedera", "smart-contract-security", "full-stack-dapp"),
+    )
+    early, late = learn.register_user("early"), learn.register_user("late")
+
+    def complete(user: UUID, *slugs: str) -> set[str]:
+        for slug in slugs:
+            for lesson in lessons_of(learn, course(learn, slug)):
+                learn.complete_lesson(user, lesson, 100)
+        return {"block-explorer", "dapp-builder", "web3-graduate"} & {*learn.badges(user)}
+
+    assert complete(early, *explorer, *developer) == {"dapp-builder"}
+    learn.connection.execute(
+        "update learn.courses set is_published = false where slug = 'daos-and-governance'"
+    )
+    assert complete(early) == {"block-explorer", "dapp-builder", "web3-graduate"}
+    assert complete(late, *explorer) == {"block-explorer"}
+    assert complete(late, *developer) == {"block-explorer", "dapp-builder", "web3-graduate"}
+
+
 def test_required_prerequisites_are_asked_for_and_recommended_ones_are_not(learn: Learn) -> None:
     user = learn.register_user("hasty")
     # Blockchain foundations are recommended for the first contract, and required for wallets.
