@@ -17,6 +17,11 @@ do $$
 declare
   v_role text;
 begin
+  if current_setting('server_encoding') <> 'UTF8' then
+    raise exception 'the encoding of database % is %', current_database(), current_setting('server_encoding')
+      using errcode = '0A000', detail = 'Names are compared as Unicode has them.',
+        hint = 'Make the database anew: create database … encoding ''UTF8'' template template0;';
+  end if;
   foreach v_role in array array['learn_owner', 'learn_app', 'learn_user', 'learn_readonly'] loop
     if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
       begin
@@ -127,6 +132,84 @@ comment on table learn_internal.turns is
 insert into learn_internal.turns (name) values ('boards'), ('faucet'), ('partitions');
 insert into learn_internal.turns (name) select 'faucet ' || n from generate_series(0, 255) n;
 
+-- functions/_shared/hidden_characters.sql
+
+-- A pattern for characters that nobody sees, or that turn the direction of what follows: they make texts that
+-- differ look alike. Joiners and selectors are none where a script or an emoji needs them: between letters of
+-- Arabic scripts and of the scripts of India and its neighbours, in emoji, and behind Chinese characters.
+create or replace function learn_internal.hidden_characters()
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    E'[\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u200B\\u200E\\u200F\\u202A-\\u202E\\u2060-\\u206F'
+      || E'\\u3164\\uFDD0-\\uFDEF\\uFEFF\\uFFA0\\uFFF0-\\uFFFC\\uFFFE\\uFFFF\\U0001BCA0-\\U0001BCA3'
+      || E'\\U0001D173-\\U0001D17A\\U000E0000-\\U000E001F\\U000E0080-\\U000E00FF\\U000E01F0-\\U000E0FFF]'
+    -- joiners: behind a letter of those scripts or an emoji
+    || '|' || E'(?<![\\u0600-\\u08FF\\u0900-\\u0DFF\\u1000-\\u109F\\u1780-\\u17FF\\u1B00-\\u1BFF\\uA8E0-\\uAADF\\uABC0-\\uABFF'
+      || E'\\U00011000-\\U00011FFF\\u2190-\\u2BFF\\u3030\\u303D\\u3297\\u3299\\uFE0F\\U0001F000-\\U0001FAFF])'
+      || E'[\\u200C\\u200D]'
+    -- and before another one, where it is of Arabic or an emoji
+    || '|' || E'(?<=[\\u0600-\\u08FF])[\\u200C\\u200D](?![\\u0600-\\u08FF])'
+    || '|' || E'(?<=[\\u2190-\\u2BFF\\u3030\\u303D\\u3297\\u3299\\uFE0F\\U0001F000-\\U0001FAFF])'
+      || E'(?:\\u200C|\\u200D(?![\\u2190-\\u2BFF\\U0001F000-\\U0001FAFF]))'
+    -- selectors: behind an emoji, a symbol, a Chinese character, or between a digit and a keycap
+    || '|' || E'(?<![#*0-9\\u00A9\\u00AE\\u203C\\u2049\\u2100-\\u2BFF\\u3030\\u303D\\u3297\\u3299\\u3400-\\u9FFF\\uF900-\\uFAFF'
+      || E'\\U0001F000-\\U0001FAFF\\U00020000-\\U0003FFFF])[\\uFE00-\\uFE0F]'
+    || '|' || E'(?<=[#*0-9])[\\uFE00-\\uFE0F](?!\\u20E3)'
+    || '|' || E'(?<![\\u3400-\\u9FFF\\uF900-\\uFAFF\\U00020000-\\U0003FFFF])[\\U000E0100-\\U000E01EF]'
+    || '|' || E'(?<![\\u1800-\\u18AF])[\\u180B-\\u180F]'
+    -- tags: a few behind a black flag, which they make that of a country
+    || '|' || E'(?<![\\U0001F3F4\\U000E0020-\\U000E007E])[\\U000E0020-\\U000E007F]'
+    || '|' || E'[\\U000E0020-\\U000E007F]{8,}';
+$$;
+comment on function learn_internal.hidden_characters() is
+  'A pattern for characters that nobody sees, or that turn the direction of a text, where no script needs them.';
+revoke all on function learn_internal.hidden_characters() from public;
+
+-- functions/_shared/text_problem.sql
+
+-- What is wrong with a text that people see, in words; null when nothing is. It is composed (Unicode NFC), has
+-- no blanks at its ends, and no character that cannot be seen but line breaks and tabs; of such a text that is
+-- one line (p_is_line), not even these. Whether it may be empty is not asked here.
+create or replace function learn_internal.text_problem(p_text text, p_is_line boolean default false)
+returns text
+language plpgsql                  -- keeps its plan, and reads no further than it must
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_blanks constant text :=
+    E'\\u0009-\\u000D\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u2800\\u3000';
+  v_hidden text;
+begin
+  -- mostly there is nothing else in it
+  if p_text ~ (E'^([!-~]([ -~]*[!-~])?)?$' collate "C") then
+    return null;
+  end if;
+  v_hidden := coalesce(
+    substring(p_text from case when p_is_line then E'[\\u0001-\\u001F\\u007F-\\u009F\\u2028\\u2029]'
+      else E'[\\u0001-\\u0008\\u000B-\\u001F\\u007F-\\u009F\\u2028\\u2029]' end),
+    substring(p_text from learn_internal.hidden_characters()));
+  return case
+    when v_hidden is not null then format('has a character that cannot be seen: U+%s',
+      lpad(upper(to_hex(ascii(v_hidden))), 4, '0'))
+    when p_text ~ format('^[%1$s]|[%1$s]$', v_blanks) then 'has blanks at its ends'
+    when p_text ~ format(E'^[%s\\u0300-\\u036F\\u180B-\\u180F\\u200C\\u200D\\uFE00-\\uFE0F]+$', v_blanks)
+      then 'shows nothing'
+    when p_text is not nfc normalized then 'is not composed as Unicode''s form NFC has it'
+  end;
+end;
+$$;
+comment on function learn_internal.text_problem(text, boolean) is
+  'What is wrong with a text that people see, in words; null when nothing is. p_is_line: it is one line.';
+revoke all on function learn_internal.text_problem(text, boolean) from public;
+
 create type learn.award_summary as (
   user_id          uuid,
   xp_awarded       integer,
@@ -224,6 +307,60 @@ comment on type learn_internal.lesson_time is
 
 -- ── identity ─────────────────────────────────────────────────────────────────────────────────────
 
+-- functions/identity/username_key.sql
+
+-- What usernames are unique by: compatibility characters are taken apart (Unicode NFKD), letters are folded as
+-- Unicode's CaseFolding says, what cannot be seen is left out, and blanks are one blank. So names are the
+-- same that look the same or differ in case, whatever the locale of the database.
+create or replace function learn_internal.username_key(p_username text)
+returns text
+language plpgsql                  -- an index calls it
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_username ~ (E'^[!-~]+( [!-~]+)*$' collate "C") then
+    return lower(p_username collate "C");
+  end if;
+  return replace(translate(
+    regexp_replace(
+      regexp_replace(normalize(p_username, nfkd),
+        E'[\\u034F\\u200B-\\u200F\\u180B-\\u180F\\uFE00-\\uFE0F\\U000E0100-\\U000E01EF]', '', 'g'),
+      E'[\\u0020\\u0085\\u1680\\u2028\\u2029\\u2800]+', ' ', 'g'),
+    -- letters that are none of their own when case does not matter; what has an accent is apart from it by now
+      'ABCDEFGHIJKLMNOPQRSTUVWXYZÆÐØÞĐĦŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǤǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊ'
+      'ɌɎͅͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩςϏϘϚϜϞϠϢϤϦϨϪϬϮϷϺϽϾϿЂЄЅІЈЉЊЋЏАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭ'
+      'ЮЯѠѢѤѦѨѪѬѮѰѲѴѸѺѼѾҀҊҌҎҐҒҔҖҘҚҜҞҠҢҤҦҨҪҬҮҰҲҴҶҸҺҼҾӀӃӅӇӉӋӍӔӘӠӨӶӺӼӾԀԂԄԆԈԊԌԎԐԒԔԖԘԚԜԞԠԢԤԦԨԪԬԮԱԲԳԴ'
+      'ԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖႠႡႢႣႤႥႦႧႨႩႪႫႬႭႮႯႰႱႲႳႴႵႶႷႸႹႺႻႼႽႾႿჀჁჂჃჄჅჇჍᏸᏹᏺᏻᏼᏽᲀᲁᲂᲃᲄᲅᲆᲇ'
+      'ᲈᲐᲑᲒᲓᲔᲕᲖᲗᲘᲙᲚᲛᲜᲝᲞᲟᲠᲡᲢᲣᲤᲥᲦᲧᲨᲩᲪᲫᲬᲭᲮᲯᲰᲱᲲᲳᲴᲵᲶᲷᲸᲹᲺᲽᲾᲿỺỼỾℲↃⰀⰁⰂⰃⰄⰅⰆⰇⰈⰉⰊⰋⰌⰍⰎⰏⰐⰑⰒⰓⰔⰕⰖⰗⰘⰙⰚⰛⰜⰝⰞⰟⰠⰡⰢⰣ'
+      'ⰤⰥⰦⰧⰨⰩⰪⰫⰬⰭⰮⰯⱠⱢⱣⱤⱧⱩⱫⱭⱮⱯⱰⱲⱵⱾⱿⲀⲂⲄⲆⲈⲊⲌⲎⲐⲒⲔⲖⲘⲚⲜⲞⲠⲢⲤⲦⲨⲪⲬⲮⲰⲲⲴⲶⲸⲺⲼⲾⳀⳂⳄⳆⳈⳊⳌⳎⳐⳒⳔⳖⳘⳚⳜⳞⳠⳢⳫⳭⳲꙀꙂꙄꙆꙈꙊꙌꙎ'
+      'ꙐꙒꙔꙖꙘꙚꙜꙞꙠꙢꙤꙦꙨꙪꙬꚀꚂꚄꚆꚈꚊꚌꚎꚐꚒꚔꚖꚘꚚꜢꜤꜦꜨꜪꜬꜮꜲꜴꜶꜸꜺꜼꜾꝀꝂꝄꝆꝈꝊꝌꝎꝐꝒꝔꝖꝘꝚꝜꝞꝠꝢꝤꝦꝨꝪꝬꝮꝹꝻꝽꝾꞀꞂꞄꞆꞋꞍꞐꞒꞖꞘꞚꞜꞞꞠꞢꞤꞦ'
+      'ꞨꞪꞫꞬꞭꞮꞰꞱꞲꞳꞴꞶꞸꞺꞼꞾꟀꟂꟄꟅꟆꟇꟉꟐꟖꟘꟵꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬ'
+      'ꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿ𐐀𐐁𐐂𐐃𐐄𐐅𐐆𐐇𐐈𐐉𐐊𐐋𐐌𐐍𐐎𐐏𐐐𐐑𐐒𐐓𐐔𐐕𐐖𐐗𐐘𐐙𐐚𐐛𐐜𐐝𐐞𐐟𐐠𐐡𐐢𐐣𐐤𐐥𐐦𐐧𐒰𐒱𐒲𐒳𐒴𐒵𐒶𐒷𐒸𐒹𐒺𐒻𐒼𐒽𐒾𐒿𐓀𐓁𐓂𐓃𐓄𐓅𐓆𐓇𐓈𐓉𐓊𐓋𐓌'
+      '𐓍𐓎𐓏𐓐𐓑𐓒𐓓𐕰𐕱𐕲𐕳𐕴𐕵𐕶𐕷𐕸𐕹𐕺𐕼𐕽𐕾𐕿𐖀𐖁𐖂𐖃𐖄𐖅𐖆𐖇𐖈𐖉𐖊𐖌𐖍𐖎𐖏𐖐𐖑𐖒𐖔𐖕𐲀𐲁𐲂𐲃𐲄𐲅𐲆𐲇𐲈𐲉𐲊𐲋𐲌𐲍𐲎𐲏𐲐𐲑𐲒𐲓𐲔𐲕𐲖𐲗𐲘𐲙𐲚𐲛𐲜𐲝𐲞𐲟𐲠𐲡𐲢𐲣𐲤𐲥𐲦𐲧𐲨𐲩𐲪𐲫𐲬𐲭'
+      '𐲮𐲯𐲰𐲱𐲲𑢠𑢡𑢢𑢣𑢤𑢥𑢦𑢧𑢨𑢩𑢪𑢫𑢬𑢭𑢮𑢯𑢰𑢱𑢲𑢳𑢴𑢵𑢶𑢷𑢸𑢹𑢺𑢻𑢼𑢽𑢾𑢿𖹀𖹁𖹂𖹃𖹄𖹅𖹆𖹇𖹈𖹉𖹊𖹋𖹌𖹍𖹎𖹏𖹐𖹑𖹒𖹓𖹔𖹕𖹖𖹗𖹘𖹙𖹚𖹛𖹜𖹝𖹞𖹟𞤀𞤁𞤂𞤃𞤄𞤅𞤆𞤇𞤈𞤉𞤊𞤋𞤌𞤍𞤎𞤏𞤐𞤑𞤒'
+      '𞤓𞤔𞤕𞤖𞤗𞤘𞤙𞤚𞤛𞤜𞤝𞤞𞤟𞤠𞤡ẞ',
+      'abcdefghijklmnopqrstuvwxyzæðøþđħłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǥƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋ'
+      'ɍɏιͱͳͷϳαβγδεζηθικλμνξοπρστυφχψωσϗϙϛϝϟϡϣϥϧϩϫϭϯϸϻͻͼͽђєѕіјљњћџабвгдежзиклмнопрстуфхцчшщъыьэ'
+      'юяѡѣѥѧѩѫѭѯѱѳѵѹѻѽѿҁҋҍҏґғҕҗҙқҝҟҡңҥҧҩҫҭүұҳҵҷҹһҽҿӏӄӆӈӊӌӎӕәӡөӷӻӽӿԁԃԅԇԉԋԍԏԑԓԕԗԙԛԝԟԡԣԥԧԩԫԭԯաբգդ'
+      'եզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆⴀⴁⴂⴃⴄⴅⴆⴇⴈⴉⴊⴋⴌⴍⴎⴏⴐⴑⴒⴓⴔⴕⴖⴗⴘⴙⴚⴛⴜⴝⴞⴟⴠⴡⴢⴣⴤⴥⴧⴭᏰᏱᏲᏳᏴᏵвдосттъѣ'
+      'ꙋაბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰჱჲჳჴჵჶჷჸჹჺჽჾჿỻỽỿⅎↄⰰⰱⰲⰳⰴⰵⰶⰷⰸⰹⰺⰻⰼⰽⰾⰿⱀⱁⱂⱃⱄⱅⱆⱇⱈⱉⱊⱋⱌⱍⱎⱏⱐⱑⱒⱓ'
+      'ⱔⱕⱖⱗⱘⱙⱚⱛⱜⱝⱞⱟⱡɫᵽɽⱨⱪⱬɑɱɐɒⱳⱶȿɀⲁⲃⲅⲇⲉⲋⲍⲏⲑⲓⲕⲗⲙⲛⲝⲟⲡⲣⲥⲧⲩⲫⲭⲯⲱⲳⲵⲷⲹⲻⲽⲿⳁⳃⳅⳇⳉⳋⳍⳏⳑⳓⳕⳗⳙⳛⳝⳟⳡⳣⳬⳮⳳꙁꙃꙅꙇꙉꙋꙍꙏ'
+      'ꙑꙓꙕꙗꙙꙛꙝꙟꙡꙣꙥꙧꙩꙫꙭꚁꚃꚅꚇꚉꚋꚍꚏꚑꚓꚕꚗꚙꚛꜣꜥꜧꜩꜫꜭꜯꜳꜵꜷꜹꜻꜽꜿꝁꝃꝅꝇꝉꝋꝍꝏꝑꝓꝕꝗꝙꝛꝝꝟꝡꝣꝥꝧꝩꝫꝭꝯꝺꝼᵹꝿꞁꞃꞅꞇꞌɥꞑꞓꞗꞙꞛꞝꞟꞡꞣꞥꞧ'
+      'ꞩɦɜɡɬɪʞʇʝꭓꞵꞷꞹꞻꞽꞿꟁꟃꞔʂᶎꟈꟊꟑꟗꟙꟶᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜ'
+      'ᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯ𐐨𐐩𐐪𐐫𐐬𐐭𐐮𐐯𐐰𐐱𐐲𐐳𐐴𐐵𐐶𐐷𐐸𐐹𐐺𐐻𐐼𐐽𐐾𐐿𐑀𐑁𐑂𐑃𐑄𐑅𐑆𐑇𐑈𐑉𐑊𐑋𐑌𐑍𐑎𐑏𐓘𐓙𐓚𐓛𐓜𐓝𐓞𐓟𐓠𐓡𐓢𐓣𐓤𐓥𐓦𐓧𐓨𐓩𐓪𐓫𐓬𐓭𐓮𐓯𐓰𐓱𐓲𐓳𐓴'
+      '𐓵𐓶𐓷𐓸𐓹𐓺𐓻𐖗𐖘𐖙𐖚𐖛𐖜𐖝𐖞𐖟𐖠𐖡𐖣𐖤𐖥𐖦𐖧𐖨𐖩𐖪𐖫𐖬𐖭𐖮𐖯𐖰𐖱𐖳𐖴𐖵𐖶𐖷𐖸𐖹𐖻𐖼𐳀𐳁𐳂𐳃𐳄𐳅𐳆𐳇𐳈𐳉𐳊𐳋𐳌𐳍𐳎𐳏𐳐𐳑𐳒𐳓𐳔𐳕𐳖𐳗𐳘𐳙𐳚𐳛𐳜𐳝𐳞𐳟𐳠𐳡𐳢𐳣𐳤𐳥𐳦𐳧𐳨𐳩𐳪𐳫𐳬𐳭'
+      '𐳮𐳯𐳰𐳱𐳲𑣀𑣁𑣂𑣃𑣄𑣅𑣆𑣇𑣈𑣉𑣊𑣋𑣌𑣍𑣎𑣏𑣐𑣑𑣒𑣓𑣔𑣕𑣖𑣗𑣘𑣙𑣚𑣛𑣜𑣝𑣞𑣟𖹠𖹡𖹢𖹣𖹤𖹥𖹦𖹧𖹨𖹩𖹪𖹫𖹬𖹭𖹮𖹯𖹰𖹱𖹲𖹳𖹴𖹵𖹶𖹷𖹸𖹹𖹺𖹻𖹼𖹽𖹾𖹿𞤢𞤣𞤤𞤥𞤦𞤧𞤨𞤩𞤪𞤫𞤬𞤭𞤮𞤯𞤰𞤱𞤲𞤳𞤴'
+      '𞤵𞤶𞤷𞤸𞤹𞤺𞤻𞤼𞤽𞤾𞤿𞥀𞥁𞥂𞥃ß'),
+    'ß', 'ss');
+end;
+$$;
+comment on function learn_internal.username_key(text) is
+  'What usernames are unique by: folded by Unicode''s NFKD and CaseFolding, without what cannot be seen.';
+revoke all on function learn_internal.username_key(text) from public;
+
 create table learn.users (
   id                   uuid primary key default gen_random_uuid(),
   username             text not null,
@@ -260,17 +397,25 @@ create table learn.users (
   constraint sizes_are_limited check (
     length(display_name) <= 200 and length(avatar_url) <= 2000 and length(avatar_emoji) <= 100
     and length(bio) <= 10000 and length(locale) <= 100 and length(timezone) <= 100
-    and length(hedera_account_id) <= 100 and pg_column_size(preferences) <= 65536)
-);
+    and length(hedera_account_id) <= 100 and pg_column_size(preferences) <= 65536),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(username, true), learn_internal.text_problem(email, true),
+    learn_internal.text_problem(display_name, true), learn_internal.text_problem(avatar_url, true),
+    learn_internal.text_problem(avatar_emoji, true), learn_internal.text_problem(bio)) is null)
+) with (fillfactor = 80);
 comment on table learn.users is
   'A learner, moderator or administrator. Only username is required. '
   'A row''s user_stats row comes with it.';
 comment on column learn.users.timezone is
   'IANA time zone; a learner''s days are local dates in it.';
+comment on column learn.users.last_active_at is
+  'When the user learned or logged in last, to five minutes.';
+comment on column learn.users.last_login_at is 'The last record_login(), to five minutes.';
 comment on column learn.users.is_active is
   'False: calls for this user are refused (LX004) and no board shows them.';
 comment on column learn.users.show_on_leaderboard is 'False: no leaderboard shows this user.';
 create unique index users_username_is_unique on learn.users (lower(username));
+create unique index users_username_has_no_twin on learn.users (learn_internal.username_key(username));
 create unique index users_email_is_unique on learn.users (lower(email));
 create unique index users_evm_address_is_unique on learn.users (lower(evm_address));
 create unique index users_hedera_account_id_is_unique on learn.users (hedera_account_id);
@@ -305,15 +450,18 @@ comment on column learn_internal.wallet_nonces.hash is 'SHA-256 of the nonce, in
 create table learn.user_stats (
   user_id            uuid primary key references learn.users on delete cascade,
   total_xp           bigint not null default 0,
+  reward_xp          bigint not null default 0,
   current_level      integer not null default 1,
   highest_level      integer not null default 1,
   current_streak     integer not null default 0,
   longest_streak     integer not null default 0,
   active_days        integer not null default 0,
   last_activity_date date,
+  last_active_at     timestamptz,
   streak_freezes     integer not null default 0,
   registered_on      date not null default (learn.clock() at time zone 'UTC')::date,
   constraint total_xp_is_not_negative check (total_xp >= 0),
+  constraint reward_xp_is_not_negative check (reward_xp >= 0),
   constraint levels_are_positive check (current_level >= 1 and highest_level >= 1),
   constraint streaks_are_not_negative check (
     current_streak >= 0 and longest_streak >= current_streak
@@ -323,6 +471,10 @@ comment on table learn.user_stats is
   'One row per user, made by trigger; its lock orders everything that happens to that user. '
   'A projection: total_xp is the sum of xp_transactions, the rest follows from '
   'user_activity_days and level_thresholds.';
+comment on column learn.user_stats.last_active_at is
+  'When the user learned last, to five minutes: what users.last_active_at says, unless that was set otherwise.';
+comment on column learn.user_stats.reward_xp is
+  'Of the total, what rewards for ranks have paid: no board counts it.';
 comment on column learn.user_stats.current_streak is
   'Run of active days that ends at last_activity_date. For the streak as of today '
   'use calculate_user_streak().';
@@ -401,20 +553,28 @@ create table learn.platform_settings (
   value       jsonb not null,
   value_type  text not null,
   description text not null default '',
+  minimum     numeric not null default 0,
+  maximum     numeric not null default 1000000,
   updated_at  timestamptz not null default learn.clock(),
   constraint setting_has_its_type check (jsonb_typeof(value) = value_type),
   constraint value_type_is_known check (
     value_type in ('number', 'string', 'boolean', 'object', 'array')),
-  constraint number_is_not_negative check (
-    case when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric >= 0 else true end),
+  constraint range_is_one check (minimum >= 0 and maximum >= minimum and maximum <= 1000000000000000),
+  constraint number_is_in_its_range check (case when jsonb_typeof(value) = 'number'
+    then (value #>> '{}')::numeric between minimum and maximum else true end),
+  constraint text_is_short check (jsonb_typeof(value) <> 'string' or length(value #>> '{}') <= 1000),
   constraint level_completion_policy_is_known check (
     key <> 'level_completion_policy' or value in ('"any"', '"all"')),
   constraint sizes_are_limited check (
-    length(key) <= 200 and pg_column_size(value) <= 65536 and length(description) <= 10000)
+    length(key) <= 200 and pg_column_size(value) <= 65536 and length(description) <= 10000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(key, true), learn_internal.text_problem(description)) is null)
 );
 comment on table learn.platform_settings is
   'What a deployment may tune. A change applies to what happens from then on.';
 comment on column learn.platform_settings.value_type is 'The JSON type that value must have.';
+comment on column learn.platform_settings.minimum is
+  'A number is at least this, and at most maximum: within it, everything goes on.';
 grant select on learn.platform_settings to learn_app, learn_readonly;
 
 insert into learn.platform_settings (key, value, value_type, description) values
@@ -429,7 +589,8 @@ insert into learn.platform_settings (key, value, value_type, description) values
 create table learn.products (
   name     text primary key,
   added_at timestamptz not null default learn.clock(),
-  constraint name_is_not_blank check (name ~ '\S' and length(name) <= 100)
+  constraint name_is_not_blank check (name ~ '\S' and length(name) <= 100),
+  constraint texts_are_canonical check (learn_internal.text_problem(name, true) is null)
 );
 comment on table learn.products is
   'The products whose seeds this database holds: one, unless they were mixed on purpose.';
@@ -462,14 +623,17 @@ create table learn.activity_types (
   is_qualifying boolean not null default false,
   happens_once  boolean not null default false,
   is_internal   boolean not null default false,
+  is_on_boards  boolean not null default true,
   pays          integer,
   is_capped     boolean not null default false,
   feeds_metrics boolean not null default false,
   feeds_days    boolean not null default false,
   resets_runs   boolean not null default false,
   notifies      boolean not null default false,
+  constraint pays_is_in_range check (pays between 0 and 1000000),
   constraint activity_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$'),
-  constraint sizes_are_limited check (length(key) <= 200 and length(description) <= 10000)
+  constraint sizes_are_limited check (length(key) <= 200 and length(description) <= 10000),
+  constraint texts_are_canonical check (learn_internal.text_problem(description) is null)
 );
 comment on table learn.activity_types is
   'The kinds of facts. A product adds its own; Laurel''s own are named by its triggers.';
@@ -487,6 +651,8 @@ comment on column learn.activity_types.feeds_days is 'Some metric counts its day
 comment on column learn.activity_types.resets_runs is 'It ends a run of some metric.';
 comment on column learn.activity_types.is_internal is
   'Written by Laurel alone: record_activity() refuses it (LX010).';
+comment on column learn.activity_types.is_on_boards is
+  'Boards count the XP that it pays. That of rewards for ranks they do not: it would decide the next ones.';
 comment on column learn.activity_types.notifies is
   'An active rule in notification_rules reports it to users. Kept by the triggers of that table.';
 grant select on learn.activity_types to learn_app, learn_readonly;
@@ -505,9 +671,13 @@ insert into learn.activity_types (key, description, is_qualifying, happens_once,
   ('level_reached', 'The user reached a level for the first time.', false, true, true),
   ('xp_awarded', 'XP was awarded by award_xp().', false, false, true),
   ('xp_reversed', 'XP was taken back by reverse_xp().', false, false, true),
+  ('period_rewarded', 'The user''s rank on a board of a finished period was rewarded.', false, false, true),
+  ('period_reward_reversed', 'Such a reward was taken back by reverse_xp().', false, false, true),
   ('streak_freeze_granted', 'The user was given a streak freeze.', false, false, true),
   ('streak_freeze_earned', 'The user''s streak earned a freeze.', false, false, true),
   ('streak_freeze_used', 'A freeze covered a missed day.', false, false, true);
+update learn.activity_types set is_on_boards = false
+where key in ('period_rewarded', 'period_reward_reversed');
 
 create table learn.activity_log (
   user_id         uuid not null references learn.users on delete cascade,
@@ -606,7 +776,10 @@ create table learn.metrics (
   constraint sizes_are_limited check (
     length(key) <= 200 and length(property) <= 200 and pg_column_size(filter) <= 65536
     and length(scope_property) <= 200 and pg_column_size(reset_filter) <= 65536
-    and length(description) <= 10000)
+    and length(description) <= 10000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(property, true), learn_internal.text_problem(scope_property, true),
+    learn_internal.text_problem(description)) is null)
 );
 comment on table learn.metrics is
   'What is counted per user. count: facts; sum and max: of a number in properties; '
@@ -674,8 +847,8 @@ create table learn.xp_rules (
     references learn.activity_types on update cascade on delete cascade,
   amount        integer not null,
   daily_cap     integer,
-  constraint amount_is_not_negative check (amount >= 0),
-  constraint daily_cap_is_not_negative check (daily_cap >= 0)
+  constraint amount_is_in_range check (amount between 0 and 1000000),
+  constraint daily_cap_is_in_range check (daily_cap between 0 and 1000000000)
 );
 comment on table learn.xp_rules is
   'XP that a fact of a type pays, unless the fact carries an amount of its own.';
@@ -722,8 +895,8 @@ create table learn.level_thresholds (
   min_xp bigint not null,
   -- checked once per statement
   constraint level_thresholds_min_xp_is_unique unique (min_xp) deferrable,
-  constraint level_is_positive check (level >= 1),
-  constraint min_xp_is_not_negative check (min_xp >= 0)
+  constraint level_is_in_range check (level between 1 and 10000),
+  constraint min_xp_is_in_range check (min_xp between 0 and 1000000000000000)
 );
 comment on table learn.level_thresholds is
   'The level curve: total XP from which a user is on a level. Level 1 starts at 0.';
@@ -774,7 +947,8 @@ grant select on learn.streak_freezes to learn_app, learn_readonly;
 
 -- functions/catalog/is_translations.sql
 
--- Whether a document holds translations: {"fil": {"title": "…", "description": "…"}, …}.
+-- Whether a document holds translations: {"fil": {"title": "…", "description": "…"}, …}, of texts as
+-- people see them.
 create or replace function learn_internal.is_translations(p_translations jsonb)
 returns boolean
 language sql
@@ -784,7 +958,11 @@ set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_typeof(p_translations) = 'object'
     and not jsonb_path_exists(p_translations, 'strict $.* ? (@.type() != "object")')
-    and not jsonb_path_exists(p_translations, 'strict $.*.* ? (@.type() != "string")');
+    and not jsonb_path_exists(p_translations, 'strict $.*.* ? (@.type() != "string")')
+    and not exists (
+      select from jsonb_path_query(p_translations, 'strict $.*.keyvalue()') e
+      where learn_internal.text_problem(
+        e ->> 'value', e ->> 'key' in ('title', 'name')) is not null);
 $$;
 comment on function learn_internal.is_translations(jsonb) is
   'Whether a document holds translations: texts by field by language tag.';
@@ -824,7 +1002,7 @@ create table learn.difficulties (
   rank          integer not null,
   xp_multiplier numeric(6, 2) not null default 1,
   constraint difficulty_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0),
+  constraint xp_multiplier_is_in_range check (xp_multiplier between 0 and 100),
   constraint sizes_are_limited check (length(key) <= 200)
 );
 comment on table learn.difficulties is
@@ -849,7 +1027,9 @@ create table learn.learning_paths (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint sizes_are_limited check (
-    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000)
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(description)) is null)
 );
 comment on table learn.learning_paths is
   'A sequence of tracks; completed when all its published tracks are.';
@@ -872,11 +1052,13 @@ create table learn.tracks (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint difficulty_is_no_tier check (difficulty not in ('easy', 'medium', 'hard')),
-  constraint estimated_hours_are_positive check (estimated_hours > 0),
-  constraint completion_xp_is_not_negative check (completion_xp >= 0),
+  constraint estimated_hours_are_in_range check (estimated_hours between 0.01 and 9999.99),
+  constraint completion_xp_is_in_range check (completion_xp between 0 and 1000000),
   constraint total_items_are_not_negative check (total_items >= 0),
   constraint sizes_are_limited check (
-    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000)
+    length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(description)) is null)
 );
 comment on column learn.tracks.total_items is
   'How many items there are to complete. Kept by triggers of what tracks consist of.';
@@ -935,13 +1117,18 @@ create table learn.courses (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint difficulty_is_no_tier check (difficulty not in ('easy', 'medium', 'hard')),
-  constraint estimated_hours_are_positive check (estimated_hours > 0),
-  constraint completion_xp_is_not_negative check (completion_xp >= 0),
+  constraint estimated_hours_are_in_range check (estimated_hours between 0.01 and 9999.99),
+  constraint completion_xp_is_in_range check (completion_xp between 0 and 1000000),
+  constraint total_weight_is_finite check (total_weight between 0 and 9999999999.99),
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000
     and length(category) <= 100 and length(language) <= 100 and length(icon_url) <= 2000
-    and length(color) <= 100 and pg_column_size(translations) <= 262144)
+    and length(color) <= 100 and pg_column_size(translations) <= 262144),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(description),
+    learn_internal.text_problem(category, true), learn_internal.text_problem(language, true),
+    learn_internal.text_problem(icon_url, true), learn_internal.text_problem(color, true)) is null)
 );
 comment on table learn.courses is
   'A course of lessons, directly or in levels. Completed when all its published levels are '
@@ -994,7 +1181,9 @@ create table learn.course_levels (
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000
-    and pg_column_size(translations) <= 262144)
+    and pg_column_size(translations) <= 262144),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(description)) is null)
 );
 comment on table learn.course_levels is
   'A chapter of a course, in order of position (then id). Completing one unlocks the next.';
@@ -1010,6 +1199,7 @@ create table learn.lessons (
   lesson_type        text not null default 'text',
   content            jsonb not null default '{}',
   difficulty         text references learn.difficulties on update cascade,
+  tier               text not null generated always as (coalesce(difficulty, '')) stored,
   sequence_number    integer,
   xp_reward          integer,
   time_limit_seconds integer,
@@ -1024,22 +1214,25 @@ create table learn.lessons (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint lesson_type_is_not_blank check (lesson_type ~ '\S'),
-  constraint xp_reward_is_not_negative check (xp_reward >= 0),
-  constraint time_limit_is_positive check (time_limit_seconds > 0),
+  constraint xp_reward_is_in_range check (xp_reward between 0 and 1000000),
+  constraint time_limit_is_in_range check (time_limit_seconds between 1 and 31536000),
   constraint hard_limits_are_limits check (
     not time_limit_is_hard or time_limit_seconds is not null),
-  constraint estimated_minutes_are_positive check (estimated_minutes > 0),
+  constraint estimated_minutes_are_in_range check (estimated_minutes between 1 and 1000000),
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint level_lessons_have_a_course check (course_level_id is null or course_id is not null),
   constraint lessons_course_level_fkey foreign key (course_level_id, course_id)
     references learn.course_levels (id, course_id) on update cascade on delete cascade,
   constraint lessons_sequence_is_unique unique (course_id, sequence_number)
     deferrable initially immediate,
-  constraint lessons_tier_is_unique unique (course_level_id, difficulty)
+  constraint lessons_tier_is_unique unique (course_level_id, tier)
     deferrable initially immediate,
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(title) <= 300 and length(lesson_type) <= 100
-    and pg_column_size(content) <= 1048576 and pg_column_size(translations) <= 262144)
+    and pg_column_size(content) <= 1048576 and pg_column_size(translations) <= 262144),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true),
+    learn_internal.text_problem(lesson_type, true)) is null)
 );
 comment on table learn.lessons is
   'A lesson with 0..n exercises. One with published exercises completes by itself '
@@ -1054,7 +1247,8 @@ comment on column learn.lessons.time_limit_is_hard is
 comment on column learn.lessons.course_id is
   'The course that the lesson belongs to; filled in where only course_level_id is given.';
 comment on column learn.lessons.course_level_id is
-  'The level of the course, at most one lesson for each difficulty, or none; null: directly in the course.';
+  'The level of the course, at most one lesson for each difficulty, and one without; null: directly in the course.';
+comment on column learn.lessons.tier is 'The difficulty, empty where there is none: what a level has one lesson of.';
 comment on column learn.lessons.sequence_number is
   'Place in the course, 1 first; unique in it. For clients to order by.';
 comment on column learn.lessons.is_available is
@@ -1085,7 +1279,8 @@ create table learn.exercises (
     jsonb_typeof(hints) = 'array' and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "string")')),
   constraint sizes_are_limited check (
     length(prompt) <= 100000 and length(schema_sql) <= 1000000 and length(solution) <= 100000
-    and pg_column_size(expected_result) <= 1048576 and pg_column_size(hints) <= 262144)
+    and pg_column_size(expected_result) <= 1048576 and pg_column_size(hints) <= 262144),
+  constraint texts_are_canonical check (learn_internal.text_problem(prompt) is null)
 );
 comment on table learn.exercises is 'A problem of a lesson, solved by a correct query submission.';
 comment on column learn.exercises.schema_sql is
@@ -1121,7 +1316,8 @@ create table learn.course_ratings (
   updated_at timestamptz not null default learn.clock(),
   primary key (user_id, course_id),
   constraint rating_is_one_to_five check (rating between 1 and 5),
-  constraint review_is_not_blank check (review ~ '\S' and length(review) <= 10000)
+  constraint review_is_not_blank check (review ~ '\S' and length(review) <= 10000),
+  constraint texts_are_canonical check (learn_internal.text_problem(review) is null)
 );
 comment on table learn.course_ratings is 'Ratings of courses by users who are enrolled, 1 to 5.';
 create index course_ratings_course on learn.course_ratings (course_id, user_id, rating);
@@ -1165,6 +1361,7 @@ create table learn.user_track_progress (
   completed_at        timestamptz,
   primary key (user_id, track_id),
   constraint items_completed_are_items check (items_completed between 0 and total_items),
+  constraint progress_is_a_percentage check (progress_percentage between 0 and 100),
   constraint status_is_known check (status in ('not_started', 'in_progress', 'completed'))
 ) with (fillfactor = 70);
 comment on table learn.user_track_progress is
@@ -1231,6 +1428,7 @@ create table learn.user_course_progress (
     lessons_completed between 0 and total_lessons),
   constraint levels_completed_are_levels check (levels_completed between 0 and total_levels),
   constraint weight_completed_is_weight check (weight_completed between 0 and total_weight),
+  constraint total_weight_is_finite check (total_weight < 'Infinity'),
   constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
 ) with (fillfactor = 70);
 comment on table learn.user_course_progress is
@@ -1352,7 +1550,10 @@ create table learn.avatars (
   constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(name) <= 300 and length(description) <= 10000
-    and length(image_url) <= 2000)
+    and length(image_url) <= 2000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(name, true), learn_internal.text_problem(description),
+    learn_internal.text_problem(image_url, true)) is null)
 );
 comment on table learn.avatars is
   'Pictures a user may select: default ones belong to everyone, others are unlocked.';
@@ -1370,20 +1571,27 @@ create table learn.achievements (
   criteria            jsonb not null,
   xp_reward           integer not null default 0,
   unlocks_avatar_id   bigint references learn.avatars on delete set null,
+  translations        jsonb not null default '{}',
   display_order       integer not null default 0,
   is_hidden           boolean not null default false,
   is_active           boolean not null default true,
   criteria_changed_at timestamptz not null default learn.clock(),
   created_at          timestamptz not null default learn.clock(),
   constraint achievements_slug_is_unique unique (slug),
+  constraint achievements_name_is_unique unique (system, name),
+  constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint rarity_is_known check (rarity in ('common', 'rare', 'epic', 'legendary')),
-  constraint xp_reward_is_not_negative check (xp_reward >= 0),
+  constraint xp_reward_is_in_range check (xp_reward between 0 and 1000000),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(name) <= 300 and length(description) <= 10000
     and length(icon) <= 2000 and length(category) <= 100 and length(system) <= 100
-    and pg_column_size(criteria) <= 65536)
+    and pg_column_size(criteria) <= 65536 and pg_column_size(translations) <= 262144),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(name, true), learn_internal.text_problem(description),
+    learn_internal.text_problem(icon, true), learn_internal.text_problem(category, true),
+    learn_internal.text_problem(system, true)) is null)
 );
 comment on table learn.achievements is
   'Badges. A new one applies to what happens from then on; backfill_achievement() '
@@ -1392,6 +1600,8 @@ comment on column learn.achievements.criteria is
   '{"metric": m, "scope": s?, "at_least": n} | {"all": [c…]} | {"any": [c…]} | '
   '{"at_least": k, "of": [c…]}; anything else is refused (LX011).';
 comment on column learn.achievements.system is 'The product that it belongs to, or core.';
+comment on column learn.achievements.translations is
+  '{"fil": {"name": "…", "description": "…"}}: read with learn.localized().';
 comment on column learn.achievements.is_hidden is 'Shown to a user only once earned.';
 create index achievements_unlocks_avatar on learn.achievements (unlocks_avatar_id)
   where unlocks_avatar_id is not null;
@@ -1436,7 +1646,10 @@ create table learn.user_achievements (
   constraint serial_number_is_not_negative check (serial_number >= 0),
   constraint sizes_are_limited check (
     pg_column_size(evidence) <= 262144 and length(token_id) <= 200 and length(collection_id) <= 200
-    and length(metadata_uri) <= 2000 and length(tx_id) <= 200)
+    and length(metadata_uri) <= 2000 and length(tx_id) <= 200),
+  constraint texts_are_canonical check (token_id is null or coalesce(
+    learn_internal.text_problem(token_id, true), learn_internal.text_problem(collection_id, true),
+    learn_internal.text_problem(metadata_uri, true), learn_internal.text_problem(tx_id, true)) is null)
 );
 comment on table learn.user_achievements is
   'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
@@ -1459,7 +1672,8 @@ create table learn.revoked_achievements (
   reason         text not null,
   revoked_at     timestamptz not null default learn.clock(),
   primary key (user_id, achievement_id),
-  constraint sizes_are_limited check (length(reason) <= 2000)
+  constraint sizes_are_limited check (length(reason) <= 2000),
+  constraint texts_are_canonical check (learn_internal.text_problem(reason) is null)
 );
 comment on table learn.revoked_achievements is
   'Achievements taken away: not earned again by themselves, only by grant_achievement().';
@@ -1524,11 +1738,13 @@ create table learn.exam_types (
   description          text not null default '',
   seconds_per_question integer,
   is_active            boolean not null default true,
-  constraint seconds_per_question_are_positive check (seconds_per_question > 0),
+  constraint seconds_per_question_are_in_range check (seconds_per_question between 1 and 86400),
   constraint exam_type_key_is_a_slug check (key ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint sizes_are_limited check (
-    length(key) <= 200 and length(name) <= 300 and length(description) <= 10000)
+    length(key) <= 200 and length(name) <= 300 and length(description) <= 10000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(name, true), learn_internal.text_problem(description)) is null)
 );
 comment on table learn.exam_types is 'Exams that questions and quizzes are for.';
 comment on column learn.exam_types.seconds_per_question is
@@ -1555,7 +1771,10 @@ create table learn.questions (
     learn_internal.options_problem(options, correct_answer) is null),
   constraint sizes_are_limited check (
     length(external_id) <= 200 and length(domain) <= 200 and length(question_text) <= 20000
-    and pg_column_size(options) <= 262144)
+    and pg_column_size(options) <= 262144),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(external_id, true), learn_internal.text_problem(domain, true),
+    learn_internal.text_problem(question_text)) is null)
 );
 comment on table learn.questions is
   'The question bank, with the key. Editing a question does not change how earlier answers were graded: '
@@ -1583,7 +1802,7 @@ create table learn.quiz_attempts (
   xp_earned          integer not null default 0,
   completed_at       timestamptz not null default learn.clock(),
   primary key (user_id, id),
-  constraint total_questions_are_positive check (total_questions > 0),
+  constraint total_questions_are_in_range check (total_questions between 1 and 10000),
   constraint correct_answers_are_answers check (correct_answers between 0 and total_questions),
   constraint time_taken_is_not_negative check (time_taken_seconds >= 0),
   constraint xp_earned_is_not_negative check (xp_earned >= 0)
@@ -1716,15 +1935,18 @@ create table learn.challenges (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint difficulty_is_no_tier check (difficulty not in ('easy', 'medium', 'hard')),
-  constraint xp_base_is_not_negative check (xp_base >= 0),
-  constraint estimated_minutes_are_positive check (estimated_minutes > 0),
+  constraint xp_base_is_in_range check (xp_base between 0 and 1000000),
+  constraint estimated_minutes_are_in_range check (estimated_minutes between 1 and 1000000),
   constraint ddia_concepts_are_a_list check (jsonb_typeof(ddia_concepts) = 'array'),
   constraint tags_are_a_list check (jsonb_typeof(tags) = 'array'),
   constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object'),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(title) <= 300 and length(description) <= 10000
     and length(category) <= 100 and pg_column_size(ddia_concepts) <= 65536
-    and pg_column_size(tags) <= 65536 and pg_column_size(metadata) <= 65536)
+    and pg_column_size(tags) <= 65536 and pg_column_size(metadata) <= 65536),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(description),
+    learn_internal.text_problem(category, true)) is null)
 );
 comment on table learn.challenges is
   'A problem in levels, passed in order. Unlocked when its prerequisites are completed, and the '
@@ -1768,8 +1990,18 @@ create table learn.challenge_levels (
   primary key (challenge_id, level_number),
   constraint level_number_is_one_to_five check (level_number between 1 and 5),
   constraint level_name_is_not_blank check (level_name ~ '\S'),
-  constraint xp_reward_is_not_negative check (xp_reward >= 0),
-  constraint estimated_minutes_are_positive check (estimated_minutes > 0),
+  constraint xp_reward_is_in_range check (xp_reward between 0 and 1000000),
+  constraint estimated_minutes_are_in_range check (estimated_minutes between 1 and 1000000),
+  constraint requirements_are_a_document check (jsonb_typeof(requirements) in ('object', 'array')),
+  constraint test_cases_are_objects check (
+    jsonb_typeof(test_cases) = 'array'
+    and not jsonb_path_exists(test_cases, 'strict $[*] ? (@.type() != "object")')),
+  constraint passing_criteria_are_known check (case when jsonb_typeof(passing_criteria) = 'object'
+    then passing_criteria - '{min_score,must_pass}'::text[] = '{}'
+      and coalesce(jsonb_typeof(passing_criteria -> 'must_pass'), 'null') in ('array', 'null')
+      and not jsonb_path_exists(passing_criteria,
+        'lax $.must_pass[*] ? (@.type() != "string" && @.type() != "null")')
+    else false end),
   constraint hints_have_text_and_penalty check (
     jsonb_typeof(hints) = 'array'
     and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "object")')
@@ -1780,11 +2012,19 @@ create table learn.challenge_levels (
     length(level_name) <= 300 and length(description) <= 10000
     and pg_column_size(requirements) <= 262144 and pg_column_size(test_cases) <= 1048576
     and pg_column_size(passing_criteria) <= 65536 and pg_column_size(hints) <= 262144
-    and length(solution_approach) <= 100000)
+    and length(solution_approach) <= 100000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(level_name, true), learn_internal.text_problem(description),
+    learn_internal.text_problem(solution_approach)) is null)
 );
 comment on table learn.challenge_levels is 'The levels of a challenge, 1 to 5.';
+comment on column learn.challenge_levels.requirements is
+  'What is asked for, such as {"functional": ["…"], "p99_ms": 20}.';
+comment on column learn.challenge_levels.test_cases is
+  '[{"name": "…", …}, …]: what the backend runs.';
 comment on column learn.challenge_levels.passing_criteria is
-  'For the backend that runs the tests and says whether an attempt passed.';
+  '{"min_score": 70, "must_pass": ["name of a test case", …]}, each where there is one: for the backend that runs '
+  'the tests and says whether an attempt passed.';
 comment on column learn.challenge_levels.hints is
   '[{"text": "…", "xp_penalty": 5}, …], counted from 1: see use_hint().';
 comment on column learn.challenge_levels.xp_reward is
@@ -1900,8 +2140,8 @@ create table learn.daily_challenges (
   special_requirements jsonb not null default '{}',
   created_at           timestamptz not null default learn.clock(),
   constraint daily_challenges_date_is_unique unique (date),
-  constraint difficulty_modifier_is_positive check (difficulty_modifier > 0),
-  constraint xp_multiplier_is_not_negative check (xp_multiplier >= 0),
+  constraint difficulty_modifier_is_in_range check (difficulty_modifier between 0.01 and 9.99),
+  constraint xp_multiplier_is_in_range check (xp_multiplier between 0 and 9.99),
   constraint sizes_are_limited check (pg_column_size(special_requirements) <= 65536)
 );
 comment on table learn.daily_challenges is
@@ -2086,13 +2326,16 @@ create table learn.skills (
   constraint slug_is_a_slug check (slug ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
   constraint name_is_not_blank check (name ~ '\S'),
   constraint skill_is_not_its_own_parent check (parent_skill_id <> id),
-  constraint max_level_is_positive check (max_level > 0),
+  constraint max_level_is_in_range check (max_level between 1 and 1000),
   constraint xp_per_level_is_positive check (xp_per_level > 0),
   constraint skill_takes_at_most_a_billion_points check (
     max_level::bigint * xp_per_level <= 1000000000),
   constraint sizes_are_limited check (
     length(slug) <= 200 and length(name) <= 300 and length(description) <= 10000
-    and length(category) <= 100)
+    and length(category) <= 100),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(name, true), learn_internal.text_problem(description),
+    learn_internal.text_problem(category, true)) is null)
 );
 comment on table learn.skills is
   'Skills that learners put points into: as many points as they have XP, each point once.';
@@ -2212,7 +2455,8 @@ create table learn.learning_sessions (
   constraint completed_sessions_are_over check (not is_completed or ended_at is not null),
   constraint xp_earned_is_not_negative check (xp_earned >= 0),
   constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object'),
-  constraint sizes_are_limited check (pg_column_size(metadata) <= 65536)
+  constraint sizes_are_limited check (pg_column_size(metadata) <= 65536),
+  constraint texts_are_canonical check (learn_internal.text_problem(resource_id, true) is null)
 ) with (fillfactor = 80);
 comment on table learn.learning_sessions is
   'Sittings of users, from start_session() to end_session(); one open at most per user, '
@@ -2434,7 +2678,7 @@ as $$
   select cardinality(p_tags) <= 10
     and coalesce(bool_and(
       t.tag is not null and t.tag ~ E'\\S' and length(t.tag) <= 50
-      and t.tag = lower(btrim(t.tag))), true)
+      and t.tag = lower(btrim(t.tag)) and learn_internal.text_problem(t.tag, true) is null), true)
     and count(distinct t.tag) = cardinality(p_tags)
   from unnest(p_tags) t(tag);
 $$;
@@ -2488,7 +2732,10 @@ create table learn.discussions (
   constraint category_is_not_blank check (category ~ '\S' and length(category) <= 100),
   constraint tags_are_normalized check (learn_internal.is_tag_list(tags)),
   constraint counts_are_not_negative check (
-    view_count >= 0 and reply_count >= 0 and upvote_count >= 0 and downvote_count >= 0)
+    view_count >= 0 and reply_count >= 0 and upvote_count >= 0 and downvote_count >= 0),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(content),
+    learn_internal.text_problem(category, true)) is null)
 ) with (fillfactor = 85);
 comment on table learn.discussions is
   'What a user asks or tells the others, about a course or about none. Goes with its author.';
@@ -2537,7 +2784,8 @@ create table learn.replies (
   constraint reply_comes_after_its_parent check (parent_reply_id < id),
   constraint content_is_not_blank check (content ~ '\S' and length(content) <= 50000),
   constraint solutions_have_a_date check (not is_solution or first_accepted_at is not null),
-  constraint counts_are_not_negative check (upvote_count >= 0 and downvote_count >= 0)
+  constraint counts_are_not_negative check (upvote_count >= 0 and downvote_count >= 0),
+  constraint texts_are_canonical check (learn_internal.text_problem(content) is null)
 ) with (fillfactor = 85);
 comment on table learn.replies is
   'A reply in a discussion. Goes with its author; replies to it stay.';
@@ -2612,7 +2860,7 @@ create table learn.transactions (
   constraint transactions_of_a_user_are_unique unique (user_id, tx_id),
   constraint tx_id_is_a_word check (tx_id ~ '^[!-~]+$' and length(tx_id) <= 200),
   constraint tx_type_is_a_slug check (tx_type ~ '^[a-z0-9]+([-_.][a-z0-9]+)*$'),
-  constraint amount_is_not_negative check (amount_hbar >= 0 and amount_hbar <> 'NaN'),
+  constraint amount_is_in_range check (amount_hbar between 0 and 100000000000),
   constraint accounts_are_words check (
     from_account ~ '^[!-~]+$' and to_account ~ '^[!-~]+$'
     and length(from_account) <= 200 and length(to_account) <= 200),
@@ -2620,7 +2868,8 @@ create table learn.transactions (
   constraint submitted_transactions_have_an_id check (
     tx_id is not null or status in ('pending', 'failed')),
   constraint sizes_are_limited check (
-    length(tx_type) <= 100 and length(hashscan_url) <= 2000 and length(error) <= 10000)
+    length(tx_type) <= 100 and length(hashscan_url) <= 2000 and length(error) <= 10000),
+  constraint texts_are_canonical check (learn_internal.text_problem(hashscan_url, true) is null)
 ) with (fillfactor = 80);
 comment on table learn.transactions is
   'What workers did for users on a network outside, such as Hedera. The status moves forward: '
@@ -2685,7 +2934,12 @@ create table learn.nft_certificates (
   constraint revoked_reason_is_not_blank check (revoked_reason ~ '\S'),
   constraint sizes_are_limited check (
     length(course_title) <= 300 and length(token_id) <= 200 and length(collection_id) <= 200
-    and length(metadata_uri) <= 2000 and length(tx_id) <= 200 and length(revoked_reason) <= 2000)
+    and length(metadata_uri) <= 2000 and length(tx_id) <= 200 and length(revoked_reason) <= 2000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(course_title, true), learn_internal.text_problem(token_id, true),
+    learn_internal.text_problem(collection_id, true),
+    learn_internal.text_problem(metadata_uri, true),
+    learn_internal.text_problem(revoked_reason)) is null)
 ) with (fillfactor = 80);
 comment on table learn.nft_certificates is
   'One certificate per user and completed course. It stays when the course is deleted; '
@@ -2736,7 +2990,7 @@ create table learn.faucet_requests (
     references learn.transactions (user_id, tx_id),
   constraint hedera_account_id_is_one check (
     hedera_account_id ~ '^(0|[1-9][0-9]{0,18})(\.(0|[1-9][0-9]{0,18})){2}$'),
-  constraint amount_is_positive check (amount_hbar > 0 and amount_hbar <> 'NaN'),
+  constraint amount_is_in_range check (amount_hbar between 0.00000001 and 100000000000),
   constraint status_is_known check (status in ('pending', 'submitted', 'completed', 'failed')),
   constraint limit_ends_after_the_request check (limited_until >= requested_at),
   constraint completion_is_of_completed_requests check (
@@ -2828,15 +3082,22 @@ create table learn.notification_rules (
   title         text not null,
   message       text,
   action_url    text,
+  translations  jsonb not null default '{}',
   is_active     boolean not null default true,
   primary key (activity_type, type),
+  constraint action_url_leads_somewhere check (
+    action_url ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)[!-~]*$' and action_url !~* '^(javascript|data|vbscript):'),
+  constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint type_is_a_slug check (
     type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
   constraint filter_is_an_object check (jsonb_typeof(filter) = 'object'),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint sizes_are_limited check (
     pg_column_size(filter) <= 65536 and length(title) <= 300 and length(message) <= 10000
-    and length(action_url) <= 2000)
+    and length(action_url) <= 2000 and pg_column_size(translations) <= 262144),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(message),
+    learn_internal.text_problem(action_url, true)) is null)
 );
 comment on table learn.notification_rules is
   'Which facts are reported to users, and in what words. A fact is reported once, by a '
@@ -2847,9 +3108,13 @@ comment on column learn.notification_rules.filter is
   'Only facts whose properties contain this are reported. For achievements, what earned them counts '
   'as properties too: {"metric": "current_streak"}.';
 comment on column learn.notification_rules.title is
-  'Title, message and action_url may have placeholders: {name} of what the fact is about, '
-  '{subject_id}, and each property of the fact, such as {level} or {slug}. What a fact does not '
-  'have is left out.';
+  'Title, message and action_url may have placeholders: {name} and {slug} of what the fact is about, '
+  '{subject_type}, {subject_id}, and each property of the fact, such as {level}; of achievements what earned '
+  'them, such as {value}. What a fact does not have is left out.';
+comment on column learn.notification_rules.action_url is
+  'Where a tap leads: a path, or a URL of a scheme. What is filled in is percent-encoded.';
+comment on column learn.notification_rules.translations is
+  '{"fil": {"title": "…", "message": "…"}}: taken by the learner''s locale, with the same placeholders.';
 grant select on learn.notification_rules to learn_app, learn_readonly;
 
 create table learn.notifications (
@@ -2863,16 +3128,25 @@ create table learn.notifications (
   created_at timestamptz not null default learn.clock(),
   read_at    timestamptz,
   fact_id    bigint,
+  told_in    bigint not null default (extract(epoch from statement_timestamp()) * 1000000)::bigint,
   primary key (user_id, id),
+  constraint action_url_leads_somewhere check (
+    action_url ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)' and action_url !~* '^(javascript|data|vbscript):'),
   constraint type_is_a_slug check (
     type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
   constraint title_is_not_blank check (title ~ '\S'),
   constraint read_notifications_say_when check (is_read = (read_at is not null)),
   constraint sizes_are_limited check (
-    length(title) <= 300 and length(message) <= 10000 and length(action_url) <= 2000)
+    length(title) <= 300 and length(message) <= 10000 and length(action_url) <= 2000),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(title, true), learn_internal.text_problem(message),
+    learn_internal.text_problem(action_url, true)) is null)
 ) with (fillfactor = 90);
 comment on table learn.notifications is
   'What was reported to users, the newest with the highest id: by rules, or written by the owner.';
+comment on column learn.notifications.told_in is
+  'Which statement told it, by the microsecond in which the server got that: a jump of many levels by one '
+  'statement is told once.';
 comment on column learn.notifications.fact_id is
   'The fact that it reports, a row of activity_log; null: none. A fact is reported once.';
 create unique index notifications_tell_a_fact_once
@@ -2920,6 +3194,20 @@ insert into learn.platform_settings (key, value, value_type, description) values
     'New notifications are sent to the channel learn_events of PostgreSQL''s NOTIFY.'),
   ('notification_webhooks', 'false', 'boolean',
     'New notifications are messages in the outbox too, topic notification, for webhooks.');
+
+-- Where a number may be something else than 0 to a million.
+update learn.platform_settings s
+set minimum = r.minimum, maximum = r.maximum
+from (values
+  ('max_event_age_days', 0, 36525), ('leaderboard_days_kept', 0, 36525),
+  ('quiz_minimum_questions', 1, 1000), ('quiz_maximum_questions', 1, 1000),
+  ('quiz_high_score_percentage', 0, 100), ('assessment_intermediate_percentage', 0, 100),
+  ('assessment_advanced_percentage', 0, 100), ('assessment_strength_percentage', 0, 100),
+  ('assessment_weakness_percentage', 0, 100), ('assessment_recommendations', 0, 1000),
+  ('session_timeout_minutes', 1, 1000000), ('outbox_timeout_seconds', 1, 1000000),
+  ('outbox_max_attempts', 1, 1000000)
+) r(key, minimum, maximum)
+where s.key = r.key;
 
 -- ── analytics ────────────────────────────────────────────────────────────────────────────────────
 

@@ -70,13 +70,16 @@ drop function learn_internal.require_event_time(timestamp with time zone);
 drop function learn_internal.require_possible_time(text,timestamp with time zone);
 drop function learn_internal.require_self(uuid,timestamp with time zone);
 drop function learn_internal.require_size(text,bigint,bigint,text);
+drop function learn_internal.require_text(text,text,integer,boolean);
 drop function learn_internal.set_clock(timestamp with time zone);
 drop function learn_internal.setting_boolean(text);
 drop function learn_internal.setting_number(text);
 drop function learn_internal.setting_string(text);
 drop function learn_internal.settings_updated();
 drop function learn_internal.summarize(learn_internal.call);
+drop function learn_internal.tidy_text(text,boolean);
 drop function learn_internal.touch_updated_at();
+drop function learn_internal.trim_text(text);
 drop function learn_internal.use_product(text);
 
 reset role;

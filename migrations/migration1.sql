@@ -252,7 +252,7 @@ declare
   v_has_avatars  boolean;
   v_avatars      jsonb;
 begin
-  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+  select s.user_id, least(s.total_xp - p_call.total_xp, 2147483647), s.total_xp,
     s.current_level, s.current_level > p_call.current_level, s.current_streak,
     s.last_activity_date, (
       -- the time as learn.clock() tells it
@@ -790,6 +790,7 @@ begin
   -- XP, level, streak
   update learn.user_stats s
   set total_xp = x.total_xp,
+    reward_xp = x.reward_xp,
     current_level = learn.calculate_level_from_xp(x.total_xp),
     highest_level = x.highest_level,
     current_streak = coalesce(d.current_streak, 0),
@@ -1656,5 +1657,96 @@ create or replace trigger check_rate_limit
   before insert or update on learn.rate_limits
   for each row execute function learn_internal.check_rate_limit();
 comment on trigger check_rate_limit on learn.rate_limits is 'Only of functions that count (LX001).';
+
+-- functions/_shared/trim_text.sql
+
+-- A text composed (Unicode NFC) and without blanks of any kind at its ends.
+create or replace function learn_internal.trim_text(p_text text)
+returns text
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_blanks constant text :=
+    E'\\u0009-\\u000D\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u2800\\u3000';
+begin
+  return regexp_replace(normalize(p_text, nfc), format('^[%1$s]+|[%1$s]+$', v_blanks), '', 'g');
+end;
+$$;
+comment on function learn_internal.trim_text(text) is
+  'A text composed (Unicode NFC) and without blanks at its ends.';
+revoke all on function learn_internal.trim_text(text) from public;
+
+-- functions/_shared/tidy_text.sql
+
+-- A text in the form in which texts are kept that people see: composed (Unicode NFC), without blanks at its ends,
+-- and without what cannot be seen; p_is_line: in one line.
+create or replace function learn_internal.tidy_text(p_text text, p_is_line boolean default false)
+returns text
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_text text := p_text;
+begin
+  if learn_internal.text_problem(v_text, p_is_line) is null then
+    return v_text;
+  end if;
+  v_text := replace(v_text, E'\r\n', E'\n');
+  if p_is_line then
+    v_text := regexp_replace(v_text, E'[\\u0009-\\u000D\\u0085\\u2028\\u2029]+', ' ', 'g');
+  end if;
+  v_text := regexp_replace(v_text, E'[\\u0001-\\u0008\\u000B-\\u001F\\u007F-\\u009F\\u2028\\u2029]|'
+    || learn_internal.hidden_characters(), '', 'g');
+  return learn_internal.trim_text(v_text);
+end;
+$$;
+comment on function learn_internal.tidy_text(text, boolean) is
+  'A text as texts are kept that people see, without what cannot be seen. p_is_line: in one line.';
+revoke all on function learn_internal.tidy_text(text, boolean) from public;
+
+-- functions/_shared/require_text.sql
+
+-- A text that people will see, as it is kept: composed (Unicode NFC), without blanks at its ends. Of a text of
+-- many lines, what cannot be seen is left out: it comes with what is pasted. In a name or a title (p_is_line) it
+-- is refused, because names that look the same would differ.
+-- Errors: LX001 it is too long, or has what cannot be seen.
+create or replace function learn_internal.require_text(
+  p_name text, p_text text, p_limit integer, p_is_line boolean default false
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_text    text;
+  v_problem text;
+begin
+  perform learn_internal.require_size(p_name, length(p_text), p_limit);
+  if learn_internal.text_problem(p_text, p_is_line) is null then
+    return p_text;
+  end if;
+  v_text := case when p_is_line then learn_internal.trim_text(p_text)
+    else learn_internal.tidy_text(p_text) end;
+  v_problem := learn_internal.text_problem(v_text, p_is_line);
+  if v_problem is not null then
+    raise exception '% cannot be shown as it is', p_name
+      using errcode = 'LX001', detail = format('%s %s', p_name, v_problem),
+        hint = 'Names and titles are one line of characters that can be seen; joiners are for emoji and '
+          'scripts that need them.';
+  end if;
+  return v_text;
+end;
+$$;
+comment on function learn_internal.require_text(text, text, integer, boolean) is
+  'A text that people will see, as it is kept; LX001 where it cannot be. p_is_line: a name or a title.';
+revoke all on function learn_internal.require_text(text, text, integer, boolean) from public;
 
 reset role;

@@ -69,9 +69,19 @@ begin
   then
     raise exception 'there is no such board'
       using errcode = 'LX001',
-        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period),
-        hint = 'Boards are of the metrics where learn.metrics.is_board; of runs, levels and the '
-          'streak there are only those of all_time.';
+        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period)
+          || case when v_metric.key is not null
+            then format(': boards of %s are of the period all_time', v_metric.key) else '' end,
+        hint = (
+          select format('Of all_time alone there are boards of %s; of day, week, month and all_time, of %s.',
+            string_agg(m.key, ', ' order by m.key) filter (where m.is_endless),
+            string_agg(m.key, ', ' order by m.key) filter (where not m.is_endless))
+          from (
+            select k.key, k.aggregate = 'run'
+              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days') as is_endless
+            from learn.metrics k
+            where k.is_board
+          ) m);
   end if;
   v_board.is_maximum := v_metric.aggregate = 'max';
   v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
@@ -114,7 +124,7 @@ select s.user_id, v.metric, v.value
 from learn.user_stats s
 cross join lateral (
   values
-    ('xp', s.total_xp),
+    ('xp', s.total_xp - s.reward_xp),
     ('level_reached', s.highest_level::bigint),
     ('active_days', s.active_days::bigint)
 ) v(metric, value)
@@ -137,6 +147,7 @@ select t.user_id, 'xp' as metric, false as is_maximum, t.earned_on as local_date
   t.amount::bigint as amount, t.created_at as recorded_at
 from learn.xp_transactions t
 where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
+  and t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
 union all
 select f.user_id, m.key, m.aggregate = 'max', f.local_date,
   case when m.property is null then 1
@@ -398,13 +409,15 @@ revoke all on function learn_internal.board_rank(
 
 -- functions/leaderboards/user_rank.sql
 
--- A user's rank on a board of today, or among some users, exact and live; null for one who is not on it.
+-- A user's rank on a board of the period in which p_on lies, or among some users, exact and live; null for one
+-- who is not on it. Without p_on it is the period of the user's own today, which is not everybody's.
 -- Errors: LX001 no such board, or too many users in p_among; LX002 unknown user.
 create or replace function learn.user_rank(
   p_user_id uuid,
   p_period  text default 'all_time',
   p_metric  text default 'xp',
-  p_among   uuid[] default null
+  p_among   uuid[] default null,
+  p_on      date default null
 )
 returns bigint
 language plpgsql
@@ -416,7 +429,7 @@ set jit = off
 as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
-    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+    p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
   v_changes learn_internal.board_change[];
   v_value   bigint;
   v_rank    bigint;
@@ -453,14 +466,16 @@ begin
   return null;
 end;
 $$;
-comment on function learn.user_rank(uuid, text, text, uuid[]) is
-  'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
-revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
-grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_user, learn_readonly;
+comment on function learn.user_rank(uuid, text, text, uuid[], date) is
+  'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
+  'exact and live; null: not on it.';
+revoke all on function learn.user_rank(uuid, text, text, uuid[], date) from public;
+grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/close_period.sql
 
 -- Closes the board of a finished period: keeps its standings and pays the XP of period_rewards by rank, once.
+-- What it pays counts in totals and on no board.
 -- A period is finished when its last day is over in every time zone. Returns how many users were on the
 -- board; closing it again changes nothing and returns the same.
 -- Errors: LX001 no such board, or one without an end; LX007 the period is not over.
@@ -521,7 +536,7 @@ begin
   where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
 
   perform learn_internal.write_facts(array_agg((
-      s.user_id, 'xp_awarded', null, null,
+      s.user_id, 'period_rewarded', null, null,
       jsonb_build_object('source_type', 'leaderboard',
         'source_id', format('%s %s %s', p_metric, p_period,
           to_char(v_board.starts_on, 'YYYY-MM-DD')),
@@ -946,11 +961,13 @@ grant execute on function learn.leaderboard(text, text, integer, integer, date, 
 
 -- functions/leaderboards/leaderboard_around.sql
 
--- The rows of a board around a user, also among some users only: up to p_span before and after; none when the
+-- The rows of a board around a user, of the period in which p_on lies (without it, of the user's own today), also
+-- among some users only: up to p_span before and after; none when the
 -- user is not on it.
 -- Errors: LX001 no such board, a span out of range, or too many users in p_among; LX002 unknown user.
 create or replace function learn.leaderboard_around(
-  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null
+  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null,
+  p_on date default null
 )
 returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
 language plpgsql
@@ -962,7 +979,7 @@ set jit = off
 as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
-    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+    p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
   v_changes learn_internal.board_change[];
   v_value   bigint;
   v_name    text;
@@ -1081,11 +1098,12 @@ begin
   order by n.place;
 end;
 $$;
-comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) is
-  'The rows of a board of today around a user, or of the same board among some users, up to p_span '
+comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) is
+  'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
+  'board among some users, up to p_span '
   'before and after.';
-revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) from public;
-grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[])
+revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) from public;
+grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
   to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/move_fences.sql
@@ -1551,7 +1569,8 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
       'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
         order by r.id desc), '[]')
     from (
-      select e.id, e.earned_at, a.slug, a.name, a.icon, a.rarity
+      select e.id, e.earned_at, a.slug, a.icon, a.rarity,
+        learn.localized(a.translations, u.locale, 'name', a.name) as name
       from learn.user_achievements e
       join learn.achievements a on a.id = e.achievement_id
       where e.user_id = u.id
@@ -1675,5 +1694,22 @@ create or replace trigger refuse_new_times
   when (new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
   execute function learn_internal.refuse_times('starts_on');
 comment on trigger refuse_new_times on learn.period_standings is 'Refuses times out of bounds (LX001).';
+
+-- functions/leaderboards/today_of.sql
+
+-- A user's own date by Laurel's clock; of nobody, the one of UTC.
+create or replace function learn_internal.today_of(p_user_id uuid)
+returns date
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (learn.clock() at time zone coalesce((
+    select u.timezone from learn.users u where u.id = p_user_id), 'UTC'))::date;
+end;
+$$;
+comment on function learn_internal.today_of(uuid) is 'A user''s own date by the clock.';
+revoke all on function learn_internal.today_of(uuid) from public;
 
 reset role;

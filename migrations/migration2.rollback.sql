@@ -83,6 +83,7 @@ drop function learn_internal.check_avatar();
 drop function learn_internal.check_timezone();
 drop function learn_internal.is_timezone(text);
 drop function learn_internal.mark_user_boards();
+drop function learn_internal.note_seen(uuid[],timestamp with time zone[]);
 drop function learn_internal.recount_deleted_boards();
 drop function learn_internal.register_users();
 drop function learn_internal.require_timezones(text[]);

@@ -74,12 +74,22 @@ as $$
 declare
   v_user_id    uuid;
   v_constraint text;
+  v_problem    text;
 begin
   perform learn_internal.require_size('p_username', length(p_username), 100);
   perform learn_internal.require_size('p_email', length(p_email), 320);
   perform learn_internal.require_size('p_timezone', length(p_timezone), 100);
   perform learn_internal.require_size('p_locale', length(p_locale), 100);
-  perform learn_internal.require_size('p_display_name', length(p_display_name), 200);
+  p_display_name := learn_internal.require_text('p_display_name', p_display_name, 200, true);
+  p_username := normalize(p_username, nfc);
+  v_problem := coalesce('username ' || learn_internal.text_problem(p_username, true),
+    'email ' || learn_internal.text_problem(p_email, true),
+    'locale ' || learn_internal.text_problem(p_locale, true));
+  if v_problem is not null then
+    raise exception 'the user cannot be registered'
+      using errcode = 'LX001', detail = v_problem,
+        hint = 'A username is one line of characters that can be seen, without blanks at its ends.';
+  end if;
   perform learn_internal.hold_content();
   insert into learn.users (username, email, timezone, locale, display_name)
   values (p_username, p_email, coalesce(p_timezone, 'UTC'),
@@ -94,6 +104,7 @@ exception
         detail = format('%s: username = %s, email = %s, locale = %s',
           case v_constraint
             when 'users_username_is_unique' then 'username is taken'
+            when 'users_username_has_no_twin' then 'username is taken, or one that looks the same'
             when 'users_email_is_unique' then 'email is taken'
             when '' then 'username is missing'
             else replace(v_constraint, '_', ' ') || ' does not hold'
@@ -320,11 +331,12 @@ create or replace trigger tally_deleted_users
 comment on trigger tally_deleted_users on learn.users is
   'Takes out of the tallies what was counted of the user.';
 
--- When a user's row is changed, its updated_at says so.
+-- When a user's row is changed, its updated_at says so; that the user was seen is no change.
 create or replace trigger users_touch
   before update on learn.users
   for each row
-  when (old.* is distinct from new.*)
+  when ((old.last_login_at, old.last_active_at) is not distinct from (new.last_login_at, new.last_active_at)
+    and old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
 comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
@@ -883,16 +895,18 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_date(
     greatest(new.last_activity_date, new.registered_on),
-    least(new.last_activity_date, new.registered_on)))
-  execute function learn_internal.refuse_times('last_activity_date', 'registered_on');
+    least(new.last_activity_date, new.registered_on))
+    or learn_internal.is_off_time(new.last_active_at, new.last_active_at))
+  execute function learn_internal.refuse_times('last_activity_date', 'registered_on', 'last_active_at');
 comment on trigger refuse_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
-  before update of last_activity_date, registered_on on learn.user_stats
+  before update of last_activity_date, registered_on, last_active_at on learn.user_stats
   for each row
   when (new.last_activity_date is distinct from old.last_activity_date and learn_internal.is_off_date(new.last_activity_date, new.last_activity_date)
-    or new.registered_on is distinct from old.registered_on and learn_internal.is_off_date(new.registered_on, new.registered_on))
-  execute function learn_internal.refuse_times('last_activity_date', 'registered_on');
+    or new.registered_on is distinct from old.registered_on and learn_internal.is_off_date(new.registered_on, new.registered_on)
+    or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
+  execute function learn_internal.refuse_times('last_activity_date', 'registered_on', 'last_active_at');
 comment on trigger refuse_new_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
 
 -- functions/identity/verify_email.sql
@@ -1016,6 +1030,9 @@ begin
   select u.* into v_old from learn.users u where u.id = p_user_id;
   begin
     v_new := jsonb_populate_record(v_old, p_profile);
+    v_new.username := normalize(v_new.username, nfc);
+    v_new.display_name := learn_internal.trim_text(v_new.display_name);
+    v_new.bio := learn_internal.tidy_text(v_new.bio);
     update learn.users u
     set username = v_new.username, email = v_new.email, display_name = v_new.display_name,
       avatar_url = v_new.avatar_url, avatar_emoji = v_new.avatar_emoji, bio = v_new.bio,
@@ -1032,6 +1049,13 @@ begin
         using errcode = 'LX001',
           detail = case v_constraint
             when 'users_username_is_unique' then 'username is taken'
+            when 'users_username_has_no_twin' then 'username is taken, or one that looks the same'
+            when 'texts_are_canonical' then coalesce(
+              'username ' || learn_internal.text_problem(v_new.username, true),
+              'email ' || learn_internal.text_problem(v_new.email, true),
+              'display_name ' || learn_internal.text_problem(v_new.display_name, true),
+              'avatar_url ' || learn_internal.text_problem(v_new.avatar_url, true),
+              'avatar_emoji ' || learn_internal.text_problem(v_new.avatar_emoji, true))
             when 'users_email_is_unique' then 'email is taken'
             when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
             when '' then v_message
@@ -1194,5 +1218,34 @@ comment on function learn.export_user(uuid) is
   'the password hash.';
 revoke all on function learn.export_user(uuid) from public;
 grant execute on function learn.export_user(uuid) to learn_app, learn_user, learn_readonly;
+
+-- functions/identity/note_seen.sql
+
+-- Notes when users learned last, parallel arrays: users.last_active_at, and in user_stats, where the engine looks
+-- anyway, so that it writes this once in five minutes at most. Its caller has locked the users.
+create or replace function learn_internal.note_seen(p_user_ids uuid[], p_at timestamptz[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  s record;
+begin
+  for s in
+    select t.user_id, max(t.at) as at
+    from unnest(p_user_ids, p_at) t(user_id, at)
+    group by t.user_id
+    order by t.user_id
+  loop
+    update learn.user_stats k set last_active_at = s.at where k.user_id = s.user_id;
+    update learn.users u set last_active_at = s.at
+    where u.id = s.user_id and (u.last_active_at is null or u.last_active_at < s.at);
+  end loop;
+end;
+$$;
+comment on function learn_internal.note_seen(uuid[], timestamptz[]) is
+  'Notes when users learned last, in users and in user_stats.';
+revoke all on function learn_internal.note_seen(uuid[], timestamptz[]) from public;
 
 reset role;

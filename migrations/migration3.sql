@@ -81,13 +81,13 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case coalesce(jsonb_typeof(p_value), 'null')
     when 'null' then true
-    when 'number' then abs(p_value::numeric) <= 1e15
+    when 'number' then abs(p_value::numeric) <= 1e12
     else false
   end;
 $$;
 comment on function learn_internal.is_countable(jsonb) is
   'Whether a value of a fact''s properties can be summed up: missing, null, '
-  'or a number of at most 1e15.';
+  'or a number of at most 1e12.';
 revoke all on function learn_internal.is_countable(jsonb) from public;
 
 -- functions/activity/activity_problem.sql
@@ -117,7 +117,7 @@ begin
       else (
         select case
           when not learn_internal.is_countable(p_properties -> m.property)
-            then format('the property %s is not a number of at most 1e15: %s',
+            then format('the property %s is not a number of at most 1e12: %s',
               m.property, left((p_properties -> m.property)::text, 50))
           else format('the property %s, a scope, has more than 200 characters', m.scope_property)
         end
@@ -464,7 +464,7 @@ begin
   if not learn_internal.is_countable(v_value) then
     raise exception 'the property % must be a number', p_property
       using errcode = 'LX001', detail = format('%s = %s', p_property, v_value),
-        hint = 'A metric counts this property; send a JSON number of at most 1e15.';
+        hint = 'A metric counts this property; send a JSON number of at most 1e12.';
   end if;
   return round(v_value::numeric);
 end;
@@ -732,14 +732,15 @@ declare
     'reverse_xp', p_user_id,
     jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
     p_occurred_at, p_idempotency_key);
+  v_type   text;
   v_amount integer;
   v_taken  integer;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
-  select t.amount into v_amount
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
+  select t.amount, t.activity_type into v_amount, v_type
   from learn.xp_transactions t
   where t.user_id = p_user_id and t.id = p_transaction_id;
   if not found then
@@ -763,7 +764,8 @@ begin
     v_taken := least(v_amount, v_call.total_xp);
     perform learn_internal.write_facts(
       array[(
-        p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text,
+        p_user_id, case v_type when 'period_rewarded' then 'period_reward_reversed' else 'xp_reversed' end,
+        'xp_transaction', p_transaction_id::text,
         jsonb_build_object('source_type', 'reversal', 'source_id', p_transaction_id::text,
           'description', case
             when v_taken < v_amount
@@ -821,6 +823,7 @@ begin
     perform learn_internal.require_size('p_source_id', length(p_source_id), 500);
     perform learn_internal.require_size('p_description', length(p_description), 2000);
   end if;
+  p_description := learn_internal.require_text('p_description', p_description, 2000);
   if p_amount is null or p_amount not between 1 and 1000000000
     or coalesce(p_source_type, '') !~ E'\\S' or p_source_id !~ E'\\S'
   then
@@ -1501,6 +1504,8 @@ declare
   v_run         learn_internal.run_event[];       -- what this group does to runs
   v_events      learn_internal.run_event[] := '{}'::learn_internal.run_event[];
   v_notifies    boolean := false;
+  v_seen        uuid[] := '{}'::uuid[];           -- users who were not seen for five minutes
+  v_seen_at     timestamptz[] := '{}'::timestamptz[];
 begin
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
@@ -1592,8 +1597,11 @@ begin
             and m.xp <= greatest(s.total_xp - v_xp, s.total_xp)) as is_marked
       into v_paid;
       v_stats := v_paid.stats;
-      v_gains := v_gains
-        || (g.user_id, 'xp', g.local_date, g.activity_type, v_xp)::learn_internal.gain;
+      v_gains := v_gains || (g.user_id, case when v_type.is_on_boards then 'xp' else 'no board' end,
+        g.local_date, g.activity_type, v_xp)::learn_internal.gain;
+      if not v_type.is_on_boards then
+        update learn.user_stats s set reward_xp = s.reward_xp + v_xp where s.user_id = g.user_id;
+      end if;
       -- 3. The level, and what the total earns
       if v_paid.is_marked then
         v_rise := learn_internal.move_level(v_stats, v_xp, v_at);
@@ -1602,6 +1610,13 @@ begin
           v_rises := v_rises || v_rise;
         end if;
       end if;
+    end if;
+
+    if g.is_qualifying
+      and (v_stats.last_active_at is null or v_at >= v_stats.last_active_at + interval '5 minutes')
+    then
+      v_seen := v_seen || g.user_id;
+      v_seen_at := v_seen_at || v_at;
     end if;
 
     -- 4. Another day than the last active one moves the streak.
@@ -1670,7 +1685,8 @@ begin
     from (
       select n.*,
         -- its caller names the source
-        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
+        n.activity_type in ('xp_awarded', 'xp_reversed', 'period_rewarded', 'period_reward_reversed')
+          as is_told,
         coalesce((v_capped ->> n.id::text)::integer, n.xp,
           (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
@@ -1684,6 +1700,10 @@ begin
     if cardinality(v_gains) >= 100 then
       perform learn_internal.request_fold();
     end if;
+  end if;
+
+  if cardinality(v_seen) > 0 then
+    perform learn_internal.note_seen(v_seen, v_seen_at);
   end if;
 
   -- 7. Users are told of what rules name.
@@ -1808,21 +1828,23 @@ grant execute on function learn.xp_for_level(integer) to learn_app, learn_user, 
 -- One grouping over all sources: so a condition on user_id reaches each of them.
 create or replace view learn_internal.xp_recounts as
 select x.user_id, coalesce(sum(x.amount), 0)::bigint as total_xp,
-  max(x.highest_level) as highest_level
+  max(x.highest_level) as highest_level,
+  coalesce(sum(x.amount) filter (where not x.is_on_boards), 0)::bigint as reward_xp
 from (
-  select s.user_id, null::integer as amount, 1 as highest_level
+  select s.user_id, null::integer as amount, 1 as highest_level, null::boolean as is_on_boards
   from learn.user_stats s
   union all
-  select t.user_id, t.amount, null
+  select t.user_id, t.amount, null,
+    t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
   from learn.xp_transactions t
   union all
-  select f.user_id, null, f.subject_id::integer
+  select f.user_id, null, f.subject_id::integer, null
   from learn.activity_log f
   where f.activity_type = 'level_reached'
 ) x
 group by x.user_id;
 comment on view learn_internal.xp_recounts is
-  'Total XP recounted from the ledger, and the highest level announced, per user.';
+  'Total XP, and that of rewards, recounted from the ledger, and the highest level announced, per user.';
 
 -- views/xp/xp_damage.sql
 
@@ -1833,6 +1855,11 @@ select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::te
 from learn.user_stats s
 join learn_internal.xp_recounts x on x.user_id = s.user_id
 where s.total_xp <> x.total_xp
+union all
+select 'reward_xp_is_that_of_rewards', s.user_id, x.reward_xp::text, s.reward_xp::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+where s.reward_xp <> x.reward_xp
 union all
 select 'level_follows_the_curve', s.user_id,
   learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
@@ -1851,14 +1878,16 @@ from (
   select l.user_id, l.activity_type, sum(l.xp) as xp
   from learn.activity_log l
   where l.activity_type in (
-    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
+    'period_reward_reversed')
   group by l.user_id, l.activity_type
 ) f
 full join (
   select t.user_id, t.activity_type, sum(t.amount) as xp
   from learn.xp_transactions t
   where t.activity_type in (
-    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
+    'period_reward_reversed')
   group by t.user_id, t.activity_type
 ) t on f.user_id = t.user_id and f.activity_type = t.activity_type
 where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
@@ -2086,9 +2115,8 @@ comment on view learn_internal.streak_damage is
 
 -- functions/achievements/achievement_progress.sql
 
--- How far a user is with every active achievement (hidden ones only once earned).
--- For one condition, value and target are the metric's; for a list, how many of its conditions
--- hold and how many are needed.
+-- How far a user is with every active achievement (hidden ones only once earned), named in the user's language.
+-- Value and target are those of criteria_progress(); nothing is at 100 percent before it is earned.
 -- Errors: LX002.
 create or replace function learn.achievement_progress(p_user_id uuid)
 returns table (
@@ -2101,48 +2129,31 @@ security definer                  -- reads metrics and thresholds for the caller
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
+declare
+  v_locale text;
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
+  select u.locale into v_locale from learn.users u where u.id = p_user_id;
+  if not found then
     raise exception 'unknown user'
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
   return query
-  select a.slug, a.name, a.category, p.value, p.target,
+  select a.slug, learn.localized(a.translations, v_locale, 'name', a.name), a.category, p.value, p.target,
     case when u.earned_at is not null then 100.00
-      else least(100, round(100.0 * p.value / p.target, 2)) end,
+      else least(99.99, round(100.0 * p.value / p.target, 2)) end,
     u.earned_at
   from learn.achievements a
   left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
-  cross join lateral (
-    select coalesce(case
-        when a.criteria ->> 'metric' = 'current_streak' and u.earned_at is null
-          then learn.calculate_user_streak(p_user_id)::bigint
-        else (
-          select v.value from learn_internal.reward_values v
-          where v.user_id = p_user_id and v.metric = a.criteria ->> 'metric'
-            and v.scope = coalesce(a.criteria ->> 'scope', ''))
-      end, 0) as value, (a.criteria ->> 'at_least')::numeric::bigint as target
-    where a.criteria ? 'metric'
-    union all
-    select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c.value)), case
-        when a.criteria ? 'all' then count(*)
-        when a.criteria ? 'any' then 1
-        else (a.criteria ->> 'at_least')::numeric::bigint
-      end
-    from jsonb_array_elements(
-      coalesce(a.criteria -> 'all', a.criteria -> 'any', a.criteria -> 'of')) c
-    where not a.criteria ? 'metric'
-    having not a.criteria ? 'metric'
-  ) p
+  cross join lateral learn_internal.criteria_progress(p_user_id, a.criteria) p
   where a.is_active and (not a.is_hidden or u.earned_at is not null) or u.earned_at is not null
   order by a.system, a.display_order, a.slug;
 end;
 $$;
 comment on function learn.achievement_progress(uuid) is
-  'How far a user is with every active achievement: value of target, in percent, '
-  'and when it was earned.';
+  'How far a user is with every active achievement, named in the user''s language: value of target, '
+  'in percent (below 100 until it is earned), and when it was earned.';
 revoke all on function learn.achievement_progress(uuid) from public;
 grant execute on function learn.achievement_progress(uuid) to learn_app, learn_user, learn_readonly;
 
@@ -2455,7 +2466,7 @@ begin
     return v_call.replay;
   end if;
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
@@ -2595,11 +2606,12 @@ revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigi
 
 -- views/achievements/achievement_catalog.sql
 
--- Every active achievement that is no secret, with how many have earned it.
+-- Every active achievement that is no secret, with how many have earned it. Names are the base texts: translate
+-- with learn.localized().
 create or replace view learn.achievement_catalog as
 select a.id, a.slug, a.name, a.description, a.icon, a.category, a.system,
   a.rarity, a.criteria, a.xp_reward,
-  v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned
+  v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned, a.translations
 from learn.achievements a
 left join learn.avatars v on v.id = a.unlocks_avatar_id
 left join (
@@ -3836,5 +3848,44 @@ comment on function learn.explain_xp(uuid, date, date) is
   'source, in words.';
 revoke all on function learn.explain_xp(uuid, date, date) from public;
 grant execute on function learn.explain_xp(uuid, date, date) to learn_app, learn_user, learn_readonly;
+
+-- functions/achievements/criteria_progress.sql
+
+-- How far a user is with criteria: a value of a target. Of one condition they are the metric's; of a list that
+-- must all hold, those of the condition that is furthest away; of another list, how many of its conditions hold
+-- of those that must.
+create or replace function learn_internal.criteria_progress(
+  p_user_id uuid, p_criteria jsonb, out value bigint, out target bigint
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_criteria ? 'metric' then
+    target := (p_criteria ->> 'at_least')::numeric;
+    value := coalesce((
+      select v.value from learn_internal.reward_values v
+      where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
+        and v.scope = coalesce(p_criteria ->> 'scope', '')), 0);
+    if p_criteria ->> 'metric' = 'current_streak' and value < target then
+      value := learn.calculate_user_streak(p_user_id);  -- as it is today, while the longest does not suffice
+    end if;
+  elsif p_criteria ? 'all' then
+    select p.value, p.target into value, target
+    from jsonb_array_elements(p_criteria -> 'all') with ordinality c(criteria, position)
+    cross join lateral learn_internal.criteria_progress(p_user_id, c.criteria) p
+    order by least(1, p.value::numeric / p.target), c.position
+    limit 1;
+  else
+    target := coalesce((p_criteria ->> 'at_least')::numeric, 1);
+    select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c)) into value
+    from jsonb_array_elements(coalesce(p_criteria -> 'any', p_criteria -> 'of')) c;
+  end if;
+end;
+$$;
+comment on function learn_internal.criteria_progress(uuid, jsonb) is
+  'How far a user is with criteria: of a list that must all hold, with the condition that is furthest away.';
+revoke all on function learn_internal.criteria_progress(uuid, jsonb) from public;
 
 reset role;

@@ -5,7 +5,7 @@ set role learn_owner;
 -- functions/catalog/localized.sql
 
 -- A text in a reader's language: localized(c.translations, u.locale, 'title', c.title).
--- Falls back from fil-PH to fil, and from there to the base text.
+-- Falls back from fil-PH to fil, and from there to the base text; an empty translation is none.
 create or replace function learn.localized(
   p_translations jsonb, p_locale text, p_field text, p_base text
 )
@@ -17,8 +17,9 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
   select coalesce(
-    p_translations -> p_locale ->> p_field,
-    p_translations -> split_part(translate(p_locale, '_', '-'), '-', 1) ->> p_field,
+    nullif(p_translations -> p_locale ->> p_field, ''),
+    nullif(p_translations -> translate(p_locale, '_', '-') ->> p_field, ''),
+    nullif(p_translations -> lower(split_part(translate(p_locale, '_', '-'), '-', 1)) ->> p_field, ''),
     p_base);
 $$;
 comment on function learn.localized(jsonb, text, text, text) is
@@ -177,10 +178,10 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_review', length(p_review), 10000);
+  p_review := learn_internal.require_text('p_review', p_review, 10000);
   perform learn_internal.require_course(p_course_id);
   if p_rating is null or p_rating not between 1 and 5
-    or p_review is not null and (p_review !~ E'\\S' or length(p_review) > 10000)
+    or p_review !~ E'\\S'
   then
     raise exception 'the rating makes no sense'
       using errcode = 'LX001',
@@ -1719,11 +1720,28 @@ create or replace trigger lessons_updated
   execute function learn_internal.lessons_updated();
 comment on trigger lessons_updated on learn.lessons is 'Recounts courses and tracks.';
 
+-- When a lesson is changed, its updated_at says so. What is generated is not known here yet, so no condition of
+-- the trigger can compare whole rows.
+create or replace function learn_internal.touch_lessons()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_jsonb(new) - 'tier' <> to_jsonb(old) - 'tier' then
+    new.updated_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.touch_lessons() is 'Row trigger: sets updated_at to the time of a change.';
+revoke all on function learn_internal.touch_lessons() from public;
+
 create or replace trigger lessons_touch
   before update on learn.lessons
   for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
+  execute function learn_internal.touch_lessons();
 comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
 
 -- When a lesson of a course is written, or one is unpublished: the course follows from the level,
@@ -2395,7 +2413,7 @@ revoke all on function learn_internal.apply_lesson_completions(learn_internal.co
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
-  p_score              numeric default null,
+  p_score              double precision default null,
   p_time_spent_seconds integer default null,
   p_occurred_at        timestamptz default null,
   p_idempotency_key    text default null
@@ -2411,7 +2429,7 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score::numeric),
       'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
   v_row      record;
@@ -2433,7 +2451,7 @@ begin
   then
     perform learn_internal.require_lesson(p_user_id, p_lesson_id);
   end if;
-  if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
+  if p_score not between 0 and 100 or p_time_spent_seconds < 0 then
     raise exception 'score or time is out of range'
       using errcode = 'LX001',
         detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
@@ -2473,7 +2491,7 @@ begin
   then
     update learn.user_lesson_progress p
     set status = 'completed',
-      score = greatest(p.score, p_score),
+      score = greatest(p.score, p_score::numeric),
       time_spent_seconds = case
         when p.time_spent_seconds is null and p_time_spent_seconds is null then null
         else least(
@@ -2492,12 +2510,12 @@ begin
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
+comment on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
   'Again, it pays nothing, but makes the day active.';
-revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+revoke all on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
   from public;
-grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+grant execute on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
   to learn_app, learn_user;
 
 -- functions/progress/recount_lost_items.sql

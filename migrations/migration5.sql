@@ -710,7 +710,7 @@ grant execute on function learn.schedule_daily_challenges(integer) to learn_app;
 -- LX004 user inactive; LX008 it was submitted before, or another one came in on this day; LX013.
 create or replace function learn.submit_daily_challenge(
   p_user_id         uuid,
-  p_score           numeric,
+  p_score           double precision,
   p_passed          boolean,
   p_occurred_at     timestamptz default null,
   p_idempotency_key text default null
@@ -725,7 +725,7 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'submit_daily_challenge', p_user_id,
-    jsonb_build_object('score', trim_scale(p_score), 'passed', p_passed),
+    jsonb_build_object('score', trim_scale(p_score::numeric), 'passed', p_passed),
     p_occurred_at, p_idempotency_key);
   v_today    date := (v_call.occurred_at at time zone 'UTC')::date;
   v_midnight timestamptz := date_trunc('day', learn.clock(), 'UTC');
@@ -735,7 +735,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null then
+  if p_score is null or p_score not between 0 and 100 or p_passed is null then
     raise exception 'the attempt makes no sense'
       using errcode = 'LX001',
         detail = format('p_score = %s, p_passed = %s', p_score, p_passed),
@@ -773,12 +773,12 @@ begin
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text) is
+comment on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text) is
   'Submits a user''s one attempt at the challenge of the day (UTC): score in percent; '
   'passed, it pays.';
-revoke all on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text)
+revoke all on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
   from public;
-grant execute on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text)
+grant execute on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
   to learn_app;
 
 -- functions/challenges/submit_level_attempt.sql
@@ -793,7 +793,7 @@ create or replace function learn.submit_level_attempt(
   p_user_id            uuid,
   p_challenge_id       bigint,
   p_level_number       integer,
-  p_score              numeric,
+  p_score              double precision,
   p_passed             boolean,
   p_design_snapshot    jsonb default '{}',
   p_test_results       jsonb default '[]',
@@ -812,7 +812,7 @@ declare
   v_call learn_internal.call := learn_internal.begin_call(
     'submit_level_attempt', p_user_id,
     jsonb_build_object('challenge_id', p_challenge_id, 'level_number', p_level_number,
-      'score', trim_scale(p_score), 'passed', p_passed, 'design_snapshot', p_design_snapshot,
+      'score', trim_scale(p_score::numeric), 'passed', p_passed, 'design_snapshot', p_design_snapshot,
       'test_results', p_test_results, 'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
 begin
@@ -824,7 +824,7 @@ begin
   perform learn_internal.require_size(
     'p_test_results', pg_column_size(p_test_results), 1048576, 'bytes');
   perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
-  if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null
+  if p_score is null or p_score not between 0 and 100 or p_passed is null
     or p_time_spent_seconds < 0
     or jsonb_typeof(p_design_snapshot) is distinct from 'object'
     or jsonb_typeof(p_test_results) not in ('array', 'object') or p_test_results is null
@@ -849,13 +849,13 @@ begin
 end;
 $$;
 comment on function learn.submit_level_attempt(
-  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) is
+  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) is
   'Submits a judged attempt at a level of a challenge: score in percent, time in seconds. '
   'The first pass pays.';
 revoke all on function learn.submit_level_attempt(
-  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) from public;
+  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) from public;
 grant execute on function learn.submit_level_attempt(
-  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) to learn_app;
+  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) to learn_app;
 
 -- views/challenges/challenge_prerequisites_status.sql
 

@@ -27,6 +27,8 @@ as $$
       when pg_column_size(e.row -> 'options') > 262144 then 'its options have more than 262,144 bytes'
       when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
         then 'its correct_answer is not one of A, B, C, D'
+      when learn_internal.text_problem(e.row ->> 'external_id', true) is not null
+        then 'its external_id ' || learn_internal.text_problem(e.row ->> 'external_id', true)
       when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')
       else learn_internal.options_problem(e.row -> 'options', e.row ->> 'correct_answer')
     end as problem
@@ -86,7 +88,8 @@ begin
 
   with rows as (
     select r.row ->> 'exam_type' as exam_type, r.row ->> 'external_id' as external_id,
-      coalesce(r.row ->> 'domain', '') as domain, r.row ->> 'question_text' as question_text,
+      coalesce(learn_internal.require_text('domain', r.row ->> 'domain', 200, true), '') as domain,
+      learn_internal.require_text('question_text', r.row ->> 'question_text', 20000) as question_text,
       r.row ->> 'correct_answer' as correct_answer, r.row -> 'options' as options, r.position
     from jsonb_array_elements(p_questions) with ordinality r(row, position)
   ), earlier as materialized (

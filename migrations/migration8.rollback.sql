@@ -50,7 +50,7 @@ drop function learn_internal.replies_inserted();
 drop function learn_internal.replies_updated();
 drop function learn_internal.require_author(uuid,uuid);
 drop function learn_internal.require_content(text);
-drop function learn_internal.require_discussion_texts(text,text,text,text[]);
+drop function learn_internal.require_discussion_texts(learn.discussions);
 drop function learn_internal.require_open_course(bigint);
 drop function learn_internal.tag_discussions();
 drop function learn_internal.votes_deleted();

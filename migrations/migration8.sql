@@ -313,7 +313,7 @@ grant execute on function learn.delete_reply(uuid, bigint) to learn_app, learn_u
 
 -- functions/community/normalize_tags.sql
 
--- Tags as they are kept: lower case, no spaces around, each once, in the order of their first use.
+-- Tags as they are kept: composed (Unicode NFC), lower case, no spaces around, each once, in the order of their first use.
 create or replace function learn_internal.normalize_tags(p_tags text[])
 returns text[]
 language sql
@@ -323,7 +323,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(array_agg(t.tag order by t.position), '{}')
   from (
-    select lower(btrim(u.tag)) as tag, min(u.position) as position
+    select lower(btrim(normalize(u.tag, nfc))) as tag, min(u.position) as position
     from unnest(p_tags) with ordinality u(tag, position)
     group by 1
   ) t;
@@ -334,60 +334,66 @@ revoke all on function learn_internal.normalize_tags(text[]) from public;
 
 -- functions/community/require_content.sql
 
--- Refuses the content of a post that is blank or too long.
+-- The content of a post, as it is kept: see require_text(). Blank or too long, it is refused.
 -- Errors: LX001.
 create or replace function learn_internal.require_content(p_content text)
-returns void
+returns text
 language plpgsql
-immutable
+stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_content text := learn_internal.require_text('p_content', p_content, 50000);
 begin
-  if coalesce(p_content, '') !~ E'\\S' or length(p_content) > 50000 then
+  if coalesce(v_content, '') !~ E'\\S' then
     raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
       using errcode = 'LX001',
         detail = format('p_content has %s characters, at most 50000', coalesce(length(p_content), 0)),
         hint = 'Shorten it, or post it in parts.';
   end if;
+  return v_content;
 end;
 $$;
 comment on function learn_internal.require_content(text) is
-  'Refuses content that is blank or longer than 50,000 characters (LX001).';
+  'The content of a post, as it is kept; blank or longer than 50,000 characters, it is refused (LX001).';
 revoke all on function learn_internal.require_content(text) from public;
 
 -- functions/community/require_discussion_texts.sql
 
--- Refuses what cannot be a discussion's title, content, category or (normalized) tags.
+-- A discussion with its title, content, category and (normalized) tags as they are kept; what cannot be is
+-- refused.
 -- Errors: LX001.
 create or replace function learn_internal.require_discussion_texts(
-  p_title text, p_content text, p_category text, p_tags text[]
+  p_discussion learn.discussions
 )
-returns void
+returns learn.discussions
 language plpgsql
-immutable
+stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  d learn.discussions := p_discussion;
 begin
-  perform learn_internal.require_content(p_content);
-  perform learn_internal.require_size('p_title', length(p_title), 300);
-  perform learn_internal.require_size('p_category', length(p_category), 100);
-  if coalesce(p_title, '') !~ E'\\S' or coalesce(p_category, '') !~ E'\\S' then
+  d.content := learn_internal.require_content(d.content);
+  d.title := learn_internal.require_text('p_title', d.title, 300, true);
+  d.category := learn_internal.require_text('p_category', d.category, 100, true);
+  if coalesce(d.title, '') !~ E'\\S' or coalesce(d.category, '') !~ E'\\S' then
     raise exception 'a discussion has a title and a category'
       using errcode = 'LX001',
-        detail = format('p_title = %L, p_category = %L', left(p_title, 50), left(p_category, 50)),
+        detail = format('p_title = %L, p_category = %L', left(d.title, 50), left(d.category, 50)),
         hint = 'Neither is blank.';
   end if;
-  if not learn_internal.is_tag_list(p_tags) then
+  if not learn_internal.is_tag_list(d.tags) then
     raise exception 'these are no tags'
-      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(p_tags::text, 200)),
-        hint = 'At most 10 tags of at most 50 characters, none of them null or blank.';
+      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(d.tags::text, 200)),
+        hint = 'At most 10 tags of at most 50 characters that can be seen, none of them null or blank.';
   end if;
+  return d;
 end;
 $$;
-comment on function learn_internal.require_discussion_texts(text, text, text, text[]) is
-  'Refuses what cannot be the texts of a discussion (LX001).';
-revoke all on function learn_internal.require_discussion_texts(text, text, text, text[])
-  from public;
+comment on function learn_internal.require_discussion_texts(learn.discussions) is
+  'A discussion with its texts as they are kept; LX001 where they cannot be.';
+revoke all on function learn_internal.require_discussion_texts(learn.discussions) from public;
 
 -- functions/community/edit_discussion.sql
 
@@ -423,8 +429,7 @@ begin
     perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
     v_discussion.tags := learn_internal.normalize_tags(p_tags);
   end if;
-  perform learn_internal.require_discussion_texts(
-    v_discussion.title, v_discussion.content, v_discussion.category, v_discussion.tags);
+  v_discussion := learn_internal.require_discussion_texts(v_discussion);
 
   update learn.discussions d
   set title = v_discussion.title, content = v_discussion.content,
@@ -458,7 +463,7 @@ begin
   perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
   v_reply := learn_internal.lock_reply(p_reply_id);
   perform learn_internal.require_author(p_user_id, v_reply.author_id);
-  perform learn_internal.require_content(p_content);
+  p_content := learn_internal.require_content(p_content);
   update learn.replies r set content = p_content
   where r.id = p_reply_id and r.content <> p_content;
 end;
@@ -561,27 +566,30 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call learn_internal.call := learn_internal.begin_call(
+  v_call       learn_internal.call := learn_internal.begin_call(
     'post_discussion', p_user_id,
     jsonb_build_object('title', p_title, 'content', p_content, 'course_id', p_course_id,
       'category', p_category, 'tags', to_jsonb(p_tags)),
     p_occurred_at, p_idempotency_key);
-  v_tags text[];
-  v_id   bigint;
+  v_discussion learn.discussions;
+  v_id         bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
   perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
   perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
-  v_tags := learn_internal.normalize_tags(p_tags);
-  perform learn_internal.require_discussion_texts(p_title, p_content, p_category, v_tags);
+  v_discussion.title := p_title;
+  v_discussion.content := p_content;
+  v_discussion.category := p_category;
+  v_discussion.tags := learn_internal.normalize_tags(p_tags);
+  v_discussion := learn_internal.require_discussion_texts(v_discussion);
   perform learn_internal.require_open_course(p_course_id);
 
   insert into learn.discussions
     (author_id, course_id, title, content, category, tags, created_at, updated_at)
-  values (p_user_id, p_course_id, p_title, p_content, p_category, v_tags,
-    v_call.occurred_at, v_call.occurred_at)
+  values (p_user_id, p_course_id, v_discussion.title, v_discussion.content, v_discussion.category,
+    v_discussion.tags, v_call.occurred_at, v_call.occurred_at)
   returning id into v_id;
   return learn_internal.end_call(v_call, jsonb_build_object('discussion_id', v_id));
 end;
@@ -627,7 +635,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_content(p_content);
+  p_content := learn_internal.require_content(p_content);
   v_discussion := learn_internal.lock_discussion(p_discussion_id);
   perform learn_internal.require_open_course(v_discussion.course_id);
   if p_parent_reply_id is not null then

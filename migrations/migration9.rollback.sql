@@ -46,8 +46,9 @@ drop function learn.unread_count(uuid);
 drop function learn.verify_certificate(text);
 drop function learn_internal.announce_certificates();
 drop function learn_internal.announce_notifications();
+drop function learn_internal.encode_for_url(text);
 drop function learn_internal.fill_certificates();
-drop function learn_internal.fill_placeholders(text,jsonb);
+drop function learn_internal.fill_placeholders(text,jsonb,boolean);
 drop function learn_internal.is_next_status(text,text);
 drop function learn_internal.issue_certificates(uuid[],bigint[],timestamp with time zone[]);
 drop function learn_internal.keep_certificates();
@@ -59,6 +60,7 @@ drop function learn_internal.public_name(uuid);
 drop function learn_internal.queue_faucet_requests();
 drop function learn_internal.require_new_token(text,text,bigint);
 drop function learn_internal.serve_faucet_requests();
+drop function learn_internal.subject_words(text,text,bigint,text);
 drop view learn.dead_outbox;
 drop view learn_internal.credential_damage;
 

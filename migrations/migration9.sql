@@ -460,9 +460,9 @@ declare
   v_certificate learn.nft_certificates;
 begin
   perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
-  perform learn_internal.require_size('p_token_id', length(p_token_id), 200);
-  perform learn_internal.require_size('p_collection_id', length(p_collection_id), 200);
-  perform learn_internal.require_size('p_metadata_uri', length(p_metadata_uri), 2000);
+  p_token_id := learn_internal.require_text('p_token_id', p_token_id, 200, true);
+  p_collection_id := learn_internal.require_text('p_collection_id', p_collection_id, 200, true);
+  p_metadata_uri := learn_internal.require_text('p_metadata_uri', p_metadata_uri, 2000, true);
   perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
   perform learn_internal.hold_content();
   if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
@@ -700,7 +700,7 @@ declare
   v_user_id uuid;
 begin
   perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
-  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   perform learn_internal.hold_content();
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a certificate is revoked for a reason'
@@ -1339,8 +1339,10 @@ grant execute on function learn.fail_outbox(bigint[], text, text) to learn_app;
 -- functions/notifications/fill_placeholders.sql
 
 -- A text with its placeholders, {name} and the like, filled in, in one pass: what is filled in
--- is not looked at again. What there is no value for is left out.
-create or replace function learn_internal.fill_placeholders(p_text text, p_values jsonb)
+-- is not looked at again. What there is no value for is left out. In a URL, values are percent-encoded.
+create or replace function learn_internal.fill_placeholders(
+  p_text text, p_values jsonb, p_is_url boolean default false
+)
 returns text
 language plpgsql                  -- keeps its plan, where an SQL function would be parsed
                                   -- in every statement
@@ -1351,6 +1353,7 @@ as $$
 declare
   v_parts text[];
   v_text  text := '';
+  v_value text;
 begin
   if strpos(p_text, '{') = 0 then
     return p_text;
@@ -1358,19 +1361,22 @@ begin
   -- What precedes a brace, and each piece from a brace on: as many pieces as braces, a few.
   v_parts := string_to_array(p_text, '{');
   for v_i in 1 .. cardinality(v_parts) loop
-    v_text := v_text || case
-      when v_i = 1 then v_parts[v_i]
-      when v_parts[v_i] ~ E'^[a-z0-9_]+\\}' then
-        coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '')
-          || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1)
-      else '{' || v_parts[v_i] end;
+    if v_i = 1 then
+      v_text := v_parts[v_i];
+    elsif v_parts[v_i] ~ E'^[a-z0-9_]+\\}' then
+      v_value := coalesce(p_values ->> split_part(v_parts[v_i], '}', 1), '');
+      v_text := v_text || case when p_is_url then learn_internal.encode_for_url(v_value) else v_value end
+        || substr(v_parts[v_i], strpos(v_parts[v_i], '}') + 1);
+    else
+      v_text := v_text || '{' || v_parts[v_i];
+    end if;
   end loop;
   return v_text;
 end;
 $$;
-comment on function learn_internal.fill_placeholders(text, jsonb) is
-  'A text with its placeholders filled in; those without a value are left out.';
-revoke all on function learn_internal.fill_placeholders(text, jsonb) from public;
+comment on function learn_internal.fill_placeholders(text, jsonb, boolean) is
+  'A text with its placeholders filled in; those without a value are left out. p_is_url: percent-encoded.';
+revoke all on function learn_internal.fill_placeholders(text, jsonb, boolean) from public;
 
 -- functions/notifications/mark_read.sql
 
@@ -1418,8 +1424,9 @@ grant execute on function learn.mark_read(uuid, bigint[]) to learn_app, learn_us
 
 -- functions/notifications/notify_facts.sql
 
--- Tells users of facts by the rules: one notification for each fact that an active rule names.
--- Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
+-- Tells users of facts by the rules: one notification for each fact that an active rule names, in the user's
+-- language. Of a jump of many levels only the last one is told, also where one leads to another in the same
+-- statement. Silent while the parameter learn.quiet is on, as in imports: `set local learn.quiet = on`.
 -- The engine calls it for facts whose type says that it notifies.
 create or replace function learn_internal.notify_facts(p_notices learn_internal.notice[])
 returns void
@@ -1428,59 +1435,82 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  n          learn_internal.notice;
+  n          record;
   v_rule     learn.notification_rules;
+  v_user_id  uuid;
+  v_locale   text;
   v_values   jsonb;                  -- of placeholders
-  v_name     text;
-  v_evidence jsonb;
+  v_of       record;                 -- what the fact is about
   v_id       bigint;
+  v_new      learn_internal.told;
   v_told     learn_internal.told[] := '{}'::learn_internal.told[];
   v_now      timestamptz;
 begin
   if current_setting('learn.quiet', true) in ('on', 'true') then
     return;
   end if;
-  foreach n in array p_notices loop
-    v_name := null;
+  for n in
+    select l.*
+    from (
+      select t.*, t.subject_type in ('level', 'skill_level') as is_level,
+        lead(t.fact_id) over (
+          partition by t.user_id, t.activity_type, t.subject_type,
+            case t.subject_type when 'level' then '' when 'skill_level' then split_part(t.subject_id, ':', 1)
+              else t.fact_id::text end
+          order by t.fact_id) as later
+      from unnest(p_notices) t
+    ) l
+    where l.later is null
+    order by l.user_id, l.fact_id
+  loop
+    if n.user_id is distinct from v_user_id then
+      select u.id, u.locale into v_user_id, v_locale from learn.users u where u.id = n.user_id;
+    end if;
     v_values := n.properties
       || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id);
-    if n.subject_type = 'achievement' then
-      select a.name, u.evidence into v_name, v_evidence
-      from learn.achievements a
-      left join learn.user_achievements u
-        on u.user_id = n.user_id and u.achievement_id = a.id
-          and n.activity_type = 'achievement_earned'
-      where a.slug = n.subject_id;
-      v_values := coalesce(v_evidence, '{}') || v_values;
-    elsif split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$' then
-      -- subjects that others record need not be numbers
-      v_id := split_part(n.subject_id, ':', 1)::bigint;
-      v_name := case n.subject_type
-        when 'challenge' then (select c.title from learn.challenges c where c.id = v_id)
-        when 'challenge_level' then (select c.title from learn.challenges c where c.id = v_id)
-        when 'course' then (select c.title from learn.courses c where c.id = v_id)
-        when 'course_level' then (select c.title from learn.course_levels c where c.id = v_id)
-        when 'lesson' then (select l.title from learn.lessons l where l.id = v_id)
-        when 'track' then (select t.title from learn.tracks t where t.id = v_id)
-        when 'path' then (select p.title from learn.learning_paths p where p.id = v_id)
-      end;
+    v_id := case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
+      then split_part(n.subject_id, ':', 1)::bigint end;  -- subjects that others record need not be numbers
+    select * into v_of from learn_internal.subject_words(n.subject_type, n.subject_id, v_id, v_locale);
+    if n.activity_type = 'achievement_earned' and n.subject_type = 'achievement' then
+      v_values := coalesce((
+        select u.evidence
+        from learn.achievements a
+        join learn.user_achievements u on u.achievement_id = a.id
+        where a.slug = n.subject_id and u.user_id = n.user_id), '{}') || v_values;
     end if;
-    if v_name is not null then
-      v_values := jsonb_build_object('name', v_name) || v_values;
-    end if;
+    v_values := jsonb_strip_nulls(jsonb_build_object('name', v_of.name, 'slug', v_of.slug)) || v_values;
+
     select * into v_rule
     from learn.notification_rules k
     where k.activity_type = n.activity_type and k.is_active and v_values @> k.filter
     order by k.filter = '{}', k.type
     limit 1;
     continue when not found;
-    v_told := v_told || (
-      n.user_id, n.fact_id, v_rule.type,
-      -- a title that comes out blank, or words that come out long, must not fail what the user has just done
-      coalesce(nullif(btrim(
-        left(learn_internal.fill_placeholders(v_rule.title, v_values), 300)), ''), v_rule.type),
-      left(learn_internal.fill_placeholders(v_rule.message, v_values), 10000),
-      left(learn_internal.fill_placeholders(v_rule.action_url, v_values), 2000))::learn_internal.told;
+    -- a title that comes out blank, or words that come out long, must not fail what the user has just done
+    v_new := (n.user_id, n.fact_id, v_rule.type,
+      coalesce(nullif(learn_internal.tidy_text(left(learn_internal.fill_placeholders(
+        learn.localized(v_rule.translations, v_locale, 'title', v_rule.title), v_values), 300), true), ''),
+        v_rule.type),
+      learn_internal.tidy_text(left(learn_internal.fill_placeholders(
+        learn.localized(v_rule.translations, v_locale, 'message', v_rule.message), v_values), 10000)),
+      learn_internal.fill_placeholders(v_rule.action_url, v_values, true));
+    if length(v_new.action_url) > 2000 then
+      v_new.action_url := null;
+    end if;
+    if n.is_level then
+      -- the jump that this statement is on has come further
+      update learn.notifications o
+      set title = v_new.title, message = v_new.message, action_url = v_new.action_url, fact_id = v_new.fact_id
+      where o.user_id = n.user_id and o.type = v_new.type and not o.is_read
+        and o.told_in = (extract(epoch from statement_timestamp()) * 1000000)::bigint and exists (
+          select from learn.activity_log f
+          where f.user_id = o.user_id and f.id = o.fact_id and f.recorded_at >= o.created_at
+            and f.activity_type = n.activity_type and f.subject_type = n.subject_type
+            and (n.subject_type = 'level'
+              or split_part(f.subject_id, ':', 1) = split_part(n.subject_id, ':', 1)));
+      continue when found;
+    end if;
+    v_told := v_told || v_new;
   end loop;
 
   if cardinality(v_told) > 0 then
@@ -1489,12 +1519,13 @@ begin
       (user_id, type, title, message, action_url, fact_id, created_at)
     select t.user_id, t.type, t.title, t.message, t.action_url, t.fact_id, v_now
     from unnest(v_told) t
+    order by t.fact_id
     on conflict (user_id, fact_id) where fact_id is not null do nothing;
   end if;
 end;
 $$;
 comment on function learn_internal.notify_facts(learn_internal.notice[]) is
-  'Tells users of facts by the rules, each fact once.';
+  'Tells users of facts by the rules, each fact once, and a jump of levels once.';
 revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from public;
 
 -- functions/notifications/purge_notifications.sql
@@ -1806,9 +1837,9 @@ declare
   v_earned learn.user_achievements;
 begin
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  perform learn_internal.require_size('p_token_id', length(p_token_id), 200);
-  perform learn_internal.require_size('p_collection_id', length(p_collection_id), 200);
-  perform learn_internal.require_size('p_metadata_uri', length(p_metadata_uri), 2000);
+  p_token_id := learn_internal.require_text('p_token_id', p_token_id, 200, true);
+  p_collection_id := learn_internal.require_text('p_collection_id', p_collection_id, 200, true);
+  p_metadata_uri := learn_internal.require_text('p_metadata_uri', p_metadata_uri, 2000, true);
   perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
   perform learn_internal.hold_content();
   if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
@@ -1925,5 +1956,73 @@ comment on function learn.request_achievement_nft(uuid, text, timestamptz, text)
   'Asks for an NFT of an achievement that a user has earned (else LX007): a message nft_mint in the outbox.';
 revoke all on function learn.request_achievement_nft(uuid, text, timestamptz, text) from public;
 grant execute on function learn.request_achievement_nft(uuid, text, timestamptz, text) to learn_app, learn_user;
+
+-- functions/notifications/encode_for_url.sql
+
+-- A text as a part of a URL: what is not a letter of ASCII, a digit or one of -._~ is percent-encoded.
+create or replace function learn_internal.encode_for_url(p_text text)
+returns text
+language sql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(string_agg(
+    case when chr(b.byte) ~ '[A-Za-z0-9._~-]' and b.byte < 128 then chr(b.byte)
+      else '%' || upper(lpad(to_hex(b.byte), 2, '0')) end, '' order by b.place), '')
+  from (
+    select i as place, get_byte(convert_to(p_text, 'UTF8'), i) as byte
+    from generate_series(0, octet_length(convert_to(p_text, 'UTF8')) - 1) i
+  ) b;
+$$;
+comment on function learn_internal.encode_for_url(text) is 'A text as a part of a URL, percent-encoded.';
+revoke all on function learn_internal.encode_for_url(text) from public;
+
+-- functions/notifications/subject_words.sql
+
+-- What a fact is about, in the words of a reader's language: its name and its slug. Null where it is nothing that
+-- has a name.
+create or replace function learn_internal.subject_words(
+  p_type text, p_subject_id text, p_id bigint, p_locale text,
+  out name text, out slug text
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_base         text;
+  v_translations jsonb;
+begin
+  case p_type
+    when 'achievement' then
+      select a.name, a.slug, a.translations into v_base, slug, v_translations
+      from learn.achievements a where a.slug = p_subject_id;
+    when 'course' then
+      select c.title, c.slug, c.translations into v_base, slug, v_translations
+      from learn.courses c where c.id = p_id;
+    when 'course_level' then
+      select l.title, l.slug, l.translations into v_base, slug, v_translations
+      from learn.course_levels l where l.id = p_id;
+    when 'lesson' then
+      select l.title, l.slug, l.translations into v_base, slug, v_translations
+      from learn.lessons l where l.id = p_id;
+    when 'challenge', 'challenge_level' then
+      select c.title, c.slug into v_base, slug from learn.challenges c where c.id = p_id;
+    when 'track' then
+      select t.title, t.slug into v_base, slug from learn.tracks t where t.id = p_id;
+    when 'path' then
+      select p.title, p.slug into v_base, slug from learn.learning_paths p where p.id = p_id;
+    else
+      null;
+  end case;
+  name := learn.localized(v_translations, p_locale, case p_type when 'achievement' then 'name' else 'title' end,
+    v_base);
+end;
+$$;
+comment on function learn_internal.subject_words(text, text, bigint, text) is
+  'Name and slug of what a fact is about, in a reader''s language.';
+revoke all on function learn_internal.subject_words(text, text, bigint, text) from public;
 
 reset role;

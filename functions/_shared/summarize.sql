@@ -17,7 +17,7 @@ declare
   v_has_avatars  boolean;
   v_avatars      jsonb;
 begin
-  select s.user_id, s.total_xp - p_call.total_xp, s.total_xp,
+  select s.user_id, least(s.total_xp - p_call.total_xp, 2147483647), s.total_xp,
     s.current_level, s.current_level > p_call.current_level, s.current_streak,
     s.last_activity_date, (
       -- the time as learn.clock() tells it

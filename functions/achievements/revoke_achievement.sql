@@ -27,7 +27,7 @@ begin
     return v_call.replay;
   end if;
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';

@@ -23,7 +23,7 @@ begin
       else (
         select case
           when not learn_internal.is_countable(p_properties -> m.property)
-            then format('the property %s is not a number of at most 1e15: %s',
+            then format('the property %s is not a number of at most 1e12: %s',
               m.property, left((p_properties -> m.property)::text, 50))
           else format('the property %s, a scope, has more than 200 characters', m.scope_property)
         end

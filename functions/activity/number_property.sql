@@ -16,7 +16,7 @@ begin
   if not learn_internal.is_countable(v_value) then
     raise exception 'the property % must be a number', p_property
       using errcode = 'LX001', detail = format('%s = %s', p_property, v_value),
-        hint = 'A metric counts this property; send a JSON number of at most 1e15.';
+        hint = 'A metric counts this property; send a JSON number of at most 1e12.';
   end if;
   return round(v_value::numeric);
 end;

@@ -1,5 +1,5 @@
 -- A text in a reader's language: localized(c.translations, u.locale, 'title', c.title).
--- Falls back from fil-PH to fil, and from there to the base text.
+-- Falls back from fil-PH to fil, and from there to the base text; an empty translation is none.
 create or replace function learn.localized(
   p_translations jsonb, p_locale text, p_field text, p_base text
 )
@@ -11,8 +11,9 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
   select coalesce(
-    p_translations -> p_locale ->> p_field,
-    p_translations -> split_part(translate(p_locale, '_', '-'), '-', 1) ->> p_field,
+    nullif(p_translations -> p_locale ->> p_field, ''),
+    nullif(p_translations -> translate(p_locale, '_', '-') ->> p_field, ''),
+    nullif(p_translations -> lower(split_part(translate(p_locale, '_', '-'), '-', 1)) ->> p_field, ''),
     p_base);
 $$;
 comment on function learn.localized(jsonb, text, text, text) is

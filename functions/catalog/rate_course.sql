@@ -25,10 +25,10 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_review', length(p_review), 10000);
+  p_review := learn_internal.require_text('p_review', p_review, 10000);
   perform learn_internal.require_course(p_course_id);
   if p_rating is null or p_rating not between 1 and 5
-    or p_review is not null and (p_review !~ E'\\S' or length(p_review) > 10000)
+    or p_review !~ E'\\S'
   then
     raise exception 'the rating makes no sense'
       using errcode = 'LX001',

@@ -5,7 +5,7 @@
 -- LX004 user inactive; LX008 it was submitted before, or another one came in on this day; LX013.
 create or replace function learn.submit_daily_challenge(
   p_user_id         uuid,
-  p_score           numeric,
+  p_score           double precision,
   p_passed          boolean,
   p_occurred_at     timestamptz default null,
   p_idempotency_key text default null
@@ -20,7 +20,7 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'submit_daily_challenge', p_user_id,
-    jsonb_build_object('score', trim_scale(p_score), 'passed', p_passed),
+    jsonb_build_object('score', trim_scale(p_score::numeric), 'passed', p_passed),
     p_occurred_at, p_idempotency_key);
   v_today    date := (v_call.occurred_at at time zone 'UTC')::date;
   v_midnight timestamptz := date_trunc('day', learn.clock(), 'UTC');
@@ -30,7 +30,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null then
+  if p_score is null or p_score not between 0 and 100 or p_passed is null then
     raise exception 'the attempt makes no sense'
       using errcode = 'LX001',
         detail = format('p_score = %s, p_passed = %s', p_score, p_passed),
@@ -68,10 +68,10 @@ begin
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text) is
+comment on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text) is
   'Submits a user''s one attempt at the challenge of the day (UTC): score in percent; '
   'passed, it pays.';
-revoke all on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text)
+revoke all on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
   from public;
-grant execute on function learn.submit_daily_challenge(uuid, numeric, boolean, timestamptz, text)
+grant execute on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
   to learn_app;

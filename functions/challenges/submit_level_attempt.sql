@@ -8,7 +8,7 @@ create or replace function learn.submit_level_attempt(
   p_user_id            uuid,
   p_challenge_id       bigint,
   p_level_number       integer,
-  p_score              numeric,
+  p_score              double precision,
   p_passed             boolean,
   p_design_snapshot    jsonb default '{}',
   p_test_results       jsonb default '[]',
@@ -27,7 +27,7 @@ declare
   v_call learn_internal.call := learn_internal.begin_call(
     'submit_level_attempt', p_user_id,
     jsonb_build_object('challenge_id', p_challenge_id, 'level_number', p_level_number,
-      'score', trim_scale(p_score), 'passed', p_passed, 'design_snapshot', p_design_snapshot,
+      'score', trim_scale(p_score::numeric), 'passed', p_passed, 'design_snapshot', p_design_snapshot,
       'test_results', p_test_results, 'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
 begin
@@ -39,7 +39,7 @@ begin
   perform learn_internal.require_size(
     'p_test_results', pg_column_size(p_test_results), 1048576, 'bytes');
   perform learn_internal.require_challenge_level(p_challenge_id, p_level_number);
-  if p_score is null or p_score not between 0 and 100 or p_score = 'NaN' or p_passed is null
+  if p_score is null or p_score not between 0 and 100 or p_passed is null
     or p_time_spent_seconds < 0
     or jsonb_typeof(p_design_snapshot) is distinct from 'object'
     or jsonb_typeof(p_test_results) not in ('array', 'object') or p_test_results is null
@@ -64,10 +64,10 @@ begin
 end;
 $$;
 comment on function learn.submit_level_attempt(
-  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) is
+  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) is
   'Submits a judged attempt at a level of a challenge: score in percent, time in seconds. '
   'The first pass pays.';
 revoke all on function learn.submit_level_attempt(
-  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) from public;
+  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) from public;
 grant execute on function learn.submit_level_attempt(
-  uuid, bigint, integer, numeric, boolean, jsonb, jsonb, integer, timestamptz, text) to learn_app;
+  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) to learn_app;

@@ -30,8 +30,7 @@ begin
     perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
     v_discussion.tags := learn_internal.normalize_tags(p_tags);
   end if;
-  perform learn_internal.require_discussion_texts(
-    v_discussion.title, v_discussion.content, v_discussion.category, v_discussion.tags);
+  v_discussion := learn_internal.require_discussion_texts(v_discussion);
 
   update learn.discussions d
   set title = v_discussion.title, content = v_discussion.content,

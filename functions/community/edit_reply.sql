@@ -15,7 +15,7 @@ begin
   perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
   v_reply := learn_internal.lock_reply(p_reply_id);
   perform learn_internal.require_author(p_user_id, v_reply.author_id);
-  perform learn_internal.require_content(p_content);
+  p_content := learn_internal.require_content(p_content);
   update learn.replies r set content = p_content
   where r.id = p_reply_id and r.content <> p_content;
 end;

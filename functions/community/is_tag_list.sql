@@ -9,7 +9,7 @@ as $$
   select cardinality(p_tags) <= 10
     and coalesce(bool_and(
       t.tag is not null and t.tag ~ E'\\S' and length(t.tag) <= 50
-      and t.tag = lower(btrim(t.tag))), true)
+      and t.tag = lower(btrim(t.tag)) and learn_internal.text_problem(t.tag, true) is null), true)
     and count(distinct t.tag) = cardinality(p_tags)
   from unnest(p_tags) t(tag);
 $$;

@@ -19,27 +19,30 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call learn_internal.call := learn_internal.begin_call(
+  v_call       learn_internal.call := learn_internal.begin_call(
     'post_discussion', p_user_id,
     jsonb_build_object('title', p_title, 'content', p_content, 'course_id', p_course_id,
       'category', p_category, 'tags', to_jsonb(p_tags)),
     p_occurred_at, p_idempotency_key);
-  v_tags text[];
-  v_id   bigint;
+  v_discussion learn.discussions;
+  v_id         bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
   perform learn_internal.require_size('p_tags', cardinality(p_tags), 100, 'elements');
   perform learn_internal.require_size('p_tags', length(p_tags::text), 10000);
-  v_tags := learn_internal.normalize_tags(p_tags);
-  perform learn_internal.require_discussion_texts(p_title, p_content, p_category, v_tags);
+  v_discussion.title := p_title;
+  v_discussion.content := p_content;
+  v_discussion.category := p_category;
+  v_discussion.tags := learn_internal.normalize_tags(p_tags);
+  v_discussion := learn_internal.require_discussion_texts(v_discussion);
   perform learn_internal.require_open_course(p_course_id);
 
   insert into learn.discussions
     (author_id, course_id, title, content, category, tags, created_at, updated_at)
-  values (p_user_id, p_course_id, p_title, p_content, p_category, v_tags,
-    v_call.occurred_at, v_call.occurred_at)
+  values (p_user_id, p_course_id, v_discussion.title, v_discussion.content, v_discussion.category,
+    v_discussion.tags, v_call.occurred_at, v_call.occurred_at)
   returning id into v_id;
   return learn_internal.end_call(v_call, jsonb_build_object('discussion_id', v_id));
 end;

@@ -28,7 +28,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_content(p_content);
+  p_content := learn_internal.require_content(p_content);
   v_discussion := learn_internal.lock_discussion(p_discussion_id);
   perform learn_internal.require_open_course(v_discussion.course_id);
   if p_parent_reply_id is not null then

@@ -1,31 +1,34 @@
--- Refuses what cannot be a discussion's title, content, category or (normalized) tags.
+-- A discussion with its title, content, category and (normalized) tags as they are kept; what cannot be is
+-- refused.
 -- Errors: LX001.
 create or replace function learn_internal.require_discussion_texts(
-  p_title text, p_content text, p_category text, p_tags text[]
+  p_discussion learn.discussions
 )
-returns void
+returns learn.discussions
 language plpgsql
-immutable
+stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  d learn.discussions := p_discussion;
 begin
-  perform learn_internal.require_content(p_content);
-  perform learn_internal.require_size('p_title', length(p_title), 300);
-  perform learn_internal.require_size('p_category', length(p_category), 100);
-  if coalesce(p_title, '') !~ E'\\S' or coalesce(p_category, '') !~ E'\\S' then
+  d.content := learn_internal.require_content(d.content);
+  d.title := learn_internal.require_text('p_title', d.title, 300, true);
+  d.category := learn_internal.require_text('p_category', d.category, 100, true);
+  if coalesce(d.title, '') !~ E'\\S' or coalesce(d.category, '') !~ E'\\S' then
     raise exception 'a discussion has a title and a category'
       using errcode = 'LX001',
-        detail = format('p_title = %L, p_category = %L', left(p_title, 50), left(p_category, 50)),
+        detail = format('p_title = %L, p_category = %L', left(d.title, 50), left(d.category, 50)),
         hint = 'Neither is blank.';
   end if;
-  if not learn_internal.is_tag_list(p_tags) then
+  if not learn_internal.is_tag_list(d.tags) then
     raise exception 'these are no tags'
-      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(p_tags::text, 200)),
-        hint = 'At most 10 tags of at most 50 characters, none of them null or blank.';
+      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(d.tags::text, 200)),
+        hint = 'At most 10 tags of at most 50 characters that can be seen, none of them null or blank.';
   end if;
+  return d;
 end;
 $$;
-comment on function learn_internal.require_discussion_texts(text, text, text, text[]) is
-  'Refuses what cannot be the texts of a discussion (LX001).';
-revoke all on function learn_internal.require_discussion_texts(text, text, text, text[])
-  from public;
+comment on function learn_internal.require_discussion_texts(learn.discussions) is
+  'A discussion with its texts as they are kept; LX001 where they cannot be.';
+revoke all on function learn_internal.require_discussion_texts(learn.discussions) from public;

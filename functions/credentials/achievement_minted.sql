@@ -22,9 +22,9 @@ declare
   v_earned learn.user_achievements;
 begin
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  perform learn_internal.require_size('p_token_id', length(p_token_id), 200);
-  perform learn_internal.require_size('p_collection_id', length(p_collection_id), 200);
-  perform learn_internal.require_size('p_metadata_uri', length(p_metadata_uri), 2000);
+  p_token_id := learn_internal.require_text('p_token_id', p_token_id, 200, true);
+  p_collection_id := learn_internal.require_text('p_collection_id', p_collection_id, 200, true);
+  p_metadata_uri := learn_internal.require_text('p_metadata_uri', p_metadata_uri, 2000, true);
   perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
   perform learn_internal.hold_content();
   if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then

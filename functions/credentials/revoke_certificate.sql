@@ -13,7 +13,7 @@ declare
   v_user_id uuid;
 begin
   perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
-  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   perform learn_internal.hold_content();
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'a certificate is revoked for a reason'

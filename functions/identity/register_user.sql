@@ -18,12 +18,22 @@ as $$
 declare
   v_user_id    uuid;
   v_constraint text;
+  v_problem    text;
 begin
   perform learn_internal.require_size('p_username', length(p_username), 100);
   perform learn_internal.require_size('p_email', length(p_email), 320);
   perform learn_internal.require_size('p_timezone', length(p_timezone), 100);
   perform learn_internal.require_size('p_locale', length(p_locale), 100);
-  perform learn_internal.require_size('p_display_name', length(p_display_name), 200);
+  p_display_name := learn_internal.require_text('p_display_name', p_display_name, 200, true);
+  p_username := normalize(p_username, nfc);
+  v_problem := coalesce('username ' || learn_internal.text_problem(p_username, true),
+    'email ' || learn_internal.text_problem(p_email, true),
+    'locale ' || learn_internal.text_problem(p_locale, true));
+  if v_problem is not null then
+    raise exception 'the user cannot be registered'
+      using errcode = 'LX001', detail = v_problem,
+        hint = 'A username is one line of characters that can be seen, without blanks at its ends.';
+  end if;
   perform learn_internal.hold_content();
   insert into learn.users (username, email, timezone, locale, display_name)
   values (p_username, p_email, coalesce(p_timezone, 'UTC'),
@@ -38,6 +48,7 @@ exception
         detail = format('%s: username = %s, email = %s, locale = %s',
           case v_constraint
             when 'users_username_is_unique' then 'username is taken'
+            when 'users_username_has_no_twin' then 'username is taken, or one that looks the same'
             when 'users_email_is_unique' then 'email is taken'
             when '' then 'username is missing'
             else replace(v_constraint, '_', ' ') || ' does not hold'

@@ -1,4 +1,5 @@
 -- Closes the board of a finished period: keeps its standings and pays the XP of period_rewards by rank, once.
+-- What it pays counts in totals and on no board.
 -- A period is finished when its last day is over in every time zone. Returns how many users were on the
 -- board; closing it again changes nothing and returns the same.
 -- Errors: LX001 no such board, or one without an end; LX007 the period is not over.
@@ -59,7 +60,7 @@ begin
   where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
 
   perform learn_internal.write_facts(array_agg((
-      s.user_id, 'xp_awarded', null, null,
+      s.user_id, 'period_rewarded', null, null,
       jsonb_build_object('source_type', 'leaderboard',
         'source_id', format('%s %s %s', p_metric, p_period,
           to_char(v_board.starts_on, 'YYYY-MM-DD')),

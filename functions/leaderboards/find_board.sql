@@ -33,9 +33,19 @@ begin
   then
     raise exception 'there is no such board'
       using errcode = 'LX001',
-        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period),
-        hint = 'Boards are of the metrics where learn.metrics.is_board; of runs, levels and the '
-          'streak there are only those of all_time.';
+        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period)
+          || case when v_metric.key is not null
+            then format(': boards of %s are of the period all_time', v_metric.key) else '' end,
+        hint = (
+          select format('Of all_time alone there are boards of %s; of day, week, month and all_time, of %s.',
+            string_agg(m.key, ', ' order by m.key) filter (where m.is_endless),
+            string_agg(m.key, ', ' order by m.key) filter (where not m.is_endless))
+          from (
+            select k.key, k.aggregate = 'run'
+              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days') as is_endless
+            from learn.metrics k
+            where k.is_board
+          ) m);
   end if;
   v_board.is_maximum := v_metric.aggregate = 'max';
   v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);

@@ -1,8 +1,10 @@
--- The rows of a board around a user, also among some users only: up to p_span before and after; none when the
+-- The rows of a board around a user, of the period in which p_on lies (without it, of the user's own today), also
+-- among some users only: up to p_span before and after; none when the
 -- user is not on it.
 -- Errors: LX001 no such board, a span out of range, or too many users in p_among; LX002 unknown user.
 create or replace function learn.leaderboard_around(
-  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null
+  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null,
+  p_on date default null
 )
 returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
 language plpgsql
@@ -14,7 +16,7 @@ set jit = off
 as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
-    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+    p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
   v_changes learn_internal.board_change[];
   v_value   bigint;
   v_name    text;
@@ -133,9 +135,10 @@ begin
   order by n.place;
 end;
 $$;
-comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) is
-  'The rows of a board of today around a user, or of the same board among some users, up to p_span '
+comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) is
+  'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
+  'board among some users, up to p_span '
   'before and after.';
-revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[]) from public;
-grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[])
+revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) from public;
+grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
   to learn_app, learn_user, learn_readonly;

@@ -1,10 +1,12 @@
--- A user's rank on a board of today, or among some users, exact and live; null for one who is not on it.
+-- A user's rank on a board of the period in which p_on lies, or among some users, exact and live; null for one
+-- who is not on it. Without p_on it is the period of the user's own today, which is not everybody's.
 -- Errors: LX001 no such board, or too many users in p_among; LX002 unknown user.
 create or replace function learn.user_rank(
   p_user_id uuid,
   p_period  text default 'all_time',
   p_metric  text default 'xp',
-  p_among   uuid[] default null
+  p_among   uuid[] default null,
+  p_on      date default null
 )
 returns bigint
 language plpgsql
@@ -16,7 +18,7 @@ set jit = off
 as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
-    p_period, p_metric, (learn.clock() at time zone 'UTC')::date);
+    p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
   v_changes learn_internal.board_change[];
   v_value   bigint;
   v_rank    bigint;
@@ -53,7 +55,8 @@ begin
   return null;
 end;
 $$;
-comment on function learn.user_rank(uuid, text, text, uuid[]) is
-  'A user''s rank on a board of today, or among some users, exact and live; null: not on it.';
-revoke all on function learn.user_rank(uuid, text, text, uuid[]) from public;
-grant execute on function learn.user_rank(uuid, text, text, uuid[]) to learn_app, learn_user, learn_readonly;
+comment on function learn.user_rank(uuid, text, text, uuid[], date) is
+  'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
+  'exact and live; null: not on it.';
+revoke all on function learn.user_rank(uuid, text, text, uuid[], date) from public;
+grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;

@@ -40,6 +40,7 @@ begin
   -- XP, level, streak
   update learn.user_stats s
   set total_xp = x.total_xp,
+    reward_xp = x.reward_xp,
     current_level = learn.calculate_level_from_xp(x.total_xp),
     highest_level = x.highest_level,
     current_streak = coalesce(d.current_streak, 0),

@@ -7,7 +7,7 @@
 create or replace function learn.complete_lesson(
   p_user_id            uuid,
   p_lesson_id          bigint,
-  p_score              numeric default null,
+  p_score              double precision default null,
   p_time_spent_seconds integer default null,
   p_occurred_at        timestamptz default null,
   p_idempotency_key    text default null
@@ -23,7 +23,7 @@ as $$
 declare
   v_call     learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
-    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score),
+    jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score::numeric),
       'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
   v_row      record;
@@ -45,7 +45,7 @@ begin
   then
     perform learn_internal.require_lesson(p_user_id, p_lesson_id);
   end if;
-  if p_score not between 0 and 100 or p_score = 'NaN' or p_time_spent_seconds < 0 then
+  if p_score not between 0 and 100 or p_time_spent_seconds < 0 then
     raise exception 'score or time is out of range'
       using errcode = 'LX001',
         detail = format('p_score = %s, p_time_spent_seconds = %s', p_score, p_time_spent_seconds),
@@ -85,7 +85,7 @@ begin
   then
     update learn.user_lesson_progress p
     set status = 'completed',
-      score = greatest(p.score, p_score),
+      score = greatest(p.score, p_score::numeric),
       time_spent_seconds = case
         when p.time_spent_seconds is null and p_time_spent_seconds is null then null
         else least(
@@ -104,10 +104,10 @@ begin
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text) is
+comment on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
   'Again, it pays nothing, but makes the day active.';
-revoke all on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+revoke all on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
   from public;
-grant execute on function learn.complete_lesson(uuid, bigint, numeric, integer, timestamptz, text)
+grant execute on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
   to learn_app, learn_user;

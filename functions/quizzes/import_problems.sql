@@ -21,6 +21,8 @@ as $$
       when pg_column_size(e.row -> 'options') > 262144 then 'its options have more than 262,144 bytes'
       when coalesce(e.row ->> 'correct_answer', '') not in ('A', 'B', 'C', 'D')
         then 'its correct_answer is not one of A, B, C, D'
+      when learn_internal.text_problem(e.row ->> 'external_id', true) is not null
+        then 'its external_id ' || learn_internal.text_problem(e.row ->> 'external_id', true)
       when e.earlier > 0 then format('%s was there before', e.row ->> 'external_id')
       else learn_internal.options_problem(e.row -> 'options', e.row ->> 'correct_answer')
     end as problem

@@ -36,7 +36,8 @@ begin
 
   with rows as (
     select r.row ->> 'exam_type' as exam_type, r.row ->> 'external_id' as external_id,
-      coalesce(r.row ->> 'domain', '') as domain, r.row ->> 'question_text' as question_text,
+      coalesce(learn_internal.require_text('domain', r.row ->> 'domain', 200, true), '') as domain,
+      learn_internal.require_text('question_text', r.row ->> 'question_text', 20000) as question_text,
       r.row ->> 'correct_answer' as correct_answer, r.row -> 'options' as options, r.position
     from jsonb_array_elements(p_questions) with ordinality r(row, position)
   ), earlier as materialized (

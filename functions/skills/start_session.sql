@@ -22,11 +22,11 @@ declare
   v_session learn.learning_sessions;
 begin
   perform learn_internal.require_size('p_session_type', length(p_session_type), 20);
-  perform learn_internal.require_size('p_resource_id', length(p_resource_id), 255);
+  p_resource_id := learn_internal.require_text('p_resource_id', p_resource_id, 255, true);
   perform learn_internal.require_size('p_metadata', pg_column_size(p_metadata), 65536, 'bytes');
   if p_session_type is null
     or p_session_type not in ('challenge', 'assessment', 'lesson', 'quiz', 'course')
-    or p_resource_id !~ E'\\S' or length(p_resource_id) > 255
+    or p_resource_id !~ E'\\S'
     or jsonb_typeof(p_metadata) is distinct from 'object'
   then
     raise exception 'the session makes no sense'

@@ -34,6 +34,7 @@ begin
     perform learn_internal.require_size('p_source_id', length(p_source_id), 500);
     perform learn_internal.require_size('p_description', length(p_description), 2000);
   end if;
+  p_description := learn_internal.require_text('p_description', p_description, 2000);
   if p_amount is null or p_amount not between 1 and 1000000000
     or coalesce(p_source_type, '') !~ E'\\S' or p_source_id !~ E'\\S'
   then

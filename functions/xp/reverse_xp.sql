@@ -22,14 +22,15 @@ declare
     'reverse_xp', p_user_id,
     jsonb_build_object('transaction_id', p_transaction_id, 'reason', p_reason),
     p_occurred_at, p_idempotency_key);
+  v_type   text;
   v_amount integer;
   v_taken  integer;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_reason', length(p_reason), 2000);
-  select t.amount into v_amount
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
+  select t.amount, t.activity_type into v_amount, v_type
   from learn.xp_transactions t
   where t.user_id = p_user_id and t.id = p_transaction_id;
   if not found then
@@ -53,7 +54,8 @@ begin
     v_taken := least(v_amount, v_call.total_xp);
     perform learn_internal.write_facts(
       array[(
-        p_user_id, 'xp_reversed', 'xp_transaction', p_transaction_id::text,
+        p_user_id, case v_type when 'period_rewarded' then 'period_reward_reversed' else 'xp_reversed' end,
+        'xp_transaction', p_transaction_id::text,
         jsonb_build_object('source_type', 'reversal', 'source_id', p_transaction_id::text,
           'description', case
             when v_taken < v_amount

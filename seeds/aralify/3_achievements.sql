@@ -49,11 +49,26 @@ with ours(criteria) as (values
     'legendary', 0, 211, true, '{"metric": "current_streak", "at_least": 30}'),
   ('libong-puntos', 'Libong Puntos', 'A thousand points: reach 1,000 XP.', '💯', 'XP', 'epic', 0,
     212, true, '{"metric": "xp", "at_least": 1000}')
+), filipino(slug, description) as (values
+  ('unang-hakbang', 'Tapusin ang una mong antas.'),
+  ('snake-charmer', 'Tapusin ang 3 antas ng Python.'),
+  ('script-kid', 'Tapusin ang 3 antas ng JavaScript.'),
+  ('pythonista', 'Tapusin ang Python mula sa simula.'),
+  ('web-weaver', 'Tapusin ang JavaScript mula sa simula.'),
+  ('polyglot', 'Tapusin ang parehong kurso.'),
+  ('matapang', 'Tapusin ang isang mahirap na aralin.'),
+  ('no-easy-way', 'Tapusin ang 10 mahirap na aralin.'),
+  ('all-rounder', 'Tapusin ang 5 aralin sa bawat antas ng hirap.'),
+  ('masipag', 'Maging aktibo nang 5 araw na sunod-sunod.'),
+  ('walang-tigil', 'Maging aktibo nang 30 araw na sunod-sunod.'),
+  ('libong-puntos', 'Makakuha ng 1,000 XP.')
 )
 select learn_internal.merge_rows('learn.achievements', '{slug}', jsonb_agg(
   to_jsonb(b) - 'is_guarded' || jsonb_build_object('system', 'aralify', 'criteria',
     case when b.is_guarded then jsonb_build_object('all', jsonb_build_array(b.criteria, o.criteria))
-      else b.criteria end)
+      else b.criteria end,
+    'translations', jsonb_build_object('fil', jsonb_build_object('description', f.description)))
   order by b.display_order)) as achievements
 from badges b
-cross join ours o;
+cross join ours o
+join filipino f on f.slug = b.slug;

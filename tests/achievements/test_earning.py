@@ -217,7 +217,7 @@ def test_progress_of_one_condition_is_the_metrics(learn: Learn, activity: str, m
     assert progress(learn, user, slug) == (4, 3, 100.0, True)
 
 
-def test_progress_of_a_list_is_the_number_of_conditions_met(learn: Learn) -> None:
+def test_progress_of_a_list_is_the_furthest_condition_or_the_number_of_those_met(learn: Learn) -> None:
     kinds = [learn.make_activity_type() for _ in range(3)]
     conditions = [{"metric": learn.make_metric(kind), "at_least": 1} for kind in kinds]
     every = learn.make_achievement({"all": conditions})
@@ -225,13 +225,13 @@ def test_progress_of_a_list_is_the_number_of_conditions_met(learn: Learn) -> Non
     two = learn.make_achievement({"at_least": 2, "of": conditions})
     user = learn.make_user()
     assert [progress(learn, user, slug)[:3] for slug in (every, either, two)] == [
-        (0, 3, 0.0),
+        (0, 1, 0.0),
         (0, 1, 0.0),
         (0, 2, 0.0),
     ]
     learn.record_activity(user, kinds[0])
     assert [progress(learn, user, slug) for slug in (every, either, two)] == [
-        (1, 3, 33.33, False),
+        (0, 1, 0.0, False),
         (1, 1, 100.0, True),
         (1, 2, 50.0, False),
     ]
@@ -271,3 +271,63 @@ def test_the_catalog_tells_how_many_have_earned_an_achievement(learn: Learn) -> 
     after = dict(learn.tuples("select slug, times_earned from learn.achievement_catalog"))
     assert after["welcome-aboard"] == before + 3
     assert after["lesson-master"] == 0
+
+
+@pytest.mark.parametrize("caller", [None, "learn_app"])
+def test_nothing_is_complete_before_it_is_earned(learn: Learn, caller: str | None) -> None:
+    learn.caller = caller
+    slug, user = learn.make_achievement({"metric": "xp", "at_least": 200000}), learn.make_user()
+    learn.award_xp(user, 199995 - learn.stats(user).total_xp)
+    assert progress(learn, user, slug) == (199995, 200000, 99.99, False)
+    learn.award_xp(user, 5)
+    assert progress(learn, user, slug) == (200000, 200000, 100.0, True)
+    learn.revoke_achievement(user, slug)
+    assert progress(learn, user, slug) == (200000, 200000, 99.99, False)
+
+
+def test_progress_of_all_is_that_of_the_condition_furthest_away(learn: Learn) -> None:
+    kind = learn.make_activity_type()
+    acts = {"metric": learn.make_metric(kind), "at_least": 4}
+    slug = learn.make_achievement({"all": [{"metric": "xp", "at_least": 5000}, acts]})
+    nested = learn.make_achievement({"all": [{"all": [acts]}, {"any": [acts, acts]}]})
+    user = learn.make_user()
+    learn.award_xp(user, 6000)
+    assert progress(learn, user, slug) == (0, 4, 0.0, False)
+    for expected in (1, 2, 3):
+        learn.record_activity(user, kind)
+        assert progress(learn, user, slug) == (expected, 4, 25.0 * expected, False)
+    assert progress(learn, user, nested) == (0, 1, 0.0, False)
+    learn.record_activity(user, kind)
+    assert progress(learn, user, slug)[2:] == progress(learn, user, nested)[2:] == (100.0, True)
+
+
+def test_two_achievements_of_a_system_have_two_names(learn: Learn) -> None:
+    learn.make_achievement({"metric": "xp", "at_least": 1}, slug="one")
+    with learn.fails("23505"):
+        learn.connection.execute(
+            "insert into learn.achievements (slug, name, criteria, system)"
+            " select 'two', name, criteria, system from learn.achievements where slug = 'one'"
+        )
+    learn.connection.execute(
+        "insert into learn.achievements (slug, name, criteria, system)"
+        " select 'two', name, criteria, 'another' from learn.achievements where slug = 'one'"
+    )
+
+
+def test_names_are_in_the_learners_language(learn: Learn) -> None:
+    slug = learn.make_achievement({"metric": "xp", "at_least": 1})
+    learn.connection.execute(
+        "update learn.achievements set translations ="
+        """ '{"fil": {"name": "Unang punto", "description": "Makakuha ng XP."}}' where slug = %s""",
+        [slug],
+    )
+    for locale, name in (("fil", "Unang punto"), ("fil-PH", "Unang punto"), ("en", slug), ("de", slug)):
+        user = learn.make_user(locale=locale)
+        learn.award_xp(user, 5)
+        assert learn.achievement_progress(user)[slug].name == name
+        assert learn.dashboard(user)["recent_achievements"][0]["name"] == name
+    (shown,) = learn.values("select translations from learn.achievement_catalog where slug = %s", [slug])
+    assert shown["fil"]["name"] == "Unang punto"
+    for bad in ('{"fil": 5}', '{"fil": {"name": " x"}}', '{"fil": {"name": "a\\u200bb"}}', "[]"):
+        with learn.fails("23514"):
+            learn.connection.execute("update learn.achievements set translations = %s", [bad])

@@ -102,7 +102,7 @@ def test_award_summary_is_what_callers_rely_on(learn: Learn) -> None:
 SIGNATURES = {
     "register_user": "p_username text, p_email text, p_timezone text, p_locale text, p_display_name text",
     "start_lesson": "p_user_id uuid, p_lesson_id bigint, $TAIL",
-    "complete_lesson": "p_user_id uuid, p_lesson_id bigint, p_score numeric,"
+    "complete_lesson": "p_user_id uuid, p_lesson_id bigint, p_score double precision,"
     " p_time_spent_seconds integer, $TAIL",
     "submit_query": "p_user_id uuid, p_exercise_id bigint, p_query_text text, p_is_correct boolean,"
     " p_error_message text, p_duration_ms integer, $TAIL",

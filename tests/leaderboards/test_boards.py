@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -360,3 +362,41 @@ def test_who_moves_has_only_the_streak_looked_up(learn: Learn) -> None:
     assert learn.tuples("select user_id, metric from learn_internal.board_gains") == [
         (user, "current_streak")
     ]
+
+
+@pytest.mark.parametrize("caller", [None, "learn_app"])
+def test_today_is_the_learners_own_date_and_another_day_is_named(learn: Learn, caller: str | None) -> None:
+    learn.caller = caller
+    east, west = (learn.make_user(timezone=zone) for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"))
+    for user, xp in ((east, 30), (west, 20)):
+        learn.award_xp(user, xp)  # on the 14th there, on the 13th here
+    for user, own, other in ((east, "2035-06-14", "2035-06-13"), (west, "2035-06-13", "2035-06-14")):
+        assert learn.user_rank(user, "day") == learn.user_rank(user, "day", on=own) == 1
+        assert learn.user_rank(user, "day", on=other) is None
+        around = learn.leaderboard_around(user, "day", "xp")
+        assert [row.user_id for row in around] == [user]
+        assert around == learn.leaderboard_around(user, "day", "xp", on=own)
+        assert learn.leaderboard_around(user, "day", "xp", on=other) == []
+    assert learn.user_rank(west, "week", on="2035-06-12") == 2
+
+
+@pytest.mark.parametrize(
+    ("period", "metric"),
+    [("week", "current_streak"), ("day", "level_reached"), ("week", "nothing"), ("year", "xp")],
+)
+def test_who_asks_for_no_board_is_told_which_there_are(learn: Learn, period: str, metric: str) -> None:
+    user = learn.make_user()
+    calls: list[Callable[[], Any]] = [
+        lambda: learn.leaderboard(period, metric),
+        lambda: learn.user_rank(user, period, metric),
+        lambda: learn.leaderboard_around(user, period, metric),
+    ]
+    for call in calls:
+        with learn.refuses("LX001") as refusal:
+            call()
+        assert "all_time" in refusal.hint
+        if period != "year":
+            boards = learn.values("select key from learn.metrics where is_board")
+            assert all(board in refusal.hint for board in boards)
+        if metric == "current_streak":
+            assert "current_streak are of the period all_time" in refusal.detail

@@ -117,3 +117,35 @@ def test_closing_at_once_from_many_connections_pays_once(fresh: FreshDatabase) -
     assert [outcome.result for outcome in outcomes] == [4] * 6
     with client(fresh) as learn:
         assert [learn.stats(user).total_xp for user in users.values()] == [530, 120, 120, 10]
+
+
+@pytest.mark.parametrize("caller", [None, "learn_app"])
+def test_rewards_count_in_totals_and_on_no_board(learn: Learn, caller: str | None) -> None:
+    learn.caller = caller
+    users = winners(learn)
+    close(learn)
+    for _ in range(3):
+        for period in ("day", "week", "month", "all_time"):
+            for on in ("2035-06-08", None):
+                found = learn.leaderboard(period, on=on)
+                shown = {row.username: row.value for row in found}
+                assert shown in ({}, {"ann": 30, "bob": 20, "cid": 20, "dan": 10}), (period, on)
+        assert learn.user_rank(users["ann"]) == learn.user_rank(users["ann"], "week", on="2035-06-08") == 1
+        assert learn.user_rank(users["ann"], "week") is None
+        assert learn.stats(users["ann"]).total_xp == 530
+        assert learn.check_integrity() == []
+        learn.refresh_leaderboard()
+        learn.rebuild_user(users["ann"])
+
+
+def test_a_reward_that_is_taken_back_moves_no_board(learn: Learn) -> None:
+    users = winners(learn)
+    close(learn)
+    reward = learn.value(
+        "select id from learn.xp_transactions where user_id = %s and amount = 500", [users["ann"]]
+    )
+    assert learn.reverse_xp(users["ann"], reward).total_xp == 30
+    assert learn.reverse_xp(users["ann"], reward).xp_awarded == 0
+    assert {row.username: row.value for row in learn.leaderboard()}["ann"] == 30
+    learn.refresh_leaderboard()
+    assert {row.username: row.value for row in learn.leaderboard()}["ann"] == 30

@@ -87,6 +87,7 @@ def expected_boards(learn: Learn) -> dict[tuple[str, str], list[tuple[int, str, 
 
 def assert_boards_are_exact(learn: Learn) -> None:
     names = dict(learn.tuples("select username, id from learn.users"))
+    today = learn.clock().date()
     for (metric, period), expected in expected_boards(learn).items():
         found = learn.tuples(
             "select rank, username, value from learn.leaderboard(%s, %s, 1000)", [period, metric]
@@ -100,13 +101,16 @@ def assert_boards_are_exact(learn: Learn) -> None:
                 == expected[1:3]
             )
         ranks = dict(
-            learn.tuples("select username, learn.user_rank(id, %s, %s) from learn.users", [period, metric])
+            learn.tuples(
+                "select username, learn.user_rank(id, %s, %s, p_on => %s) from learn.users",
+                [period, metric, today],
+            )
         )
         assert ranks == dict.fromkeys(names) | {name: rank for rank, name, _ in expected}
         for place in range(0, len(expected), 3):
             around = learn.tuples(
-                "select rank, username, value from learn.leaderboard_around(%s, %s, %s, 2)",
-                [names[expected[place][1]], period, metric],
+                "select rank, username, value from learn.leaderboard_around(%s, %s, %s, 2, p_on => %s)",
+                [names[expected[place][1]], period, metric, today],
             )
             assert around == expected[max(0, place - 2) : place + 3], (metric, period)
 

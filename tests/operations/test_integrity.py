@@ -91,6 +91,7 @@ MENDED = {
     "user_has_stats": "delete from learn.user_stats where user_id = {user}",
     "total_xp_is_the_ledger_sum": "update learn.user_stats set total_xp = total_xp + 1"
     " where user_id = {user}",
+    "reward_xp_is_that_of_rewards": "update learn.user_stats set reward_xp = 1 where user_id = {user}",
     "level_follows_the_curve": "update learn.user_stats set current_level = 9 where user_id = {user}",
     "levels_are_announced": "update learn.user_stats set highest_level = 9 where user_id = {user}",
     "active_days_follow_from_facts": "delete from learn.user_activity_days"

@@ -96,7 +96,7 @@ def test_what_a_deployment_decides_stays_and_what_it_edits_comes_back(fresh: Fre
         connection.execute("update learn.courses set title = 'x', translations = '{}'")
         connection.execute("update learn.lessons set content = '{}', xp_reward = 1")
         connection.execute(
-            'update learn.achievements set name = \'x\', criteria = \'{"metric": "xp", "at_least": 1}\''
+            'update learn.achievements set name = slug, criteria = \'{"metric": "xp", "at_least": 1}\''
         )
         seed(fresh)
         assert [read(connection, *place) for place in edited] == kept

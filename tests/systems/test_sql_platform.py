@@ -126,7 +126,7 @@ def test_a_learner_from_sign_up_to_path_master(learn: Learn) -> None:
         "current_courses": [],
         "challenges_completed": 0,
         "track_progress": {first.slug: 100.0, second.slug: 100.0},
-        "unread_notifications": 14,
+        "unread_notifications": 13,
         "xp_rank": 1,
         "rank_percentile": 100,
         "challenges_started": 0,

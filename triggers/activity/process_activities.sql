@@ -42,6 +42,8 @@ declare
   v_run         learn_internal.run_event[];       -- what this group does to runs
   v_events      learn_internal.run_event[] := '{}'::learn_internal.run_event[];
   v_notifies    boolean := false;
+  v_seen        uuid[] := '{}'::uuid[];           -- users who were not seen for five minutes
+  v_seen_at     timestamptz[] := '{}'::timestamptz[];
 begin
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
@@ -133,8 +135,11 @@ begin
             and m.xp <= greatest(s.total_xp - v_xp, s.total_xp)) as is_marked
       into v_paid;
       v_stats := v_paid.stats;
-      v_gains := v_gains
-        || (g.user_id, 'xp', g.local_date, g.activity_type, v_xp)::learn_internal.gain;
+      v_gains := v_gains || (g.user_id, case when v_type.is_on_boards then 'xp' else 'no board' end,
+        g.local_date, g.activity_type, v_xp)::learn_internal.gain;
+      if not v_type.is_on_boards then
+        update learn.user_stats s set reward_xp = s.reward_xp + v_xp where s.user_id = g.user_id;
+      end if;
       -- 3. The level, and what the total earns
       if v_paid.is_marked then
         v_rise := learn_internal.move_level(v_stats, v_xp, v_at);
@@ -143,6 +148,13 @@ begin
           v_rises := v_rises || v_rise;
         end if;
       end if;
+    end if;
+
+    if g.is_qualifying
+      and (v_stats.last_active_at is null or v_at >= v_stats.last_active_at + interval '5 minutes')
+    then
+      v_seen := v_seen || g.user_id;
+      v_seen_at := v_seen_at || v_at;
     end if;
 
     -- 4. Another day than the last active one moves the streak.
@@ -211,7 +223,8 @@ begin
     from (
       select n.*,
         -- its caller names the source
-        n.activity_type in ('xp_awarded', 'xp_reversed') as is_told,
+        n.activity_type in ('xp_awarded', 'xp_reversed', 'period_rewarded', 'period_reward_reversed')
+          as is_told,
         coalesce((v_capped ->> n.id::text)::integer, n.xp,
           (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
@@ -225,6 +238,10 @@ begin
     if cardinality(v_gains) >= 100 then
       perform learn_internal.request_fold();
     end if;
+  end if;
+
+  if cardinality(v_seen) > 0 then
+    perform learn_internal.note_seen(v_seen, v_seen_at);
   end if;
 
   -- 7. Users are told of what rules name.

@@ -74,11 +74,28 @@ create or replace trigger lessons_updated
   execute function learn_internal.lessons_updated();
 comment on trigger lessons_updated on learn.lessons is 'Recounts courses and tracks.';
 
+-- When a lesson is changed, its updated_at says so. What is generated is not known here yet, so no condition of
+-- the trigger can compare whole rows.
+create or replace function learn_internal.touch_lessons()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if to_jsonb(new) - 'tier' <> to_jsonb(old) - 'tier' then
+    new.updated_at := learn.clock();
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.touch_lessons() is 'Row trigger: sets updated_at to the time of a change.';
+revoke all on function learn_internal.touch_lessons() from public;
+
 create or replace trigger lessons_touch
   before update on learn.lessons
   for each row
-  when (old.* is distinct from new.*)
-  execute function learn_internal.touch_updated_at();
+  execute function learn_internal.touch_lessons();
 comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
 
 -- When a lesson of a course is written, or one is unpublished: the course follows from the level,

@@ -89,11 +89,12 @@ create or replace trigger tally_deleted_users
 comment on trigger tally_deleted_users on learn.users is
   'Takes out of the tallies what was counted of the user.';
 
--- When a user's row is changed, its updated_at says so.
+-- When a user's row is changed, its updated_at says so; that the user was seen is no change.
 create or replace trigger users_touch
   before update on learn.users
   for each row
-  when (old.* is distinct from new.*)
+  when ((old.last_login_at, old.last_active_at) is not distinct from (new.last_login_at, new.last_active_at)
+    and old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
 comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 

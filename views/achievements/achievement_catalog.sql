@@ -1,8 +1,9 @@
--- Every active achievement that is no secret, with how many have earned it.
+-- Every active achievement that is no secret, with how many have earned it. Names are the base texts: translate
+-- with learn.localized().
 create or replace view learn.achievement_catalog as
 select a.id, a.slug, a.name, a.description, a.icon, a.category, a.system,
   a.rarity, a.criteria, a.xp_reward,
-  v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned
+  v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned, a.translations
 from learn.achievements a
 left join learn.avatars v on v.id = a.unlocks_avatar_id
 left join (

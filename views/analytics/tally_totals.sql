@@ -10,7 +10,7 @@ from (
   union all
   select 'xp', g.local_date, g.activity_type, g.amount
   from learn_internal.board_gains g
-  where g.metric = 'xp' and g.activity_type is not null
+  where g.metric in ('xp', 'no board') and g.activity_type is not null
 ) c
 group by c.measure, c.day, c.item
 having sum(c.value) <> 0;

@@ -16,7 +16,8 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
       'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
         order by r.id desc), '[]')
     from (
-      select e.id, e.earned_at, a.slug, a.name, a.icon, a.rarity
+      select e.id, e.earned_at, a.slug, a.icon, a.rarity,
+        learn.localized(a.translations, u.locale, 'name', a.name) as name
       from learn.user_achievements e
       join learn.achievements a on a.id = e.achievement_id
       where e.user_id = u.id

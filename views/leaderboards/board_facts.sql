@@ -6,6 +6,7 @@ select t.user_id, 'xp' as metric, false as is_maximum, t.earned_on as local_date
   t.amount::bigint as amount, t.created_at as recorded_at
 from learn.xp_transactions t
 where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
+  and t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
 union all
 select f.user_id, m.key, m.aggregate = 'max', f.local_date,
   case when m.property is null then 1

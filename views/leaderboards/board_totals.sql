@@ -4,7 +4,7 @@ select s.user_id, v.metric, v.value
 from learn.user_stats s
 cross join lateral (
   values
-    ('xp', s.total_xp),
+    ('xp', s.total_xp - s.reward_xp),
     ('level_reached', s.highest_level::bigint),
     ('active_days', s.active_days::bigint)
 ) v(metric, value)

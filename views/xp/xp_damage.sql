@@ -6,6 +6,11 @@ from learn.user_stats s
 join learn_internal.xp_recounts x on x.user_id = s.user_id
 where s.total_xp <> x.total_xp
 union all
+select 'reward_xp_is_that_of_rewards', s.user_id, x.reward_xp::text, s.reward_xp::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+where s.reward_xp <> x.reward_xp
+union all
 select 'level_follows_the_curve', s.user_id,
   learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
 from learn.user_stats s
@@ -23,14 +28,16 @@ from (
   select l.user_id, l.activity_type, sum(l.xp) as xp
   from learn.activity_log l
   where l.activity_type in (
-    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
+    'period_reward_reversed')
   group by l.user_id, l.activity_type
 ) f
 full join (
   select t.user_id, t.activity_type, sum(t.amount) as xp
   from learn.xp_transactions t
   where t.activity_type in (
-    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked')
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
+    'period_reward_reversed')
   group by t.user_id, t.activity_type
 ) t on f.user_id = t.user_id and f.activity_type = t.activity_type
 where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
