@@ -272,6 +272,13 @@ create type learn_internal.run_event as (
   user_id uuid, metric text, scope text, id bigint, is_end boolean, at timestamptz);
 comment on type learn_internal.run_event is 'A fact that lengthens a run or ends it.';
 
+create type learn_internal.streak_walk as (
+  current_streak integer, longest_streak integer, active_days integer, last_activity_date date,
+  used_on date[], freeze_ids bigint[], granted_on date[], earned_on date[]);
+comment on type learn_internal.streak_walk is
+  'What a user''s days and freezes make: the streak; the days that freezes cover, and by which (parallel '
+  'arrays; no id: one that is earned on the way); the days that earn a freeze.';
+
 create type learn_internal.lesson_event as (user_id uuid, lesson_id bigint, at timestamptz);
 comment on type learn_internal.lesson_event is 'What happened to a user''s lesson, and when.';
 
@@ -829,6 +836,19 @@ comment on table learn.user_metrics is
 create index user_metrics_metric on learn.user_metrics (metric, scope, user_id);
 grant select on learn.user_metrics to learn_app, learn_readonly;
 
+create table learn_internal.user_runs (
+  user_id  uuid not null references learn.users on delete cascade,
+  metric   text not null references learn.metrics on delete cascade,
+  scope    text not null,
+  reset_at timestamptz,
+  last_at  timestamptz,
+  primary key (user_id, metric, scope)
+);
+comment on table learn_internal.user_runs is
+  'When a run was ended last and when it was last made longer, by the times of the facts: so that what comes '
+  'late counts in its place. The run itself is in user_metrics.';
+create index user_runs_metric on learn_internal.user_runs (metric, user_id);
+
 create table learn_internal.user_metric_days (
   user_id       uuid not null references learn.users on delete cascade,
   metric        text not null references learn.metrics on delete cascade,
@@ -934,6 +954,7 @@ create table learn.streak_freezes (
   id         bigint generated always as identity,
   granted_on date not null,
   used_on    date,
+  is_earned  boolean not null default false,
   primary key (user_id, id),
   constraint streak_freezes_cover_one_day_each unique (user_id, used_on),
   constraint freezes_cover_no_day_before_they_are_held check (used_on >= granted_on)
@@ -941,6 +962,9 @@ create table learn.streak_freezes (
 comment on table learn.streak_freezes is
   'One row per freeze a user was granted or earned. used_on is the missed day that it covers; '
   'null: still held. user_stats.streak_freezes counts those held.';
+comment on column learn.streak_freezes.used_on is
+  'Follows from the active days and the freezes, in whatever order they came in.';
+comment on column learn.streak_freezes.is_earned is 'Earned by a streak, not granted.';
 grant select on learn.streak_freezes to learn_app, learn_readonly;
 
 -- ── catalog ──────────────────────────────────────────────────────────────────────────────────────

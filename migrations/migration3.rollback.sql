@@ -89,8 +89,11 @@ drop function learn_internal.paid_today(uuid,text);
 drop function learn_internal.process_activities();
 drop function learn_internal.recount_metrics();
 drop function learn_internal.require_achievement(text);
-drop function learn_internal.run_ends(uuid,text,bigint[],jsonb[],timestamp with time zone);
-drop function learn_internal.run_events(uuid,learn_internal.metric_feeds,bigint[],jsonb[],timestamp with time zone);
+drop function learn_internal.run_around(uuid,text,text,timestamp with time zone,bigint);
+drop function learn_internal.run_ends(uuid,text,bigint[],jsonb[],timestamp with time zone[]);
+drop function learn_internal.run_events(uuid,learn_internal.metric_feeds,bigint[],jsonb[],timestamp with time zone[]);
+drop function learn_internal.run_since(uuid,text,text,timestamp with time zone);
+drop function learn_internal.settle_streak(uuid,date);
 drop function learn_internal.spend_streak_freezes(uuid,date,date,timestamp with time zone);
 drop function learn_internal.write_facts(learn_internal.fact[],text);
 drop view learn.achievement_catalog;
@@ -102,6 +105,7 @@ drop view learn_internal.domain_facts;
 drop view learn_internal.metric_day_recounts;
 drop view learn_internal.metric_recounts;
 drop view learn_internal.reward_values;
+drop view learn_internal.run_recounts;
 drop view learn_internal.streak_damage;
 drop view learn_internal.streak_ends;
 drop view learn_internal.streak_states;
@@ -111,10 +115,12 @@ drop function learn.calculate_level_from_xp(bigint);
 drop function learn_internal.metric_scopes(jsonb,text);
 drop function learn_internal.number_property(jsonb,text);
 drop function learn_internal.satisfies_criteria(uuid,jsonb);
+drop function learn_internal.walk_streak(uuid,date);
 drop function learn_internal.was_deserved_before(uuid,text,text,bigint,timestamp with time zone);
 drop view learn_internal.activity_day_recounts;
-drop view learn_internal.counted_facts;
 drop view learn_internal.freeze_days;
+drop view learn_internal.run_facts;
+drop view learn_internal.counted_facts;
 
 -- Partitions that ensure_partitions() has made since have a trigger of their own.
 do $$

@@ -1,6 +1,6 @@
 -- The runs that a group of facts (of one user and type, parallel arrays) ends, in total and by scope.
 create or replace function learn_internal.run_ends(
-  p_user_id uuid, p_activity_type text, p_ids bigint[], p_properties jsonb[], p_at timestamptz
+  p_user_id uuid, p_activity_type text, p_ids bigint[], p_properties jsonb[], p_times timestamptz[]
 )
 returns learn_internal.run_event[]
 language plpgsql
@@ -19,10 +19,10 @@ begin
       v_properties := p_properties[v_i];
       if v_properties @> m.reset_filter then
         v_events := v_events
-          || (p_user_id, m.key, '', p_ids[v_i], true, p_at)::learn_internal.run_event;
+          || (p_user_id, m.key, '', p_ids[v_i], true, p_times[v_i])::learn_internal.run_event;
         if v_properties ->> m.scope_property <> '' then
           v_events := v_events || (p_user_id, m.key, v_properties ->> m.scope_property,
-            p_ids[v_i], true, p_at)::learn_internal.run_event;
+            p_ids[v_i], true, p_times[v_i])::learn_internal.run_event;
         end if;
       end if;
     end loop;
@@ -30,7 +30,7 @@ begin
   return v_events;
 end;
 $$;
-comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz) is
+comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[]) is
   'The runs that a group of facts ends.';
-revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz)
+revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[])
   from public;

@@ -33,9 +33,14 @@ begin
   insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
   select r.user_id, r.activity_date, r.is_freeze
   from learn_internal.activity_day_recounts r
-  where r.user_id = any (p_user_ids)
+  where r.user_id = any (p_user_ids) and not r.is_freeze
   on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
     where d.is_freeze <> excluded.is_freeze;
+
+  perform learn_internal.settle_streak(f.user_id, null)
+  from (
+    select distinct z.user_id from learn.streak_freezes z where z.user_id = any (p_user_ids)
+  ) f;
 
   -- XP, level, streak
   update learn.user_stats s
@@ -65,6 +70,11 @@ begin
   from learn_internal.metric_recounts r
   where r.user_id = any (p_user_ids) and r.value <> 0;
 
+  delete from learn_internal.user_runs u where u.user_id = any (p_user_ids);
+  insert into learn_internal.user_runs (user_id, metric, scope, reset_at, last_at)
+  select r.user_id, r.metric, r.scope, r.reset_at, r.last_at
+  from learn_internal.run_recounts r
+  where r.user_id = any (p_user_ids);
   delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
   insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
   select r.user_id, r.metric, r.scope, r.activity_date

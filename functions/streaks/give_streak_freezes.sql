@@ -1,5 +1,5 @@
--- Gives a user streak freezes, held from a local date on, and writes the fact.
--- The caller has locked the user.
+-- Gives a user streak freezes, held from a local date on, and writes the fact. Those that come late may cover
+-- a day of the past. The caller has locked the user.
 create or replace function learn_internal.give_streak_freezes(
   p_user_id uuid, p_date date, p_count integer, p_activity_type text, p_at timestamptz
 )
@@ -8,11 +8,21 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_is_late boolean;
+  v_longest integer;
 begin
-  insert into learn.streak_freezes (user_id, granted_on)
-  select p_user_id, p_date from generate_series(1, p_count);
+  insert into learn.streak_freezes (user_id, granted_on, is_earned)
+  select p_user_id, p_date, p_activity_type = 'streak_freeze_earned'
+  from generate_series(1, p_count);
   update learn.user_stats s set streak_freezes = s.streak_freezes + p_count
-  where s.user_id = p_user_id;
+  where s.user_id = p_user_id
+  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
+  if v_is_late then
+    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
+      p_user_id, 'current_streak', '', v_longest,
+      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
+  end if;
   insert into learn.activity_log
     (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
   values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);

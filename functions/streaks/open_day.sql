@@ -1,6 +1,6 @@
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
--- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day may
--- join two runs, and gives back the freeze that had covered it. Returns the achievements that this earns.
+-- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
+-- would have left in time: settle_streak(). Returns the achievements that this earns.
 -- The caller has locked the user; p_stats is the row as it is now.
 create or replace function learn_internal.open_day(
   p_stats learn.user_stats, p_date date, p_at timestamptz
@@ -32,12 +32,6 @@ begin
       select from learn.user_activity_days d
       where d.user_id = v_user_id and d.activity_date between v_week and v_week + 6
         and not d.is_freeze);
-    update learn.streak_freezes f set used_on = null
-    where f.user_id = v_user_id and f.used_on = p_date;
-    if found then
-      update learn.user_stats s set streak_freezes = s.streak_freezes + 1
-      where s.user_id = v_user_id;
-    end if;
   elsif (p_stats).streak_freezes > 0 and p_date > v_last + 1 then
     perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, v_now);
   end if;
@@ -49,13 +43,7 @@ begin
     where d.user_id = v_user_id and d.activity_date = p_date;
   end if;
   if p_date < v_last then
-    v_streak := (p_stats).current_streak;
-    update learn.user_stats s
-    set current_streak = r.current_streak,
-      longest_streak = greatest(s.longest_streak, r.longest_streak), active_days = s.active_days + 1
-    from learn_internal.streak_states r
-    where s.user_id = v_user_id and r.user_id = v_user_id
-    returning s.* into v_stats;
+    v_stats := learn_internal.settle_streak(v_user_id, p_date);
   else
     if exists (
       select from learn.user_activity_days d
@@ -84,12 +72,16 @@ begin
     to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1
   where v_is_first_of_week;
 
-  -- A streak that has grown by so many days earns a freeze.
+  -- A streak that has grown by so many days earns a freeze: see walk_streak().
   v_every := learn_internal.setting_number('streak_freeze_every_days');
-  if v_every > 0 and v_stats.current_streak / v_every > v_streak / v_every
-    and v_stats.streak_freezes < learn_internal.setting_number('streak_freeze_maximum')
-  then
-    perform learn_internal.give_streak_freezes(v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+  if v_every > 0 and v_stats.current_streak % v_every = 0 and (v_last is null or p_date > v_last) then
+    if learn_internal.setting_number('streak_freeze_maximum') > (
+      select count(*) from learn.streak_freezes f
+      where f.user_id = v_user_id and f.used_on is null and f.granted_on < p_date)
+    then
+      perform learn_internal.give_streak_freezes(
+        v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+    end if;
   end if;
   v_won := learn_internal.crossed_thresholds(
     v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);

@@ -146,7 +146,7 @@ def test_a_metric_that_comes_late_knows_the_past_and_goes_on(
     activity, user = learn.make_activity_type(), learn.make_user()
     for n in (1, 2, 3, 4):
         if n == 4:
-            learn.record_activity(user, "course_enrolled", "course", "1")
+            learn.record_activity(user, "course_enrolled", "course", "1", at="2035-06-12 12:00")
         at = f"2035-06-{11 + n // 3} 12:00"
         learn.record_activity(user, activity, properties={"n": n, "even": n % 2 == 0}, at=at)
     metric = learn.make_metric(activity, aggregate, **options)

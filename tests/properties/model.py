@@ -137,6 +137,7 @@ class Freeze:
 
     granted_on: date
     used_on: date | None = None
+    is_earned: bool = False
 
 
 @dataclass
@@ -186,6 +187,8 @@ class Learner:
     completed_paths: dict[str, datetime] = field(default_factory=dict)
     completed_difficulties: dict[str, datetime] = field(default_factory=dict)
     metrics: Counter[tuple[str, str]] = field(default_factory=Counter)
+    solves: list[tuple[datetime, bool]] = field(default_factory=list)  # flawless lessons, and what ends a run
+    longest_run: int = 0  # of flawless lessons: of those to which this call has added one
     badges: set[str] = field(default_factory=set)
     subjects: set[tuple[str, str]] = field(default_factory=set)
     reversed_payments: set[int] = field(default_factory=set)
@@ -213,7 +216,8 @@ class Learner:
     @property
     def held_freezes(self) -> list[Freeze]:
         """Freezes that cover nothing yet, in the order in which they are spent."""
-        return sorted((f for f in self.freezes if f.used_on is None), key=lambda f: f.granted_on)
+        held = (f for f in self.freezes if f.used_on is None)
+        return sorted(held, key=lambda f: (f.granted_on, f.is_earned))
 
     def runs(self) -> list[tuple[date, int]]:
         """Runs of days without a gap: their last day, and how many of their days were active."""
@@ -307,7 +311,7 @@ class Learner:
         if outcome != "right":
             progress.has_wrong = True
             progress.has_failed = progress.has_failed or outcome == "failing"
-            self.metrics["lesson_solve_run", ""] = 0
+            self._solve(when, is_flawless=False)
         elif progress.solved_at is None:
             progress.solved_at = when
             self._fact("exercise_solved", exercise, when)
@@ -371,6 +375,8 @@ class Learner:
         """Give streak freezes, held from the local date on."""
         when = self._open(at)
         self.freezes += [Freeze(self.local_date(when)) for _ in range(count)]
+        if self.days and self.local_date(when) < max(self.days):
+            self._walk(self.local_date(when))
         return self._close()
 
     def content_changed(self) -> Summary:
@@ -394,6 +400,7 @@ class Learner:
     # ── rules ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self, at: datetime | None) -> datetime:
+        self.longest_run = 0
         self._before = (self.total_xp, level_for(self.total_xp), frozenset(self.badges))
         if at is not None and not (
             self.clock - DAY * self.world.max_event_age_days <= at <= self.clock + timedelta(minutes=5)
@@ -433,22 +440,43 @@ class Learner:
             self.highest_level = max(self.highest_level, level_for(self.total_xp))
 
     def _make_active(self, day: date) -> None:
-        if day in self.days:
-            return
-        known = self.days | self.frozen_days
-        if known and day > max(known):
-            for freeze, missed in self.covering(max(known), day):
-                freeze.used_on = missed
-        for freeze in self.freezes:  # active after all: the freeze comes back
-            if freeze.used_on == day:
-                freeze.used_on = None
-        last, length = self.runs()[-1] if self.days else (day - 2 * DAY, 0)
-        continued = length if day <= last + DAY else 0
-        self.days.add(day)
+        if day not in self.days:
+            self.days.add(day)
+            self._walk(day)
+
+    def _walk(self, first: date) -> None:
+        """Spend and earn freezes from the first day on, as if everything had come in time.
+
+        Freezes that were earned before `first` stay; later ones are earned again, or not.
+        """
         every = self.world.freeze_every_days
-        has_room = len(self.held_freezes) < self.world.freeze_maximum
-        if every > 0 and has_room and self.runs()[-1][1] // every > continued // every:
-            self.freezes.append(Freeze(day))  # one, however many multiples are reached at once
+        if every > 0:
+            self.freezes = [f for f in self.freezes if not f.is_earned or f.granted_on < first]
+        for freeze in self.freezes:
+            freeze.used_on = None
+        days, self.days = sorted(self.days), set()
+        for day in days:
+            if self.days:
+                for freeze, missed in self.covering(max(self.days), day):
+                    freeze.used_on = missed
+            self.days.add(day)
+            held = [freeze for freeze in self.held_freezes if freeze.granted_on < day]
+            is_due = every > 0 and day >= first and self.runs()[-1][1] % every == 0
+            if is_due and len(held) < self.world.freeze_maximum:
+                self.freezes.append(Freeze(day, is_earned=True))
+
+    def _solve(self, at: datetime, is_flawless: bool) -> None:
+        """Note a flawless lesson, or what ends a run of them, in the order of time."""
+        place = sum(when <= at for when, _ in self.solves)
+        self.solves.insert(place, (at, is_flawless))
+        runs = [0]
+        for number, (_, lengthens) in enumerate(self.solves):
+            runs[-1:] = [runs[-1] + 1] if lengthens else [runs[-1], 0]
+            if number == place and lengthens:
+                mine = len(runs)
+        if is_flawless:
+            self.longest_run = max(self.longest_run, runs[mine - 1])
+        self.metrics["lesson_solve_run", ""] = runs[-1]
 
     def _complete_lesson(self, name: str, at: datetime, score: int | None = None) -> None:
         lesson = self.world.lessons[name]
@@ -465,7 +493,8 @@ class Learner:
             is_perfect = all(exercise.is_first_try for exercise in done)
             self.metrics["lessons_first_try", ""] += int(is_perfect)
             self.metrics["lessons_clean", ""] += int(not any(exercise.has_failed for exercise in done))
-            self.metrics["lesson_solve_run", ""] += int(not any(exercise.has_wrong for exercise in done))
+            if not any(exercise.has_wrong for exercise in done):
+                self._solve(at, is_flawless=True)
         if is_perfect:
             self._fact("lesson_perfect", name, at)
 
@@ -511,7 +540,10 @@ class Learner:
                 self._pay(self.world.badges[name].xp_reward, "achievement_earned", name)
 
     def _deserves(self, name: str) -> bool:
-        return self.satisfies(self.world.badges[name].criteria)
+        criteria = self.world.badges[name].criteria
+        if criteria.get("metric") == "lesson_solve_run" and self.longest_run >= criteria["at_least"]:
+            return True  # by a run of the past, which a late one has made longer
+        return self.satisfies(criteria)
 
 
 def _latest(times: Iterable[datetime | None]) -> datetime:

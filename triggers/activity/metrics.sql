@@ -97,6 +97,11 @@ begin
   where r.metric = any (v_metrics) and r.value <> 0
   order by r.user_id, r.metric, r.scope;
 
+  delete from learn_internal.user_runs u where u.metric = any (v_metrics);
+  insert into learn_internal.user_runs (user_id, metric, scope, reset_at, last_at)
+  select r.user_id, r.metric, r.scope, r.reset_at, r.last_at
+  from learn_internal.run_recounts r
+  where r.metric = any (v_metrics);
   delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
   insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
   select r.user_id, r.metric, r.scope, r.activity_date

@@ -25,7 +25,7 @@ declare
   v_key         text;                             -- of that type
   v_feed        learn_internal.metric_feeds;
   v_user_id     uuid;
-  v_at          timestamptz;                      -- of the user's latest fact so far
+  v_at          timestamptz;                      -- when the user's latest fact came in, or later
   v_stats       learn.user_stats;
   v_paid        record;
   v_xp          bigint;
@@ -48,11 +48,11 @@ begin
   for g in
     select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
       coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, bool_or(n.xp <> 0) as is_paid,
-      max(n.occurred_at) as at,
       bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
       greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
-      array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
+      array_agg(n.id) as ids, array_agg(n.occurred_at) as times, array_agg(n.xp) as amounts,
+      array_agg(n.properties) as properties,
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
@@ -90,7 +90,7 @@ begin
       perform learn_internal.require_possible_time('occurred_at', g.earliest);
       perform learn_internal.require_possible_time('occurred_at or recorded_at', g.latest);
     end if;
-    v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
+    v_at := case when g.user_id = v_user_id then greatest(v_at, g.latest) else g.latest end;
     v_user_id := g.user_id;
     v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or g.is_paid or v_type.pays <> 0 and g.told < g.facts;
@@ -174,7 +174,7 @@ begin
         continue;
       elsif v_feed.aggregate = 'run' then
         v_run := v_run
-          || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, v_at);
+          || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
       elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
         v_new := v_new || learn_internal.feed_metric(
           g.user_id, v_feed, g.properties, g.local_date, v_at);
@@ -193,7 +193,7 @@ begin
     end if;
     if v_type.resets_runs and not g.is_uncounted then
       v_run := v_run
-        || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, v_at);
+        || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, g.times);
     end if;
     -- one by one, which costs the same however many there are: joining arrays copies them
     foreach v_win in array v_new loop

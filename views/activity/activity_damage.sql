@@ -19,6 +19,16 @@ from learn_internal.metric_day_recounts r
 full join learn_internal.user_metric_days d
   on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
     and d.activity_date = r.activity_date
-where r.user_id is null or d.user_id is null;
+where r.user_id is null or d.user_id is null
+union all
+select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    r.reset_at, r.last_at),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    u.reset_at, u.last_at)
+from learn_internal.run_recounts r
+full join learn_internal.user_runs u
+  on u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope
+where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';

@@ -2,7 +2,7 @@
 -- Filter by user_id or metric: both conditions reach the tables.
 create or replace view learn_internal.metric_recounts as
 with fed as not materialized (
-  select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
+  select f.user_id, f.local_date, m.key as metric, m.aggregate, s.scope,
     case when m.property is null then 1
       else learn_internal.number_property(f.properties, m.property) end as amount
   from learn_internal.counted_facts f
@@ -25,25 +25,13 @@ where t.aggregate <> 'run' and t.amount is not null
 group by t.user_id, t.metric, t.scope, t.aggregate
 union all
 select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
+  count(*) filter (where not r.is_reset and not r.is_over)
 from (
-  select e.*, max(e.id) filter (where e.is_reset)
-    over (partition by e.user_id, e.metric, e.scope) as last_reset
-  from (
-    select f.user_id, f.id, f.metric, f.scope, false as is_reset
-    from fed f where f.aggregate = 'run'
-    union all
-    select f.user_id, f.id, m.key, s.scope, true
-    from learn_internal.counted_facts f
-    join learn.metrics m on m.reset_activity_type = f.activity_type
-      and f.properties @> m.reset_filter
-    cross join lateral (
-      select ''
-      union all
-      select f.properties ->> m.scope_property
-      where f.properties ->> m.scope_property <> ''
-    ) s(scope)
-  ) e
+  -- by when they occurred; a fact that does both ends a run and begins the next
+  select e.*, coalesce(bool_or(e.is_reset) over (
+    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
+    rows between unbounded preceding and 1 preceding), false) as is_over
+  from learn_internal.run_facts e
 ) r
 group by r.user_id, r.metric, r.scope;
 comment on view learn_internal.metric_recounts is

@@ -5,7 +5,7 @@ select f.user_id, f.freeze_id, f.missed_day, f.granted_on <= f.missed_day as is_
 from (
   select f.user_id, f.id as freeze_id, f.granted_on,
     s.last_activity_date + (row_number() over (
-      partition by f.user_id order by f.granted_on, f.id))::integer as missed_day
+      partition by f.user_id order by f.granted_on, f.is_earned, f.id))::integer as missed_day
   from learn.streak_freezes f
   join learn.user_stats s on s.user_id = f.user_id
   where f.used_on is null

@@ -29,6 +29,17 @@ left join (
   select f.user_id, count(*) as held from learn.streak_freezes f
   where f.used_on is null group by f.user_id
 ) z on z.user_id = s.user_id
-where s.streak_freezes <> coalesce(z.held, 0);
+where s.streak_freezes <> coalesce(z.held, 0)
+union all
+select 'freezes_cover_what_follows_from_days', h.user_id,
+  'days ' || array(select u from unnest(h.due) u order by u)::text,
+  'days ' || h.used::text
+from (
+  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
+    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
+  from learn.streak_freezes f
+  group by f.user_id
+) h
+where h.due <> h.used;
 comment on view learn_internal.streak_damage is
   'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
