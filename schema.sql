@@ -303,6 +303,7 @@ create type learn_internal.logged_fact as (
   xp            integer,
   occurred_at   timestamptz,
   local_date    date,
+  zone_number   integer,
   is_qualifying boolean
 );
 comment on type learn_internal.logged_fact is 'A fact with all that the log says of it.';
@@ -378,6 +379,9 @@ create table learn.users (
   bio                  text,
   locale               text not null default 'en',
   timezone             text not null default 'UTC',
+  day_starts_at        time not null default '00:00',
+  zone_number          integer not null default 0,
+  zone_since           timestamptz,
   role                 text not null default 'user',
   skill_level          text not null default 'beginner',
   evm_address          text,
@@ -396,6 +400,7 @@ create table learn.users (
   constraint email_looks_like_one check (
     email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(email) <= 320),
   constraint locale_is_a_language_tag check (locale ~ '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$'),
+  constraint day_starts_by_six check (day_starts_at between '00:00' and '06:00'),
   constraint role_is_known check (role in ('user', 'moderator', 'admin')),
   constraint skill_level_is_known check (skill_level in ('beginner', 'intermediate', 'advanced')),
   constraint evm_address_is_hex check (evm_address ~ '^0x[0-9A-Fa-f]{40}$'),
@@ -418,6 +423,13 @@ comment on column learn.users.timezone is
 comment on column learn.users.last_active_at is
   'When the user learned or logged in last, to five minutes.';
 comment on column learn.users.last_login_at is 'The last record_login(), to five minutes.';
+comment on column learn.users.day_starts_at is
+  'When the learner''s day starts, up to 06:00: what happens earlier counts on the day before. A change applies '
+  'from then on.';
+comment on column learn.users.zone_number is
+  'How often timezone or day_starts_at were changed; what they were before is in user_timezones. Kept by a trigger.';
+comment on column learn.users.zone_since is
+  'Since when they are what they are; null: always. Kept by a trigger.';
 comment on column learn.users.is_active is
   'False: calls for this user are refused (LX004) and no board shows them.';
 comment on column learn.users.show_on_leaderboard is 'False: no leaderboard shows this user.';
@@ -433,6 +445,23 @@ create index users_evm_address on learn.users (evm_address);
 create index users_selected_avatar on learn.users (selected_avatar_id)
   where selected_avatar_id is not null;
 grant select on learn.users to learn_app, learn_readonly;
+
+create table learn.user_timezones (
+  user_id       uuid not null references learn.users on delete cascade,
+  number        integer not null,
+  timezone      text not null,
+  day_starts_at time not null,
+  until         timestamptz not null,
+  primary key (user_id, number),
+  constraint number_is_not_negative check (number >= 0),
+  constraint sizes_are_limited check (length(timezone) <= 100)
+);
+comment on table learn.user_timezones is
+  'The time zones that users had before the one in users, and when their days started: what comes late counts on '
+  'the date of the zone that was the learner''s then. Written when they change.';
+comment on column learn.user_timezones.number is 'The first is 0; users.zone_number is that of the current one.';
+comment on column learn.user_timezones.until is 'When it was changed for the next one.';
+grant select on learn.user_timezones to learn_app, learn_readonly;
 
 create table learn.user_credentials (
   user_id       uuid primary key references learn.users on delete cascade,
@@ -465,6 +494,8 @@ create table learn.user_stats (
   active_days        integer not null default 0,
   last_activity_date date,
   last_active_at     timestamptz,
+  last_zone_number   integer not null default 0,
+  settled_zone       integer not null default 0,
   streak_freezes     integer not null default 0,
   registered_on      date not null default (learn.clock() at time zone 'UTC')::date,
   constraint total_xp_is_not_negative check (total_xp >= 0),
@@ -485,6 +516,11 @@ comment on column learn.user_stats.reward_xp is
 comment on column learn.user_stats.current_streak is
   'Run of active days that ends at last_activity_date. For the streak as of today '
   'use calculate_user_streak().';
+comment on column learn.user_stats.last_zone_number is
+  'The zone by which last_activity_date was counted: users.zone_number of then.';
+comment on column learn.user_stats.settled_zone is
+  'The zone whose facts on last_activity_date change nothing; -1 for some days after a change of zones, while '
+  'every fact is looked at.';
 comment on column learn.user_stats.highest_level is
   'Highest level ever reached; each is announced once.';
 comment on column learn.user_stats.registered_on is
@@ -696,6 +732,7 @@ create table learn.activity_log (
   xp              integer,
   occurred_at     timestamptz not null default learn.clock(),
   local_date      date not null,
+  zone_number     integer not null default 0,
   is_qualifying   boolean not null,
   recorded_at     timestamptz not null default learn.clock(),
   idempotency_key text,
@@ -724,7 +761,9 @@ comment on column learn.activity_log.xp is
 comment on column learn.activity_log.occurred_at is
   'When it happened; recorded_at is when Laurel heard of it.';
 comment on column learn.activity_log.local_date is
-  'The user''s local date at occurred_at. A later change of timezone leaves it.';
+  'The user''s local date at occurred_at, by the zone of then. A later change of timezone leaves it.';
+comment on column learn.activity_log.zone_number is
+  'The zone of then: users.zone_number, or a row of user_timezones.';
 comment on column learn.activity_log.is_qualifying is
   'Whether the activity type made a day active when this was recorded.';
 grant select on learn.activity_log to learn_app, learn_readonly;
@@ -942,12 +981,40 @@ create table learn.user_activity_days (
   user_id       uuid not null references learn.users on delete cascade,
   activity_date date not null,
   is_freeze     boolean not null default false,
-  primary key (user_id, activity_date)
+  flown_over    integer not null default 0,
+  primary key (user_id, activity_date),
+  constraint flown_over_is_not_negative check (flown_over >= 0)
 );
 comment on table learn.user_activity_days is
   'The user''s local days with a qualifying activity, and the missed days that '
   'a freeze covers (is_freeze).';
+comment on column learn.user_activity_days.flown_over is
+  'Dates before it that were missed by its own zone but not by that of the active day before: who flies east '
+  'over a date has not missed it.';
 grant select on learn.user_activity_days to learn_app, learn_readonly;
+
+create table learn_internal.local_days (
+  user_id     uuid not null references learn.users on delete cascade,
+  zone_number integer not null,
+  local_date  date not null,
+  first_at    timestamptz,
+  last_at     timestamptz,
+  is_active   boolean not null default false,
+  primary key (user_id, zone_number, local_date)
+);
+comment on table learn_internal.local_days is
+  'Of learners who have learned in several zones: the local dates of their learning acts, zone by zone. Which of '
+  'them are active days says chain_days(). A date of one zone may be none, so that hopping makes no extra day.';
+comment on column learn_internal.local_days.first_at is
+  'The first act on this date. Where it does not matter, because the zone has long been settled, it may be a later '
+  'one, and in the first zone null.';
+comment on column learn_internal.local_days.last_at is 'The last one, likewise.';
+
+create type learn_internal.local_date as (local_date date, zone_number integer);
+create type learn_internal.chained_day as (activity_date date, zone_number integer, flown_over integer);
+comment on type learn_internal.chained_day is 'An active day, by which zone, and how many dates were flown over.';
+
+comment on type learn_internal.local_date is 'A learner''s date, and the zone that says so.';
 
 create table learn.streak_freezes (
   user_id    uuid not null references learn.users on delete cascade,

@@ -257,7 +257,7 @@ begin
     s.last_activity_date, (
       -- the time as learn.clock() tells it
       coalesce((select o.now_is from learn_internal.clock_override o), now())
-      at time zone u.timezone)::date
+      at time zone u.timezone - u.day_starts_at)::date
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
     v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
     v_last_date, v_today
@@ -764,7 +764,7 @@ begin
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
   insert into learn.user_stats (user_id, registered_on)
-  select u.id, (u.created_at at time zone u.timezone)::date
+  select u.id, (learn_internal.local_date(u.id, u.created_at)).local_date
   from learn.users u
   where u.id = any (p_user_ids)
   on conflict do nothing;
@@ -776,8 +776,8 @@ begin
 
   -- Days and streaks
   delete from learn.user_activity_days d
-  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date) not in (
-    select r.user_id, r.activity_date
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date, d.is_freeze) not in (
+    select r.user_id, r.activity_date, r.is_freeze
     from learn_internal.activity_day_recounts r
     where r.user_id = any (p_user_ids));
   insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)

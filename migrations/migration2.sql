@@ -340,6 +340,51 @@ create or replace trigger users_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
+-- When a user moves to another time zone, or lets days start at another time: since when, and what was before,
+-- is kept. Days that were are not rewritten.
+create or replace function learn_internal.keep_zone()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    new.zone_number := 0;
+    new.zone_since := null;
+    return new;
+  end if;
+  new.zone_number := old.zone_number;
+  new.zone_since := old.zone_since;
+  if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at) then
+    new.zone_number := old.zone_number + 1;
+    new.zone_since := greatest(learn.clock(), old.zone_since);
+    insert into learn.user_timezones (user_id, number, timezone, day_starts_at, until)
+    values (old.id, old.zone_number, old.timezone, old.day_starts_at, new.zone_since);
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.keep_zone() is
+  'Row trigger: keeps the zone that a user had, when it is changed for another.';
+revoke all on function learn_internal.keep_zone() from public;
+
+create or replace trigger keep_zone
+  before update on learn.users
+  for each row
+  when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
+    is distinct from (new.timezone, new.day_starts_at, new.zone_number, new.zone_since))
+  execute function learn_internal.keep_zone();
+comment on trigger keep_zone on learn.users is 'Keeps the zone that the user had.';
+
+create or replace trigger keep_first_zone
+  before insert on learn.users
+  for each row
+  when (new.zone_number <> 0 or new.zone_since is not null)
+  execute function learn_internal.keep_zone();
+comment on trigger keep_first_zone on learn.users is 'A user begins with one zone.';
+
 -- When a user moves to another time zone: it must be one. Days that were are not rewritten.
 -- Errors: LX001 unknown time zone.
 create or replace function learn_internal.check_timezone()
@@ -394,9 +439,9 @@ create or replace trigger users_seen
 comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
 
 create or replace trigger users_moved
-  after update of timezone on learn.users
+  after update of timezone, day_starts_at on learn.users
   for each row
-  when (old.timezone is distinct from new.timezone)
+  when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
   execute function learn_internal.mark_user_boards('current_streak');
 comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
 
@@ -423,7 +468,7 @@ begin
   perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
 
   insert into learn.user_stats (user_id, registered_on)
-  select u.id, (u.created_at at time zone u.timezone)::date from new_users u order by u.id;
+  select u.id, (u.created_at at time zone u.timezone - u.day_starts_at)::date from new_users u order by u.id;
   insert into learn_internal.tally_changes (measure, day, item, value)
   select 'registrations', s.registered_on, '', count(*)
   from new_users u
@@ -434,7 +479,7 @@ begin
     perform set_config('learn.quiet', 'on', true);
   end if;
   insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
-  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
+  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone - u.day_starts_at)::date, t.is_qualifying
   from new_users u
   join learn.activity_types t on t.key = 'user_registered'
   order by u.id;
@@ -993,7 +1038,7 @@ begin
   end if;
   select e.key into v_problem
   from jsonb_each(p_profile) e
-  where e.key in ('id', 'role', 'is_active', 'is_verified', 'selected_avatar_id', 'last_login_at',
+  where e.key in ('id', 'zone_number', 'zone_since', 'role', 'is_active', 'is_verified', 'selected_avatar_id', 'last_login_at',
       'last_active_at', 'created_at', 'updated_at')
     or e.key = 'evm_address' and jsonb_typeof(e.value) <> 'null'
   order by e.key
@@ -1011,7 +1056,8 @@ begin
   left join (values
     ('username', 'string', false), ('email', 'string', true), ('display_name', 'string', true),
     ('avatar_url', 'string', true), ('avatar_emoji', 'string', true), ('bio', 'string', true),
-    ('locale', 'string', false), ('timezone', 'string', false), ('skill_level', 'string', false),
+    ('locale', 'string', false), ('timezone', 'string', false), ('day_starts_at', 'string', false),
+    ('skill_level', 'string', false),
     ('evm_address', 'null', true), ('hedera_account_id', 'string', true),
     ('preferences', 'object', false), ('onboarding_completed', 'boolean', false),
     ('show_on_leaderboard', 'boolean', false)
@@ -1024,7 +1070,7 @@ begin
     raise exception 'the profile makes no sense'
       using errcode = 'LX001', detail = v_problem,
         hint = 'The fields are username, email, display_name, avatar_url, avatar_emoji, bio, locale, timezone, '
-          'skill_level, hedera_account_id, preferences, onboarding_completed, show_on_leaderboard.';
+          'day_starts_at, skill_level, hedera_account_id, preferences, onboarding_completed, show_on_leaderboard.';
   end if;
 
   select u.* into v_old from learn.users u where u.id = p_user_id;
@@ -1036,14 +1082,15 @@ begin
     update learn.users u
     set username = v_new.username, email = v_new.email, display_name = v_new.display_name,
       avatar_url = v_new.avatar_url, avatar_emoji = v_new.avatar_emoji, bio = v_new.bio,
-      locale = v_new.locale, timezone = v_new.timezone, skill_level = v_new.skill_level,
+      locale = v_new.locale, timezone = v_new.timezone, day_starts_at = v_new.day_starts_at,
+      skill_level = v_new.skill_level,
       evm_address = v_new.evm_address, hedera_account_id = v_new.hedera_account_id,
       preferences = v_new.preferences, onboarding_completed = v_new.onboarding_completed,
       show_on_leaderboard = v_new.show_on_leaderboard,
       is_verified = u.is_verified and lower(v_new.email) is not distinct from lower(u.email)
     where u.id = p_user_id and to_jsonb(v_new) is distinct from to_jsonb(v_old);
   exception
-    when unique_violation or check_violation then
+    when unique_violation or check_violation or invalid_datetime_format or datetime_field_overflow then
       get stacked diagnostics v_constraint = constraint_name, v_message = message_text;
       raise exception 'the profile cannot be changed so'
         using errcode = 'LX001',
@@ -1247,5 +1294,25 @@ $$;
 comment on function learn_internal.note_seen(uuid[], timestamptz[]) is
   'Notes when users learned last, in users and in user_stats.';
 revoke all on function learn_internal.note_seen(uuid[], timestamptz[]) from public;
+
+-- triggers/identity/user_timezones.sql
+
+-- What happens when rows of learn.user_timezones are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_timezones
+  for each row
+  when (learn_internal.is_off_time(new.until, new.until))
+  execute function learn_internal.refuse_times('until');
+comment on trigger refuse_times on learn.user_timezones is 'Refuses times out of bounds (LX001).';
+
+create or replace trigger refuse_new_times
+  before update of until on learn.user_timezones
+  for each row
+  when (new.until is distinct from old.until and learn_internal.is_off_time(new.until, new.until))
+  execute function learn_internal.refuse_times('until');
+comment on trigger refuse_new_times on learn.user_timezones is 'Refuses times out of bounds (LX001).';
 
 reset role;

@@ -80,11 +80,13 @@ drop function learn_internal.index_criteria();
 drop function learn_internal.is_countable(jsonb);
 drop function learn_internal.keep_achievement_tokens();
 drop function learn_internal.keep_activity_types();
+drop function learn_internal.local_date(uuid,timestamp with time zone);
 drop function learn_internal.metric_steps(uuid,text,text);
 drop function learn_internal.move_level(learn.user_stats,bigint,timestamp with time zone);
 drop function learn_internal.note_consequences();
 drop function learn_internal.note_xp_marks();
-drop function learn_internal.open_day(learn.user_stats,date,timestamp with time zone);
+drop function learn_internal.open_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
+drop function learn_internal.open_moved_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
 drop function learn_internal.paid_today(uuid,text);
 drop function learn_internal.process_activities();
 drop function learn_internal.recount_metrics();
@@ -93,9 +95,11 @@ drop function learn_internal.run_around(uuid,text,text,timestamp with time zone,
 drop function learn_internal.run_ends(uuid,text,bigint[],jsonb[],timestamp with time zone[]);
 drop function learn_internal.run_events(uuid,learn_internal.metric_feeds,bigint[],jsonb[],timestamp with time zone[]);
 drop function learn_internal.run_since(uuid,text,text,timestamp with time zone);
+drop function learn_internal.settle_days(uuid);
 drop function learn_internal.settle_streak(uuid,date);
 drop function learn_internal.spend_streak_freezes(uuid,date,date,timestamp with time zone);
 drop function learn_internal.write_facts(learn_internal.fact[],text);
+drop function learn_internal.zone_date(uuid,integer,timestamp with time zone);
 drop view learn.achievement_catalog;
 drop view learn_internal.achievement_damage;
 drop view learn_internal.achievement_recounts;
@@ -119,7 +123,9 @@ drop function learn_internal.walk_streak(uuid,date);
 drop function learn_internal.was_deserved_before(uuid,text,text,bigint,timestamp with time zone);
 drop view learn_internal.activity_day_recounts;
 drop view learn_internal.freeze_days;
+drop view learn_internal.local_day_recounts;
 drop view learn_internal.run_facts;
+drop function learn_internal.chain_days(learn_internal.local_days[]);
 drop view learn_internal.counted_facts;
 
 -- Partitions that ensure_partitions() has made since have a trigger of their own.

@@ -11,7 +11,7 @@ select f.user_id, f.freeze_id, f.missed_day, f.granted_on <= f.missed_day as is_
 from (
   select f.user_id, f.id as freeze_id, f.granted_on,
     s.last_activity_date + (row_number() over (
-      partition by f.user_id order by f.granted_on, f.id))::integer as missed_day
+      partition by f.user_id order by f.granted_on, f.is_earned, f.id))::integer as missed_day
   from learn.streak_freezes f
   join learn.user_stats s on s.user_id = f.user_id
   where f.used_on is null
@@ -22,19 +22,29 @@ comment on view learn_internal.freeze_days is
 -- views/streaks/streak_ends.sql
 
 -- How long each user's streak is, and when it ends unless another day becomes active: at the end of
--- the user's day after the last one, or of as many days more as freezes in hand cover without a gap.
+-- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
+-- last day was counted by another zone, by whichever of the two clocks is later.
 -- Filter by user_id: the condition reaches the tables.
 create or replace view learn_internal.streak_ends as
-select s.user_id, s.current_streak as days,
-  (s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
-    select coalesce(
-      min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
-    from learn_internal.freeze_days f
-    where f.user_id = s.user_id
-  ) end)::timestamp at time zone u.timezone as ends_at
-from learn.user_stats s
-join learn.users u on u.id = s.user_id
-where s.current_streak > 0;
+select e.user_id, e.days, greatest(
+  (e.lost_on + e.day_starts_at) at time zone e.timezone,
+  (
+    select (e.lost_on + z.day_starts_at) at time zone z.timezone
+    from learn.user_timezones z
+    where z.user_id = e.user_id and z.number = e.last_zone_number
+  )) as ends_at
+from (
+  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
+    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
+      select coalesce(
+        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
+      from learn_internal.freeze_days f
+      where f.user_id = s.user_id
+    ) end as lost_on
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.current_streak > 0
+) e;
 comment on view learn_internal.streak_ends is
   'Length of streaks in days, and the moment from which they are lost.';
 
@@ -587,11 +597,11 @@ begin
   )
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties,
-     occurred_at, local_date, is_qualifying, idempotency_key)
+     occurred_at, local_date, zone_number, is_qualifying, idempotency_key)
   select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
-    (k.occurred_at at time zone u.timezone)::date, k.is_qualifying, k.idempotency_key
+    d.local_date, d.zone_number, k.is_qualifying, k.idempotency_key
   from kept k
-  join learn.users u on u.id = k.user_id
+  cross join lateral learn_internal.local_date(k.user_id, k.occurred_at) d
   where k.is_kept
   order by k.position;
 
@@ -658,6 +668,10 @@ declare
   v_rows          learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
   v_user_id       uuid;
   v_timezone      text;
+  v_day_starts_at time;
+  v_zone          learn_internal.local_date;
+  v_zone_number   integer;
+  v_zone_since    timestamptz;
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
@@ -672,7 +686,10 @@ begin
     end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
-      select u.id, u.timezone into v_user_id, v_timezone from learn.users u where u.id = f.user_id;
+      select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since
+      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since
+      from learn.users u
+      where u.id = f.user_id;
     end if;
     if f.activity_type is distinct from v_type then
       select t.key, t.is_qualifying, t.happens_once into v_type, v_is_qualifying, v_happens_once
@@ -686,18 +703,24 @@ begin
         where r.user_id = f.user_id and r.activity_type = f.activity_type
           and r.subject_type = f.subject_type and r.subject_id = f.subject_id);
     end if;
+    if f.occurred_at < v_zone_since then
+      v_zone := learn_internal.local_date(f.user_id, f.occurred_at);
+    else
+      v_zone.local_date := (f.occurred_at at time zone v_timezone - v_day_starts_at)::date;
+      v_zone.zone_number := v_zone_number;
+    end if;
     v_rows := v_rows || (
       f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp,
-      f.occurred_at, (f.occurred_at at time zone v_timezone)::date, v_is_qualifying
+      f.occurred_at, v_zone.local_date, v_zone.zone_number, v_is_qualifying
     )::learn_internal.logged_fact;
   end loop;
 
   if cardinality(v_rows) > 0 then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
-       occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
+       occurred_at, local_date, zone_number, is_qualifying, idempotency_key, recorded_at)
     select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
-      r.occurred_at, r.local_date, r.is_qualifying, p_idempotency_key, v_now
+      r.occurred_at, r.local_date, r.zone_number, r.is_qualifying, p_idempotency_key, v_now
     from unnest(v_rows) r;
   end if;
 end;
@@ -1073,10 +1096,9 @@ begin
   perform learn_internal.require_possible_time('occurred_at', new.occurred_at);
   perform learn_internal.require_possible_time('recorded_at', new.recorded_at);
   if new.local_date is null then
-    select (new.occurred_at at time zone u.timezone)::date into new.local_date
-    from learn.users u
-    where u.id = new.user_id;
-    if not found then
+    select d.local_date, d.zone_number into new.local_date, new.zone_number
+    from learn_internal.local_date(new.user_id, new.occurred_at) d;
+    if new.local_date is null then
       raise exception 'unknown user'
         using errcode = 'LX002',
           detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
@@ -1254,6 +1276,11 @@ begin
   where r.metric = any (v_metrics) and r.value <> 0
   order by r.user_id, r.metric, r.scope;
 
+  delete from learn_internal.user_runs u where u.metric = any (v_metrics);
+  insert into learn_internal.user_runs (user_id, metric, scope, reset_at, last_at)
+  select r.user_id, r.metric, r.scope, r.reset_at, r.last_at
+  from learn_internal.run_recounts r
+  where r.metric = any (v_metrics);
   delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
   insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
   select r.user_id, r.metric, r.scope, r.activity_date
@@ -1358,9 +1385,9 @@ with runs as (
     count(*) filter (where not d.is_freeze) as days
   from (
     select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date
-        - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
+      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
     from learn.user_activity_days a
+    window w as (partition by a.user_id order by a.activity_date)
   ) d
   group by d.user_id, d.run
 )
@@ -1376,8 +1403,8 @@ comment on view learn_internal.streak_states is
 
 -- functions/streaks/give_streak_freezes.sql
 
--- Gives a user streak freezes, held from a local date on, and writes the fact.
--- The caller has locked the user.
+-- Gives a user streak freezes, held from a local date on, and writes the fact. Those that come late may cover
+-- a day of the past. The caller has locked the user.
 create or replace function learn_internal.give_streak_freezes(
   p_user_id uuid, p_date date, p_count integer, p_activity_type text, p_at timestamptz
 )
@@ -1386,11 +1413,21 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_is_late boolean;
+  v_longest integer;
 begin
-  insert into learn.streak_freezes (user_id, granted_on)
-  select p_user_id, p_date from generate_series(1, p_count);
+  insert into learn.streak_freezes (user_id, granted_on, is_earned)
+  select p_user_id, p_date, p_activity_type = 'streak_freeze_earned'
+  from generate_series(1, p_count);
   update learn.user_stats s set streak_freezes = s.streak_freezes + p_count
-  where s.user_id = p_user_id;
+  where s.user_id = p_user_id
+  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
+  if v_is_late then
+    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
+      p_user_id, 'current_streak', '', v_longest,
+      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
+  end if;
   insert into learn.activity_log
     (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
   values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
@@ -1487,7 +1524,7 @@ declare
   v_key         text;                             -- of that type
   v_feed        learn_internal.metric_feeds;
   v_user_id     uuid;
-  v_at          timestamptz;                      -- of the user's latest fact so far
+  v_at          timestamptz;                      -- when the user's latest fact came in, or later
   v_stats       learn.user_stats;
   v_paid        record;
   v_xp          bigint;
@@ -1508,17 +1545,17 @@ declare
   v_seen_at     timestamptz[] := '{}'::timestamptz[];
 begin
   for g in
-    select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
+    select n.user_id, n.activity_type, n.local_date, n.zone_number, count(*)::integer as facts,
       coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, bool_or(n.xp <> 0) as is_paid,
-      max(n.occurred_at) as at,
       bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
       greatest(max(n.occurred_at), max(n.recorded_at)) as latest,
-      array_agg(n.id) as ids, array_agg(n.xp) as amounts, array_agg(n.properties) as properties,
+      array_agg(n.id) as ids, array_agg(n.occurred_at) as times, array_agg(n.xp) as amounts,
+      array_agg(n.properties) as properties,
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
-    group by n.user_id, n.activity_type, n.local_date, n.properties @> '{"counts": false}'
+    group by n.user_id, n.activity_type, n.local_date, n.zone_number, n.properties @> '{"counts": false}'
     order by n.user_id, min(n.id)
   loop
     v_new := '{}'::learn_internal.win[];
@@ -1552,7 +1589,7 @@ begin
       perform learn_internal.require_possible_time('occurred_at', g.earliest);
       perform learn_internal.require_possible_time('occurred_at or recorded_at', g.latest);
     end if;
-    v_at := case when g.user_id = v_user_id then greatest(v_at, g.at) else g.at end;
+    v_at := case when g.user_id = v_user_id then greatest(v_at, g.latest) else g.latest end;
     v_user_id := g.user_id;
     v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or g.is_paid or v_type.pays <> 0 and g.told < g.facts;
@@ -1620,8 +1657,11 @@ begin
     end if;
 
     -- 4. Another day than the last active one moves the streak.
-    if g.is_qualifying and g.local_date is distinct from v_stats.last_activity_date then
-      v_new := v_new || learn_internal.open_day(v_stats, g.local_date, v_at);
+    if g.is_qualifying and (g.local_date is distinct from v_stats.last_activity_date
+        or g.zone_number <> v_stats.settled_zone)
+    then
+      v_new := v_new || learn_internal.open_day(v_stats, g.local_date, g.zone_number,
+        (select min(t) from unnest(g.times) t), (select max(t) from unnest(g.times) t), v_at);
     end if;
 
     -- 5. Metrics count what happened.
@@ -1636,7 +1676,7 @@ begin
         continue;
       elsif v_feed.aggregate = 'run' then
         v_run := v_run
-          || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, v_at);
+          || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
       elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
         v_new := v_new || learn_internal.feed_metric(
           g.user_id, v_feed, g.properties, g.local_date, v_at);
@@ -1655,7 +1695,7 @@ begin
     end if;
     if v_type.resets_runs and not g.is_uncounted then
       v_run := v_run
-        || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, v_at);
+        || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, g.times);
     end if;
     -- one by one, which costs the same however many there are: joining arrays copies them
     foreach v_win in array v_new loop
@@ -2047,10 +2087,8 @@ begin
         hint = 'Pass a count from 1 to 100.';
   end if;
   perform learn_internal.give_streak_freezes(
-    p_user_id, (v_call.occurred_at at time zone u.timezone)::date,
-    p_count, 'streak_freeze_granted', v_call.occurred_at)
-  from learn.users u
-  where u.id = p_user_id;
+    p_user_id, d.local_date, p_count, 'streak_freeze_granted', v_call.occurred_at)
+  from learn_internal.local_date(p_user_id, v_call.occurred_at) d;
   perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
     p_new => jsonb_build_object('count', p_count));
   return learn_internal.end_call(v_call);
@@ -2060,58 +2098,6 @@ comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text)
   'Gives a user streak freezes; each covers one missed day.';
 revoke all on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) from public;
 grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
-
--- views/streaks/activity_day_recounts.sql
-
--- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
-create or replace view learn_internal.activity_day_recounts as
-select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze
-from (
-  select f.user_id, f.local_date as activity_date, false as is_freeze
-  from learn.activity_log f where f.is_qualifying
-  union all
-  select z.user_id, z.used_on, true from learn.streak_freezes z where z.used_on is not null
-) d
-group by d.user_id, d.activity_date;
-comment on view learn_internal.activity_day_recounts is
-  'Active and frozen days recounted from the log and the freezes.';
-
--- views/streaks/streak_damage.sql
-
--- Where active days, streaks and freezes are not what the facts say: the part of
--- check_integrity() about streaks.
-create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
-select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'no ' || d.activity_date
-    else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
-  case when d.user_id is null then 'no ' || r.activity_date
-    else format('%s freeze=%s', d.activity_date, d.is_freeze) end
-from learn_internal.activity_day_recounts r
-full join learn.user_activity_days d
-  on r.user_id = d.user_id and r.activity_date = d.activity_date
-where r.is_freeze is distinct from d.is_freeze
-union all
-select 'streak_follows_from_days', s.user_id,
-  format('current %s, longest %s, days %s, last %s',
-    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
-    coalesce(r.active_days, 0), r.last_activity_date),
-  format('current %s, longest %s, days %s, last %s',
-    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
-from learn.user_stats s
-left join learn_internal.streak_states r on r.user_id = s.user_id
-where (s.current_streak, s.longest_streak, s.active_days)
-  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
-  or s.last_activity_date is distinct from r.last_activity_date
-union all
-select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
-from learn.user_stats s
-left join (
-  select f.user_id, count(*) as held from learn.streak_freezes f
-  where f.used_on is null group by f.user_id
-) z on z.user_id = s.user_id
-where s.streak_freezes <> coalesce(z.held, 0);
-comment on view learn_internal.streak_damage is
-  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
 
 -- functions/achievements/achievement_progress.sql
 
@@ -2825,14 +2811,14 @@ begin
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying, recorded_at)
+     occurred_at, local_date, zone_number, is_qualifying, recorded_at)
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
       'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
-    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
+    a.xp_reward, e.earned_at, d.local_date, d.zone_number, false, v_now
   from earned e
   join learn.achievements a on a.id = e.achievement_id
-  join learn.users u on u.id = any (array[e.user_id])
+  cross join lateral learn_internal.local_date(e.user_id, e.earned_at) d
   where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
   order by e.user_id, e.id;
   return null;
@@ -2957,8 +2943,10 @@ revoke all on function learn_internal.add_to_metric(uuid, text, text, bigint, ti
 
 -- functions/activity/advance_runs.sql
 
--- Moves runs: facts that lengthen one, and facts that end it, in the order of their ids; a fact that
--- does both ends a run and begins the next. Achievements go by the longest that a run was on the way.
+-- Moves runs: facts that lengthen one, and facts that end it, by the times at which they occurred (then by
+-- their ids); a fact that does both ends a run and begins the next. What comes late counts in its place: it
+-- may lengthen a run of the past, or cut the one that goes on. Achievements go by the longest that a run was
+-- on the way.
 create or replace function learn_internal.advance_runs(p_events learn_internal.run_event[])
 returns learn_internal.win[]
 language plpgsql
@@ -2966,50 +2954,87 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  r       record;
-  e       boolean;
+  e       learn_internal.run_event;
+  v_run   learn_internal.user_runs;
+  v_next  learn_internal.run_event;
+  v_count integer := cardinality(p_events);
+  v_place integer := 0;
+  v_now   timestamptz := learn.clock();
   v_old   bigint;
   v_value bigint;
   v_peak  bigint;
   v_win   learn_internal.win;
   v_won   learn_internal.win[] := '{}'::learn_internal.win[];
 begin
-  for r in
-    select v.user_id, v.metric, v.scope, max(v.at) as at,
-      array_agg(v.is_end order by v.id, v.is_end desc) as ends
-    from unnest(p_events) v
-    group by v.user_id, v.metric, v.scope
-    order by v.user_id, v.metric, v.scope
-  loop
-    select m.value into v_old from learn.user_metrics m
-    where m.user_id = r.user_id and m.metric = r.metric and m.scope = r.scope;
-    v_old := coalesce(v_old, 0);
-    v_value := v_old;
-    v_peak := v_old;
-    foreach e in array r.ends loop
-      v_value := case when e then 0 else v_value + 1 end;
-      v_peak := greatest(v_peak, v_value);
-    end loop;
-    if v_value <> v_old then
-      insert into learn.user_metrics (user_id, metric, scope, value)
-      values (r.user_id, r.metric, r.scope, v_value)
-      on conflict (user_id, metric, scope) do update set value = excluded.value;
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      select r.user_id, m.key, '-infinity', v_value - v_old
-      from learn.metrics m
-      where m.key = r.metric and m.is_board and r.scope = '';
+  p_events := array(
+    select v from unnest(p_events) v
+    order by (v).user_id, (v).metric, (v).scope, (v).at, (v).id, (v).is_end desc);
+  foreach e in array p_events loop
+    v_place := v_place + 1;
+    if v_run.user_id is null then
+      select * into v_run from learn_internal.user_runs r
+      where r.user_id = e.user_id and r.metric = e.metric and r.scope = e.scope;
+      v_run.user_id := e.user_id;
+      select m.value into v_old from learn.user_metrics m
+      where m.user_id = e.user_id and m.metric = e.metric and m.scope = e.scope;
+      v_old := coalesce(v_old, 0);
+      v_value := v_old;
+      v_peak := v_old;
     end if;
-    foreach v_win in array learn_internal.crossed_thresholds(
-      r.user_id, r.metric, r.scope, v_old, v_peak, r.at)
-    loop
-      v_won := v_won || v_win;
-    end loop;
+
+    if e.is_end then
+      if e.at < v_run.last_at and (v_run.reset_at is null or e.at >= v_run.reset_at) then
+        v_value := learn_internal.run_since(e.user_id, e.metric, e.scope, e.at);
+      elsif v_run.reset_at is null or e.at >= v_run.reset_at then
+        v_value := 0;
+      end if;
+      v_run.reset_at := greatest(v_run.reset_at, e.at);
+    else
+      if v_run.reset_at is null or e.at >= v_run.reset_at then
+        v_value := v_value + 1;
+        v_peak := greatest(v_peak, v_value);
+      elsif exists (
+        select from learn_internal.achievement_thresholds t
+        where t.metric = e.metric and t.scope = e.scope and t.threshold > v_peak and not exists (
+          select from learn.user_achievements a
+          where a.user_id = e.user_id and a.achievement_id = t.achievement_id))
+      then
+        v_peak := greatest(
+          v_peak, learn_internal.run_around(e.user_id, e.metric, e.scope, e.at, e.id));
+      end if;
+      v_run.last_at := greatest(v_run.last_at, e.at);
+    end if;
+
+    v_next := p_events[v_place + 1];
+    if v_place = v_count
+      or (v_next.user_id, v_next.metric, v_next.scope) <> (e.user_id, e.metric, e.scope)
+    then
+      insert into learn_internal.user_runs (user_id, metric, scope, reset_at, last_at)
+      values (e.user_id, e.metric, e.scope, v_run.reset_at, v_run.last_at)
+      on conflict (user_id, metric, scope) do update
+        set reset_at = excluded.reset_at, last_at = excluded.last_at;
+      if v_value <> v_old then
+        insert into learn.user_metrics (user_id, metric, scope, value)
+        values (e.user_id, e.metric, e.scope, v_value)
+        on conflict (user_id, metric, scope) do update set value = excluded.value;
+        insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+        select e.user_id, m.key, '-infinity', v_value - v_old
+        from learn.metrics m
+        where m.key = e.metric and m.is_board and e.scope = '';
+      end if;
+      foreach v_win in array learn_internal.crossed_thresholds(
+        e.user_id, e.metric, e.scope, v_old, v_peak, greatest(v_now, e.at))
+      loop
+        v_won := v_won || v_win;
+      end loop;
+      v_run.user_id := null;
+    end if;
   end loop;
   return v_won;
 end;
 $$;
 comment on function learn_internal.advance_runs(learn_internal.run_event[]) is
-  'Moves the runs that facts lengthen or end; returns what that earns.';
+  'Moves the runs that facts lengthen or end, by when they occurred; returns what that earns.';
 revoke all on function learn_internal.advance_runs(learn_internal.run_event[]) from public;
 
 -- functions/activity/count_days.sql
@@ -3111,7 +3136,7 @@ revoke all on function learn_internal.feed_metric(
 
 -- The runs that a group of facts (of one user and type, parallel arrays) ends, in total and by scope.
 create or replace function learn_internal.run_ends(
-  p_user_id uuid, p_activity_type text, p_ids bigint[], p_properties jsonb[], p_at timestamptz
+  p_user_id uuid, p_activity_type text, p_ids bigint[], p_properties jsonb[], p_times timestamptz[]
 )
 returns learn_internal.run_event[]
 language plpgsql
@@ -3130,10 +3155,10 @@ begin
       v_properties := p_properties[v_i];
       if v_properties @> m.reset_filter then
         v_events := v_events
-          || (p_user_id, m.key, '', p_ids[v_i], true, p_at)::learn_internal.run_event;
+          || (p_user_id, m.key, '', p_ids[v_i], true, p_times[v_i])::learn_internal.run_event;
         if v_properties ->> m.scope_property <> '' then
           v_events := v_events || (p_user_id, m.key, v_properties ->> m.scope_property,
-            p_ids[v_i], true, p_at)::learn_internal.run_event;
+            p_ids[v_i], true, p_times[v_i])::learn_internal.run_event;
         end if;
       end if;
     end loop;
@@ -3141,9 +3166,9 @@ begin
   return v_events;
 end;
 $$;
-comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz) is
+comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[]) is
   'The runs that a group of facts ends.';
-revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz)
+revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[])
   from public;
 
 -- functions/activity/run_events.sql
@@ -3151,7 +3176,7 @@ revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], ti
 -- What a group of facts (of one user and type, parallel arrays) adds to a run, in total or by scope.
 create or replace function learn_internal.run_events(
   p_user_id uuid, p_feed learn_internal.metric_feeds, p_ids bigint[], p_properties jsonb[],
-  p_at timestamptz
+  p_times timestamptz[]
 )
 returns learn_internal.run_event[]
 language plpgsql
@@ -3161,26 +3186,27 @@ as $$
 begin
   return array(
     select (p_user_id, (p_feed).metric, coalesce(f.properties ->> (p_feed).scope_property, ''),
-      f.id, false, p_at)::learn_internal.run_event
-    from unnest(p_ids, p_properties) f(id, properties)
+      f.id, false, f.at)::learn_internal.run_event
+    from unnest(p_ids, p_properties, p_times) f(id, properties, at)
     where f.properties @> (p_feed).filter
       and ((p_feed).scope_property is null or f.properties ->> (p_feed).scope_property <> ''));
 end;
 $$;
 comment on function learn_internal.run_events(
-  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz) is
+  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz[]) is
   'What a group of facts adds to a run.';
 revoke all on function learn_internal.run_events(
-  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz) from public;
+  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz[]) from public;
 
 -- functions/streaks/open_day.sql
 
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
--- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day may
--- join two runs, and gives back the freeze that had covered it. Returns the achievements that this earns.
+-- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
+-- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements that this earns.
 -- The caller has locked the user; p_stats is the row as it is now.
 create or replace function learn_internal.open_day(
-  p_stats learn.user_stats, p_date date, p_at timestamptz
+  p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
+  p_last timestamptz, p_at timestamptz
 )
 returns learn_internal.win[]
 language plpgsql
@@ -3198,6 +3224,13 @@ declare
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
+  if (p_stats).settled_zone <> p_zone_number or p_zone_number > 0 and p_date <= v_last then
+    return learn_internal.open_moved_day(p_stats, p_date, p_zone_number, p_first, p_last, p_at);
+  elsif p_zone_number > 0 then
+    insert into learn_internal.local_days
+      (user_id, zone_number, local_date, first_at, last_at, is_active)
+    values (v_user_id, p_zone_number, p_date, p_first, p_last, true);
+  end if;
   if p_date < v_last then
     if exists (
       select from learn.user_activity_days d
@@ -3209,12 +3242,6 @@ begin
       select from learn.user_activity_days d
       where d.user_id = v_user_id and d.activity_date between v_week and v_week + 6
         and not d.is_freeze);
-    update learn.streak_freezes f set used_on = null
-    where f.user_id = v_user_id and f.used_on = p_date;
-    if found then
-      update learn.user_stats s set streak_freezes = s.streak_freezes + 1
-      where s.user_id = v_user_id;
-    end if;
   elsif (p_stats).streak_freezes > 0 and p_date > v_last + 1 then
     perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, v_now);
   end if;
@@ -3226,13 +3253,7 @@ begin
     where d.user_id = v_user_id and d.activity_date = p_date;
   end if;
   if p_date < v_last then
-    v_streak := (p_stats).current_streak;
-    update learn.user_stats s
-    set current_streak = r.current_streak,
-      longest_streak = greatest(s.longest_streak, r.longest_streak), active_days = s.active_days + 1
-    from learn_internal.streak_states r
-    where s.user_id = v_user_id and r.user_id = v_user_id
-    returning s.* into v_stats;
+    v_stats := learn_internal.settle_streak(v_user_id, p_date);
   else
     if exists (
       select from learn.user_activity_days d
@@ -3261,12 +3282,16 @@ begin
     to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1
   where v_is_first_of_week;
 
-  -- A streak that has grown by so many days earns a freeze.
+  -- A streak that has grown by so many days earns a freeze: see walk_streak().
   v_every := learn_internal.setting_number('streak_freeze_every_days');
-  if v_every > 0 and v_stats.current_streak / v_every > v_streak / v_every
-    and v_stats.streak_freezes < learn_internal.setting_number('streak_freeze_maximum')
-  then
-    perform learn_internal.give_streak_freezes(v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+  if v_every > 0 and v_stats.current_streak % v_every = 0 and (v_last is null or p_date > v_last) then
+    if learn_internal.setting_number('streak_freeze_maximum') > (
+      select count(*) from learn.streak_freezes f
+      where f.user_id = v_user_id and f.used_on is null and f.granted_on < p_date)
+    then
+      perform learn_internal.give_streak_freezes(
+        v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+    end if;
   end if;
   v_won := learn_internal.crossed_thresholds(
     v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
@@ -3277,9 +3302,11 @@ begin
   return v_won;
 end;
 $$;
-comment on function learn_internal.open_day(learn.user_stats, date, timestamptz) is
+comment on function learn_internal.open_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
   'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';
-revoke all on function learn_internal.open_day(learn.user_stats, date, timestamptz) from public;
+revoke all on function learn_internal.open_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) from public;
 
 -- functions/xp/announce_levels.sql
 
@@ -3346,9 +3373,10 @@ revoke all on function learn_internal.move_level(learn.user_stats, bigint, times
 
 -- functions/xp/paid_today.sql
 
--- What a type of fact has paid a learner today: since midnight where the learner is, by Laurel's clock,
--- whatever the days of the facts. So nobody gets a second cap by dating facts back. Ledger rows are
--- of the moment when they were written, which leaves older partitions alone.
+-- What a type of fact has paid a learner today, by Laurel's clock, whatever the days of the facts: so nobody gets a
+-- second cap by dating facts back. A payment is of an earlier day when it is so by both clocks, that of the zone
+-- of now and that of its own: so neither by hopping between zones. Ledger rows are of the moment when they
+-- were written, which leaves older partitions alone.
 create or replace function learn_internal.paid_today(p_user_id uuid, p_activity_type text)
 returns bigint
 language plpgsql
@@ -3356,18 +3384,36 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_zone text;
+  v_now       timestamptz := learn.clock();
+  v_learner   record;
+  v_today     timestamptz;
 begin
-  select u.timezone into v_zone from learn.users u where u.id = p_user_id;
+  select u.timezone, u.day_starts_at, u.zone_since into v_learner
+  from learn.users u
+  where u.id = p_user_id;
+  v_today := (date_trunc('day', v_now at time zone v_learner.timezone - v_learner.day_starts_at)
+    + v_learner.day_starts_at) at time zone v_learner.timezone;
   return (
     select coalesce(sum(t.amount), 0)
     from learn.xp_transactions t
     where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
-      and t.created_at >= date_trunc('day', learn.clock() at time zone v_zone) at time zone v_zone);
+      and t.created_at >= v_today)
+    + case when v_learner.zone_since > v_now - interval '2 days' then (
+      select coalesce(sum(t.amount), 0)
+      from learn.xp_transactions t
+      where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
+        and t.created_at >= v_now - interval '2 days' and t.created_at < v_today
+        and t.created_at < v_learner.zone_since and exists (
+          select from learn.user_timezones z
+          where z.user_id = p_user_id
+            and z.number = (learn_internal.local_date(p_user_id, t.created_at)).zone_number
+            and (v_now at time zone z.timezone - z.day_starts_at)::date
+              <= (t.created_at at time zone z.timezone - z.day_starts_at)::date))
+    else 0 end;
 end;
 $$;
 comment on function learn_internal.paid_today(uuid, text) is
-  'XP that a type of fact has paid a learner since midnight, by the clock.';
+  'XP that a type of fact has paid a learner today, by the clock and by the zones of now and of then.';
 revoke all on function learn_internal.paid_today(uuid, text) from public;
 
 -- triggers/achievements/revoked_achievements.sql
@@ -3466,59 +3512,6 @@ where not f.properties @> '{"counts": false}'
 comment on view learn_internal.counted_facts is
   'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
 
--- views/activity/metric_recounts.sql
-
--- Metrics recounted from the log by the definitions of today: what user_metrics must say.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.metric_recounts as
-with fed as not materialized (
-  select f.user_id, f.id, f.local_date, m.key as metric, m.aggregate, s.scope,
-    case when m.property is null then 1
-      else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn_internal.counted_facts f
-  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select ''
-    union all
-    select f.properties ->> m.scope_property
-    where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-)
-select t.user_id, t.metric, t.scope,
-  case t.aggregate
-    when 'max' then greatest(max(t.amount), 0)
-    when 'distinct_days' then count(distinct t.local_date)
-    else sum(t.amount)
-  end::bigint as value
-from fed t
-where t.aggregate <> 'run' and t.amount is not null
-group by t.user_id, t.metric, t.scope, t.aggregate
-union all
-select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and r.id >= coalesce(r.last_reset, 0))
-from (
-  select e.*, max(e.id) filter (where e.is_reset)
-    over (partition by e.user_id, e.metric, e.scope) as last_reset
-  from (
-    select f.user_id, f.id, f.metric, f.scope, false as is_reset
-    from fed f where f.aggregate = 'run'
-    union all
-    select f.user_id, f.id, m.key, s.scope, true
-    from learn_internal.counted_facts f
-    join learn.metrics m on m.reset_activity_type = f.activity_type
-      and f.properties @> m.reset_filter
-    cross join lateral (
-      select ''
-      union all
-      select f.properties ->> m.scope_property
-      where f.properties ->> m.scope_property <> ''
-    ) s(scope)
-  ) e
-) r
-group by r.user_id, r.metric, r.scope;
-comment on view learn_internal.metric_recounts is
-  'Metrics recounted from activity_log, one row per user, metric and scope.';
-
 -- views/activity/metric_day_recounts.sql
 
 -- The days that distinct_days metrics have counted, recounted from the log:
@@ -3531,33 +3524,6 @@ cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) 
 where m.aggregate = 'distinct_days';
 comment on view learn_internal.metric_day_recounts is
   'Days counted by distinct_days metrics, recounted from activity_log.';
-
--- views/activity/activity_damage.sql
-
--- Where metrics are not what the facts say: the part of check_integrity() about activity.
-create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
-select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
-from learn_internal.metric_recounts r
-full join learn.user_metrics m
-  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
-where coalesce(r.value, 0) <> coalesce(m.value, 0)
-union all
-select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'none'
-    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
-  case when d.user_id is null then 'none'
-    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
-from learn_internal.metric_day_recounts r
-full join learn_internal.user_metric_days d
-  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
-    and d.activity_date = r.activity_date
-where r.user_id is null or d.user_id is null;
-comment on view learn_internal.activity_damage is
-  'Where metrics are not what the facts say; no row when all is well.';
 
 -- functions/achievements/metric_steps.sql
 
@@ -3887,5 +3853,691 @@ $$;
 comment on function learn_internal.criteria_progress(uuid, jsonb) is
   'How far a user is with criteria: of a list that must all hold, with the condition that is furthest away.';
 revoke all on function learn_internal.criteria_progress(uuid, jsonb) from public;
+
+-- functions/activity/run_around.sql
+
+-- How long the run of the past is to which a fact belongs that has come late, by its time and id: between what
+-- ended one before it and what ends one after it.
+create or replace function learn_internal.run_around(
+  p_user_id uuid, p_metric text, p_scope text, p_at timestamptz, p_id bigint
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_metric learn.metrics;
+  v_from   record;
+  v_until  record;
+begin
+  select * into v_metric from learn.metrics m where m.key = p_metric;
+  select f.occurred_at as at, f.id into v_from
+  from learn_internal.counted_facts f
+  where f.user_id = p_user_id and f.activity_type = v_metric.reset_activity_type
+    and f.properties @> v_metric.reset_filter and (f.occurred_at, f.id) <= (p_at, p_id)
+    and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope)
+  order by f.occurred_at desc, f.id desc
+  limit 1;
+  select f.occurred_at as at, f.id into v_until
+  from learn_internal.counted_facts f
+  where f.user_id = p_user_id and f.activity_type = v_metric.reset_activity_type
+    and f.properties @> v_metric.reset_filter and (f.occurred_at, f.id) > (p_at, p_id)
+    and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope)
+  order by f.occurred_at, f.id
+  limit 1;
+  return (
+    select count(*)
+    from learn_internal.counted_facts f
+    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type
+      and f.properties @> v_metric.filter
+      and (v_from.at is null or (f.occurred_at, f.id) >= (v_from.at, v_from.id))
+      and (v_until.at is null or (f.occurred_at, f.id) < (v_until.at, v_until.id))
+      and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope));
+end;
+$$;
+comment on function learn_internal.run_around(uuid, text, text, timestamptz, bigint) is
+  'How long the run of the past is to which a fact belongs that has come late.';
+revoke all on function learn_internal.run_around(uuid, text, text, timestamptz, bigint) from public;
+
+-- functions/activity/run_since.sql
+
+-- How many of a user's facts have made a run longer after a time: where something that ended it comes late.
+-- Facts are recorded at most 5 minutes before they occur, which leaves the log from before alone.
+create or replace function learn_internal.run_since(
+  p_user_id uuid, p_metric text, p_scope text, p_at timestamptz
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select count(*)
+    from learn.metrics m
+    join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+    where m.key = p_metric and f.user_id = p_user_id
+      and f.occurred_at > p_at and f.recorded_at > p_at - interval '5 minutes'
+      and (p_scope = '' or f.properties ->> m.scope_property = p_scope));
+end;
+$$;
+comment on function learn_internal.run_since(uuid, text, text, timestamptz) is
+  'How many of a user''s facts have made a run longer after a time.';
+revoke all on function learn_internal.run_since(uuid, text, text, timestamptz) from public;
+
+-- functions/streaks/zone_date.sql
+
+-- What date one of a learner's zones shows at a time, also where another one was theirs.
+create or replace function learn_internal.zone_date(
+  p_user_id uuid, p_zone_number integer, p_at timestamptz
+)
+returns date
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce(
+    (
+      select (p_at at time zone z.timezone - z.day_starts_at)::date
+      from learn.user_timezones z
+      where z.user_id = p_user_id and z.number = p_zone_number
+    ), (
+      select (p_at at time zone u.timezone - u.day_starts_at)::date
+      from learn.users u
+      where u.id = p_user_id
+    ));
+end;
+$$;
+comment on function learn_internal.zone_date(uuid, integer, timestamptz) is
+  'What date one of a learner''s zones shows at a time.';
+revoke all on function learn_internal.zone_date(uuid, integer, timestamptz) from public;
+
+-- functions/streaks/chain_days.sql
+
+-- Which of a learner's local dates, zone by zone, are active days. A date opens a day when it is later than the
+-- last active one by both clocks: that of its own zone, and that of the last active day's zone. So hopping
+-- between zones makes no extra day. Days missed in between are counted by the clock that counts fewer: the
+-- others were flown over.
+create or replace function learn_internal.chain_days(p_days learn_internal.local_days[])
+returns table (activity_date date, zone_number integer, flown_over integer)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d learn_internal.local_days;
+begin
+  foreach d in array array(
+    select v from unnest(p_days) v order by (v).zone_number, (v).local_date)
+  loop
+    if activity_date is null or d.zone_number = zone_number then
+      flown_over := 0;
+    elsif d.local_date > activity_date
+      and learn_internal.zone_date(d.user_id, zone_number, d.last_at) > activity_date
+    then
+      flown_over := greatest(0, d.local_date - greatest(
+        activity_date + 1, learn_internal.zone_date(d.user_id, zone_number, d.first_at)));
+    else
+      continue;
+    end if;
+    activity_date := d.local_date;
+    zone_number := d.zone_number;
+    return next;
+  end loop;
+end;
+$$;
+comment on function learn_internal.chain_days(learn_internal.local_days[]) is
+  'Which of a learner''s local dates, zone by zone, are active days: those later by both clocks.';
+revoke all on function learn_internal.chain_days(learn_internal.local_days[]) from public;
+
+-- functions/streaks/local_date.sql
+
+-- A learner's date at a time, by the zone that was theirs then; of changes at the same time, the last counts.
+-- Writers of facts ask only for what happened before the last change: the current zone they know.
+create or replace function learn_internal.local_date(p_user_id uuid, p_at timestamptz)
+returns learn_internal.local_date
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_date learn_internal.local_date;
+begin
+  select (p_at at time zone z.timezone - z.day_starts_at)::date, z.number into v_date
+  from learn.user_timezones z
+  where z.user_id = p_user_id and z.until > p_at
+  order by z.number
+  limit 1;
+  if not found then
+    select (p_at at time zone u.timezone - u.day_starts_at)::date, u.zone_number into v_date
+    from learn.users u
+    where u.id = p_user_id;
+  end if;
+  return v_date;
+end;
+$$;
+comment on function learn_internal.local_date(uuid, timestamptz) is
+  'A learner''s date at a time, by the zone that was theirs then.';
+revoke all on function learn_internal.local_date(uuid, timestamptz) from public;
+
+-- functions/streaks/settle_days.sql
+
+-- Brings the active days of a learner who has learned in several zones up to date with local_days, and says which
+-- are new, which are none any more, and from which date on something is different (null: nothing is). Whether the
+-- last zone is settled: its days have come to follow each other, and no fact can be in doubt any more.
+-- The caller has locked the user.
+create or replace function learn_internal.settle_days(
+  p_user_id uuid, out added date[], out removed date[], out changed_from date
+)
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_chain   learn_internal.chained_day[];
+  v_last    learn_internal.chained_day;
+  v_zone    integer;
+begin
+  v_chain := array(
+    select (c.activity_date, c.zone_number, c.flown_over)::learn_internal.chained_day
+    from learn_internal.chain_days(array(
+      select d from learn_internal.local_days d where d.user_id = p_user_id)) c
+    order by c.activity_date);
+  added := array(
+    select c.activity_date from unnest(v_chain) c
+    where not exists (
+      select from learn.user_activity_days d
+      where d.user_id = p_user_id and d.activity_date = c.activity_date and not d.is_freeze));
+  removed := array(
+    select d.activity_date from learn.user_activity_days d
+    where d.user_id = p_user_id and not d.is_freeze
+      and d.activity_date not in (select c.activity_date from unnest(v_chain) c));
+  select least(min(c.activity_date), (select min(r) from unnest(removed) r)) into changed_from
+  from unnest(v_chain) c
+  left join learn.user_activity_days d
+    on d.user_id = p_user_id and d.activity_date = c.activity_date and not d.is_freeze
+  where d.flown_over is distinct from c.flown_over;
+
+  delete from learn.user_activity_days d
+  where d.user_id = p_user_id and d.activity_date = any (removed);
+  insert into learn.user_activity_days as d (user_id, activity_date, flown_over)
+  select p_user_id, c.activity_date, c.flown_over from unnest(v_chain) c
+  on conflict (user_id, activity_date) do update
+    set is_freeze = false, flown_over = excluded.flown_over
+    where (d.is_freeze, d.flown_over) <> (false, excluded.flown_over);
+  update learn_internal.local_days d
+  set is_active = not d.is_active
+  where d.user_id = p_user_id and d.is_active <> exists (
+    select from unnest(v_chain) c
+    where c.zone_number = d.zone_number and c.activity_date = d.local_date);
+
+  v_last := v_chain[cardinality(v_chain)];
+  select max(d.zone_number) into v_zone from learn_internal.local_days d where d.user_id = p_user_id;
+  update learn.user_stats s
+  set last_zone_number = v_last.zone_number,
+    settled_zone = case
+      when v_last.zone_number = v_zone and exists (
+        select from unnest(v_chain) c
+        where c.zone_number = v_zone and c.activity_date < v_last.activity_date)
+        and not exists (
+        select from learn_internal.local_days d
+        where d.user_id = p_user_id and d.zone_number < v_zone
+          and d.local_date > v_last.activity_date - 4)
+      then v_zone else -1 end
+  where s.user_id = p_user_id;
+end;
+$$;
+comment on function learn_internal.settle_days(uuid) is
+  'Brings the active days of a learner who has learned in several zones up to date with local_days.';
+revoke all on function learn_internal.settle_days(uuid) from public;
+
+-- functions/streaks/walk_streak.sql
+
+-- What a user's active days and freezes make of the streak, from the first day to the last: so that it is
+-- the same in whatever order they came in. Before each active day, the days missed since the last one are
+-- covered if the freezes in hand suffice for all of them, each held by the day that it covers; else the streak
+-- starts anew. From the day p_from on, streaks earn freezes, by the settings of now; those that were earned
+-- before, and null for all, are taken as they are. Freezes that were granted on a day count from the next
+-- on as held when it comes to earning another.
+create or replace function learn_internal.walk_streak(p_user_id uuid, p_from date)
+returns learn_internal.streak_walk
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_walk    learn_internal.streak_walk;
+  v_every   integer := 0;
+  v_maximum integer;
+  v_ids     bigint[];                -- the freezes in hand, in the order in which they are spent
+  v_granted date[];
+  v_last    date;
+  v_missed  integer;
+  v_covered integer;
+  v_place   integer;
+  v_date    date;
+  v_flown   integer;
+begin
+  if p_from is not null then
+    v_every := learn_internal.setting_number('streak_freeze_every_days');
+    v_maximum := learn_internal.setting_number('streak_freeze_maximum');
+  end if;
+  select coalesce(array_agg(f.id order by f.granted_on, f.is_earned, f.id), '{}'),
+    coalesce(array_agg(f.granted_on order by f.granted_on, f.is_earned, f.id), '{}')
+  into v_ids, v_granted
+  from learn.streak_freezes f
+  where f.user_id = p_user_id and not (f.is_earned and v_every > 0 and f.granted_on >= p_from);
+  v_walk := (0, 0, 0, null, '{}', '{}', '{}', '{}');
+
+  for v_date, v_flown in
+    select d.activity_date, d.flown_over
+    from learn.user_activity_days d
+    where d.user_id = p_user_id and not d.is_freeze
+    order by d.activity_date
+  loop
+    v_missed := v_date - v_last - 1 - v_flown;
+    if v_missed > 0 and v_missed <= cardinality(v_ids) then
+      select count(*) filter (where g.granted_on <= v_last + g.place::integer) into v_covered
+      from unnest(v_granted[1:v_missed]) with ordinality g(granted_on, place);
+      if v_covered = v_missed then
+        v_walk.used_on := v_walk.used_on
+          || array(select v_last + n from generate_series(1, v_missed) n);
+        v_walk.freeze_ids := v_walk.freeze_ids || v_ids[1:v_missed];
+        v_walk.granted_on := v_walk.granted_on || v_granted[1:v_missed];
+        v_ids := v_ids[v_missed + 1:];
+        v_granted := v_granted[v_missed + 1:];
+        v_missed := 0;
+      end if;
+    end if;
+    v_walk.current_streak := case when v_missed = 0 then v_walk.current_streak + 1 else 1 end;
+    v_walk.longest_streak := greatest(v_walk.longest_streak, v_walk.current_streak);
+    v_walk.active_days := v_walk.active_days + 1;
+    if v_every > 0 and v_date >= p_from and v_walk.current_streak % v_every = 0 then
+      v_place := (select count(*) from unnest(v_granted) g where g < v_date);
+      if v_place < v_maximum then
+        v_walk.earned_on := v_walk.earned_on || v_date;
+        v_place := (select count(*) from unnest(v_granted) g where g <= v_date);
+        v_ids := v_ids[:v_place] || null::bigint || v_ids[v_place + 1:];
+        v_granted := v_granted[:v_place] || v_date || v_granted[v_place + 1:];
+      end if;
+    end if;
+    v_last := v_date;
+  end loop;
+  v_walk.last_activity_date := v_last;
+  return v_walk;
+end;
+$$;
+comment on function learn_internal.walk_streak(uuid, date) is
+  'What a user''s active days and freezes make of the streak, in whatever order they came in.';
+revoke all on function learn_internal.walk_streak(uuid, date) from public;
+
+-- functions/streaks/settle_streak.sql
+
+-- Brings a user's streak up to date where days or freezes have come late: which days freezes cover, and from
+-- the day p_from on, which freezes are earned (null: those that were stay). What is new of it becomes facts.
+-- The caller has locked the user. Returns the row as it is then.
+create or replace function learn_internal.settle_streak(p_user_id uuid, p_from date)
+returns learn.user_stats
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_walk   learn_internal.streak_walk := learn_internal.walk_streak(p_user_id, p_from);
+  v_new    learn_internal.logged_fact[];
+  v_now    timestamptz := learn.clock();
+  v_stats  learn.user_stats;
+begin
+  if p_from is not null then
+    select array_agg((p_user_id, n.type, n.subject_type, n.subject_id, n.properties, null, v_now, n.day, 0,
+      false)::learn_internal.logged_fact order by n.day, n.type)
+    into v_new
+    from (
+      select 'streak_freeze_used' as type, 'day' as subject_type, u::text as subject_id,
+        '{}'::jsonb as properties, u as day
+      from unnest(v_walk.used_on) u
+      where u not in (
+        select f.used_on from learn.streak_freezes f where f.user_id = p_user_id and f.used_on is not null)
+      union all
+      select 'streak_freeze_earned', null, null, '{"count": 1}', e
+      from unnest(v_walk.earned_on) e
+      where e not in (
+        select f.granted_on from learn.streak_freezes f where f.user_id = p_user_id and f.is_earned)
+    ) n;
+    if learn_internal.setting_number('streak_freeze_every_days') > 0 then
+      delete from learn.streak_freezes f
+      where f.user_id = p_user_id and f.is_earned and f.granted_on >= p_from
+        and f.granted_on <> all (v_walk.earned_on);
+      insert into learn.streak_freezes (user_id, granted_on, is_earned)
+      select p_user_id, e, true
+      from unnest(v_walk.earned_on) e
+      where e not in (
+        select f.granted_on from learn.streak_freezes f where f.user_id = p_user_id and f.is_earned);
+    end if;
+  end if;
+
+  -- First none covers a day, because no day is covered twice on the way either.
+  update learn.streak_freezes f set used_on = null
+  where f.user_id = p_user_id and f.used_on is not null;
+  update learn.streak_freezes f set used_on = u.used_on
+  from unnest(v_walk.used_on, v_walk.freeze_ids, v_walk.granted_on) u(used_on, id, granted_on)
+  where f.user_id = p_user_id
+    and (f.id = u.id or u.id is null and f.is_earned and f.granted_on = u.granted_on);
+  delete from learn.user_activity_days d
+  where d.user_id = p_user_id and d.is_freeze and d.activity_date <> all (v_walk.used_on);
+  insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+  select p_user_id, u, true from unnest(v_walk.used_on) u
+  on conflict do nothing;
+  update learn.user_stats s
+  set current_streak = v_walk.current_streak, longest_streak = v_walk.longest_streak,
+    active_days = v_walk.active_days, last_activity_date = v_walk.last_activity_date,
+    streak_freezes = (
+      select count(*) from learn.streak_freezes f
+      where f.user_id = p_user_id and f.used_on is null)
+  where s.user_id = p_user_id
+  returning s.* into v_stats;
+  if v_new is not null then
+    insert into learn.activity_log
+      (user_id, activity_type, subject_type, subject_id, properties, occurred_at, local_date,
+       is_qualifying)
+    select n.user_id, n.activity_type, n.subject_type, n.subject_id, n.properties, n.occurred_at,
+      n.local_date, n.is_qualifying
+    from unnest(v_new) n;
+  end if;
+  return v_stats;
+end;
+$$;
+comment on function learn_internal.settle_streak(uuid, date) is
+  'Brings a user''s streak and freezes up to date where days or freezes have come late.';
+revoke all on function learn_internal.settle_streak(uuid, date) from public;
+
+-- functions/streaks/open_moved_day.sql
+
+-- What open_day() does, for a learner who has learned in several zones: notes when something was learned on which
+-- local date, settles which dates are active days, and the streak. Returns the achievements that this earns.
+-- The caller has locked the user; p_stats is the row as it is now.
+create or replace function learn_internal.open_moved_day(
+  p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
+  p_last timestamptz, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := (p_stats).user_id;
+  v_day     learn_internal.local_days;
+  v_moves   record;
+  v_weeks   date[];               -- those that had an active day before
+  v_stats   learn.user_stats;
+begin
+  if (p_stats).settled_zone = 0 then  -- so far there was one zone
+    insert into learn_internal.local_days (user_id, zone_number, local_date, is_active)
+    select v_user_id, 0, a.activity_date, true
+    from learn.user_activity_days a
+    where a.user_id = v_user_id and not a.is_freeze;
+  end if;
+  insert into learn_internal.local_days as d (user_id, zone_number, local_date, first_at, last_at)
+  values (v_user_id, p_zone_number, p_date, p_first, p_last)
+  on conflict (user_id, zone_number, local_date) do update
+    set first_at = least(d.first_at, excluded.first_at),
+      last_at = greatest(d.last_at, excluded.last_at)
+  returning d.* into v_day;
+  if v_day.is_active and v_day.first_at < p_first then
+    return '{}'::learn_internal.win[];
+  end if;
+
+  v_weeks := array(
+    select distinct date_trunc('week', d.activity_date::timestamp)::date
+    from learn.user_activity_days d
+    where d.user_id = v_user_id and not d.is_freeze);
+  select * into v_moves from learn_internal.settle_days(v_user_id);
+  if v_moves.changed_from is null then
+    return '{}'::learn_internal.win[];
+  end if;
+  v_stats := learn_internal.settle_streak(v_user_id, v_moves.changed_from);
+
+  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+  select v_user_id, m.key, g.day, g.days
+  from learn.metrics m
+  join (
+    select 'active_days' as metric, a as day, 1 as days from unnest(v_moves.added) a
+    union all
+    select 'active_days', r, -1 from unnest(v_moves.removed) r
+    union all
+    select 'current_streak', '-infinity', null
+  ) g on g.metric = m.key
+  where m.is_board;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'active_days', a, '', 1 from unnest(v_moves.added) a
+  union all
+  select 'active_days', r, '', -1 from unnest(v_moves.removed) r
+  union all
+  select 'active_weeks', coalesce(w.week, b.week),
+    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'),
+    case when b.week is null then 1 else -1 end
+  from (
+    select distinct date_trunc('week', d.activity_date::timestamp)::date as week
+    from learn.user_activity_days d
+    where d.user_id = v_user_id and not d.is_freeze
+  ) w
+  full join unnest(v_weeks) b(week) on b.week = w.week
+  where w.week is null or b.week is null;
+  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+      (p_stats).longest_streak, v_stats.longest_streak, p_at)
+    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
+      (p_stats).active_days, v_stats.active_days, p_at);
+end;
+$$;
+comment on function learn_internal.open_moved_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
+  'Makes a day active, of a learner who has learned in several zones, and moves the streak.';
+revoke all on function learn_internal.open_moved_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) from public;
+
+-- views/activity/run_facts.sql
+
+-- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.run_facts as
+select f.user_id, m.key as metric, s.scope, f.occurred_at, f.id, false as is_reset
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral (
+  select ''
+  union all
+  select f.properties ->> m.scope_property
+  where f.properties ->> m.scope_property <> ''
+) s(scope)
+where m.aggregate = 'run'
+union all
+select f.user_id, m.key, s.scope, f.occurred_at, f.id, true
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.reset_activity_type
+  and f.properties @> m.reset_filter
+cross join lateral (
+  select ''
+  union all
+  select f.properties ->> m.scope_property
+  where f.properties ->> m.scope_property <> ''
+) s(scope);
+comment on view learn_internal.run_facts is 'The facts that lengthen runs or end them.';
+
+-- views/activity/run_recounts.sql
+
+-- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
+create or replace view learn_internal.run_recounts as
+select f.user_id, f.metric, f.scope,
+  max(f.occurred_at) filter (where f.is_reset) as reset_at,
+  max(f.occurred_at) filter (where not f.is_reset) as last_at
+from learn_internal.run_facts f
+group by f.user_id, f.metric, f.scope;
+comment on view learn_internal.run_recounts is
+  'When runs were ended last and made longer last, recounted from activity_log.';
+
+-- views/streaks/local_day_recounts.sql
+
+-- The local dates of users' learning acts, zone by zone, recounted from the log.
+create or replace view learn_internal.local_day_recounts as
+select f.user_id, f.zone_number, f.local_date, min(f.occurred_at) as first_at, max(f.occurred_at) as last_at
+from learn.activity_log f
+where f.is_qualifying
+group by f.user_id, f.zone_number, f.local_date;
+comment on view learn_internal.local_day_recounts is
+  'The local dates of users'' learning acts, zone by zone, recounted from the log.';
+
+-- views/streaks/activity_day_recounts.sql
+
+-- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
+create or replace view learn_internal.activity_day_recounts as
+select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze, max(d.flown_over) as flown_over
+from (
+  select f.user_id, f.local_date as activity_date, false as is_freeze, 0 as flown_over
+  from learn.activity_log f
+  join learn.users u on u.id = f.user_id and u.zone_number = 0
+  where f.is_qualifying
+  union all
+  select u.id, c.activity_date, false, c.flown_over
+  from learn.users u
+  cross join lateral learn_internal.chain_days(array(
+    select (r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at, false)::learn_internal.local_days
+    from learn_internal.local_day_recounts r
+    where r.user_id = u.id)) c
+  where u.zone_number > 0
+  union all
+  select z.user_id, z.used_on, true, 0 from learn.streak_freezes z where z.used_on is not null
+) d
+group by d.user_id, d.activity_date;
+comment on view learn_internal.activity_day_recounts is
+  'Active and frozen days recounted from the log and the freezes.';
+
+-- views/streaks/streak_damage.sql
+
+-- Where active days, streaks and freezes are not what the facts say: the part of
+-- check_integrity() about streaks.
+create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
+select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'no ' || d.activity_date
+    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
+  case when d.user_id is null then 'no ' || r.activity_date
+    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
+from learn_internal.activity_day_recounts r
+full join learn.user_activity_days d
+  on r.user_id = d.user_id and r.activity_date = d.activity_date
+where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
+union all
+select 'streak_follows_from_days', s.user_id,
+  format('current %s, longest %s, days %s, last %s',
+    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+    coalesce(r.active_days, 0), r.last_activity_date),
+  format('current %s, longest %s, days %s, last %s',
+    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+from learn.user_stats s
+left join learn_internal.streak_states r on r.user_id = s.user_id
+where (s.current_streak, s.longest_streak, s.active_days)
+  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+  or s.last_activity_date is distinct from r.last_activity_date
+union all
+select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+from learn.user_stats s
+left join (
+  select f.user_id, count(*) as held from learn.streak_freezes f
+  where f.used_on is null group by f.user_id
+) z on z.user_id = s.user_id
+where s.streak_freezes <> coalesce(z.held, 0)
+union all
+select 'freezes_cover_what_follows_from_days', h.user_id,
+  'days ' || array(select u from unnest(h.due) u order by u)::text,
+  'days ' || h.used::text
+from (
+  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
+    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
+  from learn.streak_freezes f
+  group by f.user_id
+) h
+where h.due <> h.used;
+comment on view learn_internal.streak_damage is
+  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
+
+-- views/activity/metric_recounts.sql
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+with fed as not materialized (
+  select f.user_id, f.local_date, m.key as metric, m.aggregate, s.scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn_internal.counted_facts f
+  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
+  cross join lateral (
+    select ''
+    union all
+    select f.properties ->> m.scope_property
+    where f.properties ->> m.scope_property <> ''
+  ) s(scope)
+)
+select t.user_id, t.metric, t.scope,
+  case t.aggregate
+    when 'max' then greatest(max(t.amount), 0)
+    when 'distinct_days' then count(distinct t.local_date)
+    else sum(t.amount)
+  end::bigint as value
+from fed t
+where t.aggregate <> 'run' and t.amount is not null
+group by t.user_id, t.metric, t.scope, t.aggregate
+union all
+select r.user_id, r.metric, r.scope,
+  count(*) filter (where not r.is_reset and not r.is_over)
+from (
+  -- by when they occurred; a fact that does both ends a run and begins the next
+  select e.*, coalesce(bool_or(e.is_reset) over (
+    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
+    rows between unbounded preceding and 1 preceding), false) as is_over
+  from learn_internal.run_facts e
+) r
+group by r.user_id, r.metric, r.scope;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- views/activity/activity_damage.sql
+
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+from learn_internal.metric_recounts r
+full join learn.user_metrics m
+  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
+where coalesce(r.value, 0) <> coalesce(m.value, 0)
+union all
+select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'none'
+    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+  case when d.user_id is null then 'none'
+    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+from learn_internal.metric_day_recounts r
+full join learn_internal.user_metric_days d
+  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
+    and d.activity_date = r.activity_date
+where r.user_id is null or d.user_id is null
+union all
+select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    r.reset_at, r.last_at),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    u.reset_at, u.last_at)
+from learn_internal.run_recounts r
+full join learn_internal.user_runs u
+  on r.user_id = u.user_id and r.metric = u.metric and r.scope = u.scope
+where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
 
 reset role;

@@ -15,13 +15,14 @@ set search_path = pg_catalog, pg_temp
 as $$
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying)
+     occurred_at, local_date, zone_number, is_qualifying)
   select f.user_id, f.activity_type, f.subject_type, f.subject_id,
     coalesce(f.properties, '{}'), coalesce(f.xp, 0), f.occurred_at,
-    (f.occurred_at at time zone u.timezone)::date, false
+    d.local_date, d.zone_number, false
   from unnest(p_facts) with ordinality
     f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
   join learn.users u on u.id = f.user_id
+  cross join lateral learn_internal.local_date(f.user_id, f.occurred_at) d
   join learn.activity_types t on t.key = f.activity_type
   where not t.happens_once or not exists (
     select from learn_internal.recorded_subjects r

@@ -1259,11 +1259,8 @@ begin
     returning q.* into v_quiz;
     v_pays := false;
     if v_answer.is_correct then
-      select (v_quiz.completed_at at time zone u.timezone)::date,
-        (learn.clock() at time zone u.timezone)::date
-      into v_day, v_today
-      from learn.users u
-      where u.id = p_user_id;
+      v_day := (learn_internal.local_date(p_user_id, v_quiz.completed_at)).local_date;
+      v_today := (learn_internal.local_date(p_user_id, learn.clock())).local_date;
       v_pays := v_day <> all (v_days);
       if v_pays and v_day = v_today then  -- and then it does not pay again today
         v_pays := (learn_internal.pay_questions(

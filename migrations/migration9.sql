@@ -599,7 +599,7 @@ begin
     return;
   end if;
   insert into learn.nft_certificates (user_id, course_id, course_title, completed_on)
-  select d.user_id, d.course_id, c.title, (d.at at time zone u.timezone)::date
+  select d.user_id, d.course_id, c.title, (learn_internal.local_date(d.user_id, d.at)).local_date
   from (
     select p.user_id, p.course_id, min(p.at) as at
     from unnest(p_user_ids, p_course_ids, p_at) p(user_id, course_id, at)
@@ -779,7 +779,7 @@ begin
     select c.title into new.course_title from learn.courses c where c.id = new.course_id;
   end if;
   if new.completed_on is null then
-    select (coalesce(p.completed_at, learn.clock()) at time zone u.timezone)::date
+    select (learn_internal.local_date(u.id, coalesce(p.completed_at, learn.clock()))).local_date
     into new.completed_on
     from learn.users u
     left join learn.user_course_progress p on p.user_id = u.id and p.course_id = new.course_id

@@ -22,7 +22,7 @@ begin
     s.last_activity_date, (
       -- the time as learn.clock() tells it
       coalesce((select o.now_is from learn_internal.clock_override o), now())
-      at time zone u.timezone)::date
+      at time zone u.timezone - u.day_starts_at)::date
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
     v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
     v_last_date, v_today

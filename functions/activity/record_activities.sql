@@ -110,11 +110,11 @@ begin
   )
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties,
-     occurred_at, local_date, is_qualifying, idempotency_key)
+     occurred_at, local_date, zone_number, is_qualifying, idempotency_key)
   select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
-    (k.occurred_at at time zone u.timezone)::date, k.is_qualifying, k.idempotency_key
+    d.local_date, d.zone_number, k.is_qualifying, k.idempotency_key
   from kept k
-  join learn.users u on u.id = k.user_id
+  cross join lateral learn_internal.local_date(k.user_id, k.occurred_at) d
   where k.is_kept
   order by k.position;
 

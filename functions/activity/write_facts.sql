@@ -16,6 +16,10 @@ declare
   v_rows          learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
   v_user_id       uuid;
   v_timezone      text;
+  v_day_starts_at time;
+  v_zone          learn_internal.local_date;
+  v_zone_number   integer;
+  v_zone_since    timestamptz;
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
@@ -30,7 +34,10 @@ begin
     end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
-      select u.id, u.timezone into v_user_id, v_timezone from learn.users u where u.id = f.user_id;
+      select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since
+      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since
+      from learn.users u
+      where u.id = f.user_id;
     end if;
     if f.activity_type is distinct from v_type then
       select t.key, t.is_qualifying, t.happens_once into v_type, v_is_qualifying, v_happens_once
@@ -44,18 +51,24 @@ begin
         where r.user_id = f.user_id and r.activity_type = f.activity_type
           and r.subject_type = f.subject_type and r.subject_id = f.subject_id);
     end if;
+    if f.occurred_at < v_zone_since then
+      v_zone := learn_internal.local_date(f.user_id, f.occurred_at);
+    else
+      v_zone.local_date := (f.occurred_at at time zone v_timezone - v_day_starts_at)::date;
+      v_zone.zone_number := v_zone_number;
+    end if;
     v_rows := v_rows || (
       f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp,
-      f.occurred_at, (f.occurred_at at time zone v_timezone)::date, v_is_qualifying
+      f.occurred_at, v_zone.local_date, v_zone.zone_number, v_is_qualifying
     )::learn_internal.logged_fact;
   end loop;
 
   if cardinality(v_rows) > 0 then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
-       occurred_at, local_date, is_qualifying, idempotency_key, recorded_at)
+       occurred_at, local_date, zone_number, is_qualifying, idempotency_key, recorded_at)
     select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
-      r.occurred_at, r.local_date, r.is_qualifying, p_idempotency_key, v_now
+      r.occurred_at, r.local_date, r.zone_number, r.is_qualifying, p_idempotency_key, v_now
     from unnest(v_rows) r;
   end if;
 end;

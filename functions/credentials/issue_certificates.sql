@@ -17,7 +17,7 @@ begin
     return;
   end if;
   insert into learn.nft_certificates (user_id, course_id, course_title, completed_on)
-  select d.user_id, d.course_id, c.title, (d.at at time zone u.timezone)::date
+  select d.user_id, d.course_id, c.title, (learn_internal.local_date(d.user_id, d.at)).local_date
   from (
     select p.user_id, p.course_id, min(p.at) as at
     from unnest(p_user_ids, p_course_ids, p_at) p(user_id, course_id, at)

@@ -38,7 +38,7 @@ begin
   end if;
   select e.key into v_problem
   from jsonb_each(p_profile) e
-  where e.key in ('id', 'role', 'is_active', 'is_verified', 'selected_avatar_id', 'last_login_at',
+  where e.key in ('id', 'zone_number', 'zone_since', 'role', 'is_active', 'is_verified', 'selected_avatar_id', 'last_login_at',
       'last_active_at', 'created_at', 'updated_at')
     or e.key = 'evm_address' and jsonb_typeof(e.value) <> 'null'
   order by e.key
@@ -56,7 +56,8 @@ begin
   left join (values
     ('username', 'string', false), ('email', 'string', true), ('display_name', 'string', true),
     ('avatar_url', 'string', true), ('avatar_emoji', 'string', true), ('bio', 'string', true),
-    ('locale', 'string', false), ('timezone', 'string', false), ('skill_level', 'string', false),
+    ('locale', 'string', false), ('timezone', 'string', false), ('day_starts_at', 'string', false),
+    ('skill_level', 'string', false),
     ('evm_address', 'null', true), ('hedera_account_id', 'string', true),
     ('preferences', 'object', false), ('onboarding_completed', 'boolean', false),
     ('show_on_leaderboard', 'boolean', false)
@@ -69,7 +70,7 @@ begin
     raise exception 'the profile makes no sense'
       using errcode = 'LX001', detail = v_problem,
         hint = 'The fields are username, email, display_name, avatar_url, avatar_emoji, bio, locale, timezone, '
-          'skill_level, hedera_account_id, preferences, onboarding_completed, show_on_leaderboard.';
+          'day_starts_at, skill_level, hedera_account_id, preferences, onboarding_completed, show_on_leaderboard.';
   end if;
 
   select u.* into v_old from learn.users u where u.id = p_user_id;
@@ -81,14 +82,15 @@ begin
     update learn.users u
     set username = v_new.username, email = v_new.email, display_name = v_new.display_name,
       avatar_url = v_new.avatar_url, avatar_emoji = v_new.avatar_emoji, bio = v_new.bio,
-      locale = v_new.locale, timezone = v_new.timezone, skill_level = v_new.skill_level,
+      locale = v_new.locale, timezone = v_new.timezone, day_starts_at = v_new.day_starts_at,
+      skill_level = v_new.skill_level,
       evm_address = v_new.evm_address, hedera_account_id = v_new.hedera_account_id,
       preferences = v_new.preferences, onboarding_completed = v_new.onboarding_completed,
       show_on_leaderboard = v_new.show_on_leaderboard,
       is_verified = u.is_verified and lower(v_new.email) is not distinct from lower(u.email)
     where u.id = p_user_id and to_jsonb(v_new) is distinct from to_jsonb(v_old);
   exception
-    when unique_violation or check_violation then
+    when unique_violation or check_violation or invalid_datetime_format or datetime_field_overflow then
       get stacked diagnostics v_constraint = constraint_name, v_message = message_text;
       raise exception 'the profile cannot be changed so'
         using errcode = 'LX001',

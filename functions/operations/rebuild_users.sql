@@ -14,7 +14,7 @@ begin
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
   order by s.user_id for no key update;
   insert into learn.user_stats (user_id, registered_on)
-  select u.id, (u.created_at at time zone u.timezone)::date
+  select u.id, (learn_internal.local_date(u.id, u.created_at)).local_date
   from learn.users u
   where u.id = any (p_user_ids)
   on conflict do nothing;
@@ -26,8 +26,8 @@ begin
 
   -- Days and streaks
   delete from learn.user_activity_days d
-  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date) not in (
-    select r.user_id, r.activity_date
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date, d.is_freeze) not in (
+    select r.user_id, r.activity_date, r.is_freeze
     from learn_internal.activity_day_recounts r
     where r.user_id = any (p_user_ids));
   insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)

@@ -19,7 +19,8 @@ declare
   v_is_perfect   boolean;
   v_user_id      uuid;
   v_lesson_id    bigint;
-  v_timezone     text;
+  v_learner      record;             -- the learner's zone
+  v_zone         learn_internal.local_date;
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
   v_is_recorded  boolean;
   v_fast_seconds integer;
@@ -33,13 +34,22 @@ begin
       perform learn_internal.require_possible_time('completed_at', c.completed_at);
     end if;
     if c.user_id is distinct from v_user_id then
-      select s.user_id, u.timezone, exists (
-        select from learn_internal.recorded_subjects r where r.user_id = s.user_id)
-      into v_user_id, v_timezone, v_has_recorded
+      select s.user_id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
+        select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded
+      into v_learner
       from learn.user_stats s
       join learn.users u on u.id = s.user_id
       where s.user_id = c.user_id
       for no key update of s;
+      v_user_id := v_learner.user_id;
+      v_has_recorded := v_learner.has_recorded;
+    end if;
+    if c.completed_at < v_learner.zone_since then
+      v_zone := learn_internal.local_date(c.user_id, c.completed_at);
+    else
+      v_zone.local_date :=
+        (c.completed_at at time zone v_learner.timezone - v_learner.day_starts_at)::date;
+      v_zone.zone_number := v_learner.zone_number;
     end if;
     if c.lesson_id is distinct from v_lesson_id then
       select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available,
@@ -91,7 +101,7 @@ begin
         c.user_id, 'lesson_completed', 'lesson', c.lesson_id::text, v_properties,
         round(coalesce(v_lesson.xp_reward, v_lesson.pays, 0)
           * coalesce(v_lesson.multiplier, 1))::integer,
-        c.completed_at, (c.completed_at at time zone v_timezone)::date, v_lesson.is_qualifying
+        c.completed_at, v_zone.local_date, v_zone.zone_number, v_lesson.is_qualifying
       )::learn_internal.logged_fact;
     end if;
     if v_is_perfect then
@@ -105,7 +115,7 @@ begin
       then
         v_facts := v_facts || (
           c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
-          c.completed_at, (c.completed_at at time zone v_timezone)::date, v_perfect.is_qualifying
+          c.completed_at, v_zone.local_date, v_zone.zone_number, v_perfect.is_qualifying
         )::learn_internal.logged_fact;
       end if;
     end if;
@@ -123,9 +133,9 @@ begin
   if cardinality(v_facts) > 0 then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
-       occurred_at, local_date, is_qualifying, recorded_at)
+       occurred_at, local_date, zone_number, is_qualifying, recorded_at)
     select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp,
-      f.occurred_at, f.local_date, f.is_qualifying, v_now
+      f.occurred_at, f.local_date, f.zone_number, f.is_qualifying, v_now
     from unnest(v_facts) f;
   end if;
   if cardinality(v_in_courses) > 0 then

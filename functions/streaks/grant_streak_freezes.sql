@@ -28,10 +28,8 @@ begin
         hint = 'Pass a count from 1 to 100.';
   end if;
   perform learn_internal.give_streak_freezes(
-    p_user_id, (v_call.occurred_at at time zone u.timezone)::date,
-    p_count, 'streak_freeze_granted', v_call.occurred_at)
-  from learn.users u
-  where u.id = p_user_id;
+    p_user_id, d.local_date, p_count, 'streak_freeze_granted', v_call.occurred_at)
+  from learn_internal.local_date(p_user_id, v_call.occurred_at) d;
   perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
     p_new => jsonb_build_object('count', p_count));
   return learn_internal.end_call(v_call);

@@ -1,9 +1,10 @@
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
--- would have left in time: settle_streak(). Returns the achievements that this earns.
+-- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements that this earns.
 -- The caller has locked the user; p_stats is the row as it is now.
 create or replace function learn_internal.open_day(
-  p_stats learn.user_stats, p_date date, p_at timestamptz
+  p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
+  p_last timestamptz, p_at timestamptz
 )
 returns learn_internal.win[]
 language plpgsql
@@ -21,6 +22,13 @@ declare
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
+  if (p_stats).settled_zone <> p_zone_number or p_zone_number > 0 and p_date <= v_last then
+    return learn_internal.open_moved_day(p_stats, p_date, p_zone_number, p_first, p_last, p_at);
+  elsif p_zone_number > 0 then
+    insert into learn_internal.local_days
+      (user_id, zone_number, local_date, first_at, last_at, is_active)
+    values (v_user_id, p_zone_number, p_date, p_first, p_last, true);
+  end if;
   if p_date < v_last then
     if exists (
       select from learn.user_activity_days d
@@ -92,6 +100,8 @@ begin
   return v_won;
 end;
 $$;
-comment on function learn_internal.open_day(learn.user_stats, date, timestamptz) is
+comment on function learn_internal.open_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
   'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';
-revoke all on function learn_internal.open_day(learn.user_stats, date, timestamptz) from public;
+revoke all on function learn_internal.open_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) from public;

@@ -14,7 +14,7 @@ declare
   v_stats  learn.user_stats;
 begin
   if p_from is not null then
-    select array_agg((p_user_id, n.type, n.subject_type, n.subject_id, n.properties, null, v_now, n.day,
+    select array_agg((p_user_id, n.type, n.subject_type, n.subject_id, n.properties, null, v_now, n.day, 0,
       false)::learn_internal.logged_fact order by n.day, n.type)
     into v_new
     from (

@@ -21,6 +21,7 @@ declare
   v_covered integer;
   v_place   integer;
   v_date    date;
+  v_flown   integer;
 begin
   if p_from is not null then
     v_every := learn_internal.setting_number('streak_freeze_every_days');
@@ -33,13 +34,13 @@ begin
   where f.user_id = p_user_id and not (f.is_earned and v_every > 0 and f.granted_on >= p_from);
   v_walk := (0, 0, 0, null, '{}', '{}', '{}', '{}');
 
-  for v_date in
-    select d.activity_date
+  for v_date, v_flown in
+    select d.activity_date, d.flown_over
     from learn.user_activity_days d
     where d.user_id = p_user_id and not d.is_freeze
     order by d.activity_date
   loop
-    v_missed := v_date - v_last - 1;
+    v_missed := v_date - v_last - 1 - v_flown;
     if v_missed > 0 and v_missed <= cardinality(v_ids) then
       select count(*) filter (where g.granted_on <= v_last + g.place::integer) into v_covered
       from unnest(v_granted[1:v_missed]) with ordinality g(granted_on, place);

@@ -100,7 +100,8 @@ MENDED = {
     "freezes_held_are_counted": "update learn.user_stats set streak_freezes = 9 where user_id = {user}",
     "freezes_cover_what_follows_from_days": "update learn.streak_freezes set used_on = used_on - 1"
     " where user_id = {user} and used_on is not null",
-    "runs_follow_from_facts": "update learn_internal.user_runs set reset_at = '2035-01-01Z' where user_id = {user}",
+    "runs_follow_from_facts": "update learn_internal.user_runs set reset_at = '2035-01-01Z'"
+    " where user_id = {user}",
     "metrics_follow_from_facts": "update learn.user_metrics set value = value + 1"
     " where user_id = {user} and metric = 'lessons_completed'",
     "metric_days_follow_from_facts": "delete from learn_internal.user_metric_days where user_id = {user}",

@@ -174,10 +174,11 @@ class Wait:
 
 @dataclass(frozen=True)
 class Move:
-    """A learner moves to another time zone."""
+    """A learner moves to another time zone, or lets days start at another hour."""
 
     timezone: str
     learner: int = 0
+    hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ _steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Wait, st.builds(timedelta, hours=st.integers(1, 60))),
     st.builds(Wait, st.builds(timedelta, seconds=st.integers(1, 70))),
     st.builds(Wait, st.just(timedelta(days=1))),
-    st.builds(Move, st.sampled_from(ZONES), _learner),
+    st.builds(Move, st.sampled_from(ZONES), _learner, st.sampled_from([0, 0, 4, 6])),
     st.builds(Publish, st.just("lesson"), _lessons),
     st.builds(Publish, st.just("exercise"), _exercises),
     st.builds(Publish, st.just("track"), _tracks),
@@ -277,7 +278,7 @@ _daily: st.SearchStrategy[Step] = st.one_of(  # for long streaks: learning, wait
     st.builds(Wait, st.builds(timedelta, hours=st.integers(12, 30))),
     st.builds(Wait, st.builds(timedelta, days=st.integers(1, 4))),
     st.builds(Call, st.just("grant_freezes"), st.tuples(st.integers(1, 2)), _learner, _ago),
-    st.builds(Move, st.sampled_from(ZONES), _learner),
+    st.builds(Move, st.sampled_from(ZONES), _learner, st.sampled_from([0, 0, 4, 6])),
 )
 histories = st.one_of(st.lists(_episodes, max_size=10), st.lists(_episodes, min_size=30, max_size=50)).map(
     lambda episodes: [step for episode in episodes for step in episode]
@@ -312,10 +313,10 @@ class Play:
             for learner in self.models:
                 learner.clock = self.clock
         elif isinstance(step, Move):
-            self.models[step.learner].timezone = step.timezone
+            self.models[step.learner].move(step.timezone, timedelta(hours=step.hour))
             self.learn.connection.execute(
-                "update learn.users set timezone = %s where id = %s",
-                [step.timezone, self.users[step.learner]],
+                "update learn.users set timezone = %s, day_starts_at = make_time(%s, 0, 0) where id = %s",
+                [step.timezone, step.hour, self.users[step.learner]],
             )
         else:
             if isinstance(step, Publish):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -140,6 +141,28 @@ class Freeze:
     is_earned: bool = False
 
 
+@dataclass(frozen=True)
+class Zone:
+    """Where a learner is, and when days start there: since when, and the how-manyth."""
+
+    number: int
+    timezone: str
+    day_starts_at: timedelta
+    since: datetime
+
+    def date(self, at: datetime) -> date:
+        """The date there at a time."""
+        return (at.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - self.day_starts_at).date()
+
+
+@dataclass(frozen=True)
+class Day:
+    """An active day: by which zone, and how many dates before it were flown over."""
+
+    zone: Zone
+    flown_over: int = 0
+
+
 @dataclass
 class Payment:
     """A row of the ledger."""
@@ -178,7 +201,9 @@ class Learner:
     clock: datetime
     timezone: str = "UTC"
     ledger: list[Payment] = field(default_factory=list)
-    days: set[date] = field(default_factory=set)
+    zones: list[Zone] = field(default_factory=list)
+    acts: list[tuple[int, date, datetime]] = field(default_factory=list)  # zone, date there, when
+    days: dict[date, Day] = field(default_factory=dict)
     freezes: list[Freeze] = field(default_factory=list)
     exercises: dict[str, Exercise] = field(default_factory=dict)
     started: dict[str, datetime] = field(default_factory=dict)
@@ -198,6 +223,7 @@ class Learner:
 
     def __post_init__(self) -> None:
         """Sign up: that is a fact, and earns the badge of it."""
+        self.zones = [Zone(0, self.timezone, timedelta(), self.clock)]
         self.metrics["registrations", ""] = 1
         self._settle()
 
@@ -223,9 +249,10 @@ class Learner:
         """Runs of days without a gap: their last day, and how many of their days were active."""
         found: list[tuple[date, int]] = []
         previous: date | None = None
-        for day in sorted(self.days | self.frozen_days):
+        for day in sorted({*self.days, *self.frozen_days}):
             is_active = int(day in self.days)
-            if previous is not None and day == previous + DAY:
+            flown_over = self.days[day].flown_over if day in self.days else 0
+            if previous is not None and day == previous + DAY * (1 + flown_over):
                 found[-1] = (day, found[-1][1] + is_active)
             else:
                 found.append((day, is_active))
@@ -243,18 +270,33 @@ class Learner:
         if not self.days:
             return 0
         last, length = self.runs()[-1]
-        today = self.local_date(self.clock)
-        if last >= today - DAY or self.covering(last, today):
+        zones = (self.zones[-1], self.days[max(self.days)].zone)
+        todays = {zone.date(self.clock) for zone in zones}
+        if any(last >= today - DAY or self.covering(last, today) for today in todays):
             return length
         return 0
 
-    def local_date(self, at: datetime) -> date:
-        """The learner's date at a time."""
-        return at.astimezone(ZoneInfo(self.timezone)).date()
+    def zone_at(self, at: datetime) -> Zone:
+        """The zone that was the learner's at a time."""
+        for zone, following in pairwise(self.zones):
+            if at < following.since:
+                return zone
+        return self.zones[-1]
 
-    def covering(self, last: date, following: date) -> list[tuple[Freeze, date]]:
+    def local_date(self, at: datetime) -> date:
+        """The learner's date at a time, where the learner was then."""
+        return self.zone_at(at).date(at)
+
+    def move(self, timezone: str, day_starts_at: timedelta) -> None:
+        """From now on, days are those of another place, or start at another time."""
+        here = self.zones[-1]
+        if (timezone, day_starts_at) != (here.timezone, here.day_starts_at):
+            since = max(self.clock, here.since)
+            self.zones.append(Zone(here.number + 1, timezone, day_starts_at, since))
+
+    def covering(self, last: date, following: date, flown_over: int = 0) -> list[tuple[Freeze, date]]:
         """Freezes in hand that cover every missed day between two days, each held by then; else none."""
-        missed = [last + DAY * n for n in range(1, (following - last).days)]
+        missed = [last + DAY * n for n in range(1, (following - last).days - flown_over)]
         pairs = list(zip(self.held_freezes, missed, strict=False))
         if not missed or len(pairs) < len(missed) or any(f.granted_on > day for f, day in pairs):
             return []
@@ -425,11 +467,13 @@ class Learner:
 
     def _fact(self, kind: str, subject: str, at: datetime, xp: int | None = None, scope: str = "") -> None:
         if kind in LEARNING_ACTS:
-            self._make_active(self.local_date(at))
+            self._make_active(at)
         amount = PAY.get(kind, 0) if xp is None else xp
         self._pay(amount, kind, subject)
         if kind in COUNTED:
             self.metrics[COUNTED[kind], ""] += 1
+        if kind == "track_completed":
+            self.metrics["tracks_completed", subject] += 1
         if kind == "difficulty_completed":
             self.metrics["difficulty_completed", ""] += 1
             self.metrics["difficulty_completed", scope] += 1
@@ -439,10 +483,25 @@ class Learner:
             self.ledger.append(Payment(amount, source_type, source_id))
             self.highest_level = max(self.highest_level, level_for(self.total_xp))
 
-    def _make_active(self, day: date) -> None:
-        if day not in self.days:
-            self.days.add(day)
-            self._walk(day)
+    def _make_active(self, at: datetime) -> None:
+        zone = self.zone_at(at)
+        self.acts.append((zone.number, zone.date(at), at))
+        days = self._chain()
+        changed = {day for day in {*days, *self.days} if days.get(day) != self.days.get(day)}
+        self.days = days
+        if changed:
+            self._walk(min(changed))
+
+    def _chain(self) -> dict[date, Day]:
+        """The active days: an act opens one if it is later than the last by both clocks."""
+        found: dict[date, Day] = {}
+        for number, day, at in sorted(self.acts):
+            zone, last = self.zones[number], max(found, default=None)
+            if last is None or (zone == found[last].zone and day > last):
+                found[day] = Day(zone)
+            elif day > last and (there := found[last].zone.date(at)) > last:
+                found[day] = Day(zone, max(0, (day - there).days))
+        return found
 
     def _walk(self, first: date) -> None:
         """Spend and earn freezes from the first day on, as if everything had come in time.
@@ -454,12 +513,12 @@ class Learner:
             self.freezes = [f for f in self.freezes if not f.is_earned or f.granted_on < first]
         for freeze in self.freezes:
             freeze.used_on = None
-        days, self.days = sorted(self.days), set()
-        for day in days:
+        days, self.days = self.days, {}
+        for day in sorted(days):
             if self.days:
-                for freeze, missed in self.covering(max(self.days), day):
+                for freeze, missed in self.covering(max(self.days), day, days[day].flown_over):
                     freeze.used_on = missed
-            self.days.add(day)
+            self.days[day] = days[day]
             held = [freeze for freeze in self.held_freezes if freeze.granted_on < day]
             is_due = every > 0 and day >= first and self.runs()[-1][1] % every == 0
             if is_due and len(held) < self.world.freeze_maximum:

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from tests.client import Connection, Learn, moment
 from tests.properties.examples import examples
+from tests.properties.histories import ZONES
 
 START = moment("2035-03-08 12:00")
 
@@ -23,6 +24,14 @@ class Thing(NamedTuple):
     kind: str
     ago: int
     amount: int = 1
+
+
+class Move(NamedTuple):
+    """From then on, days are those of a zone, and start at an hour there."""
+
+    ago: int
+    zone: str
+    hour: int = 0
 
 
 class Rules(NamedTuple):
@@ -54,16 +63,33 @@ def learn(db: Connection) -> Learn:
     return Learn(db)
 
 
-def outcome(learn: Learn, rules: Rules, things: list[Thing], by: str) -> dict[str, Any]:
-    """What a learner has after these things in this order; undone."""
+def outcome(
+    learn: Learn, rules: Rules, things: list[Thing], moves: list[Move], by: str, *, is_live: bool = False
+) -> dict[str, Any]:
+    """What a learner has after these things in this order; undone. Live: each at its own time."""
     with learn.connection.transaction(force_rollback=True):
+        learn.set_clock(START - timedelta(days=14))
         user = learn.make_user(timezone="America/New_York")
-        for thing in things:
+        events: list[Thing | Move] = [*moves, *(things if is_live else [])]
+        for event in sorted(events, key=lambda event: -event.ago):
+            at = learn.set_clock(START - timedelta(minutes=event.ago))
+            if isinstance(event, Move):
+                learn.connection.execute(
+                    "update learn.users set timezone = %s, day_starts_at = make_time(%s, 0, 0) where id = %s",
+                    [event.zone, event.hour, user],
+                )
+            else:
+                come_in(learn, rules, user, event, at, by)
+        learn.set_clock(START)
+        for thing in things if not is_live else []:
             come_in(learn, rules, user, thing, START - timedelta(minutes=thing.ago), by)
         assert learn.check_integrity() == []
         before = state(learn, rules, user)
+        if moves:  # hopping may take a day away again, and what was earned by it stays
+            before.pop("badges")
         learn.rebuild_user(user)
-        assert state(learn, rules, user) == before
+        assert before.items() <= state(learn, rules, user).items()
+        assert learn.check_integrity() == []
         return before
 
 
@@ -117,23 +143,43 @@ _things = st.lists(
 )
 
 
-@settings(max_examples=examples(40))
-@given(things=_things, order=st.randoms(use_true_random=False), every=st.sampled_from([0, 0, 2, 3]))
+_moves = st.lists(
+    st.builds(
+        Move,
+        st.integers(0, 12 * 24 * 4).map(lambda quarters: quarters * 15 + 7),
+        st.sampled_from([*ZONES, "Etc/GMT+12", "Pacific/Auckland"]),
+        st.sampled_from([0, 0, 4]),
+    ),
+    max_size=5,
+    unique_by=lambda move: move.ago,
+)
+FLIGHT = [Move(14 * 60, "Pacific/Auckland")]
+IN_A_MINUTE = [Move(3, "Etc/GMT+12"), Move(2, "UTC"), Move(1, "Pacific/Kiritimati")]
+
+
+@settings(max_examples=examples(60))
+@given(
+    things=_things,
+    moves=st.one_of(st.just([]), _moves),
+    order=st.randoms(use_true_random=False),
+    every=st.sampled_from([0, 0, 2, 3]),
+)
 @example(  # a late day takes the freeze that had covered a later one
-    things=[Thing("right", 1440 * n) for n in (8, 7, 5, 4)]
-    + [Thing("freeze", 1440 * 11), Thing("right", 1440 * 10)],
+    things=[*[Thing("right", 1440 * n) for n in (8, 7, 5, 4)], Thing("freeze", 15840), Thing("right", 14400)],
+    moves=[],
     order=None,
     every=0,
 )
-@example(things=[Thing("right", n) for n in (9, 8, 7, 5, 4)] + [Thing("wrong", 6)], order=None, every=0)
+@example([*[Thing("right", n) for n in (9, 8, 7, 5, 4)], Thing("wrong", 6)], [], None, 0)
+@example([Thing("right", n) for n in (0, 38 * 60, 15 * 60)], FLIGHT, None, 0)
+@example([Thing("right", n) for n in (0, 1, 2, 3)], IN_A_MINUTE, None, 0)
 def test_any_order_leaves_the_same(
-    learn: Learn, rules: Rules, things: list[Thing], order: Any, every: int
+    learn: Learn, rules: Rules, things: list[Thing], moves: list[Move], order: Any, every: int
 ) -> None:
     learn.set_setting("streak_freeze_every_days", every)
-    in_time = sorted(things, key=lambda thing: -thing.ago)
     if order is not None:
         things = list(things)
         order.shuffle(things)
-    expected = outcome(learn, rules, in_time, "learn_app")
-    assert outcome(learn, rules, things, "learn_app") == expected
-    assert outcome(learn, rules, things, "owner") == expected
+    expected = outcome(learn, rules, things, moves, "learn_app", is_live=True)
+    assert outcome(learn, rules, things, moves, "learn_app") == expected
+    assert outcome(learn, rules, things, moves, "owner") == expected

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.client import Learn, days, moment
+from tests.client import Learn, days, moment, seconds
 
 
 @pytest.fixture
@@ -247,19 +247,150 @@ def test_after_a_move_west_the_streak_goes_on(learn: Learn, exercise: int) -> No
     learn.set_clock("2035-06-12 12:00")  # the 12th at -11: a day before the last active one
     assert learn.calculate_user_streak(user) == 1
     learn.submit_query(user, exercise, False)
-    assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-12", "2035-06-13"]
-    assert learn.calculate_user_streak(user) == 2
-    learn.set_clock("2035-06-14 12:00")
-    assert learn.submit_query(user, exercise, False).current_streak == 3
+    assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-13"]  # the 12th is no day more
+    assert learn.calculate_user_streak(user) == 1
+    learn.set_clock("2035-06-14 12:00")  # the 14th at -11, the 15th at +14
+    assert learn.submit_query(user, exercise, False).current_streak == 2
 
 
-def test_after_a_move_east_the_next_local_day_follows(learn: Learn, exercise: int) -> None:
+def test_after_a_move_east_the_next_day_is_one_by_both_clocks(learn: Learn, exercise: int) -> None:
     user = learn.make_user(timezone="America/New_York")
     learn.set_clock("2035-06-12 20:00")  # the 12th
     learn.submit_query(user, exercise, False)
     learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
-    learn.set_clock("2035-06-12 21:00")  # the 13th in Tokyo
+    learn.set_clock("2035-06-12 21:00")  # the 13th in Tokyo, the 12th in New York
+    assert learn.submit_query(user, exercise, False).current_streak == 1
+    learn.set_clock("2035-06-13 04:00")  # the 13th in both
     assert learn.submit_query(user, exercise, False).current_streak == 2
+    assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-12", "2035-06-13"]
+
+
+# ── zones of then, and days that start later ───────────────────────────────────────────────────────────────
+
+
+def move(learn: Learn, user: UUID, zone: str) -> None:
+    learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+
+
+def test_who_flies_east_over_a_date_keeps_the_streak(learn: Learn, exercise: int) -> None:
+    """Los Angeles, 20:00; 14 hours later Auckland, 07:00: a local date was flown over."""
+    learn.set_clock("2035-01-10 04:00")
+    user = learn.make_user(timezone="America/Los_Angeles")
+    learn.submit_query(user, exercise, False)
+    learn.set_clock("2035-01-11 04:00")
+    assert learn.submit_query(user, exercise, False).current_streak == 2
+    learn.set_clock("2035-01-11 18:00")
+    move(learn, user, "Pacific/Auckland")
+    assert learn.calculate_user_streak(user) == 2
+    assert learn.submit_query(user, exercise, False).current_streak == 3
+    assert [str(day) for day, _ in learn.active_days(user)] == ["2035-01-09", "2035-01-10", "2035-01-12"]
+    learn.set_clock("2035-01-12 18:00")
+    assert learn.submit_query(user, exercise, False).current_streak == 4
+    learn.set_clock("2035-01-14 18:00")  # stayed, and missed a day
+    assert learn.submit_query(user, exercise, False).current_streak == 1
+
+
+def test_hopping_between_zones_makes_no_extra_day_and_no_second_cap(learn: Learn) -> None:
+    learn.set_clock("2035-02-10 11:00")
+    activity = learn.make_activity_type(qualifying=True, xp=10, daily_cap=20)
+    user = learn.make_user(timezone="Etc/GMT+12")
+    for minute, zone in enumerate(("Etc/GMT+12", "UTC", "Pacific/Kiritimati", "Etc/GMT+12")):
+        learn.set_clock(f"2035-02-10 11:{minute:02}")
+        move(learn, user, zone)
+        for _ in range(3):
+            learn.record_activity(user, activity)
+    assert (streak(learn, user), learn.stats(user).total_xp) == ((1, 1, 1), 20)
+    learn.set_clock("2035-02-10 12:01")  # a new day by the only zone that counts
+    assert learn.record_activity(user, activity).xp_awarded == 10
+    assert streak(learn, user) == (2, 2, 2)
+
+
+def test_midnights_of_other_zones_bring_no_second_cap(learn: Learn) -> None:
+    activity = learn.make_activity_type(qualifying=True, xp=10, daily_cap=20)
+    learn.set_clock("2035-06-10 09:30")
+    user = learn.make_user()
+    paid = [learn.record_activity(user, activity).xp_awarded for _ in range(3)]
+    for at, zone in (
+        ("10:05", "Pacific/Kiritimati"),
+        ("11:05", "Pacific/Auckland"),
+        ("18:35", "Asia/Kolkata"),
+    ):
+        learn.set_clock(f"2035-06-10 {at}")
+        move(learn, user, zone)
+        paid.append(learn.record_activity(user, activity).xp_awarded)
+    learn.set_clock("2035-06-11 00:05")
+    paid.append(learn.record_activity(user, activity).xp_awarded)
+    assert paid == [10, 10, 0, 0, 0, 0, 10]
+
+
+def test_a_late_fact_counts_on_the_date_of_the_zone_of_then(learn: Learn) -> None:
+    """Three days offline in Tokyo at nine in the morning, synced after landing in Los Angeles."""
+    activity = learn.make_activity_type(qualifying=True)
+    learn.set_clock("2035-03-01 12:00")
+    user = learn.make_user(timezone="Asia/Tokyo")
+    learn.record_activity(user, activity, at="2035-02-27 00:00")
+    move(learn, user, "America/Los_Angeles")
+    for at in ("2035-02-28 00:00", "2035-03-01 00:00"):
+        learn.record_activity(user, activity, at=at)
+    assert [str(day) for day, _ in learn.active_days(user)] == ["2035-02-27", "2035-02-28", "2035-03-01"]
+    assert streak(learn, user) == (3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("starts", "at", "day"),
+    [
+        ("04:00", "03:59:59", 12),
+        ("04:00", "04:00", 13),
+        ("06:00", "05:59", 12),
+        ("00:00", "00:00", 13),
+    ],
+)
+def test_days_start_when_the_learner_says(
+    learn: Learn, exercise: int, starts: str, at: str, day: int
+) -> None:
+    learn.set_clock("2035-06-10 12:00")
+    user = learn.make_user(timezone="Asia/Tokyo")
+    learn.update_profile(user, {"day_starts_at": starts})
+    learn.set_clock(moment(f"2035-06-13 {at}", "Asia/Tokyo"))
+    learn.submit_query(user, exercise, False)
+    assert [date.day for date, _ in learn.active_days(user)] == [day]
+    assert learn.calculate_user_streak(user) == 1
+    learn.set_clock(moment(f"2035-06-{day + 2} {starts}", "Asia/Tokyo") - seconds(1))
+    assert learn.calculate_user_streak(user) == 1
+    learn.set_clock(moment(f"2035-06-{day + 2} {starts}", "Asia/Tokyo"))
+    assert learn.calculate_user_streak(user) == 0
+
+
+def test_days_start_differently_from_then_on(learn: Learn, exercise: int) -> None:
+    user = learn.make_user()
+    learn.set_clock("2035-06-12 02:00")
+    learn.submit_query(user, exercise, False)
+    learn.connection.execute("update learn.users set day_starts_at = '04:00' where id = %s", [user])
+    learn.set_clock("2035-06-13 02:00")  # still the 12th
+    assert learn.submit_query(user, exercise, False).current_streak == 1
+    learn.submit_query(user, exercise, False, at="2035-06-11 02:00")  # as days were then
+    assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-11", "2035-06-12"]
+
+
+@pytest.mark.parametrize("value", ["06:00:01", "23:00", "noon", "25:00"])
+def test_a_day_starts_by_six(learn: Learn, value: str) -> None:
+    user = learn.make_user()
+    with learn.refuses("LX001"):
+        learn.update_profile(user, {"day_starts_at": value})
+
+
+def test_zones_that_were_are_kept_by_nobody_but_the_trigger(learn: Learn) -> None:
+    user = learn.make_user(timezone="Asia/Tokyo")
+    move(learn, user, "UTC")
+    learn.connection.execute(
+        "update learn.users set zone_number = 7, zone_since = null where id = %s", [user]
+    )
+    assert learn.tuples(
+        "select zone_number, zone_since = learn.clock() from learn.users where id = %s", [user]
+    ) == [(1, True)]
+    assert learn.tuples("select number, timezone from learn.user_timezones where user_id = %s", [user]) == [
+        (0, "Asia/Tokyo")
+    ]
 
 
 def test_a_qualifying_type_is_judged_when_the_fact_is_recorded(learn: Learn) -> None:

@@ -69,14 +69,14 @@ begin
 
   insert into learn.activity_log
     (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, is_qualifying, recorded_at)
+     occurred_at, local_date, zone_number, is_qualifying, recorded_at)
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
       'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
-    a.xp_reward, e.earned_at, (e.earned_at at time zone u.timezone)::date, false, v_now
+    a.xp_reward, e.earned_at, d.local_date, d.zone_number, false, v_now
   from earned e
   join learn.achievements a on a.id = e.achievement_id
-  join learn.users u on u.id = any (array[e.user_id])
+  cross join lateral learn_internal.local_date(e.user_id, e.earned_at) d
   where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
   order by e.user_id, e.id;
   return null;

@@ -31,10 +31,9 @@ begin
   perform learn_internal.require_possible_time('occurred_at', new.occurred_at);
   perform learn_internal.require_possible_time('recorded_at', new.recorded_at);
   if new.local_date is null then
-    select (new.occurred_at at time zone u.timezone)::date into new.local_date
-    from learn.users u
-    where u.id = new.user_id;
-    if not found then
+    select d.local_date, d.zone_number into new.local_date, new.zone_number
+    from learn_internal.local_date(new.user_id, new.occurred_at) d;
+    if new.local_date is null then
       raise exception 'unknown user'
         using errcode = 'LX002',
           detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),

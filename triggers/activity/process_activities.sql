@@ -46,7 +46,7 @@ declare
   v_seen_at     timestamptz[] := '{}'::timestamptz[];
 begin
   for g in
-    select n.user_id, n.activity_type, n.local_date, count(*)::integer as facts,
+    select n.user_id, n.activity_type, n.local_date, n.zone_number, count(*)::integer as facts,
       coalesce(sum(n.xp), 0) as xp, count(n.xp)::integer as told, bool_or(n.xp <> 0) as is_paid,
       bool_or(n.is_qualifying) as is_qualifying, n.properties @> '{"counts": false}' as is_uncounted,
       least(min(n.occurred_at), min(n.recorded_at)) as earliest,
@@ -56,7 +56,7 @@ begin
       bool_and(jsonb_typeof(n.properties) = 'object'
         and (n.subject_type is null) = (n.subject_id is null)) as is_well_formed
     from new_facts n
-    group by n.user_id, n.activity_type, n.local_date, n.properties @> '{"counts": false}'
+    group by n.user_id, n.activity_type, n.local_date, n.zone_number, n.properties @> '{"counts": false}'
     order by n.user_id, min(n.id)
   loop
     v_new := '{}'::learn_internal.win[];
@@ -158,8 +158,11 @@ begin
     end if;
 
     -- 4. Another day than the last active one moves the streak.
-    if g.is_qualifying and g.local_date is distinct from v_stats.last_activity_date then
-      v_new := v_new || learn_internal.open_day(v_stats, g.local_date, v_at);
+    if g.is_qualifying and (g.local_date is distinct from v_stats.last_activity_date
+        or g.zone_number <> v_stats.settled_zone)
+    then
+      v_new := v_new || learn_internal.open_day(v_stats, g.local_date, g.zone_number,
+        (select min(t) from unnest(g.times) t), (select max(t) from unnest(g.times) t), v_at);
     end if;
 
     -- 5. Metrics count what happened.

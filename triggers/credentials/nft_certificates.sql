@@ -23,7 +23,7 @@ begin
     select c.title into new.course_title from learn.courses c where c.id = new.course_id;
   end if;
   if new.completed_on is null then
-    select (coalesce(p.completed_at, learn.clock()) at time zone u.timezone)::date
+    select (learn_internal.local_date(u.id, coalesce(p.completed_at, learn.clock()))).local_date
     into new.completed_on
     from learn.users u
     left join learn.user_course_progress p on p.user_id = u.id and p.course_id = new.course_id

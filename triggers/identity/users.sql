@@ -98,6 +98,51 @@ create or replace trigger users_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
+-- When a user moves to another time zone, or lets days start at another time: since when, and what was before,
+-- is kept. Days that were are not rewritten.
+create or replace function learn_internal.keep_zone()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    new.zone_number := 0;
+    new.zone_since := null;
+    return new;
+  end if;
+  new.zone_number := old.zone_number;
+  new.zone_since := old.zone_since;
+  if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at) then
+    new.zone_number := old.zone_number + 1;
+    new.zone_since := greatest(learn.clock(), old.zone_since);
+    insert into learn.user_timezones (user_id, number, timezone, day_starts_at, until)
+    values (old.id, old.zone_number, old.timezone, old.day_starts_at, new.zone_since);
+  end if;
+  return new;
+end;
+$$;
+comment on function learn_internal.keep_zone() is
+  'Row trigger: keeps the zone that a user had, when it is changed for another.';
+revoke all on function learn_internal.keep_zone() from public;
+
+create or replace trigger keep_zone
+  before update on learn.users
+  for each row
+  when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
+    is distinct from (new.timezone, new.day_starts_at, new.zone_number, new.zone_since))
+  execute function learn_internal.keep_zone();
+comment on trigger keep_zone on learn.users is 'Keeps the zone that the user had.';
+
+create or replace trigger keep_first_zone
+  before insert on learn.users
+  for each row
+  when (new.zone_number <> 0 or new.zone_since is not null)
+  execute function learn_internal.keep_zone();
+comment on trigger keep_first_zone on learn.users is 'A user begins with one zone.';
+
 -- When a user moves to another time zone: it must be one. Days that were are not rewritten.
 -- Errors: LX001 unknown time zone.
 create or replace function learn_internal.check_timezone()
@@ -152,9 +197,9 @@ create or replace trigger users_seen
 comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
 
 create or replace trigger users_moved
-  after update of timezone on learn.users
+  after update of timezone, day_starts_at on learn.users
   for each row
-  when (old.timezone is distinct from new.timezone)
+  when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
   execute function learn_internal.mark_user_boards('current_streak');
 comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
 
@@ -181,7 +226,7 @@ begin
   perform learn_internal.require_timezones(array_agg(distinct u.timezone)) from new_users u;
 
   insert into learn.user_stats (user_id, registered_on)
-  select u.id, (u.created_at at time zone u.timezone)::date from new_users u order by u.id;
+  select u.id, (u.created_at at time zone u.timezone - u.day_starts_at)::date from new_users u order by u.id;
   insert into learn_internal.tally_changes (measure, day, item, value)
   select 'registrations', s.registered_on, '', count(*)
   from new_users u
@@ -192,7 +237,7 @@ begin
     perform set_config('learn.quiet', 'on', true);
   end if;
   insert into learn.activity_log (user_id, activity_type, occurred_at, local_date, is_qualifying)
-  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone)::date, t.is_qualifying
+  select u.id, t.key, u.created_at, (u.created_at at time zone u.timezone - u.day_starts_at)::date, t.is_qualifying
   from new_users u
   join learn.activity_types t on t.key = 'user_registered'
   order by u.id;

@@ -28,7 +28,7 @@ select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
     u.reset_at, u.last_at)
 from learn_internal.run_recounts r
 full join learn_internal.user_runs u
-  on u.user_id = r.user_id and u.metric = r.metric and u.scope = r.scope
+  on r.user_id = u.user_id and r.metric = u.metric and r.scope = u.scope
 where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';

@@ -3,13 +3,13 @@
 create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
 select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
   case when r.user_id is null then 'no ' || d.activity_date
-    else format('%s freeze=%s', r.activity_date, r.is_freeze) end,
+    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
   case when d.user_id is null then 'no ' || r.activity_date
-    else format('%s freeze=%s', d.activity_date, d.is_freeze) end
+    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
 from learn_internal.activity_day_recounts r
 full join learn.user_activity_days d
   on r.user_id = d.user_id and r.activity_date = d.activity_date
-where r.is_freeze is distinct from d.is_freeze
+where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
 union all
 select 'streak_follows_from_days', s.user_id,
   format('current %s, longest %s, days %s, last %s',

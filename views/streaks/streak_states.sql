@@ -6,9 +6,9 @@ with runs as (
     count(*) filter (where not d.is_freeze) as days
   from (
     select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date
-        - (row_number() over (partition by a.user_id order by a.activity_date))::integer as run
+      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
     from learn.user_activity_days a
+    window w as (partition by a.user_id order by a.activity_date)
   ) d
   group by d.user_id, d.run
 )
