@@ -147,7 +147,10 @@ class Stage:
         course, flat = learn.make_course(completion_xp=10, track=track), learn.make_course(2)
         levels = [learn.make_course_level(course) for _ in range(2)]
         hidden_level = learn.make_course_level(course, published=False)
-        lessons = [learn.make_lesson(0, level=levels[0]), learn.make_lesson(0, level=levels[1])]
+        lessons = [
+            learn.make_lesson(0, level=level, difficulty=tier)  # each its own: one may be moved to the other
+            for level, tier in zip(levels, ("beginner", "intermediate"), strict=True)
+        ]
         return cls(
             user=learn.make_user(),
             track=track,
@@ -156,7 +159,7 @@ class Stage:
             lessons=lessons,
             flat=flat,
             plain=learn.lessons_of(flat),
-            solvable=learn.make_lesson(2, level=levels[0]),
+            solvable=learn.make_lesson(2, level=levels[0], difficulty="advanced"),
             outside=learn.make_lesson(0),
             hidden_level=hidden_level,
             hidden=learn.make_lesson(0, level=hidden_level),
