@@ -99,6 +99,7 @@ drop table learn_internal.user_runs;
 drop table learn.user_metrics;
 drop table learn_internal.metric_feeds;
 drop table learn.metrics;
+drop table learn_internal.recorded_payments;
 drop table learn_internal.withdrawn_facts;
 drop table learn_internal.recorded_subjects;
 drop table learn.activity_log;

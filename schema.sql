@@ -622,8 +622,10 @@ grant select on learn.platform_settings to learn_app, learn_readonly;
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('max_event_age_days', '30', 'number', 'How far back p_occurred_at may lie, in days.'),
+  ('recorded_payments_per_day', '1000', 'number',
+    'Facts of a type that a backend records for a user on a day and that pay; those beyond are kept and pay nothing.'),
   ('speed_runner_seconds', '60', 'number',
-    'A lesson completed in fewer seconds after start_lesson counts as fast.'),
+    'A lesson completed in fewer seconds after start_lesson counts as fast. No text names it.'),
   ('streak_freeze_every_days', '0', 'number',
     'A streak earns one freeze each time it grows by this many days; 0: never.'),
   ('streak_freeze_maximum', '2', 'number',
@@ -795,6 +797,18 @@ create table learn_internal.withdrawn_facts (
 comment on table learn_internal.withdrawn_facts is
   'Facts of activity_log that turned out not to hold, such as answers graded by a wrong key: metrics '
   'count them no more. What they paid stays, but where it was taken back.';
+
+create table learn_internal.recorded_payments (
+  user_id       uuid not null references learn.users on delete cascade,
+  activity_type text not null references learn.activity_types on update cascade on delete cascade,
+  day           date not null,
+  facts         integer not null,
+  primary key (user_id, activity_type)
+);
+comment on table learn_internal.recorded_payments is
+  'How many facts of a type that pays a backend has recorded for a user on the last day that it did: those '
+  'beyond the setting recorded_payments_per_day pay nothing.';
+create index recorded_payments_activity_type on learn_internal.recorded_payments (activity_type);
 
 create table learn.metrics (
   key                 text primary key,
@@ -1697,6 +1711,7 @@ comment on column learn.achievements.is_hidden is 'Shown to a user only once ear
 create index achievements_unlocks_avatar on learn.achievements (unlocks_avatar_id)
   where unlocks_avatar_id is not null;
 create index achievements_criteria on learn.achievements using gin (criteria);
+create unique index achievements_name_has_no_twin on learn.achievements (system, lower(name));
 grant select on learn.achievements to learn_app, learn_readonly;
 
 create table learn_internal.achievement_thresholds (
@@ -1979,29 +1994,34 @@ create table learn_internal.paid_questions (
   opened_at    timestamptz not null,
   timezone     text not null,
   question_ids bigint[] not null default '{}',
-  unnamed      jsonb not null default '{}'
+  unnamed      jsonb not null default '{}',
+  perfect      integer not null default 0
 );
 comment on table learn_internal.paid_questions is
   'The questions that have paid a learner today, by the clock: each does once a local day. One row per '
   'learner, which the first that pays on a new day begins again.';
 comment on column learn_internal.paid_questions.opened_at is 'When the first of them paid.';
 comment on column learn_internal.paid_questions.timezone is 'The learner''s, then.';
+comment on column learn_internal.paid_questions.perfect is 'Quizzes that have paid for being perfect.';
 comment on column learn_internal.paid_questions.unnamed is
   'By exam: correct answers that paid in quizzes that were written without their answers.';
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('quiz_minimum_questions', '5', 'number',
-    'Questions that a quiz needs to count in metrics, and to be paid as a perfect one.'),
+    'Questions that a quiz needs to count in metrics, and to be paid as a perfect one. Texts that name it follow '
+    'when you seed again.'),
   ('quiz_high_score_percentage', '90', 'number',
-    'Percentage from which a quiz counts as one of a high score.'),
+    'Percentage from which a quiz counts as one of a high score. Texts that name it follow when you seed again.'),
   ('quiz_maximum_questions', '500', 'number', 'Questions that a quiz may have.'),
+  ('quiz_perfect_payments_per_day', '25', 'number',
+    'Perfect quizzes that pay a learner for being perfect on a day: those after them pay for answers alone.'),
   ('quiz_grace_seconds', '10', 'number',
     'Seconds after its end in which a quiz with a time limit is still taken, for slow networks.');
 
 insert into learn.activity_types (key, description, is_qualifying, happens_once) values
   ('question_answered_correctly', 'The user answered a quiz question correctly.', true, false),
   ('quiz_completed', 'The user completed a quiz.', true, false),
-  ('quiz_perfect', 'The user answered every question of a quiz correctly.', true, false);
+  ('quiz_perfect', 'The user answered every question of a quiz of enough questions correctly.', true, false);
 
 -- ── challenges ───────────────────────────────────────────────────────────────────────────────────
 
@@ -2227,7 +2247,7 @@ create table learn.daily_challenges (
   challenge_id         bigint not null references learn.challenges on delete cascade,
   date                 date not null,
   difficulty_modifier  numeric(3, 2) not null default 1.0,
-  xp_multiplier        numeric(3, 2) not null default 2.0,
+  xp_multiplier        numeric(3, 2) not null,
   special_requirements jsonb not null default '{}',
   created_at           timestamptz not null default learn.clock(),
   constraint daily_challenges_date_is_unique unique (date),
@@ -2240,7 +2260,8 @@ comment on table learn.daily_challenges is
 comment on column learn.daily_challenges.difficulty_modifier is
   'What the passing score is multiplied by, by the backend that says whether an attempt passed.';
 comment on column learn.daily_challenges.xp_multiplier is
-  'Passing pays the challenge''s xp_base times this, rounded half up.';
+  'Passing pays the challenge''s xp_base times this, rounded half up. Left out: as much as the '
+  'challenge''s highest level pays, at most 2.';
 create index daily_challenges_challenge on learn.daily_challenges (challenge_id, date);
 grant select on learn.daily_challenges to learn_app, learn_readonly;
 

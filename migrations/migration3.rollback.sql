@@ -89,6 +89,7 @@ drop function learn_internal.open_day(learn.user_stats,date,integer,timestamp wi
 drop function learn_internal.open_moved_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
 drop function learn_internal.paid_today(uuid,text);
 drop function learn_internal.process_activities();
+drop function learn_internal.recorded_xp(uuid,text);
 drop function learn_internal.recount_metrics();
 drop function learn_internal.require_achievement(text);
 drop function learn_internal.run_around(uuid,text,text,timestamp with time zone,bigint);
@@ -101,6 +102,7 @@ drop function learn_internal.spend_streak_freezes(uuid,date,date,timestamp with 
 drop function learn_internal.write_facts(learn_internal.fact[],text);
 drop function learn_internal.zone_date(uuid,integer,timestamp with time zone);
 drop view learn.achievement_catalog;
+drop view learn.economy;
 drop view learn_internal.achievement_damage;
 drop view learn_internal.achievement_recounts;
 drop view learn_internal.activity_damage;

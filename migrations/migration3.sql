@@ -596,9 +596,10 @@ begin
     on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
   )
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties,
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
      occurred_at, local_date, zone_number, is_qualifying, idempotency_key)
-  select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
+  select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties,
+    learn_internal.recorded_xp(k.user_id, k.activity_type), k.occurred_at,
     d.local_date, d.zone_number, k.is_qualifying, k.idempotency_key
   from kept k
   cross join lateral learn_internal.local_date(k.user_id, k.occurred_at) d
@@ -1030,8 +1031,8 @@ begin
       p_user_id, p_activity_type, p_subject_type, p_subject_id) then
     perform learn_internal.write_facts(
       array[(
-        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null,
-        v_call.occurred_at)::learn_internal.fact],
+        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties,
+        learn_internal.recorded_xp(p_user_id, p_activity_type), v_call.occurred_at)::learn_internal.fact],
       p_idempotency_key);
     if v_is_once then
       insert into learn_internal.recorded_subjects
@@ -1930,7 +1931,10 @@ full join (
     'period_reward_reversed')
   group by t.user_id, t.activity_type
 ) t on f.user_id = t.user_id and f.activity_type = t.activity_type
-where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
+where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
+  and not (coalesce(t.xp, 0) < f.xp and exists (  -- a cap for the day has cut it
+    select from learn.xp_rules r
+    where r.activity_type = f.activity_type and r.daily_cap is not null));
 comment on view learn_internal.xp_damage is
   'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
   'no row when all is well.';
@@ -4539,5 +4543,154 @@ full join learn_internal.user_runs u
 where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';
+
+-- functions/activity/recorded_xp.sql
+
+-- What a fact that a backend records pays: null is what the rule says, and 0 what is beyond the setting
+-- recorded_payments_per_day. Laurel's own acts are bounded by what there is to learn; what comes from outside has made-up
+-- subjects, or none. The day is the learner's, by the clock, and never goes back: moving between zones makes
+-- no second one. The caller has locked the user.
+create or replace function learn_internal.recorded_xp(p_user_id uuid, p_activity_type text)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  v_facts integer;
+begin
+  if not exists (
+    select from learn.activity_types t where t.key = p_activity_type and t.pays > 0)
+  then
+    return null;
+  end if;
+  insert into learn_internal.recorded_payments as r (user_id, activity_type, day, facts)
+  select u.id, p_activity_type, (learn.clock() at time zone u.timezone)::date, 1
+  from learn.users u
+  where u.id = p_user_id
+  on conflict (user_id, activity_type) do update
+    set facts = case when r.day < excluded.day then 1 else r.facts + 1 end,
+      day = greatest(r.day, excluded.day)
+  returning r.facts into v_facts;
+  return case when v_facts > learn_internal.setting_number('recorded_payments_per_day') then 0 end;
+end;
+$$;
+comment on function learn_internal.recorded_xp(uuid, text) is
+  'What a fact that a backend records pays: null, by its rule, or 0 when there were enough today.';
+revoke all on function learn_internal.recorded_xp(uuid, text) from public;
+
+-- views/xp/economy.sql
+
+-- What each act can pay a learner at most, by the rules and the content of today: the bounds of docs/economy.md, where
+-- they are explained. Nothing but the day limits an hour. A rule of yours for an act that may be repeated as often
+-- as one likes has no bound but its daily_cap: null says so.
+create or replace view learn.economy as
+with acts(activity_type, act, times, xp_each, xp, is_once) as (
+  select 'exercise_solved', 'solve an exercise', count(*), max(r.amount), count(*) * max(r.amount), true
+  from learn.exercises e
+  join learn.xp_rules r on r.activity_type = 'exercise_solved'
+  where e.is_published
+  union all
+  select 'exercise_solved_first_try', 'solve it with the first submission', count(*), max(r.amount),
+    count(*) * max(r.amount), true
+  from learn.exercises e
+  join learn.xp_rules r on r.activity_type = 'exercise_solved_first_try'
+  where e.is_published
+  union all
+  select 'lesson_completed', 'complete a lesson', count(*), max(l.xp), sum(l.xp), true
+  from (
+    select round(coalesce(l.xp_reward, r.amount, 0) * coalesce(d.xp_multiplier, 1))::integer as xp
+    from learn.lessons l
+    left join learn.difficulties d on d.key = l.difficulty
+    left join learn.xp_rules r on r.activity_type = 'lesson_completed'
+    where l.is_available
+  ) l
+  union all
+  select 'lesson_perfect', 'complete it without a fault', count(*), max(r.amount),
+    count(*) * max(r.amount), true
+  from learn.lessons l
+  join learn.xp_rules r on r.activity_type = 'lesson_perfect'
+  where l.is_available
+  union all
+  select 'course_completed', 'complete a course', count(*), max(c.completion_xp), sum(c.completion_xp), true
+  from learn.courses c
+  where c.is_published and c.completion_xp > 0
+  union all
+  select 'track_completed', 'complete a track', count(*), max(coalesce(t.completion_xp, r.amount)),
+    sum(coalesce(t.completion_xp, r.amount)), true
+  from learn.tracks t
+  left join learn.xp_rules r on r.activity_type = 'track_completed'
+  where t.is_published and t.total_items > 0
+  union all
+  select 'question_answered_correctly', 'answer a question of a quiz', count(*), max(r.amount),
+    count(*) * max(r.amount), false
+  from learn.questions q
+  join learn.exam_types e on e.key = q.exam_type and e.is_active
+  join learn.xp_rules r on r.activity_type = 'question_answered_correctly'
+  where q.is_active
+  union all
+  select 'quiz_perfect', 'answer all questions of a quiz', (s.value #>> '{}')::bigint, r.amount,
+    (s.value #>> '{}')::bigint * r.amount, false
+  from learn.xp_rules r
+  join learn.platform_settings s on s.key = 'quiz_perfect_payments_per_day'
+  where r.activity_type = 'quiz_perfect'
+  union all
+  select 'challenge_level_passed', 'pass a level of a challenge', count(*), max(l.xp_reward),
+    sum(l.xp_reward), true
+  from learn.challenge_levels l
+  join learn.challenges c on c.id = l.challenge_id and c.is_active
+  union all
+  select 'challenge_completed', 'complete a challenge', count(*), max(c.xp_base), sum(c.xp_base), true
+  from learn.challenges c
+  where c.is_active and exists (select from learn.challenge_levels l where l.challenge_id = c.id)
+  union all
+  select 'daily_challenge_completed', 'pass the challenge of the day', count(distinct 1), max(d.xp),
+    max(d.xp), false
+  from (
+    select round(c.xp_base * least(2, coalesce(trunc(max(l.xp_reward)::numeric
+      / nullif(c.xp_base, 0), 2), 2)))::integer as xp
+    from learn.challenges c
+    join learn.challenge_levels l on l.challenge_id = c.id
+    where c.is_active
+    group by c.id
+    union all
+    select round(c.xp_base * d.xp_multiplier)::integer
+    from learn.daily_challenges d
+    join learn.challenges c on c.id = d.challenge_id
+  ) d
+  union all
+  select 'achievement_earned', 'earn an achievement', count(*), max(a.xp_reward), sum(a.xp_reward), true
+  from learn.achievements a
+  where a.is_active and a.xp_reward > 0
+  union all
+  select 'xp_awarded', 'be awarded XP by award_xp()', null, null, r.daily_cap, false
+  from learn.xp_rules r
+  where r.activity_type = 'xp_awarded'
+  union all
+  -- what a backend records, under subjects of its own
+  select r.activity_type, 'have it recorded by record_activity()', (s.value #>> '{}')::bigint, r.amount,
+    (s.value #>> '{}')::bigint * r.amount, false
+  from learn.xp_rules r
+  join learn.activity_types t on t.key = r.activity_type and not t.is_internal
+  join learn.platform_settings s on s.key = 'recorded_payments_per_day'
+  where r.amount > 0
+  union all
+  -- rules for what may be repeated, and is written by tables of Laurel's
+  select r.activity_type, 'repeat it', null, r.amount, null, false
+  from learn.xp_rules r
+  where r.amount > 0 and r.activity_type in ('exercise_attempted', 'quiz_completed', 'challenge_attempted',
+    'assessment_completed', 'discussion_posted', 'reply_posted', 'solution_accepted')
+)
+select a.act, a.activity_type, a.xp_each, a.times as times_a_day, least(a.xp, r.daily_cap) as xp_an_hour,
+  least(a.xp, r.daily_cap) as xp_a_day, case when a.is_once then a.xp end as xp_in_all
+from acts a
+left join learn.xp_rules r on r.activity_type = a.activity_type
+where a.times is distinct from 0 and a.xp_each is distinct from 0;
+comment on view learn.economy is
+  'What each act can pay a learner at most, in an hour, a day and in all, by the rules and content of today. Null in xp_a_day: '
+  'nothing bounds it; in xp_in_all: it comes again every day.';
+grant select on learn.economy to learn_app, learn_readonly;
 
 reset role;

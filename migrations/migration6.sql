@@ -597,6 +597,9 @@ begin
     foreach v_fact in array learn_internal.quiz_facts(n, v_right.ids, v_right.domains,
       learn_internal.pay_questions(n.user_id, n.exam_type, v_right.ids, n.completed_at, v_first))
     loop
+      if v_fact.activity_type = 'quiz_perfect' and not learn_internal.pay_perfect(n.user_id) then
+        v_fact.xp := 0;
+      end if;
       v_facts := v_facts || v_fact;
     end loop;
     if cardinality(v_facts) > 1000 then
@@ -956,9 +959,7 @@ revoke all on function learn_internal.name_paid_questions(uuid, bigint, text) fr
 -- Which of a learner's right answers pay: each question does once a local day, by the clock, whatever the
 -- dates of the quizzes, and once on the local day of the quiz. Of a quiz that was written without its
 -- answers nobody knows the questions (null): they are taken for those of the exam that have paid today
--- already, as far as these go. The day ends when it does by the learner's zone and by that of its first
--- payment, and the date is a later one: moving between zones makes no second day. The caller has locked
--- the learner.
+-- already, as far as these go. The caller has locked the learner.
 create or replace function learn_internal.pay_questions(
   p_user_id       uuid,
   p_exam_type     text,
@@ -986,15 +987,7 @@ declare
   v_result    boolean[] := '{}'::boolean[];
 begin
   select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
-  select * into v_day from learn_internal.paid_questions d where d.user_id = p_user_id;
-  if v_day.user_id is null
-    or (v_now at time zone v_timezone)::date
-        > greatest((v_day.opened_at at time zone v_timezone)::date,
-          (v_day.opened_at at time zone v_day.timezone)::date)
-      and (v_now at time zone v_day.timezone)::date > (v_day.opened_at at time zone v_day.timezone)::date
-  then
-    v_day := (p_user_id, v_now, v_timezone, '{}'::bigint[], '{}'::jsonb);
-  end if;
+  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
   v_is_late := (p_completed_at at time zone v_timezone)::date <> (v_now at time zone v_timezone)::date;
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
@@ -1040,11 +1033,11 @@ begin
       v_day.unnamed := v_day.unnamed || jsonb_build_object(p_exam_type, v_unnamed);
     end if;
     insert into learn_internal.paid_questions as d
-      (user_id, opened_at, timezone, question_ids, unnamed)
-    values (p_user_id, v_day.opened_at, v_day.timezone, v_ids, v_day.unnamed)
+      (user_id, opened_at, timezone, question_ids, unnamed, perfect)
+    values (p_user_id, v_day.opened_at, v_day.timezone, v_ids, v_day.unnamed, v_day.perfect)
     on conflict (user_id) do update
       set opened_at = excluded.opened_at, timezone = excluded.timezone,
-        question_ids = excluded.question_ids, unnamed = excluded.unnamed;
+        question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   return v_result;
 end;
@@ -1375,5 +1368,68 @@ create or replace trigger refuse_new_times
     or new.closed_at is distinct from old.closed_at and learn_internal.is_off_time(new.closed_at, new.closed_at))
   execute function learn_internal.refuse_times('started_at', 'closed_at');
 comment on trigger refuse_new_times on learn.drawn_quizzes is 'Refuses times out of bounds (LX001).';
+
+-- functions/quizzes/open_paid_day.sql
+
+-- What quizzes have paid a learner today: as noted, or nothing where the day of the note is over. It is over when it is by
+-- the learner's zone and by that of its first payment, and the date is a later one: moving between zones
+-- makes no second day.
+create or replace function learn_internal.open_paid_day(p_user_id uuid, p_timezone text)
+returns learn_internal.paid_questions
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := learn.clock();
+  v_day learn_internal.paid_questions;
+begin
+  select * into v_day from learn_internal.paid_questions d where d.user_id = p_user_id;
+  if v_day.user_id is null
+    or (v_now at time zone p_timezone)::date
+        > greatest((v_day.opened_at at time zone p_timezone)::date,
+          (v_day.opened_at at time zone v_day.timezone)::date)
+      and (v_now at time zone v_day.timezone)::date > (v_day.opened_at at time zone v_day.timezone)::date
+  then
+    v_day := (p_user_id, v_now, p_timezone, '{}'::bigint[], '{}'::jsonb, 0);
+  end if;
+  return v_day;
+end;
+$$;
+comment on function learn_internal.open_paid_day(uuid, text) is
+  'What quizzes have paid a learner today, by the clock.';
+revoke all on function learn_internal.open_paid_day(uuid, text) from public;
+
+-- functions/quizzes/pay_perfect.sql
+
+-- Whether a perfect quiz pays for being perfect: so many do on a day, or else a short one that is known by heart would
+-- pay as often as one likes. The caller has locked the learner.
+create or replace function learn_internal.pay_perfect(p_user_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_timezone text;
+  v_day      learn_internal.paid_questions;
+begin
+  select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
+  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
+  if v_day.perfect >= learn_internal.setting_number('quiz_perfect_payments_per_day') then
+    return false;
+  end if;
+  insert into learn_internal.paid_questions as d
+    (user_id, opened_at, timezone, question_ids, unnamed, perfect)
+  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.question_ids, v_day.unnamed, v_day.perfect + 1)
+  on conflict (user_id) do update
+    set opened_at = excluded.opened_at, timezone = excluded.timezone,
+      question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
+  return true;
+end;
+$$;
+comment on function learn_internal.pay_perfect(uuid) is
+  'Whether a perfect quiz pays for being perfect today.';
+revoke all on function learn_internal.pay_perfect(uuid) from public;
 
 reset role;

@@ -109,9 +109,10 @@ begin
     on conflict do nothing  -- only a caller with an old snapshot conflicts, and gets 40001
   )
   insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties,
+    (user_id, activity_type, subject_type, subject_id, properties, xp,
      occurred_at, local_date, zone_number, is_qualifying, idempotency_key)
-  select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties, k.occurred_at,
+  select k.user_id, k.activity_type, k.subject_type, k.subject_id, k.properties,
+    learn_internal.recorded_xp(k.user_id, k.activity_type), k.occurred_at,
     d.local_date, d.zone_number, k.is_qualifying, k.idempotency_key
   from kept k
   cross join lateral learn_internal.local_date(k.user_id, k.occurred_at) d

@@ -62,8 +62,8 @@ begin
       p_user_id, p_activity_type, p_subject_type, p_subject_id) then
     perform learn_internal.write_facts(
       array[(
-        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties, null,
-        v_call.occurred_at)::learn_internal.fact],
+        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties,
+        learn_internal.recorded_xp(p_user_id, p_activity_type), v_call.occurred_at)::learn_internal.fact],
       p_idempotency_key);
     if v_is_once then
       insert into learn_internal.recorded_subjects

@@ -1,9 +1,7 @@
 -- Which of a learner's right answers pay: each question does once a local day, by the clock, whatever the
 -- dates of the quizzes, and once on the local day of the quiz. Of a quiz that was written without its
 -- answers nobody knows the questions (null): they are taken for those of the exam that have paid today
--- already, as far as these go. The day ends when it does by the learner's zone and by that of its first
--- payment, and the date is a later one: moving between zones makes no second day. The caller has locked
--- the learner.
+-- already, as far as these go. The caller has locked the learner.
 create or replace function learn_internal.pay_questions(
   p_user_id       uuid,
   p_exam_type     text,
@@ -31,15 +29,7 @@ declare
   v_result    boolean[] := '{}'::boolean[];
 begin
   select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
-  select * into v_day from learn_internal.paid_questions d where d.user_id = p_user_id;
-  if v_day.user_id is null
-    or (v_now at time zone v_timezone)::date
-        > greatest((v_day.opened_at at time zone v_timezone)::date,
-          (v_day.opened_at at time zone v_day.timezone)::date)
-      and (v_now at time zone v_day.timezone)::date > (v_day.opened_at at time zone v_day.timezone)::date
-  then
-    v_day := (p_user_id, v_now, v_timezone, '{}'::bigint[], '{}'::jsonb);
-  end if;
+  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
   v_is_late := (p_completed_at at time zone v_timezone)::date <> (v_now at time zone v_timezone)::date;
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
@@ -85,11 +75,11 @@ begin
       v_day.unnamed := v_day.unnamed || jsonb_build_object(p_exam_type, v_unnamed);
     end if;
     insert into learn_internal.paid_questions as d
-      (user_id, opened_at, timezone, question_ids, unnamed)
-    values (p_user_id, v_day.opened_at, v_day.timezone, v_ids, v_day.unnamed)
+      (user_id, opened_at, timezone, question_ids, unnamed, perfect)
+    values (p_user_id, v_day.opened_at, v_day.timezone, v_ids, v_day.unnamed, v_day.perfect)
     on conflict (user_id) do update
       set opened_at = excluded.opened_at, timezone = excluded.timezone,
-        question_ids = excluded.question_ids, unnamed = excluded.unnamed;
+        question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   return v_result;
 end;

@@ -47,15 +47,15 @@ as (values
     'Track / Path Completion', 'sql_platform', 'legendary',
     '{"metric": "paths_completed", "at_least": 1}', 13),
 
-  ('clean-query', 'Clean Query', 'Complete a lesson without a query that fails.', '✨',
+  ('clean-query', 'Clean Query', 'Complete a lesson with exercises without a query that fails.', '✨',
     'Performance & Skill', 'sql_platform', 'common',
     '{"metric": "lessons_clean", "at_least": 1}', 14),
   ('one-shot', 'One-Shot', 'Solve every exercise of a lesson on the first attempt.', '🎯',
     'Performance & Skill', 'sql_platform', 'rare',
     '{"metric": "lessons_first_try", "at_least": 1}', 15),
-  ('speed-runner', 'Speed Runner', 'Complete a lesson in under a minute.', '⚡',
+  ('speed-runner', 'Speed Runner', 'Complete a lesson with exercises at a run, against the clock.', '⚡',
     'Performance & Skill', 'sql_platform', 'rare', '{"metric": "lessons_fast", "at_least": 1}', 16),
-  ('accuracy-king', 'Accuracy King', 'Complete 10 lessons in a row without a wrong query.', '👑',
+  ('accuracy-king', 'Accuracy King', 'Complete 10 lessons with exercises in a row without a wrong query.', '👑',
     'Performance & Skill', 'sql_platform', 'legendary',
     '{"metric": "lesson_solve_run", "at_least": 10}', 17),
 

@@ -1,7 +1,5 @@
 -- What Web3Versity counts beyond the core metrics, and its achievements. Those that pay do so for
--- what only its tracks can give. Those for lessons, perfect lessons, streaks and XP ask for
--- an enrolment, which every learner of a course has: so they are not earned by what learners do in
--- other products of the same database.
+-- courses, tracks and security. Each asks for what its description says, and nothing else.
 select learn_internal.use_product('web3versity');
 
 with definitions(key, activity_type, scope_property, filter, description) as (values
@@ -20,8 +18,7 @@ from definitions d;
 with badges(slug, name, description, icon, category, rarity, xp_reward, display_order, criteria) as
 (values
   ('first-block', 'First Block', 'Complete your first course.', '🧱', 'Courses', 'common', 50, 101,
-    $${"any": [{"metric": "track_courses_completed", "scope": "explorer", "at_least": 1},
-      {"metric": "track_courses_completed", "scope": "developer", "at_least": 1}]}$$::jsonb),
+    '{"metric": "courses_completed", "at_least": 1}'::jsonb),
   ('curious-explorer', 'Curious Explorer', 'Complete 2 courses of the Explorer track.', '🧭',
     'Courses', 'common', 75, 102,
     '{"metric": "track_courses_completed", "scope": "explorer", "at_least": 2}'),
@@ -49,22 +46,16 @@ with badges(slug, name, description, icon, category, rarity, xp_reward, display_
       {"metric": "tracks_completed", "scope": "developer", "at_least": 1}]}$$),
 
   ('ten-blocks-high', 'Ten Blocks High', 'Complete 10 lessons.', '📦', 'Lessons', 'common', 0, 110,
-    $${"all": [{"metric": "lessons_completed", "at_least": 10},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+    '{"metric": "lessons_completed", "at_least": 10}'),
   ('longest-chain', 'Longest Chain', 'Complete 40 lessons.', '⛓️', 'Lessons', 'epic', 0, 111,
-    $${"all": [{"metric": "lessons_completed", "at_least": 40},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+    '{"metric": "lessons_completed", "at_least": 40}'),
   ('no-forks', 'No Forks', 'Complete 5 lessons with a full score.', '💎', 'Lessons', 'rare', 0, 112,
-    $${"all": [{"metric": "perfect_lessons", "at_least": 5},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+    '{"metric": "perfect_lessons", "at_least": 5}'),
 
   ('steady-node', 'Steady Node', 'Be active 7 days in a row.', '🔥', 'Streaks', 'rare', 0, 113,
-    $${"all": [{"metric": "current_streak", "at_least": 7},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+    '{"metric": "current_streak", "at_least": 7}'),
   ('always-in-sync', 'Always in Sync', 'Be active 30 days in a row.', '🌋', 'Streaks', 'legendary',
-    0, 114,
-    $${"all": [{"metric": "current_streak", "at_least": 30},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+    0, 114, '{"metric": "current_streak", "at_least": 30}'),
 
   ('helpful-peer', 'Helpful Peer', 'Have a reply accepted as the solution.', '🤝', 'Community',
     'common', 0, 115, '{"metric": "solutions_accepted", "at_least": 1}'),
@@ -72,11 +63,9 @@ with badges(slug, name, description, icon, category, rarity, xp_reward, display_
     'Community', 'epic', 0, 116, '{"metric": "solutions_accepted", "at_least": 10}'),
 
   ('kilo', 'Kilo', 'Reach 1,000 XP.', '🥉', 'XP', 'common', 0, 117,
-    $${"all": [{"metric": "xp", "at_least": 1000},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$),
+    '{"metric": "xp", "at_least": 1000}'),
   ('whale', 'Whale', 'Reach 5,000 XP.', '🐋', 'XP', 'legendary', 0, 118,
-    $${"all": [{"metric": "xp", "at_least": 5000},
-      {"metric": "courses_enrolled", "at_least": 1}]}$$)
+    '{"metric": "xp", "at_least": 5000}')
 )
 select learn_internal.merge_rows('learn.achievements', '{slug}', jsonb_agg(
   to_jsonb(b) || '{"system": "web3versity"}' order by b.display_order)) as achievements

@@ -42,7 +42,7 @@ def test_an_avatar_is_selected_once_an_achievement_unlocks_it(learn: Learn, user
     badge = learn.make_achievement({"metric": "correct_answers", "at_least": 1}, avatar=avatar)
     with learn.refuses("LX010"):
         learn.select_avatar(user, avatar)
-    exam = learn.make_exam(questions=1)
+    exam = learn.make_exam(questions=5)
     earned = learn.submit_quiz(user, exam, learn.answers(exam, 1))
     assert (earned.new_achievements, earned.unlocked) == ([badge], {"avatars": ["hat"]})
     learn.select_avatar(user, avatar)

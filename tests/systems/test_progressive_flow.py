@@ -190,12 +190,12 @@ def test_a_first_evening(flow: Learn) -> None:
     assert (base, "challenge_completed", str(first)) in flow.ledger(user)
     assert unlocked
 
-    # The challenge of the day pays double, once.
+    # The challenge of the day pays as much as the highest of its levels, once.
     ((day, daily),) = flow.schedule_daily_challenges(1)
     assert day == MONDAY.date()
-    base = flow.value("select xp_base from learn.challenges where id = %s", [daily])
+    highest = flow.value("select max(xp_reward) from learn.challenge_levels where challenge_id = %s", [daily])
     flow.submit_daily_challenge(user, 88)
-    assert (2 * base, "daily_challenge_completed") in [row[:2] for row in flow.ledger(user)]
+    assert (highest, "daily_challenge_completed") in [row[:2] for row in flow.ledger(user)]
     with flow.refuses("LX008"):
         flow.submit_daily_challenge(user, 99)
     assert flow.calculate_user_streak(user) == 1

@@ -65,6 +65,9 @@ begin
     foreach v_fact in array learn_internal.quiz_facts(n, v_right.ids, v_right.domains,
       learn_internal.pay_questions(n.user_id, n.exam_type, v_right.ids, n.completed_at, v_first))
     loop
+      if v_fact.activity_type = 'quiz_perfect' and not learn_internal.pay_perfect(n.user_id) then
+        v_fact.xp := 0;
+      end if;
       v_facts := v_facts || v_fact;
     end loop;
     if cardinality(v_facts) > 1000 then

@@ -40,7 +40,10 @@ full join (
     'period_reward_reversed')
   group by t.user_id, t.activity_type
 ) t on f.user_id = t.user_id and f.activity_type = t.activity_type
-where coalesce(f.xp, 0) <> coalesce(t.xp, 0);
+where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
+  and not (coalesce(t.xp, 0) < f.xp and exists (  -- a cap for the day has cut it
+    select from learn.xp_rules r
+    where r.activity_type = f.activity_type and r.daily_cap is not null));
 comment on view learn_internal.xp_damage is
   'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
   'no row when all is well.';
