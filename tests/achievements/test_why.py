@@ -63,7 +63,7 @@ def test_each_condition_says_what_was_needed_and_the_facts_that_count(learn: Lea
     ],
 )
 def test_facts_add_what_the_metric_says(
-    learn: Learn, aggregate: str, columns: dict[str, str], expected: list[tuple[int, int]]
+    learn: Learn, aggregate: str, columns: dict[str, Any], expected: list[tuple[int, int]]
 ) -> None:
     learn.make_activity_type("ran")
     metric = learn.make_metric("ran", aggregate, **columns)

@@ -100,9 +100,9 @@ def test_a_level_has_one_lesson_of_each_difficulty_and_one_without(learn: Learn)
     for difficulty in ("easy", "medium", "hard"):
         learn.make_lesson(0, level=level, difficulty=difficulty)
     learn.make_lesson(0, level=level)
-    for difficulty in ("hard", None):
+    for again in ("hard", None):
         with learn.fails("23505"):
-            learn.make_lesson(0, level=level, difficulty=difficulty)
+            learn.make_lesson(0, level=level, difficulty=again)
     learn.make_lesson(0, level=learn.make_course_level(learn.make_course()), difficulty="hard")
 
 

@@ -98,7 +98,7 @@ def test_no_row_is_dated_ahead_or_absurdly_far_back(learn: Learn, scene: Scene, 
             continue
         rows = learn.tuples(f"select to_jsonb(t) from learn.{table} t limit 1")
         if not rows:
-            wrong.append((table, column, "the scene has no row"))
+            wrong.append((table, column, "the scene has no row", "", ""))
             continue
         row = {
             **rows[0][0],
