@@ -193,6 +193,13 @@ def test_what_has_nobody_wait_for_long_is_not_called_long(planner: Planner, text
     assert not [warning for warning in planner(text).warnings if "while it" in warning]
 
 
+def test_a_transaction_of_its_own_may_say_its_level_first(planner: Planner) -> None:
+    opened = "begin;\nset transaction isolation level serializable;\nselect 1;\ncommit;"
+    assert [effect.line for effect in planner.effects(FALSE + opened)] == [4]
+    [refused] = planner(opened.replace("begin;", "").replace("commit;", "")).forecasts
+    assert refused.error, "as it is on the target, whose transaction dbtool has begun"
+
+
 def test_script_that_fails_ends_the_plan_with_its_line(planner: Planner) -> None:
     [script] = planner("select 1;\nselect nothing;\nselect 2;").forecasts
     assert script.error is not None
@@ -287,11 +294,23 @@ def test_command_shows_effects_warnings_and_how_it_was_measured(planner: Planner
     planner.workshop.write(NAME, "alter table shop.items alter id type numeric;\n")
     result = planner.workshop.dbtool("plan", "--to", "1", "--server", "embedded")
     assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("1 pending, 1 statements, 0.0 s on the clone\n")
     assert "migration1 (migrations/migration1.sql), in one transaction" in result.stdout
     assert "AccessExclusiveLock on shop.items; rewrites shop.items" in result.stdout
     assert "warning: migrations/migration1.sql:1: readers and writers" in result.stdout
     assert "note: measured on an empty clone: embedded" in result.stdout
+    assert result.stdout.splitlines()[-1] == (
+        "verdict: it runs; 1 statement would have others wait while tables are worked on"
+    )
     assert planner.workshop.states()["migration1"] == "pending"
+
+    planner.workshop.write(NAME, "alter table shop.items add size int; create table shop.more ();\n")
+    short, long = (
+        planner.workshop.dbtool("plan", "--to", "1", "--server", "embedded", *more).stdout
+        for more in ((), ("--verbose",))
+    )
+    assert ("shop.more" in short, "shop.more" in long) == (False, True)
+    assert short.splitlines()[-1] == "verdict: it runs; others wait for moments (1 lock)"
 
     planner.workshop.write(NAME, "select nothing;")
     failed = planner.workshop.dbtool("plan", "--to", "1", "--server", "embedded")

@@ -347,6 +347,17 @@ def test_the_projects_template_gives_header_and_role(shop: Shop) -> None:
     shop.empty()
 
 
+def test_an_owner_is_written_only_where_it_is_another_than_who_migrates(released: Shop) -> None:
+    released.edit("views/items/cheap.sql", "select id from", "select price, id from")
+    made = released.new()
+    texts = made.path.read_text() + made.rollback_path.read_text()
+    assert ("drop view shop.cheap" in texts, "owner to" in texts) == (True, False)
+    released.write({"migrations/migration3.sql": "alter view shop.cheap owner to pg_monitor;"})
+    released.write({"migrations/migration3.rollback.sql": "alter view shop.cheap owner to current_user;"})
+    released.edit("views/items/cheap.sql", "select price, id from", "select id, price from")
+    assert "alter view shop.cheap owner to pg_monitor;" in released.new().path.read_text()
+
+
 def test_a_broken_template_is_named(released: Shop) -> None:
     released.write({"migrations/migration.sql.j2": "{{ nothing_known }}"})
     with pytest.raises(DbtoolError, match=r"migrations/migration\.sql\.j2"):

@@ -193,18 +193,106 @@ def test_an_earlier_text_that_something_needs_stays(released: Shop, server: Thro
     assert released.read("schema.sql").count("function shop.with_tax(p_price integer)") == 2
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["-- transactional: false\nvacuum shop.items;", "-- transactional: false\nbegin; select 1; commit;"],
-)
-def test_what_only_runs_without_transaction_cannot_be_squashed(
-    released: Shop, server: ThrowawayServer, text: str
+# What runs before, the migration, and what stands in schema.sql of it; the third migration adds a column.
+APP = "create schema app; create table app.t (a int);"
+SHAPES = {
+    "no ; before a last comment": (
+        APP,
+        "comment on table app.t is 'x'\n-- then by hand: analyze",
+        "-- then by hand",
+    ),
+    "no ; and no comment": (APP, "comment on table app.t is '--'", "is '--'"),
+    "begin and commit of its own": (APP, "-- transactional: false\nbegin; select 1; commit;", "select 1;"),
+    "concurrently": (
+        APP,
+        "-- transactional: false\ncreate index concurrently i on app.t (a);",
+        "create index i on",
+    ),
+    "rows for psql": (APP, "copy app.t from stdin;\n1\n2\n\\.\n", "from stdin;\n1\n2\n\\.\n"),
+    "unpopulated": (
+        APP + "create materialized view app.m as select 1 as a with no data;",
+        "select 1;",
+        "select 1;",
+    ),
+}
+# These do not run in one transaction: schema.sql then has as many as there were scripts.
+STEPWISE = {
+    "enum label": (
+        "create schema app; create type app.e as enum ('a'); create table app.t (a app.e);"
+        " alter type app.e add value 'b';",
+        "insert into app.t values ('b');",
+        "insert into app.t",
+    ),
+    "pending triggers": (
+        "create schema app; create table app.p (a int primary key);"
+        " create table app.t (a int references app.p deferrable initially deferred);",
+        "insert into app.p values (1); insert into app.t values (1);",
+        "insert into app.t",
+    ),
+    "do that commits": (
+        APP,
+        "-- transactional: false\ndo $$ begin insert into app.t values (1); commit; end $$;",
+        "do $$ begin insert",
+    ),
+    "vacuum": (APP, "-- transactional: false\nvacuum app.t;", "vacuum app.t;"),
+}
+
+
+@pytest.mark.parametrize("name", [*SHAPES, *STEPWISE])
+def test_every_shape_of_script_is_squashed(
+    tmp_path: Path, empty_database: str, run_dbtool: RunDbtool, server_option: str, name: str
 ) -> None:
-    released.write({"migrations/migration2.sql": text, "migrations/migration2.rollback.sql": "select 1;"})
-    before = released.read("schema.sql")
-    with pytest.raises(DbtoolError):
-        apply(released, server, 2)
-    assert (released.read("schema.sql"), len(released.project.scripts())) == (before, 3)
+    before, text, said = {**SHAPES, **STEPWISE}[name]
+    root = tmp_path / "project"
+    (root / "migrations").mkdir(parents=True)
+    (root / "schema.sql").write_text(before)
+    (root / "schema.rollback.sql").write_text("drop schema app cascade;")
+    for number, each in ((1, text), (2, "alter table app.t add b int;")):
+        (root / f"migrations/migration{number}.sql").write_text(each)
+        (root / f"migrations/migration{number}.rollback.sql").write_text("select 1;")
+    migrations.migrate(lambda: psycopg.connect(empty_database), Project.open(root))
+    done = run_dbtool("squash", "2", "--project", root, "--server", server_option)
+    assert done.exit_code == 0, done.stderr
+    schema = (root / "schema.sql").read_text()
+    is_stepwise = "transactional: false" in schema
+    assert (said in schema, "script by script" in done.stderr) == (True, is_stepwise)
+    assert is_stepwise == (name in STEPWISE) or name == "enum label"  # newer servers take it in one
+    options = ("--project", root, "--database-url", empty_database)
+    assert run_dbtool("status", *options).exit_code == 0
+    rolled = run_dbtool("rollback", "--to", "0", "--yes", *options)
+    assert rolled.exit_code == 0, rolled.stderr
+    again = run_dbtool("psql", *options, "--", "-v", "ON_ERROR_STOP=1", "-f", root / "schema.sql")
+    assert again.exit_code == 0, again.stderr
+    with psycopg.connect(empty_database) as conn:
+        assert conn.execute("select b from app.t").fetchall() in ([], [(None,)], [(None,), (None,)])
+
+
+def test_a_project_without_rollbacks_is_squashed_and_then_has_none(
+    grown: Shop, server: ThrowawayServer
+) -> None:
+    grown.write({"schema.rollback.sql": "drop table shop.items;", "migrations/migration2.rollback.sql": None})
+    squashed = squash.squash(grown.project, 3, server)
+    assert (squashed.rollback, len(squashed.notes)) == (None, 1)
+    squash.write(grown.project, squashed)
+    assert not (grown.root / "schema.rollback.sql").exists()
+
+
+def test_what_rollbacks_leave_behind_is_named(grown: Shop, server: ThrowawayServer) -> None:
+    grown.write({"schema.rollback.sql": "drop table shop.items cascade;"})
+    with pytest.raises(DbtoolError) as refused:
+        squash.squash(grown.project, 3, server)
+    assert "schema shop added" in (refused.value.detail or "")
+
+
+def test_an_error_names_the_file_that_people_wrote(grown: Shop, server: ThrowawayServer) -> None:
+    text = (
+        "-- one\n\ndo $$ begin\n  if not exists (select from dbtool._yoyo_migration"
+        " where migration_id = 'migration2') then\n    raise 'alone'; end if;\nend $$;"
+    )
+    grown.write({"migrations/migration3.sql": text})
+    with pytest.raises(DbtoolError) as refused:
+        squash.squash(grown.project, 3, server)
+    assert refused.value.message.startswith("migrations/migration3.sql:5: ")
 
 
 def test_rows_that_would_become_others_are_found_and_nothing_is_written(

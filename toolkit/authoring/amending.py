@@ -366,13 +366,15 @@ def _rollback(
     if old is not None and not left_by(old):
         return {}
     scripts = [each for each in project.scripts() if each.number < script.number]
-    undo = undo_text(conn, base, before, FrozenTexts.read(scripts))
-    if old is None:
-        text = renderer(project, script.number, "")(undo, True)
-    else:
-        hand = [part for part in _plain(old, project.relative(script.path)) if part]
-        place = next((at for at, part in enumerate(hand) if _ends_head(part)), 0)
-        text = "\n\n".join([*hand[:place], undo, *hand[place:]]).strip("\n") + "\n"
+    hand = [part for part in _plain(old or "", project.relative(script.path)) if part]
+    place = next((at for at, part in enumerate(hand) if _ends_head(part)), 0)
+
+    def render(undo: str) -> str:
+        if old is None:
+            return renderer(project, script.number, "")(undo, True)
+        return "\n\n".join([*hand[:place], undo, *hand[place:]]).strip("\n") + "\n"
+
+    text = render(undo_text(conn, base, before, FrozenTexts.read(scripts), render))
     wrong = left_by(text)
     if wrong:
         raise DbtoolError(

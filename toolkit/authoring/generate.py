@@ -18,7 +18,7 @@ from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
 from toolkit.project import sources
 from toolkit.project.layout import Project, Script, squashed_through
 from toolkit.project.sources import Piece, Sources
-from toolkit.sql.execute import run_whole
+from toolkit.sql.execute import failure, run_whole, send
 from toolkit.sql.statements import Name, creates, parse, replaces
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _texts(
     changes = drift.compare(conn, found, base)
     if not changes.changed and not changes.surplus:
         return _Texts()
-    role = _role(conn, render)
+    role = _role(conn, render(_ROLE_PROBE, False))
     before = live(conn)
     frozen = FrozenTexts.read(project.scripts())
     by_name = found.by_name()
@@ -159,10 +159,20 @@ def _finder(old: Mapping[Key, Piece]) -> Callable[[Live], Piece]:
     return lambda item: old[item.key]
 
 
-def undo_text(conn: Connection[Any], base: Catalog, before: Mapping[Key, Live], frozen: FrozenTexts) -> str:
-    """What leads back to `before`, of routines, views and triggers; the database is left as it is."""
+def undo_text(
+    conn: Connection[Any],
+    base: Catalog,
+    before: Mapping[Key, Live],
+    frozen: FrozenTexts,
+    render: Callable[[str], str],
+) -> str:
+    """What leads back to `before`, of routines, views and triggers; the database is left as it is.
+
+    `render` makes the text of the rollback file from what it should do.
+    """
+    role = _role(conn, render(_ROLE_PROBE))
     with conn.transaction(force_rollback=True):
-        return _undo(conn, base, before, lambda item: frozen.piece(conn, item), "")[1]
+        return _undo(conn, base, before, lambda item: frozen.piece(conn, item), role)[1]
 
 
 def _undo(
@@ -262,12 +272,14 @@ def _run(conn: Connection[Any], text: str, label: str) -> None:
     conn.execute("reset role; reset search_path")
 
 
-def _role(conn: Connection[Any], render: Callable[[str, bool], str]) -> str:
-    """The role, quoted, in which the project's template lets a migration run."""
+def _role(conn: Connection[Any], probe: str) -> str:
+    """The role, quoted, in which a script runs that holds the probe."""
     with conn.transaction(force_rollback=True):
-        _run(conn, render(_ROLE_PROBE, False), f"migrations/{TEMPLATE}")
+        outcome = send(conn, probe)  # not run_whole(), which resets every setting at the end
+        if outcome.error is not None:
+            raise failure(outcome.error, f"migrations/{TEMPLATE}", probe, None)
         row = conn.execute(
-            "select coalesce(current_setting('dbtool.role', true), quote_ident(current_user))"
+            "select coalesce(nullif(current_setting('dbtool.role', true), ''), quote_ident(current_user))"
         ).fetchone()
     assert row is not None
     return str(row[0])

@@ -51,7 +51,7 @@ def what_they_build(
     texts = [script.text for script in scripts]
     first = build(server, texts, folder, frozenset())
     varying = varying_columns(first.rows, build(server, texts, folder, frozenset()).rows)
-    return build(server, texts, folder, varying), varying
+    return build(server, texts, folder, varying) if varying else first, varying
 
 
 def build(
@@ -94,7 +94,7 @@ select n.nspname, c.relname, a.attname
   from relation c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
- where c.relkind in ('r', 'm')
+ where c.relkind in ('r', 'm') and c.relispopulated
  order by 1, 2, a.attname
 """  # noqa: S608  a constant of this package
 _SEQUENCES = """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,8 +23,8 @@ from toolkit.history import migrations
 from toolkit.lint.silences import without_silences
 from toolkit.project.layout import Project, Script, Squash, digest, squashes
 from toolkit.sql.execute import RESET_SETTINGS
-from toolkit.sql.script import split
-from toolkit.sql.statements import Name, Statement, concerns, creates, input_types
+from toolkit.sql.script import TRANSACTION_CONTROL, split
+from toolkit.sql.statements import Name, Statement, client_side, concerns, creates, input_types
 
 if TYPE_CHECKING:
     from toolkit.servers.throwaway import ThrowawayServer
@@ -33,8 +33,12 @@ _RESET = "reset session authorization;\nreset role;\nreset all;\n"
 _OPEN = "set check_function_bodies = off;\n"
 _CLOSE = "reset check_function_bodies;\n"
 _SETTINGS = ("variable_set_stmt",)
-_ALONE = ("index_stmt", "drop_stmt", "reindex_stmt")
+_CONCURRENT = ("index_stmt", "drop_stmt", "reindex_stmt")
+_BLANK = re.compile(r"\A(?:[ \t]*\n)+")
 _OLD_HEAD = re.compile(r"^-- squashed: .*\n|^-- transactional: .*\n", re.MULTILINE | re.IGNORECASE)
+# What one transaction refuses, and as many as there were scripts do not: a new enum label is used, a trigger
+# is pending, a DO block commits, a statement stands alone.
+_IN_ONE_TRANSACTION = ("55P04", "55006", "2D000", "25001")
 
 
 @dataclass(frozen=True)
@@ -42,34 +46,78 @@ class Unit:
     """One statement with everything between it and the one before: comments, empty lines."""
 
     script: Script
+    label: str
     statement: Statement
     text: str
+    inside: str | None
+    """The same as it runs in one transaction with others on an empty database; None where it does not."""
     makes: Name | None
     about: tuple[Name, ...]
     signature: tuple[str, ...] | None
 
 
 def units(script: Script, label: str) -> list[Unit]:
-    """The statements of a script. Raises DbtoolError for one that can only run without transaction."""
-    text = _OLD_HEAD.sub("", script.text)
+    """The statements of a script."""
+    text, _ = client_side(_OLD_HEAD.sub("", script.text))
+    dropped = script.text.count("\n") - text.count("\n")
     found = []
     previous = 0
-    for statement in split(text, label):
+    for statement in split(_OLD_HEAD.sub("", script.text), label):
         end = statement.offset + len(statement.text)
-        slice_ = text[previous:end]
+        slice_ = _BLANK.sub("", without_silences(text[previous:end], OWN_RULES))
         previous = end + (text[end : end + 1] == ";")
-        if not script.transactional:
-            slice_ = _in_transaction(statement, slice_, script)
-        slice_ = without_silences(slice_, OWN_RULES)
+        slice_ += "\n;\n" if "--" in slice_.rsplit("\n", 1)[-1] else ";\n"
+        slice_ += "".join(f"{rows}\\.\n" for rows in statement.rows)
         about = tuple(concerns(statement) or ())
-        makes = creates(statement)
-        unit = Unit(script, statement, slice_.strip("\n") + ";\n", makes, about, input_types(statement))
-        found.append(unit)
+        at = replace(statement, line=statement.line + dropped)
+        found.append(
+            Unit(
+                script,
+                label,
+                at,
+                slice_,
+                slice_ if script.transactional else _inside(statement, slice_),
+                creates(statement),
+                about,
+                input_types(statement),
+            )
+        )
     return found
 
 
-def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str) -> str:
-    """One script of all; objects in `kept` have all their texts, the others only the last one."""
+def _inside(statement: Statement, text: str) -> str | None:
+    """A statement of a script without transaction, as it runs inside one on an empty database."""
+    if statement.kind == TRANSACTION_CONTROL:
+        begins_or_ends = re.match(r"(?i)(begin|start|commit|end)\b", statement.text)
+        return text[: text.rfind(statement.text)] if begins_or_ends else None
+    if statement.kind in _CONCURRENT:
+        return re.sub(r"\bconcurrently\s+", "", text, flags=re.IGNORECASE)
+    return None if statement.is_alone and statement.kind != "do_stmt" else text
+
+
+@dataclass(frozen=True)
+class Text:
+    """A script of many, and which of them each of its lines is from."""
+
+    whole: str
+    places: tuple[tuple[int, Unit], ...]
+    """The first line of each statement's text, counted from 0."""
+
+    def where(self, line: int) -> tuple[str, str]:
+        """File and line of the origin of a line, counted from 1, and the statement that stands there."""
+        before = [(start, unit) for start, unit in self.places if start < line]
+        if not before:
+            return f"schema.sql:{line}", ""
+        start, unit = before[-1]
+        into = max(line - 1 - start - unit.text.split(unit.statement.text)[0].count("\n"), 0)
+        return f"{unit.label}:{unit.statement.line + into}", unit.statement.text
+
+
+def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str, *, is_one: bool = True) -> Text:
+    """One script of all; objects in `kept` have all their texts, the others only the last one.
+
+    `is_one`: it runs in one transaction; else in as many as there are scripts.
+    """
     last: dict[Name, tuple[int, int]] = {}
     signatures: dict[Name, set[object]] = defaultdict(set)
     dropped: set[str] = set()
@@ -86,10 +134,19 @@ def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str) -> str
         is_dropped = any(re.search(rf"\b{re.escape(simple)}\b", text) for text in dropped)
         return name in kept or is_dropped or len(signatures[name]) > 1 or at >= last[name]
 
-    lines = [head, _OPEN]
+    lines: list[str] = []
+    places: list[tuple[int, Unit]] = []
+
+    def add(text: str, unit: Unit | None = None) -> None:
+        if unit:
+            places.append((sum(each.count("\n") for each in lines), unit))
+        lines.append(text + "\n")
+
+    add(head if is_one else f"{head}-- transactional: false\n")
+    add(_OPEN)
     for number, part in enumerate(parts):
         chosen = [
-            unit.text
+            unit
             for place, unit in enumerate(part)
             if all(
                 name not in last or stays(name, (number, place))
@@ -97,26 +154,18 @@ def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str) -> str
             )
         ]
         if number and chosen:
-            lines.append(f"\n-- ── {part[0].script.id} {'─' * (80 - len(part[0].script.id))}\n")
-        lines += chosen
+            add(f"\n-- ── {part[0].script.id} {'─' * (80 - len(part[0].script.id))}\n")
+        is_block = not is_one and bool(chosen) and part[0].script.transactional
+        if is_block:
+            add("begin;\n")
+        for unit in chosen:
+            add(unit.inside or "" if is_one else unit.text, unit)
+        if is_block:
+            add("commit;\n")
         if any(unit.statement.kind in _SETTINGS for unit in part):
-            lines += [_RESET, _OPEN]
-    return "\n".join(lines) + f"\n{_CLOSE}"
-
-
-def _in_transaction(statement: Statement, text: str, script: Script) -> str:
-    """A statement of a script without transaction, as it runs inside one on an empty database."""
-    if statement.kind not in _ALONE and not _is_plain(statement):
-        raise DbtoolError(
-            f"{script.path.name}:{statement.line}: cannot be squashed: it does not run in a transaction",
-            hint=f"Squash up to migration {script.number - 1} only.",
-        )
-    return re.sub(r"\bconcurrently\s+", "", text, flags=re.IGNORECASE)
-
-
-def _is_plain(statement: Statement) -> bool:
-    """Whether a statement may stand in a transaction as well as outside."""
-    return statement.kind not in ("transaction_stmt", "vacuum_stmt", "alter_system_stmt", "createdb_stmt")
+            add(_RESET)
+            add(_OPEN)
+    return Text("".join(lines) + _CLOSE, tuple(places))
 
 
 @dataclass(frozen=True)
@@ -124,37 +173,42 @@ class Squashed:
     """The new texts of schema.sql and its rollback, and the migrations that they replace."""
 
     schema: str
-    rollback: str
+    rollback: str | None
     replaced: Sequence[Script]
+    notes: Sequence[str] = ()
+    """What is different from how it was, for people."""
 
 
 def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squashed:
     """One schema.sql for the schema and the migrations up to `version`, proven on the server; writes nothing.
 
-    Raises UsageProblem for a version without migrations, DbtoolError when a rollback file is missing, when a
-    migration cannot run in a transaction, or when no text builds the same.
+    Raises UsageProblem for a version without migrations, DbtoolError when no text builds the same or the
+    rollbacks leave something.
     """
     scripts = migrations.scripts_up_to(project, version)
     if len(scripts) < 2:
         raise UsageProblem("there is no migration to squash", hint="Name the number of the last one.")
-    missing = [script.id for script in scripts if script.rollback_text is None]
-    if missing:
-        raise DbtoolError(f"{', '.join(missing)} cannot be squashed without its rollback file")
     parts = [units(script, project.relative(script.path)) for script in scripts]
+    alone = next((unit for part in parts for unit in part if unit.inside is None), None)
+    why = f"{alone.label}:{alone.statement.line} does not run in a transaction" if alone else ""
     with TemporaryDirectory() as folder:
         wanted, varying = what_they_build(server, scripts, Path(folder))
         kept: set[Name] = set()
         while True:
-            text = assemble(parts, kept, _head(scripts))
+            text = assemble(parts, kept, _head(scripts), is_one=not why)
             try:
-                built = build(server, [text], Path(folder), varying)
+                built = build(server, [text.whole], Path(folder), varying)
                 break
             except ScriptFailed as error:
-                needed = _needed(error, text, parts) - kept
-                if not needed:
+                where, statement = text.where(error.line or 1)
+                needed = _needed(error, statement, parts) - kept
+                if not needed and error.sqlstate in _IN_ONE_TRANSACTION and not why:
+                    why = f"{where} does not run in one transaction with the others"
+                elif not needed:
                     raise DbtoolError(
-                        "the squashed schema.sql does not run",
-                        detail=f"{error.message}\n{error.detail or ''}",
+                        f"{where}: it does not run behind the others: {error.message.split(': ', 1)[-1]}",
+                        detail=f"{statement}\nnothing was written",
+                        hint=error.hint or f"Squash up to an earlier one than {scripts[-1].id}.",
                     ) from error
                 kept |= needed
         differences = differences_between(wanted, built)
@@ -163,14 +217,19 @@ def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squ
                 "the squashed schema.sql does not build the same; nothing was written",
                 detail="\n".join(differences),
             )
-        rollback = _rollback(server, scripts, text, Path(folder))
-    return Squashed(text, rollback, scripts[1:])
+        rollback, note = _rollback(server, scripts, text.whole, Path(folder))
+    notes = [f"{why}: schema.sql runs script by script, not as a whole"] * bool(why) + [note] * bool(note)
+    return Squashed(text.whole, rollback, scripts[1:], notes)
 
 
 def write(project: Project, squashed: Squashed) -> None:
     """Writes schema.sql and its rollback, and removes the files that they replace."""
     project.schema_file.write_text(squashed.schema, encoding="utf-8")
-    project.schema_file.with_suffix(".rollback.sql").write_text(squashed.rollback, encoding="utf-8")
+    rollback = project.schema_file.with_suffix(".rollback.sql")
+    if squashed.rollback is None:
+        rollback.unlink(missing_ok=True)
+    else:
+        rollback.write_text(squashed.rollback, encoding="utf-8")
     for script in squashed.replaced:
         script.path.unlink()
         if script.rollback_path is not None:
@@ -186,32 +245,52 @@ def _head(scripts: Sequence[Script]) -> str:
     return "\n".join(map(str, found)) + "\n"
 
 
-def _needed(error: ScriptFailed, text: str, parts: Iterable[Sequence[Unit]]) -> set[Name]:
+def _needed(error: ScriptFailed, statement: str, parts: Iterable[Sequence[Unit]]) -> set[Name]:
     """The names that the statement that failed uses, and whose earlier texts were left out."""
-    line = text.split("\n")[max((error.line or 1) - 1, 0) :]
-    statement = "\n".join(line).split(";\n", 1)[0]
     said = f"{statement}\n{error.message}\n{error.detail or ''}"
     names = {unit.makes for part in parts for unit in part if unit.makes}
     return {name for name in names if name.identity in said or name.identity.split(".")[-1] in error.message}
 
 
-def _rollback(server: ThrowawayServer, scripts: Sequence[Script], schema: str, folder: Path) -> str:
-    """The schema's own rollback where that leaves no trace, else all of them from the newest down."""
-    own = scripts[0].rollback_text or ""
-    all_ = "\n".join(
-        f"-- Undoes {script.id}.\n\n{script.rollback_text}\n{RESET_SETTINGS};\n"
-        for script in reversed(scripts)
-    )
-    for text in (own, all_):
+def _rollback(
+    server: ThrowawayServer, scripts: Sequence[Script], schema: str, folder: Path
+) -> tuple[str | None, str]:
+    """The schema's own rollback where that leaves no trace, else all of them from the newest down.
+
+    None, and why, where some script has none. Raises DbtoolError, which names what is left behind.
+    """
+    missing = [script.id for script in scripts if script.rollback_text is None]
+    texts = [scripts[0].rollback_text] if scripts[0].rollback_text is not None else []
+    if not missing:
+        texts.append(
+            "\n".join(
+                f"-- Undoes {script.id}.\n\n{script.rollback_text}\n{RESET_SETTINGS};\n"
+                for script in reversed(scripts)
+            )
+        )
+    left: list[str] = []
+    for text in texts:
         with database(server, [schema], folder, text) as (connect_to, project):
             with connect_to() as conn:
                 empty = catalog.read(conn)
             migrations.migrate(connect_to, project)
             try:
                 migrations.rollback(connect_to, project, to=0)
-            except ScriptFailed:
+            except ScriptFailed as error:
+                left = ["\n".join(filter(None, [error.message.split(": ", 1)[-1], error.detail]))]
                 continue
             with connect_to() as conn:
-                if catalog.diff(empty, catalog.read(conn)) == []:
-                    return text
-    raise DbtoolError("the rollbacks of these scripts, one after another, leave something behind")
+                left = [str(each) for each in catalog.diff(empty, catalog.read(conn))]
+            if not left:
+                return text, ""
+    if missing:
+        return None, f"schema.sql has no rollback, since {_listed(missing)} has none"
+    raise DbtoolError(
+        "the rollbacks of these scripts, one after another, leave something behind; nothing was written",
+        detail="\n".join(left[:20]),
+        hint="`dbtool check` says which file; correct it, or remove the rollbacks that are not exact.",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)

@@ -7,6 +7,8 @@ that PostgreSQL prints is qualified, and reads only catalogs that any role may r
 
 from __future__ import annotations
 
+from toolkit.catalog.rare import RARE, grants, member
+
 COMMON = """
 with user_schema as materialized (
   select oid, nspname
@@ -32,50 +34,21 @@ routine as materialized (
 """
 
 
-def _grants(acl: str, kind: str, owner: str) -> str:
-    """SQL for the sorted grants in an acl; NULL means what acldefault says for this kind and owner."""
-    return f"""(
-      select coalesce(jsonb_agg(line order by line collate "C"), '[]')
-        from (select case g.grantee when 0 then 'PUBLIC' else pg_get_userbyid(g.grantee)::text end
-                     || '=' || g.privilege_type
-                     || case when g.is_grantable then ' with grant option' else '' end
-                     || case when g.grantor <> {owner} then ' by ' || pg_get_userbyid(g.grantor)
-                       else '' end as line
-                from aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) g) grants)"""
-
-
-def _member(catalog: str, oid: str) -> str:
-    """SQL that is true for an object that an extension brought."""
-    return (
-        f"exists (select from extension_member e where e.classid = 'pg_catalog.{catalog}'::regclass "
-        f"and e.objid = {oid})"
-    )
-
-
-def _plain(kind: str, catalog: str, facts: str = "'{}'::jsonb") -> str:
-    """SQL for rarely used objects: that they exist, their comment, and the facts given."""
-    return f"""
-select '{kind}', o.identity, {facts} || jsonb_build_object('comment', obj_description(x.oid, '{catalog}'))
-  from {catalog} x, pg_identify_object('pg_catalog.{catalog}'::regclass, x.oid, 0) o
- where x.oid >= 16384 and not {_member(catalog, "x.oid")}
-   and coalesce(o.schema, '') !~ '^(information_schema$|dbtool(_|$))'"""
-
-
 SCHEMAS = f"""
 select 'schema', quote_ident(n.nspname), jsonb_build_object(
          'owner', pg_get_userbyid(n.nspowner),
-         'grants', {_grants("n.nspacl", "n", "n.nspowner")},
+         'grants', {grants("n.nspacl", "n", "n.nspowner")},
          'comment', obj_description(n.oid, 'pg_namespace'))
   from pg_namespace n
   join user_schema s on s.oid = n.oid
- where not {_member("pg_namespace", "n.oid")}"""
+ where not {member("pg_namespace", "n.oid")}"""
 
 TABLES = f"""
 select case c.relkind when 'f' then 'foreign table' else 'table' end, c.oid::regclass::text,
        jsonb_build_object(
          'kind', c.relkind,
          'owner', pg_get_userbyid(c.relowner),
-         'grants', {_grants("c.relacl", "r", "c.relowner")},
+         'grants', {grants("c.relacl", "r", "c.relowner")},
          'comment', obj_description(c.oid, 'pg_class'),
          'persistence', c.relpersistence,
          'row security', c.relrowsecurity,
@@ -113,16 +86,25 @@ select 'column', a.attrelid::regclass::text || '.' || quote_ident(a.attname), js
          'statistics target', nullif(a.attstattarget, -1),
          -- PostgreSQL 17.12 keeps numbers of its own (pg_attver) among them, other ones in every database
          'options', nullif(array(select o from unnest(a.attoptions) o where o !~ '^pg_'), '{{}}'),
+         'foreign options', a.attfdwoptions,
+         -- listed since PostgreSQL 18
+         'not null constraint', (select jsonb_build_object(
+                                          'name', k.conname, 'validated', k.convalidated,
+                                          'inherited', not k.conislocal, 'no inherit', k.connoinherit,
+                                          'comment', obj_description(k.oid, 'pg_constraint'))
+                                   from pg_constraint k
+                                  where k.conrelid = a.attrelid and k.contype = 'n'
+                                    and k.conkey = array[a.attnum]),
          'local', a.attislocal,
          'position', row_number() over (partition by a.attrelid order by a.attnum),
-         'grants', case when a.attacl is not null then {_grants("a.attacl", "c", "c.relowner")} end,
+         'grants', case when a.attacl is not null then {grants("a.attacl", "c", "c.relowner")} end,
          'comment', col_description(a.attrelid, a.attnum))
   from relation c
   join pg_attribute a on a.attrelid = c.oid
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
  where c.relkind in ('r', 'p', 'f', 'v', 'm', 'c') and a.attnum > 0 and not a.attisdropped"""
 
-# 'n' is NOT NULL, which PostgreSQL 18 lists and the column says already; 't' is a constraint trigger.
+# 'n' is NOT NULL, which the column says; 't' is a constraint trigger.
 CONSTRAINTS = """
 select 'constraint',
        quote_ident(k.conname) || ' on '
@@ -173,7 +155,7 @@ select 'sequence', c.oid::regclass::text, jsonb_build_object(
                        where d.classid = 'pg_class'::regclass and d.objid = c.oid
                          and d.deptype in ('a', 'i') and d.refclassid = 'pg_class'::regclass),
          'owner', pg_get_userbyid(c.relowner),
-         'grants', {_grants("c.relacl", "s", "c.relowner")},
+         'grants', {grants("c.relacl", "s", "c.relowner")},
          'comment', obj_description(c.oid, 'pg_class'))
   from pg_sequence q
   join relation c on c.oid = q.seqrelid"""
@@ -206,7 +188,7 @@ select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else '
                       where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i'
                         and d.refclassid = 'pg_type'::regclass),
          'owner', pg_get_userbyid(p.proowner),
-         'grants', {_grants("p.proacl", "f", "p.proowner")},
+         'grants', {grants("p.proacl", "f", "p.proowner")},
          'comment', obj_description(p.oid, 'pg_proc'))
   from routine p"""
 
@@ -218,7 +200,7 @@ select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::
          'populated', c.relispopulated,
          'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
          'owner', pg_get_userbyid(c.relowner),
-         'grants', {_grants("c.relacl", "r", "c.relowner")},
+         'grants', {grants("c.relacl", "r", "c.relowner")},
          'comment', obj_description(c.oid, 'pg_class'))
   from relation c
  where c.relkind in ('v', 'm')"""
@@ -252,13 +234,13 @@ select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 
                      from pg_range r
                     where r.rngtypid = t.oid),
          'owner', pg_get_userbyid(t.typowner),
-         'grants', {_grants("t.typacl", "T", "t.typowner")},
+         'grants', {grants("t.typacl", "T", "t.typowner")},
          'comment', obj_description(t.oid, 'pg_type'))
   from pg_type t
   join user_schema s on s.oid = t.typnamespace
   left join pg_class c on c.oid = t.typrelid
  where t.typtype in ('e', 'd', 'r', 'c', 'b') and (c.oid is null or c.relkind = 'c')
-   and not (t.typtype = 'b' and t.typelem <> 0) and not {_member("pg_type", "t.oid")}"""
+   and not (t.typtype = 'b' and t.typelem <> 0) and not {member("pg_type", "t.oid")}"""
 
 POLICIES = """
 select 'policy', quote_ident(p.polname) || ' on ' || p.polrelid::regclass::text, jsonb_build_object(
@@ -293,7 +275,7 @@ select 'event trigger', quote_ident(t.evtname), jsonb_build_object(
          'owner', pg_get_userbyid(t.evtowner),
          'comment', obj_description(t.oid, 'pg_event_trigger'))
   from pg_event_trigger t
- where not {_member("pg_event_trigger", "t.oid")}"""
+ where not {member("pg_event_trigger", "t.oid")}"""
 
 PUBLICATIONS = """
 select 'publication', quote_ident(p.pubname),
@@ -305,7 +287,11 @@ select 'publication', quote_ident(p.pubname),
                        join pg_namespace n on n.oid = x.pnnspid
                       where x.pnpubid = p.oid),
          'tables', (select jsonb_agg(jsonb_build_object('table', r.prrelid::regclass::text,
-                                                        'columns', r.prattrs,
+                                                        'columns', (select jsonb_agg(quote_ident(a.attname)
+                                                                                     order by a.attname)
+                                                                      from pg_attribute a
+                                                                     where a.attrelid = r.prrelid
+                                                                       and a.attnum = any (r.prattrs)),
                                                         'filter', pg_get_expr(r.prqual, r.prrelid))
                                      order by r.prrelid::regclass::text)
                       from pg_publication_rel r
@@ -322,7 +308,7 @@ select 'extension', quote_ident(x.extname), jsonb_build_object(
 
 DATABASE = f"""
 select 'database', 'this database', jsonb_build_object(
-         'grants', {_grants("d.datacl", "d", "d.datdba")},
+         'grants', {grants("d.datacl", "d", "d.datdba")},
          'comment', shobj_description(d.oid, 'pg_database'),
          'settings', (select to_jsonb(s.setconfig)
                         from pg_db_role_setting s
@@ -342,7 +328,7 @@ select 'default privileges',
               ' in ' || nullif(d.defaclnamespace, 0)::regnamespace,
               case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
                                    when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end),
-       jsonb_build_object('grants', {_grants("d.defaclacl", "f", "d.defaclrole")})
+       jsonb_build_object('grants', {grants("d.defaclacl", "f", "d.defaclrole")})
   from pg_default_acl d"""
 
 # Roles belong to the whole cluster. Listed are those that own something here, are granted something here, or
@@ -362,6 +348,10 @@ select 'role', quote_ident(r.rolname), jsonb_build_object(
                         from pg_db_role_setting s
                        where s.setrole = r.oid and s.setdatabase = 0),
          'member of', (select jsonb_agg(g.rolname || case when m.admin_option then ' with admin' else '' end
+                                                  || case to_jsonb(m) ->> 'inherit_option'
+                                                       when 'false' then ' without inherit' else '' end
+                                                  || case to_jsonb(m) ->> 'set_option'
+                                                       when 'false' then ' without set' else '' end
                                         order by g.rolname)
                          from pg_auth_members m
                          join pg_roles g on g.oid = m.roleid
@@ -375,26 +365,10 @@ select 'role', quote_ident(r.rolname), jsonb_build_object(
                 where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
                   and (d.dbid = b.oid or d.classid = 'pg_database'::regclass and d.objid = b.oid))"""
 
-OTHERS = (
-    _plain("cast", "pg_cast", "to_jsonb(x) - '{oid,castsource,casttarget,castfunc}'::text[]"),
-    _plain("operator", "pg_operator", "jsonb_build_object('function', x.oprcode)"),
-    _plain("operator class", "pg_opclass", "jsonb_build_object('default', x.opcdefault)"),
-    _plain("operator family", "pg_opfamily"),
-    _plain("collation", "pg_collation", "to_jsonb(x) - '{oid,collnamespace,collowner}'::text[]"),
-    _plain("conversion", "pg_conversion", "jsonb_build_object('function', x.conproc)"),
-    _plain("text search configuration", "pg_ts_config"),
-    _plain("text search dictionary", "pg_ts_dict", "jsonb_build_object('options', x.dictinitoption)"),
-    _plain("language", "pg_language"),
-    _plain("access method", "pg_am"),
-    _plain("transform", "pg_transform"),
-    _plain("foreign data wrapper", "pg_foreign_data_wrapper", "jsonb_build_object('options', x.fdwoptions)"),
-    _plain("foreign server", "pg_foreign_server", "jsonb_build_object('options', x.srvoptions)"),
-)
-
 PARTS = (
     SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, ROUTINES, VIEWS, RULES, TYPES,
     POLICIES, STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE, DEFAULT_PRIVILEGES, ROLES,
-    *OTHERS,
+    *RARE,
 )  # fmt: skip
 
 CATALOG = f"""{COMMON}

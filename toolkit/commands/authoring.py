@@ -42,7 +42,7 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
         raise UsageProblem("give a description, or --amend alone")
     amended = amending.NOTHING
     made = None
-    with open_throwaway(server) as throwaway:
+    with open_throwaway(server, extensions=project.extensions) as throwaway:
         throwaway.setup = project.setup
         if not empty and (amend or project.released is not None):
             throwaway.create_database("amend")
@@ -93,10 +93,12 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     from toolkit.servers.choose import open_throwaway
 
     project = context.project
-    with open_throwaway(server) as throwaway:
+    with open_throwaway(server, extensions=project.extensions) as throwaway:
         throwaway.setup = project.setup
         squashed = squash(project, version, throwaway)
     replaced = [project.relative(script.path) for script in squashed.replaced]
+    for note in squashed.notes:
+        say(f"note: {note}", err=True)
     if not dry_run:
         write(project, squashed)
     context.answer = {"written": not dry_run, "replaced": replaced}
@@ -142,16 +144,17 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
     from toolkit.project.layout import Project
     from toolkit.servers.choose import open_throwaway
 
-    with open_throwaway(server) as throwaway:
-        throwaway.setup = context.project.setup
+    project = context.project
+    with open_throwaway(server, extensions=project.extensions) as throwaway:
+        throwaway.setup = project.setup
         if same_as is not None:
-            found = proof.differences(throwaway, context.project, Project.open(same_as))
+            found = proof.differences(throwaway, project, Project.open(same_as))
             _check_report_proof(context, same_as, found)
             return
         throwaway.create_database("check")
         findings = checks.check(
             lambda: connect(throwaway.url("check"), application_name="dbtool check"),
-            context.project,
+            project,
             lambda text: say(f"note: {text}", err=True),
             since=since,
         )

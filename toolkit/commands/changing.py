@@ -31,6 +31,7 @@ from toolkit.sql.limits import Limits
 if TYPE_CHECKING:
     from toolkit.history.history import Applied
     from toolkit.live.effects import Effect
+    from toolkit.live.plan import Plan
 
 
 @click.command("migrate")
@@ -275,24 +276,35 @@ TEXT_LENGTH = 90
 @click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
 @click.option("--allow-late", is_flag=True, help="Include migrations below the newest applied one.")
 @click.option("--server", metavar="KIND", help="Where to measure: container, embedded or a superuser's URL.")
+@click.option("--verbose", is_flag=True, help="Show every statement, not only what touches tables there.")
 @trust_option
 @target_options
 @json_option
 @pass_context
-def plan(context: Context, to: str | None, allow_late: bool, server: str | None, trust_target: bool) -> None:
+def plan(
+    context: Context,
+    to: str | None,
+    allow_late: bool,
+    server: str | None,
+    verbose: bool,
+    trust_target: bool,
+) -> None:
     """Show what would run, and what each statement would block.
 
-    Measures on an empty clone of the target's schema, on a throwaway server: the strongest lock per table,
-    what is rewritten or read as a whole, and how long it takes. The target is only read.
+    Measures on an empty clone of the target's schema, on a throwaway server of the same major version where
+    there is one: the strongest lock per table, what is rewritten or read as a whole, and how long it takes.
+    The target is only read. The last line is the verdict.
     """
     from toolkit.errors import DbtoolError
     from toolkit.live.plan import plan
-    from toolkit.servers.choose import open_throwaway
+    from toolkit.servers.choose import open_like
 
     context.announce()
     target = context.target()
     context.answer = {"target": target.label, "forecasts": [], "warnings": [], "notes": []}
-    with open_throwaway(server, report=lambda _: None) as throwaway:
+    with context.connect() as connection:
+        major = connection.info.server_version // 10_000
+    with open_like(major, server, context.project.extensions, or_another=True) as throwaway:
         made = plan(
             context.connect,
             target.url,
@@ -302,22 +314,35 @@ def plan(context: Context, to: str | None, allow_late: bool, server: str | None,
             allow_late=allow_late,
             trust_target=trust_target,
         )
-    context.answer.update(dataclasses.asdict(made))
+    context.answer.update(dataclasses.asdict(made), verdict=made.verdict)
     if not context.as_json:
-        for script in made.forecasts:
-            how = "in one transaction" if script.transactional else "without transaction"
-            say(f"{script.id} ({script.source}), {how}")
-            for effect in script.effects:
-                _plan_print_effect(effect)
-        for text in made.warnings:
-            say(f"warning: {text}")
-        for text in made.notes:
-            say(f"note: {text}")
-        if not made.forecasts:
-            say(f"nothing to apply on {target.label}")
+        _plan_print(made, verbose=verbose)
+        say(f"verdict: {made.verdict}" if made.forecasts else f"nothing to apply on {target.label}")
     failed = next((script.error for script in made.forecasts if script.error), None)
     if failed:
         raise DbtoolError(failed, hint="It fails on a clone without rows; what it needs may be data.")
+
+
+def _plan_print(made: Plan, *, verbose: bool) -> None:
+    """A summary; then what touches tables that are there, or with `verbose` every statement."""
+    effects = [effect for script in made.forecasts for effect in script.effects]
+    if effects:
+        seconds = sum(effect.milliseconds for effect in effects) / 1000
+        say(f"{len(made.forecasts)} pending, {len(effects)} statements, {seconds:.1f} s on the clone")
+    for script in made.forecasts:
+        shown = [effect for effect in script.effects if verbose or effect.touches]
+        if shown:
+            how = "in one transaction" if script.transactional else "without transaction"
+            say(f"{script.id} ({script.source}), {how}")
+        for effect in shown:
+            _plan_print_effect(effect)
+    at_most = len(made.warnings) if verbose else 20
+    for text in made.warnings[:at_most]:
+        say(f"warning: {text}")
+    if more := made.warnings[at_most:]:
+        say(f"and {len(more)} more warnings, which --verbose shows")
+    for text in made.notes:
+        say(f"note: {text}")
 
 
 def _plan_print_effect(effect: Effect) -> None:

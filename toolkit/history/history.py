@@ -147,7 +147,7 @@ create table if not exists dbtool.applied_script (
   checksum       text not null,
   text           text not null,
   applied_at     timestamptz not null default clock_timestamp(),
-  applied_by     text not null default session_user,
+  applied_by     text not null default current_user,
   seconds        double precision not null,
   dbtool_version text not null
 );

@@ -31,6 +31,7 @@ from toolkit.sql.execute import (
     watch_client,
 )
 from toolkit.sql.limits import Limits
+from toolkit.sql.outside import kept_inside
 from toolkit.sql.script import split
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Run:
         self._execute(stem, file, unmark, is_undo=True, kept=kept)
 
     def _execute(self, stem: str, file: File, mark: Mark, *, is_undo: bool, kept: int) -> None:
+        kept_inside(self.connection, file.text, file.source)
         if file.transactional:
             self._patiently(lambda: self._in_one_transaction(file, mark))
             return

@@ -9,8 +9,11 @@ from typing import Any
 
 from psycopg.pq import TransactionStatus
 
+from toolkit.errors import ScriptFailed
 from toolkit.history.run import File
+from toolkit.history.stepwise import SETTING
 from toolkit.sql.execute import Connection, forget_session, send
+from toolkit.sql.outside import kept_inside
 from toolkit.sql.script import TRANSACTION_CONTROL
 from toolkit.sql.statements import Statement, quote
 
@@ -122,6 +125,11 @@ class Effect:
     is_measured: bool
     """False for what works concurrently, in transactions of its own: then it is what PostgreSQL documents."""
 
+    @property
+    def touches(self) -> bool:
+        """Whether somebody may notice it: it blocks, rewrites, or reads a table as a whole."""
+        return bool(self.rewrites or self.scans or any(lock.blocks for lock in self.locks))
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -149,8 +157,13 @@ def forecast(clone: Connection, scripts: Sequence[tuple[str, File]]) -> list[For
 
 def _run(clone: Connection, file: File, known: Mapping[int, str]) -> tuple[list[Effect], str | None]:
     effects: list[Effect] = []
+    try:
+        kept_inside(clone, file.text, file.source)
+    except ScriptFailed as refused:
+        return effects, refused.message
     if file.transactional:
         clone.execute("begin")
+        clone.execute("select")  # as dbtool does on the target, so that SET TRANSACTION fails here, too
     for statement in file.statements:
         effect, error = _measure(clone, statement, known)
         if error:
@@ -167,7 +180,7 @@ def _measure(
     clone: Connection, statement: Statement, known: Mapping[int, str]
 ) -> tuple[Effect | None, str | None]:
     """Runs one statement; its effect (None for BEGIN and the like), or why it failed."""
-    if statement.kind == TRANSACTION_CONTROL:
+    if statement.kind in (TRANSACTION_CONTROL, SETTING):  # SET TRANSACTION stands no query before it
         return None, _failure(clone, statement)
     if _is_open(clone):
         return _measure_inside(clone, statement, known)

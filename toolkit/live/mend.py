@@ -14,6 +14,7 @@ from typing import Any
 
 from toolkit.catalog.objects import literal
 from toolkit.catalog.read import Catalog, Difference, Key, parent, split_on
+from toolkit.live import in_place
 from toolkit.sql.statements import quote
 
 Facts = Mapping[str, Any]
@@ -48,7 +49,6 @@ _GRANTED = {
 _TAKEN = ("column", *TYPES)
 """Kinds that others take as they are."""
 _ENABLE = {"O": "enable", "D": "disable", "R": "enable replica", "A": "enable always"}
-_COMMANDS = {"*": "all", "r": "select", "a": "insert", "w": "update", "d": "delete"}
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,22 @@ class Mending:
 
 
 def mend(
-    found: Sequence[Difference], parts: Collection[Difference], want: Catalog, have: Catalog, roles: Roles
+    found: Sequence[Difference],
+    parts: Collection[Difference],
+    want: Catalog,
+    have: Catalog,
+    roles: Roles,
+    theirs: Collection[Key] = (),
 ) -> dict[Difference, Mending]:
-    """What mends each difference but the `parts`, which come and go with others."""
+    """What mends each difference but the `parts`, which come and go with others.
+
+    `theirs` are objects that may be somebody else's, and are never dropped.
+    """
     mender = _Mender(want, have, roles)
     mendings = {each: mender.mending(each) for each in found if each not in parts}
+    for each, mending in mendings.items():
+        if (each.kind, each.identity) in theirs:
+            mending.give_up("it may be somebody else's; drop it by hand when nobody needs it")
     _leave_what_cannot(mendings, parts, want, have)
     _put_in_order(mendings, want, have)
     return mendings
@@ -124,6 +135,8 @@ class _Mender:
         elif self._is_remade(key, wanted, had):
             found.drop, found.takes_away = self._drop(key), True
             self._make(key, wanted, found)
+            if each.kind == "index" and not found.drop:
+                found.give_up("a constraint needs the one that is there")
         else:
             self._alter(key, wanted, had, found)
         return found
@@ -134,10 +147,21 @@ class _Mender:
         kind, identity = key
         if kind == "constraint":
             name, on = split_on(identity)
-            return None if self._is_domain(on) else f"alter table {on} drop constraint {name};"
+            if self._is_domain(on):
+                return in_place.domain_constraint(identity, None)
+            return f"alter table {on} drop constraint {name};"
         if kind == "aggregate" and identity.endswith("()"):
             identity = f"{identity[:-1]}*)"
+        if kind == "index" and self._backs_constraint(key):
+            return None
         return f"drop {kind} {identity};" if kind in _DROPPED else None
+
+    def _backs_constraint(self, index: Key) -> bool:
+        table = self.have.facts(index).get("table")
+        return (
+            "constraint",
+            f"{index[1].removeprefix(parent(index[1]) + '.')} on {table}",
+        ) in self.have.objects
 
     def _make(self, key: Key, facts: Facts, found: Mending) -> None:
         """Makes an object from nothing, with what belongs to it alone."""
@@ -148,7 +172,7 @@ class _Mender:
             if facts.get("enabled", "O") != "O":
                 found.make.append(self._enable(key, facts))
         elif kind == "view":
-            found.make = [_view(identity, facts)]
+            found.make = [in_place.view(identity, facts)]
         elif kind == "materialized view":
             data = "" if facts["populated"] else "\nwith no data"
             found.make, found.is_late = [f"create materialized view {identity} as\n{definition}{data};"], True
@@ -156,18 +180,21 @@ class _Mender:
         elif kind == "index" and not (facts["clustered"] or facts["replica identity"]):
             found.make = [f"{definition.replace(' ON ONLY ', ' ON ', 1)};"]
             found.is_late = definition.startswith("CREATE UNIQUE")
-        elif kind == "constraint" and not self._is_domain(split_on(identity)[1]):
+        elif kind == "constraint" and self._is_domain(split_on(identity)[1]):
+            found.make, found.is_late = [in_place.domain_constraint(identity, facts)], True
+        elif kind == "publication" and self._can_publish(facts):
+            found.make = [in_place.publication(identity, facts)]
+        elif kind == "constraint":
             name, on = split_on(identity)
             drop = f"drop constraint {name}, " if found.drop else ""
             found.drop, found.is_late = None, True
             found.make = [f"alter table {on} {drop}add constraint {name} {definition};"]
         elif kind == "policy" and self._knows(facts["roles"]):
-            found.make = [_policy(identity, facts)]
+            found.make = [in_place.policy(identity, facts)]
         elif kind == "column" and self._is_plain(identity, facts, facts):
-            table = parent(identity)
-            found.make = [
-                f"alter table {table} add column {identity.removeprefix(f'{table}.')} {_column(facts)};"
-            ]
+            start = f"alter table {parent(identity)} add column "
+            found.make = [f"{start}{identity.removeprefix(parent(identity) + '.')} {in_place.column(facts)};"]
+            found.make += in_place.of_new_column(identity, facts)
             found.is_late = facts["not null"] and facts["default"] is None
         else:
             found.give_up("take the statement that makes it from the migration that does")
@@ -205,7 +232,7 @@ class _Mender:
             if kind in ("function", "procedure") and name == "definition":
                 found.make.append(f"{want['definition'].rstrip()};")
             elif kind == "view" and name in ("definition", "options"):
-                found.make = [_view(identity, want)]
+                found.make = [in_place.view(identity, want)]
             elif kind == "table" and name.startswith("row security"):
                 verb = ("enable", "disable") if name == "row security" else ("force", "no force")
                 found.make.append(f"alter table {identity} {verb[not want[name]]} row level security;")
@@ -218,6 +245,11 @@ class _Mender:
             elif kind == "constraint" and name == "validated" and want["validated"]:
                 short, on = split_on(identity)
                 found.make, found.is_late = [f"alter table {on} validate constraint {short};"], True
+            elif (
+                self._may_alter(key, want) and (made := in_place.statements(key, name, want, had)) is not None
+            ):
+                found.make += [text for text in made if text not in found.make]
+                found.is_late |= in_place.is_late(key, name)
             else:
                 found.words.append(name)
         if found.words:
@@ -230,15 +262,30 @@ class _Mender:
         if name == "default":
             default = want["default"]
             found.make.append(f"{start} {'drop default' if default is None else f'set default {default}'};")
+        elif want[name]:
+            found.make += in_place.not_null(identity, want)
+            found.is_late = True
         else:
-            found.make.append(f"{start} {'set' if want[name] else 'drop'} not null;")
-            found.is_late |= bool(want[name])
+            found.make.append(f"{start} drop not null;")
 
     def _is_plain(self, identity: str, want: Facts, had: Facts) -> bool:
         """Whether default and NOT NULL of a column can be set by themselves."""
-        is_table = any((kind, parent(identity)) in self.have.objects for kind in ("table", "foreign table"))
+        tables = [self.have.facts((kind, parent(identity))) for kind in ("table", "foreign table")]
+        is_table = any(each and not each["of type"] for each in tables)
         special = [each.get(name) for each in (want, had) for name in ("identity", "generated")]
         return is_table and not any(special) and want["type"] == had["type"]
+
+    def _may_alter(self, key: Key, want: Facts) -> bool:
+        """Whether what a change in place needs is there."""
+        if key[0] == "column":
+            return any((kind, parent(key[1])) in self.have.objects for kind in ("table", "foreign table"))
+        return key[0] != "publication" or self._can_publish(want)
+
+    def _can_publish(self, facts: Facts) -> bool:
+        """Whether the tables are there, with all columns that a list or a filter may name."""
+        columns = [key for table in in_place.tables_of(facts) for key in self._columns(table)]
+        schemas = [("schema", quote(name)) for name in facts["schemas"] or ()]
+        return all(key in self.have.objects for key in [*columns, *schemas])
 
     def _enable(self, key: Key, facts: Facts) -> str:
         kind, identity = key
@@ -258,7 +305,7 @@ class _Mender:
         granted = set(had.get("grants") or ())
         if want.get("owner") != had.get("owner") and not want.get("owned by"):  # else: with its table
             if kind in _OWNED and self._knows([want["owner"]]):
-                found.after.append(f"alter {called} {identity} owner to {_roles([want['owner']])};")
+                found.after.append(f"alter {called} {identity} owner to {in_place.roles([want['owner']])};")
                 old, new = f"{had.get('owner')}=", f"{want['owner']}="
                 granted = {new + line.removeprefix(old) if line.startswith(old) else line for line in granted}
             else:
@@ -287,7 +334,7 @@ class _Mender:
         if is_new:  # what the server's default privileges give to it is not known to be right
             changed |= {"PUBLIC", *self.roles.given} - {self.want.facts(key).get("owner")}
         for who in sorted(changed):
-            to = _roles([who])
+            to = in_place.roles([who])
             found.after.append(f"revoke all{column} on {target} from {to};")
             given = [(line, column) for line in sorted(want) if line.startswith(f"{who}=")]
             for each in () if table else self._columns(identity):  # REVOKE took these as well
@@ -367,33 +414,8 @@ def _put_in_order(mendings: Mapping[Difference, Mending], want: Catalog, have: C
         mending.steps += [(LATE // 2 + number, text) for text in mending.after]
 
 
-def _view(identity: str, facts: Facts) -> str:
-    options = f" with ({', '.join(facts['options'])})" if facts["options"] else ""
-    return f"create or replace view {identity}{options} as\n{facts['definition'].rstrip(';')};"
-
-
-def _policy(identity: str, facts: Facts) -> str:
-    parts = [
-        f"create policy {identity} as {'permissive' if facts['permissive'] else 'restrictive'}",
-        f"for {_COMMANDS[facts['command']]} to {_roles(facts['roles'])}",
-        f"using ({facts['using']})" if facts["using"] else "",
-        f"with check ({facts['check']})" if facts["check"] else "",
-    ]
-    return " ".join(part for part in parts if part) + ";"
-
-
-def _column(facts: Facts) -> str:
-    collation = f" collate {facts['collation']}" if facts["collation"] else ""
-    default = "" if facts["default"] is None else f" default {facts['default']}"
-    return f"{facts['type']}{collation}{default}{' not null' if facts['not null'] else ''}"
-
-
 def _head(facts: Facts) -> str:
     return str(facts["definition"]).split("\n LANGUAGE", 1)[0]
-
-
-def _roles(names: Iterable[str]) -> str:
-    return ", ".join("public" if name == "PUBLIC" else quote(name) for name in names)
 
 
 def _grantees(lines: Iterable[str]) -> Iterator[str]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from toolkit.catalog.read import Catalog, read
 from toolkit.connection import connect
-from toolkit.errors import DbtoolError
+from toolkit.errors import DbtoolError, ScriptFailed
 from toolkit.history import migrations
 from toolkit.history.history import Applied, History
 from toolkit.history.lock import refuse_transaction_pooling
@@ -26,7 +25,7 @@ from toolkit.project.layout import Project
 from toolkit.servers.binaries import find_clients, psql_call
 from toolkit.servers.throwaway import ThrowawayServer
 from toolkit.sql.execute import Connection, send
-from toolkit.sql.script import split
+from toolkit.sql.script import extensions_in, split
 
 DUMP_OPTIONS = (
     "--schema-only",
@@ -37,9 +36,13 @@ DUMP_OPTIONS = (
     "--lock-wait-timeout=5s",
 )
 DUMP_TIMEOUT_SECONDS = 300
-_ROLES = "select rolname from pg_catalog.pg_roles where rolname !~ '^pg_' order by 1"
+TAKEN = ("postgres", "template0", "template1")
+_ROLES = """
+select rolname from pg_roles where rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)' order by 1
+"""
+_TABLESPACES = "select spcname from pg_catalog.pg_tablespace where spcname !~ '^pg_' order by 1"
 # psql's own commands, which newer versions of pg_dump write around a dump.
-_EXTENSION = re.compile(r'(?i)create\s+extension\s+(?:if\s+not\s+exists\s+)?("[^"]+"|\w+)')
+_LACKING = re.compile(r'extension ("[^"]+") is not available')
 _COMMENTS = re.compile(r"(?:\s+|--.*\n)*")
 _ABOUT = re.compile(r"(?i)(alter|grant|revoke|comment|create event trigger)\b")
 _META = re.compile(r"(?m)^\\(un)?restrict .*$")
@@ -61,10 +64,16 @@ def clone_schema(
     """
     notes = []
     theirs = target.info.server_version // 10_000
-    if server.major < theirs:
+    if server.major != theirs:
+        age = "older" if server.major < theirs else "newer"
         notes.append(
-            f"the clone runs on PostgreSQL {server.version}, which is older than the target's {theirs}"
+            f"the clone runs on PostgreSQL {server.version}, which is {age} than the target's {theirs}, as"
+            f" there are no programs of {theirs} here, nor Docker's image postgres:{theirs}; what the one"
+            " takes the other may refuse"
         )
+    roles, tablespaces = (
+        [name for (name,) in target.execute(query).fetchall()] for query in (_ROLES, _TABLESPACES)
+    )
 
     def make() -> str:
         if not is_trusted:
@@ -73,16 +82,19 @@ def clone_schema(
         return server.url(name)
 
     clone_url = make()
+    server.provide(roles, tablespaces)
     with closing(connect(server.url(name), autocommit=True)) as superuser:
-        roles = _make_roles(target, superuser)
         if not is_trusted:
             server.lend(roles)
         dump, reason = _dump(url)
         if dump is not None:
             with closing(connect(clone_url, autocommit=True)) as clone:
-                reason = _restore(
-                    clone, dump, superuser, _extensions(script.text for script in project.scripts())
-                )
+                reason = _restore(clone, dump, superuser, project.extensions)
+    if lacks := _LACKING.search(reason):
+        raise DbtoolError(
+            f"the target has the extension {lacks[1]}, which the clone's server lacks: {server.description}",
+            hint="Name one that has it with --server; a container has PostgreSQL's own extensions.",
+        )
     if reason:
         notes.append(
             f"the clone was built from the texts of what was applied, since pg_dump failed: {reason}"
@@ -119,29 +131,28 @@ def reworded(
             closing(connect(server.url(name), autocommit=True)) as superuser,
             closing(connect(clone_url, autocommit=True)) as clone,
         ):
-            roles = _make_roles(target or superuser, superuser)
+            roles = [name for (name,) in (target or superuser).execute(_ROLES).fetchall()]
+            server.provide(roles)
             if not is_trusted:
                 server.lend(roles)
-            if _restore(clone, dump, superuser, _extensions(texts)):
+            if _restore(clone, dump, superuser, extensions_in(texts)):
                 return None
             return read(clone)
     finally:
         server.drop_database(name)
 
 
-def _extensions(texts: Iterable[str]) -> set[str]:
-    """Those that the project's own files make."""
-    return {name for text in texts for name in _EXTENSION.findall(text)}
-
-
-def _make_roles(target: Connection, clone: Connection) -> list[str]:
-    """Makes the target's roles, which own and are granted things, without their rights and passwords."""
-    there = {role for (role,) in clone.execute(_ROLES).fetchall()}
-    wanted = [role for (role,) in target.execute(_ROLES).fetchall()]
-    for role in wanted:
-        if role not in there:
-            clone.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-    return wanted
+def does_not_run(what: str, server: ThrowawayServer, error: ScriptFailed) -> DbtoolError:
+    """The error of a throwaway server, which is not taken for one of the target's."""
+    lacks = _LACKING.search(error.message)
+    hint = f"Name one that has the extension {lacks[1]} with --server." if lacks else error.hint
+    kept = [line for line in (error.detail or "").split("\n") if not line.startswith("nothing of ")]
+    return DbtoolError(
+        f"{what} does not run on the throwaway server ({server.description}): {error.message}",
+        detail="\n".join([*kept, "nothing was done to any database of yours"]),
+        hint=hint
+        or "What it needs may be data, or something of the target's cluster; --server names another.",
+    )
 
 
 def require_pg_dump() -> None:
@@ -195,8 +206,7 @@ def _restore(clone: Connection, dump: str, superuser: Connection, extensions: se
             continue
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             text = _COMMENTS.sub("", statement.text, count=1)
-            made = _EXTENSION.match(text)
-            if made and made[1] in extensions and send(superuser, statement.text).error is None:
+            if extensions_in([text]) & extensions and send(superuser, statement.text).error is None:
                 continue
             if _ABOUT.match(text):
                 continue
@@ -230,6 +240,7 @@ _ADVICE = {
     "alter_table_stmt": "a constraint may be added NOT VALID, and validated by a later migration",
 }
 
+_LONG = " wait while it"
 Sizes = Mapping[str, tuple[int, str]]
 
 
@@ -241,6 +252,25 @@ class Plan:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     """What to know of how it was measured."""
+    is_like_target: bool = True
+    """Whether it was measured on the target's major version."""
+
+    @property
+    def verdict(self) -> str:
+        """The plan in one line."""
+        if not self.forecasts:
+            return "nothing to apply"
+        if any(each.error for each in self.forecasts):
+            return "it fails"
+        long = sum(_LONG in each for each in self.warnings)
+        found = "it runs, and nobody has to wait"
+        if long:
+            found = (
+                f"it runs; {_counted(long, 'statement')} would have others wait while tables are worked on"
+            )
+        elif self.warnings:
+            found = f"it runs; others wait for moments ({_counted(len(self.warnings), 'lock')})"
+        return found if self.is_like_target else f"{found}; but another version of PostgreSQL says so"
 
 
 def plan(
@@ -271,19 +301,26 @@ def plan(
     if not scripts:
         return Plan((), (), ())
     files = [(each.id, migrations.sql_file(project, each.path, each.text)) for each in scripts]
+    name = "plan"
     try:
         with closing(reading()) as target:
             sizes = {name: (rows, size) for name, rows, size in target.execute(_SIZES).fetchall()}
-            clone_url, notes = clone_schema(target, url, server, "plan", project, is_trusted=trust_target)
+            theirs, database = target.info.server_version // 10_000, target.info.dbname
+            if any(database in file.text for _, file in files) and database not in TAKEN:
+                name = database  # which a script may name
+            clone_url, notes = clone_schema(target, url, server, name, project, is_trusted=trust_target)
         with closing(connect(clone_url, autocommit=True)) as clone:
             forecasts = forecast(clone, files)
     finally:
-        server.drop_database("plan")
+        server.drop_database(name)
     if not trust_target and any(each.error for each in forecasts):
         notes.append("nothing on the clone had a superuser's rights; --trust-target gives them")
     warnings = [warning for each in forecasts for warning in find_warnings(each, sizes)]
     return Plan(
-        tuple(forecasts), tuple(warnings), (f"measured on an empty clone: {server.description}", *notes)
+        tuple(forecasts),
+        tuple(warnings),
+        (f"measured on an empty clone: {server.description}", *notes),
+        server.major == theirs,
     )
 
 
@@ -302,7 +339,7 @@ def find_warnings(script: Forecast, sizes: Sizes) -> Iterator[str]:
         where = f"{script.source}:{effect.line}"
         if busy and held:
             advice = _ADVICE.get(effect.kind) if effect.scans else None
-            yield f"{where}: {_who(held)} wait while it {busy}" + (f"; {advice}" if advice else "")
+            yield f"{where}: {_who(held)}{_LONG} {busy}" + (f"; {advice}" if advice else "")
         elif taken:
             end = "the file ends" if script.transactional else "the statement ends"
             yield f"{where}: {_who(taken)} wait until {end}"
@@ -328,6 +365,10 @@ def _work(effect: Effect, sizes: Sizes) -> str:
 def _sized(relation: str, sizes: Sizes) -> str:
     rows, size = sizes.get(relation, (-1, ""))
     return f"{relation} (about {rows:,} rows, {size})" if rows >= 0 else f"{relation} (never analyzed)"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,10 +19,10 @@ from toolkit.connection import connect
 from toolkit.errors import HistoryProblem, ScriptFailed
 from toolkit.history import migrations
 from toolkit.history.history import fold
-from toolkit.live.plan import reworded
+from toolkit.live.plan import TAKEN, does_not_run, reworded
 from toolkit.project.layout import SCHEMA_ID, Project
 from toolkit.sql.script import same_but_comments
-from toolkit.sql.statements import quote, split_qualified
+from toolkit.sql.statements import quote, split_qualified, unquote
 
 if TYPE_CHECKING:
     from toolkit.history.history import Applied
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from toolkit.sql.execute import Connection
 
 DATABASE = "reference"
+_SURROUNDINGS = """
+select array(select rolname::text from pg_roles
+              where rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)' order by 1)
+union all select array(select spcname::text from pg_tablespace where spcname !~ '^pg_' order by 1)
+union all select array[current_database()::text]
+"""
+_MADE_ROLE = re.compile(r'(?i)\bcreate\s+(?:role|user|group)\s+(?:if\s+not\s+exists\s+)?("(?:[^"]|"")+"|\w+)')
+_MADE_SOMEHOW = re.compile(r"(?i)\bcreate\s+(?:role|user|group)\s+(?:%|'\s*\|\|)")
 OpenServer = Callable[[], "AbstractContextManager[ThrowawayServer]"]
 
 
@@ -46,6 +54,24 @@ class Texts:
     """With which they are run, as options of the connection: what the target's database and role have set."""
     is_trusted: bool = True
     """Whether all may do what a superuser may on the throwaway server."""
+    roles: tuple[str, ...] = ()
+    """What they find outside of the database: roles that they do not make, tablespaces, its own name."""
+    tablespaces: tuple[str, ...] = ()
+    database: str = DATABASE
+
+    def surrounded_like(self, conn: Connection) -> Texts:
+        """The same, with what they find around the connection's database: roles, tablespaces, its name."""
+        roles, spaces, database = (row[0] for row in conn.execute(_SURROUNDINGS).fetchall())
+        all_ = "\n".join(text for _, text in self.scripts)
+        made = {unquote(name) for name in _MADE_ROLE.findall(all_)}
+        if _MADE_SOMEHOW.search(all_):  # by dynamic SQL
+            made |= {name for name in roles if _word(name, all_)}
+        return replace(
+            self,
+            roles=tuple(name for name in roles if name not in made and _word(name, all_)),
+            tablespaces=tuple(name for name in spaces if _word(name, all_)),
+            database=database[0] if _word(database[0], all_) and database[0] not in TAKEN else DATABASE,
+        )
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,12 @@ class Reference:
     empty: Catalog
     built: Catalog
     builder: str
+    given: frozenset[str] = frozenset()
+    """The roles (quoted) that were there before the scripts."""
+    unnamed: frozenset[str] = frozenset()
+    """Partitions whose names stand in no script: they are named after the day on which they were made."""
+    names_builder: bool = False
+    """Whether the scripts themselves call the role that ran them an owner."""
     reworded: tuple[Catalog, ...] = ()
     """What is built, after a dump and a restore; where it was asked for."""
 
@@ -68,9 +100,13 @@ def build(
     Raises ScriptFailed for one that does not run there, HistoryProblem when it is one of the foreign.
     """
     server.setup = texts.setup
+    name = texts.database
     if texts.is_trusted:
-        server.create_database(DATABASE)
-    url = server.url(DATABASE) if texts.is_trusted else server.create_restricted(DATABASE)
+        server.create_database(name)
+    url = server.url(name) if texts.is_trusted else server.create_restricted(name)
+    given = server.provide(texts.roles, texts.tablespaces)
+    if not texts.is_trusted:
+        server.lend(texts.roles)
     connect_to = partial(connect, url, application_name="dbtool", options=texts.settings)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -84,14 +120,25 @@ def build(
                 migrations.migrate(connect_to, Project.open(root))
                 connection.commit()
                 built = read(connection, with_needs=True)
-                reference = Reference(empty, built, connection.info.user)
+                builder = connection.info.user
+                all_ = "\n".join(text for _, text in texts.scripts)
+                unnamed = {
+                    identity
+                    for kind, identity in built.objects
+                    if kind == "table" and built.facts((kind, identity))["partition bound"]
+                    if not _word(unquote(split_qualified(identity)[-1]), all_)
+                }
+                owner = re.search(rf'(?i)\bowner\s+to\s+"?{re.escape(builder)}\b', all_)
+                reference = Reference(
+                    empty, built, builder, frozenset(map(quote, given)), frozenset(unnamed), bool(owner)
+                )
             if is_unlike(reference):
                 made = [text for _, text in texts.scripts] if texts.is_trusted else []
                 again = reworded(url, server, made, is_trusted=texts.is_trusted)
                 reference = replace(reference, reworded=(again,) if again else ())
         except ScriptFailed as error:
             if texts.is_trusted:
-                raise
+                raise does_not_run("what was applied", server, error) from error
             raise HistoryProblem(
                 f"what was applied does not run without a superuser's rights: {error.message}",
                 detail=error.detail,
@@ -100,15 +147,20 @@ def build(
                 " trust whoever can write to that database as you trust who may log in on this machine.",
             ) from error
         finally:
-            server.drop_database(DATABASE)
+            server.drop_database(name)
     return reference
+
+
+def _word(name: str, text: str) -> bool:
+    """Whether a text names something."""
+    return re.search(rf"(?i)(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) -> Reference:
     """The same as `build` on a server of that version, kept in a folder for other runs with these texts."""
-    name = hashlib.sha256(
-        json.dumps([major, texts.is_trusted, texts.setup, texts.settings, texts.scripts]).encode()
-    ).hexdigest()
+    key = [major, texts.is_trusted, texts.setup, texts.settings, texts.scripts]
+    key += [texts.roles, texts.tablespaces, texts.database]
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     path = folder / f"{name}.json"
     if not path.exists():
         with open_server() as server:
@@ -118,10 +170,12 @@ def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) 
             [[[*key, facts] for key, facts in each.objects.items()], {k: [*v] for k, v in each.needs.items()}]
             for each in (found.empty, found.built, *found.reworded)
         ]
-        draft.write_text(json.dumps([found.builder, *parts]), encoding="utf-8")
+        about = [found.builder, [*found.given], [*found.unnamed], found.names_builder]
+        draft.write_text(json.dumps([*about, *parts]), encoding="utf-8")
         draft.replace(path)
-    builder, empty, built, *again = json.loads(path.read_text(encoding="utf-8"))
-    return Reference(_catalog(*empty), _catalog(*built), builder, tuple(_catalog(*each) for each in again))
+    builder, given, unnamed, named, *catalogs = json.loads(path.read_text(encoding="utf-8"))
+    empty, built, *again = (_catalog(*each) for each in catalogs)
+    return Reference(empty, built, builder, frozenset(given), frozenset(unnamed), bool(named), tuple(again))
 
 
 def _catalog(entries: list[tuple[str, str, str]], needs: dict[str, list[str]]) -> Catalog:
@@ -184,6 +238,7 @@ _WORDED = ("definition", "default", "using", "check", "partition key", "partitio
 _WITHOUT_SCHEMA = (
     *("role", "role setting", "database", "event trigger", "publication", "extension"),
     *("cast", "transform", "language", "access method", "foreign data wrapper", "foreign server"),
+    *("subscription", "user mapping"),
 )
 
 
@@ -214,12 +269,17 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
     }
     made = {_renamed_key(key, reference.builder, live.owners[-1]) for key in made}
     made -= {("role", quote(name)) for name in (*live.owners, reference.builder)}
+    made -= {("role", name) for name in reference.given}
+    gone = {name for name in reference.unnamed if ("table", name) not in live.catalog.objects}
+    made -= {key for key in made if key[1] in gone or _relation(key, reference.built) in gone}
     # A role is listed where it has something; one that has lost its last grant exists nevertheless.
     made -= {
         key for key in made if key[0] == "role" and key not in live.catalog.objects and key[1] in live.roles
     }
     made |= {key for key in reference.empty.objects if key not in reference.built.objects}
-    schemas = {identity for kind, identity in made if kind == "schema"}
+    schemas = {identity if kind == "schema" else _schema((kind, identity)) for kind, identity in made} - {
+        None
+    }
     relations = {identity for kind, identity in made if kind in ("table", "foreign table")}
     later = _later_partitions(live.catalog, built)
     ours = {
@@ -236,10 +296,22 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
     for key in want:
         if key[0] in ("database", "role setting"):
             want[key], have[key] = _of_whole_database(key, reference, built, live.catalog)
+        elif key[0] == "user mapping" and not live.catalog.facts(key).get("options") and key in have:
+            want[key] = have[key]  # there are none, or they may not be seen
     for key in want.keys() & have.keys():
         if want[key] != have[key]:
             want[key] = _in_words_of(have[key], want[key], key, reference, live)
     return Catalog(want, reference.built.needs), Catalog(have, live.catalog.needs)
+
+
+def perhaps_theirs(reference: Reference, want: Catalog, have: Catalog) -> set[Key]:
+    """What the project does not know, in schemas that it uses without having made them, such as public."""
+    own = {key[1] for key in want.objects if key[0] == "schema" and key not in reference.empty.objects}
+    return {
+        key
+        for key in have.objects.keys() - want.objects.keys()
+        if _schema(key) not in own and not {("table", _relation(key, have))} & want.objects.keys()
+    }
 
 
 def _in_words_of(have: str, want: str, key: Key, reference: Reference, live: LiveDatabase) -> str:
@@ -302,7 +374,8 @@ def _renamed(reference: Reference, live: LiveDatabase) -> Catalog:
     objects = {}
     for key, text in reference.built.objects.items():
         owner = live.catalog.facts(key).get("owner")
-        to = owner if owner in live.owners else live.owners[-1]
+        allowed = (*live.owners, *([reference.builder] if reference.names_builder else []))
+        to = str(owner) if owner in allowed else live.owners[-1]
         facts = json.loads(text)
         if facts.get("owner") == reference.builder:
             facts["owner"] = to
@@ -315,8 +388,9 @@ def _renamed(reference: Reference, live: LiveDatabase) -> Catalog:
 
 def _renamed_key(key: Key, builder: str, to: str) -> Key:
     kind, identity = key
-    if kind == "default privileges" and identity.startswith(f"of {builder} "):
-        return kind, identity.replace(f"of {builder} ", f"of {to} ", 1)
+    for start in {"default privileges": f"of {builder} ", "user mapping": f"{builder} on "}.items():
+        if kind == start[0] and identity.startswith(start[1]):
+            return kind, identity.replace(builder, to, 1)
     return key
 
 

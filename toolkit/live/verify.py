@@ -28,12 +28,14 @@ from toolkit.live.scope import (
     build,
     build_once,
     comparable,
+    perhaps_theirs,
     settings_of,
 )
 from toolkit.output import Onlooker, Reporter
 from toolkit.project.layout import Project, Script
 from toolkit.servers.choose import open_like
 from toolkit.sql.execute import Connection
+from toolkit.sql.script import extensions_in
 
 AT_MOST = 20
 """How many differences are shown of a database that is to be adopted."""
@@ -42,10 +44,16 @@ _WORDS = {
     "removed": "is missing",
     "changed": "differs from what the project builds",
 }
+# The history's tables belong to the role as which scripts run, whoever logs in.
+_APPLIED_BY = """
+select pg_get_userbyid(relowner) from pg_class where oid = 'dbtool.applied_script'::regclass
+union all (select applied_by from dbtool.applied_script order by applied_at)
+"""
 _OWNERS = """
 select pg_get_userbyid(d.datdba) from pg_database d where d.datname = current_database()
-union select pg_get_userbyid(n.nspowner)
-  from pg_namespace n where n.oid >= 16384 and n.nspname !~ '^dbtool(_|$)'
+union all (select pg_get_userbyid(n.nspowner) from pg_namespace n
+            where n.oid >= 16384 and n.nspname !~ '^dbtool(_|$)' order by 1)
+union all select current_user
 """
 
 
@@ -106,13 +114,9 @@ def verify(
             "there is nothing to verify: dbtool has applied nothing to this database",
             hint="`dbtool migrate` builds it; `dbtool baseline N` adopts one that was built by other means.",
         )
-    rows = (
-        conn.execute(of(project.history, "select applied_by from dbtool.applied_script order by applied_at"))
-        if applied[0].text
-        else ()
-    )
+    rows = conn.execute(of(project.history, _APPLIED_BY)).fetchall() if applied[0].text else ()
     owners = tuple(dict.fromkeys(name for (name,) in rows)) or (conn.info.user,)
-    texts = applied_texts(applied, project, trust_all=trust_target)
+    texts = applied_texts(applied, project, trust_all=trust_target).surrounded_like(conn)
     for script in texts.foreign:
         notice(f"warning: the history's text of {script} is not that of a file of the project")
     live = read_live(conn, owners)
@@ -128,9 +132,10 @@ def differences_from(
     setup: str = "",
 ) -> list[Drifted]:
     """Where a database that dbtool has not built is not what the project's scripts build, whoever owns it."""
-    owners = [name for (name,) in conn.execute(_OWNERS) if name != conn.info.user]
-    live = read_live(conn, (*owners, conn.info.user))
-    return _compared(conn, Texts(tuple(texts), setup=setup, settings=settings_of(conn)), live, server, url)
+    names = [name for (name,) in conn.execute(_OWNERS).fetchall()]
+    live = read_live(conn, tuple(name for at, name in enumerate(names) if name not in names[at + 1 :]))
+    around = Texts(tuple(texts), setup=setup, settings=settings_of(conn)).surrounded_like(conn)
+    return _compared(conn, around, live, server, url)
 
 
 def compare(reference: Reference, live: LiveDatabase) -> list[Drifted]:
@@ -142,7 +147,7 @@ def compare(reference: Reference, live: LiveDatabase) -> list[Drifted]:
         live.catalog.facts(key)["grants"] for key in live.catalog.objects if key[0] == "default privileges"
     ]
     roles = mend.Roles(live.roles, {line.split("=")[0] for lines in grants for line in lines})
-    mended = mend.mend(found, parts, want, have, roles)
+    mended = mend.mend(found, parts, want, have, roles, perhaps_theirs(reference, want, have))
     return [Drifted(each, mending) for each, mending in mended.items()]
 
 
@@ -167,9 +172,11 @@ def _compared(
 ) -> list[Drifted]:
     """The differences that are left when both databases were also read as a dump words them."""
     major = conn.info.server_version // 10_000
+    extensions = extensions_in(text for _, text in texts.scripts)
+    open_server = partial(open_like, major, server, extensions)
     if kept_in is not None:
-        return compare(build_once(lambda: open_like(major, server), major, texts, kept_in), live)
-    with open_like(major, server) as throwaway:
+        return compare(build_once(open_server, major, texts, kept_in), live)
+    with open_server() as throwaway:
         reference = build(throwaway, texts, is_unlike=lambda built: bool(compare(built, live)))
         found = compare(reference, live)
         if found and url is not None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.sql.script import extensions_in
 
 SCHEMA_ID = "schema"
 HISTORY = "history"
@@ -201,6 +202,11 @@ class Project:
                 )
             found[number] = _script(f"migration{number}", number, path)
         return [found[number] for number in sorted(found)]
+
+    @property
+    def extensions(self) -> set[str]:
+        """Those that its scripts make, as they are written."""
+        return extensions_in(script.text for script in self.scripts())
 
     def relative(self, path: Path) -> str:
         """The path as messages show it: below the project's root, with forward slashes."""

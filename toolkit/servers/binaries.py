@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,27 +44,39 @@ class Binaries:
         """The major version: 18 for 18.4."""
         return int(re.split(r"\D", self.version)[0])
 
+    def has_extension(self, name: str) -> bool:
+        """Whether the extension, quoted or not, could be created."""
+        places = (self.bin.parent, Path("/usr/share/postgresql", str(self.major)))
+        pattern = "extension/{}.control".format(name.strip('"').lower())
+        return any(any(place.glob(start + pattern)) for place in places for start in ("", "share/**/"))
+
     def program(self, name: str) -> str:
         """Path of one program, for `subprocess`."""
         return str(self.bin / name)
 
 
-def find_binaries(major: int | None = None) -> Binaries:
+def find_binaries(major: int | None = None, extensions: Collection[str] = ()) -> Binaries:
     """The server programs to use, of one major version when that is given.
 
-    Raises DbtoolError that says what to install when there are none.
+    Those that have the `extensions` come first, but for $DBTOOL_PG_BIN, which is taken as it is. Raises
+    DbtoolError that says what to install when there are none.
     """
     explicit = os.environ.get("DBTOOL_PG_BIN")
     if explicit and major in (None, _explicit(Path(explicit)).major):
         return _explicit(Path(explicit))
     too_old: Binaries | None = None
+    second: Binaries | None = None
     for folder in _candidates():
         found = inspect(folder)
         if found is None:
             continue
         if found.major == (major or max(found.major, OLDEST)):
-            return found
+            if all(found.has_extension(name) for name in extensions):
+                return found
+            second = second or found
         too_old = too_old or found
+    if second:
+        return second
     if major:
         raise DbtoolError(
             f"no server programs of PostgreSQL {major} were found",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 
@@ -28,7 +28,7 @@ def default_kind() -> str:
 
 
 def open_throwaway(
-    kind: str | None, report: Callable[[str], None] = _to_stderr
+    kind: str | None, report: Callable[[str], None] = _to_stderr, extensions: Collection[str] = ()
 ) -> AbstractContextManager[ThrowawayServer]:
     """A server for tests, for the length of a `with`.
 
@@ -41,7 +41,8 @@ def open_throwaway(
       a URL               a server that runs, reached as superuser: databases of its own names are made and
                           dropped
       None                a container where Docker has an image, else embedded; says which through `report`
-    Raises UsageProblem for another kind, DbtoolError when the server cannot be had.
+    Embedded binaries that have these extensions are preferred. Raises UsageProblem for another kind,
+    DbtoolError when the server cannot be had.
     """
     from toolkit.servers import containers, throwaway
 
@@ -49,7 +50,7 @@ def open_throwaway(
         kind = default_kind()
         report(f"throwaway server: {kind.replace('container:', 'container of ')}")
     if kind == "embedded":
-        return throwaway.embedded()
+        return throwaway.embedded(extensions=extensions)
     if kind == "stock" or re.fullmatch("stock:[0-9]+", kind):
         return open_stock(int(kind[6:]) if kind[6:] else None)
     if kind == "container":
@@ -87,13 +88,16 @@ def open_stock(
 
 
 @contextmanager
-def open_like(major: int, kind: str | None) -> Iterator[ThrowawayServer]:
+def open_like(
+    major: int, kind: str | None, extensions: Collection[str] = (), *, or_another: bool = False
+) -> Iterator[ThrowawayServer]:
     """A throwaway server of the same major version as another one, whose catalog it is compared with.
 
-    Without a `kind` it is made from programs of that version, or else in a container. Raises DbtoolError
-    when it cannot be had: PostgreSQL words definitions differently from version to version.
+    Without a `kind` it is made from programs of that version, with these extensions if some have them, or
+    else in a container. Raises DbtoolError when it cannot be had, unless `or_another` version will do:
+    PostgreSQL words definitions differently from version to version.
     """
-    from toolkit.servers import containers
+    from toolkit.servers import binaries, containers
     from toolkit.servers.throwaway import embedded
 
     if kind is not None:
@@ -101,9 +105,15 @@ def open_like(major: int, kind: str | None) -> Iterator[ThrowawayServer]:
     elif containers.docker_has(f"postgres:{major}"):
         opened = containers.container(f"postgres:{major}")
     else:
-        opened = embedded(major)
+        try:
+            binaries.find_binaries(major)
+            opened = embedded(major, extensions)
+        except DbtoolError:
+            if not or_another:
+                raise
+            opened = open_throwaway(None, extensions=extensions)
     with opened as server:
-        if server.major != major:
+        if server.major != major and not or_another:
             raise UsageProblem(
                 f"the database is on PostgreSQL {major}, the throwaway server is {server.version}",
                 hint="PostgreSQL words definitions differently from version to version: name a server of"

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from toolkit.connection import SUPERUSER, own_server
 from toolkit.errors import DbtoolError
 from toolkit.servers.throwaway import SETTINGS, ThrowawayServer, roomy_memory
+from toolkit.sql.outside import NOWHERE
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 NEWEST_FIRST = (18, 17, 16, 15)
 PROBE_TIMEOUT_SECONDS = 0.5
 DATA = "/pgdata"
+# Programs that are run in the container, such as the probe whether it is ready, do connect.
+START = f'PGHOSTADDR={NOWHERE} exec "$0" "$@"'
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 # Removes a container when its standard input ends, that is when the process that holds the other end does.
 WATCHDOG = """
@@ -102,12 +105,11 @@ def container(
         )
         .with_name(name)
         .with_env("PGDATA", DATA)
-        .with_kwargs(shm_size="256m", labels={"dbtool": "throwaway"})
     )
-    if settings:
-        box = box.with_command(
-            ["postgres", *(word for pair in settings.items() for word in ("-c", "=".join(pair)))]
-        )
+    words = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
+    box = box.with_command(["postgres", *words]).with_kwargs(
+        shm_size="256m", labels={"dbtool": "throwaway"}, entrypoint=["sh", "-c", START, *_entrypoint(image)]
+    )
     if not is_stock:
         box = box.with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
         if roomy_memory():
@@ -134,6 +136,17 @@ def container(
         if dog is not None and dog.stdin is not None:
             dog.stdin.close()
             dog.wait(20)
+
+
+def _entrypoint(image: str) -> list[str]:
+    """The program with which an image starts; the official one's where it is not here yet."""
+    import docker
+    from docker.errors import DockerException
+
+    with contextlib.suppress(DockerException):
+        found: list[str] | None = docker.from_env().images.get(image).attrs["Config"]["Entrypoint"]
+        return found or ["/usr/bin/env"]
+    return ["docker-entrypoint.sh"]
 
 
 def _docker_address() -> str | None:

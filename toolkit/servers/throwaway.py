@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -20,9 +20,11 @@ from psycopg import sql
 
 from toolkit.connection import connect, describe_url, own_server, socket_url, with_database
 from toolkit.errors import DbtoolError
+from toolkit.output import say
 from toolkit.servers import cluster
 from toolkit.servers.account import end, run_as, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, find_compiling, for_account
+from toolkit.sql.outside import NOWHERE, keep_inside
 
 START_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -35,6 +37,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
     "max_wal_size": "512MB",
     "checkpoint_timeout": "1h",
     "autovacuum": "off",
@@ -92,6 +95,8 @@ class ThrowawayServer:
         self._databases: dict[str, str] = {}
         self.setup = ""
         """SQL for each new database that is no copy, as superuser."""
+        self._told: set[str] = set()
+        self._provided: list[sql.Composed] = []
         self._admin = self._connect()
         self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
         self.version: str = (self._admin.info.parameter_status("server_version") or "").split()[0]
@@ -120,6 +125,7 @@ class ThrowawayServer:
                 statement += sql.SQL(" strategy file_copy")
         self._execute(statement)
         self._databases[name] = real
+        self._keep_inside(real, is_restricted=False)
         if self.setup and template is None:
             with connect(self.url(name), application_name="dbtool setup", autocommit=True) as connection:
                 connection.execute(self.setup.encode())
@@ -143,6 +149,7 @@ class ThrowawayServer:
             self._guest = self._make_guest()
         role, password = self._guest
         self.create_database(name)
+        self._keep_inside(self._databases[name], is_restricted=True)
         self._execute(
             sql.SQL("alter database {} owner to {}").format(
                 sql.Identifier(self._databases[name]), sql.Identifier(role)
@@ -155,6 +162,24 @@ class ThrowawayServer:
             error.hint = "It has to let new roles in by password; --server embedded needs no server of yours."
             raise
         return url
+
+    def provide(self, roles: Iterable[str], tablespaces: Iterable[str] = ()) -> list[str]:
+        """Make what a script may name and another cluster has: roles without any rights, and tablespaces.
+
+        Returns the roles that had to be made. On a server of somebody else all of it goes at the end.
+        """
+        there = {name for (name,) in self._admin.execute("select rolname from pg_roles").fetchall()}
+        made = [name for name in roles if name not in there]
+        for name in made:
+            self._execute(sql.SQL("create role {}").format(sql.Identifier(name)))
+            self._provided.append(sql.SQL("drop role {}").format(sql.Identifier(name)))
+        there = {name for (name,) in self._admin.execute("select spcname from pg_tablespace").fetchall()}
+        for space in [sql.Identifier(name) for name in tablespaces if name not in there]:
+            self._execute(sql.SQL("set allow_in_place_tablespaces = on"))
+            self._execute(sql.SQL("create tablespace {} location ''").format(space))
+            self._execute(sql.SQL("grant create on tablespace {} to public").format(space))
+            self._provided.append(sql.SQL("drop tablespace {}").format(space))
+        return made
 
     def lend(self, roles: Sequence[str]) -> None:
         """Make the owner of restricted databases a member of those of these roles that are harmless."""
@@ -220,6 +245,9 @@ class ThrowawayServer:
                 self.drop_database(name)
             if self._guest is not None and self._prefix:
                 self._drop_role(self._guest[0])
+            for statement in self._provided if self._prefix else ():
+                with contextlib.suppress(psycopg.DatabaseError):  # somebody uses it
+                    self._execute(statement)
         self._admin.close()
 
     def __enter__(self) -> ThrowawayServer:
@@ -230,6 +258,16 @@ class ThrowawayServer:
     ) -> None:
         self.close()
 
+    def _keep_inside(self, database: str, *, is_restricted: bool) -> None:
+        is_own = not self._prefix
+        keep_inside(self._admin, database, self._tell, is_own=is_own, is_restricted=is_restricted)
+
+    def _tell(self, line: str) -> None:
+        """Says once what is tried otherwise than it is written."""
+        if line not in self._told:
+            self._told.add(line)
+            say(line, err=True)
+
     def _drop_role(self, name: str) -> None:
         role = sql.Identifier(name)
         self._execute(sql.SQL("drop owned by {0}; drop role {0}").format(role))
@@ -237,7 +275,7 @@ class ThrowawayServer:
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         return connect(self._url, application_name="dbtool test", autocommit=True)
 
-    def _execute(self, statement: sql.Composed) -> None:
+    def _execute(self, statement: sql.SQL | sql.Composed) -> None:
         if self._admin.closed:
             self._admin = self._connect()
         self._admin.execute(statement)
@@ -263,13 +301,13 @@ def _lock_number(token: str) -> int:
 
 
 @contextlib.contextmanager
-def embedded(major: int | None = None) -> Iterator[ThrowawayServer]:
+def embedded(major: int | None = None, extensions: Collection[str] = ()) -> Iterator[ThrowawayServer]:
     """A server from the embedded binaries, its data in memory where there is room; gone afterwards.
 
-    `major` asks for one version of PostgreSQL. Raises DbtoolError when there are no binaries or the server
-    does not start.
+    `major` asks for one version of PostgreSQL, `extensions` for programs that have them, if any do. Raises
+    DbtoolError when there are no binaries or the server does not start.
     """
-    found = find_binaries(major)
+    found = find_binaries(major, extensions)
     settings = {**SETTINGS, **({"io_method": "sync"} if found.major >= 18 else {})}
     with _running(found, settings, "embedded", _folder()) as server:
         yield server
@@ -309,7 +347,7 @@ def _running(
         dog = subprocess.Popen(
             ["/bin/sh", "-c", WATCHDOG, "dbtool", binaries.program("postgres"), str(data), str(root)],
             cwd="/",
-            env=cluster.server_environment(),
+            env={**cluster.server_environment(), "PGHOSTADDR": NOWHERE},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

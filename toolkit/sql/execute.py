@@ -13,6 +13,7 @@ from psycopg.pq import ExecStatus
 
 from toolkit.errors import ScriptFailed, grant_hint
 from toolkit.sql.limits import Limits
+from toolkit.sql.outside import HINT, NOWHERE, kept_inside
 from toolkit.sql.script import excerpt, failing_line, split
 
 if TYPE_CHECKING:
@@ -74,9 +75,11 @@ def send(connection: Connection, text: str, rows: Sequence[str] = ()) -> Sent:
     """Sends a text of any number of statements as one simple query, dropping the rows that it returns.
 
     Nothing in the text is taken for a parameter, nothing is prepared, and one result is held at a time.
-    Each COPY … FROM stdin gets its `rows`. Ctrl-C cancels the query in the server.
+    Each COPY … FROM stdin gets its `rows`. Ctrl-C cancels the query in the server. Raises ScriptFailed for
+    what a throwaway server does not do.
     """
     progress = Sent()
+    text = kept_inside(connection, text)
     try:
         connection.wait(_send(connection, text, rows, progress))
     except psycopg.Error as error:
@@ -155,6 +158,8 @@ def failure(
         hint = "Make '-- transactional: false' the first line of the file, and keep nothing else in it."
     elif error.sqlstate in WAITED and kept is None:
         hint = hint or "Another session holds the lock: try again later, or with a longer --lock-timeout."
+    elif NOWHERE in f"{message}{diagnostic.message_detail}":
+        hint = HINT
     elif error.sqlstate == "42501":
         hint = hint or grant_hint(message, None)
     return ScriptFailed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ _SUSPECT = re.compile(
 )
 # BEGIN, START, COMMIT, ROLLBACK by their numbers; savepoints may be in a transaction of dbtool's.
 _OWN_TRANSACTION = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
+_EXTENSION = re.compile(r'(?i)\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?("[^"]+"|\w+)')
 _DO_FRAME = re.compile(r"\binline_code_block\D*?([0-9]+)")
 
 
@@ -78,6 +79,11 @@ def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
                 f"{where}: SET LOCAL has no effect here: each statement is a transaction of its own",
                 hint="Write SET; dbtool puts it back when the file ends.",
             )
+
+
+def extensions_in(texts: Iterable[str]) -> set[str]:
+    """The extensions that texts make, as they are written."""
+    return {name for text in texts for name in _EXTENSION.findall(text)}
 
 
 def same_but_comments(one: str, other: str) -> bool:
