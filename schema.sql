@@ -1993,6 +1993,7 @@ create table learn_internal.paid_questions (
   user_id      uuid primary key references learn.users on delete cascade,
   opened_at    timestamptz not null,
   timezone     text not null,
+  day_starts_at time not null,
   question_ids bigint[] not null default '{}',
   unnamed      jsonb not null default '{}',
   perfect      integer not null default 0
@@ -2001,7 +2002,7 @@ comment on table learn_internal.paid_questions is
   'The questions that have paid a learner today, by the clock: each does once a local day. One row per '
   'learner, which the first that pays on a new day begins again.';
 comment on column learn_internal.paid_questions.opened_at is 'When the first of them paid.';
-comment on column learn_internal.paid_questions.timezone is 'The learner''s, then.';
+comment on column learn_internal.paid_questions.timezone is 'The learner''s, then, as is day_starts_at.';
 comment on column learn_internal.paid_questions.perfect is 'Quizzes that have paid for being perfect.';
 comment on column learn_internal.paid_questions.unnamed is
   'By exam: correct answers that paid in quizzes that were written without their answers.';

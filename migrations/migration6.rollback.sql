@@ -23,7 +23,7 @@ drop function learn_internal.grade_answers();
 drop function learn_internal.grade_quiz(text,jsonb);
 drop function learn_internal.import_problems(jsonb);
 drop function learn_internal.name_paid_questions(uuid,bigint,text);
-drop function learn_internal.open_paid_day(uuid,text);
+drop function learn_internal.open_paid_day(uuid);
 drop function learn_internal.pay_perfect(uuid);
 drop function learn_internal.pay_questions(uuid,text,bigint[],timestamp with time zone,bigint);
 drop function learn_internal.quiz_facts(learn.quiz_attempts,bigint[],text[],boolean[]);

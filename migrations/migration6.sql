@@ -975,9 +975,8 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_now       timestamptz := learn.clock();
   v_day       learn_internal.paid_questions;
-  v_timezone  text;
+  v_date      date;                 -- of the quiz
   v_is_late   boolean;              -- of another day than today
   v_ids       bigint[];
   v_known     integer;              -- unnamed answers that are taken for paid ones
@@ -986,9 +985,9 @@ declare
   v_pays      boolean;
   v_result    boolean[] := '{}'::boolean[];
 begin
-  select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
-  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
-  v_is_late := (p_completed_at at time zone v_timezone)::date <> (v_now at time zone v_timezone)::date;
+  v_day := learn_internal.open_paid_day(p_user_id);
+  v_date := (learn_internal.local_date(p_user_id, p_completed_at)).local_date;
+  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date;
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
   if array_position(p_question_ids, null) is not null then
@@ -1000,9 +999,8 @@ begin
       select greatest(v_known, max(t.correct_answers)) into v_known
       from learn.quiz_attempts t
       where t.user_id = p_user_id and t.id < p_before and t.exam_type = p_exam_type
-        and t.completed_at between p_completed_at - interval '1 day' and p_completed_at + interval '1 day'
-        and (t.completed_at at time zone v_timezone)::date
-          = (p_completed_at at time zone v_timezone)::date;
+        and t.completed_at between p_completed_at - interval '2 days' and p_completed_at + interval '2 days'
+        and (learn_internal.local_date(p_user_id, t.completed_at)).local_date = v_date;
     end if;
   end if;
 
@@ -1018,8 +1016,8 @@ begin
           select from learn.user_answers a
           join learn.quiz_attempts t on t.user_id = a.user_id and t.id = a.quiz_attempt_id
           where a.user_id = p_user_id and a.question_id = v_id and a.quiz_attempt_id < p_before
-            and a.is_correct and (t.completed_at at time zone v_timezone)::date
-              = (p_completed_at at time zone v_timezone)::date);
+            and a.is_correct
+            and (learn_internal.local_date(p_user_id, t.completed_at)).local_date = v_date);
       end if;
       if v_pays then
         v_ids := v_ids || v_id;
@@ -1033,10 +1031,12 @@ begin
       v_day.unnamed := v_day.unnamed || jsonb_build_object(p_exam_type, v_unnamed);
     end if;
     insert into learn_internal.paid_questions as d
-      (user_id, opened_at, timezone, question_ids, unnamed, perfect)
-    values (p_user_id, v_day.opened_at, v_day.timezone, v_ids, v_day.unnamed, v_day.perfect)
+      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
+    values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_ids, v_day.unnamed,
+      v_day.perfect)
     on conflict (user_id) do update
       set opened_at = excluded.opened_at, timezone = excluded.timezone,
+        day_starts_at = excluded.day_starts_at,
         question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   return v_result;
@@ -1374,31 +1374,35 @@ comment on trigger refuse_new_times on learn.drawn_quizzes is 'Refuses times out
 -- What quizzes have paid a learner today: as noted, or nothing where the day of the note is over. It is over when it is by
 -- the learner's zone and by that of its first payment, and the date is a later one: moving between zones
 -- makes no second day.
-create or replace function learn_internal.open_paid_day(p_user_id uuid, p_timezone text)
+create or replace function learn_internal.open_paid_day(p_user_id uuid)
 returns learn_internal.paid_questions
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now timestamptz := learn.clock();
-  v_day learn_internal.paid_questions;
+  v_now   timestamptz := learn.clock();
+  v_day   learn_internal.paid_questions;
+  v_zone  text;
+  v_start time;
+  v_then  date;
 begin
+  select u.timezone, u.day_starts_at into v_zone, v_start from learn.users u where u.id = p_user_id;
   select * into v_day from learn_internal.paid_questions d where d.user_id = p_user_id;
+  v_then := (v_day.opened_at at time zone v_day.timezone - v_day.day_starts_at)::date;
   if v_day.user_id is null
-    or (v_now at time zone p_timezone)::date
-        > greatest((v_day.opened_at at time zone p_timezone)::date,
-          (v_day.opened_at at time zone v_day.timezone)::date)
-      and (v_now at time zone v_day.timezone)::date > (v_day.opened_at at time zone v_day.timezone)::date
+    or (v_now at time zone v_zone - v_start)::date
+        > greatest((v_day.opened_at at time zone v_zone - v_start)::date, v_then)
+      and (v_now at time zone v_day.timezone - v_day.day_starts_at)::date > v_then
   then
-    v_day := (p_user_id, v_now, p_timezone, '{}'::bigint[], '{}'::jsonb, 0);
+    v_day := (p_user_id, v_now, v_zone, v_start, '{}'::bigint[], '{}'::jsonb, 0);
   end if;
   return v_day;
 end;
 $$;
-comment on function learn_internal.open_paid_day(uuid, text) is
+comment on function learn_internal.open_paid_day(uuid) is
   'What quizzes have paid a learner today, by the clock.';
-revoke all on function learn_internal.open_paid_day(uuid, text) from public;
+revoke all on function learn_internal.open_paid_day(uuid) from public;
 
 -- functions/quizzes/pay_perfect.sql
 
@@ -1411,19 +1415,19 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_timezone text;
-  v_day      learn_internal.paid_questions;
+  v_day learn_internal.paid_questions;
 begin
-  select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
-  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
+  v_day := learn_internal.open_paid_day(p_user_id);
   if v_day.perfect >= learn_internal.setting_number('quiz_perfect_payments_per_day') then
     return false;
   end if;
   insert into learn_internal.paid_questions as d
-    (user_id, opened_at, timezone, question_ids, unnamed, perfect)
-  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.question_ids, v_day.unnamed, v_day.perfect + 1)
+    (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
+  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_day.question_ids,
+    v_day.unnamed, v_day.perfect + 1)
   on conflict (user_id) do update
     set opened_at = excluded.opened_at, timezone = excluded.timezone,
+      day_starts_at = excluded.day_starts_at,
       question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   return true;
 end;

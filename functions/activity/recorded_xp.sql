@@ -19,7 +19,7 @@ begin
     return null;
   end if;
   insert into learn_internal.recorded_payments as r (user_id, activity_type, day, facts)
-  select u.id, p_activity_type, (learn.clock() at time zone u.timezone)::date, 1
+  select u.id, p_activity_type, (learn.clock() at time zone u.timezone - u.day_starts_at)::date, 1
   from learn.users u
   where u.id = p_user_id
   on conflict (user_id, activity_type) do update

@@ -7,19 +7,19 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_timezone text;
-  v_day      learn_internal.paid_questions;
+  v_day learn_internal.paid_questions;
 begin
-  select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
-  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
+  v_day := learn_internal.open_paid_day(p_user_id);
   if v_day.perfect >= learn_internal.setting_number('quiz_perfect_payments_per_day') then
     return false;
   end if;
   insert into learn_internal.paid_questions as d
-    (user_id, opened_at, timezone, question_ids, unnamed, perfect)
-  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.question_ids, v_day.unnamed, v_day.perfect + 1)
+    (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
+  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_day.question_ids,
+    v_day.unnamed, v_day.perfect + 1)
   on conflict (user_id) do update
     set opened_at = excluded.opened_at, timezone = excluded.timezone,
+      day_starts_at = excluded.day_starts_at,
       question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   return true;
 end;

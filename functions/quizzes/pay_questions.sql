@@ -17,9 +17,8 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_now       timestamptz := learn.clock();
   v_day       learn_internal.paid_questions;
-  v_timezone  text;
+  v_date      date;                 -- of the quiz
   v_is_late   boolean;              -- of another day than today
   v_ids       bigint[];
   v_known     integer;              -- unnamed answers that are taken for paid ones
@@ -28,9 +27,9 @@ declare
   v_pays      boolean;
   v_result    boolean[] := '{}'::boolean[];
 begin
-  select u.timezone into v_timezone from learn.users u where u.id = p_user_id;
-  v_day := learn_internal.open_paid_day(p_user_id, v_timezone);
-  v_is_late := (p_completed_at at time zone v_timezone)::date <> (v_now at time zone v_timezone)::date;
+  v_day := learn_internal.open_paid_day(p_user_id);
+  v_date := (learn_internal.local_date(p_user_id, p_completed_at)).local_date;
+  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date;
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
   if array_position(p_question_ids, null) is not null then
@@ -42,9 +41,8 @@ begin
       select greatest(v_known, max(t.correct_answers)) into v_known
       from learn.quiz_attempts t
       where t.user_id = p_user_id and t.id < p_before and t.exam_type = p_exam_type
-        and t.completed_at between p_completed_at - interval '1 day' and p_completed_at + interval '1 day'
-        and (t.completed_at at time zone v_timezone)::date
-          = (p_completed_at at time zone v_timezone)::date;
+        and t.completed_at between p_completed_at - interval '2 days' and p_completed_at + interval '2 days'
+        and (learn_internal.local_date(p_user_id, t.completed_at)).local_date = v_date;
     end if;
   end if;
 
@@ -60,8 +58,8 @@ begin
           select from learn.user_answers a
           join learn.quiz_attempts t on t.user_id = a.user_id and t.id = a.quiz_attempt_id
           where a.user_id = p_user_id and a.question_id = v_id and a.quiz_attempt_id < p_before
-            and a.is_correct and (t.completed_at at time zone v_timezone)::date
-              = (p_completed_at at time zone v_timezone)::date);
+            and a.is_correct
+            and (learn_internal.local_date(p_user_id, t.completed_at)).local_date = v_date);
       end if;
       if v_pays then
         v_ids := v_ids || v_id;
@@ -75,10 +73,12 @@ begin
       v_day.unnamed := v_day.unnamed || jsonb_build_object(p_exam_type, v_unnamed);
     end if;
     insert into learn_internal.paid_questions as d
-      (user_id, opened_at, timezone, question_ids, unnamed, perfect)
-    values (p_user_id, v_day.opened_at, v_day.timezone, v_ids, v_day.unnamed, v_day.perfect)
+      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
+    values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_ids, v_day.unnamed,
+      v_day.perfect)
     on conflict (user_id) do update
       set opened_at = excluded.opened_at, timezone = excluded.timezone,
+        day_starts_at = excluded.day_starts_at,
         question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   return v_result;

@@ -87,6 +87,16 @@ def test_the_next_local_day_pays_again(learn: Learn, exam: str, take: Take) -> N
     assert take(user, exam, 3, 5) == 30
 
 
+def test_a_day_begins_when_the_learner_says(learn: Learn, user: UUID, exam: str, take: Take) -> None:
+    learn.connection.execute("update learn.users set day_starts_at = '04:00' where id = %s", [user])
+    learn.set_clock("2035-06-13 23:00")
+    assert take(user, exam, 3, 5) == 30
+    learn.set_clock("2035-06-14 03:59")
+    assert take(user, exam, 3, 5) == 0
+    learn.set_clock("2035-06-14 04:00")
+    assert take(user, exam, 3, 5) == 30
+
+
 def test_dates_of_the_past_are_no_second_day(learn: Learn, user: UUID, exam: str, take: Take) -> None:
     """Neither by the clock nor on the day of the quiz."""
     learn.set_clock("2035-06-13 12:00")
