@@ -287,12 +287,30 @@ create type learn_internal.completion as (
   lesson_id    bigint,
   completed_at timestamptz,
   started_at   timestamptz,
-  score        numeric
+  score        numeric,
+  seconds      integer
 );
-comment on type learn_internal.completion is 'A lesson that a user has just completed.';
+comment on type learn_internal.completion is
+  'A lesson that a user has just completed; seconds: what this attempt took.';
 
 create type learn_internal.track_step as (user_id uuid, track_id bigint, at timestamptz);
 comment on type learn_internal.track_step is 'An item of a track that a user has just completed, and when.';
+
+create type learn_internal.attempt as (
+  user_id uuid, id bigint, challenge_id bigint, level_number integer, at timestamptz);
+comment on type learn_internal.attempt is 'An attempt at a level of a challenge.';
+
+create type learn_internal.post as (
+  discussion_id bigint, asker_id uuid, author_id uuid, course_id bigint);
+comment on type learn_internal.post is
+  'A discussion, or a reply in it: who asked, who wrote the post, and the course that it is about.';
+
+create type learn_internal.post_step as (discussion_id bigint, reply_id bigint, amount integer);
+comment on type learn_internal.post_step is 'A reply that a discussion has more or less.';
+
+create type learn_internal.vote as (
+  discussion_id bigint, reply_id bigint, vote_type text, votes integer);
+comment on type learn_internal.vote is 'A vote that a post has more or less.';
 
 create type learn_internal.logged_fact as (
   user_id       uuid,
@@ -783,9 +801,9 @@ create table learn_internal.recorded_subjects (
   primary key (user_id, activity_type, subject_type, subject_id)
 );
 comment on table learn_internal.recorded_subjects is
-  'Facts from outside that happen once per subject, so that a repeat is known without a scan '
-  'of the log. Laurel''s own triggers write no row here, since their tables'' keys say the same, '
-  'but heed those that are here.';
+  'The memory of facts that happen once per subject, so that a repeat is known without a scan of the log: '
+  'those from outside, those that no table''s key tells, and those of rows that have been deleted. What '
+  'the keys of Laurel''s own tables say has no row here.';
 
 create table learn_internal.withdrawn_facts (
   user_id       uuid not null references learn.users on delete cascade,
@@ -1309,6 +1327,7 @@ create table learn.lessons (
   xp_reward          integer,
   time_limit_seconds integer,
   time_limit_is_hard boolean not null default false,
+  pass_score         numeric(5, 2),
   estimated_minutes  integer,
   translations       jsonb not null default '{}',
   is_published       boolean not null default true,
@@ -1323,6 +1342,7 @@ create table learn.lessons (
   constraint time_limit_is_in_range check (time_limit_seconds between 1 and 31536000),
   constraint hard_limits_are_limits check (
     not time_limit_is_hard or time_limit_seconds is not null),
+  constraint pass_score_is_a_percentage check (pass_score between 0 and 100),
   constraint estimated_minutes_are_in_range check (estimated_minutes between 1 and 1000000),
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint level_lessons_have_a_course check (course_level_id is null or course_id is not null),
@@ -1349,6 +1369,9 @@ comment on column learn.lessons.time_limit_seconds is
   'For clients to show; see time_limit_is_hard.';
 comment on column learn.lessons.time_limit_is_hard is
   'True: an attempt that took longer than time_limit_seconds completes nothing; its time is kept.';
+comment on column learn.lessons.pass_score is
+  'Score, in percent, from which a lesson without exercises is completed; a lower one is kept, and completes '
+  'nothing. Null: any.';
 comment on column learn.lessons.course_id is
   'The course that the lesson belongs to; filled in where only course_level_id is given.';
 comment on column learn.lessons.course_level_id is
@@ -2114,6 +2137,9 @@ create table learn.challenge_levels (
       and not jsonb_path_exists(passing_criteria,
         'lax $.must_pass[*] ? (@.type() != "string" && @.type() != "null")')
     else false end),
+  constraint min_score_is_a_percentage check (
+    case when coalesce(jsonb_typeof(passing_criteria -> 'min_score'), 'null') in ('number', 'null')
+      then coalesce((passing_criteria ->> 'min_score')::numeric, 0) between 0 and 100 else false end),
   constraint hints_have_text_and_penalty check (
     jsonb_typeof(hints) = 'array'
     and not jsonb_path_exists(hints, 'strict $[*] ? (@.type() != "object")')
@@ -2136,7 +2162,7 @@ comment on column learn.challenge_levels.test_cases is
   '[{"name": "…", …}, …]: what the backend runs.';
 comment on column learn.challenge_levels.passing_criteria is
   '{"min_score": 70, "must_pass": ["name of a test case", …]}, each where there is one: for the backend that runs '
-  'the tests and says whether an attempt passed.';
+  'the tests and says whether an attempt passed. Nobody passes with less than min_score, whatever it says.';
 comment on column learn.challenge_levels.hints is
   '[{"text": "…", "xp_penalty": 5}, …], counted from 1: see use_hint().';
 comment on column learn.challenge_levels.xp_reward is
@@ -2259,7 +2285,8 @@ create table learn.daily_challenges (
 comment on table learn.daily_challenges is
   'The challenge of a day (UTC), open to all: see schedule_daily_challenges().';
 comment on column learn.daily_challenges.difficulty_modifier is
-  'What the passing score is multiplied by, by the backend that says whether an attempt passed.';
+  'What passing scores are multiplied by: nobody passes with less than the lowest min_score of the '
+  'challenge''s levels, times this (100 at most).';
 comment on column learn.daily_challenges.xp_multiplier is
   'Passing pays the challenge''s xp_base times this, rounded half up. Left out: as much as the '
   'challenge''s highest level pays, at most 2.';

@@ -454,9 +454,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception '% is append-only', tg_table_name
+  raise exception '% is not truncated', tg_table_name
     using errcode = 'LX009', detail = format('truncate of %s.%s', tg_table_schema, tg_table_name),
-      hint = 'To retire old rows, detach or drop a whole month''s partition.';
+      hint = 'Of a log, detach or drop a whole month''s partition. Rows of learners are deleted, which is remembered.';
 end;
 $$;
 comment on function learn_internal.refuse_truncate() is
@@ -1758,5 +1758,141 @@ $$;
 comment on function learn_internal.require_text(text, text, integer, boolean) is
   'A text that people will see, as it is kept; LX001 where it cannot be. p_is_line: a name or a title.';
 revoke all on function learn_internal.require_text(text, text, integer, boolean) from public;
+
+-- triggers/operations/put_back.sql
+
+-- When rows are deleted by hand that only follow from others: they are put back, as these say. To begin again, delete
+-- what they follow from, or call learn.reset_progress(). What goes with its learner or its content does not come here.
+-- Last of all that follows a deletion: the triggers fire in the order of their names.
+create or replace function learn_internal.put_back()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  select array_agg(distinct d.user_id) into v_user_ids
+  from deleted_rows d
+  join learn.users u on u.id = d.user_id;
+  if v_user_ids is not null then
+    perform learn_internal.rebuild_users(v_user_ids);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.put_back() is
+  'Statement trigger: deleted rows that follow from others are put back.';
+revoke all on function learn_internal.put_back() from public;
+
+create or replace trigger put_back
+  after delete on learn.user_exercise_progress
+  referencing old table as deleted_rows
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.put_back();
+
+create or replace trigger put_back
+  after delete on learn.user_level_unlocks
+  referencing old table as deleted_rows
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.put_back();
+
+create or replace trigger put_back
+  after delete on learn.user_track_progress
+  referencing old table as deleted_rows
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.put_back();
+
+create or replace trigger put_back
+  after delete on learn.user_path_progress
+  referencing old table as deleted_rows
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.put_back();
+
+create or replace trigger put_back
+  after delete on learn.user_difficulty_progress
+  referencing old table as deleted_rows
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.put_back();
+
+create or replace trigger put_back
+  after delete on learn.user_challenge_progress
+  referencing old table as deleted_rows
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.put_back();
+
+-- triggers/operations/refuse_by_hand.sql
+
+-- When somebody writes by hand what only follows from something else: refused. The ledger follows from facts; progress
+-- and completions from what was done. A row written by hand would be half of it: neither paid, counted nor reported.
+-- The engine and the triggers of other tables write inside of triggers; of functions, these two write at the top.
+-- Errors: LX010.
+create or replace function learn_internal.refuse_by_hand()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_context text;
+begin
+  get diagnostics v_context = pg_context;
+  if strpos(v_context, 'learn_internal.rebuild_users(') > 0
+    or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
+  then
+    return case when tg_level = 'ROW' then new end;
+  end if;
+  raise exception '% is written by Laurel', tg_table_name
+    using errcode = 'LX010', detail = format('%s of %s by hand', lower(tg_op), tg_relid::regclass),
+      hint = tg_argv[0];
+end;
+$$;
+comment on function learn_internal.refuse_by_hand() is
+  'Trigger: refuses what is written by hand where only Laurel writes (LX010). Argument: the hint.';
+revoke all on function learn_internal.refuse_by_hand() from public;
+
+-- by row, which holds for its partitions too
+create or replace trigger refuse_by_hand
+  before insert on learn.xp_transactions
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('XP is paid by learn.award_xp(), and for facts, by learn.xp_rules.');
+
+create or replace trigger refuse_by_hand
+  before insert on learn.user_exercise_progress
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Insert into learn.query_submissions: progress follows.');
+
+create or replace trigger refuse_by_hand
+  after update of completed_at on learn.user_course_progress
+  for each row when (pg_trigger_depth() = 0 and old.completed_at is null and new.completed_at is not null)
+  execute function learn_internal.refuse_by_hand('Complete its lessons: the course follows. An enrolment may be inserted as completed.');
+
+create or replace trigger refuse_by_hand
+  before insert or update of completed_at on learn.user_level_unlocks
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Complete lessons of the level before: unlocks follow.');
+
+create or replace trigger refuse_by_hand
+  before insert or update of completed_at on learn.user_track_progress
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Complete its items: the track follows.');
+
+create or replace trigger refuse_by_hand
+  before insert or update of completed_at on learn.user_path_progress
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Complete its tracks: the path follows.');
+
+create or replace trigger refuse_by_hand
+  before insert or update of completed_at on learn.user_difficulty_progress
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Complete its tracks: the difficulty follows.');
+
+create or replace trigger refuse_by_hand
+  before insert or update of current_level, levels_completed, unlocked_at, completed_at on learn.user_challenge_progress
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand(
+    'Insert into learn.level_attempts, or bring old progress by learn.import_old_progress(): progress follows.');
 
 reset role;

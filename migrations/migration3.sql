@@ -401,46 +401,19 @@ begin
   update learn.activity_types t
   set pays = c.pays, is_capped = c.is_capped, feeds_metrics = c.feeds_metrics,
     feeds_days = c.feeds_days, resets_runs = c.resets_runs, notifies = c.notifies
-  from (
-    select a.key,
-      (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
-      exists (
-        select from learn.xp_rules r
-        where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
-      exists (
-        select from learn.metrics m
-        where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
-      exists (
-        select from learn.metrics m
-        where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
-      exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs,
-      exists (
-        select from learn.notification_rules r
-        where r.activity_type = a.key and r.is_active) as notifies
-    from learn.activity_types a
-  ) c
+  from learn_internal.type_consequences c
   where t.key = c.key and (t.pays, t.is_capped, t.feeds_metrics, t.feeds_days,
       t.resets_runs, t.notifies)
     is distinct from (c.pays, c.is_capped, c.feeds_metrics, c.feeds_days,
       c.resets_runs, c.notifies);
 
-  with feeds as (
-    select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,
-      case when s.is_scoped then m.scope_property end as scope_property,
-      m.is_board and not s.is_scoped as is_board
-    from learn.metrics m
-    cross join (values (false), (true)) s(is_scoped)
-    where m.activity_type is not null and m.aggregate <> 'distinct_days'
-      and (m.scope_property is not null or not s.is_scoped)
-  ), gone as (
-    delete from learn_internal.metric_feeds o
-    where not exists (
-      select from feeds f
-      where (f.activity_type, f.metric, f.is_scoped) = (o.activity_type, o.metric, o.is_scoped))
-  )
+  delete from learn_internal.metric_feeds o
+  where not exists (
+    select from learn_internal.due_feeds f
+    where (f.activity_type, f.metric, f.is_scoped) = (o.activity_type, o.metric, o.is_scoped));
   insert into learn_internal.metric_feeds as o
     (activity_type, metric, is_scoped, aggregate, property, filter, scope_property, is_board)
-  select * from feeds
+  select * from learn_internal.due_feeds f
   on conflict (activity_type, metric, is_scoped) do update
     set aggregate = excluded.aggregate, property = excluded.property, filter = excluded.filter,
       scope_property = excluded.scope_property, is_board = excluded.is_board
@@ -652,10 +625,11 @@ grant execute on function learn.record_activities(jsonb) to learn_app;
 -- functions/activity/write_facts.sql
 
 -- Writes facts to the log, in the given order: with the local date of each and whether it makes the day
--- active. One that happens once and that was recorded from outside already is left out.
+-- active. One that happens once and that is remembered is left out: it was recorded from outside, or the row that
+-- said so has been deleted. Facts of the past count like others, but pay only what they carry, and make no day active.
 -- Errors: LX001 a fact ahead of the clock, or before 1970.
 create or replace function learn_internal.write_facts(
-  p_facts learn_internal.fact[], p_idempotency_key text default null
+  p_facts learn_internal.fact[], p_idempotency_key text default null, p_is_past boolean default false
 )
 returns void
 language plpgsql
@@ -711,8 +685,9 @@ begin
       v_zone.zone_number := v_zone_number;
     end if;
     v_rows := v_rows || (
-      f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp,
-      f.occurred_at, v_zone.local_date, v_zone.zone_number, v_is_qualifying
+      f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'),
+      case when p_is_past then coalesce(f.xp, 0) else f.xp end,
+      f.occurred_at, v_zone.local_date, v_zone.zone_number, v_is_qualifying and not p_is_past
     )::learn_internal.logged_fact;
   end loop;
 
@@ -726,9 +701,9 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.write_facts(learn_internal.fact[], text) is
-  'Writes facts to the log, in the given order.';
-revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;
+comment on function learn_internal.write_facts(learn_internal.fact[], text, boolean) is
+  'Writes facts to the log, in the given order; those of the past pay what they carry and make no day active.';
+revoke all on function learn_internal.write_facts(learn_internal.fact[], text, boolean) from public;
 
 -- functions/xp/reverse_xp.sql
 
@@ -2467,6 +2442,10 @@ begin
       using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
         hint = 'Look it up in learn.achievements.';
   end if;
+  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
+  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
+  on conflict (user_id, achievement_id) do update
+    set reason = excluded.reason, revoked_at = excluded.revoked_at;
   delete from learn.user_achievements u
   where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
   if not found then
@@ -2474,10 +2453,6 @@ begin
       using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
         hint = 'Look at learn.user_achievements.';
   end if;
-  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
-  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
-  on conflict (user_id, achievement_id) do update
-    set reason = excluded.reason, revoked_at = excluded.revoked_at;
 
   if v_achievement.unlocks_avatar_id is not null and not exists (
     select from learn.user_achievements u
@@ -2668,7 +2643,7 @@ comment on trigger achievement_thresholds_marks on learn_internal.achievement_th
 -- triggers/achievements/achievements.sql
 
 -- What happens when rows of learn.achievements are written, in the order in which triggers fire.
--- Errors: LX011.
+-- Errors: LX009, LX011.
 
 -- When the rules of achievements change: this blocks learners.
 create or replace trigger achievements_change
@@ -2742,10 +2717,37 @@ create or replace trigger index_criteria
 comment on trigger index_criteria on learn.achievements is
   'Indexes the thresholds of an active achievement.';
 
+-- When an achievement is deleted: not while somebody holds it, because another of its name would be earned again.
+-- Errors: LX009.
+create or replace function learn_internal.keep_held_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from learn.user_achievements u where u.achievement_id = old.id) then
+    raise exception 'an achievement that somebody holds stays'
+      using errcode = 'LX009', detail = format('achievement %s', old.slug),
+        hint = 'Deactivate it: update learn.achievements set is_active = false.';
+  end if;
+  return old;
+end;
+$$;
+comment on function learn_internal.keep_held_achievements() is
+  'Row trigger: an achievement that somebody holds is not deleted (LX009).';
+revoke all on function learn_internal.keep_held_achievements() from public;
+
+create or replace trigger keep_held_achievements
+  before delete on learn.achievements
+  for each row execute function learn_internal.keep_held_achievements();
+comment on trigger keep_held_achievements on learn.achievements is 'Refuses delete while somebody holds it (LX009).';
+
 -- triggers/achievements/user_achievements.sql
 
 -- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
--- Errors: LX010.
+-- Errors: LX009, LX010.
 
 -- When an earned achievement is changed: its token is written once.
 -- Errors: LX010.
@@ -2776,6 +2778,45 @@ create or replace trigger keep_achievement_tokens
   execute function learn_internal.keep_achievement_tokens();
 comment on trigger keep_achievement_tokens on learn.user_achievements is
   'Refuses changes of tokens (LX010).';
+
+-- When achievements are deleted otherwise than by revoke_achievement(): refused. They would be earned, and paid, again.
+-- Errors: LX009.
+create or replace function learn_internal.keep_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kept record;
+begin
+  select o.user_id, a.slug into v_kept
+  from lost o
+  join learn.users u on u.id = o.user_id
+  join learn.achievements a on a.id = o.achievement_id
+  where not exists (
+    select from learn.revoked_achievements r
+    where r.user_id = o.user_id and r.achievement_id = o.achievement_id)
+  limit 1;
+  if found then
+    raise exception 'an achievement stays earned'
+      using errcode = 'LX009', detail = format('user_id = %s, achievement %s', v_kept.user_id, v_kept.slug),
+        hint = 'Take it away, with what it paid, by learn.revoke_achievement().';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_achievements() is
+  'Statement trigger: achievements go only by revoke_achievement(), or with the user (LX009).';
+revoke all on function learn_internal.keep_achievements() from public;
+
+create or replace trigger keep_achievements
+  after delete on learn.user_achievements
+  referencing old table as lost
+  for each statement
+  execute function learn_internal.keep_achievements();
+comment on trigger keep_achievements on learn.user_achievements is 'Refuses delete (LX009) but by revoke_achievement().';
 
 -- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
 -- their XP.
@@ -4692,5 +4733,282 @@ comment on view learn.economy is
   'What each act can pay a learner at most, in an hour, a day and in all, by the rules and content of today. Null in xp_a_day: '
   'nothing bounds it; in xp_in_all: it comes again every day.';
 grant select on learn.economy to learn_app, learn_readonly;
+
+-- triggers/activity/remember_facts.sql
+
+-- When rows are deleted that say that something has happened once: that it has is remembered, so that doing it
+-- again pays nothing and counts nothing. Other facts that follow from the log are not forgotten at all.
+-- What goes with its learner, or with the content that it was about, needs no memory.
+-- First of all that follows a deletion: the triggers fire in the order of their names.
+-- Errors: LX009.
+create or replace function learn_internal.remember_facts()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+begin
+  if not exists (select from deleted_rows) then
+    return null;
+  end if;
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select distinct d.user_id, f.activity_type, f.subject_type, f.subject_id
+  from (select (to_jsonb(o) ->> 'user_id')::uuid as user_id, to_jsonb(o) as row from deleted_rows o) d
+  cross join lateral (
+    select t.activity_type, 'lesson' as subject_type, l.id::text as subject_id
+    from learn.lessons l
+    cross join lateral (
+      values
+        ('lesson_started', d.row ->> 'started_at' is not null),
+        ('lesson_completed', d.row ->> 'completed_at' is not null),
+        -- without exercises and so far without a score, the first one is yet to come
+        ('lesson_perfect', d.row ->> 'completed_at' is not null and (
+          d.row ->> 'score' is not null or exists (select from learn.exercises e where e.lesson_id = l.id)))
+    ) t(activity_type, has_happened)
+    where tg_table_name = 'user_lesson_progress' and l.id = (d.row ->> 'lesson_id')::bigint and t.has_happened
+    union all
+    select t.activity_type, 'exercise', e.id::text
+    from learn.exercises e
+    cross join lateral (
+      values ('exercise_solved', d.row ->> 'solved_at' is not null), ('exercise_solved_first_try', true)
+    ) t(activity_type, has_happened)
+    where tg_table_name = 'user_exercise_progress' and e.id = (d.row ->> 'exercise_id')::bigint
+      and t.has_happened
+    union all
+    select t.activity_type, 'course', c.id::text
+    from learn.courses c
+    cross join lateral (
+      values ('course_enrolled', true), ('course_completed', d.row ->> 'completed_at' is not null)
+    ) t(activity_type, has_happened)
+    where tg_table_name = 'user_course_progress' and c.id = (d.row ->> 'course_id')::bigint
+      and t.has_happened
+    union all
+    select 'level_completed', 'course_level', v.id::text
+    from learn.course_levels v
+    where tg_table_name = 'user_level_unlocks' and v.id = (d.row ->> 'course_level_id')::bigint
+      and d.row ->> 'completed_at' is not null
+    union all
+    select 'track_completed', 'track', t.id::text
+    from learn.tracks t
+    where tg_table_name = 'user_track_progress' and t.id = (d.row ->> 'track_id')::bigint
+      and d.row ->> 'completed_at' is not null
+    union all
+    select 'path_completed', 'path', p.id::text
+    from learn.learning_paths p
+    where tg_table_name = 'user_path_progress' and p.id = (d.row ->> 'path_id')::bigint
+      and d.row ->> 'completed_at' is not null
+    union all
+    select 'difficulty_completed', 'difficulty', k.key
+    from learn.difficulties k
+    where tg_table_name = 'user_difficulty_progress' and k.key = d.row ->> 'difficulty'
+    union all
+    select t.activity_type, 'challenge', c.id::text
+    from learn.challenges c
+    cross join lateral (
+      values
+        ('challenge_unlocked', d.row ->> 'unlocked_at' is not null),
+        ('challenge_completed', d.row ->> 'completed_at' is not null)
+    ) t(activity_type, has_happened)
+    where tg_table_name = 'user_challenge_progress' and c.id = (d.row ->> 'challenge_id')::bigint
+      and t.has_happened
+    union all
+    select 'challenge_level_passed', 'challenge_level', c.id || ':' || l.level_number
+    from learn.challenges c
+    cross join lateral (
+      select (d.row ->> 'level_number')::integer where (d.row ->> 'passed')::boolean
+      union all
+      select x.level::integer
+      from jsonb_array_elements_text(coalesce(
+        d.row -> 'levels_completed', d.row -> 'completed_levels', '[]')) x(level)
+    ) l(level_number)
+    where tg_table_name in ('level_attempts', 'user_challenge_progress', 'imported_challenge_progress')
+      and c.id = (d.row ->> 'challenge_id')::bigint
+    union all
+    -- what an import has paid, see apply_imports()
+    select 'xp_awarded', 'import', c.id::text
+    from learn.challenges c
+    where tg_table_name = 'imported_challenge_progress' and c.id = (d.row ->> 'challenge_id')::bigint
+    union all
+    -- by its date, because another challenge may come on it: see daily_challenges
+    select 'daily_challenge_completed', 'date', c.date::text
+    from learn.daily_challenges c
+    where tg_table_name = 'daily_challenge_attempts' and c.id = (d.row ->> 'daily_challenge_id')::bigint
+      and (d.row ->> 'passed')::boolean
+  ) f
+  join learn.users u on u.id = d.user_id
+  order by 1, 2, 3, 4
+  on conflict do nothing;
+  return null;
+end;
+$$;
+comment on function learn_internal.remember_facts() is
+  'Statement trigger: what deleted rows say to have happened once does not happen again.';
+revoke all on function learn_internal.remember_facts() from public;
+
+create or replace trigger are_remembered
+  after delete on learn.user_lesson_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_exercise_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_course_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_level_unlocks
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_track_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_path_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_difficulty_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.user_challenge_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.level_attempts
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.imported_challenge_progress
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+create or replace trigger are_remembered
+  after delete on learn.daily_challenge_attempts
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.remember_facts();
+
+-- Nor are these tables emptied past the memory.
+create or replace trigger refuse_truncate before truncate on learn.user_lesson_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_exercise_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_course_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_level_unlocks
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_track_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_path_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_difficulty_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_challenge_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.level_attempts
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.imported_challenge_progress
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.daily_challenge_attempts
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.query_submissions
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_achievements
+  for each statement execute function learn_internal.refuse_truncate();
+create or replace trigger refuse_truncate before truncate on learn.user_skills
+  for each statement execute function learn_internal.refuse_truncate();
+
+-- views/activity/due_feeds.sql
+
+-- How facts feed metrics, by the definitions of today: what metric_feeds must say.
+create or replace view learn_internal.due_feeds as
+select m.activity_type, m.key as metric, s.is_scoped, m.aggregate, m.property, m.filter,
+  case when s.is_scoped then m.scope_property end as scope_property,
+  m.is_board and not s.is_scoped as is_board
+from learn.metrics m
+cross join (values (false), (true)) s(is_scoped)
+where m.activity_type is not null and m.aggregate <> 'distinct_days'
+  and (m.scope_property is not null or not s.is_scoped);
+comment on view learn_internal.due_feeds is 'How facts feed metrics, by the definitions of today.';
+
+-- views/activity/type_consequences.sql
+
+-- What facts of each type can cause, by the rules of today: what must be noted with the types.
+create or replace view learn_internal.type_consequences as
+select a.key,
+  (select r.amount from learn.xp_rules r where r.activity_type = a.key) as pays,
+  exists (
+    select from learn.xp_rules r
+    where r.activity_type = a.key and r.daily_cap is not null) as is_capped,
+  exists (
+    select from learn.metrics m
+    where m.activity_type = a.key and m.aggregate <> 'distinct_days') as feeds_metrics,
+  exists (
+    select from learn.metrics m
+    where m.activity_type = a.key and m.aggregate = 'distinct_days') as feeds_days,
+  exists (select from learn.metrics m where m.reset_activity_type = a.key) as resets_runs,
+  exists (
+    select from learn.notification_rules r
+    where r.activity_type = a.key and r.is_active) as notifies
+from learn.activity_types a;
+comment on view learn_internal.type_consequences is 'What facts of each type can cause, by the rules of today.';
+
+-- views/activity/rule_damage.sql
+
+-- Where what is noted of rules is not what they say: a part of check_integrity(). Rules are nobody's: no user is named.
+create or replace view learn_internal.rule_damage (check_name, user_id, expected, actual) as
+select 'rules_are_noted', null::uuid,
+  case when d.is_missing then d.note else 'nothing such' end, case when d.is_missing then 'none' else d.note end
+from (
+  select w.note, sum(w.amount) > 0 as is_missing
+  from (
+    select 1 as amount, format('type %s', c) as note from learn_internal.type_consequences c
+    union all
+    select -1, format('type %s', (t.key, t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs, t.notifies))
+    from learn.activity_types t
+    union all
+    select 1, format('feed %s', f) from learn_internal.due_feeds f
+    union all
+    select -1, format('feed %s', (o.activity_type, o.metric, o.is_scoped, o.aggregate, o.property, o.filter,
+      o.scope_property, o.is_board))
+    from learn_internal.metric_feeds o
+    union all
+    select 1, format('threshold %s', (a.id, l.metric, l.scope, l.threshold, l.is_sole))
+    from learn.achievements a
+    cross join lateral (select distinct * from learn_internal.criteria_leaves(a.criteria)) l
+    where a.is_active
+    union all
+    select -1, format('threshold %s', (t.achievement_id, t.metric, t.scope, t.threshold, t.is_sole))
+    from learn_internal.achievement_thresholds t
+    union all
+    select 1, format('mark %s', m.xp)
+    from (
+      select t.min_xp as xp from learn.level_thresholds t
+      union
+      select t.threshold from learn_internal.achievement_thresholds t where t.metric = 'xp' and t.scope = ''
+    ) m
+    union all
+    select -1, format('mark %s', m.xp) from learn_internal.xp_marks m
+  ) w
+  group by w.note
+  having sum(w.amount) <> 0
+) d;
+comment on view learn_internal.rule_damage is
+  'Where what is noted of rules is not what they say; no row when all is well.';
 
 reset role;

@@ -997,38 +997,35 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on   -- joins sets with sets
-set jit = off
 as $$
 declare
-  v_facts learn_internal.fact[];
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_steps learn_internal.track_step[] := '{}'::learn_internal.track_step[];
 begin
-  with completed as (
+  for c in
+    select d.user_id, d.course_id, d.at, k.slug, k.category, k.difficulty, k.language, k.completion_xp,
+      k.track_id, k.is_published and k.total_lessons > 0 as is_item,
+      (select t.slug from learn.tracks t where t.id = k.track_id) as track
+    from unnest(p_user_ids, p_course_ids, p_at) d(user_id, course_id, at)
+    join learn.courses k on k.id = d.course_id
+    order by d.user_id, d.at, d.course_id
+  loop
     update learn.user_course_progress p
     set completed_at = c.at
-    from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
-    where p.user_id = c.user_id and p.course_id = c.course_id
-    returning p.user_id, p.course_id, p.completed_at
-  )
-  select array_agg(
-    (c.user_id, 'course_completed', 'course', c.course_id::text,
-      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
-        'language', k.language, 'track', t.slug),
-      k.completion_xp, c.completed_at)::learn_internal.fact
-    order by c.user_id, c.completed_at, c.course_id)
-  into v_facts
-  from completed c
-  join learn.courses k on k.id = c.course_id
-  left join learn.tracks t on t.id = k.track_id;
+    where p.user_id = c.user_id and p.course_id = c.course_id;
+    v_facts := v_facts || (
+      c.user_id, 'course_completed', 'course', c.course_id::text,
+      jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty,
+        'language', c.language, 'track', c.track),
+      c.completion_xp, c.at)::learn_internal.fact;
+    if c.track_id is not null and c.is_item then
+      v_steps := v_steps || (c.user_id, c.track_id, c.at)::learn_internal.track_step;
+    end if;
+  end loop;
   perform learn_internal.write_facts(v_facts);
-
   perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
-  perform learn_internal.advance_tracks(
-    array_agg((c.user_id, k.track_id, c.at)::learn_internal.track_step))
-  from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
-  join learn.courses k on k.id = c.course_id and k.track_id is not null
-  where k.is_published and k.total_lessons > 0
-  having count(*) > 0;
+  perform learn_internal.advance_tracks(v_steps);
 end;
 $$;
 comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
@@ -2047,7 +2044,9 @@ comment on view learn_internal.practice_damage is
 -- triggers/practice/query_submissions.sql
 
 -- What happens when queries are submitted, in this order: content is held; every run is a fact, the first
--- correct one solves the exercise, and solving the last exercise completes the lesson.
+-- correct one solves the exercise, and solving the last exercise completes the lesson. Submissions stay as they
+-- were judged. When they are deleted, progress is recounted.
+-- Errors: LX009 a submission would be judged again.
 
 -- 1. Before anything is written: content is held.
 create or replace trigger query_submissions_hold
@@ -2168,6 +2167,56 @@ create or replace trigger grade_submissions
   execute function learn_internal.grade_submissions();
 comment on trigger grade_submissions on learn.query_submissions is
   'Submissions become facts, solve exercises and complete lessons.';
+
+-- 3. Submissions stay as they were judged.
+create or replace trigger results_stay
+  after update of is_correct, error_message, submitted_at on learn.query_submissions
+  for each row when ((old.is_correct, old.error_message, old.submitted_at)
+    is distinct from (new.is_correct, new.error_message, new.submitted_at))
+  execute function learn_internal.refuse_change();
+comment on trigger results_stay on learn.query_submissions is 'Refuses another result (LX009).';
+
+-- 4. Submissions that are deleted, alone or with their exercise: progress is what the others say.
+create or replace function learn_internal.submissions_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d record;
+begin
+  for d in
+    select distinct o.user_id, o.exercise_id
+    from deleted_rows o
+    join learn.users u on u.id = o.user_id
+    join learn.exercises e on e.id = o.exercise_id
+    order by o.user_id, o.exercise_id
+  loop
+    perform from learn.user_stats s where s.user_id = d.user_id for no key update;
+    delete from learn.user_exercise_progress p
+    where p.user_id = d.user_id and p.exercise_id = d.exercise_id;
+    insert into learn.user_exercise_progress
+      (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try, solved_at)
+    select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions, r.failed_submissions,
+      r.is_first_try, r.solved_at
+    from learn_internal.exercise_recounts r
+    where r.user_id = d.user_id and r.exercise_id = d.exercise_id;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.submissions_deleted() is
+  'Statement trigger: recounts the exercises of deleted submissions.';
+revoke all on function learn_internal.submissions_deleted() from public;
+
+create or replace trigger submissions_deleted
+  after delete on learn.query_submissions
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.submissions_deleted();
+comment on trigger submissions_deleted on learn.query_submissions is 'Recounts the exercises.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -2311,8 +2360,9 @@ begin
       v_zone.zone_number := v_learner.zone_number;
     end if;
     if c.lesson_id is distinct from v_lesson_id then
-      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available,
+      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
         t.pays, t.is_qualifying,
+        case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit,
         (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
         exists (
           select from learn.exercises e
@@ -2324,30 +2374,47 @@ begin
       where l.id = c.lesson_id;
       v_lesson_id := v_lesson.id;
     end if;
-    if c.started_at is not null and v_fast_seconds is null then
+    -- A score below the pass mark is kept, and completes nothing; of an attempt beyond a hard limit, the time is.
+    if (v_lesson.pass_score is not null or v_lesson.hard_limit is not null)
+      and not v_lesson.has_exercises
+    then
+      if v_lesson.pass_score is not null and coalesce(c.score < v_lesson.pass_score, true)
+        or c.seconds > v_lesson.hard_limit
+      then
+        update learn.user_lesson_progress p
+        set status = 'in_progress', completed_at = null,
+          score = case when c.seconds > v_lesson.hard_limit then null else p.score end
+        where p.user_id = c.user_id and p.lesson_id = c.lesson_id;
+        continue;
+      end if;
+    end if;
+    if v_lesson.has_exercises and c.started_at is not null and v_fast_seconds is null then
       v_fast_seconds := learn_internal.setting_number('speed_runner_seconds');
     end if;
 
     v_is_perfect := coalesce(c.score = 100, false);
     v_properties := jsonb_build_object(
       'slug', v_lesson.slug, 'difficulty', v_lesson.difficulty,
-      'has_exercises', v_lesson.has_exercises,
-      'is_fast', coalesce(c.completed_at >= c.started_at
-        and c.completed_at < c.started_at + v_fast_seconds * interval '1 second', false));
+      'has_exercises', v_lesson.has_exercises);
+    -- How well it was done is known from submissions, and only where these have solved all of it.
     if v_lesson.has_exercises then
       select count(*) = count(*) filter (where x.is_first_try) as is_first_try,
-        coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
-        coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
+        count(*) = count(x.solved_at) and sum(x.wrong_submissions) = 0 as is_flawless,
+        count(*) = count(x.solved_at) and sum(x.failed_submissions) = 0 as is_clean,
+        count(*) = count(x.solved_at) as is_solved
       into v_solved
       from learn.exercises e
       left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
       where e.lesson_id = c.lesson_id and e.is_published;
       v_is_perfect := v_solved.is_first_try;
       v_properties := v_properties || jsonb_build_object(
-        'is_clean', v_solved.is_clean, 'is_first_try', v_solved.is_first_try, 'is_flawless', v_solved.is_flawless);
+        'is_clean', v_solved.is_clean, 'is_first_try', v_solved.is_first_try,
+        'is_flawless', v_solved.is_flawless,
+        'is_fast', v_solved.is_solved and coalesce(c.completed_at >= c.started_at
+          and c.completed_at < c.started_at + v_fast_seconds * interval '1 second', false));
     end if;
 
-    -- What was recorded from outside already has paid.
+    -- What is remembered has paid: it was recorded from outside, or its row was deleted. It is done again.
     v_is_recorded := v_has_recorded;
     if v_has_recorded then
       v_is_recorded := exists (
@@ -2361,6 +2428,12 @@ begin
         round(coalesce(v_lesson.xp_reward, v_lesson.pays, 0)
           * coalesce(v_lesson.multiplier, 1))::integer,
         c.completed_at, v_zone.local_date, v_zone.zone_number, v_lesson.is_qualifying
+      )::learn_internal.logged_fact;
+    else
+      v_facts := v_facts || (
+        c.user_id, 'lesson_repeated', 'lesson', c.lesson_id::text, '{}', null,
+        c.completed_at, v_zone.local_date, v_zone.zone_number,
+        (select t.is_qualifying from learn.activity_types t where t.key = 'lesson_repeated')
       )::learn_internal.logged_fact;
     end if;
     if v_is_perfect then
@@ -2416,7 +2489,8 @@ revoke all on function learn_internal.apply_lesson_completions(learn_internal.co
 
 -- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
 -- score, adds up the time, and is a learning act: it makes the day active.
--- A lesson of a course enrols its user.
+-- A lesson of a course enrols its user. A score below the lesson's pass mark, or a time
+-- beyond its hard limit, is kept, and completes nothing.
 -- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
 -- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
 -- LX007 exercises are not solved yet; LX010 a learner's own session gives a score; LX013.
@@ -2437,18 +2511,20 @@ set enable_seqscan = off   -- by key, whatever the size of the tables was: see d
 set jit = off
 as $$
 declare
-  v_call     learn_internal.call := learn_internal.begin_call(
+  v_call      learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
     jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score::numeric),
       'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
-  v_row      record;
-  v_unsolved bigint[];
+  v_row       record;
+  v_unsolved  bigint[];
+  v_is_passed boolean;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  select l.is_available, l.course_level_id, p.user_id, p.completed_at, p.score,
+  select l.is_available, l.course_level_id, l.pass_score,
+    case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit, p.user_id, p.completed_at, p.score,
     exists (
       select from learn.exercises e
       where e.lesson_id = l.id and e.is_published) as has_exercises
@@ -2488,10 +2564,18 @@ begin
     end if;
   end if;
 
+  -- Below the pass mark the best score is kept, beyond a hard limit only the time, and nothing is completed.
+  if v_row.completed_at is null and not v_row.has_exercises and p_time_spent_seconds > v_row.hard_limit then
+    p_score := null;
+  end if;
+  v_is_passed := v_row.completed_at is not null or v_row.has_exercises
+    or (v_row.pass_score is null or coalesce(greatest(v_row.score, p_score::numeric) >= v_row.pass_score, false))
+      and coalesce(p_time_spent_seconds <= v_row.hard_limit, true);
   if v_row.user_id is null then
     insert into learn.user_lesson_progress
       (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
+    values (p_user_id, p_lesson_id, case when v_is_passed then 'completed' else 'in_progress' end, p_score,
+      p_time_spent_seconds, case when v_is_passed then v_call.occurred_at end)
     on conflict do nothing;  -- only a direct insert at the same moment conflicts
   end if;
   if v_row.user_id is not null and (v_row.completed_at is null
@@ -2500,7 +2584,7 @@ begin
     or v_row.user_id is null and not found
   then
     update learn.user_lesson_progress p
-    set status = 'completed',
+    set status = case when v_is_passed then 'completed' else 'in_progress' end,
       score = greatest(p.score, p_score::numeric),
       time_spent_seconds = case
         when p.time_spent_seconds is null and p_time_spent_seconds is null then null
@@ -2508,7 +2592,7 @@ begin
           coalesce(p.time_spent_seconds, 0)::bigint + coalesce(p_time_spent_seconds, 0),
           2147483647)::integer
       end,
-      completed_at = coalesce(p.completed_at, v_call.occurred_at)
+      completed_at = coalesce(p.completed_at, case when v_is_passed then v_call.occurred_at end)
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
   end if;
 
@@ -2990,7 +3074,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' and old.completed_at is not null then
-    if new.status <> 'completed' or new.completed_at is null then
+    if new.status = 'in_progress' and new.completed_at is null and pg_trigger_depth() > 1 then
+      return new;  -- apply_lesson_completions(): it is not passed
+    elsif new.status <> 'completed' or new.completed_at is null then
       raise exception 'a completed lesson stays completed'
         using errcode = 'LX009',
           detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
@@ -3001,6 +3087,9 @@ begin
     new.completed_at := learn.clock();
   elsif new.completed_at is not null then
     new.status := 'completed';
+  end if;
+  if tg_op = 'UPDATE' then
+    new.started_at := coalesce(old.started_at, new.started_at);
   end if;
   return new;
 end;
@@ -3021,7 +3110,8 @@ create or replace trigger keep_completions
   before update on learn.user_lesson_progress
   for each row
   when ((new.status = 'completed') <> (new.completed_at is not null)
-    or old.completed_at is not null and new.completed_at is distinct from old.completed_at)
+    or old.completed_at is not null and new.completed_at is distinct from old.completed_at
+    or old.started_at is not null and new.started_at is distinct from old.started_at)
   execute function learn_internal.date_completions();
 comment on trigger keep_completions on learn.user_lesson_progress is
   'A completion is sticky (LX009).';
@@ -3054,11 +3144,12 @@ declare
   v_completions learn_internal.completion[];
   v_starts      learn_internal.lesson_event[];
   v_times       learn_internal.lesson_time[];
+  v_perfect     learn_internal.lesson_event[];   -- a first score that is full and has come after the completion
 begin
   if tg_op = 'INSERT' then
     select
-      array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at,
-          n.score)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
+      array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+          n.time_spent_seconds)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
         filter (where n.completed_at is not null),
       array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
         filter (where n.started_at is not null),
@@ -3069,8 +3160,8 @@ begin
     from new_rows n;
   elsif exists (select from new_rows) then
     select
-      array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at,
-          c.score)::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
+      array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+          c.seconds - coalesce(c.old_seconds, 0))::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
         filter (where c.completed_at is not null and c.old_completed_at is null),
       array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
         filter (where c.started_at is not null and c.old_started_at is null),
@@ -3079,11 +3170,15 @@ begin
             case when c.old_started_at is null then c.started_at end,
             case when c.old_completed_at is null then c.completed_at end))::learn_internal.lesson_time)
         filter (where c.seconds is distinct from c.old_seconds
-          or c.started_at is not null and c.old_started_at is null)
-    into v_completions, v_starts, v_times
+          or c.started_at is not null and c.old_started_at is null),
+      array_agg((c.user_id, c.lesson_id, null)::learn_internal.lesson_event order by c.user_id, c.lesson_id)
+        filter (where c.old_completed_at is not null and (c.score = 100 and c.old_score is null
+          or c.old_score = 100 and c.score is distinct from c.old_score))
+    into v_completions, v_starts, v_times, v_perfect
     from (
       -- New and old rows are matched by grouping, in the same time per row for any number.
       select r.user_id, r.lesson_id, max(r.score) filter (where r.is_new) as score,
+        max(r.score) filter (where not r.is_new) as old_score,
         max(r.time_spent_seconds) filter (where r.is_new) as seconds,
         max(r.time_spent_seconds) filter (where not r.is_new) as old_seconds,
         max(r.started_at) filter (where r.is_new) as started_at,
@@ -3121,6 +3216,9 @@ begin
   end if;
   if v_completions is not null then
     perform learn_internal.apply_lesson_completions(v_completions);
+  end if;
+  if v_perfect is not null then
+    perform learn_internal.apply_late_scores(v_perfect);
   end if;
 
   -- An upsert comes here twice: with its updated rows, and then with its inserted ones. Courses that were
@@ -3168,8 +3266,8 @@ create or replace trigger lesson_progress_updated
 comment on trigger lesson_progress_updated on learn.user_lesson_progress is
   'Started and completed lessons become facts.';
 
--- 4. Progress that is deleted, alone or with its lesson: the courses
--- and tracks concerned are recounted.
+-- 4. Progress that is deleted, alone or with its lesson: the courses and tracks concerned are recounted. A lesson
+-- whose exercises are all solved is completed again: delete the submissions first.
 create or replace function learn_internal.lesson_progress_deleted()
 returns trigger
 language plpgsql
@@ -3185,6 +3283,7 @@ declare
   v_user_ids   uuid[];
   v_track_ids  bigint[];
   v_course_ids bigint[];
+  v_solved     record;
 begin
   select array_agg(distinct d.user_id), array_agg(distinct i.track_id),
     array_agg(distinct l.course_id)
@@ -3198,13 +3297,23 @@ begin
     offset 0  -- keeps this a query by key
   ) i on true
   where i.track_id is not null or l.course_id is not null;
-  if v_user_ids is null then
-    return null;
+  if v_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_user_ids)
+    order by s.user_id for no key update;
+    perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+    perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-  perform learn_internal.settle_courses(v_user_ids, v_course_ids);
-  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  select array_agg(d.user_id) as user_ids, array_agg(d.lesson_id) as lesson_ids into v_solved
+  from deleted_rows d
+  join learn.users u on u.id = d.user_id
+  where exists (
+    select from learn.exercises e
+    join learn.user_exercise_progress x
+      on x.user_id = d.user_id and x.exercise_id = e.id and x.solved_at is not null
+    where e.lesson_id = d.lesson_id and e.is_published);
+  if v_solved.user_ids is not null then
+    perform learn_internal.complete_solved_lessons(v_solved.user_ids, v_solved.lesson_ids);
+  end if;
   return null;
 end;
 $$;
@@ -3680,5 +3789,313 @@ comment on function learn.choose_difficulty(uuid, bigint, text, timestamptz, tex
   'Notes the tier that a user has chosen for a course: easy, medium, hard, or what its lessons have; null: none.';
 revoke all on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) from public;
 grant execute on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) to learn_app, learn_user;
+
+-- functions/progress/apply_late_scores.sql
+
+-- After completed lessons have got a first score that is full, or lost a full one: a lesson without exercises that was
+-- completed without a score is perfect when the first one that comes is full. That is a fact, which pays, once.
+-- The caller has matched new and old rows.
+create or replace function learn_internal.apply_late_scores(p_lessons learn_internal.lesson_event[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+begin
+  for c in
+    select p.user_id, p.lesson_id
+    from unnest(p_lessons) l
+    join learn.user_lesson_progress p
+      on p.user_id = l.user_id and p.lesson_id = l.lesson_id and p.score = 100
+    where not exists (select from learn.exercises e where e.lesson_id = l.lesson_id)
+    order by p.user_id, p.lesson_id
+  loop
+    perform from learn.user_stats s where s.user_id = c.user_id for no key update;
+    v_facts := v_facts || (
+      c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
+      learn.clock())::learn_internal.fact;
+  end loop;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+  -- It has paid: now, or with the completion, where a full score was taken away.
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select l.user_id, 'lesson_perfect', 'lesson', l.lesson_id::text
+  from unnest(p_lessons) l
+  order by 1, 4
+  on conflict do nothing;
+end;
+$$;
+comment on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) is
+  'Writes the facts of first scores that are full and have come after the completion, once each.';
+revoke all on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) from public;
+
+-- functions/progress/reset_progress.sql
+
+-- Lets a user begin again: a completed lesson, the completed lessons of a course, a challenge, all of these in a track,
+-- or a skill, whose points come back. What was earned stays, completions of the whole too, and nothing pays or counts
+-- a second time. What is not completed stays as it is: a first try is the first one. So do hints that were used.
+-- Errors: LX001 unknown kind; LX002; LX003 no such thing; LX004 user inactive; LX013.
+create or replace function learn.reset_progress(
+  p_user_id         uuid,
+  p_kind            text,
+  p_id              bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call       learn_internal.call := learn_internal.begin_call(
+    'reset_progress', p_user_id, jsonb_build_object('kind', p_kind, 'id', p_id),
+    p_occurred_at, p_idempotency_key);
+  v_is_known   boolean;
+  v_lessons    bigint[];
+  v_challenges bigint[];
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_size('p_kind', length(p_kind), 50);
+  v_is_known := case p_kind
+    when 'lesson' then exists (select from learn.lessons l where l.id = p_id)
+    when 'course' then exists (select from learn.courses c where c.id = p_id)
+    when 'challenge' then exists (select from learn.challenges c where c.id = p_id)
+    when 'track' then exists (select from learn.tracks t where t.id = p_id)
+    when 'skill' then exists (select from learn.skills s where s.id = p_id)
+  end;
+  if v_is_known is null then
+    raise exception 'this cannot be reset'
+      using errcode = 'LX001', detail = format('p_kind = %L', p_kind),
+        hint = 'Kinds are: lesson, course, challenge, track, skill.';
+  elsif not v_is_known then
+    raise exception 'unknown %', p_kind
+      using errcode = 'LX003', detail = format('p_id = %s', coalesce(p_id::text, 'null')),
+        hint = format('Look the %s up.', p_kind);
+  end if;
+
+  select array_agg(p.lesson_id) into v_lessons
+  from learn.user_lesson_progress p
+  join learn.lessons l on l.id = p.lesson_id
+  where p.user_id = p_user_id and p.completed_at is not null and case p_kind
+    when 'lesson' then l.id = p_id
+    when 'course' then l.course_id = p_id
+    when 'track' then l.course_id in (select c.id from learn.courses c where c.track_id = p_id)
+      or l.id in (select t.lesson_id from learn.track_lessons t where t.track_id = p_id)
+  end;
+  delete from learn.query_submissions q
+  using learn.exercises e
+  where q.user_id = p_user_id and e.lesson_id = any (v_lessons) and q.exercise_id = e.id;
+  delete from learn.user_lesson_progress p where p.user_id = p_user_id and p.lesson_id = any (v_lessons);
+
+  select array_agg(c.id) into v_challenges
+  from learn.challenges c
+  where case p_kind when 'challenge' then c.id = p_id when 'track' then c.track_id = p_id end;
+  delete from learn.level_attempts a where a.user_id = p_user_id and a.challenge_id = any (v_challenges);
+  delete from learn.imported_challenge_progress i
+  where i.user_id = p_user_id and i.challenge_id = any (v_challenges);
+
+  if p_kind = 'skill' then
+    update learn.user_skills u set points_allocated = 0 where u.user_id = p_user_id and u.skill_id = p_id;
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.reset_progress(uuid, text, bigint, timestamptz, text) is
+  'Lets a user begin a lesson, course, challenge, track or skill again. What was earned stays, and is not paid again.';
+revoke all on function learn.reset_progress(uuid, text, bigint, timestamptz, text) from public;
+grant execute on function learn.reset_progress(uuid, text, bigint, timestamptz, text) to learn_app, learn_user;
+
+-- functions/progress/unenroll.sql
+
+-- Takes a user out of a course. What was completed and earned stays, and is not paid again: who enrols once more goes
+-- on where they left. Who is not enrolled is no error.
+-- Errors: LX001, LX002, LX003 unknown course, LX004 user inactive, LX013.
+create or replace function learn.unenroll(
+  p_user_id         uuid,
+  p_course_id       bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'unenroll', p_user_id, jsonb_build_object('course_id', p_course_id), p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if not exists (select from learn.courses c where c.id = p_course_id) then
+    raise exception 'unknown course'
+      using errcode = 'LX003', detail = format('p_course_id = %s', coalesce(p_course_id::text, 'null')),
+        hint = 'Look the course up in learn.courses.';
+  end if;
+  delete from learn.user_course_progress p where p.user_id = p_user_id and p.course_id = p_course_id;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.unenroll(uuid, bigint, timestamptz, text) is
+  'Takes a user out of a course. What was completed and earned stays, and is not paid again.';
+revoke all on function learn.unenroll(uuid, bigint, timestamptz, text) from public;
+grant execute on function learn.unenroll(uuid, bigint, timestamptz, text) to learn_app, learn_user;
+
+-- triggers/progress/keep_completed.sql
+
+-- When something is completed, it stays completed, and on the day on which it was: whatever happens to content, to
+-- other rows, or by hand. Lessons have a trigger of their own: user_lesson_progress.sql.
+-- After the change and not before it: a row trigger before updates would lock every row once more.
+-- Errors: LX009.
+create or replace function learn_internal.keep_completed()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'what is completed stays completed'
+    using errcode = 'LX009',
+      detail = format('%s of user %s: completed at %s', tg_table_name, old.user_id, old.completed_at),
+      hint = 'Completions are sticky; XP is taken back by learn.reverse_xp().';
+end;
+$$;
+comment on function learn_internal.keep_completed() is 'Row trigger: a completion stays (LX009).';
+revoke all on function learn_internal.keep_completed() from public;
+
+create or replace trigger keep_completed
+  after update of completed_at on learn.user_course_progress
+  for each row when (old.completed_at is not null and old.completed_at is distinct from new.completed_at)
+  execute function learn_internal.keep_completed();
+
+create or replace trigger keep_completed
+  after update of completed_at on learn.user_level_unlocks
+  for each row when (old.completed_at is not null and old.completed_at is distinct from new.completed_at)
+  execute function learn_internal.keep_completed();
+
+create or replace trigger keep_completed
+  after update of completed_at on learn.user_track_progress
+  for each row when (old.completed_at is not null and old.completed_at is distinct from new.completed_at)
+  execute function learn_internal.keep_completed();
+
+create or replace trigger keep_completed
+  after update of completed_at on learn.user_path_progress
+  for each row when (old.completed_at is not null and old.completed_at is distinct from new.completed_at)
+  execute function learn_internal.keep_completed();
+
+create or replace trigger keep_completed
+  after update of completed_at on learn.user_challenge_progress
+  for each row when (old.completed_at is not null and old.completed_at is distinct from new.completed_at)
+  execute function learn_internal.keep_completed();
+
+create or replace trigger keep_completed
+  after update of completed_at on learn.user_difficulty_progress
+  for each row when (old.completed_at is not null and old.completed_at is distinct from new.completed_at)
+  execute function learn_internal.keep_completed();
+
+-- views/progress/dated_rows.sql
+
+-- What rows of learners' progress say to have happened once, and when.
+create or replace view learn_internal.dated_rows (user_id, activity_type, subject_type, subject_id, at) as
+select p.user_id, 'lesson_completed', 'lesson', p.lesson_id::text, p.completed_at
+from learn.user_lesson_progress p
+union all
+select p.user_id, 'lesson_started', 'lesson', p.lesson_id::text, p.started_at
+from learn.user_lesson_progress p
+union all
+select p.user_id, 'course_enrolled', 'course', p.course_id::text, p.enrolled_at
+from learn.user_course_progress p
+union all
+select p.user_id, 'course_completed', 'course', p.course_id::text, p.completed_at
+from learn.user_course_progress p
+union all
+select p.user_id, 'level_completed', 'course_level', p.course_level_id::text, p.completed_at
+from learn.user_level_unlocks p
+union all
+select p.user_id, 'track_completed', 'track', p.track_id::text, p.completed_at
+from learn.user_track_progress p
+union all
+select p.user_id, 'path_completed', 'path', p.path_id::text, p.completed_at
+from learn.user_path_progress p
+union all
+select p.user_id, 'difficulty_completed', 'difficulty', p.difficulty, p.completed_at
+from learn.user_difficulty_progress p
+union all
+select p.user_id, 'challenge_completed', 'challenge', p.challenge_id::text, p.completed_at
+from learn.user_challenge_progress p
+union all
+select p.user_id, 'skill_mastered', 'skill', p.skill_id::text, p.mastered_at
+from learn.user_skills p;
+comment on view learn_internal.dated_rows is
+  'What rows of learners'' progress say to have happened once, and when; null: not yet.';
+
+-- views/progress/date_damage.sql
+
+-- Where learners' progress says that something was started or completed at another time than its fact, never, or
+-- without a fact: a part of check_integrity(). What is remembered is passed over: it was recorded from outside, or
+-- its row has been deleted and perhaps written again. So is what content no longer has.
+create or replace view learn_internal.date_damage (check_name, user_id, expected, actual) as
+select 'progress_is_dated_by_facts', coalesce(f.user_id, r.user_id),
+  format('%s %s: %s', coalesce(f.activity_type, r.activity_type), coalesce(f.subject_id, r.subject_id),
+    coalesce(f.at::text, 'never')),
+  coalesce(r.at::text, 'never')
+from (
+  select l.user_id, l.activity_type, l.subject_type, l.subject_id, min(l.occurred_at) as at
+  from learn.activity_log l
+  where l.activity_type in ('lesson_completed', 'lesson_started', 'course_enrolled', 'course_completed',
+      'level_completed', 'track_completed', 'path_completed', 'difficulty_completed', 'challenge_completed',
+      'skill_mastered')
+    and case l.subject_type
+      when 'lesson' then exists (select from learn.lessons c where c.id::text = l.subject_id)
+      when 'course' then exists (select from learn.courses c where c.id::text = l.subject_id)
+      when 'course_level' then exists (select from learn.course_levels c where c.id::text = l.subject_id)
+      when 'track' then exists (select from learn.tracks c where c.id::text = l.subject_id)
+      when 'path' then exists (select from learn.learning_paths c where c.id::text = l.subject_id)
+      when 'difficulty' then exists (select from learn.difficulties c where c.key = l.subject_id)
+      when 'challenge' then exists (select from learn.challenges c where c.id::text = l.subject_id)
+      when 'skill' then exists (select from learn.skills c where c.id::text = l.subject_id)
+    end
+  group by l.user_id, l.activity_type, l.subject_type, l.subject_id
+) f
+full join (select * from learn_internal.dated_rows d where d.at is not null) r
+  on f.user_id = r.user_id and f.activity_type = r.activity_type and f.subject_type = r.subject_type
+    and f.subject_id = r.subject_id
+where f.at is distinct from r.at
+  and (r.at is not null or f.activity_type <> 'skill_mastered' or not exists (  -- full_skills_are_mastered
+    select from learn.user_skills u where u.user_id = f.user_id and u.skill_id::text = f.subject_id))
+  and (f.at is not null or r.activity_type <> 'difficulty_completed')    -- it may have been renamed
+  and not exists (
+  select from learn_internal.recorded_subjects m
+  where m.user_id = coalesce(f.user_id, r.user_id)
+    and m.activity_type = coalesce(f.activity_type, r.activity_type)
+    and m.subject_type = coalesce(f.subject_type, r.subject_type)
+    and m.subject_id = coalesce(f.subject_id, r.subject_id))
+union all
+select 'achievements_are_dated_by_facts', u.user_id, format('achievement %s: %s', u.achievement_id, r.earned_at),
+  u.earned_at::text
+from learn.user_achievements u
+join learn_internal.achievement_recounts r on r.user_id = u.user_id and r.achievement_id = u.achievement_id
+where u.earned_at <> r.earned_at
+union all
+select 'solutions_are_dated_by_facts', p.author_id, format('reply %s: %s', p.id, f.occurred_at),
+  p.first_accepted_at::text
+from learn.replies p
+join learn.activity_log f on f.user_id = p.author_id and f.activity_type = 'solution_accepted'
+  and f.subject_type = 'reply' and f.subject_id = p.id::text
+where p.first_accepted_at is distinct from f.occurred_at;
+comment on view learn_internal.date_damage is
+  'Where learners'' progress is dated otherwise than by its facts; no row when all is well.';
 
 reset role;

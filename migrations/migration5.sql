@@ -2,38 +2,6 @@
 
 set role learn_owner;
 
--- functions/challenges/write_past_facts.sql
-
--- Writes facts of the past to the log: they count like others, but pay only what they carry
--- and make no day active. One that happens once and that was recorded from outside already
--- is left out.
-create or replace function learn_internal.write_past_facts(p_facts learn_internal.fact[])
-returns void
-language sql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, properties, xp,
-     occurred_at, local_date, zone_number, is_qualifying)
-  select f.user_id, f.activity_type, f.subject_type, f.subject_id,
-    coalesce(f.properties, '{}'), coalesce(f.xp, 0), f.occurred_at,
-    d.local_date, d.zone_number, false
-  from unnest(p_facts) with ordinality
-    f(user_id, activity_type, subject_type, subject_id, properties, xp, occurred_at, position)
-  join learn.users u on u.id = f.user_id
-  cross join lateral learn_internal.local_date(f.user_id, f.occurred_at) d
-  join learn.activity_types t on t.key = f.activity_type
-  where not t.happens_once or not exists (
-    select from learn_internal.recorded_subjects r
-    where r.user_id = f.user_id and r.activity_type = f.activity_type
-      and r.subject_type = f.subject_type and r.subject_id = f.subject_id)
-  order by f.position;
-$$;
-comment on function learn_internal.write_past_facts(learn_internal.fact[]) is
-  'Writes facts that pay only what they carry and make no day active, in the given order.';
-revoke all on function learn_internal.write_past_facts(learn_internal.fact[]) from public;
-
 -- views/challenges/due_challenge_unlocks.sql
 
 -- Challenges that users could have unlocked and have not: active, with every prerequisite completed,
@@ -113,6 +81,7 @@ revoke all on function learn_internal.unlock_challenges(uuid[], timestamptz) fro
 -- this fills too, and what comes next is unlocked. All of it counts for metrics and achievements;
 -- XP is paid for the rows alone, with the source `import`, so that totals are those of the older
 -- system. (Achievements that this earns pay their own.)
+-- What an import has paid is paid once, whatever became of its row.
 -- Errors: LX001 a level without those before it.
 create or replace function learn_internal.apply_imports(
   p_user_ids uuid[], p_challenge_ids bigint[], p_xp integer[]
@@ -123,117 +92,104 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_facts     learn_internal.fact[];
-  v_completed learn_internal.fact[];
-  v_track_ids bigint[];
+  i           record;              -- what is imported
+  v_progress  learn.user_challenge_progress;
+  v_user_id   uuid;
+  v_xp        bigint;
+  v_level     integer;
+  v_missing   integer;
+  v_is_full   boolean;
+  v_facts     learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_completed learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_track_ids bigint[] := '{}'::bigint[];
   v_quiet     text := coalesce(current_setting('learn.quiet', true), '');
-  v_gap       record;
 begin
   perform set_config('learn.quiet', 'on', true);  -- nobody is notified
-  perform from learn.user_stats s where s.user_id = any (p_user_ids)
-  order by s.user_id for no key update;
-
-  select i.user_id, i.challenge_id, i.completed_levels, m.level into v_gap
-  from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
-  join learn.imported_challenge_progress i
-    on i.user_id = a.user_id and i.challenge_id = a.challenge_id
-  left join learn.user_challenge_progress p
-    on p.user_id = i.user_id and p.challenge_id = i.challenge_id
-  cross join lateral (
-    select learn_internal.missing_level(i.challenge_id, i.completed_levels || p.levels_completed) as level
-  ) m
-  where m.level is not null
-  limit 1;
-  if found then
-    raise exception 'levels are passed in order'
-      using errcode = 'LX001',
-        detail = format('user_id = %s, challenge_id = %s: levels %s, without level %s',
-          v_gap.user_id, v_gap.challenge_id, v_gap.completed_levels, v_gap.level),
-        hint = 'Import the levels before it as well.';
-  end if;
-
-  -- What is new: XP, and levels that were not passed here before.
-  select array_agg(
-    (f.user_id, f.type, f.subject_type, f.subject_id, f.properties, f.xp, f.at)::learn_internal.fact
-    order by f.user_id, f.challenge_id, f.level)
-  into v_facts
-  from (
-    select i.user_id, c.id as challenge_id, 0 as level, 'xp_awarded' as type,
-      'challenge' as subject_type, c.id::text as subject_id,
-      jsonb_build_object('source_type', 'import', 'source_id', c.slug,
-        'description', 'Progress of an older system') as properties,
-      a.xp, i.imported_at as at
+  for i in
+    select a.user_id, a.challenge_id, a.xp, m.total_xp, m.imported_at as at, c.slug, c.category,
+      c.difficulty, c.track_id, (select t.slug from learn.tracks t where t.id = c.track_id) as track,
+      array(select distinct l from unnest(m.completed_levels) l order by l) as levels
     from unnest(p_user_ids, p_challenge_ids, p_xp) a(user_id, challenge_id, xp)
-    join learn.imported_challenge_progress i
-      on i.user_id = a.user_id and i.challenge_id = a.challenge_id
+    join learn.imported_challenge_progress m
+      on m.user_id = a.user_id and m.challenge_id = a.challenge_id
     join learn.challenges c on c.id = a.challenge_id
-    where a.xp > 0
-    union all
-    select i.user_id, c.id, l.level, 'challenge_level_passed', 'challenge_level',
-      c.id || ':' || l.level,
-      jsonb_build_object('challenge', c.slug, 'category', c.category, 'difficulty', c.difficulty,
-        'level', l.level, 'is_imported', true),
-      0, i.imported_at
-    from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
-    join learn.imported_challenge_progress i
-      on i.user_id = a.user_id and i.challenge_id = a.challenge_id
-    join learn.challenges c on c.id = a.challenge_id
-    cross join lateral (select distinct x from unnest(i.completed_levels) x) l(level)
-    left join learn.user_challenge_progress p
-      on p.user_id = i.user_id and p.challenge_id = i.challenge_id
-    where l.level <> all (coalesce(p.levels_completed, '{}'))
-  ) f;
+    order by a.user_id, a.challenge_id
+  loop
+    if i.user_id is distinct from v_user_id then
+      perform from learn.user_stats s where s.user_id = i.user_id for no key update;
+      v_user_id := i.user_id;
+    end if;
+    select * into v_progress
+    from learn.user_challenge_progress p
+    where p.user_id = i.user_id and p.challenge_id = i.challenge_id;
 
-  insert into learn.user_challenge_progress as p
-    (user_id, challenge_id, current_level, levels_completed, unlocked_at, started_at)
-  select i.user_id, i.challenge_id, coalesce(l.highest, 0), l.levels, i.imported_at,
-    case when l.highest is not null then i.imported_at end
-  from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
-  join learn.imported_challenge_progress i
-    on i.user_id = a.user_id and i.challenge_id = a.challenge_id
-  cross join lateral (
-    select coalesce(array_agg(distinct x order by x), '{}') as levels, max(x) as highest
-    from unnest(i.completed_levels) x
-  ) l
-  order by i.user_id, i.challenge_id
-  on conflict (user_id, challenge_id) do update
-    set current_level = greatest(p.current_level, excluded.current_level),
-      levels_completed = (
-        select coalesce(array_agg(distinct l order by l), '{}')
-        from unnest(p.levels_completed || excluded.levels_completed) l),
-      unlocked_at = coalesce(p.unlocked_at, excluded.unlocked_at),
-      started_at = least(p.started_at, excluded.started_at);
+    v_missing := learn_internal.missing_level(i.challenge_id, i.levels || v_progress.levels_completed);
+    if v_missing is not null then
+      raise exception 'levels are passed in order'
+        using errcode = 'LX001',
+          detail = format('user_id = %s, challenge_id = %s: levels %s, without level %s',
+            i.user_id, i.challenge_id, i.levels, v_missing),
+          hint = 'Import the levels before it as well.';
+    end if;
 
-  -- A challenge is completed when every level that it has is passed; one without any, when all
-  -- five are.
-  with completed as (
-    update learn.user_challenge_progress p
-    set completed_at = i.imported_at
-    from unnest(p_user_ids, p_challenge_ids) a(user_id, challenge_id)
-    join learn.imported_challenge_progress i
-      on i.user_id = a.user_id and i.challenge_id = a.challenge_id
-    where p.user_id = a.user_id and p.challenge_id = a.challenge_id and p.completed_at is null
-      and p.levels_completed <> '{}'
-      and not exists (
-        select from learn.challenge_levels l
-        where l.challenge_id = p.challenge_id and l.level_number <> all (p.levels_completed))
-      and (p.levels_completed @> '{1,2,3,4,5}' or exists (
-        select from learn.challenge_levels l where l.challenge_id = p.challenge_id))
-    returning p.user_id, p.challenge_id, p.completed_at
-  )
-  select array_agg(
-    (c.user_id, 'challenge_completed', 'challenge', c.challenge_id::text,
-      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
-        'track', t.slug, 'is_imported', true),
-      0, c.completed_at)::learn_internal.fact
-    order by c.user_id, c.challenge_id),
-    array_agg(distinct k.track_id) filter (where k.track_id is not null)
-  into v_completed, v_track_ids
-  from completed c
-  join learn.challenges k on k.id = c.challenge_id
-  left join learn.tracks t on t.id = k.track_id;
-  perform learn_internal.write_past_facts(v_facts || v_completed);
-  if v_completed is null then
+    -- What is new: XP, and levels that were not passed here before
+    v_xp := i.xp;
+    if exists (
+      select from learn_internal.recorded_subjects r
+      where r.user_id = i.user_id and r.activity_type = 'xp_awarded' and r.subject_type = 'import'
+        and r.subject_id = i.challenge_id::text)
+    then
+      select i.total_xp - coalesce(sum(f.xp), 0) into v_xp
+      from learn.activity_log f
+      where f.user_id = i.user_id and f.activity_type = 'xp_awarded' and f.subject_type = 'challenge'
+        and f.subject_id = i.challenge_id::text and f.properties ->> 'source_type' = 'import';
+    end if;
+    if v_xp > 0 then
+      v_facts := v_facts || (
+        i.user_id, 'xp_awarded', 'challenge', i.challenge_id::text,
+        jsonb_build_object('source_type', 'import', 'source_id', i.slug,
+          'description', 'Progress of an older system'),
+        v_xp, i.at)::learn_internal.fact;
+    end if;
+    foreach v_level in array i.levels loop
+      continue when v_level = any (v_progress.levels_completed);
+      v_facts := v_facts || (
+        i.user_id, 'challenge_level_passed', 'challenge_level', i.challenge_id || ':' || v_level,
+        jsonb_build_object('challenge', i.slug, 'category', i.category, 'difficulty', i.difficulty,
+          'level', v_level, 'is_imported', true),
+        0, i.at)::learn_internal.fact;
+    end loop;
+
+    -- A challenge is completed when every level that it has is passed; one without any, when all five are.
+    v_is_full := cardinality(i.levels) > 0 and not exists (
+      select from learn.challenge_levels l
+      where l.challenge_id = i.challenge_id and l.level_number <> all (i.levels || v_progress.levels_completed));
+    if cardinality(i.levels) < 5 then
+      v_is_full := v_is_full and exists (
+        select from learn.challenge_levels l where l.challenge_id = i.challenge_id);
+    end if;
+    insert into learn.user_challenge_progress as p
+      (user_id, challenge_id, current_level, levels_completed, unlocked_at, started_at, completed_at)
+    values (i.user_id, i.challenge_id, coalesce(i.levels[cardinality(i.levels)], 0), i.levels, i.at,
+      case when cardinality(i.levels) > 0 then i.at end, case when v_is_full then i.at end)
+    on conflict (user_id, challenge_id) do update
+      set current_level = greatest(p.current_level, excluded.current_level),
+        levels_completed = array(
+          select distinct l from unnest(p.levels_completed || excluded.levels_completed) l order by l),
+        unlocked_at = coalesce(p.unlocked_at, excluded.unlocked_at),
+        started_at = least(p.started_at, excluded.started_at),
+        completed_at = coalesce(p.completed_at, excluded.completed_at);
+    if v_is_full and v_progress.completed_at is null then
+      v_completed := v_completed || (
+        i.user_id, 'challenge_completed', 'challenge', i.challenge_id::text,
+        jsonb_build_object('slug', i.slug, 'category', i.category, 'difficulty', i.difficulty,
+          'track', i.track, 'is_imported', true),
+        0, i.at)::learn_internal.fact;
+      v_track_ids := v_track_ids || i.track_id;
+    end if;
+  end loop;
+  perform learn_internal.write_facts(v_facts || v_completed, p_is_past => true);
+  if cardinality(v_completed) = 0 then
     perform set_config('learn.quiet', v_quiet, true);
     return;
   end if;
@@ -265,7 +221,7 @@ begin
   join learn.tracks t on t.id = c.track_id;
   perform learn_internal.recount_tracks(p_user_ids, v_track_ids);
   if v_facts is not null then
-    perform learn_internal.write_past_facts(v_facts || array(
+    perform learn_internal.write_facts(v_facts || array(
       select f::learn_internal.fact
       from (
         select p.* from learn_internal.refresh_paths(p_user_ids, (
@@ -275,7 +231,7 @@ begin
         select d.* from learn_internal.refresh_difficulties(p_user_ids, (
           select array_agg(distinct t.difficulty) from learn.tracks t
           where t.id = any (v_track_ids))) d
-      ) f));
+      ) f), p_is_past => true);
   end if;
   perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
   perform set_config('learn.quiet', v_quiet, true);
@@ -366,7 +322,7 @@ grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app, 
 -- functions/challenges/complete_challenges.sql
 
 -- Marks challenges as completed for users, parallel arrays, and follows up: facts, tracks,
--- the challenges that this unlocks, and the users' skill levels.
+-- the challenges that this unlocks, and the users' skill levels. Those that were completed before are passed over.
 create or replace function learn_internal.complete_challenges(
   p_user_ids uuid[], p_challenge_ids bigint[], p_at timestamptz[]
 )
@@ -374,39 +330,37 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on   -- joins sets with sets
-set jit = off
 as $$
 declare
-  v_facts learn_internal.fact[];
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_steps learn_internal.track_step[] := '{}'::learn_internal.track_step[];
 begin
-  with completed as (
+  for c in
+    select d.user_id, d.challenge_id, d.at, k.slug, k.category, k.difficulty, k.xp_base, k.track_id,
+      k.is_active, (select t.slug from learn.tracks t where t.id = k.track_id) as track
+    from unnest(p_user_ids, p_challenge_ids, p_at) d(user_id, challenge_id, at)
+    join learn.challenges k on k.id = d.challenge_id
+    order by d.user_id, d.at, d.challenge_id
+  loop
     update learn.user_challenge_progress p
     set completed_at = c.at
-    from unnest(p_user_ids, p_challenge_ids, p_at) c(user_id, challenge_id, at)
-    where p.user_id = c.user_id and p.challenge_id = c.challenge_id
-    returning p.user_id, p.challenge_id, p.completed_at
-  )
-  select array_agg(
-    (c.user_id, 'challenge_completed', 'challenge', c.challenge_id::text,
-      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
-        'track', t.slug),
-      k.xp_base, c.completed_at)::learn_internal.fact
-    order by c.user_id, c.completed_at, c.challenge_id)
-  into v_facts
-  from completed c
-  join learn.challenges k on k.id = c.challenge_id
-  left join learn.tracks t on t.id = k.track_id;
-  perform learn_internal.write_facts(v_facts);
-
-  perform learn_internal.advance_tracks(
-    array_agg((c.user_id, k.track_id, c.at)::learn_internal.track_step))
-  from unnest(p_user_ids, p_challenge_ids, p_at) c(user_id, challenge_id, at)
-  join learn.challenges k on k.id = c.challenge_id and k.track_id is not null
-  where k.is_active and exists (
-    select from learn.challenge_levels l where l.challenge_id = k.id)
-  having count(*) > 0;
-  perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+    where p.user_id = c.user_id and p.challenge_id = c.challenge_id and p.completed_at is null;
+    continue when not found;
+    v_facts := v_facts || (
+      c.user_id, 'challenge_completed', 'challenge', c.challenge_id::text,
+      jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty,
+        'track', c.track),
+      c.xp_base, c.at)::learn_internal.fact;
+    if c.track_id is not null and c.is_active then
+      v_steps := v_steps || (c.user_id, c.track_id, c.at)::learn_internal.track_step;
+    end if;
+  end loop;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+    perform learn_internal.advance_tracks(v_steps);
+    perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+  end if;
 
   -- Who has completed all that was open at their skill level has reached the next one.
   update learn.users u
@@ -415,10 +369,10 @@ begin
   where u.id = any (p_user_ids) and d.key = u.skill_level and u.skill_level <> 'advanced'
     and not exists (
       select from learn.user_challenge_progress p
-      join learn.challenges c on c.id = p.challenge_id and c.is_active
-      join learn.difficulties k on k.key = c.difficulty
+      join learn.challenges o on o.id = p.challenge_id and o.is_active
+      join learn.difficulties k on k.key = o.difficulty
       where p.user_id = u.id and p.unlocked_at is not null and p.completed_at is null and k.rank <= d.rank
-        and exists (select from learn.challenge_levels l where l.challenge_id = c.id));
+        and exists (select from learn.challenge_levels l where l.challenge_id = o.id));
 end;
 $$;
 comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is
@@ -1161,9 +1115,11 @@ comment on trigger refuse_new_times on learn.user_challenge_progress is 'Refuses
 
 -- triggers/challenges/daily_challenge_attempts.sql
 
--- What happens when rows of learn.daily_challenge_attempts are written, in the order in which triggers fire.
+-- What happens when challenges of the day are attempted, in this order: content is held; a score below the pass mark
+-- does not pass; every attempt is a fact, a passed one pays, once for the day, and what it paid is noted with it.
+-- Attempts stay as they were judged.
+-- Errors: LX009 an attempt would be judged again.
 
--- Before attempts at daily challenges are written: content is held.
 create or replace trigger daily_challenge_attempts_hold
   before insert on learn.daily_challenge_attempts
   for each statement
@@ -1171,50 +1127,96 @@ create or replace trigger daily_challenge_attempts_hold
 comment on trigger daily_challenge_attempts_hold on learn.daily_challenge_attempts is
   'Keeps content as it is.';
 
--- When daily challenges are attempted: every attempt is a fact, a passed one pays, and what it paid
--- is noted with it.
-create or replace function learn_internal.daily_challenge_attempts_inserted()
+-- Who passes has at least the lowest pass mark of the challenge's levels, times the day's modifier: levels without
+-- a mark have none.
+create or replace function learn_internal.judge_daily_attempts()
 returns trigger
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_user_ids uuid[];
-  v_now      timestamptz := learn.clock();
 begin
-  select array_agg(distinct n.user_id) into v_user_ids from new_rows n;
-  if v_user_ids is null then
+  new.passed := new.score >= coalesce((
+    select least(100, d.difficulty_modifier * min(coalesce((l.passing_criteria ->> 'min_score')::numeric, 0)))
+    from learn.daily_challenges d
+    join learn.challenge_levels l on l.challenge_id = d.challenge_id
+    where d.id = new.daily_challenge_id
+    group by d.id), 0);
+  return new;
+end;
+$$;
+comment on function learn_internal.judge_daily_attempts() is
+  'Row trigger: an attempt below the pass mark of its challenge does not pass.';
+revoke all on function learn_internal.judge_daily_attempts() from public;
+
+create or replace trigger judge_attempts
+  before insert on learn.daily_challenge_attempts
+  for each row when (new.passed)
+  execute function learn_internal.judge_daily_attempts();
+comment on trigger judge_attempts on learn.daily_challenge_attempts is 'Heeds the pass mark.';
+
+create or replace function learn_internal.daily_challenge_attempts_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  n         record;                -- an attempt
+  v_user_id uuid;
+  v_daily   record;                -- what it is at
+  v_facts   learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_now     timestamptz := learn.clock();
+  v_last_id bigint := coalesce(pg_sequence_last_value('learn.xp_transactions_id_seq'), 0);
+begin
+  for n in
+    select a.user_id, a.daily_challenge_id, a.score, a.passed, a.completed_at
+    from new_rows a
+    order by a.user_id, a.completed_at, a.daily_challenge_id
+  loop
+    if n.user_id is distinct from v_user_id then
+      perform from learn.user_stats s where s.user_id = n.user_id for no key update;
+      v_user_id := n.user_id;
+    end if;
+    select jsonb_build_object('challenge', c.slug, 'category', c.category, 'date', d.date,
+        'score', n.score, 'passed', n.passed) as properties,
+      round(c.xp_base * d.xp_multiplier)::integer as xp, d.date
+    into v_daily
+    from learn.daily_challenges d
+    join learn.challenges c on c.id = d.challenge_id
+    where d.id = n.daily_challenge_id;
+    v_facts := v_facts || (
+      n.user_id, 'challenge_attempted', 'daily_challenge', n.daily_challenge_id::text, v_daily.properties,
+      null, n.completed_at)::learn_internal.fact;
+    if n.passed then
+      if not exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = n.user_id and r.activity_type = 'daily_challenge_completed'
+          and r.subject_type = 'date' and r.subject_id = v_daily.date::text)
+      then
+        v_facts := v_facts || (
+          n.user_id, 'daily_challenge_completed', 'daily_challenge', n.daily_challenge_id::text,
+          v_daily.properties, v_daily.xp, n.completed_at)::learn_internal.fact;
+      end if;
+    end if;
+  end loop;
+  if v_user_id is null then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
+  perform learn_internal.write_facts(v_facts);
 
-  perform learn_internal.write_facts(array_agg(
-    (n.user_id, t.type, 'daily_challenge', d.id::text,
-      jsonb_build_object('challenge', c.slug, 'category', c.category, 'date', d.date,
-        'score', n.score, 'passed', n.passed),
-      t.xp, n.completed_at)::learn_internal.fact
-    order by n.user_id, n.completed_at, d.id, t.type))
-  from new_rows n
-  join learn.daily_challenges d on d.id = n.daily_challenge_id
-  join learn.challenges c on c.id = d.challenge_id
-  cross join lateral (
-    values
-      ('challenge_attempted', true, null),
-      ('daily_challenge_completed', n.passed, round(c.xp_base * d.xp_multiplier)::integer)
-  ) t(type, is_due, xp)
-  where t.is_due;
-
-  update learn.daily_challenge_attempts a
-  set xp_earned = coalesce(t.amount, 0)
-  from new_rows n
-  left join learn.xp_transactions t on t.user_id = n.user_id
-    and t.source_type = 'daily_challenge_completed' and t.source_id = n.daily_challenge_id::text
-    and t.amount > 0 and t.created_at >= v_now
-  where a.user_id = n.user_id and a.daily_challenge_id = n.daily_challenge_id
-    and a.xp_earned <> coalesce(t.amount, 0);
+  for n in select a.user_id, a.daily_challenge_id from new_rows a loop
+    update learn.daily_challenge_attempts a
+    set xp_earned = coalesce((
+      select sum(t.amount) from learn.xp_transactions t
+      where t.user_id = n.user_id and t.created_at >= v_now and t.id > v_last_id and t.amount > 0
+        and t.source_type = 'daily_challenge_completed' and t.source_id = n.daily_challenge_id::text), 0)
+    where a.user_id = n.user_id and a.daily_challenge_id = n.daily_challenge_id;
+  end loop;
   return null;
 end;
 $$;
@@ -1229,6 +1231,13 @@ create or replace trigger daily_challenge_attempts_inserted
   execute function learn_internal.daily_challenge_attempts_inserted();
 comment on trigger daily_challenge_attempts_inserted on learn.daily_challenge_attempts is
   'Facts and XP.';
+
+create or replace trigger results_stay
+  after update of score, passed, completed_at on learn.daily_challenge_attempts
+  for each row when ((old.score, old.passed, old.completed_at)
+    is distinct from (new.score, new.passed, new.completed_at))
+  execute function learn_internal.refuse_change();
+comment on trigger results_stay on learn.daily_challenge_attempts is 'Refuses another result (LX009).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1249,10 +1258,10 @@ create or replace trigger refuse_new_times
   execute function learn_internal.refuse_times('completed_at', 'recorded_at');
 comment on trigger refuse_new_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
 
--- triggers/challenges/fill_hints.sql
+-- triggers/challenges/hint_usage.sql
 
--- When the use of a hint is written: its penalty is the one that the level says.
--- Errors: LX003 the level has no such hint.
+-- What happens when the use of a hint is written: its penalty is the one that the level says, and stays.
+-- Errors: LX003 the level has no such hint; LX005 the challenge is locked; LX009 it would cost something else.
 create or replace function learn_internal.fill_hints()
 returns trigger
 language plpgsql
@@ -1299,6 +1308,12 @@ create or replace trigger fill_hints
   execute function learn_internal.fill_hints();
 comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
 
+create or replace trigger results_stay
+  after update of xp_penalty, used_at on learn.hint_usage
+  for each row when ((old.xp_penalty, old.used_at) is distinct from (new.xp_penalty, new.used_at))
+  execute function learn_internal.refuse_change();
+comment on trigger results_stay on learn.hint_usage is 'Refuses another penalty (LX009).';
+
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
 create or replace trigger refuse_times
@@ -1317,17 +1332,51 @@ comment on trigger refuse_new_times on learn.hint_usage is 'Refuses times out of
 
 -- triggers/challenges/level_attempts.sql
 
--- What happens when rows of learn.level_attempts are written, in the order in which triggers fire.
--- See also level_attempts_inserted.sql.
+-- What happens when levels of challenges are attempted, in this order: content is held; a score below the pass mark
+-- does not pass; every attempt is a fact and counts in the progress, the first pass of a level pays, passing the last
+-- one completes the challenge. Attempts stay as they were judged. When they are deleted, progress is recounted.
+-- Errors: LX005 the challenge or a level before is not done; LX009 an attempt would be judged again.
 
--- Before attempts are written: content is held.
+-- 1. Before anything is written: content is held.
 create or replace trigger level_attempts_hold
   before insert on learn.level_attempts
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger level_attempts_hold on learn.level_attempts is 'Keeps content as it is.';
+  for each statement execute function learn_internal.hold_content_first();
 
--- When attempts are deleted, alone or with their level: the progress that they made is recounted.
+-- 2. Who passes has reached the pass mark of the level, where it has one, whatever the writer says.
+create or replace function learn_internal.judge_attempts()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.passed := new.score >= coalesce((
+    select (l.passing_criteria ->> 'min_score')::numeric
+    from learn.challenge_levels l
+    where l.challenge_id = new.challenge_id and l.level_number = new.level_number), 0);
+  return new;
+end;
+$$;
+comment on function learn_internal.judge_attempts() is
+  'Row trigger: an attempt below the pass mark of its level does not pass.';
+revoke all on function learn_internal.judge_attempts() from public;
+
+create or replace trigger judge_attempts
+  before insert on learn.level_attempts
+  for each row when (new.passed)
+  execute function learn_internal.judge_attempts();
+
+-- 3. The attempts themselves: level_attempts_inserted.sql.
+
+-- 4. Attempts stay as they were judged.
+create or replace trigger results_stay
+  after update of score, passed, time_spent_seconds, created_at on learn.level_attempts
+  for each row when ((old.score, old.passed, old.time_spent_seconds, old.created_at)
+    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at))
+  execute function learn_internal.refuse_change();
+
+-- 5. Attempts that are deleted, alone or with their level: the progress that they made is recounted.
 create or replace function learn_internal.level_attempts_deleted()
 returns trigger
 language plpgsql
@@ -1336,37 +1385,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids      uuid[];
-  v_challenge_ids bigint[];
+  d         record;
+  r         learn_internal.challenge_recounts;
+  v_user_id uuid;
 begin
-  select array_agg(distinct d.user_id), array_agg(distinct d.challenge_id)
-  into v_user_ids, v_challenge_ids
-  from deleted_rows d
-  join learn.users u on u.id = d.user_id
-  join learn.challenges c on c.id = d.challenge_id;
-  if v_user_ids is null then
-    return null;
-  end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-
-  update learn.user_challenge_progress p
-  set current_level = coalesce(r.current_level, 0),
-    levels_completed = coalesce(r.levels_completed, '{}'),
-    total_attempts = coalesce(r.total_attempts, 0),
-    time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score,
-    started_at = r.started_at
-  from (
-    select e.user_id, e.challenge_id, x.current_level, x.levels_completed, x.total_attempts,
-      x.time_spent_seconds, x.best_score, x.started_at
-    from learn.user_challenge_progress e
-    left join (
-      select * from learn_internal.challenge_recounts c
-      where c.user_id = any (v_user_ids) and c.challenge_id = any (v_challenge_ids)
-    ) x on x.user_id = e.user_id and x.challenge_id = e.challenge_id
-    where e.user_id = any (v_user_ids) and e.challenge_id = any (v_challenge_ids)
-  ) r
-  where p.user_id = r.user_id and p.challenge_id = r.challenge_id;
+  for d in
+    select distinct o.user_id, o.challenge_id
+    from deleted_rows o
+    join learn.users u on u.id = o.user_id
+    join learn.challenges c on c.id = o.challenge_id
+    order by o.user_id, o.challenge_id
+  loop
+    if d.user_id is distinct from v_user_id then
+      perform from learn.user_stats s where s.user_id = d.user_id for no key update;
+      v_user_id := d.user_id;
+    end if;
+    select * into r
+    from learn_internal.challenge_recounts x
+    where x.user_id = d.user_id and x.challenge_id = d.challenge_id;
+    update learn.user_challenge_progress p
+    set current_level = coalesce(r.current_level, 0), levels_completed = coalesce(r.levels_completed, '{}'),
+      total_attempts = coalesce(r.total_attempts, 0), started_at = r.started_at,
+      time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score
+    where p.user_id = d.user_id and p.challenge_id = d.challenge_id;
+  end loop;
   return null;
 end;
 $$;
@@ -1377,9 +1419,7 @@ revoke all on function learn_internal.level_attempts_deleted() from public;
 create or replace trigger level_attempts_deleted
   after delete on learn.level_attempts
   referencing old table as deleted_rows
-  for each statement
-  execute function learn_internal.level_attempts_deleted();
-comment on trigger level_attempts_deleted on learn.level_attempts is 'Recounts progress.';
+  for each statement execute function learn_internal.level_attempts_deleted();
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1527,11 +1567,10 @@ comment on trigger refuse_new_times on learn.imported_challenge_progress is 'Ref
 
 -- triggers/challenges/level_attempts_inserted.sql
 
--- When levels of challenges are attempted: every attempt is a fact and counts in the progress, the
--- first pass of a level pays, passing the last one completes the challenge. An attempt at a challenge
--- that the user has earned unlocks it.
--- Errors: LX005 the challenge is locked, after all that this statement unlocks; or a level before
--- it is not passed.
+-- When levels of challenges are attempted, one attempt after the other, by user: every attempt is a fact and counts in
+-- the progress, the first pass of a level pays, passing the last one completes the challenge. Facts are written together,
+-- but before what follows from them. See level_attempts.sql for what comes before and after.
+-- Errors: LX005 the challenge is locked, after all that this statement unlocks; or a level before it is not passed.
 create or replace function learn_internal.level_attempts_inserted()
 returns trigger
 language plpgsql
@@ -1541,187 +1580,158 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_user_ids      uuid[];
-  v_locked        record;
-  v_facts         learn_internal.fact[];
-  v_full_user_ids uuid[];
-  v_full_ids      bigint[];
-  v_full_at       timestamptz[];
-  v_now           timestamptz := learn.clock();
+  n          record;               -- an attempt
+  p          learn_internal.attempt;
+  v_user_id  uuid;
+  v_level    record;               -- at which it is
+  v_progress learn.user_challenge_progress;
+  v_attempt  integer;              -- its number
+  v_hints    record;
+  v_is_first boolean;              -- pass of the level
+  v_facts    learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_passed   learn_internal.attempt[] := '{}'::learn_internal.attempt[];  -- a level, for the first time
+  v_locked   learn_internal.attempt[] := '{}'::learn_internal.attempt[];
+  v_now      timestamptz := learn.clock();
+  v_last_id  bigint := coalesce(pg_sequence_last_value('learn.xp_transactions_id_seq'), 0);
+  v_user_ids uuid[] := '{}'::uuid[];         -- challenges that are completed by this
+  v_ids      bigint[] := '{}'::bigint[];
+  v_at       timestamptz[] := '{}'::timestamptz[];
 begin
-  select array_agg(distinct n.user_id) into v_user_ids from new_rows n;
-  if v_user_ids is null then
+  for n in
+    select a.user_id, a.id, a.challenge_id, a.level_number, a.score, a.passed, a.created_at,
+      coalesce(a.time_spent_seconds, 0) as seconds
+    from new_rows a
+    order by a.user_id, a.id
+  loop
+    if n.user_id is distinct from v_user_id then
+      perform from learn.user_stats s where s.user_id = n.user_id for no key update;
+      v_user_id := n.user_id;
+    end if;
+    select c.slug, c.category, c.difficulty, l.xp_reward into v_level
+    from learn.challenge_levels l
+    join learn.challenges c on c.id = l.challenge_id
+    where l.challenge_id = n.challenge_id and l.level_number = n.level_number;
+    select * into v_progress
+    from learn.user_challenge_progress e
+    where e.user_id = n.user_id and e.challenge_id = n.challenge_id;
+    -- Levels are passed in order: those before count, of earlier attempts or of this statement.
+    if exists (
+      select from learn.challenge_levels l
+      where l.challenge_id = n.challenge_id and l.level_number < n.level_number
+        and l.level_number > coalesce(v_progress.current_level, 0))
+    then
+      raise exception 'the level is locked'
+        using errcode = 'LX005',
+          detail = format('user_id = %s, challenge_id = %s, level %s; passed so far: %s',
+            n.user_id, n.challenge_id, n.level_number, coalesce(v_progress.current_level, 0)),
+          hint = 'Levels are passed in order.';
+    end if;
+
+    -- Number the attempt and note the hints used, whatever its writer says.
+    select count(*) into v_attempt
+    from learn.level_attempts e
+    where e.challenge_id = n.challenge_id and e.level_number = n.level_number and e.user_id = n.user_id
+      and e.id <= n.id;
+    select count(*)::integer as used, coalesce(sum(h.xp_penalty), 0)::integer as penalty into v_hints
+    from learn.hint_usage h
+    where h.user_id = n.user_id and h.challenge_id = n.challenge_id and h.level_number = n.level_number;
+    update learn.level_attempts a
+    set attempt_number = v_attempt, hints_used = v_hints.used, xp_earned = 0
+    where a.user_id = n.user_id and a.id = n.id;
+
+    -- The facts
+    v_facts := v_facts || (
+      n.user_id, 'challenge_attempted', 'challenge', n.challenge_id::text,
+      jsonb_build_object('challenge', v_level.slug, 'category', v_level.category,
+        'level', n.level_number, 'score', n.score, 'passed', n.passed),
+      null, n.created_at)::learn_internal.fact;
+    v_is_first := n.passed
+      and n.level_number <> all (coalesce(v_progress.levels_completed, '{}'::integer[]));
+    if v_is_first then
+      v_facts := v_facts || (
+        n.user_id, 'challenge_level_passed', 'challenge_level', n.challenge_id || ':' || n.level_number,
+        jsonb_build_object('challenge', v_level.slug, 'category', v_level.category,
+          'difficulty', v_level.difficulty, 'level', n.level_number, 'score', n.score,
+          'attempt_number', v_attempt, 'hints_used', v_hints.used),
+        greatest(0, v_level.xp_reward - v_hints.penalty), n.created_at)::learn_internal.fact;
+      v_passed := v_passed
+        || (n.user_id, n.id, n.challenge_id, n.level_number, n.created_at)::learn_internal.attempt;
+    end if;
+
+    -- Progress
+    if v_progress.user_id is null then
+      insert into learn.user_challenge_progress
+        (user_id, challenge_id, current_level, levels_completed, started_at, total_attempts,
+         time_spent_seconds, best_score)
+      values (n.user_id, n.challenge_id, case when n.passed then n.level_number else 0 end,
+        case when n.passed then array[n.level_number] else '{}' end, n.created_at, 1, n.seconds, n.score);
+    else
+      update learn.user_challenge_progress e
+      set current_level = greatest(e.current_level, case when n.passed then n.level_number end),
+        levels_completed = array(
+          select distinct l from unnest(e.levels_completed || case when n.passed then n.level_number end) l
+          where l is not null order by l),
+        started_at = least(e.started_at, n.created_at), total_attempts = e.total_attempts + 1,
+        time_spent_seconds = e.time_spent_seconds + n.seconds, best_score = greatest(e.best_score, n.score)
+      where e.user_id = n.user_id and e.challenge_id = n.challenge_id;
+    end if;
+    if v_progress.unlocked_at is null then
+      v_locked := v_locked
+        || (n.user_id, n.id, n.challenge_id, n.level_number, n.created_at)::learn_internal.attempt;
+    end if;
+  end loop;
+  if v_user_id is null then
     return null;
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-
-  -- Levels are passed in order: those before count, of earlier attempts or of this statement.
-  select r.* into v_locked
-  from (
-    select n.user_id, n.challenge_id, n.level_number, n.id, greatest(
-      coalesce(p.current_level, 0),
-      coalesce(max(n.level_number) filter (where n.passed) over (
-        partition by n.user_id, n.challenge_id
-        order by n.id rows between unbounded preceding and 1 preceding), 0)) as reached
-    from new_rows n
-    left join learn.user_challenge_progress p
-      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
-  ) r
-  where exists (
-    select from learn.challenge_levels l
-    where l.challenge_id = r.challenge_id and l.level_number < r.level_number
-      and l.level_number > r.reached)
-  order by r.id
-  limit 1;
-  if found then
-    raise exception 'the level is locked'
-      using errcode = 'LX005',
-        detail = format('user_id = %s, challenge_id = %s, level %s; passed so far: %s',
-          v_locked.user_id, v_locked.challenge_id, v_locked.level_number, v_locked.reached),
-        hint = 'Levels are passed in order.';
-  end if;
-
-  -- Number the attempts and note the hints used, whatever their writer says.
-  update learn.level_attempts a
-  set attempt_number = q.attempt_number, hints_used = q.hints_used, xp_earned = 0
-  from (
-    select n.user_id, n.id,
-      (
-        select count(*) from learn.level_attempts e
-        where e.user_id = n.user_id and e.challenge_id = n.challenge_id
-          and e.level_number = n.level_number and e.id <= n.id
-      ) as attempt_number,
-      (
-        select count(*) from learn.hint_usage h
-        where h.user_id = n.user_id and h.challenge_id = n.challenge_id
-          and h.level_number = n.level_number
-      ) as hints_used
-    from new_rows n
-  ) q
-  where a.user_id = q.user_id and a.id = q.id;
-
-  -- The facts: attempts, and first passes with what they pay.
-  select array_agg(
-    (f.user_id, f.type, f.subject_type, f.subject_id, f.properties, f.xp,
-      f.created_at)::learn_internal.fact
-    order by f.user_id, f.created_at, f.id, f.type)
-  into v_facts
-  from (
-    select n.user_id, n.id, n.created_at, 'challenge_attempted' as type,
-      'challenge' as subject_type, n.challenge_id::text as subject_id,
-      jsonb_build_object('challenge', c.slug, 'category', c.category, 'level', n.level_number,
-        'score', n.score, 'passed', n.passed) as properties,
-      null::integer as xp
-    from new_rows n
-    join learn.challenges c on c.id = n.challenge_id
-    union all
-    select n.user_id, n.id, n.created_at, 'challenge_level_passed', 'challenge_level',
-      n.challenge_id || ':' || n.level_number,
-      jsonb_build_object('challenge', c.slug, 'category', c.category, 'difficulty', c.difficulty,
-        'level', n.level_number, 'score', n.score, 'attempt_number', a.attempt_number,
-        'hints_used', a.hints_used),
-      greatest(0, l.xp_reward - (
-        select coalesce(sum(h.xp_penalty), 0) from learn.hint_usage h
-        where h.user_id = n.user_id and h.challenge_id = n.challenge_id
-          and h.level_number = n.level_number))::integer
-    from (
-      select distinct on (p.user_id, p.challenge_id, p.level_number) p.*
-      from new_rows p
-      where p.passed
-      order by p.user_id, p.challenge_id, p.level_number, p.id
-    ) n
-    join learn.level_attempts a on a.user_id = n.user_id and a.id = n.id
-    join learn.challenges c on c.id = n.challenge_id
-    join learn.challenge_levels l
-      on l.challenge_id = n.challenge_id and l.level_number = n.level_number
-    left join learn.user_challenge_progress p
-      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
-    where n.level_number <> all (coalesce(p.levels_completed, '{}'))
-  ) f;
-
-  -- Progress
-  insert into learn.user_challenge_progress as p
-    (user_id, challenge_id, current_level, levels_completed, started_at, total_attempts,
-     time_spent_seconds, best_score)
-  select n.user_id, n.challenge_id, coalesce(max(n.level_number) filter (where n.passed), 0),
-    coalesce(array_agg(distinct n.level_number) filter (where n.passed), '{}'),
-    min(n.created_at), count(*), coalesce(sum(n.time_spent_seconds), 0), max(n.score)
-  from new_rows n
-  group by n.user_id, n.challenge_id
-  order by n.user_id, n.challenge_id
-  on conflict (user_id, challenge_id) do update
-    set current_level = greatest(p.current_level, excluded.current_level),
-      levels_completed = (
-        select coalesce(array_agg(distinct l order by l), '{}')
-        from unnest(p.levels_completed || excluded.levels_completed) l),
-      started_at = least(p.started_at, excluded.started_at),
-      total_attempts = p.total_attempts + excluded.total_attempts,
-      time_spent_seconds = p.time_spent_seconds + excluded.time_spent_seconds,
-      best_score = greatest(p.best_score, excluded.best_score);
-
   perform learn_internal.write_facts(v_facts);
 
   -- What first passes paid is noted with the attempts.
-  update learn.level_attempts a
-  set xp_earned = t.amount
-  from new_rows n
-  join learn.xp_transactions t on t.user_id = n.user_id
-    and t.source_type = 'challenge_level_passed'
-    and t.source_id = n.challenge_id || ':' || n.level_number
-    and t.amount > 0 and t.created_at >= v_now
-  where n.passed and a.user_id = n.user_id and a.id = n.id
-    and not exists (  -- it was the first pass
-      select from learn.level_attempts e
-      where e.user_id = n.user_id and e.challenge_id = n.challenge_id
-        and e.level_number = n.level_number and e.passed and e.id < n.id);
-
-  select array_agg(f.user_id), array_agg(f.challenge_id), array_agg(g.last_at)
-  into v_full_user_ids, v_full_ids, v_full_at
-  from (
-    select n.user_id, n.challenge_id, max(n.created_at) as last_at
-    from new_rows n
-    where n.passed
-    group by n.user_id, n.challenge_id
-    order by n.user_id, max(n.id)
-  ) g
-  join learn_internal.full_challenges f on f.user_id = g.user_id and f.challenge_id = g.challenge_id
-  join learn.user_challenge_progress p on p.user_id = g.user_id and p.challenge_id = g.challenge_id
-  where p.completed_at is null;
-  if v_full_user_ids is not null then
-    perform learn_internal.complete_challenges(v_full_user_ids, v_full_ids, v_full_at);
+  foreach p in array v_passed loop
+    update learn.level_attempts a
+    set xp_earned = t.amount
+    from learn.xp_transactions t
+    where a.user_id = p.user_id and a.id = p.id
+      and t.user_id = p.user_id and t.created_at >= v_now and t.id > v_last_id and t.amount > 0
+      and t.source_type = 'challenge_level_passed'
+      and t.source_id = p.challenge_id || ':' || p.level_number;
+    if not exists (
+      select from learn.challenge_levels l
+      join learn.user_challenge_progress e on e.user_id = p.user_id and e.challenge_id = p.challenge_id
+      where l.challenge_id = p.challenge_id and l.level_number <> all (e.levels_completed))
+    then
+      v_user_ids := v_user_ids || p.user_id;
+      v_ids := v_ids || p.challenge_id;
+      v_at := v_at || (
+        select max(x.at) from unnest(v_passed) x
+        where x.user_id = p.user_id and x.challenge_id = p.challenge_id);
+    end if;
+  end loop;
+  if cardinality(v_ids) > 0 then
+    perform learn_internal.complete_challenges(v_user_ids, v_ids, v_at);
   end if;
 
-  -- All that was attempted must be unlocked by now.
-  if exists (
-    select from new_rows n
-    join learn.user_challenge_progress p
-      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
-    where p.unlocked_at is null)
-  then
-    update learn.user_challenge_progress p
-    set unlocked_at = p.started_at
-    from learn_internal.due_challenge_unlocks d
-    where d.user_id = any (v_user_ids) and p.user_id = d.user_id
-      and p.challenge_id = d.challenge_id and p.total_attempts > 0;
-    select n.user_id, c.slug into v_locked
-    from new_rows n
-    join learn.user_challenge_progress p
-      on p.user_id = n.user_id and p.challenge_id = n.challenge_id
-    join learn.challenges c on c.id = n.challenge_id
-    where p.unlocked_at is null
-    order by n.id
-    limit 1;
-    if found then
+  -- All that was attempted must be unlocked by now: an attempt at a challenge that its user has earned does it.
+  foreach p in array v_locked loop
+    update learn.user_challenge_progress e
+    set unlocked_at = e.started_at
+    where e.user_id = p.user_id and e.challenge_id = p.challenge_id and e.unlocked_at is null
+      and exists (
+        select from learn_internal.due_challenge_unlocks d
+        where d.user_id = p.user_id and d.challenge_id = p.challenge_id);
+    if not found and exists (
+      select from learn.user_challenge_progress e
+      where e.user_id = p.user_id and e.challenge_id = p.challenge_id and e.unlocked_at is null)
+    then
       raise exception 'the challenge is locked'
-        using errcode = 'LX005',
-          detail = format('user_id = %s, challenge %s', v_locked.user_id, v_locked.slug),
+        using errcode = 'LX005', detail = format('user_id = %s, challenge %s', p.user_id,
+            (select c.slug from learn.challenges c where c.id = p.challenge_id)),
           hint = 'What it takes: learn.challenge_prerequisites_status.';
     end if;
-  end if;
+  end loop;
   return null;
 end;
 $$;
@@ -1732,10 +1742,7 @@ revoke all on function learn_internal.level_attempts_inserted() from public;
 create or replace trigger level_attempts_inserted
   after insert on learn.level_attempts
   referencing new table as new_rows
-  for each statement
-  execute function learn_internal.level_attempts_inserted();
-comment on trigger level_attempts_inserted on learn.level_attempts is
-  'Progress, facts, completion and unlocks.';
+  for each statement execute function learn_internal.level_attempts_inserted();
 
 -- views/challenges/my_challenge_prerequisites.sql
 
@@ -2088,5 +2095,33 @@ create or replace trigger fill_multiplier
   when (new.xp_multiplier is null)
   execute function learn_internal.fill_multiplier();
 comment on trigger fill_multiplier on learn.daily_challenges is 'Fills in what passing pays.';
+
+-- When a challenge of a day is deleted, alone or with its challenge: who has passed it does not pass
+-- another one of that day for pay. Before it is gone, and its attempts with it.
+create or replace function learn_internal.remember_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select a.user_id, 'daily_challenge_completed', 'date', old.date::text
+  from learn.daily_challenge_attempts a
+  where a.daily_challenge_id = old.id and a.passed
+  order by a.user_id
+  on conflict do nothing;
+  return old;
+end;
+$$;
+comment on function learn_internal.remember_days() is
+  'Row trigger: who has passed a challenge of the day has passed the day.';
+revoke all on function learn_internal.remember_days() from public;
+
+create or replace trigger remember_days
+  before delete on learn.daily_challenges
+  for each row execute function learn_internal.remember_days();
+comment on trigger remember_days on learn.daily_challenges is 'Who has passed it has passed the day.';
 
 reset role;

@@ -2,61 +2,6 @@
 
 set role learn_owner;
 
--- functions/community/lock_reply.sql
-
--- Finds a reply and locks it. Its discussion, where that is written too, is locked before it.
--- Errors: LX003.
-create or replace function learn_internal.lock_reply(p_reply_id bigint)
-returns learn.replies
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_reply learn.replies;
-begin
-  select r.* into v_reply from learn.replies r where r.id = p_reply_id for no key update;
-  if not found then
-    raise exception 'unknown reply'
-      using errcode = 'LX003',
-        detail = format('reply_id = %s', coalesce(p_reply_id::text, 'null')),
-        hint = 'Look the reply up in learn.replies; it may have been deleted.';
-  end if;
-  return v_reply;
-end;
-$$;
-comment on function learn_internal.lock_reply(bigint) is 'Finds and locks a reply (LX003).';
-revoke all on function learn_internal.lock_reply(bigint) from public;
-
--- functions/community/lock_thread.sql
-
--- Finds a reply and locks what a change of it touches: its discussion, then the reply and
--- the accepted solution, in key order.
--- Errors: LX003.
-create or replace function learn_internal.lock_thread(p_reply_id bigint)
-returns learn.replies
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_discussion_id bigint;
-begin
-  select r.discussion_id into v_discussion_id from learn.replies r where r.id = p_reply_id;
-  if found then
-    perform from learn.discussions d where d.id = v_discussion_id for no key update;
-    perform from learn.replies r
-    where r.discussion_id = v_discussion_id and (r.is_solution or r.id = p_reply_id)
-    order by r.id
-    for no key update;
-  end if;
-  return learn_internal.lock_reply(p_reply_id);
-end;
-$$;
-comment on function learn_internal.lock_thread(bigint) is
-  'Finds a reply and locks its discussion, it and the accepted solution (LX003).';
-revoke all on function learn_internal.lock_thread(bigint) from public;
-
 -- functions/community/is_moderator.sql
 
 -- Whether a user looks after other people's posts.
@@ -99,7 +44,7 @@ revoke all on function learn_internal.require_author(uuid, uuid) from public;
 -- functions/community/accept_solution.sql
 
 -- Accepts a reply as the solution of its discussion, instead of the one before, if any.
--- It is a fact of the reply's author, once, unless they answered themselves.
+-- It is a fact of the reply's author, once per discussion, unless they answered themselves.
 -- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
 -- of the discussion nor moderator, or a moderator's own reply to somebody else; LX013.
 create or replace function learn.accept_solution(
@@ -117,8 +62,7 @@ set jit = off
 as $$
 declare
   v_call      learn_internal.call;
-  v_reply     learn.replies;
-  v_asker_id  uuid;
+  v_post      learn_internal.post;
 begin
   -- Two users are concerned, who may be accepting each other's replies at this moment:
   -- both are locked in key order, before begin_call() would lock the one who acts.
@@ -134,10 +78,9 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_reply := learn_internal.lock_thread(p_reply_id);
-  select d.author_id into v_asker_id from learn.discussions d where d.id = v_reply.discussion_id;
-  perform learn_internal.require_author(p_user_id, v_asker_id);
-  if v_reply.author_id = p_user_id and v_asker_id <> p_user_id then
+  v_post := learn_internal.lock_post(null, p_reply_id);
+  perform learn_internal.require_author(p_user_id, v_post.asker_id);
+  if v_post.author_id = p_user_id and v_post.asker_id <> p_user_id then
     raise exception 'a moderator does not accept a reply of their own'
       using errcode = 'LX010', detail = format('p_user_id = %s, p_reply_id = %s',
           p_user_id, p_reply_id),
@@ -145,7 +88,7 @@ begin
   end if;
 
   update learn.replies r set is_solution = false
-  where r.discussion_id = v_reply.discussion_id and r.is_solution and r.id <> p_reply_id;
+  where r.discussion_id = v_post.discussion_id and r.is_solution and r.id <> p_reply_id;
   update learn.replies r
   set is_solution = true,
     first_accepted_at = coalesce(r.first_accepted_at, v_call.occurred_at)
@@ -159,105 +102,6 @@ comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
 revoke all on function learn.accept_solution(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
--- functions/community/count_replies.sql
-
--- Adds to the number of replies of discussions (parallel arrays, each discussion once; null: none
--- at all), and says whether they have a solution. Discussions that are gone are passed over.
-create or replace function learn_internal.count_replies(
-  p_discussion_ids bigint[], p_replies integer[]
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if p_discussion_ids is null then
-    return;
-  end if;
-  perform from learn.discussions d where d.id = any (p_discussion_ids)
-  order by d.id for no key update;
-  update learn.discussions d
-  set reply_count = d.reply_count + g.replies, is_solved = s.is_solved
-  from unnest(p_discussion_ids, p_replies) g(discussion_id, replies)
-  cross join lateral (
-    select exists (
-      select from learn.replies r
-      where r.discussion_id = g.discussion_id and r.is_solution) as is_solved
-  ) s
-  where d.id = g.discussion_id and (g.replies <> 0 or d.is_solved <> s.is_solved);
-end;
-$$;
-comment on function learn_internal.count_replies(bigint[], integer[]) is
-  'Adds to the replies of discussions, and says whether they are solved.';
-revoke all on function learn_internal.count_replies(bigint[], integer[]) from public;
-
--- functions/community/count_votes.sql
-
--- Adds to the votes of discussions and replies (parallel arrays, each target once; null: none
--- at all). Discussions are locked before replies, both in key order; what is gone is passed over.
-create or replace function learn_internal.count_votes(
-  p_discussion_ids bigint[], p_reply_ids bigint[], p_upvotes integer[], p_downvotes integer[]
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if array_remove(p_discussion_ids, null) <> '{}' then
-    perform from learn.discussions d where d.id = any (p_discussion_ids)
-    order by d.id for no key update;
-    update learn.discussions d
-    set upvote_count = d.upvote_count + g.upvotes, downvote_count = d.downvote_count + g.downvotes
-    from unnest(p_discussion_ids, p_upvotes, p_downvotes) g(discussion_id, upvotes, downvotes)
-    where d.id = g.discussion_id and (g.upvotes <> 0 or g.downvotes <> 0);
-  end if;
-  if array_remove(p_reply_ids, null) <> '{}' then
-    perform from learn.replies r where r.id = any (p_reply_ids) order by r.id for no key update;
-    update learn.replies r
-    set upvote_count = r.upvote_count + g.upvotes, downvote_count = r.downvote_count + g.downvotes
-    from unnest(p_reply_ids, p_upvotes, p_downvotes) g(reply_id, upvotes, downvotes)
-    where r.id = g.reply_id and (g.upvotes <> 0 or g.downvotes <> 0);
-  end if;
-end;
-$$;
-comment on function learn_internal.count_votes(bigint[], bigint[], integer[], integer[]) is
-  'Adds to the votes of discussions and replies.';
-revoke all on function learn_internal.count_votes(bigint[], bigint[], integer[], integer[])
-  from public;
-
--- functions/community/lock_discussion.sql
-
--- Finds a discussion and locks it: who writes in a discussion takes turns, and locks it
--- before any of its replies.
--- Errors: LX003.
-create or replace function learn_internal.lock_discussion(p_discussion_id bigint)
-returns learn.discussions
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_discussion learn.discussions;
-begin
-  select d.* into v_discussion
-  from learn.discussions d
-  where d.id = p_discussion_id
-  for no key update;
-  if not found then
-    raise exception 'unknown discussion'
-      using errcode = 'LX003',
-        detail = format('discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
-        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
-  end if;
-  return v_discussion;
-end;
-$$;
-comment on function learn_internal.lock_discussion(bigint) is
-  'Finds and locks a discussion, before any of its replies (LX003).';
-revoke all on function learn_internal.lock_discussion(bigint) from public;
-
 -- functions/community/delete_discussion.sql
 
 -- Deletes a discussion with its replies and votes. What its authors earned by it stays.
@@ -270,12 +114,9 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-declare
-  v_discussion learn.discussions;
 begin
   perform learn_internal.begin_call('delete_discussion', p_user_id, '{}', null, null);
-  v_discussion := learn_internal.lock_discussion(p_discussion_id);
-  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(p_discussion_id)).author_id);
   delete from learn.discussions d where d.id = p_discussion_id;
 end;
 $$;
@@ -297,12 +138,9 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-declare
-  v_reply learn.replies;
 begin
   perform learn_internal.begin_call('delete_reply', p_user_id, '{}', null, null);
-  v_reply := learn_internal.lock_thread(p_reply_id);
-  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
   delete from learn.replies r where r.id = p_reply_id;
 end;
 $$;
@@ -419,8 +257,8 @@ declare
   v_discussion learn.discussions;
 begin
   perform learn_internal.begin_call('edit_discussion', p_user_id, '{}', null, null);
-  v_discussion := learn_internal.lock_discussion(p_discussion_id);
-  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(p_discussion_id)).author_id);
+  select * into v_discussion from learn.discussions d where d.id = p_discussion_id;
   v_discussion.title := coalesce(p_title, v_discussion.title);
   v_discussion.content := coalesce(p_content, v_discussion.content);
   v_discussion.category := coalesce(p_category, v_discussion.category);
@@ -457,12 +295,9 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-declare
-  v_reply learn.replies;
 begin
   perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
-  v_reply := learn_internal.lock_reply(p_reply_id);
-  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
   p_content := learn_internal.require_content(p_content);
   update learn.replies r set content = p_content
   where r.id = p_reply_id and r.content <> p_content;
@@ -499,7 +334,7 @@ begin
       using errcode = 'LX010', detail = format('p_user_id = %s', p_user_id),
         hint = 'Moderators have the role moderator or admin in learn.users.';
   end if;
-  perform learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.lock_post(p_discussion_id);
   update learn.discussions d set is_pinned = p_is_pinned
   where d.id = p_discussion_id and d.is_pinned <> p_is_pinned;
 end;
@@ -624,20 +459,18 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call       learn_internal.call := learn_internal.begin_call(
+  v_call learn_internal.call := learn_internal.begin_call(
     'post_reply', p_user_id,
     jsonb_build_object('discussion_id', p_discussion_id, 'content', p_content,
       'parent_reply_id', p_parent_reply_id),
     p_occurred_at, p_idempotency_key);
-  v_discussion learn.discussions;
-  v_id         bigint;
+  v_id   bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
   p_content := learn_internal.require_content(p_content);
-  v_discussion := learn_internal.lock_discussion(p_discussion_id);
-  perform learn_internal.require_open_course(v_discussion.course_id);
+  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id)).course_id);
   if p_parent_reply_id is not null then
     perform from learn.replies r
     where r.id = p_parent_reply_id and r.discussion_id = p_discussion_id
@@ -857,17 +690,14 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call  learn_internal.call := learn_internal.begin_call(
+  v_call learn_internal.call := learn_internal.begin_call(
     'unaccept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
     p_occurred_at, p_idempotency_key);
-  v_reply learn.replies;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_reply := learn_internal.lock_thread(p_reply_id);
-  perform learn_internal.require_author(p_user_id, (
-    select d.author_id from learn.discussions d where d.id = v_reply.discussion_id));
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).asker_id);
   update learn.replies r set is_solution = false where r.id = p_reply_id and r.is_solution;
   return learn_internal.end_call(v_call);
 end;
@@ -940,10 +770,6 @@ declare
     jsonb_build_object('vote_type', p_vote_type, 'discussion_id', p_discussion_id,
       'reply_id', p_reply_id),
     p_occurred_at, p_idempotency_key);
-  v_discussion   learn.discussions;
-  v_reply        learn.replies;
-  v_author_id    uuid;
-  v_course_id    bigint;
   v_vote_id      bigint;
   v_earlier_type text;
 begin
@@ -961,25 +787,7 @@ begin
           coalesce(p_reply_id::text, 'null')),
         hint = 'Pass either p_discussion_id or p_reply_id.';
   end if;
-  if p_discussion_id is not null then
-    v_discussion := learn_internal.lock_discussion(p_discussion_id);
-    v_author_id := v_discussion.author_id;
-    v_course_id := v_discussion.course_id;
-  else
-    v_reply := learn_internal.lock_reply(p_reply_id);
-    v_author_id := v_reply.author_id;
-    select d.course_id into v_course_id
-    from learn.discussions d
-    where d.id = v_reply.discussion_id;
-  end if;
-  perform learn_internal.require_open_course(v_course_id);
-  if v_author_id = p_user_id then
-    raise exception 'nobody votes for a post of their own'
-      using errcode = 'LX010',
-        detail = format('p_discussion_id = %s, p_reply_id = %s',
-          coalesce(p_discussion_id::text, 'null'), coalesce(p_reply_id::text, 'null')),
-        hint = 'Show the author the votes of others, and no buttons.';
-  end if;
+  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id, p_reply_id)).course_id);
 
   select v.id, v.vote_type into v_vote_id, v_earlier_type
   from learn.discussion_votes v
@@ -1004,41 +812,6 @@ comment on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) is
 revoke all on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) from public;
 grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app, learn_user;
 
--- functions/community/write_solutions.sql
-
--- Writes the facts of replies that were accepted for the first time, except where the author
--- of the discussion has answered their own question. Takes the ids of the replies.
-create or replace function learn_internal.write_solutions(p_reply_ids bigint[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_facts learn_internal.fact[];
-begin
-  select array_agg(
-    (r.author_id, 'solution_accepted', 'reply', r.id::text,
-      jsonb_build_object('discussion_id', r.discussion_id), null,
-      r.first_accepted_at)::learn_internal.fact
-    order by r.author_id, r.first_accepted_at, r.id)
-  into v_facts
-  from learn.replies r
-  join learn.discussions d on d.id = r.discussion_id
-  where r.id = any (p_reply_ids) and r.author_id <> d.author_id;
-  if v_facts is null then
-    return;
-  end if;
-  perform from learn.user_stats s
-  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
-  order by s.user_id for no key update;
-  perform learn_internal.write_facts(v_facts);
-end;
-$$;
-comment on function learn_internal.write_solutions(bigint[]) is
-  'Writes the facts of replies that were accepted for the first time.';
-revoke all on function learn_internal.write_solutions(bigint[]) from public;
-
 -- views/community/post_facts.sql
 
 -- The facts that posts are: what the log must hold of discussions and replies.
@@ -1048,14 +821,9 @@ select d.author_id as user_id, 'discussion_posted' as activity_type,
 from learn.discussions d
 union all
 select r.author_id, 'reply_posted', 'reply', r.id::text
-from learn.replies r
-union all
-select r.author_id, 'solution_accepted', 'reply', r.id::text
-from learn.replies r
-join learn.discussions d on d.id = r.discussion_id
-where r.first_accepted_at is not null and r.author_id <> d.author_id;
+from learn.replies r;
 comment on view learn_internal.post_facts is
-  'The facts that follow from discussions, replies and accepted solutions.';
+  'The facts that follow from discussions and replies.';
 
 -- views/community/community_damage.sql
 
@@ -1084,7 +852,23 @@ select 'posts_are_facts', p.user_id,
 from learn_internal.post_facts p
 left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
   and f.subject_type = p.subject_type and f.subject_id = p.subject_id
-where f.id is null;
+where f.id is null
+union all
+select 'posts_are_facts', r.author_id,
+  format('a fact for an accepted reply in discussion %s', r.discussion_id), 'none'
+from learn.replies r
+join learn.discussions d on d.id = r.discussion_id and d.author_id <> r.author_id
+where r.first_accepted_at is not null and not exists (
+  select from learn.activity_log f
+  where f.user_id = r.author_id and f.activity_type = 'solution_accepted'
+    and (f.subject_id = r.id::text or f.properties ->> 'discussion_id' = r.discussion_id::text))
+union all
+select 'nobody_votes_for_themselves', v.user_id, 'no vote',
+  format('a vote for discussion %s, reply %s', v.discussion_id, v.reply_id)
+from learn.discussion_votes v
+where v.user_id = coalesce(
+  (select d.author_id from learn.discussions d where d.id = v.discussion_id),
+  (select r.author_id from learn.replies r where r.id = v.reply_id));
 comment on view learn_internal.community_damage is
   'Where posts are not what replies and votes say, or no facts; no row when all is well.';
 
@@ -1267,8 +1051,10 @@ create or replace trigger replies_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
 
--- When replies are deleted, by hand or with their authors: they count no more.
-create or replace function learn_internal.replies_deleted()
+-- When replies are posted, accepted, moved or deleted: posting one is a fact of its author, and so is the first that
+-- is accepted in a discussion of somebody else, once per discussion, whatever becomes of it later. The discussions
+-- concerned count their replies, and are solved or not; those that are gone are passed over.
+create or replace function learn_internal.replies_written()
 returns trigger
 language plpgsql
 volatile
@@ -1277,153 +1063,120 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
-set jit = off
-as $$
-begin
-  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
-  from (
-    select o.discussion_id, -count(*)::integer as replies
-    from old_rows o
-    group by o.discussion_id
-  ) g
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.replies_deleted() is
-  'Statement trigger: deleted replies count no more.';
-revoke all on function learn_internal.replies_deleted() from public;
-
-create or replace trigger replies_deleted
-  after delete on learn.replies
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.replies_deleted();
-comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
-
--- When replies are posted: each is a fact of its author, and counts in its discussion.
-create or replace function learn_internal.replies_inserted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_facts    learn_internal.fact[];
-  v_accepted bigint[];
+  r          record;
+  v_accepted bigint[];             -- for the first time
+  v_steps    learn_internal.post_step[] := '{}'::learn_internal.post_step[];  -- replies that come and go
+  v_facts    learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
-  select array_agg(
-      (n.author_id, 'reply_posted', 'reply', n.id::text,
-        jsonb_build_object('discussion_id', n.discussion_id), null,
-        n.created_at)::learn_internal.fact
-      order by n.author_id, n.id),
-    array_agg(n.id) filter (where n.first_accepted_at is not null)
-  into v_facts, v_accepted
-  from new_rows n;
-  if v_facts is null then
-    return null;
-  end if;
-  perform from learn.user_stats s
-  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
-  order by s.user_id for no key update;
-  perform learn_internal.write_facts(v_facts);
-  if v_accepted is not null then
-    perform learn_internal.write_solutions(v_accepted);
+  if tg_op = 'INSERT' then
+    for r in
+      select n.* from new_rows n order by n.author_id, n.id
+    loop
+      perform from learn.user_stats s where s.user_id = r.author_id for no key update;
+      v_facts := v_facts || (
+        r.author_id, 'reply_posted', 'reply', r.id::text,
+        jsonb_build_object('discussion_id', r.discussion_id), null, r.created_at)::learn_internal.fact;
+      v_steps := v_steps || (r.discussion_id, r.id, 1)::learn_internal.post_step;
+      if r.first_accepted_at is not null then
+        v_accepted := v_accepted || r.id;
+      end if;
+    end loop;
+  elsif tg_op = 'DELETE' then
+    select array_agg((o.discussion_id, o.id, -1)::learn_internal.post_step) into v_steps from old_rows o;
+  else
+    -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+    select array_agg(c.id) filter (where c.was_new and not c.was_old) into v_accepted
+    from (
+      select w.id, bool_or(w.is_new and w.first_accepted_at is not null) as was_new,
+        bool_or(not w.is_new and w.first_accepted_at is not null) as was_old
+      from (
+        select n.id, n.first_accepted_at, true as is_new from new_rows n
+        union all
+        select o.id, o.first_accepted_at, false from old_rows o
+      ) w
+      group by w.id
+    ) c;
+    -- where replies have come and gone, or only the solution has changed
+    select array_agg((c.discussion_id, c.id, c.replies)::learn_internal.post_step) into v_steps
+    from (
+      select w.id, w.discussion_id, w.is_solution, sum(w.replies) as replies
+      from (
+        select n.id, n.discussion_id, n.is_solution, 1 as replies from new_rows n
+        union all
+        select o.id, o.discussion_id, o.is_solution, -1 from old_rows o
+      ) w
+      group by w.id, w.discussion_id, w.is_solution
+      having sum(w.replies) <> 0
+    ) c;
   end if;
 
-  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
-  from (
-    select n.discussion_id, count(*)::integer as replies from new_rows n group by n.discussion_id
-  ) g;
+  if v_accepted is not null then
+    for r in
+      select a.id, a.author_id, a.discussion_id, a.first_accepted_at
+      from learn.replies a
+      join learn.discussions d on d.id = a.discussion_id and d.author_id <> a.author_id
+      where a.id = any (v_accepted)
+      order by a.author_id, a.first_accepted_at, a.id
+    loop
+      perform from learn.user_stats s where s.user_id = r.author_id for no key update;
+      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      values (r.author_id, 'solution_accepted', 'discussion', r.discussion_id::text)
+      on conflict do nothing;
+      continue when not found;
+      v_facts := v_facts || (
+        r.author_id, 'solution_accepted', 'reply', r.id::text,
+        jsonb_build_object('discussion_id', r.discussion_id), null,
+        r.first_accepted_at)::learn_internal.fact;
+    end loop;
+  end if;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+
+  for r in
+    select s.discussion_id, sum(s.amount)::integer as replies
+    from unnest(v_steps) s
+    group by s.discussion_id
+    order by s.discussion_id
+  loop
+    update learn.discussions d
+    set reply_count = d.reply_count + r.replies, is_solved = exists (
+      select from learn.replies a where a.discussion_id = r.discussion_id and a.is_solution)
+    where d.id = r.discussion_id;
+  end loop;
   return null;
 end;
 $$;
-comment on function learn_internal.replies_inserted() is
-  'Statement trigger: new replies become facts and count in their discussions.';
-revoke all on function learn_internal.replies_inserted() from public;
+comment on function learn_internal.replies_written() is
+  'Statement trigger: replies become facts, solve their discussions, and count there.';
+revoke all on function learn_internal.replies_written() from public;
 
 create or replace trigger replies_inserted
   after insert on learn.replies
   referencing new table as new_rows
   for each statement
-  execute function learn_internal.replies_inserted();
+  execute function learn_internal.replies_written();
 comment on trigger replies_inserted on learn.replies is
   'New replies become facts and count in their discussions.';
-
--- When replies change: one that is accepted for the first time is a fact, and the discussions
--- concerned are solved or not. A reply that moves counts elsewhere.
-create or replace function learn_internal.replies_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set jit = off
-as $$
-declare
-  v_accepted       bigint[];
-  v_discussion_ids bigint[];
-  v_replies        integer[];
-begin
-  if not exists (select from new_rows) then
-    return null;
-  end if;
-  -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
-  select array_agg(c.id) into v_accepted
-  from (
-    select r.id
-    from (
-      select n.id, n.first_accepted_at, true as is_new from new_rows n
-      union all
-      select o.id, o.first_accepted_at, false from old_rows o
-    ) r
-    group by r.id
-    having bool_or(r.is_new and r.first_accepted_at is not null)
-      and bool_or(not r.is_new and r.first_accepted_at is null)
-  ) c;
-  if v_accepted is not null then
-    perform learn_internal.write_solutions(v_accepted);
-  end if;
-
-  select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
-  from (
-    -- where replies have come and gone; with 0 where only the solution has changed
-    select c.discussion_id, sum(c.replies)::integer as replies
-    from (
-      select r.id, r.discussion_id, r.is_solution, sum(r.replies) as replies
-      from (
-        select n.id, n.discussion_id, n.is_solution, 1 as replies from new_rows n
-        union all
-        select o.id, o.discussion_id, o.is_solution, -1 from old_rows o
-      ) r
-      group by r.id, r.discussion_id, r.is_solution
-      having sum(r.replies) <> 0
-    ) c
-    group by c.discussion_id
-  ) g;
-  perform learn_internal.count_replies(v_discussion_ids, v_replies);
-  return null;
-end;
-$$;
-comment on function learn_internal.replies_updated() is
-  'Statement trigger: accepted replies become facts and solve their discussions.';
-revoke all on function learn_internal.replies_updated() from public;
 
 create or replace trigger replies_updated
   after update on learn.replies
   referencing old table as old_rows new table as new_rows
   for each statement
-  execute function learn_internal.replies_updated();
+  execute function learn_internal.replies_written();
 comment on trigger replies_updated on learn.replies is
   'Accepted replies become facts and solve their discussions.';
+
+create or replace trigger replies_deleted
+  after delete on learn.replies
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.replies_written();
+comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1447,10 +1200,10 @@ comment on trigger refuse_new_times on learn.replies is 'Refuses times out of bo
 
 -- triggers/community/discussion_votes.sql
 
--- What happens when rows of learn.discussion_votes are written, in the order in which triggers fire.
-
--- When votes are taken back, or go with their users: the posts' counts follow.
-create or replace function learn_internal.votes_deleted()
+-- What happens when votes are cast, changed or taken back: nobody votes for a post of their own, and the posts' counts
+-- follow. Discussions come before replies, in key order; posts that are gone are passed over. See also hold_learners.sql.
+-- Errors: LX010.
+create or replace function learn_internal.votes_written()
 returns trigger
 language plpgsql
 volatile
@@ -1459,110 +1212,82 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
+declare
+  g       record;
+  v_votes learn_internal.vote[];
 begin
-  perform learn_internal.count_votes(
-    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
-  from (
-    select c.discussion_id, c.reply_id,
-      (-count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
-      (-count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
-    from old_rows c
-    group by c.discussion_id, c.reply_id
-  ) g
-  having count(*) > 0;
+  if tg_op <> 'DELETE' then
+    for g in
+      select n.user_id, n.discussion_id, n.reply_id
+      from new_rows n
+      where n.user_id = coalesce(
+        (select d.author_id from learn.discussions d where d.id = n.discussion_id),
+        (select r.author_id from learn.replies r where r.id = n.reply_id))
+      limit 1
+    loop
+      raise exception 'nobody votes for a post of their own'
+        using errcode = 'LX010',
+          detail = format('user_id = %s, discussion_id = %s, reply_id = %s', g.user_id,
+            coalesce(g.discussion_id::text, 'null'), coalesce(g.reply_id::text, 'null')),
+          hint = 'Show the author the votes of others, and no buttons.';
+    end loop;
+    select array_agg((n.discussion_id, n.reply_id, n.vote_type, 1)::learn_internal.vote) into v_votes
+    from new_rows n;
+  end if;
+  if tg_op <> 'INSERT' then
+    v_votes := v_votes || array(
+      select (o.discussion_id, o.reply_id, o.vote_type, -1)::learn_internal.vote from old_rows o);
+  end if;
+
+  for g in
+    select v.discussion_id, v.reply_id,
+      coalesce(sum(v.votes) filter (where v.vote_type = 'upvote'), 0)::integer as upvotes,
+      coalesce(sum(v.votes) filter (where v.vote_type = 'downvote'), 0)::integer as downvotes
+    from unnest(v_votes) v
+    group by v.discussion_id, v.reply_id
+    order by v.reply_id nulls first, v.discussion_id
+  loop
+    continue when g.upvotes = 0 and g.downvotes = 0;
+    if g.reply_id is null then
+      update learn.discussions d
+      set upvote_count = d.upvote_count + g.upvotes, downvote_count = d.downvote_count + g.downvotes
+      where d.id = g.discussion_id;
+    else
+      update learn.replies r
+      set upvote_count = r.upvote_count + g.upvotes, downvote_count = r.downvote_count + g.downvotes
+      where r.id = g.reply_id;
+    end if;
+  end loop;
   return null;
 end;
 $$;
-comment on function learn_internal.votes_deleted() is
-  'Statement trigger: deleted votes count no more.';
-revoke all on function learn_internal.votes_deleted() from public;
-
-create or replace trigger votes_deleted
-  after delete on learn.discussion_votes
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.votes_deleted();
-comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
-
--- When votes are cast: the posts' counts follow.
-create or replace function learn_internal.votes_inserted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set jit = off
-as $$
-begin
-  perform learn_internal.count_votes(
-    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
-  from (
-    select c.discussion_id, c.reply_id,
-      (count(*) filter (where c.vote_type = 'upvote'))::integer as upvotes,
-      (count(*) filter (where c.vote_type = 'downvote'))::integer as downvotes
-    from new_rows c
-    group by c.discussion_id, c.reply_id
-  ) g
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.votes_inserted() is
-  'Statement trigger: votes count.';
-revoke all on function learn_internal.votes_inserted() from public;
+comment on function learn_internal.votes_written() is
+  'Statement trigger: votes count for others'' posts (LX010), changed ones differently, deleted ones no more.';
+revoke all on function learn_internal.votes_written() from public;
 
 create or replace trigger votes_inserted
   after insert on learn.discussion_votes
   referencing new table as new_rows
   for each statement
-  execute function learn_internal.votes_inserted();
+  execute function learn_internal.votes_written();
 comment on trigger votes_inserted on learn.discussion_votes is 'Votes count.';
-
--- When votes change, in kind or in target: the posts' counts follow.
-create or replace function learn_internal.votes_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set jit = off
-as $$
-begin
-  perform learn_internal.count_votes(
-    array_agg(g.discussion_id), array_agg(g.reply_id), array_agg(g.upvotes), array_agg(g.downvotes))
-  from (
-    select c.discussion_id, c.reply_id,
-      (coalesce(sum(c.vote) filter (where c.vote_type = 'upvote'), 0))::integer as upvotes,
-      (coalesce(sum(c.vote) filter (where c.vote_type = 'downvote'), 0))::integer as downvotes
-    from (
-      select n.discussion_id, n.reply_id, n.vote_type, 1 as vote from new_rows n
-      union all
-      select o.discussion_id, o.reply_id, o.vote_type, -1 from old_rows o
-    ) c
-    group by c.discussion_id, c.reply_id
-  ) g
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.votes_updated() is
-  'Statement trigger: changed votes count differently.';
-revoke all on function learn_internal.votes_updated() from public;
 
 create or replace trigger votes_updated
   after update on learn.discussion_votes
   referencing old table as old_rows new table as new_rows
   for each statement
-  execute function learn_internal.votes_updated();
+  execute function learn_internal.votes_written();
 comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';
+
+create or replace trigger votes_deleted
+  after delete on learn.discussion_votes
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.votes_written();
+comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1579,5 +1304,46 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
 comment on trigger refuse_new_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
+
+-- functions/community/lock_post.sql
+
+-- Finds a post and locks what a change of it touches: its discussion, then, for a reply, the reply and the accepted
+-- solution, in key order. So who writes in a discussion takes turns there.
+-- Errors: LX003.
+create or replace function learn_internal.lock_post(p_discussion_id bigint, p_reply_id bigint default null)
+returns learn_internal.post
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_post learn_internal.post;
+begin
+  select d.id, d.author_id, d.author_id, d.course_id into v_post
+  from learn.discussions d
+  where d.id = coalesce(p_discussion_id, (select r.discussion_id from learn.replies r where r.id = p_reply_id))
+  for no key update;
+  if p_reply_id is not null then
+    perform from learn.replies r
+    where r.discussion_id = v_post.discussion_id and (r.is_solution or r.id = p_reply_id)
+    order by r.id
+    for no key update;
+    select r.author_id into v_post.author_id
+    from learn.replies r
+    where r.id = p_reply_id and r.discussion_id = v_post.discussion_id;
+  end if;
+  if v_post.author_id is null then
+    raise exception 'unknown %', case when p_reply_id is null then 'discussion' else 'reply' end
+      using errcode = 'LX003',
+        detail = format('discussion_id = %s, reply_id = %s',
+          coalesce(p_discussion_id::text, 'null'), coalesce(p_reply_id::text, 'null')),
+        hint = 'Look it up in learn.discussions and learn.replies; it may have been deleted.';
+  end if;
+  return v_post;
+end;
+$$;
+comment on function learn_internal.lock_post(bigint, bigint) is
+  'Finds a discussion or a reply and locks it, the discussion first (LX003).';
+revoke all on function learn_internal.lock_post(bigint, bigint) from public;
 
 reset role;

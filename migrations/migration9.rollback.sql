@@ -4,6 +4,7 @@ set role learn_owner;
 
 drop trigger announce_certificates on learn.nft_certificates;
 drop trigger announce_notifications on learn.notifications;
+drop trigger certificates_stay on learn.nft_certificates;
 drop trigger faucet_requests_hold on learn.faucet_requests;
 drop trigger fill_certificates on learn.nft_certificates;
 drop trigger keep_certificates on learn.nft_certificates;

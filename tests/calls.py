@@ -111,6 +111,7 @@ CALLS = {
     "request_achievement_nft": f"{_USER}, p_slug => %(earned)s, {_TAIL}",
     "request_faucet": "p_user_id => %(author)s, p_account => '0.0.4242', p_amount => 5,"
     f" p_ip => '192.0.2.7', {_TAIL}",
+    "reset_progress": f"{_USER}, p_kind => 'course', p_id => %(course)s, {_TAIL}",
     "retry_outbox": "p_ids => %(dead_messages)s",
     "reverse_xp": f"{_USER}, p_transaction_id => %(payment)s, p_reason => 'paid by mistake', {_TAIL}",
     "revoke_achievement": f"{_USER}, p_slug => %(earned)s, p_reason => 'cheated', {_TAIL}",
@@ -134,6 +135,7 @@ CALLS = {
     "submit_quiz": f"{_USER}, p_exam_type => %(exam)s, p_answers => %(answers)s,"
     f" p_time_taken_seconds => 300, {_TAIL}",
     "unaccept_solution": f"p_user_id => %(author)s, p_reply_id => %(solution)s, {_TAIL}",
+    "unenroll": f"{_USER}, p_course_id => %(course)s, {_TAIL}",
     "unread_count": _USER,
     "update_profile": f"{_USER}, p_profile => %(profile)s, {_TAIL}",
     "use_hint": f"{_USER}, p_challenge_id => %(challenge)s, p_level_number => 1, p_hint_number => 1, {_TAIL}",

@@ -7,9 +7,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception '% is append-only', tg_table_name
+  raise exception '% is not truncated', tg_table_name
     using errcode = 'LX009', detail = format('truncate of %s.%s', tg_table_schema, tg_table_name),
-      hint = 'To retire old rows, detach or drop a whole month''s partition.';
+      hint = 'Of a log, detach or drop a whole month''s partition. Rows of learners are deleted, which is remembered.';
 end;
 $$;
 comment on function learn_internal.refuse_truncate() is

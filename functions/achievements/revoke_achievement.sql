@@ -38,6 +38,10 @@ begin
       using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
         hint = 'Look it up in learn.achievements.';
   end if;
+  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
+  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
+  on conflict (user_id, achievement_id) do update
+    set reason = excluded.reason, revoked_at = excluded.revoked_at;
   delete from learn.user_achievements u
   where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
   if not found then
@@ -45,10 +49,6 @@ begin
       using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
         hint = 'Look at learn.user_achievements.';
   end if;
-  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
-  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
-  on conflict (user_id, achievement_id) do update
-    set reason = excluded.reason, revoked_at = excluded.revoked_at;
 
   if v_achievement.unlocks_avatar_id is not null and not exists (
     select from learn.user_achievements u

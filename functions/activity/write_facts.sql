@@ -1,8 +1,9 @@
 -- Writes facts to the log, in the given order: with the local date of each and whether it makes the day
--- active. One that happens once and that was recorded from outside already is left out.
+-- active. One that happens once and that is remembered is left out: it was recorded from outside, or the row that
+-- said so has been deleted. Facts of the past count like others, but pay only what they carry, and make no day active.
 -- Errors: LX001 a fact ahead of the clock, or before 1970.
 create or replace function learn_internal.write_facts(
-  p_facts learn_internal.fact[], p_idempotency_key text default null
+  p_facts learn_internal.fact[], p_idempotency_key text default null, p_is_past boolean default false
 )
 returns void
 language plpgsql
@@ -58,8 +59,9 @@ begin
       v_zone.zone_number := v_zone_number;
     end if;
     v_rows := v_rows || (
-      f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'), f.xp,
-      f.occurred_at, v_zone.local_date, v_zone.zone_number, v_is_qualifying
+      f.user_id, f.activity_type, f.subject_type, f.subject_id, coalesce(f.properties, '{}'),
+      case when p_is_past then coalesce(f.xp, 0) else f.xp end,
+      f.occurred_at, v_zone.local_date, v_zone.zone_number, v_is_qualifying and not p_is_past
     )::learn_internal.logged_fact;
   end loop;
 
@@ -73,6 +75,6 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.write_facts(learn_internal.fact[], text) is
-  'Writes facts to the log, in the given order.';
-revoke all on function learn_internal.write_facts(learn_internal.fact[], text) from public;
+comment on function learn_internal.write_facts(learn_internal.fact[], text, boolean) is
+  'Writes facts to the log, in the given order; those of the past pay what they carry and make no day active.';
+revoke all on function learn_internal.write_facts(learn_internal.fact[], text, boolean) from public;

@@ -1,5 +1,5 @@
 -- Accepts a reply as the solution of its discussion, instead of the one before, if any.
--- It is a fact of the reply's author, once, unless they answered themselves.
+-- It is a fact of the reply's author, once per discussion, unless they answered themselves.
 -- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
 -- of the discussion nor moderator, or a moderator's own reply to somebody else; LX013.
 create or replace function learn.accept_solution(
@@ -17,8 +17,7 @@ set jit = off
 as $$
 declare
   v_call      learn_internal.call;
-  v_reply     learn.replies;
-  v_asker_id  uuid;
+  v_post      learn_internal.post;
 begin
   -- Two users are concerned, who may be accepting each other's replies at this moment:
   -- both are locked in key order, before begin_call() would lock the one who acts.
@@ -34,10 +33,9 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_reply := learn_internal.lock_thread(p_reply_id);
-  select d.author_id into v_asker_id from learn.discussions d where d.id = v_reply.discussion_id;
-  perform learn_internal.require_author(p_user_id, v_asker_id);
-  if v_reply.author_id = p_user_id and v_asker_id <> p_user_id then
+  v_post := learn_internal.lock_post(null, p_reply_id);
+  perform learn_internal.require_author(p_user_id, v_post.asker_id);
+  if v_post.author_id = p_user_id and v_post.asker_id <> p_user_id then
     raise exception 'a moderator does not accept a reply of their own'
       using errcode = 'LX010', detail = format('p_user_id = %s, p_reply_id = %s',
           p_user_id, p_reply_id),
@@ -45,7 +43,7 @@ begin
   end if;
 
   update learn.replies r set is_solution = false
-  where r.discussion_id = v_reply.discussion_id and r.is_solution and r.id <> p_reply_id;
+  where r.discussion_id = v_post.discussion_id and r.is_solution and r.id <> p_reply_id;
   update learn.replies r
   set is_solution = true,
     first_accepted_at = coalesce(r.first_accepted_at, v_call.occurred_at)

@@ -8,12 +8,9 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-declare
-  v_discussion learn.discussions;
 begin
   perform learn_internal.begin_call('delete_discussion', p_user_id, '{}', null, null);
-  v_discussion := learn_internal.lock_discussion(p_discussion_id);
-  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(p_discussion_id)).author_id);
   delete from learn.discussions d where d.id = p_discussion_id;
 end;
 $$;

@@ -9,12 +9,9 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-declare
-  v_reply learn.replies;
 begin
   perform learn_internal.begin_call('delete_reply', p_user_id, '{}', null, null);
-  v_reply := learn_internal.lock_thread(p_reply_id);
-  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
   delete from learn.replies r where r.id = p_reply_id;
 end;
 $$;

@@ -20,8 +20,8 @@ declare
   v_discussion learn.discussions;
 begin
   perform learn_internal.begin_call('edit_discussion', p_user_id, '{}', null, null);
-  v_discussion := learn_internal.lock_discussion(p_discussion_id);
-  perform learn_internal.require_author(p_user_id, v_discussion.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(p_discussion_id)).author_id);
+  select * into v_discussion from learn.discussions d where d.id = p_discussion_id;
   v_discussion.title := coalesce(p_title, v_discussion.title);
   v_discussion.content := coalesce(p_content, v_discussion.content);
   v_discussion.category := coalesce(p_category, v_discussion.category);

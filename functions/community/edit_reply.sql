@@ -9,12 +9,9 @@ security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-declare
-  v_reply learn.replies;
 begin
   perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
-  v_reply := learn_internal.lock_reply(p_reply_id);
-  perform learn_internal.require_author(p_user_id, v_reply.author_id);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
   p_content := learn_internal.require_content(p_content);
   update learn.replies r set content = p_content
   where r.id = p_reply_id and r.content <> p_content;

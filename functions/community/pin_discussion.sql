@@ -22,7 +22,7 @@ begin
       using errcode = 'LX010', detail = format('p_user_id = %s', p_user_id),
         hint = 'Moderators have the role moderator or admin in learn.users.';
   end if;
-  perform learn_internal.lock_discussion(p_discussion_id);
+  perform learn_internal.lock_post(p_discussion_id);
   update learn.discussions d set is_pinned = p_is_pinned
   where d.id = p_discussion_id and d.is_pinned <> p_is_pinned;
 end;

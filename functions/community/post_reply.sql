@@ -17,20 +17,18 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call       learn_internal.call := learn_internal.begin_call(
+  v_call learn_internal.call := learn_internal.begin_call(
     'post_reply', p_user_id,
     jsonb_build_object('discussion_id', p_discussion_id, 'content', p_content,
       'parent_reply_id', p_parent_reply_id),
     p_occurred_at, p_idempotency_key);
-  v_discussion learn.discussions;
-  v_id         bigint;
+  v_id   bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
   p_content := learn_internal.require_content(p_content);
-  v_discussion := learn_internal.lock_discussion(p_discussion_id);
-  perform learn_internal.require_open_course(v_discussion.course_id);
+  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id)).course_id);
   if p_parent_reply_id is not null then
     perform from learn.replies r
     where r.id = p_parent_reply_id and r.discussion_id = p_discussion_id

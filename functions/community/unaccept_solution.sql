@@ -16,17 +16,14 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call  learn_internal.call := learn_internal.begin_call(
+  v_call learn_internal.call := learn_internal.begin_call(
     'unaccept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
     p_occurred_at, p_idempotency_key);
-  v_reply learn.replies;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_reply := learn_internal.lock_thread(p_reply_id);
-  perform learn_internal.require_author(p_user_id, (
-    select d.author_id from learn.discussions d where d.id = v_reply.discussion_id));
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).asker_id);
   update learn.replies r set is_solution = false where r.id = p_reply_id and r.is_solution;
   return learn_internal.end_call(v_call);
 end;

@@ -23,10 +23,6 @@ declare
     jsonb_build_object('vote_type', p_vote_type, 'discussion_id', p_discussion_id,
       'reply_id', p_reply_id),
     p_occurred_at, p_idempotency_key);
-  v_discussion   learn.discussions;
-  v_reply        learn.replies;
-  v_author_id    uuid;
-  v_course_id    bigint;
   v_vote_id      bigint;
   v_earlier_type text;
 begin
@@ -44,25 +40,7 @@ begin
           coalesce(p_reply_id::text, 'null')),
         hint = 'Pass either p_discussion_id or p_reply_id.';
   end if;
-  if p_discussion_id is not null then
-    v_discussion := learn_internal.lock_discussion(p_discussion_id);
-    v_author_id := v_discussion.author_id;
-    v_course_id := v_discussion.course_id;
-  else
-    v_reply := learn_internal.lock_reply(p_reply_id);
-    v_author_id := v_reply.author_id;
-    select d.course_id into v_course_id
-    from learn.discussions d
-    where d.id = v_reply.discussion_id;
-  end if;
-  perform learn_internal.require_open_course(v_course_id);
-  if v_author_id = p_user_id then
-    raise exception 'nobody votes for a post of their own'
-      using errcode = 'LX010',
-        detail = format('p_discussion_id = %s, p_reply_id = %s',
-          coalesce(p_discussion_id::text, 'null'), coalesce(p_reply_id::text, 'null')),
-        hint = 'Show the author the votes of others, and no buttons.';
-  end if;
+  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id, p_reply_id)).course_id);
 
   select v.id, v.vote_type into v_vote_id, v_earlier_type
   from learn.discussion_votes v

@@ -17,6 +17,7 @@ declare
   v_today date := (learn.clock() at time zone 'Etc/GMT+12')::date;  -- where the day ends last
   v_board learn_internal.board;
   v_users bigint;
+  v_source text;
 begin
   perform learn_internal.hold_content();
   v_board := learn_internal.find_board(p_period, p_metric, coalesce(p_on, case p_period
@@ -35,6 +36,7 @@ begin
           'midnight UTC.';
   end if;
 
+  v_source := format('%s %s %s', p_metric, p_period, to_char(v_board.starts_on, 'YYYY-MM-DD'));
   insert into learn.closed_periods (metric, period, starts_on, users)
   values (p_metric, p_period, v_board.starts_on, 0)
   on conflict (metric, period, starts_on) do nothing;
@@ -59,16 +61,25 @@ begin
   update learn.closed_periods c set users = v_users
   where (c.metric, c.period, c.starts_on) = (p_metric, p_period, v_board.starts_on);
 
+  -- Paid once, whatever becomes of the rows: the memory says it.
   perform learn_internal.write_facts(array_agg((
       s.user_id, 'period_rewarded', null, null,
-      jsonb_build_object('source_type', 'leaderboard',
-        'source_id', format('%s %s %s', p_metric, p_period,
-          to_char(v_board.starts_on, 'YYYY-MM-DD')),
+      jsonb_build_object('source_type', 'leaderboard', 'source_id', v_source,
         'description', format('Rank %s', s.rank)),
       s.xp_paid, learn.clock())::learn_internal.fact order by s.rank, s.user_id))
   from learn.period_standings s
   where s.metric = p_metric and s.period = p_period and s.starts_on = v_board.starts_on
-    and s.xp_paid > 0;
+    and s.xp_paid > 0 and not exists (
+      select from learn_internal.recorded_subjects r
+      where r.user_id = s.user_id and r.activity_type = 'period_rewarded'
+        and r.subject_type = 'leaderboard' and r.subject_id = v_source);
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select s.user_id, 'period_rewarded', 'leaderboard', v_source
+  from learn.period_standings s
+  where s.metric = p_metric and s.period = p_period and s.starts_on = v_board.starts_on
+    and s.xp_paid > 0
+  order by s.user_id
+  on conflict do nothing;
   return v_users;
 end;
 $$;

@@ -52,8 +52,9 @@ begin
       v_zone.zone_number := v_learner.zone_number;
     end if;
     if c.lesson_id is distinct from v_lesson_id then
-      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available,
+      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
         t.pays, t.is_qualifying,
+        case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit,
         (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
         exists (
           select from learn.exercises e
@@ -65,30 +66,47 @@ begin
       where l.id = c.lesson_id;
       v_lesson_id := v_lesson.id;
     end if;
-    if c.started_at is not null and v_fast_seconds is null then
+    -- A score below the pass mark is kept, and completes nothing; of an attempt beyond a hard limit, the time is.
+    if (v_lesson.pass_score is not null or v_lesson.hard_limit is not null)
+      and not v_lesson.has_exercises
+    then
+      if v_lesson.pass_score is not null and coalesce(c.score < v_lesson.pass_score, true)
+        or c.seconds > v_lesson.hard_limit
+      then
+        update learn.user_lesson_progress p
+        set status = 'in_progress', completed_at = null,
+          score = case when c.seconds > v_lesson.hard_limit then null else p.score end
+        where p.user_id = c.user_id and p.lesson_id = c.lesson_id;
+        continue;
+      end if;
+    end if;
+    if v_lesson.has_exercises and c.started_at is not null and v_fast_seconds is null then
       v_fast_seconds := learn_internal.setting_number('speed_runner_seconds');
     end if;
 
     v_is_perfect := coalesce(c.score = 100, false);
     v_properties := jsonb_build_object(
       'slug', v_lesson.slug, 'difficulty', v_lesson.difficulty,
-      'has_exercises', v_lesson.has_exercises,
-      'is_fast', coalesce(c.completed_at >= c.started_at
-        and c.completed_at < c.started_at + v_fast_seconds * interval '1 second', false));
+      'has_exercises', v_lesson.has_exercises);
+    -- How well it was done is known from submissions, and only where these have solved all of it.
     if v_lesson.has_exercises then
       select count(*) = count(*) filter (where x.is_first_try) as is_first_try,
-        coalesce(sum(x.wrong_submissions), 0) = 0 as is_flawless,
-        coalesce(sum(x.failed_submissions), 0) = 0 as is_clean
+        count(*) = count(x.solved_at) and sum(x.wrong_submissions) = 0 as is_flawless,
+        count(*) = count(x.solved_at) and sum(x.failed_submissions) = 0 as is_clean,
+        count(*) = count(x.solved_at) as is_solved
       into v_solved
       from learn.exercises e
       left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
       where e.lesson_id = c.lesson_id and e.is_published;
       v_is_perfect := v_solved.is_first_try;
       v_properties := v_properties || jsonb_build_object(
-        'is_clean', v_solved.is_clean, 'is_first_try', v_solved.is_first_try, 'is_flawless', v_solved.is_flawless);
+        'is_clean', v_solved.is_clean, 'is_first_try', v_solved.is_first_try,
+        'is_flawless', v_solved.is_flawless,
+        'is_fast', v_solved.is_solved and coalesce(c.completed_at >= c.started_at
+          and c.completed_at < c.started_at + v_fast_seconds * interval '1 second', false));
     end if;
 
-    -- What was recorded from outside already has paid.
+    -- What is remembered has paid: it was recorded from outside, or its row was deleted. It is done again.
     v_is_recorded := v_has_recorded;
     if v_has_recorded then
       v_is_recorded := exists (
@@ -102,6 +120,12 @@ begin
         round(coalesce(v_lesson.xp_reward, v_lesson.pays, 0)
           * coalesce(v_lesson.multiplier, 1))::integer,
         c.completed_at, v_zone.local_date, v_zone.zone_number, v_lesson.is_qualifying
+      )::learn_internal.logged_fact;
+    else
+      v_facts := v_facts || (
+        c.user_id, 'lesson_repeated', 'lesson', c.lesson_id::text, '{}', null,
+        c.completed_at, v_zone.local_date, v_zone.zone_number,
+        (select t.is_qualifying from learn.activity_types t where t.key = 'lesson_repeated')
       )::learn_internal.logged_fact;
     end if;
     if v_is_perfect then

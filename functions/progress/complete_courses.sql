@@ -7,38 +7,35 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on   -- joins sets with sets
-set jit = off
 as $$
 declare
-  v_facts learn_internal.fact[];
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_steps learn_internal.track_step[] := '{}'::learn_internal.track_step[];
 begin
-  with completed as (
+  for c in
+    select d.user_id, d.course_id, d.at, k.slug, k.category, k.difficulty, k.language, k.completion_xp,
+      k.track_id, k.is_published and k.total_lessons > 0 as is_item,
+      (select t.slug from learn.tracks t where t.id = k.track_id) as track
+    from unnest(p_user_ids, p_course_ids, p_at) d(user_id, course_id, at)
+    join learn.courses k on k.id = d.course_id
+    order by d.user_id, d.at, d.course_id
+  loop
     update learn.user_course_progress p
     set completed_at = c.at
-    from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
-    where p.user_id = c.user_id and p.course_id = c.course_id
-    returning p.user_id, p.course_id, p.completed_at
-  )
-  select array_agg(
-    (c.user_id, 'course_completed', 'course', c.course_id::text,
-      jsonb_build_object('slug', k.slug, 'category', k.category, 'difficulty', k.difficulty,
-        'language', k.language, 'track', t.slug),
-      k.completion_xp, c.completed_at)::learn_internal.fact
-    order by c.user_id, c.completed_at, c.course_id)
-  into v_facts
-  from completed c
-  join learn.courses k on k.id = c.course_id
-  left join learn.tracks t on t.id = k.track_id;
+    where p.user_id = c.user_id and p.course_id = c.course_id;
+    v_facts := v_facts || (
+      c.user_id, 'course_completed', 'course', c.course_id::text,
+      jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty,
+        'language', c.language, 'track', c.track),
+      c.completion_xp, c.at)::learn_internal.fact;
+    if c.track_id is not null and c.is_item then
+      v_steps := v_steps || (c.user_id, c.track_id, c.at)::learn_internal.track_step;
+    end if;
+  end loop;
   perform learn_internal.write_facts(v_facts);
-
   perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
-  perform learn_internal.advance_tracks(
-    array_agg((c.user_id, k.track_id, c.at)::learn_internal.track_step))
-  from unnest(p_user_ids, p_course_ids, p_at) c(user_id, course_id, at)
-  join learn.courses k on k.id = c.course_id and k.track_id is not null
-  where k.is_published and k.total_lessons > 0
-  having count(*) > 0;
+  perform learn_internal.advance_tracks(v_steps);
 end;
 $$;
 comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is

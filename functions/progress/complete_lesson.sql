@@ -1,6 +1,7 @@
 -- Completes a lesson for a user. Completing it again pays nothing; it keeps the best
 -- score, adds up the time, and is a learning act: it makes the day active.
--- A lesson of a course enrols its user.
+-- A lesson of a course enrols its user. A score below the lesson's pass mark, or a time
+-- beyond its hard limit, is kept, and completes nothing.
 -- Errors: LX001 score or time out of range; LX002; LX003 unknown lesson; LX004 not published
 -- or user inactive; LX005 its level is locked; LX006 prerequisites of its course are not met;
 -- LX007 exercises are not solved yet; LX010 a learner's own session gives a score; LX013.
@@ -21,18 +22,20 @@ set enable_seqscan = off   -- by key, whatever the size of the tables was: see d
 set jit = off
 as $$
 declare
-  v_call     learn_internal.call := learn_internal.begin_call(
+  v_call      learn_internal.call := learn_internal.begin_call(
     'complete_lesson', p_user_id,
     jsonb_build_object('lesson_id', p_lesson_id, 'score', trim_scale(p_score::numeric),
       'time_spent_seconds', p_time_spent_seconds),
     p_occurred_at, p_idempotency_key);
-  v_row      record;
-  v_unsolved bigint[];
+  v_row       record;
+  v_unsolved  bigint[];
+  v_is_passed boolean;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  select l.is_available, l.course_level_id, p.user_id, p.completed_at, p.score,
+  select l.is_available, l.course_level_id, l.pass_score,
+    case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit, p.user_id, p.completed_at, p.score,
     exists (
       select from learn.exercises e
       where e.lesson_id = l.id and e.is_published) as has_exercises
@@ -72,10 +75,18 @@ begin
     end if;
   end if;
 
+  -- Below the pass mark the best score is kept, beyond a hard limit only the time, and nothing is completed.
+  if v_row.completed_at is null and not v_row.has_exercises and p_time_spent_seconds > v_row.hard_limit then
+    p_score := null;
+  end if;
+  v_is_passed := v_row.completed_at is not null or v_row.has_exercises
+    or (v_row.pass_score is null or coalesce(greatest(v_row.score, p_score::numeric) >= v_row.pass_score, false))
+      and coalesce(p_time_spent_seconds <= v_row.hard_limit, true);
   if v_row.user_id is null then
     insert into learn.user_lesson_progress
       (user_id, lesson_id, status, score, time_spent_seconds, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', p_score, p_time_spent_seconds, v_call.occurred_at)
+    values (p_user_id, p_lesson_id, case when v_is_passed then 'completed' else 'in_progress' end, p_score,
+      p_time_spent_seconds, case when v_is_passed then v_call.occurred_at end)
     on conflict do nothing;  -- only a direct insert at the same moment conflicts
   end if;
   if v_row.user_id is not null and (v_row.completed_at is null
@@ -84,7 +95,7 @@ begin
     or v_row.user_id is null and not found
   then
     update learn.user_lesson_progress p
-    set status = 'completed',
+    set status = case when v_is_passed then 'completed' else 'in_progress' end,
       score = greatest(p.score, p_score::numeric),
       time_spent_seconds = case
         when p.time_spent_seconds is null and p_time_spent_seconds is null then null
@@ -92,7 +103,7 @@ begin
           coalesce(p.time_spent_seconds, 0)::bigint + coalesce(p_time_spent_seconds, 0),
           2147483647)::integer
       end,
-      completed_at = coalesce(p.completed_at, v_call.occurred_at)
+      completed_at = coalesce(p.completed_at, case when v_is_passed then v_call.occurred_at end)
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
   end if;
 

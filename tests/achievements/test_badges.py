@@ -271,16 +271,16 @@ def test_speed_runner_is_for_less_than_the_limit(learn: Learn, taken: float, is_
 
 def test_the_limit_of_speed_runner_is_a_setting(learn: Learn) -> None:
     learn.set_setting("speed_runner_seconds", 10)
-    user, slow, fast = learn.make_user(), learn.make_lesson(0), learn.make_lesson(0)
+    user, slow, fast = learn.make_user(), learn.make_lesson(1), learn.make_lesson(1)
     learn.start_lesson(user, slow)
     learn.start_lesson(user, fast)
     learn.advance(seconds(9.5))
-    learn.complete_lesson(user, fast)
+    learn.solve(user, fast)
     assert has(learn, user, "speed-runner")
     other = learn.make_user()
     learn.start_lesson(other, slow)
     learn.advance(seconds(10))
-    learn.complete_lesson(other, slow)
+    learn.solve(other, slow)
     assert not has(learn, other, "speed-runner")
 
 

@@ -77,6 +77,12 @@ def test_facts_of_posts_that_are_missing_are_found(scene: Scene, activity_type: 
     assert ("posts_are_facts", scene.helper) in scene.found()
 
 
+@pytest.mark.no_integrity
+def test_a_vote_for_a_post_of_ones_own_is_found(scene: Scene) -> None:
+    scene.damage("update learn.discussion_votes set user_id = {user}")
+    assert ("nobody_votes_for_themselves", scene.helper) in scene.found()
+
+
 def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
     scene.learn.rebuild_all()
     assert scene.look() == scene.state

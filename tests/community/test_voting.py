@@ -157,16 +157,28 @@ def test_votes_written_in_one_statement_count_like_votes_cast_one_by_one(learn: 
     assert [reply(learn, answer)[2:] for answer in answers] == [(0, 2)] * 3
 
 
-def test_a_vote_moved_to_another_post_counts_there(learn: Learn, author: UUID, voter: UUID) -> None:
+def test_a_vote_stays_with_its_post(learn: Learn, author: UUID, voter: UUID) -> None:
     number = learn.make_discussion(author)
     answer = learn.make_reply(author, number)
     learn.vote(voter, discussion=number)
-    learn.connection.execute(
-        "update learn.discussion_votes set discussion_id = null, reply_id = %s where user_id = %s",
-        [answer, voter],
-    )
+    with learn.refuses("LX010"):
+        learn.connection.execute(
+            "update learn.discussion_votes set discussion_id = null, reply_id = %s where user_id = %s",
+            [answer, voter],
+        )
+
+
+def test_nobody_votes_for_themselves_by_hand(learn: Learn, author: UUID, voter: UUID) -> None:
+    number = learn.make_discussion(author)
+    answer = learn.make_reply(author, number)
+    for column, post in (("discussion_id", number), ("reply_id", answer)):
+        with learn.refuses("LX010"):
+            learn.connection.execute(
+                f"insert into learn.discussion_votes (user_id, {column}, vote_type)"
+                " select u, %s, 'upvote' from unnest(%s::uuid[]) u".encode(),
+                [post, [voter, author]],
+            )
     assert discussion(learn, number) == (1, 0, 0, False)
-    assert reply(learn, answer)[2:] == (1, 0)
 
 
 def test_with_a_voter_go_their_votes(learn: Learn, author: UUID, voter: UUID) -> None:

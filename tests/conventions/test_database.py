@@ -170,17 +170,13 @@ def test_every_table_and_view_has_a_comment(learn: Learn) -> None:
     )
 
 
-def test_every_schema_type_and_trigger_has_a_comment(learn: Learn) -> None:
+def test_every_schema_and_type_has_a_comment(learn: Learn) -> None:
     none_of(
         learn,
         "select n.nspname::text from pg_namespace n where n.oid in $SCHEMAS"
         " and obj_description(n.oid, 'pg_namespace') is null"
         " union all select t.oid::regtype::text from pg_type t join pg_class c on c.oid = t.typrelid"
-        " where t.typnamespace in $SCHEMAS and c.relkind = 'c' and obj_description(t.oid, 'pg_type') is null"
-        " union all select g.tgname::text from pg_trigger g join pg_class c on c.oid = g.tgrelid"
-        " where c.relnamespace in $SCHEMAS and not g.tgisinternal and g.tgparentid = 0"
-        " and not c.relispartition"
-        " and obj_description(g.oid, 'pg_trigger') is null",
+        " where t.typnamespace in $SCHEMAS and c.relkind = 'c' and obj_description(t.oid, 'pg_type') is null",
     )
 
 

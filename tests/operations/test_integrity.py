@@ -252,6 +252,10 @@ def test_every_check_is_broken_by_a_test(learn: Learn) -> None:
         "discussion_counts_follow_from_rows",
         "reply_counts_follow_from_votes",
         "posts_are_facts",
+        "nobody_votes_for_themselves",
+        # in tests/operations/test_mutations.py
+        *("achievements_are_dated_by_facts", "progress_is_dated_by_facts", "rules_are_noted"),
+        "solutions_are_dated_by_facts",
         # in tests/progress/test_course_integrity.py
         "completed_courses_are_facts",
         "course_progress_follows_from_lessons",

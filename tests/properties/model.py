@@ -208,6 +208,7 @@ class Learner:
     exercises: dict[str, Exercise] = field(default_factory=dict)
     started: dict[str, datetime] = field(default_factory=dict)
     completed_lessons: dict[str, datetime] = field(default_factory=dict)
+    scores: dict[str, int] = field(default_factory=dict)
     completed_tracks: dict[str, datetime] = field(default_factory=dict)
     completed_paths: dict[str, datetime] = field(default_factory=dict)
     completed_difficulties: dict[str, datetime] = field(default_factory=dict)
@@ -382,7 +383,11 @@ class Learner:
                 raise RefusedError("LX007")
             self._complete_lesson(name, when, score)
         else:
+            if score == 100 and name not in self.scores and not lesson.exercises:
+                self._fact("lesson_perfect", name, self.clock)  # the first score is full
             self._fact("lesson_repeated", name, when)
+        if score is not None:
+            self.scores[name] = max(score, self.scores.get(name, 0))
         return self._close()
 
     def award_xp(self, amount: int, source_id: str | None, at: datetime | None = None) -> Summary:
@@ -541,7 +546,7 @@ class Learner:
         lesson = self.world.lessons[name]
         self.completed_lessons[name] = at
         self._fact("lesson_completed", name, at, lesson.pay())
-        if name in self.started:
+        if name in self.started and lesson.published_exercises():
             seconds = (at - self.started[name]).total_seconds()
             if 0 <= seconds < self.world.speed_runner_seconds:
                 self.metrics["lessons_fast", ""] += 1

@@ -1,5 +1,5 @@
 -- What happens when rows of learn.achievements are written, in the order in which triggers fire.
--- Errors: LX011.
+-- Errors: LX009, LX011.
 
 -- When the rules of achievements change: this blocks learners.
 create or replace trigger achievements_change
@@ -72,3 +72,30 @@ create or replace trigger index_criteria
   execute function learn_internal.index_criteria();
 comment on trigger index_criteria on learn.achievements is
   'Indexes the thresholds of an active achievement.';
+
+-- When an achievement is deleted: not while somebody holds it, because another of its name would be earned again.
+-- Errors: LX009.
+create or replace function learn_internal.keep_held_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from learn.user_achievements u where u.achievement_id = old.id) then
+    raise exception 'an achievement that somebody holds stays'
+      using errcode = 'LX009', detail = format('achievement %s', old.slug),
+        hint = 'Deactivate it: update learn.achievements set is_active = false.';
+  end if;
+  return old;
+end;
+$$;
+comment on function learn_internal.keep_held_achievements() is
+  'Row trigger: an achievement that somebody holds is not deleted (LX009).';
+revoke all on function learn_internal.keep_held_achievements() from public;
+
+create or replace trigger keep_held_achievements
+  before delete on learn.achievements
+  for each row execute function learn_internal.keep_held_achievements();
+comment on trigger keep_held_achievements on learn.achievements is 'Refuses delete while somebody holds it (LX009).';

@@ -1,5 +1,5 @@
 -- What happens when rows of learn.user_achievements are written, in the order in which triggers fire.
--- Errors: LX010.
+-- Errors: LX009, LX010.
 
 -- When an earned achievement is changed: its token is written once.
 -- Errors: LX010.
@@ -30,6 +30,45 @@ create or replace trigger keep_achievement_tokens
   execute function learn_internal.keep_achievement_tokens();
 comment on trigger keep_achievement_tokens on learn.user_achievements is
   'Refuses changes of tokens (LX010).';
+
+-- When achievements are deleted otherwise than by revoke_achievement(): refused. They would be earned, and paid, again.
+-- Errors: LX009.
+create or replace function learn_internal.keep_achievements()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_kept record;
+begin
+  select o.user_id, a.slug into v_kept
+  from lost o
+  join learn.users u on u.id = o.user_id
+  join learn.achievements a on a.id = o.achievement_id
+  where not exists (
+    select from learn.revoked_achievements r
+    where r.user_id = o.user_id and r.achievement_id = o.achievement_id)
+  limit 1;
+  if found then
+    raise exception 'an achievement stays earned'
+      using errcode = 'LX009', detail = format('user_id = %s, achievement %s', v_kept.user_id, v_kept.slug),
+        hint = 'Take it away, with what it paid, by learn.revoke_achievement().';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_achievements() is
+  'Statement trigger: achievements go only by revoke_achievement(), or with the user (LX009).';
+revoke all on function learn_internal.keep_achievements() from public;
+
+create or replace trigger keep_achievements
+  after delete on learn.user_achievements
+  referencing old table as lost
+  for each statement
+  execute function learn_internal.keep_achievements();
+comment on trigger keep_achievements on learn.user_achievements is 'Refuses delete (LX009) but by revoke_achievement().';
 
 -- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
 -- their XP.

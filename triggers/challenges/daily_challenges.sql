@@ -27,3 +27,31 @@ create or replace trigger fill_multiplier
   when (new.xp_multiplier is null)
   execute function learn_internal.fill_multiplier();
 comment on trigger fill_multiplier on learn.daily_challenges is 'Fills in what passing pays.';
+
+-- When a challenge of a day is deleted, alone or with its challenge: who has passed it does not pass
+-- another one of that day for pay. Before it is gone, and its attempts with it.
+create or replace function learn_internal.remember_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select a.user_id, 'daily_challenge_completed', 'date', old.date::text
+  from learn.daily_challenge_attempts a
+  where a.daily_challenge_id = old.id and a.passed
+  order by a.user_id
+  on conflict do nothing;
+  return old;
+end;
+$$;
+comment on function learn_internal.remember_days() is
+  'Row trigger: who has passed a challenge of the day has passed the day.';
+revoke all on function learn_internal.remember_days() from public;
+
+create or replace trigger remember_days
+  before delete on learn.daily_challenges
+  for each row execute function learn_internal.remember_days();
+comment on trigger remember_days on learn.daily_challenges is 'Who has passed it has passed the day.';

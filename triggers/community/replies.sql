@@ -51,8 +51,10 @@ create or replace trigger replies_touch
   execute function learn_internal.touch_updated_at();
 comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
 
--- When replies are deleted, by hand or with their authors: they count no more.
-create or replace function learn_internal.replies_deleted()
+-- When replies are posted, accepted, moved or deleted: posting one is a fact of its author, and so is the first that
+-- is accepted in a discussion of somebody else, once per discussion, whatever becomes of it later. The discussions
+-- concerned count their replies, and are solved or not; those that are gone are passed over.
+create or replace function learn_internal.replies_written()
 returns trigger
 language plpgsql
 volatile
@@ -61,153 +63,120 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
 set enable_seqscan = off
 set enable_mergejoin = off
-set jit = off
-as $$
-begin
-  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
-  from (
-    select o.discussion_id, -count(*)::integer as replies
-    from old_rows o
-    group by o.discussion_id
-  ) g
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.replies_deleted() is
-  'Statement trigger: deleted replies count no more.';
-revoke all on function learn_internal.replies_deleted() from public;
-
-create or replace trigger replies_deleted
-  after delete on learn.replies
-  referencing old table as old_rows
-  for each statement
-  execute function learn_internal.replies_deleted();
-comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
-
--- When replies are posted: each is a fact of its author, and counts in its discussion.
-create or replace function learn_internal.replies_inserted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
+set enable_hashjoin = off
 set jit = off
 as $$
 declare
-  v_facts    learn_internal.fact[];
-  v_accepted bigint[];
+  r          record;
+  v_accepted bigint[];             -- for the first time
+  v_steps    learn_internal.post_step[] := '{}'::learn_internal.post_step[];  -- replies that come and go
+  v_facts    learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
-  select array_agg(
-      (n.author_id, 'reply_posted', 'reply', n.id::text,
-        jsonb_build_object('discussion_id', n.discussion_id), null,
-        n.created_at)::learn_internal.fact
-      order by n.author_id, n.id),
-    array_agg(n.id) filter (where n.first_accepted_at is not null)
-  into v_facts, v_accepted
-  from new_rows n;
-  if v_facts is null then
-    return null;
-  end if;
-  perform from learn.user_stats s
-  where s.user_id = any (array(select f.user_id from unnest(v_facts) f))
-  order by s.user_id for no key update;
-  perform learn_internal.write_facts(v_facts);
-  if v_accepted is not null then
-    perform learn_internal.write_solutions(v_accepted);
+  if tg_op = 'INSERT' then
+    for r in
+      select n.* from new_rows n order by n.author_id, n.id
+    loop
+      perform from learn.user_stats s where s.user_id = r.author_id for no key update;
+      v_facts := v_facts || (
+        r.author_id, 'reply_posted', 'reply', r.id::text,
+        jsonb_build_object('discussion_id', r.discussion_id), null, r.created_at)::learn_internal.fact;
+      v_steps := v_steps || (r.discussion_id, r.id, 1)::learn_internal.post_step;
+      if r.first_accepted_at is not null then
+        v_accepted := v_accepted || r.id;
+      end if;
+    end loop;
+  elsif tg_op = 'DELETE' then
+    select array_agg((o.discussion_id, o.id, -1)::learn_internal.post_step) into v_steps from old_rows o;
+  else
+    -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+    select array_agg(c.id) filter (where c.was_new and not c.was_old) into v_accepted
+    from (
+      select w.id, bool_or(w.is_new and w.first_accepted_at is not null) as was_new,
+        bool_or(not w.is_new and w.first_accepted_at is not null) as was_old
+      from (
+        select n.id, n.first_accepted_at, true as is_new from new_rows n
+        union all
+        select o.id, o.first_accepted_at, false from old_rows o
+      ) w
+      group by w.id
+    ) c;
+    -- where replies have come and gone, or only the solution has changed
+    select array_agg((c.discussion_id, c.id, c.replies)::learn_internal.post_step) into v_steps
+    from (
+      select w.id, w.discussion_id, w.is_solution, sum(w.replies) as replies
+      from (
+        select n.id, n.discussion_id, n.is_solution, 1 as replies from new_rows n
+        union all
+        select o.id, o.discussion_id, o.is_solution, -1 from old_rows o
+      ) w
+      group by w.id, w.discussion_id, w.is_solution
+      having sum(w.replies) <> 0
+    ) c;
   end if;
 
-  perform learn_internal.count_replies(array_agg(g.discussion_id), array_agg(g.replies))
-  from (
-    select n.discussion_id, count(*)::integer as replies from new_rows n group by n.discussion_id
-  ) g;
+  if v_accepted is not null then
+    for r in
+      select a.id, a.author_id, a.discussion_id, a.first_accepted_at
+      from learn.replies a
+      join learn.discussions d on d.id = a.discussion_id and d.author_id <> a.author_id
+      where a.id = any (v_accepted)
+      order by a.author_id, a.first_accepted_at, a.id
+    loop
+      perform from learn.user_stats s where s.user_id = r.author_id for no key update;
+      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      values (r.author_id, 'solution_accepted', 'discussion', r.discussion_id::text)
+      on conflict do nothing;
+      continue when not found;
+      v_facts := v_facts || (
+        r.author_id, 'solution_accepted', 'reply', r.id::text,
+        jsonb_build_object('discussion_id', r.discussion_id), null,
+        r.first_accepted_at)::learn_internal.fact;
+    end loop;
+  end if;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+
+  for r in
+    select s.discussion_id, sum(s.amount)::integer as replies
+    from unnest(v_steps) s
+    group by s.discussion_id
+    order by s.discussion_id
+  loop
+    update learn.discussions d
+    set reply_count = d.reply_count + r.replies, is_solved = exists (
+      select from learn.replies a where a.discussion_id = r.discussion_id and a.is_solution)
+    where d.id = r.discussion_id;
+  end loop;
   return null;
 end;
 $$;
-comment on function learn_internal.replies_inserted() is
-  'Statement trigger: new replies become facts and count in their discussions.';
-revoke all on function learn_internal.replies_inserted() from public;
+comment on function learn_internal.replies_written() is
+  'Statement trigger: replies become facts, solve their discussions, and count there.';
+revoke all on function learn_internal.replies_written() from public;
 
 create or replace trigger replies_inserted
   after insert on learn.replies
   referencing new table as new_rows
   for each statement
-  execute function learn_internal.replies_inserted();
+  execute function learn_internal.replies_written();
 comment on trigger replies_inserted on learn.replies is
   'New replies become facts and count in their discussions.';
-
--- When replies change: one that is accepted for the first time is a fact, and the discussions
--- concerned are solved or not. A reply that moves counts elsewhere.
-create or replace function learn_internal.replies_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- plans by key, made once: see docs/engine.md
-set enable_seqscan = off
-set enable_mergejoin = off
-set jit = off
-as $$
-declare
-  v_accepted       bigint[];
-  v_discussion_ids bigint[];
-  v_replies        integer[];
-begin
-  if not exists (select from new_rows) then
-    return null;
-  end if;
-  -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
-  select array_agg(c.id) into v_accepted
-  from (
-    select r.id
-    from (
-      select n.id, n.first_accepted_at, true as is_new from new_rows n
-      union all
-      select o.id, o.first_accepted_at, false from old_rows o
-    ) r
-    group by r.id
-    having bool_or(r.is_new and r.first_accepted_at is not null)
-      and bool_or(not r.is_new and r.first_accepted_at is null)
-  ) c;
-  if v_accepted is not null then
-    perform learn_internal.write_solutions(v_accepted);
-  end if;
-
-  select array_agg(g.discussion_id), array_agg(g.replies) into v_discussion_ids, v_replies
-  from (
-    -- where replies have come and gone; with 0 where only the solution has changed
-    select c.discussion_id, sum(c.replies)::integer as replies
-    from (
-      select r.id, r.discussion_id, r.is_solution, sum(r.replies) as replies
-      from (
-        select n.id, n.discussion_id, n.is_solution, 1 as replies from new_rows n
-        union all
-        select o.id, o.discussion_id, o.is_solution, -1 from old_rows o
-      ) r
-      group by r.id, r.discussion_id, r.is_solution
-      having sum(r.replies) <> 0
-    ) c
-    group by c.discussion_id
-  ) g;
-  perform learn_internal.count_replies(v_discussion_ids, v_replies);
-  return null;
-end;
-$$;
-comment on function learn_internal.replies_updated() is
-  'Statement trigger: accepted replies become facts and solve their discussions.';
-revoke all on function learn_internal.replies_updated() from public;
 
 create or replace trigger replies_updated
   after update on learn.replies
   referencing old table as old_rows new table as new_rows
   for each statement
-  execute function learn_internal.replies_updated();
+  execute function learn_internal.replies_written();
 comment on trigger replies_updated on learn.replies is
   'Accepted replies become facts and solve their discussions.';
+
+create or replace trigger replies_deleted
+  after delete on learn.replies
+  referencing old table as old_rows
+  for each statement
+  execute function learn_internal.replies_written();
+comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.

@@ -45,7 +45,7 @@ comment on trigger fill_certificates on learn.nft_certificates is
   'Fills in the title and the day where they are missing.';
 
 -- When a certificate is changed: what it says stays, its token is written once, and a revocation
--- is final. The course goes from it when the course is deleted.
+-- is final. It goes only with its user. The course goes from it when the course is deleted.
 -- Errors: LX010.
 create or replace function learn_internal.keep_certificates()
 returns trigger
@@ -54,6 +54,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
+    return old;  -- goes with its user
+  end if;
   raise exception 'a certificate stays as it was issued'
     using errcode = 'LX010', detail = format('certificate %s', old.certificate_number),
       hint = 'Token data are written once, by learn.certificate_minted(); '
@@ -61,7 +64,7 @@ begin
 end;
 $$;
 comment on function learn_internal.keep_certificates() is
-  'Row trigger: refuses changes of what certificates say (LX010).';
+  'Row trigger: refuses changes of what certificates say, and delete (LX010).';
 revoke all on function learn_internal.keep_certificates() from public;
 
 create or replace trigger keep_certificates
@@ -83,6 +86,11 @@ create or replace trigger keep_certificates
   execute function learn_internal.keep_certificates();
 comment on trigger keep_certificates on learn.nft_certificates is
   'Refuses changes of what certificates say (LX010).';
+
+create or replace trigger certificates_stay
+  before delete on learn.nft_certificates
+  for each row execute function learn_internal.keep_certificates();
+comment on trigger certificates_stay on learn.nft_certificates is 'Refuses delete (LX010).';
 
 -- When certificates are issued: where NFTs are minted, a worker is asked to.
 -- Errors: LX003 the setting is missing.

@@ -1,5 +1,7 @@
 -- What happens when queries are submitted, in this order: content is held; every run is a fact, the first
--- correct one solves the exercise, and solving the last exercise completes the lesson.
+-- correct one solves the exercise, and solving the last exercise completes the lesson. Submissions stay as they
+-- were judged. When they are deleted, progress is recounted.
+-- Errors: LX009 a submission would be judged again.
 
 -- 1. Before anything is written: content is held.
 create or replace trigger query_submissions_hold
@@ -120,6 +122,56 @@ create or replace trigger grade_submissions
   execute function learn_internal.grade_submissions();
 comment on trigger grade_submissions on learn.query_submissions is
   'Submissions become facts, solve exercises and complete lessons.';
+
+-- 3. Submissions stay as they were judged.
+create or replace trigger results_stay
+  after update of is_correct, error_message, submitted_at on learn.query_submissions
+  for each row when ((old.is_correct, old.error_message, old.submitted_at)
+    is distinct from (new.is_correct, new.error_message, new.submitted_at))
+  execute function learn_internal.refuse_change();
+comment on trigger results_stay on learn.query_submissions is 'Refuses another result (LX009).';
+
+-- 4. Submissions that are deleted, alone or with their exercise: progress is what the others say.
+create or replace function learn_internal.submissions_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d record;
+begin
+  for d in
+    select distinct o.user_id, o.exercise_id
+    from deleted_rows o
+    join learn.users u on u.id = o.user_id
+    join learn.exercises e on e.id = o.exercise_id
+    order by o.user_id, o.exercise_id
+  loop
+    perform from learn.user_stats s where s.user_id = d.user_id for no key update;
+    delete from learn.user_exercise_progress p
+    where p.user_id = d.user_id and p.exercise_id = d.exercise_id;
+    insert into learn.user_exercise_progress
+      (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try, solved_at)
+    select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions, r.failed_submissions,
+      r.is_first_try, r.solved_at
+    from learn_internal.exercise_recounts r
+    where r.user_id = d.user_id and r.exercise_id = d.exercise_id;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.submissions_deleted() is
+  'Statement trigger: recounts the exercises of deleted submissions.';
+revoke all on function learn_internal.submissions_deleted() from public;
+
+create or replace trigger submissions_deleted
+  after delete on learn.query_submissions
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.submissions_deleted();
+comment on trigger submissions_deleted on learn.query_submissions is 'Recounts the exercises.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.

@@ -20,7 +20,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'UPDATE' and old.completed_at is not null then
-    if new.status <> 'completed' or new.completed_at is null then
+    if new.status = 'in_progress' and new.completed_at is null and pg_trigger_depth() > 1 then
+      return new;  -- apply_lesson_completions(): it is not passed
+    elsif new.status <> 'completed' or new.completed_at is null then
       raise exception 'a completed lesson stays completed'
         using errcode = 'LX009',
           detail = format('user_id = %s, lesson_id = %s', old.user_id, old.lesson_id),
@@ -31,6 +33,9 @@ begin
     new.completed_at := learn.clock();
   elsif new.completed_at is not null then
     new.status := 'completed';
+  end if;
+  if tg_op = 'UPDATE' then
+    new.started_at := coalesce(old.started_at, new.started_at);
   end if;
   return new;
 end;
@@ -51,7 +56,8 @@ create or replace trigger keep_completions
   before update on learn.user_lesson_progress
   for each row
   when ((new.status = 'completed') <> (new.completed_at is not null)
-    or old.completed_at is not null and new.completed_at is distinct from old.completed_at)
+    or old.completed_at is not null and new.completed_at is distinct from old.completed_at
+    or old.started_at is not null and new.started_at is distinct from old.started_at)
   execute function learn_internal.date_completions();
 comment on trigger keep_completions on learn.user_lesson_progress is
   'A completion is sticky (LX009).';
@@ -84,11 +90,12 @@ declare
   v_completions learn_internal.completion[];
   v_starts      learn_internal.lesson_event[];
   v_times       learn_internal.lesson_time[];
+  v_perfect     learn_internal.lesson_event[];   -- a first score that is full and has come after the completion
 begin
   if tg_op = 'INSERT' then
     select
-      array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at,
-          n.score)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
+      array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
+          n.time_spent_seconds)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
         filter (where n.completed_at is not null),
       array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
         filter (where n.started_at is not null),
@@ -99,8 +106,8 @@ begin
     from new_rows n;
   elsif exists (select from new_rows) then
     select
-      array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at,
-          c.score)::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
+      array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
+          c.seconds - coalesce(c.old_seconds, 0))::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
         filter (where c.completed_at is not null and c.old_completed_at is null),
       array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
         filter (where c.started_at is not null and c.old_started_at is null),
@@ -109,11 +116,15 @@ begin
             case when c.old_started_at is null then c.started_at end,
             case when c.old_completed_at is null then c.completed_at end))::learn_internal.lesson_time)
         filter (where c.seconds is distinct from c.old_seconds
-          or c.started_at is not null and c.old_started_at is null)
-    into v_completions, v_starts, v_times
+          or c.started_at is not null and c.old_started_at is null),
+      array_agg((c.user_id, c.lesson_id, null)::learn_internal.lesson_event order by c.user_id, c.lesson_id)
+        filter (where c.old_completed_at is not null and (c.score = 100 and c.old_score is null
+          or c.old_score = 100 and c.score is distinct from c.old_score))
+    into v_completions, v_starts, v_times, v_perfect
     from (
       -- New and old rows are matched by grouping, in the same time per row for any number.
       select r.user_id, r.lesson_id, max(r.score) filter (where r.is_new) as score,
+        max(r.score) filter (where not r.is_new) as old_score,
         max(r.time_spent_seconds) filter (where r.is_new) as seconds,
         max(r.time_spent_seconds) filter (where not r.is_new) as old_seconds,
         max(r.started_at) filter (where r.is_new) as started_at,
@@ -151,6 +162,9 @@ begin
   end if;
   if v_completions is not null then
     perform learn_internal.apply_lesson_completions(v_completions);
+  end if;
+  if v_perfect is not null then
+    perform learn_internal.apply_late_scores(v_perfect);
   end if;
 
   -- An upsert comes here twice: with its updated rows, and then with its inserted ones. Courses that were
@@ -198,8 +212,8 @@ create or replace trigger lesson_progress_updated
 comment on trigger lesson_progress_updated on learn.user_lesson_progress is
   'Started and completed lessons become facts.';
 
--- 4. Progress that is deleted, alone or with its lesson: the courses
--- and tracks concerned are recounted.
+-- 4. Progress that is deleted, alone or with its lesson: the courses and tracks concerned are recounted. A lesson
+-- whose exercises are all solved is completed again: delete the submissions first.
 create or replace function learn_internal.lesson_progress_deleted()
 returns trigger
 language plpgsql
@@ -215,6 +229,7 @@ declare
   v_user_ids   uuid[];
   v_track_ids  bigint[];
   v_course_ids bigint[];
+  v_solved     record;
 begin
   select array_agg(distinct d.user_id), array_agg(distinct i.track_id),
     array_agg(distinct l.course_id)
@@ -228,13 +243,23 @@ begin
     offset 0  -- keeps this a query by key
   ) i on true
   where i.track_id is not null or l.course_id is not null;
-  if v_user_ids is null then
-    return null;
+  if v_user_ids is not null then
+    perform from learn.user_stats s where s.user_id = any (v_user_ids)
+    order by s.user_id for no key update;
+    perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+    perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
   end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-  perform learn_internal.settle_courses(v_user_ids, v_course_ids);
-  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  select array_agg(d.user_id) as user_ids, array_agg(d.lesson_id) as lesson_ids into v_solved
+  from deleted_rows d
+  join learn.users u on u.id = d.user_id
+  where exists (
+    select from learn.exercises e
+    join learn.user_exercise_progress x
+      on x.user_id = d.user_id and x.exercise_id = e.id and x.solved_at is not null
+    where e.lesson_id = d.lesson_id and e.is_published);
+  if v_solved.user_ids is not null then
+    perform learn_internal.complete_solved_lessons(v_solved.user_ids, v_solved.lesson_ids);
+  end if;
   return null;
 end;
 $$;

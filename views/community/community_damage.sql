@@ -23,6 +23,22 @@ select 'posts_are_facts', p.user_id,
 from learn_internal.post_facts p
 left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
   and f.subject_type = p.subject_type and f.subject_id = p.subject_id
-where f.id is null;
+where f.id is null
+union all
+select 'posts_are_facts', r.author_id,
+  format('a fact for an accepted reply in discussion %s', r.discussion_id), 'none'
+from learn.replies r
+join learn.discussions d on d.id = r.discussion_id and d.author_id <> r.author_id
+where r.first_accepted_at is not null and not exists (
+  select from learn.activity_log f
+  where f.user_id = r.author_id and f.activity_type = 'solution_accepted'
+    and (f.subject_id = r.id::text or f.properties ->> 'discussion_id' = r.discussion_id::text))
+union all
+select 'nobody_votes_for_themselves', v.user_id, 'no vote',
+  format('a vote for discussion %s, reply %s', v.discussion_id, v.reply_id)
+from learn.discussion_votes v
+where v.user_id = coalesce(
+  (select d.author_id from learn.discussions d where d.id = v.discussion_id),
+  (select r.author_id from learn.replies r where r.id = v.reply_id));
 comment on view learn_internal.community_damage is
   'Where posts are not what replies and votes say, or no facts; no row when all is well.';

@@ -5,11 +5,6 @@ select d.author_id as user_id, 'discussion_posted' as activity_type,
 from learn.discussions d
 union all
 select r.author_id, 'reply_posted', 'reply', r.id::text
-from learn.replies r
-union all
-select r.author_id, 'solution_accepted', 'reply', r.id::text
-from learn.replies r
-join learn.discussions d on d.id = r.discussion_id
-where r.first_accepted_at is not null and r.author_id <> d.author_id;
+from learn.replies r;
 comment on view learn_internal.post_facts is
-  'The facts that follow from discussions, replies and accepted solutions.';
+  'The facts that follow from discussions and replies.';

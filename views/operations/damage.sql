@@ -11,6 +11,8 @@ union all select * from learn_internal.quiz_damage
 union all select * from learn_internal.challenge_damage
 union all select * from learn_internal.skill_damage
 union all select * from learn_internal.progress_damage
+union all select * from learn_internal.date_damage
+union all select * from learn_internal.rule_damage
 union all select * from learn_internal.achievement_damage
 union all select * from learn_internal.community_damage
 union all select * from learn_internal.credential_damage

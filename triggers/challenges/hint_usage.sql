@@ -1,5 +1,5 @@
--- When the use of a hint is written: its penalty is the one that the level says.
--- Errors: LX003 the level has no such hint.
+-- What happens when the use of a hint is written: its penalty is the one that the level says, and stays.
+-- Errors: LX003 the level has no such hint; LX005 the challenge is locked; LX009 it would cost something else.
 create or replace function learn_internal.fill_hints()
 returns trigger
 language plpgsql
@@ -45,6 +45,12 @@ create or replace trigger fill_hints
   for each row
   execute function learn_internal.fill_hints();
 comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
+
+create or replace trigger results_stay
+  after update of xp_penalty, used_at on learn.hint_usage
+  for each row when ((old.xp_penalty, old.used_at) is distinct from (new.xp_penalty, new.used_at))
+  execute function learn_internal.refuse_change();
+comment on trigger results_stay on learn.hint_usage is 'Refuses another penalty (LX009).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
