@@ -115,6 +115,7 @@ drop table learn_internal.wallet_nonces;
 drop table learn.user_credentials;
 drop table learn.user_timezones;
 drop table learn.users;
+drop function learn_internal.hide_texts(regclass);
 drop function learn_internal.protect_rows(regclass, text);
 drop function learn.current_learner();
 drop function learn_internal.username_key(text);

@@ -2851,7 +2851,7 @@ revoke all on function learn_internal.discussion_words(text, text[], text) from 
 
 create table learn.discussions (
   id             bigint generated always as identity primary key,
-  author_id      uuid not null references learn.users on delete cascade,
+  author_id      uuid references learn.users on delete set null,
   course_id      bigint references learn.courses on delete set null,
   title          text not null,
   content        text not null,
@@ -2901,6 +2901,7 @@ create index discussions_course
   on learn.discussions (course_id, is_pinned desc, created_at desc, id desc);
 create index discussions_category
   on learn.discussions (category, is_pinned desc, created_at desc, id desc);
+comment on column learn.discussions.author_id is 'null: the author was erased.';
 create index discussions_author on learn.discussions (author_id, created_at desc);
 create index discussions_tags on learn.discussions using gin (tags);
 create index discussions_words on learn.discussions using gin (words);
@@ -2909,7 +2910,7 @@ grant select on learn.discussions to learn_app, learn_readonly;
 create table learn.replies (
   id                bigint generated always as identity primary key,
   discussion_id     bigint not null references learn.discussions on delete cascade,
-  author_id         uuid not null references learn.users on delete cascade,
+  author_id         uuid references learn.users on delete set null,
   parent_reply_id   bigint,
   content           text not null,
   is_solution       boolean not null default false,
@@ -2942,6 +2943,7 @@ comment on column learn.replies.upvote_count is
 comment on column learn.replies.updated_at is 'When the content was last edited.';
 create index replies_order on learn.replies (discussion_id, created_at, id);
 create index replies_parent on learn.replies (parent_reply_id, discussion_id);
+comment on column learn.replies.author_id is 'null: the author was erased.';
 create index replies_author on learn.replies (author_id, created_at desc);
 create unique index replies_solution_is_unique on learn.replies (discussion_id) where is_solution;
 grant select on learn.replies to learn_app, learn_readonly;
@@ -3506,5 +3508,46 @@ grant select on learn.learning_path_tracks, learn.track_lessons, learn.track_pre
   learn.challenge_prerequisites, learn.skills, learn.skill_prerequisites, learn.difficulties, learn.level_thresholds,
   learn.exam_types, learn.avatars, learn.xp_rules, learn.period_rewards
   to learn_user;
+
+-- functions/_shared/hide_texts.sql
+
+-- Keeps what people write or are called in a table from being sampled by ANALYZE: statistics outlive an erased user.
+-- What is grouped by keeps its statistics. For future partitions, too.
+create or replace function learn_internal.hide_texts(p_table regclass)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_column name;
+begin
+  for v_column in
+    select a.attname
+    from pg_attribute a
+    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
+      and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
+      and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
+        'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
+        'timezone', 'tx_type', 'type', 'vote_type')
+  loop
+    execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
+  end loop;
+end;
+$$;
+comment on function learn_internal.hide_texts(regclass) is
+  'Keeps texts of a table from being sampled by ANALYZE: statistics outlive an erased user.';
+revoke all on function learn_internal.hide_texts(regclass) from public;
+
+-- Of users, texts are looked up by unique keys, which need no statistics.
+select learn_internal.hide_texts(c.oid)
+from pg_class c
+where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')
+  and (c.oid = 'learn.users'::regclass or exists (
+    select from pg_attribute a
+    where a.attrelid = c.oid and a.attname in ('user_id', 'author_id') and not a.attisdropped));
+alter index learn.users_username_is_unique alter column 1 set statistics 0;
+alter index learn.users_email_is_unique alter column 1 set statistics 0;
+alter index learn.users_evm_address_is_unique alter column 1 set statistics 0;
 
 reset role;

@@ -570,6 +570,7 @@ begin
     v_partition || '_truncate', v_partition);
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
+  perform learn_internal.hide_texts(format('learn.%I', v_partition)::regclass);
   if p_table <> 'audit_log' then  -- which is nobody's to read
     execute format('grant select on learn.%I to learn_app, learn_readonly', v_partition);
     perform learn_internal.protect_rows(

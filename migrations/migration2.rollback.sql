@@ -121,6 +121,7 @@ drop trigger users_gone on learn.users;
 drop trigger users_moved on learn.users;
 drop trigger users_seen on learn.users;
 drop trigger users_touch on learn.users;
+drop function learn.erase_user(uuid,text);
 drop function learn.export_user(uuid);
 drop function learn.get_password_hash(uuid);
 drop function learn.link_wallet(uuid,text,text,timestamp with time zone,text);

@@ -29,7 +29,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_user_id <> p_author_id and not learn_internal.is_moderator(p_user_id) then
+  if p_user_id is distinct from p_author_id and not learn_internal.is_moderator(p_user_id) then
     raise exception 'only the author or a moderator may do this'
       using errcode = 'LX010',
         detail = format('p_user_id = %s, author_id = %s', p_user_id, p_author_id),
@@ -80,7 +80,7 @@ begin
   end if;
   v_post := learn_internal.lock_post(null, p_reply_id);
   perform learn_internal.require_author(p_user_id, v_post.asker_id);
-  if v_post.author_id = p_user_id and v_post.asker_id <> p_user_id then
+  if v_post.author_id = p_user_id and v_post.asker_id is distinct from p_user_id then
     raise exception 'a moderator does not accept a reply of their own'
       using errcode = 'LX010', detail = format('p_user_id = %s, p_reply_id = %s',
           p_user_id, p_reply_id),
@@ -656,7 +656,7 @@ begin
         'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10, ShortWord=0') end
   from unnest(v_ids, v_relevance) with ordinality p(id, relevance, position)
   join learn.discussions d on d.id = p.id
-  join learn.users u on u.id = d.author_id
+  left join learn.users u on u.id = d.author_id
   order by p.position;
 end;
 $$;
@@ -819,9 +819,11 @@ create or replace view learn_internal.post_facts as
 select d.author_id as user_id, 'discussion_posted' as activity_type,
   'discussion' as subject_type, d.id::text as subject_id
 from learn.discussions d
+where d.author_id is not null
 union all
 select r.author_id, 'reply_posted', 'reply', r.id::text
-from learn.replies r;
+from learn.replies r
+where r.author_id is not null;
 comment on view learn_internal.post_facts is
   'The facts that follow from discussions and replies.';
 
@@ -857,8 +859,8 @@ union all
 select 'posts_are_facts', r.author_id,
   format('a fact for an accepted reply in discussion %s', r.discussion_id), 'none'
 from learn.replies r
-join learn.discussions d on d.id = r.discussion_id and d.author_id <> r.author_id
-where r.first_accepted_at is not null and not exists (
+join learn.discussions d on d.id = r.discussion_id and d.author_id is distinct from r.author_id
+where r.first_accepted_at is not null and r.author_id is not null and not exists (
   select from learn.activity_log f
   where f.user_id = r.author_id and f.activity_type = 'solution_accepted'
     and (f.subject_id = r.id::text or f.properties ->> 'discussion_id' = r.discussion_id::text))
@@ -1118,8 +1120,8 @@ begin
     for r in
       select a.id, a.author_id, a.discussion_id, a.first_accepted_at
       from learn.replies a
-      join learn.discussions d on d.id = a.discussion_id and d.author_id <> a.author_id
-      where a.id = any (v_accepted)
+      join learn.discussions d on d.id = a.discussion_id and d.author_id is distinct from a.author_id
+      where a.id = any (v_accepted) and a.author_id is not null
       order by a.author_id, a.first_accepted_at, a.id
     loop
       perform from learn.user_stats s where s.user_id = r.author_id for no key update;
@@ -1323,7 +1325,7 @@ begin
   from learn.discussions d
   where d.id = coalesce(p_discussion_id, (select r.discussion_id from learn.replies r where r.id = p_reply_id))
   for no key update;
-  if p_reply_id is not null then
+  if found and p_reply_id is not null then
     perform from learn.replies r
     where r.discussion_id = v_post.discussion_id and (r.is_solution or r.id = p_reply_id)
     order by r.id
@@ -1332,7 +1334,7 @@ begin
     from learn.replies r
     where r.id = p_reply_id and r.discussion_id = v_post.discussion_id;
   end if;
-  if v_post.author_id is null then
+  if not found then
     raise exception 'unknown %', case when p_reply_id is null then 'discussion' else 'reply' end
       using errcode = 'LX003',
         detail = format('discussion_id = %s, reply_id = %s',

@@ -70,6 +70,7 @@ CALLS = {
     "ensure_partitions": "p_until => %(until)s",
     "exercise_hints": f"{_USER}, p_exercise_id => %(practised)s",
     "exercise_solution": f"{_USER}, p_exercise_id => %(practised)s",
+    "erase_user": f"{_USER}, p_posts => 'delete'",
     "export_user": _USER,
     "explain_xp": f"{_USER}, p_from => '2000-01-01', p_to => '2100-01-01'",
     "fail_outbox": "p_ids => %(messages)s, p_error => 'no network'",

@@ -35,7 +35,7 @@ begin
   end if;
   v_post := learn_internal.lock_post(null, p_reply_id);
   perform learn_internal.require_author(p_user_id, v_post.asker_id);
-  if v_post.author_id = p_user_id and v_post.asker_id <> p_user_id then
+  if v_post.author_id = p_user_id and v_post.asker_id is distinct from p_user_id then
     raise exception 'a moderator does not accept a reply of their own'
       using errcode = 'LX010', detail = format('p_user_id = %s, p_reply_id = %s',
           p_user_id, p_reply_id),

@@ -14,7 +14,7 @@ begin
   from learn.discussions d
   where d.id = coalesce(p_discussion_id, (select r.discussion_id from learn.replies r where r.id = p_reply_id))
   for no key update;
-  if p_reply_id is not null then
+  if found and p_reply_id is not null then
     perform from learn.replies r
     where r.discussion_id = v_post.discussion_id and (r.is_solution or r.id = p_reply_id)
     order by r.id
@@ -23,7 +23,7 @@ begin
     from learn.replies r
     where r.id = p_reply_id and r.discussion_id = v_post.discussion_id;
   end if;
-  if v_post.author_id is null then
+  if not found then
     raise exception 'unknown %', case when p_reply_id is null then 'discussion' else 'reply' end
       using errcode = 'LX003',
         detail = format('discussion_id = %s, reply_id = %s',

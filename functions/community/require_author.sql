@@ -7,7 +7,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_user_id <> p_author_id and not learn_internal.is_moderator(p_user_id) then
+  if p_user_id is distinct from p_author_id and not learn_internal.is_moderator(p_user_id) then
     raise exception 'only the author or a moderator may do this'
       using errcode = 'LX010',
         detail = format('p_user_id = %s, author_id = %s', p_user_id, p_author_id),

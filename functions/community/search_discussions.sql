@@ -86,7 +86,7 @@ begin
         'StartSel=**, StopSel=**, MaxFragments=2, MaxWords=30, MinWords=10, ShortWord=0') end
   from unnest(v_ids, v_relevance) with ordinality p(id, relevance, position)
   join learn.discussions d on d.id = p.id
-  join learn.users u on u.id = d.author_id
+  left join learn.users u on u.id = d.author_id
   order by p.position;
 end;
 $$;

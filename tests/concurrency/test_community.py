@@ -271,7 +271,7 @@ def test_a_vote_and_the_deletion_of_its_voter_or_author_add_up(fresh: FreshDatab
         learn.vote(helper, discussion=number)
 
     def delete(user: UUID) -> Task[object]:
-        return lambda learn: learn.connection.execute("delete from learn.users where id = %s", [user])
+        return lambda learn: learn.connection.execute("select learn.erase_user(%s, 'delete')", [user])
 
     codes = interleave(fresh, delete(voter), lambda learn: learn.vote(helper, "downvote", discussion=number))
     assert codes == (None, None)
@@ -308,7 +308,7 @@ def test_users_are_deleted_at_once_who_took_part_in_what_goes_with_each_other(fr
                     learn.vote(user, discussion=number)
 
     def delete(user: UUID) -> Task[object]:
-        return lambda learn: learn.connection.execute("delete from learn.users where id = %s", [user])
+        return lambda learn: learn.connection.execute("select learn.erase_user(%s, 'delete')", [user])
 
     def act(user: UUID) -> Task[object]:
         def run(learn: Learn) -> object:

@@ -118,8 +118,8 @@ begin
     for r in
       select a.id, a.author_id, a.discussion_id, a.first_accepted_at
       from learn.replies a
-      join learn.discussions d on d.id = a.discussion_id and d.author_id <> a.author_id
-      where a.id = any (v_accepted)
+      join learn.discussions d on d.id = a.discussion_id and d.author_id is distinct from a.author_id
+      where a.id = any (v_accepted) and a.author_id is not null
       order by a.author_id, a.first_accepted_at, a.id
     loop
       perform from learn.user_stats s where s.user_id = r.author_id for no key update;

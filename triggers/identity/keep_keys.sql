@@ -156,11 +156,11 @@ create or replace trigger keep_keys after update of user_id on learn.period_stan
   execute function learn_internal.keep_keys();
 
 create or replace trigger keep_keys after update of author_id on learn.discussions
-  for each row when (old.author_id is distinct from new.author_id)
+  for each row when (new.author_id <> old.author_id or old.author_id is null and new.author_id is not null)
   execute function learn_internal.keep_keys();
 
 create or replace trigger keep_keys after update of author_id on learn.replies
-  for each row when (old.author_id is distinct from new.author_id)
+  for each row when (new.author_id <> old.author_id or old.author_id is null and new.author_id is not null)
   execute function learn_internal.keep_keys();
 
 create or replace trigger keep_keys after update of user_id, discussion_id, reply_id on learn.discussion_votes

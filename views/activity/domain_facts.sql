@@ -58,13 +58,15 @@ from learn.user_difficulty_progress p
 union all
 select d.author_id, 'discussion_posted', 'discussion', d.id::text
 from learn.discussions d
+where d.author_id is not null
 union all
 select r.author_id, 'reply_posted', 'reply', r.id::text
 from learn.replies r
+where r.author_id is not null
 union all
 select r.author_id, 'solution_accepted', 'reply', r.id::text
 from learn.replies r
-where r.first_accepted_at is not null;
+where r.first_accepted_at is not null and r.author_id is not null;
 comment on view learn_internal.domain_facts is
   'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
   'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';

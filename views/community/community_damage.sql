@@ -28,8 +28,8 @@ union all
 select 'posts_are_facts', r.author_id,
   format('a fact for an accepted reply in discussion %s', r.discussion_id), 'none'
 from learn.replies r
-join learn.discussions d on d.id = r.discussion_id and d.author_id <> r.author_id
-where r.first_accepted_at is not null and not exists (
+join learn.discussions d on d.id = r.discussion_id and d.author_id is distinct from r.author_id
+where r.first_accepted_at is not null and r.author_id is not null and not exists (
   select from learn.activity_log f
   where f.user_id = r.author_id and f.activity_type = 'solution_accepted'
     and (f.subject_id = r.id::text or f.properties ->> 'discussion_id' = r.discussion_id::text))

@@ -1,0 +1,27 @@
+-- Keeps what people write or are called in a table from being sampled by ANALYZE: statistics outlive an erased user.
+-- What is grouped by keeps its statistics. For future partitions, too.
+create or replace function learn_internal.hide_texts(p_table regclass)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_column name;
+begin
+  for v_column in
+    select a.attname
+    from pg_attribute a
+    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
+      and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
+      and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
+        'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
+        'timezone', 'tx_type', 'type', 'vote_type')
+  loop
+    execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
+  end loop;
+end;
+$$;
+comment on function learn_internal.hide_texts(regclass) is
+  'Keeps texts of a table from being sampled by ANALYZE: statistics outlive an erased user.';
+revoke all on function learn_internal.hide_texts(regclass) from public;

@@ -1,0 +1,163 @@
+"""erase_user(): nothing of the learner is left anywhere; posts stay without a name, or go."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from tests.calls import make_scene
+from tests.client import Learn
+from tests.conftest import FreshDatabase
+
+MARKER = "erasemarker"
+TEXTS = """
+    select a.attrelid::regclass::text, a.attname::text, format_type(a.atttypid, null), k.attname::text
+    from pg_attribute a
+    join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
+    join pg_attribute k on k.attrelid = c.oid
+      and (k.attname in ('user_id', 'author_id') or c.oid = 'learn.users'::regclass and k.attname = 'id')
+    where c.relnamespace in ('learn'::regnamespace, 'learn_internal'::regnamespace)
+      and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+      and a.atttypid in ('text'::regtype, 'jsonb'::regtype) and a.attname not in (
+        'activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale', 'metric',
+        'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
+        'timezone', 'tx_type', 'type', 'vote_type')
+"""
+
+
+def plant(connection: psycopg.Connection, user: UUID) -> int:
+    """A marker in every text and JSON that a learner may have written; in how many columns it is."""
+    planted = 0
+    connection.execute("set session_replication_role = replica")
+    for table, column, kind, key in connection.execute(TEXTS.encode()).fetchall():
+        forms = (
+            [f'\'{{"note": "{MARKER}"}}\'', f"'[\"{MARKER}\"]'"]
+            if kind == "jsonb"
+            else [f"'{MARKER}'", f"'{MARKER}@example.org'"]
+        )
+        for form in forms:
+            try:
+                with connection.transaction():
+                    done = connection.execute(
+                        f"update {table} set {column} = {form} where {key} = %s".encode(), [user]
+                    )
+                planted += done.rowcount > 0
+                break
+            except psycopg.errors.IntegrityError:
+                continue  # not a text that people write
+    connection.execute("reset session_replication_role")
+    return planted
+
+
+def traces(connection: psycopg.Connection) -> list[str]:
+    """Where the marker is: tables, and what ANALYZE has sampled."""
+    tables = connection.execute(
+        "select oid::regclass::text from pg_class where relkind in ('r', 'p', 'm') and relnamespace in"
+        " ('learn'::regnamespace, 'learn_internal'::regnamespace, 'dbtool'::regnamespace)"
+    ).fetchall()
+    sampled = (
+        "(select tablename || '.' || attname as place, concat(most_common_vals, histogram_bounds) as text"
+        " from pg_stats) s"
+    )
+    found = [
+        table
+        for (table,) in tables
+        if connection.execute(
+            f"select 1 from {table} t where t::text ~ '{MARKER}' limit 1".encode()
+        ).fetchone()
+    ]
+    found += [
+        place
+        for (place,) in connection.execute(
+            f"select place from {sampled} where text ~ '{MARKER}'".encode()
+        ).fetchall()
+    ]
+    return found
+
+
+@pytest.mark.no_integrity
+def test_nothing_that_a_learner_wrote_is_left_anywhere(fresh: FreshDatabase) -> None:
+    with fresh.connect(autocommit=True) as connection:
+        learn = Learn(connection)
+        with connection.transaction():
+            user = make_scene(learn)["user"]
+        planted = plant(connection, user)
+        assert planted > 30
+        connection.execute("analyze")
+        assert len(traces(connection)) > 10
+        connection.execute("select learn.erase_user(%s, 'delete')", [user])
+        assert traces(connection) == []
+        assert learn.value("select count(*) from learn.outbox where payload::text ~ %s", [MARKER]) == 0
+
+
+@pytest.fixture
+def asker(learn: Learn) -> UUID:
+    return learn.make_user("asker")
+
+
+@pytest.fixture
+def helper(learn: Learn) -> UUID:
+    return learn.make_user("helper")
+
+
+def test_posts_stay_without_a_name(learn: Learn, asker: UUID, helper: UUID) -> None:
+    mine, theirs = learn.make_discussion(asker), learn.make_discussion(helper, content="quokka")
+    solution = learn.make_reply(helper, mine)
+    learn.accept_solution(asker, solution)
+    answer = learn.make_reply(asker, theirs)
+    learn.vote(asker, reply=solution)
+    learn.vote(helper, discussion=mine)
+    with learn.role("learn_app"):
+        learn.value("select learn.erase_user(%s)", [helper])
+    assert learn.tuples(
+        "select author_id, is_solution, upvote_count from learn.replies where id = %s", [solution]
+    ) == [(None, True, 1)]
+    assert learn.value("select upvote_count from learn.discussions where id = %s", [mine]) == 0
+    assert learn.tuples("select discussion_id, author from learn.search_discussions('quokka')") == [
+        (theirs, None)
+    ]
+    # a thread of nobody goes on
+    moderator = learn.make_user()
+    learn.connection.execute("update learn.users set role = 'moderator' where id = %s", [moderator])
+    with learn.refuses("LX010"):
+        learn.accept_solution(asker, answer)
+    learn.accept_solution(moderator, answer)
+    assert learn.metric(asker, "solutions_accepted") == 1
+    learn.vote(asker, discussion=theirs)
+    learn.make_reply(asker, theirs, answer)
+    with learn.refuses("LX010"):
+        learn.edit_reply(asker, solution, "mine now")
+    learn.edit_reply(moderator, solution, "mended")
+    learn.rebuild_user(asker)
+    with learn.refuses("LX010"):
+        learn.connection.execute("update learn.replies set author_id = %s where id = %s", [asker, solution])
+
+
+def test_posts_go_with_all_replies_where_asked(learn: Learn, asker: UUID, helper: UUID) -> None:
+    mine, theirs = learn.make_discussion(asker), learn.make_discussion(helper)
+    learn.make_reply(asker, theirs)
+    learn.make_reply(helper, mine)
+    kept = learn.make_reply(asker, mine)
+    learn.value("select learn.erase_user(%s, 'delete')", [helper])
+    assert learn.tuples("select id from learn.discussions") == [(mine,)]
+    assert learn.tuples("select id from learn.replies") == [(kept,)]
+    assert learn.value("select reply_count from learn.discussions") == 1
+
+
+def test_who_asks_for_something_else_is_refused(learn: Learn, asker: UUID) -> None:
+    for user, posts, error in ((asker, "burn", "LX001"), (asker, None, "LX001"), (uuid4(), "keep", "LX002"),
+                               (None, "keep", "LX002")):  # fmt: skip
+        with learn.refuses(error):
+            learn.value("select learn.erase_user(%s, %s)", [user, posts])
+
+
+def test_an_erased_learner_is_gone_for_good(learn: Learn, asker: UUID) -> None:
+    learn.value("select learn.erase_user(%s)", [asker])
+    with learn.refuses("LX002"):
+        learn.value("select learn.erase_user(%s)", [asker])
+    assert learn.tuples("select action, object_key from learn.audit_trail(%s)", [asker]) == [
+        ("erase_user", {"posts": "keep"})
+    ]
+    assert learn.make_user("asker") != asker
