@@ -270,7 +270,7 @@ def test_a_score_below_the_pass_mark_is_kept_and_completes_nothing(
     app.complete_lesson(user, quiz, 10)
     found = learn.lesson_progress(user, quiz)
     assert found is not None
-    assert (found.status, found.score) == ("completed", 60)
+    assert (found.status, found.score) == ("completed", Decimal(60))
     assert learn.value("select time_spent_seconds from learn.user_lesson_progress") == 40
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -11,6 +12,8 @@ import pytest
 from psycopg import sql
 
 from tests.client import Challenge, Course, Learn, Lesson, Track, days
+
+Found = TypeVar("Found")
 
 # Tables of learners that are no progress: rows of acts that happen as often as they like, of what is
 # given, and what is itself the memory or the balance of facts.
@@ -116,6 +119,12 @@ def world(learn: Learn, app: Learn) -> World:
     return made
 
 
+def some(found: Found | None) -> Found:
+    """There is one."""
+    assert found is not None
+    return found
+
+
 def progress_tables(learn: Learn) -> list[str]:
     """Tables of learners' rows, from the catalog."""
     found: list[str] = learn.values(
@@ -178,14 +187,14 @@ def test_who_begins_again_keeps_what_was_earned(world: World, kind: str) -> None
     assert learn.check_integrity() == []
     assert {
         "lesson": learn.lesson_progress(user, world.solved) is None,
-        "course": learn.course_progress(user, world.course).lessons_completed == 0,
-        "challenge": learn.challenge_progress(user, world.challenge).levels_completed == [],
-        "track": learn.track_progress(user, world.track).items_completed < 3,
+        "course": some(learn.course_progress(user, world.course)).lessons_completed == 0,
+        "challenge": some(learn.challenge_progress(user, world.challenge)).levels_completed == [],
+        "track": some(learn.track_progress(user, world.track)).items_completed < 3,
         "skill": learn.value("select sum(points_allocated) from learn.user_skills") == 0,
     }[kind]
     assert world.act() == 0
-    assert learn.track_progress(user, world.track).items_completed == 3
-    assert learn.course_progress(user, world.course).completion_percentage == 100
+    assert some(learn.track_progress(user, world.track)).items_completed == 3
+    assert some(learn.course_progress(user, world.course)).completion_percentage == 100
 
 
 def test_what_is_not_completed_is_not_reset(learn: Learn, app: Learn) -> None:
@@ -230,7 +239,7 @@ def test_leaving_a_course_and_enrolling_again(
                 [user, course.id],
             )
         assert learn.stats(user).total_xp == before
-        assert learn.course_progress(user, course).status == "completed"
+        assert some(learn.course_progress(user, course)).status == "completed"
     assert learn.metric(user, "courses_completed") == 1
     assert len(learn.facts(user, "course_completed")) == len(learn.facts(user, "course_enrolled")) == 1
     assert learn.value("select count(*) from learn.nft_certificates") == 1
