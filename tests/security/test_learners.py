@@ -34,7 +34,7 @@ TRUSTED = {
 # Views of which every row is for every learner.
 PUBLIC_VIEWS = {
     *("achievement_catalog", "achievement_rarity", "course_catalog", "current_leaderboard"),
-    *("daily_challenge_board", "daily_challenge_ranks", "public_profiles"),
+    *("daily_challenge_board", "daily_challenge_ranks", "public_profiles", "quiz_questions"),
 }
 OWNED = """
     select c.oid::regclass::text, a.attname::text from pg_class c

@@ -8,4 +8,4 @@ select q.id, q.exam_type, q.external_id, q.domain, q.question_text, (
 from learn.questions q;
 comment on view learn.quiz_questions is
   'Questions without key and explanations. Those are in quiz_review, for who has answered.';
-grant select on learn.quiz_questions to learn_app, learn_readonly;
+grant select on learn.quiz_questions to learn_app, learn_user, learn_readonly;
