@@ -294,7 +294,7 @@ IN_ORDER = {
         f"{WHY}alter table public.t drop b;",
         "alter table public.t add b int;",
     ),
-    "a label that stays": ("alter type public.e add value 'b';", "-- irreversible: a label stays"),
+    "a label that stays": ("alter type public.e add value 'b' after 'a';", "-- irreversible: a label stays"),
     "no rollback, with a reason": ("-- irreversible: mails are sent\nselect 1;", None),
     "an index on a partitioned table": ("create index p_id on public.p (id);", "drop index p_id;"),
     "a function that is replaced": (
@@ -380,7 +380,8 @@ def test_setup_comes_before_the_schema_on_throwaway_servers(
     plain.write(
         {
             "dbtool.toml": 'setup = "roles.sql"',
-            "roles.sql": "create schema theirs; create table theirs.users (id int primary key);",
+            "roles.sql": "create schema theirs; create table theirs.users (id int primary key);"
+            "comment on table theirs.users is 'Whoever logs in.'",
             "migrations/migration1.sql": "-- irreversible: x\nalter table theirs.users add more int;",
         }
     )

@@ -287,7 +287,8 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
         for key in live.catalog.objects
         if key in made
         or (
-            (_schema(key) in schemas or _relation(key, live.catalog) in relations)
+            key not in reference.built.objects  # else it was there before the scripts
+            and (_schema(key) in schemas or _relation(key, live.catalog) in relations)
             and not {_relation(key, live.catalog), key[1]} & later
         )
     }
