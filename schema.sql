@@ -472,6 +472,7 @@ create table learn.user_timezones (
   until         timestamptz not null,
   primary key (user_id, number),
   constraint number_is_not_negative check (number >= 0),
+  constraint timezone_is_a_name check (timezone ~ '^[A-Za-z0-9_+/-]+$'),
   constraint sizes_are_limited check (length(timezone) <= 100)
 );
 comment on table learn.user_timezones is

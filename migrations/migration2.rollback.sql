@@ -114,6 +114,7 @@ drop trigger stop_learners on learn.user_metrics;
 drop trigger stop_learners on learn.user_path_progress;
 drop trigger stop_learners on learn.user_skills;
 drop trigger stop_learners on learn.user_stats;
+drop trigger stop_learners on learn.user_timezones;
 drop trigger stop_learners on learn.user_track_progress;
 drop trigger stop_learners on learn.users;
 drop trigger tally_deleted_users on learn.users;

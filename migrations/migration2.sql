@@ -895,6 +895,10 @@ create or replace trigger stop_learners
   for each statement execute function learn_internal.stop_learners();
 comment on trigger stop_learners on learn.closed_periods is 'Waits for learners, and has them wait.';
 
+create or replace trigger stop_learners
+  before delete on learn.user_timezones
+  for each statement execute function learn_internal.stop_learners();
+
 -- views/identity/public_profiles.sql
 
 -- What learners see of each other. XP of whoever stays off the boards is not shown here either.

@@ -129,7 +129,7 @@ def is_canonical(text: str | None) -> bool:
 
 def test_no_column_keeps_a_text_that_looks_like_another_one(learn: Learn, scene: Scene) -> None:
     learn.make_course_level(learn.make_course())
-    for name in CALLS:
+    for name in (each for each in CALLS if each not in ("erase_user", "unenroll")):
         run(learn, statement(name).decode().replace("one good call", name), scene)
     learn.finish()
     wrong, empty = [], []

@@ -75,7 +75,8 @@ def test_quotes_commas_and_line_breaks_come_through(
     text = mark + csv_of(row(1, TRICKY), row(2), lineterminator=end, quoting=quoting)
     assert read(learn, tmp_path, text) == (2, 0, 0)
     assert bank(learn) == [
-        ("Q-1", "wine", "1.1", TRICKY, "A", OPTIONS),
+        # lines end as texts in the database do
+        ("Q-1", "wine", "1.1", TRICKY.replace("\r\n", "\n"), "A", OPTIONS),
         ("Q-2", "wine", "1.1", "Which one?", "A", OPTIONS),
     ]
     for variant in (text.removesuffix(end), text + end + end):

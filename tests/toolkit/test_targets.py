@@ -119,7 +119,7 @@ def test_unknown_name_unset_variable_and_second_url_are_usage_errors(
     result = run_dbtool("--project", project, "status", *options, *second)
     assert result.exit_code == 2
     if options[1] == "liv":
-        assert "live, dev" in result.stderr
+        assert "Did you mean live?" in result.stderr
     if options[1] == "live":
         assert "LIVE_URL" in result.stderr
 

@@ -253,3 +253,7 @@ create or replace trigger stop_learners
   before delete on learn.closed_periods
   for each statement execute function learn_internal.stop_learners();
 comment on trigger stop_learners on learn.closed_periods is 'Waits for learners, and has them wait.';
+
+create or replace trigger stop_learners
+  before delete on learn.user_timezones
+  for each statement execute function learn_internal.stop_learners();
