@@ -15,11 +15,11 @@ ANSWER = "question_answered_correctly"
 
 
 def partitions(learn: Learn) -> int:
-    """Number of partitions of the log and the ledger."""
+    """Number of partitions of the logs and the ledger."""
     return int(
         learn.value(
             "select count(*) from pg_inherits where inhparent in"
-            " ('learn.activity_log'::regclass, 'learn.xp_transactions'::regclass)"
+            " ('learn.activity_log'::regclass, 'learn.audit_log'::regclass, 'learn.xp_transactions'::regclass)"
         )
     )
 

@@ -38,7 +38,8 @@ def finish(learn: Learn, user: UUID, course: int, at: datetime | None = None) ->
     learn.connection.execute(
         "insert into learn.user_course_progress (user_id, course_id, enrolled_at, completed_at)"
         " values (%s, %s, %s, %s)"
-        " on conflict (user_id, course_id) do update set completed_at = excluded.completed_at",
+        " on conflict (user_id, course_id) do update"
+        " set completed_at = coalesce(user_course_progress.completed_at, excluded.completed_at)",
         [user, course, when, when],
     )
     issue(learn, (user, course, when))
