@@ -3522,6 +3522,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_column name;
+  v_index  regclass;
+  v_number smallint;
 begin
   for v_column in
     select a.attname
@@ -3533,6 +3535,14 @@ begin
         'timezone', 'tx_type', 'type', 'vote_type')
   loop
     execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
+  end loop;
+  for v_index, v_number in
+    select a.attrelid::regclass, a.attnum
+    from pg_index i
+    join pg_attribute a on a.attrelid = i.indexrelid and i.indkey[a.attnum - 1] = 0
+    where i.indrelid = p_table and a.atttypid = 'text'::regtype
+  loop
+    execute format('alter index %s alter column %s set statistics 0', v_index, v_number);
   end loop;
 end;
 $$;
@@ -3547,8 +3557,5 @@ where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')
   and (c.oid = 'learn.users'::regclass or exists (
     select from pg_attribute a
     where a.attrelid = c.oid and a.attname in ('user_id', 'author_id') and not a.attisdropped));
-alter index learn.users_username_is_unique alter column 1 set statistics 0;
-alter index learn.users_email_is_unique alter column 1 set statistics 0;
-alter index learn.users_evm_address_is_unique alter column 1 set statistics 0;
 
 reset role;

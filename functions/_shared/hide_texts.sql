@@ -8,6 +8,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_column name;
+  v_index  regclass;
+  v_number smallint;
 begin
   for v_column in
     select a.attname
@@ -19,6 +21,14 @@ begin
         'timezone', 'tx_type', 'type', 'vote_type')
   loop
     execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
+  end loop;
+  for v_index, v_number in
+    select a.attrelid::regclass, a.attnum
+    from pg_index i
+    join pg_attribute a on a.attrelid = i.indexrelid and i.indkey[a.attnum - 1] = 0
+    where i.indrelid = p_table and a.atttypid = 'text'::regtype
+  loop
+    execute format('alter index %s alter column %s set statistics 0', v_index, v_number);
   end loop;
 end;
 $$;
