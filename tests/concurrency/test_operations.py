@@ -18,8 +18,8 @@ def partitions(learn: Learn) -> int:
     """Number of partitions of the logs and the ledger."""
     return int(
         learn.value(
-            "select count(*) from pg_inherits where inhparent in"
-            " ('learn.activity_log'::regclass, 'learn.audit_log'::regclass, 'learn.xp_transactions'::regclass)"
+            "select count(*) from pg_inherits where inhparent = any ("
+            " array['learn.activity_log', 'learn.audit_log', 'learn.xp_transactions']::regclass[])"
         )
     )
 
