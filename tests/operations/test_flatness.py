@@ -189,7 +189,7 @@ def test_a_load_of_four_times_as_many_rows_reads_four_times_as_many(
         assert rows_read_by_a_load(learn, MANY, ids) <= 5 * rows_read_by_a_load(learn, SOME, ids)
 
 
-def test_to_check_a_learner_reads_that_learner(fresh: FreshDatabase) -> None:
+def test_to_check_a_learner_reads_little_but_that_learner(fresh: FreshDatabase) -> None:
     with fresh.connect() as connection:
         connection.autocommit = True
         learn = Learn(connection)
@@ -206,8 +206,12 @@ def test_to_check_a_learner_reads_that_learner(fresh: FreshDatabase) -> None:
             [content.lesson.id],
         )
         connection.execute("vacuum analyze")
-        with connection.transaction():
-            before = dict(learn.tuples(READ))
-            assert learn.tuples("select * from learn.check_integrity(%s)", [user]) == []
-            read = {table: rows - before.get(table, 0) for table, rows in learn.tuples(READ)}
-        assert {table: rows for table, rows in read.items() if rows >= CROWD} == {}
+        read = []
+        for whom in (user, None):
+            with connection.transaction():
+                before = sum(rows for _, rows in learn.tuples(READ))
+                assert learn.tuples("select * from learn.check_integrity(%s)", [whom]) == []
+                read.append(sum(rows for _, rows in learn.tuples(READ)) - before)
+        # Before PostgreSQL 18 some tables are read from end to end nevertheless, once.
+        few = 100 if connection.info.server_version >= 180000 else 3
+        assert read[0] * few < read[1]

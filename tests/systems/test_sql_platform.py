@@ -175,8 +175,7 @@ def test_the_demo_content_and_its_learners_hold_together(learn: Learn) -> None:
 def result(learn: Learn, script: str, query: str) -> dict[str, Any]:
     """What a query returns, in the form of `exercises.expected_result`."""
     with learn.connection.transaction(force_rollback=True):
-        learn.connection.execute("create schema shop")
-        learn.connection.execute("set local search_path = shop")
+        learn.connection.execute("set local search_path = pg_temp")
         learn.connection.execute(script.encode())
         found = learn.connection.execute(query.encode())
         columns = [column.name for column in found.description or ()]
