@@ -100,7 +100,6 @@ $$;
 comment on function learn.clock() is
   'The time Laurel goes by: the start of the transaction, unless a test has set another. '
   'App roles cannot set it.';
-revoke all on function learn.clock() from public;
 grant execute on function learn.clock() to learn_app, learn_user, learn_readonly;
 
 create table learn_internal.clock_override (
@@ -168,7 +167,6 @@ as $$
 $$;
 comment on function learn_internal.hidden_characters() is
   'A pattern for characters that nobody sees, or that turn the direction of a text, where no script needs them.';
-revoke all on function learn_internal.hidden_characters() from public;
 
 -- functions/_shared/text_problem.sql
 
@@ -208,7 +206,6 @@ end;
 $$;
 comment on function learn_internal.text_problem(text, boolean) is
   'What is wrong with a text that people see, in words; null when nothing is. p_is_line: it is one line.';
-revoke all on function learn_internal.text_problem(text, boolean) from public;
 
 create type learn.award_summary as (
   user_id          uuid,
@@ -385,7 +382,6 @@ end;
 $$;
 comment on function learn_internal.username_key(text) is
   'What usernames are unique by: folded by Unicode''s NFKD and CaseFolding, without what cannot be seen.';
-revoke all on function learn_internal.username_key(text) from public;
 
 create table learn.users (
   id                   uuid primary key default gen_random_uuid(),
@@ -1090,7 +1086,6 @@ as $$
 $$;
 comment on function learn_internal.is_translations(jsonb) is
   'Whether a document holds translations: texts by field by language tag.';
-revoke all on function learn_internal.is_translations(jsonb) from public;
 
 -- functions/catalog/is_result.sql
 
@@ -1119,7 +1114,6 @@ as $$
 $$;
 comment on function learn_internal.is_result(jsonb) is
   'Whether a document is the result of a query: columns and rows of as many values.';
-revoke all on function learn_internal.is_result(jsonb) from public;
 
 create table learn.difficulties (
   key           text primary key,
@@ -1860,7 +1854,6 @@ as $$
 $$;
 comment on function learn_internal.options_problem(jsonb, text) is
   'What is wrong with the options of a question; null when nothing is.';
-revoke all on function learn_internal.options_problem(jsonb, text) from public;
 
 create table learn.exam_types (
   key                  text primary key,
@@ -2450,7 +2443,6 @@ $$;
 comment on function learn_internal.assessment_problem(jsonb, jsonb) is
   'What is wrong with the questions and responses of an assessment, the first of it; '
   'null when nothing is.';
-revoke all on function learn_internal.assessment_problem(jsonb, jsonb) from public;
 
 create table learn.skills (
   id              bigint generated always as identity primary key,
@@ -2825,7 +2817,6 @@ as $$
 $$;
 comment on function learn_internal.is_tag_list(text[]) is
   'Whether a list holds at most 10 distinct tags in lower case, of at most 50 characters.';
-revoke all on function learn_internal.is_tag_list(text[]) from public;
 
 -- functions/community/discussion_words.sql
 
@@ -2848,7 +2839,6 @@ as $$
 $$;
 comment on function learn_internal.discussion_words(text, text[], text) is
   'What a discussion is found by: title (weight A), tags (B), content (C).';
-revoke all on function learn_internal.discussion_words(text, text[], text) from public;
 
 create table learn.discussions (
   id             bigint generated always as identity primary key,
@@ -3429,7 +3419,6 @@ $$;
 comment on function learn.current_learner() is
   'Who a session of learn_user acts for: the learner of its login role, else the setting learn.user_id, else the '
   'claim sub in request.jwt.claims; null: nobody.';
-revoke all on function learn.current_learner() from public;
 grant execute on function learn.current_learner() to learn_app, learn_user, learn_readonly;
 
 -- functions/_shared/protect_rows.sql
@@ -3450,7 +3439,6 @@ end;
 $$;
 comment on function learn_internal.protect_rows(regclass, text) is
   'Row-level security for a table: learn_user reads what fulfils the condition, learn_app and learn_readonly all.';
-revoke all on function learn_internal.protect_rows(regclass, text) from public;
 
 -- Everything of a learner is that learner's. Tables are found by their column, so that none is forgotten.
 do $$
@@ -3548,7 +3536,6 @@ end;
 $$;
 comment on function learn_internal.hide_texts(regclass) is
   'Keeps texts of a table from being sampled by ANALYZE: statistics outlive an erased user.';
-revoke all on function learn_internal.hide_texts(regclass) from public;
 
 -- Of users, texts are looked up by unique keys, which need no statistics.
 select learn_internal.hide_texts(c.oid)

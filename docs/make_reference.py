@@ -113,7 +113,9 @@ def domains() -> dict[str, str]:
     order = list(dict.fromkeys(found.values()))
     for kind in ("functions", "views"):
         for path in (ROOT / kind).glob("*/*.sql"):
-            found[path.stem] = path.parent.name
+            text = path.read_text(encoding="utf-8")
+            for name in re.findall(r"^create or replace (?:function|view)\s+learn\.(\w+)", text, re.M):
+                found[name] = path.parent.name
     last = len(order)
     return dict(sorted(found.items(), key=lambda each: order.index(each[1]) if each[1] in order else last))
 

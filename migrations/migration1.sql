@@ -2,7 +2,25 @@
 
 set role learn_owner;
 
--- functions/_shared/hold_content.sql
+-- functions/_shared/content.sql
+
+-- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
+-- until it commits. Keep such transactions short on a live database.
+create or replace function learn_internal.change_content()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  lock table learn_internal.content_lock in exclusive mode;
+  update learn_internal.content_lock set version = version + 1;
+  return null;
+end;
+$$;
+comment on function learn_internal.change_content() is
+  'Statement trigger: a change of content or rules blocks learners.';
 
 -- Keeps content and rules as they are until the transaction ends: the first lock of all that
 -- happens to learners. It is shared and taken on the fast path, so that learners do not wait
@@ -23,9 +41,29 @@ end;
 $$;
 comment on function learn_internal.hold_content() is
   'Keeps content and rules as they are until the transaction ends.';
-revoke all on function learn_internal.hold_content() from public;
 
--- functions/_shared/hash_call.sql
+-- Tables that refer to content and are written by learners: content is held before
+-- the first row refers to it.
+create or replace function learn_internal.hold_content_first()
+returns trigger
+language plpgsql
+volatile
+security definer                  -- the lock is the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- as hold_content() does it, without the price of a call
+  lock table learn_internal.content_lock in row share mode;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform learn_internal.hold_content();
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.hold_content_first() is
+  'Statement trigger: keeps content as it is until the transaction ends.';
+
+-- functions/_shared/call.sql
 
 -- What tells two calls apart: SHA-256 of the function's name and its arguments, in hex.
 create or replace function learn_internal.hash_call(p_function text, p_arguments jsonb)
@@ -38,69 +76,6 @@ as $$
   select encode(sha256(convert_to(p_function || p_arguments::text, 'UTF8')), 'hex');
 $$;
 comment on function learn_internal.hash_call(text, jsonb) is 'SHA-256 of a call, in hex.';
-revoke all on function learn_internal.hash_call(text, jsonb) from public;
-
--- functions/operations/setting_number.sql
-
--- Reads a number from platform_settings.
--- Errors: LX003 no such setting.
-create or replace function learn_internal.setting_number(p_key text)
-returns numeric
-language plpgsql
-stable
-security definer                  -- callable from views that an app role reads
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_value numeric;
-begin
-  select (s.value #>> '{}')::numeric into v_value
-  from learn.platform_settings s
-  where s.key = p_key and s.value_type = 'number';
-  if not found then
-    raise exception 'there is no numeric setting %', p_key
-      using errcode = 'LX003', detail = format('p_key = %s', p_key),
-        hint = 'The settings there are: select * from learn.platform_settings.';
-  end if;
-  return v_value;
-end;
-$$;
-comment on function learn_internal.setting_number(text) is 'Value of a numeric platform setting.';
-revoke all on function learn_internal.setting_number(text) from public;
-
--- functions/_shared/require_event_time.sql
-
--- Refuses a time of occurrence that lies ahead or too far back.
--- Errors: LX001.
-create or replace function learn_internal.require_event_time(p_occurred_at timestamptz)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_days numeric;
-begin
-  if p_occurred_at is null then
-    return;
-  end if;
-  v_days := learn_internal.setting_number('max_event_age_days');
-  if p_occurred_at > learn.clock() + interval '5 minutes'
-    or p_occurred_at < learn.clock() - v_days * interval '24 hours'
-  then
-    raise exception 'the time of the event is out of bounds'
-      using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
-        hint = format(
-          'It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).',
-          v_days);
-  end if;
-end;
-$$;
-comment on function learn_internal.require_event_time(timestamptz) is
-  'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
-revoke all on function learn_internal.require_event_time(timestamptz) from public;
-
--- functions/_shared/begin_call.sql
 
 -- The opening of every public function that changes a learner's state: takes the locks in order,
 -- answers a retry from its idempotency key, and notes what held before. When the result carries
@@ -208,28 +183,250 @@ $$;
 comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) is
   'Opens a public call: locks the user, replays a retry (LX013 when it differs), '
   'notes what held before.';
-revoke all on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, text) from public;
 
--- functions/_shared/change_content.sql
-
--- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
--- until it commits. Keep such transactions short on a live database.
-create or replace function learn_internal.change_content()
-returns trigger
+-- The close of every public function that changes a learner's state: sums up, and keeps the answer for
+-- a retry. What the call made and its caller has to know of, such as the id of a new row, stands in the
+-- summary's `unlocked`, and so in the answer to a retry too.
+create or replace function learn_internal.end_call(
+  p_call learn_internal.call, p_made jsonb default null
+)
+returns learn.award_summary
 language plpgsql
 volatile
-security definer                  -- the lock is the owner's
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_summary learn.award_summary := learn_internal.summarize(p_call);
+begin
+  if p_made is not null then
+    v_summary.unlocked := v_summary.unlocked || p_made;
+  end if;
+  if p_call.idempotency_key is not null then
+    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
+    values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
+      p_call.arguments_hash, to_jsonb(v_summary))
+    on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
+  end if;
+  return v_summary;
+end;
+$$;
+comment on function learn_internal.end_call(learn_internal.call, jsonb) is
+  'Closes a public call: sums up, and keeps the answer for a retry. p_made: what it made, such as '
+  '{"reply_id": 7}.';
+
+-- functions/operations/setting.sql
+
+-- Reads a switch from platform_settings.
+-- Errors: LX003 no such setting.
+create or replace function learn_internal.setting_boolean(p_key text)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value boolean;
+begin
+  select s.value::boolean into v_value
+  from learn.platform_settings s
+  where s.key = p_key and s.value_type = 'boolean';
+  if not found then
+    raise exception 'there is no switch %', p_key
+      using errcode = 'LX003', detail = format('p_key = %s', p_key),
+        hint = 'The settings there are: select * from learn.platform_settings.';
+  end if;
+  return v_value;
+end;
+$$;
+comment on function learn_internal.setting_boolean(text) is
+  'Value of a platform setting that is on or off.';
+
+-- Reads a number from platform_settings.
+-- Errors: LX003 no such setting.
+create or replace function learn_internal.setting_number(p_key text)
+returns numeric
+language plpgsql
+stable
+security definer                  -- callable from views that an app role reads
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value numeric;
+begin
+  select (s.value #>> '{}')::numeric into v_value
+  from learn.platform_settings s
+  where s.key = p_key and s.value_type = 'number';
+  if not found then
+    raise exception 'there is no numeric setting %', p_key
+      using errcode = 'LX003', detail = format('p_key = %s', p_key),
+        hint = 'The settings there are: select * from learn.platform_settings.';
+  end if;
+  return v_value;
+end;
+$$;
+comment on function learn_internal.setting_number(text) is 'Value of a numeric platform setting.';
+
+-- Reads a text from platform_settings.
+-- Errors: LX003 no such setting.
+create or replace function learn_internal.setting_string(p_key text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value text;
+begin
+  select s.value #>> '{}' into v_value
+  from learn.platform_settings s
+  where s.key = p_key and s.value_type = 'string';
+  if not found then
+    raise exception 'there is no textual setting %', p_key
+      using errcode = 'LX003', detail = format('p_key = %s', p_key),
+        hint = 'The settings there are: select * from learn.platform_settings.';
+  end if;
+  return v_value;
+end;
+$$;
+comment on function learn_internal.setting_string(text) is 'Value of a textual platform setting.';
+
+-- functions/_shared/require.sql
+
+-- Refuses a time of occurrence that lies ahead or too far back.
+-- Errors: LX001.
+create or replace function learn_internal.require_event_time(p_occurred_at timestamptz)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_days numeric;
+begin
+  if p_occurred_at is null then
+    return;
+  end if;
+  v_days := learn_internal.setting_number('max_event_age_days');
+  if p_occurred_at > learn.clock() + interval '5 minutes'
+    or p_occurred_at < learn.clock() - v_days * interval '24 hours'
+  then
+    raise exception 'the time of the event is out of bounds'
+      using errcode = 'LX001', detail = format('p_occurred_at = %s', p_occurred_at),
+        hint = format(
+          'It may lie at most 5 minutes ahead and %s days back (setting max_event_age_days).',
+          v_days);
+  end if;
+end;
+$$;
+comment on function learn_internal.require_event_time(timestamptz) is
+  'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
+
+-- Refuses a time at which nothing can have happened: ahead of the clock, or absurdly far back.
+-- Errors: LX001.
+create or replace function learn_internal.require_possible_time(p_name text, p_time timestamptz)
+returns void
+language plpgsql
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  lock table learn_internal.content_lock in exclusive mode;
-  update learn_internal.content_lock set version = version + 1;
-  return null;
+  if learn_internal.is_off_time(p_time, p_time) then
+    raise exception 'a time is out of bounds'
+      using errcode = 'LX001', detail = format('%s = %s', p_name, p_time),
+        hint = 'What has happened is dated at most 5 minutes ahead of learn.clock(), and not before 1970.';
+  end if;
 end;
 $$;
-comment on function learn_internal.change_content() is
-  'Statement trigger: a change of content or rules blocks learners.';
-revoke all on function learn_internal.change_content() from public;
+comment on function learn_internal.require_possible_time(text, timestamptz) is
+  'Refuses a time ahead of the clock or before 1970 (LX001).';
+
+-- Refuses what a learner's own session does for somebody else, or says about another time.
+-- Whose session it is says the role that it has become (set role, as PostgREST does), else its login role: in a
+-- security definer function current_user is the owner. Who is a member of learn_app is trusted, and not bound.
+-- Errors: LX010.
+create or replace function learn_internal.require_self(p_user_id uuid, p_occurred_at timestamptz default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not learn_internal.is_learner() then
+    return;
+  end if;
+  if p_user_id is distinct from learn.current_learner() then
+    raise exception 'a learner acts for nobody else'
+      using errcode = 'LX010',
+        detail = format('p_user_id = %s, current_learner() = %s',
+          coalesce(p_user_id::text, 'null'), coalesce(learn.current_learner()::text, 'null')),
+        hint = 'Pass learn.current_learner(); it comes from the login role, learn.user_id or the claim sub.';
+  end if;
+  if p_occurred_at is not null then
+    raise exception 'a learner does not say when it happened'
+      using errcode = 'LX010', detail = format('p_occurred_at = %s', p_occurred_at),
+        hint = 'Leave p_occurred_at out. What was done offline is reported by a backend.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_self(uuid, timestamptz) is
+  'Refuses a learner''s own session that acts for another user or says when it happened (LX010).';
+
+-- Refuses an argument that is too large, and says what the limit is. None (null) is never too large.
+-- Errors: LX001.
+create or replace function learn_internal.require_size(
+  p_name text, p_size bigint, p_limit bigint, p_unit text default 'characters'
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_size > p_limit then
+    raise exception '% is too large', p_name
+      using errcode = 'LX001',
+        detail = format('%s has %s %s, at most %s', p_name, p_size, p_unit, p_limit),
+        hint = 'Nothing was changed. Send less, or send it in parts.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_size(text, bigint, bigint, text) is
+  'Refuses an argument that is too large (LX001); DETAIL has the limit.';
+
+-- A text that people will see, as it is kept: composed (Unicode NFC), without blanks at its ends. Of a text of
+-- many lines, what cannot be seen is left out: it comes with what is pasted. In a name or a title (p_is_line) it
+-- is refused, because names that look the same would differ.
+-- Errors: LX001 it is too long, or has what cannot be seen.
+create or replace function learn_internal.require_text(
+  p_name text, p_text text, p_limit integer, p_is_line boolean default false
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_text    text;
+  v_problem text;
+begin
+  perform learn_internal.require_size(p_name, length(p_text), p_limit);
+  if learn_internal.text_problem(p_text, p_is_line) is null then
+    return p_text;
+  end if;
+  v_text := case when p_is_line then learn_internal.trim_text(p_text)
+    else learn_internal.tidy_text(p_text) end;
+  v_problem := learn_internal.text_problem(v_text, p_is_line);
+  if v_problem is not null then
+    raise exception '% cannot be shown as it is', p_name
+      using errcode = 'LX001', detail = format('%s %s', p_name, v_problem),
+        hint = 'Names and titles are one line of characters that can be seen; joiners are for emoji and '
+          'scripts that need them.';
+  end if;
+  return v_text;
+end;
+$$;
+comment on function learn_internal.require_text(text, text, integer, boolean) is
+  'A text that people will see, as it is kept; LX001 where it cannot be. p_is_line: a name or a title.';
 
 -- functions/_shared/summarize.sql
 
@@ -337,64 +534,6 @@ end;
 $$;
 comment on function learn_internal.summarize(learn_internal.call) is
   'What has happened to a user since a call began.';
-revoke all on function learn_internal.summarize(learn_internal.call) from public;
-
--- functions/_shared/end_call.sql
-
--- The close of every public function that changes a learner's state: sums up, and keeps the answer for
--- a retry. What the call made and its caller has to know of, such as the id of a new row, stands in the
--- summary's `unlocked`, and so in the answer to a retry too.
-create or replace function learn_internal.end_call(
-  p_call learn_internal.call, p_made jsonb default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_summary learn.award_summary := learn_internal.summarize(p_call);
-begin
-  if p_made is not null then
-    v_summary.unlocked := v_summary.unlocked || p_made;
-  end if;
-  if p_call.idempotency_key is not null then
-    insert into learn.idempotency_keys (user_id, key, function_name, arguments_hash, response)
-    values (p_call.user_id, p_call.idempotency_key, p_call.function_name,
-      p_call.arguments_hash, to_jsonb(v_summary))
-    on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
-  end if;
-  return v_summary;
-end;
-$$;
-comment on function learn_internal.end_call(learn_internal.call, jsonb) is
-  'Closes a public call: sums up, and keeps the answer for a retry. p_made: what it made, such as '
-  '{"reply_id": 7}.';
-revoke all on function learn_internal.end_call(learn_internal.call, jsonb) from public;
-
--- functions/_shared/hold_content_first.sql
-
--- Tables that refer to content and are written by learners: content is held before
--- the first row refers to it.
-create or replace function learn_internal.hold_content_first()
-returns trigger
-language plpgsql
-volatile
-security definer                  -- the lock is the owner's
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  -- as hold_content() does it, without the price of a call
-  lock table learn_internal.content_lock in row share mode;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform learn_internal.hold_content();
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.hold_content_first() is
-  'Statement trigger: keeps content as it is until the transaction ends.';
-revoke all on function learn_internal.hold_content_first() from public;
 
 -- functions/_shared/is_timestamp.sql
 
@@ -416,9 +555,8 @@ end;
 $$;
 comment on function learn_internal.is_timestamp(text) is
   'Whether a text is a (finite) point in time.';
-revoke all on function learn_internal.is_timestamp(text) from public;
 
--- functions/_shared/refuse_change.sql
+-- functions/_shared/refuse.sql
 
 -- Append-only tables: rows are neither changed nor deleted, except with the user
 -- whose rows they are.
@@ -441,9 +579,26 @@ end;
 $$;
 comment on function learn_internal.refuse_change() is
   'Row trigger: refuses update and delete (LX009) while the user exists.';
-revoke all on function learn_internal.refuse_change() from public;
 
--- functions/_shared/refuse_truncate.sql
+-- Nothing is dated ahead of the clock, nor absurdly far back, however a row is written: the WHEN clauses
+-- of the triggers ask is_off_time() and is_off_date(). Arguments of the trigger: the columns.
+-- Errors: LX001.
+create or replace function learn_internal.refuse_times()
+returns trigger
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'a time is out of bounds'
+    using errcode = 'LX001', detail = (
+      select tg_table_name || ': ' || string_agg(format('%s = %s', c.name, to_jsonb(new) ->> c.name), ', ')
+      from unnest(tg_argv) c(name)),
+      hint = 'What has happened is dated at most 5 minutes ahead of learn.clock(), and not before 1970.';
+end;
+$$;
+comment on function learn_internal.refuse_times() is
+  'Row trigger: refuses a row dated ahead of the clock or before 1970 (LX001).';
 
 -- Append-only tables are not emptied either.
 -- Errors: LX009.
@@ -461,7 +616,6 @@ end;
 $$;
 comment on function learn_internal.refuse_truncate() is
   'Statement trigger: refuses truncate (LX009).';
-revoke all on function learn_internal.refuse_truncate() from public;
 
 -- functions/_shared/set_clock.sql
 
@@ -477,7 +631,6 @@ as $$
 $$;
 comment on function learn_internal.set_clock(timestamptz) is
   'Stops learn.clock() at a time; null lets it run again. For tests.';
-revoke all on function learn_internal.set_clock(timestamptz) from public;
 
 -- functions/_shared/touch_updated_at.sql
 
@@ -495,7 +648,6 @@ end;
 $$;
 comment on function learn_internal.touch_updated_at() is
   'Row trigger: sets updated_at to the time of the change.';
-revoke all on function learn_internal.touch_updated_at() from public;
 
 -- functions/operations/check_integrity.sql
 
@@ -528,9 +680,8 @@ $$;
 comment on function learn.check_integrity(uuid) is
   'Recomputes every projection from facts and compares, of one user or (null) of everybody and of what belongs '
   'to nobody; no row when all is well. Reads only.';
-revoke all on function learn.check_integrity(uuid) from public;
 
--- functions/operations/ensure_month.sql
+-- functions/operations/ensure.sql
 
 -- Makes the partition of one month of a log that is partitioned by month, and moves the rows
 -- of that month out of the default partition. Returns whether there was something to do.
@@ -582,44 +733,6 @@ $$;
 comment on function learn_internal.ensure_month(name, date) is
   'Makes one month''s partition of activity_log, audit_log or xp_transactions; '
   'false when it is there already.';
-revoke all on function learn_internal.ensure_month(name, date) from public;
-
--- functions/operations/lock_logs.sql
-
--- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
--- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
--- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
-create or replace function learn_internal.lock_logs()
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
-as $$
-begin
-  for v_try in 1 .. 50 loop
-    begin
-      lock table learn.users in share row exclusive mode;
-      lock table learn.activity_types in share row exclusive mode;
-      lock table learn.activity_log in access exclusive mode;
-      lock table learn.audit_log in access exclusive mode;
-      lock table learn.xp_transactions in access exclusive mode;
-      return;
-    exception
-      when lock_not_available then
-        if v_try = 50 then
-          raise;
-        end if;
-    end;
-    perform pg_sleep(0.02 * v_try);
-  end loop;
-end;
-$$;
-comment on function learn_internal.lock_logs() is
-  'Takes the locks that making partitions needs, all at once or none.';
-revoke all on function learn_internal.lock_logs() from public;
-
--- functions/operations/ensure_partitions.sql
 
 -- Makes the monthly partitions of the log and the ledger from the current month (UTC)
 -- up to the one of p_until, and for every month that has rows in a default partition.
@@ -684,7 +797,40 @@ $$;
 comment on function learn.ensure_partitions(date) is
   'Makes the monthly partitions of activity_log, audit_log and xp_transactions up to a date; '
   'returns how many were made.';
-revoke all on function learn.ensure_partitions(date) from public;
+
+-- functions/operations/lock_logs.sql
+
+-- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
+-- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
+-- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
+create or replace function learn_internal.lock_logs()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+begin
+  for v_try in 1 .. 50 loop
+    begin
+      lock table learn.users in share row exclusive mode;
+      lock table learn.activity_types in share row exclusive mode;
+      lock table learn.activity_log in access exclusive mode;
+      lock table learn.audit_log in access exclusive mode;
+      lock table learn.xp_transactions in access exclusive mode;
+      return;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise;
+        end if;
+    end;
+    perform pg_sleep(0.02 * v_try);
+  end loop;
+end;
+$$;
+comment on function learn_internal.lock_logs() is
+  'Takes the locks that making partitions needs, all at once or none.';
 
 -- functions/operations/merge_rows.sql
 
@@ -745,9 +891,8 @@ $$;
 comment on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) is
   'Adds rows that are missing and updates those that differ; touches nothing where none does. '
   'Returns how many.';
-revoke all on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) from public;
 
--- functions/operations/rebuild_users.sql
+-- functions/operations/rebuild.sql
 
 -- Recomputes every projection of users from facts: active days and streaks,
 -- XP and levels from the ledger, metrics, progress in exercises, courses, challenges, tracks,
@@ -952,9 +1097,6 @@ end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[]) is
   'Recomputes every projection of users from facts.';
-revoke all on function learn_internal.rebuild_users(uuid[]) from public;
-
--- functions/operations/rebuild_all.sql
 
 -- Recomputes the projections of all users, set-based. Locks everybody's stats row until
 -- the transaction ends. Returns the number of users.
@@ -984,9 +1126,6 @@ end;
 $$;
 comment on function learn.rebuild_all() is
   'Recomputes the projections of all users; returns how many.';
-revoke all on function learn.rebuild_all() from public;
-
--- functions/operations/rebuild_user.sql
 
 -- Recomputes everything of one user that is a projection of facts. Reaches the state
 -- that live processing reaches.
@@ -1011,62 +1150,6 @@ end;
 $$;
 comment on function learn.rebuild_user(uuid) is
   'Recomputes everything of one user that is a projection of facts.';
-revoke all on function learn.rebuild_user(uuid) from public;
-
--- functions/operations/setting_boolean.sql
-
--- Reads a switch from platform_settings.
--- Errors: LX003 no such setting.
-create or replace function learn_internal.setting_boolean(p_key text)
-returns boolean
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_value boolean;
-begin
-  select s.value::boolean into v_value
-  from learn.platform_settings s
-  where s.key = p_key and s.value_type = 'boolean';
-  if not found then
-    raise exception 'there is no switch %', p_key
-      using errcode = 'LX003', detail = format('p_key = %s', p_key),
-        hint = 'The settings there are: select * from learn.platform_settings.';
-  end if;
-  return v_value;
-end;
-$$;
-comment on function learn_internal.setting_boolean(text) is
-  'Value of a platform setting that is on or off.';
-revoke all on function learn_internal.setting_boolean(text) from public;
-
--- functions/operations/setting_string.sql
-
--- Reads a text from platform_settings.
--- Errors: LX003 no such setting.
-create or replace function learn_internal.setting_string(p_key text)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_value text;
-begin
-  select s.value #>> '{}' into v_value
-  from learn.platform_settings s
-  where s.key = p_key and s.value_type = 'string';
-  if not found then
-    raise exception 'there is no textual setting %', p_key
-      using errcode = 'LX003', detail = format('p_key = %s', p_key),
-        hint = 'The settings there are: select * from learn.platform_settings.';
-  end if;
-  return v_value;
-end;
-$$;
-comment on function learn_internal.setting_string(text) is 'Value of a textual platform setting.';
-revoke all on function learn_internal.setting_string(text) from public;
 
 -- triggers/operations/settings_updated.sql
 
@@ -1095,15 +1178,12 @@ end;
 $$;
 comment on function learn_internal.settings_updated() is
   'Statement trigger: applies a change of level_completion_policy.';
-revoke all on function learn_internal.settings_updated() from public;
 
 create or replace trigger settings_updated
   after update on learn.platform_settings
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.settings_updated();
-comment on trigger settings_updated on learn.platform_settings is
-  'Applies a change of level_completion_policy.';
 
 -- functions/operations/use_product.sql
 
@@ -1138,32 +1218,6 @@ end;
 $$;
 comment on function learn_internal.use_product(text) is
   'Says that the database holds a product, or refuses because it holds another one.';
-revoke all on function learn_internal.use_product(text) from public;
-
--- functions/_shared/require_size.sql
-
--- Refuses an argument that is too large, and says what the limit is. None (null) is never too large.
--- Errors: LX001.
-create or replace function learn_internal.require_size(
-  p_name text, p_size bigint, p_limit bigint, p_unit text default 'characters'
-)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if p_size > p_limit then
-    raise exception '% is too large', p_name
-      using errcode = 'LX001',
-        detail = format('%s has %s %s, at most %s', p_name, p_size, p_unit, p_limit),
-        hint = 'Nothing was changed. Send less, or send it in parts.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_size(text, bigint, bigint, text) is
-  'Refuses an argument that is too large (LX001); DETAIL has the limit.';
-revoke all on function learn_internal.require_size(text, bigint, bigint, text) from public;
 
 -- functions/_shared/is_learner.sql
 
@@ -1182,43 +1236,8 @@ end;
 $$;
 comment on function learn_internal.is_learner() is
   'Whether the session acts as a member of learn_user, and not of learn_app.';
-revoke all on function learn_internal.is_learner() from public;
 
--- functions/_shared/require_self.sql
-
--- Refuses what a learner's own session does for somebody else, or says about another time.
--- Whose session it is says the role that it has become (set role, as PostgREST does), else its login role: in a
--- security definer function current_user is the owner. Who is a member of learn_app is trusted, and not bound.
--- Errors: LX010.
-create or replace function learn_internal.require_self(p_user_id uuid, p_occurred_at timestamptz default null)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if not learn_internal.is_learner() then
-    return;
-  end if;
-  if p_user_id is distinct from learn.current_learner() then
-    raise exception 'a learner acts for nobody else'
-      using errcode = 'LX010',
-        detail = format('p_user_id = %s, current_learner() = %s',
-          coalesce(p_user_id::text, 'null'), coalesce(learn.current_learner()::text, 'null')),
-        hint = 'Pass learn.current_learner(); it comes from the login role, learn.user_id or the claim sub.';
-  end if;
-  if p_occurred_at is not null then
-    raise exception 'a learner does not say when it happened'
-      using errcode = 'LX010', detail = format('p_occurred_at = %s', p_occurred_at),
-        hint = 'Leave p_occurred_at out. What was done offline is reported by a backend.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_self(uuid, timestamptz) is
-  'Refuses a learner''s own session that acts for another user or says when it happened (LX010).';
-revoke all on function learn_internal.require_self(uuid, timestamptz) from public;
-
--- functions/_shared/is_off_date.sql
+-- functions/_shared/is_off.sql
 
 -- Whether one of some local dates, of which the latest and the earliest are given, is no learner's yet:
 -- not even where the day begins first, 14 hours ahead of UTC; or whether it lies before 1970.
@@ -1237,9 +1256,6 @@ end;
 $$;
 comment on function learn_internal.is_off_date(date, date) is
   'Whether the latest or the earliest of some local dates lies ahead everywhere, or before 1970.';
-revoke all on function learn_internal.is_off_date(date, date) from public;
-
--- functions/_shared/is_off_time.sql
 
 -- Whether one of some times, of which the latest and the earliest are given, dates nothing that has
 -- happened: it lies more than 5 minutes ahead of the clock, or before 1970. Infinity is one or the other.
@@ -1258,52 +1274,6 @@ end;
 $$;
 comment on function learn_internal.is_off_time(timestamptz, timestamptz) is
   'Whether the latest or the earliest of some times lies ahead of the clock or before 1970.';
-revoke all on function learn_internal.is_off_time(timestamptz, timestamptz) from public;
-
--- functions/_shared/refuse_times.sql
-
--- Nothing is dated ahead of the clock, nor absurdly far back, however a row is written: the WHEN clauses
--- of the triggers ask is_off_time() and is_off_date(). Arguments of the trigger: the columns.
--- Errors: LX001.
-create or replace function learn_internal.refuse_times()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  raise exception 'a time is out of bounds'
-    using errcode = 'LX001', detail = (
-      select tg_table_name || ': ' || string_agg(format('%s = %s', c.name, to_jsonb(new) ->> c.name), ', ')
-      from unnest(tg_argv) c(name)),
-      hint = 'What has happened is dated at most 5 minutes ahead of learn.clock(), and not before 1970.';
-end;
-$$;
-comment on function learn_internal.refuse_times() is
-  'Row trigger: refuses a row dated ahead of the clock or before 1970 (LX001).';
-revoke all on function learn_internal.refuse_times() from public;
-
--- functions/_shared/require_possible_time.sql
-
--- Refuses a time at which nothing can have happened: ahead of the clock, or absurdly far back.
--- Errors: LX001.
-create or replace function learn_internal.require_possible_time(p_name text, p_time timestamptz)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if learn_internal.is_off_time(p_time, p_time) then
-    raise exception 'a time is out of bounds'
-      using errcode = 'LX001', detail = format('%s = %s', p_name, p_time),
-        hint = 'What has happened is dated at most 5 minutes ahead of learn.clock(), and not before 1970.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_possible_time(text, timestamptz) is
-  'Refuses a time ahead of the clock or before 1970 (LX001).';
-revoke all on function learn_internal.require_possible_time(text, timestamptz) from public;
 
 -- triggers/operations/idempotency_keys.sql
 
@@ -1316,14 +1286,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at on learn.idempotency_keys
   for each row
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_new_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';
 
 -- functions/operations/audit.sql
 
@@ -1348,9 +1316,6 @@ end;
 $$;
 comment on function learn_internal.audit(text, text, uuid, jsonb, jsonb, jsonb) is
   'Writes a row of audit_log: who did what, to what, about whom.';
-revoke all on function learn_internal.audit(text, text, uuid, jsonb, jsonb, jsonb) from public;
-
--- functions/operations/audit_trail.sql
 
 -- What was done to one user by hand, the newest last: XP and achievements given and taken, rights changed.
 -- Errors: LX002 nobody has that id, and nothing is known of it.
@@ -1380,7 +1345,6 @@ end;
 $$;
 comment on function learn.audit_trail(uuid) is
   'What was done to one user by hand, the newest last: what, by which role, for whom. Erased users have one, too.';
-revoke all on function learn.audit_trail(uuid) from public;
 grant execute on function learn.audit_trail(uuid) to learn_app;
 
 -- triggers/operations/audit_row.sql
@@ -1427,7 +1391,6 @@ end;
 $$;
 comment on function learn_internal.audit_row() is
   'Row trigger: writes down in audit_log who changed a row, and what.';
-revoke all on function learn_internal.audit_row() from public;
 
 -- When rights of users change.
 create or replace trigger audit
@@ -1435,123 +1398,93 @@ create or replace trigger audit
   for each row
   when ((old.role, old.is_active, old.is_verified) is distinct from (new.role, new.is_active, new.is_verified))
   execute function learn_internal.audit_row();
-comment on trigger audit on learn.users is 'Writes down who changed what a user may.';
 
 create or replace trigger audit after insert or update or delete on learn.achievements
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.achievements is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.activity_types
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.activity_types is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.avatars
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.avatars is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.challenge_levels
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.challenge_levels is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.challenge_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.challenge_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.challenges
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.challenges is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.course_levels
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.course_levels is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.course_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.course_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.courses
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.courses is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.daily_challenges
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.daily_challenges is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.difficulties
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.difficulties is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.exam_types
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.exam_types is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.exercises
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.exercises is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.learning_path_tracks
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.learning_path_tracks is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.learning_paths
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.learning_paths is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.lessons
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.lessons is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.level_thresholds
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.level_thresholds is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.metrics
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.metrics is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.notification_rules
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.notification_rules is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.period_rewards
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.period_rewards is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.platform_settings
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.platform_settings is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.questions
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.questions is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.skill_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.skill_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.skills
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.skills is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.track_lessons
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.track_lessons is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.track_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.track_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.tracks
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.tracks is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.xp_rules
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.xp_rules is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.rate_limits
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.rate_limits is 'Writes down who changed what.';
 
 -- triggers/operations/audit_log.sql
 
@@ -1574,25 +1507,19 @@ end;
 $$;
 comment on function learn_internal.refuse_audit_change() is
   'Trigger: refuses update, delete and truncate of audit_log (LX009).';
-revoke all on function learn_internal.refuse_audit_change() from public;
 
 create or replace trigger audit_log_is_append_only
   before update or delete on learn.audit_log
   for each row execute function learn_internal.refuse_audit_change();
-comment on trigger audit_log_is_append_only on learn.audit_log is 'Append-only (LX009).';
 
 create or replace trigger audit_log_truncate
   before truncate on learn.audit_log
   for each statement execute function learn_internal.refuse_audit_change();
-comment on trigger audit_log_truncate on learn.audit_log is 'Append-only (LX009).';
-
--- triggers/operations/audit_log_default_truncate.sql
 
 -- When someone empties the default partition: refused.
 create or replace trigger audit_log_default_truncate
   before truncate on learn.audit_log_default
   for each statement execute function learn_internal.refuse_audit_change();
-comment on trigger audit_log_default_truncate on learn.audit_log_default is 'Append-only (LX009).';
 
 -- functions/_shared/limit_rate.sql
 
@@ -1634,7 +1561,6 @@ end;
 $$;
 comment on function learn_internal.limit_rate(uuid, text) is
   'Counts a call of a user, or refuses it (LX008) when there were too many in the seconds before.';
-revoke all on function learn_internal.limit_rate(uuid, text) from public;
 
 -- triggers/operations/rate_limits.sql
 
@@ -1662,14 +1588,12 @@ end;
 $$;
 comment on function learn_internal.check_rate_limit() is
   'Row trigger: refuses a limit of what is not counted (LX001).';
-revoke all on function learn_internal.check_rate_limit() from public;
 
 create or replace trigger check_rate_limit
   before insert or update on learn.rate_limits
   for each row execute function learn_internal.check_rate_limit();
-comment on trigger check_rate_limit on learn.rate_limits is 'Only of functions that count (LX001).';
 
--- functions/_shared/trim_text.sql
+-- functions/_shared/text.sql
 
 -- A text composed (Unicode NFC) and without blanks of any kind at its ends.
 create or replace function learn_internal.trim_text(p_text text)
@@ -1689,9 +1613,6 @@ end;
 $$;
 comment on function learn_internal.trim_text(text) is
   'A text composed (Unicode NFC) and without blanks at its ends.';
-revoke all on function learn_internal.trim_text(text) from public;
-
--- functions/_shared/tidy_text.sql
 
 -- A text in the form in which texts are kept that people see: composed (Unicode NFC), without blanks at its ends,
 -- and without what cannot be seen; p_is_line: in one line.
@@ -1720,45 +1641,6 @@ end;
 $$;
 comment on function learn_internal.tidy_text(text, boolean) is
   'A text as texts are kept that people see, without what cannot be seen. p_is_line: in one line.';
-revoke all on function learn_internal.tidy_text(text, boolean) from public;
-
--- functions/_shared/require_text.sql
-
--- A text that people will see, as it is kept: composed (Unicode NFC), without blanks at its ends. Of a text of
--- many lines, what cannot be seen is left out: it comes with what is pasted. In a name or a title (p_is_line) it
--- is refused, because names that look the same would differ.
--- Errors: LX001 it is too long, or has what cannot be seen.
-create or replace function learn_internal.require_text(
-  p_name text, p_text text, p_limit integer, p_is_line boolean default false
-)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_text    text;
-  v_problem text;
-begin
-  perform learn_internal.require_size(p_name, length(p_text), p_limit);
-  if learn_internal.text_problem(p_text, p_is_line) is null then
-    return p_text;
-  end if;
-  v_text := case when p_is_line then learn_internal.trim_text(p_text)
-    else learn_internal.tidy_text(p_text) end;
-  v_problem := learn_internal.text_problem(v_text, p_is_line);
-  if v_problem is not null then
-    raise exception '% cannot be shown as it is', p_name
-      using errcode = 'LX001', detail = format('%s %s', p_name, v_problem),
-        hint = 'Names and titles are one line of characters that can be seen; joiners are for emoji and '
-          'scripts that need them.';
-  end if;
-  return v_text;
-end;
-$$;
-comment on function learn_internal.require_text(text, text, integer, boolean) is
-  'A text that people will see, as it is kept; LX001 where it cannot be. p_is_line: a name or a title.';
-revoke all on function learn_internal.require_text(text, text, integer, boolean) from public;
 
 -- triggers/operations/put_back.sql
 
@@ -1786,7 +1668,6 @@ end;
 $$;
 comment on function learn_internal.put_back() is
   'Statement trigger: deleted rows that follow from others are put back.';
-revoke all on function learn_internal.put_back() from public;
 
 create or replace trigger put_back
   after delete on learn.user_exercise_progress
@@ -1852,7 +1733,6 @@ end;
 $$;
 comment on function learn_internal.refuse_by_hand() is
   'Trigger: refuses what is written by hand where only Laurel writes (LX010). Argument: the hint.';
-revoke all on function learn_internal.refuse_by_hand() from public;
 
 -- by row, which holds for its partitions too
 create or replace trigger refuse_by_hand

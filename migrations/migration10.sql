@@ -30,193 +30,8 @@ end;
 $$;
 comment on function learn_internal.period_start(text, date) is
   'First day of the period in which a day lies; -infinity for all_time. LX001: no such period.';
-revoke all on function learn_internal.period_start(text, date) from public;
 
--- functions/leaderboards/find_board.sql
-
--- The board of a metric for the period in which a day lies.
--- Errors: LX001 no such period, no board of this metric, or none of it for periods, a day before 1900 or
--- after 2999.
-create or replace function learn_internal.find_board(p_period text, p_metric text, p_on date)
-returns learn_internal.board
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_metric learn.metrics;
-  v_board  learn_internal.board;
-begin
-  perform learn_internal.require_size('p_period', length(p_period), 20);
-  perform learn_internal.require_size('p_metric', length(p_metric), 200);
-  if p_on not between '1900-01-01' and '2999-12-31' then
-    raise exception 'there are no boards of this day'
-      using errcode = 'LX001', detail = format('p_on = %s', p_on),
-        hint = 'Give a day from 1900-01-01 to 2999-12-31.';
-  end if;
-  v_board.metric := p_metric;
-  v_board.period := p_period;
-  v_board.starts_on := learn_internal.period_start(p_period, p_on);
-  v_board.ends_on := case p_period
-    when 'day' then v_board.starts_on + 1
-    when 'week' then v_board.starts_on + 7
-    when 'month' then (v_board.starts_on + interval '1 month')::date
-    else 'infinity' end;
-  select m.* into v_metric from learn.metrics m where m.key = p_metric and m.is_board;
-  if not found
-    or p_period <> 'all_time' and (v_metric.aggregate = 'run'
-      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days'))
-  then
-    raise exception 'there is no such board'
-      using errcode = 'LX001',
-        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period)
-          || case when v_metric.key is not null
-            then format(': boards of %s are of the period all_time', v_metric.key) else '' end,
-        hint = (
-          select format('Of all_time alone there are boards of %s; of day, week, month and all_time, of %s.',
-            string_agg(m.key, ', ' order by m.key) filter (where m.is_endless),
-            string_agg(m.key, ', ' order by m.key) filter (where not m.is_endless))
-          from (
-            select k.key, k.aggregate = 'run'
-              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days') as is_endless
-            from learn.metrics k
-            where k.is_board
-          ) m);
-  end if;
-  v_board.is_maximum := v_metric.aggregate = 'max';
-  v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
-  v_board.at := learn.clock();
-  return v_board;
-end;
-$$;
-comment on function learn_internal.find_board(text, text, date) is
-  'The board of a metric for the period in which a day lies. LX001: there is none.';
-revoke all on function learn_internal.find_board(text, text, date) from public;
-
--- functions/leaderboards/require_cohort.sql
-
--- A board among given users is computed from theirs: of a class, a team, friends, not of everybody.
--- Errors: LX001 too many of them.
-create or replace function learn_internal.require_cohort(p_among uuid[])
-returns void
-language plpgsql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if cardinality(p_among) > 10000 then
-    raise exception 'these are too many users for a cohort'
-      using errcode = 'LX001', detail = format('p_among has %s elements, at most 10000', cardinality(p_among)),
-        hint = 'Name at most 10,000 users; the board of everybody needs no p_among.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_cohort(uuid[]) is
-  'Refuses a cohort of more than 10,000 users (LX001).';
-revoke all on function learn_internal.require_cohort(uuid[]) from public;
-
--- views/leaderboards/board_totals.sql
-
--- What users have reached of all time in the metrics with boards.
-create or replace view learn_internal.board_totals as
-select s.user_id, v.metric, v.value
-from learn.user_stats s
-cross join lateral (
-  values
-    ('xp', s.total_xp - s.reward_xp),
-    ('level_reached', s.highest_level::bigint),
-    ('active_days', s.active_days::bigint)
-) v(metric, value)
-where v.metric in (select m.key from learn.metrics m where m.is_board)
-union all
-select v.user_id, m.key, v.value
-from learn.metrics m
-join learn.user_metrics v on v.metric = m.key and v.scope = ''
-where m.is_board;
-comment on view learn_internal.board_totals is
-  'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
-
--- views/leaderboards/board_facts.sql
-
--- What each fact adds to boards, on which date of the user's: the source of the boards of periods.
--- A fact is never recorded before its date begins anywhere: a condition on recorded_at leaves older
--- partitions alone.
-create or replace view learn_internal.board_facts as
-select t.user_id, 'xp' as metric, false as is_maximum, t.earned_on as local_date,
-  t.amount::bigint as amount, t.created_at as recorded_at
-from learn.xp_transactions t
-where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
-  and t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
-union all
-select f.user_id, m.key, m.aggregate = 'max', f.local_date,
-  case when m.property is null then 1
-    else learn_internal.number_property(f.properties, m.property)::bigint end,
-  f.recorded_at
-from learn.metrics m
-join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
-where m.is_board and m.aggregate in ('count', 'sum', 'max')
-union all
-select d.user_id, m.key, false, d.activity_date, 1, 'infinity'
-from learn.metrics m
-join learn_internal.user_metric_days d on d.metric = m.key and d.scope = ''
-where m.is_board and m.aggregate = 'distinct_days'
-union all
-select d.user_id, 'active_days', false, d.activity_date, 1, 'infinity'
-from learn.user_activity_days d
-where not d.is_freeze
-  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
-comment on view learn_internal.board_facts is
-  'What facts add to boards, per user, metric and local date. recorded_at bounds the partitions read.';
-
--- functions/leaderboards/recount_board.sql
-
--- A board recounted from the facts, for some users or (null) for everybody: users who are active and
--- want to be seen, also with 0 or less. Days are the users' local dates.
-create or replace function learn_internal.recount_board(
-  p_board learn_internal.board, p_user_ids uuid[]
-)
-returns table (user_id uuid, value bigint)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
-as $$
-begin
-  if p_user_ids = '{}' then
-    return;
-  end if;
-  if (p_board).metric = 'current_streak' then
-    return query
-    select e.user_id, e.days::bigint
-    from learn_internal.streak_ends e
-    join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
-    where e.ends_at > (p_board).at and (p_user_ids is null or e.user_id = any (p_user_ids));
-  elsif (p_board).period = 'all_time' then
-    return query
-    select t.user_id, t.value
-    from learn_internal.board_totals t
-    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
-    where t.metric = (p_board).metric and (p_user_ids is null or t.user_id = any (p_user_ids));
-  else
-    return query
-    select f.user_id,
-      (case when (p_board).is_maximum then max(f.amount) else sum(f.amount) end)::bigint
-    from learn_internal.board_facts f
-    join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
-    where f.metric = (p_board).metric
-      and f.local_date >= (p_board).starts_on and f.local_date < (p_board).ends_on
-      and f.recorded_at >= (p_board).starts_on - interval '2 days'
-      and (p_user_ids is null or f.user_id = any (p_user_ids))
-    group by f.user_id;
-  end if;
-end;
-$$;
-comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
-  'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
-revoke all on function learn_internal.recount_board(learn_internal.board, uuid[]) from public;
-
--- functions/leaderboards/board_changes.sql
+-- functions/leaderboards/board.sql
 
 -- What has changed on a board since the last fold: the users who have gained, and those to be
 -- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
@@ -303,9 +118,6 @@ end;
 $$;
 comment on function learn_internal.board_changes(learn_internal.board) is
   'The users whose place on a board may have changed since the last fold, with old and new values.';
-revoke all on function learn_internal.board_changes(learn_internal.board) from public;
-
--- functions/leaderboards/board_standings.sql
 
 -- Who stands on a board with what, all of it or among some users: those with a value above 0.
 -- Kept boards are read, others recounted.
@@ -357,10 +169,326 @@ $$;
 comment on function learn_internal.board_standings(
   learn_internal.board, uuid[], learn_internal.board_change[]) is
   'Users and values of a board, all of it or among some users.';
-revoke all on function learn_internal.board_standings(
-  learn_internal.board, uuid[], learn_internal.board_change[]) from public;
 
--- functions/leaderboards/board_rank.sql
+-- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the fold.
+create or replace function learn_internal.divide_board(
+  p_metric text, p_period text, p_starts_on date
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from learn_internal.board_fences f
+  where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on;
+  perform learn_internal.split_fence(p_metric, p_period, p_starts_on, 1);
+end;
+$$;
+comment on function learn_internal.divide_board(text, text, date) is
+  'Divides a board into stretches anew, by which ranks are counted.';
+
+-- The board of a metric for the period in which a day lies.
+-- Errors: LX001 no such period, no board of this metric, or none of it for periods, a day before 1900 or
+-- after 2999.
+create or replace function learn_internal.find_board(p_period text, p_metric text, p_on date)
+returns learn_internal.board
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_metric learn.metrics;
+  v_board  learn_internal.board;
+begin
+  perform learn_internal.require_size('p_period', length(p_period), 20);
+  perform learn_internal.require_size('p_metric', length(p_metric), 200);
+  if p_on not between '1900-01-01' and '2999-12-31' then
+    raise exception 'there are no boards of this day'
+      using errcode = 'LX001', detail = format('p_on = %s', p_on),
+        hint = 'Give a day from 1900-01-01 to 2999-12-31.';
+  end if;
+  v_board.metric := p_metric;
+  v_board.period := p_period;
+  v_board.starts_on := learn_internal.period_start(p_period, p_on);
+  v_board.ends_on := case p_period
+    when 'day' then v_board.starts_on + 1
+    when 'week' then v_board.starts_on + 7
+    when 'month' then (v_board.starts_on + interval '1 month')::date
+    else 'infinity' end;
+  select m.* into v_metric from learn.metrics m where m.key = p_metric and m.is_board;
+  if not found
+    or p_period <> 'all_time' and (v_metric.aggregate = 'run'
+      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days'))
+  then
+    raise exception 'there is no such board'
+      using errcode = 'LX001',
+        detail = format('p_metric = %s, p_period = %s', coalesce(left(p_metric, 50), 'null'), p_period)
+          || case when v_metric.key is not null
+            then format(': boards of %s are of the period all_time', v_metric.key) else '' end,
+        hint = (
+          select format('Of all_time alone there are boards of %s; of day, week, month and all_time, of %s.',
+            string_agg(m.key, ', ' order by m.key) filter (where m.is_endless),
+            string_agg(m.key, ', ' order by m.key) filter (where not m.is_endless))
+          from (
+            select k.key, k.aggregate = 'run'
+              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days') as is_endless
+            from learn.metrics k
+            where k.is_board
+          ) m);
+  end if;
+  v_board.is_maximum := v_metric.aggregate = 'max';
+  v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
+  v_board.at := learn.clock();
+  return v_board;
+end;
+$$;
+comment on function learn_internal.find_board(text, text, date) is
+  'The board of a metric for the period in which a day lies. LX001: there is none.';
+
+-- functions/leaderboards/require_cohort.sql
+
+-- A board among given users is computed from theirs: of a class, a team, friends, not of everybody.
+-- Errors: LX001 too many of them.
+create or replace function learn_internal.require_cohort(p_among uuid[])
+returns void
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if cardinality(p_among) > 10000 then
+    raise exception 'these are too many users for a cohort'
+      using errcode = 'LX001', detail = format('p_among has %s elements, at most 10000', cardinality(p_among)),
+        hint = 'Name at most 10,000 users; the board of everybody needs no p_among.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_cohort(uuid[]) is
+  'Refuses a cohort of more than 10,000 users (LX001).';
+
+-- views/leaderboards/board.sql
+
+-- What each fact adds to boards, on which date of the user's: the source of the boards of periods.
+-- A fact is never recorded before its date begins anywhere: a condition on recorded_at leaves older
+-- partitions alone.
+create or replace view learn_internal.board_facts as
+select t.user_id, 'xp' as metric, false as is_maximum, t.earned_on as local_date,
+  t.amount::bigint as amount, t.created_at as recorded_at
+from learn.xp_transactions t
+where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
+  and t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
+union all
+select f.user_id, m.key, m.aggregate = 'max', f.local_date,
+  case when m.property is null then 1
+    else learn_internal.number_property(f.properties, m.property)::bigint end,
+  f.recorded_at
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+where m.is_board and m.aggregate in ('count', 'sum', 'max')
+union all
+select d.user_id, m.key, false, d.activity_date, 1, 'infinity'
+from learn.metrics m
+join learn_internal.user_metric_days d on d.metric = m.key and d.scope = ''
+where m.is_board and m.aggregate = 'distinct_days'
+union all
+select d.user_id, 'active_days', false, d.activity_date, 1, 'infinity'
+from learn.user_activity_days d
+where not d.is_freeze
+  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
+comment on view learn_internal.board_facts is
+  'What facts add to boards, per user, metric and local date. recorded_at bounds the partitions read.';
+
+-- What users have reached of all time in the metrics with boards.
+create or replace view learn_internal.board_totals as
+select s.user_id, v.metric, v.value
+from learn.user_stats s
+cross join lateral (
+  values
+    ('xp', s.total_xp - s.reward_xp),
+    ('level_reached', s.highest_level::bigint),
+    ('active_days', s.active_days::bigint)
+) v(metric, value)
+where v.metric in (select m.key from learn.metrics m where m.is_board)
+union all
+select v.user_id, m.key, v.value
+from learn.metrics m
+join learn.user_metrics v on v.metric = m.key and v.scope = ''
+where m.is_board;
+comment on view learn_internal.board_totals is
+  'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
+
+-- The boards recounted from the facts: what board_scores must say once everything is folded.
+-- Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_recounts as
+select f.user_id, f.metric, p.period, p.starts_on,
+  (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value,
+  'infinity'::timestamptz as lapses_at
+from learn_internal.board_facts f
+cross join lateral (
+  values
+    ('day', f.local_date, f.local_date + 1),
+    ('week', date_trunc('week', f.local_date::timestamp)::date,
+      date_trunc('week', f.local_date::timestamp)::date + 7),
+    ('month', date_trunc('month', f.local_date::timestamp)::date,
+      (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
+) p(period, starts_on, ends_on)
+where f.amount is not null
+  and p.ends_on > (select s.kept_from from learn_internal.board_state s)
+group by f.user_id, f.metric, p.period, p.starts_on
+union all
+select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value, 'infinity'::timestamptz
+from learn_internal.board_totals t
+union all
+select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, e.ends_at
+from learn_internal.streak_ends e
+where e.ends_at > (select learn.clock())
+  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
+comment on view learn_internal.board_recounts is
+  'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
+
+-- What boards say of each user: the last fold and what was gained since. Users who are to be recounted, and
+-- streaks that are to be looked up, are not here.
+create or replace view learn_internal.board_values as
+select v.user_id, v.metric, v.period, v.starts_on,
+  (case when bool_or(m.aggregate = 'max') then max(v.value) else sum(v.value) end)::bigint as value,
+  min(v.lapses_at) as lapses_at
+from (
+  select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
+  from learn_internal.board_scores s
+  where s.lapses_at > (select learn.clock())
+  union all
+  select g.user_id, g.metric, p.period, p.starts_on, g.amount, 'infinity'
+  from learn_internal.board_gains g
+  join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
+  cross join lateral (
+    values
+      ('day', g.local_date),
+      ('week', date_trunc('week', g.local_date::timestamp)::date),
+      ('month', date_trunc('month', g.local_date::timestamp)::date),
+      ('all_time', '-infinity'::date)
+  ) p(period, starts_on)
+  where p.period = 'all_time' or g.local_date > '-infinity'
+) v
+join learn.metrics m on m.key = v.metric and m.is_board
+where not exists (
+  select from learn_internal.board_gains k
+  where k.user_id = v.user_id
+    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
+group by v.user_id, v.metric, v.period, v.starts_on;
+comment on view learn_internal.board_values is
+  'What boards say of each user: the last fold and what was gained since.';
+
+-- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
+create or replace view learn_internal.board_damage as
+select 'boards_follow_from_facts' as check_name, coalesce(r.user_id, b.user_id) as user_id,
+  format('%s %s %s: %s until %s', coalesce(r.metric, b.metric), coalesce(r.period, b.period),
+    coalesce(r.starts_on, b.starts_on), coalesce(r.value, 0), r.lapses_at) as expected,
+  format('%s until %s', coalesce(b.value, 0), b.lapses_at) as actual
+from (
+  select c.*
+  from learn_internal.board_recounts c
+  join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
+  where not exists (
+    select from learn_internal.board_gains k
+    where k.user_id = c.user_id
+      and (k.metric = '' or k.metric = 'current_streak' and c.metric = 'current_streak'))
+) r
+full join (
+  select v.*
+  from learn_internal.board_values v
+  where v.period = 'all_time' or (v.starts_on + case v.period
+      when 'day' then interval '1 day' when 'week' then interval '7 days'
+      else interval '1 month' end)::date
+    > (select s.kept_from from learn_internal.board_state s)
+) b on r.user_id = b.user_id and b.metric = r.metric and b.period = r.period
+  and b.starts_on = r.starts_on
+where coalesce(r.value, 0) <> coalesce(b.value, 0) or r.lapses_at <> b.lapses_at
+union all
+select 'stretches_of_boards_are_counted', null::uuid,
+  format('%s %s %s from %s: %s', f.metric, f.period, f.starts_on, f.floor, c.users), f.users::text
+from (
+  select w.*, lead(w.floor, 1, 9223372036854775807)
+    over (partition by w.metric, w.period, w.starts_on order by w.floor) as until
+  from learn_internal.board_fences w
+) f
+cross join lateral (
+  select count(*) as users
+  from learn_internal.board_scores s
+  where s.metric = f.metric and s.period = f.period and s.starts_on = f.starts_on
+    and s.value > 0 and s.value >= f.floor and s.value < f.until
+) c
+where f.users <> c.users;
+comment on view learn_internal.board_damage is
+  'Where boards are not what the facts say; no row when all is well.';
+
+-- functions/leaderboards/recount.sql
+
+-- A board recounted from the facts, for some users or (null) for everybody: users who are active and
+-- want to be seen, also with 0 or less. Days are the users' local dates.
+create or replace function learn_internal.recount_board(
+  p_board learn_internal.board, p_user_ids uuid[]
+)
+returns table (user_id uuid, value bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- by user or for everybody: plans that differ
+as $$
+begin
+  if p_user_ids = '{}' then
+    return;
+  end if;
+  if (p_board).metric = 'current_streak' then
+    return query
+    select e.user_id, e.days::bigint
+    from learn_internal.streak_ends e
+    join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+    where e.ends_at > (p_board).at and (p_user_ids is null or e.user_id = any (p_user_ids));
+  elsif (p_board).period = 'all_time' then
+    return query
+    select t.user_id, t.value
+    from learn_internal.board_totals t
+    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+    where t.metric = (p_board).metric and (p_user_ids is null or t.user_id = any (p_user_ids));
+  else
+    return query
+    select f.user_id,
+      (case when (p_board).is_maximum then max(f.amount) else sum(f.amount) end)::bigint
+    from learn_internal.board_facts f
+    join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
+    where f.metric = (p_board).metric
+      and f.local_date >= (p_board).starts_on and f.local_date < (p_board).ends_on
+      and f.recorded_at >= (p_board).starts_on - interval '2 days'
+      and (p_user_ids is null or f.user_id = any (p_user_ids))
+    group by f.user_id;
+  end if;
+end;
+$$;
+comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
+  'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
+
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a fold, where they
+-- are many when this commits.
+create or replace function learn_internal.recount_boards(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
+  if cardinality(p_user_ids) >= 100 then
+    perform learn_internal.request_fold();
+  end if;
+end;
+$$;
+comment on function learn_internal.recount_boards(uuid[]) is
+  'Has the boards of users recounted from the facts.';
+
+-- functions/leaderboards/rank.sql
 
 -- The rank of a value on a kept board: 1 and the number of users above it. Those are the users in all
 -- the stretches above its own, the few above it in its own, without those whose streak has ended, and a
@@ -404,10 +532,6 @@ $$;
 comment on function learn_internal.board_rank(
   learn_internal.board, bigint, learn_internal.board_change[]) is
   'The rank of a value on a kept board: 1 and the number of users above it.';
-revoke all on function learn_internal.board_rank(
-  learn_internal.board, bigint, learn_internal.board_change[]) from public;
-
--- functions/leaderboards/user_rank.sql
 
 -- A user's rank on a board of the period in which p_on lies, or among some users, exact and live; null for one
 -- who is not on it. Without p_on it is the period of the user's own today, which is not everybody's.
@@ -469,8 +593,37 @@ $$;
 comment on function learn.user_rank(uuid, text, text, uuid[], date) is
   'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
   'exact and live; null: not on it.';
-revoke all on function learn.user_rank(uuid, text, text, uuid[], date) from public;
 grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;
+
+-- Where a user stands among all on the board of all time, in percent: of so many the user has at least the value.
+-- The first has 100, the last of four 25; exact and live like the rank. Null for one who is not on the board.
+-- Errors: LX001 no such board; LX002 unknown user.
+create or replace function learn.rank_percentile(p_user_id uuid, p_metric text default 'xp')
+returns numeric
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  v_rank  bigint := learn.user_rank(p_user_id, 'all_time', p_metric);
+  v_board learn_internal.board;
+  v_users bigint;
+begin
+  if v_rank is null then
+    return null;
+  end if;
+  v_board := learn_internal.find_board('all_time', p_metric, (learn.clock() at time zone 'UTC')::date);
+  -- the rank of who has nothing, behind all others
+  v_users := learn_internal.board_rank(v_board, 0, learn_internal.board_changes(v_board)) - 1;
+  return round(100.0 * (v_users - v_rank + 1) / v_users, 2);
+end;
+$$;
+comment on function learn.rank_percentile(uuid, text) is
+  'Of all on the board of all time, the percentage that has at most as much as the user; null: not on it.';
+grant execute on function learn.rank_percentile(uuid, text) to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/close_period.sql
 
@@ -562,7 +715,6 @@ $$;
 comment on function learn.close_period(text, text, date) is
   'Keeps the standings of a finished day, week or month and pays its rewards by rank, once; returns the '
   'number of users on the board. Null p_on: the last one.';
-revoke all on function learn.close_period(text, text, date) from public;
 grant execute on function learn.close_period(text, text, date) to learn_app;
 
 -- functions/leaderboards/split_fence.sql
@@ -613,61 +765,8 @@ end;
 $$;
 comment on function learn_internal.split_fence(text, text, date, bigint) is
   'Splits a crowded stretch of a board.';
-revoke all on function learn_internal.split_fence(text, text, date, bigint) from public;
 
--- functions/leaderboards/divide_board.sql
-
--- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the fold.
-create or replace function learn_internal.divide_board(
-  p_metric text, p_period text, p_starts_on date
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  delete from learn_internal.board_fences f
-  where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on;
-  perform learn_internal.split_fence(p_metric, p_period, p_starts_on, 1);
-end;
-$$;
-comment on function learn_internal.divide_board(text, text, date) is
-  'Divides a board into stretches anew, by which ranks are counted.';
-revoke all on function learn_internal.divide_board(text, text, date) from public;
-
--- views/leaderboards/board_recounts.sql
-
--- The boards recounted from the facts: what board_scores must say once everything is folded.
--- Filter by user_id: it reaches the tables.
-create or replace view learn_internal.board_recounts as
-select f.user_id, f.metric, p.period, p.starts_on,
-  (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value,
-  'infinity'::timestamptz as lapses_at
-from learn_internal.board_facts f
-cross join lateral (
-  values
-    ('day', f.local_date, f.local_date + 1),
-    ('week', date_trunc('week', f.local_date::timestamp)::date,
-      date_trunc('week', f.local_date::timestamp)::date + 7),
-    ('month', date_trunc('month', f.local_date::timestamp)::date,
-      (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
-) p(period, starts_on, ends_on)
-where f.amount is not null
-  and p.ends_on > (select s.kept_from from learn_internal.board_state s)
-group by f.user_id, f.metric, p.period, p.starts_on
-union all
-select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value, 'infinity'::timestamptz
-from learn_internal.board_totals t
-union all
-select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, e.ends_at
-from learn_internal.streak_ends e
-where e.ends_at > (select learn.clock())
-  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
-comment on view learn_internal.board_recounts is
-  'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
-
--- functions/leaderboards/fold_recounts.sql
+-- functions/leaderboards/fold.sql
 
 -- The part of a fold that recounts users from the facts, and takes those off who are no longer to be seen.
 -- Its caller holds the lock. Returns how many gains and marks of theirs that settles.
@@ -725,9 +824,6 @@ end;
 $$;
 comment on function learn_internal.fold_recounts(uuid[]) is
   'The part of a fold that recounts users from the facts; returns how many gains that settles.';
-revoke all on function learn_internal.fold_recounts(uuid[]) from public;
-
--- functions/leaderboards/fold_streaks.sql
 
 -- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
 -- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
@@ -802,9 +898,6 @@ end;
 $$;
 comment on function learn_internal.fold_streaks(integer) is
   'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
-revoke all on function learn_internal.fold_streaks(integer) from public;
-
--- functions/leaderboards/fold_boards.sql
 
 -- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
 -- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
@@ -889,7 +982,42 @@ $$;
 comment on function learn_internal.fold_boards() is
   'Folds what users have gained into the boards; returns how many gains there were. Its caller holds '
   'the lock.';
-revoke all on function learn_internal.fold_boards() from public;
+
+-- Has the boards folded when this transaction commits: once, however often it is asked for.
+create or replace function learn_internal.request_fold()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
+  on conflict (transaction_id) do nothing;
+end;
+$$;
+comment on function learn_internal.request_fold() is
+  'Has the boards folded when this transaction commits.';
+
+-- Folds the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot fold.
+-- Who folds has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
+create or replace function learn_internal.try_fold_boards()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return;
+  end if;
+  perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
+  if found then
+    perform learn_internal.fold_boards();
+  end if;
+end;
+$$;
+comment on function learn_internal.try_fold_boards() is
+  'Folds the boards unless somebody else is at it.';
 
 -- functions/leaderboards/leaderboard.sql
 
@@ -966,7 +1094,6 @@ $$;
 comment on function learn.leaderboard(text, text, integer, integer, date, uuid[]) is
   'A page of a board (day, week, month, all_time; of the period in which p_on lies, today if null), '
   'or of the same board among some users: exact and live, ties share a rank.';
-revoke all on function learn.leaderboard(text, text, integer, integer, date, uuid[]) from public;
 grant execute on function learn.leaderboard(text, text, integer, integer, date, uuid[])
   to learn_app, learn_user, learn_readonly;
 
@@ -1113,7 +1240,6 @@ comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], 
   'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
   'board among some users, up to p_span '
   'before and after.';
-revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) from public;
 grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
   to learn_app, learn_user, learn_readonly;
 
@@ -1158,47 +1284,6 @@ end;
 $$;
 comment on function learn_internal.move_fences(learn_internal.board_step[]) is
   'Counts users, or takes them away, in the stretches of boards where their values lie.';
-revoke all on function learn_internal.move_fences(learn_internal.board_step[]) from public;
-
--- functions/leaderboards/request_fold.sql
-
--- Has the boards folded when this transaction commits: once, however often it is asked for.
-create or replace function learn_internal.request_fold()
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
-  on conflict (transaction_id) do nothing;
-end;
-$$;
-comment on function learn_internal.request_fold() is
-  'Has the boards folded when this transaction commits.';
-revoke all on function learn_internal.request_fold() from public;
-
--- functions/leaderboards/recount_boards.sql
-
--- Has the boards of users recounted from the facts: at once for who reads them, and by a fold, where they
--- are many when this commits.
-create or replace function learn_internal.recount_boards(p_user_ids uuid[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into learn_internal.board_gains (user_id, metric, local_date)
-  select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
-  if cardinality(p_user_ids) >= 100 then
-    perform learn_internal.request_fold();
-  end if;
-end;
-$$;
-comment on function learn_internal.recount_boards(uuid[]) is
-  'Has the boards of users recounted from the facts.';
-revoke all on function learn_internal.recount_boards(uuid[]) from public;
 
 -- functions/leaderboards/refresh_leaderboard.sql
 
@@ -1249,113 +1334,9 @@ $$;
 comment on function learn.refresh_leaderboard() is
   'Folds what users have gained into the boards, which keeps them fast; returns how many changes. '
   'Call it every minute or so.';
-revoke all on function learn.refresh_leaderboard() from public;
 grant execute on function learn.refresh_leaderboard() to learn_app;
 
--- functions/leaderboards/try_fold_boards.sql
-
--- Folds the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot fold.
--- Who folds has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
-create or replace function learn_internal.try_fold_boards()
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    return;
-  end if;
-  perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
-  if found then
-    perform learn_internal.fold_boards();
-  end if;
-end;
-$$;
-comment on function learn_internal.try_fold_boards() is
-  'Folds the boards unless somebody else is at it.';
-revoke all on function learn_internal.try_fold_boards() from public;
-
--- views/leaderboards/board_values.sql
-
--- What boards say of each user: the last fold and what was gained since. Users who are to be recounted, and
--- streaks that are to be looked up, are not here.
-create or replace view learn_internal.board_values as
-select v.user_id, v.metric, v.period, v.starts_on,
-  (case when bool_or(m.aggregate = 'max') then max(v.value) else sum(v.value) end)::bigint as value,
-  min(v.lapses_at) as lapses_at
-from (
-  select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
-  from learn_internal.board_scores s
-  where s.lapses_at > (select learn.clock())
-  union all
-  select g.user_id, g.metric, p.period, p.starts_on, g.amount, 'infinity'
-  from learn_internal.board_gains g
-  join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
-  cross join lateral (
-    values
-      ('day', g.local_date),
-      ('week', date_trunc('week', g.local_date::timestamp)::date),
-      ('month', date_trunc('month', g.local_date::timestamp)::date),
-      ('all_time', '-infinity'::date)
-  ) p(period, starts_on)
-  where p.period = 'all_time' or g.local_date > '-infinity'
-) v
-join learn.metrics m on m.key = v.metric and m.is_board
-where not exists (
-  select from learn_internal.board_gains k
-  where k.user_id = v.user_id
-    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
-group by v.user_id, v.metric, v.period, v.starts_on;
-comment on view learn_internal.board_values is
-  'What boards say of each user: the last fold and what was gained since.';
-
--- views/leaderboards/board_damage.sql
-
--- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
-create or replace view learn_internal.board_damage as
-select 'boards_follow_from_facts' as check_name, coalesce(r.user_id, b.user_id) as user_id,
-  format('%s %s %s: %s until %s', coalesce(r.metric, b.metric), coalesce(r.period, b.period),
-    coalesce(r.starts_on, b.starts_on), coalesce(r.value, 0), r.lapses_at) as expected,
-  format('%s until %s', coalesce(b.value, 0), b.lapses_at) as actual
-from (
-  select c.*
-  from learn_internal.board_recounts c
-  join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
-  where not exists (
-    select from learn_internal.board_gains k
-    where k.user_id = c.user_id
-      and (k.metric = '' or k.metric = 'current_streak' and c.metric = 'current_streak'))
-) r
-full join (
-  select v.*
-  from learn_internal.board_values v
-  where v.period = 'all_time' or (v.starts_on + case v.period
-      when 'day' then interval '1 day' when 'week' then interval '7 days'
-      else interval '1 month' end)::date
-    > (select s.kept_from from learn_internal.board_state s)
-) b on r.user_id = b.user_id and b.metric = r.metric and b.period = r.period
-  and b.starts_on = r.starts_on
-where coalesce(r.value, 0) <> coalesce(b.value, 0) or r.lapses_at <> b.lapses_at
-union all
-select 'stretches_of_boards_are_counted', null::uuid,
-  format('%s %s %s from %s: %s', f.metric, f.period, f.starts_on, f.floor, c.users), f.users::text
-from (
-  select w.*, lead(w.floor, 1, 9223372036854775807)
-    over (partition by w.metric, w.period, w.starts_on order by w.floor) as until
-  from learn_internal.board_fences w
-) f
-cross join lateral (
-  select count(*) as users
-  from learn_internal.board_scores s
-  where s.metric = f.metric and s.period = f.period and s.starts_on = f.starts_on
-    and s.value > 0 and s.value >= f.floor and s.value < f.until
-) c
-where f.users <> c.users;
-comment on view learn_internal.board_damage is
-  'Where boards are not what the facts say; no row when all is well.';
-
--- views/leaderboards/current_leaderboard.sql
+-- views/leaderboards/leaderboard.sql
 
 -- Everybody who learned, or was seen, in the last 30 days, ranked by XP, by challenges and by streak.
 create or replace view learn.current_leaderboard as
@@ -1381,8 +1362,6 @@ comment on view learn.current_leaderboard is
   'Users active in the last 30 days, ranked by XP, completed challenges and streak; ties share '
   'a rank.';
 grant select on learn.current_leaderboard to learn_app, learn_user, learn_readonly;
-
--- views/leaderboards/leaderboard_entries.sql
 
 -- The boards as rows: those of periods that were closed as they stood then, the others as of the last fold.
 -- leaderboard() answers by index, and for this moment. All time starts on a day that every driver can read.
@@ -1465,28 +1444,24 @@ end;
 $$;
 comment on function learn_internal.count_in_fences() is
   'Statement trigger: counts users of boards by stretches of values.';
-revoke all on function learn_internal.count_in_fences() from public;
 
 create or replace trigger scores_inserted
   after insert on learn_internal.board_scores
   referencing new table as new_rows
   for each statement
   execute function learn_internal.count_in_fences();
-comment on trigger scores_inserted on learn_internal.board_scores is 'Counts who has come.';
 
 create or replace trigger scores_updated
   after update on learn_internal.board_scores
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.count_in_fences();
-comment on trigger scores_updated on learn_internal.board_scores is 'Counts who has moved.';
 
 create or replace trigger scores_deleted
   after delete on learn_internal.board_scores
   referencing old table as old_rows
   for each statement
   execute function learn_internal.count_in_fences();
-comment on trigger scores_deleted on learn_internal.board_scores is 'Counts who has gone.';
 
 -- triggers/leaderboards/fold_at_commit.sql
 
@@ -1507,60 +1482,38 @@ end;
 $$;
 comment on function learn_internal.fold_at_commit() is
   'Deferred trigger: folds the boards when the transaction that has asked for it commits.';
-revoke all on function learn_internal.fold_at_commit() from public;
 
 create constraint trigger fold_at_commit
   after insert on learn_internal.fold_requests
   deferrable initially deferred
   for each row
   execute function learn_internal.fold_at_commit();
-comment on trigger fold_at_commit on learn_internal.fold_requests is
-  'Folds the boards when the transaction commits.';
 
--- triggers/leaderboards/period_rewards_change.sql
+-- triggers/leaderboards/period.sql
 
 -- When rewards change: a period that is being closed waits.
 create or replace trigger period_rewards_change
   before insert or update or delete on learn.period_rewards
   for each statement
   execute function learn_internal.change_content();
-comment on trigger period_rewards_change on learn.period_rewards is
-  'A change blocks those who close a period.';
 
--- functions/leaderboards/rank_percentile.sql
+-- What happens when rows of learn.period_standings are written.
 
--- Where a user stands among all on the board of all time, in percent: of so many the user has at least the value.
--- The first has 100, the last of four 25; exact and live like the rank. Null for one who is not on the board.
--- Errors: LX001 no such board; LX002 unknown user.
-create or replace function learn.rank_percentile(p_user_id uuid, p_metric text default 'xp')
-returns numeric
-language plpgsql
-stable
-security definer                  -- the same for every role that may call it
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off   -- by key, also where a table was small when this was planned
-set jit = off
-as $$
-declare
-  v_rank  bigint := learn.user_rank(p_user_id, 'all_time', p_metric);
-  v_board learn_internal.board;
-  v_users bigint;
-begin
-  if v_rank is null then
-    return null;
-  end if;
-  v_board := learn_internal.find_board('all_time', p_metric, (learn.clock() at time zone 'UTC')::date);
-  -- the rank of who has nothing, behind all others
-  v_users := learn_internal.board_rank(v_board, 0, learn_internal.board_changes(v_board)) - 1;
-  return round(100.0 * (v_users - v_rank + 1) / v_users, 2);
-end;
-$$;
-comment on function learn.rank_percentile(uuid, text) is
-  'Of all on the board of all time, the percentage that has at most as much as the user; null: not on it.';
-revoke all on function learn.rank_percentile(uuid, text) from public;
-grant execute on function learn.rank_percentile(uuid, text) to learn_app, learn_user, learn_readonly;
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.period_standings
+  for each row
+  when (learn_internal.is_off_date(new.starts_on, new.starts_on))
+  execute function learn_internal.refuse_times('starts_on');
 
--- views/identity/user_dashboard.sql
+create or replace trigger refuse_new_times
+  before update of starts_on on learn.period_standings
+  for each row
+  when (new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
+  execute function learn_internal.refuse_times('starts_on');
+
+-- views/identity/dashboard.sql
 
 -- What a user's home page shows, one row per user. The streak is as of the user's today.
 create or replace view learn.user_dashboard as
@@ -1656,8 +1609,6 @@ comment on column learn.user_dashboard.time_spent_seconds is
   'Time that was told for lessons, challenges and quizzes, in seconds.';
 grant select on learn.user_dashboard to learn_app, learn_readonly;
 
--- views/identity/my_dashboard.sql
-
 -- user_dashboard of the learner whose session it is; nobody else's can be had through it.
 create or replace view learn.my_dashboard with (security_barrier) as
 select v.* from learn.user_dashboard v where v.user_id = (select learn.current_learner());
@@ -1676,7 +1627,6 @@ create or replace trigger refuse_times
   when (learn_internal.is_off_time(new.closed_at, new.closed_at)
     or learn_internal.is_off_date(new.starts_on, new.starts_on))
   execute function learn_internal.refuse_times('closed_at', 'starts_on');
-comment on trigger refuse_times on learn.closed_periods is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of closed_at, starts_on on learn.closed_periods
@@ -1684,27 +1634,6 @@ create or replace trigger refuse_new_times
   when (new.closed_at is distinct from old.closed_at and learn_internal.is_off_time(new.closed_at, new.closed_at)
     or new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
   execute function learn_internal.refuse_times('closed_at', 'starts_on');
-comment on trigger refuse_new_times on learn.closed_periods is 'Refuses times out of bounds (LX001).';
-
--- triggers/leaderboards/period_standings.sql
-
--- What happens when rows of learn.period_standings are written.
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.period_standings
-  for each row
-  when (learn_internal.is_off_date(new.starts_on, new.starts_on))
-  execute function learn_internal.refuse_times('starts_on');
-comment on trigger refuse_times on learn.period_standings is 'Refuses times out of bounds (LX001).';
-
-create or replace trigger refuse_new_times
-  before update of starts_on on learn.period_standings
-  for each row
-  when (new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
-  execute function learn_internal.refuse_times('starts_on');
-comment on trigger refuse_new_times on learn.period_standings is 'Refuses times out of bounds (LX001).';
 
 -- functions/leaderboards/today_of.sql
 
@@ -1721,6 +1650,5 @@ begin
 end;
 $$;
 comment on function learn_internal.today_of(uuid) is 'A user''s own date by the clock.';
-revoke all on function learn_internal.today_of(uuid) from public;
 
 reset role;

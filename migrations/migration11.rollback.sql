@@ -6,7 +6,6 @@ drop function learn.refresh_analytics();
 drop function learn_internal.settle_tallies();
 drop view learn.achievement_rarity;
 drop view learn.cohort_retention;
-drop view learn.course_catalog;
 drop view learn.course_funnel;
 drop view learn.daily_active_learners;
 drop view learn.streak_distribution;

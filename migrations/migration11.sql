@@ -2,7 +2,35 @@
 
 set role learn_owner;
 
--- views/analytics/tally_totals.sql
+-- views/analytics/tally.sql
+
+-- The tallies recounted from the rows that they count: what tally_totals must say.
+create or replace view learn_internal.tally_recounts as
+select 'registrations' as measure, s.registered_on as day, '' as item, count(*) as value
+from learn.user_stats s
+group by s.registered_on
+union all
+select 'active_days', d.activity_date, '', count(*)
+from learn.user_activity_days d
+where not d.is_freeze
+group by d.activity_date
+union all
+select 'active_weeks', w.week, to_char(w.cohort_week, 'YYYY-MM-DD'), count(*)
+from (
+  select distinct d.user_id, date_trunc('week', d.activity_date::timestamp)::date as week,
+    date_trunc('week', s.registered_on::timestamp)::date as cohort_week
+  from learn.user_activity_days d
+  join learn.user_stats s on s.user_id = d.user_id
+  where not d.is_freeze
+) w
+group by w.week, w.cohort_week
+union all
+select 'xp', t.earned_on, t.activity_type, sum(t.amount)
+from learn.xp_transactions t
+group by t.earned_on, t.activity_type
+having sum(t.amount) <> 0;
+comment on view learn_internal.tally_recounts is
+  'The tallies recounted from the rows that they count.';
 
 -- The tallies as of now: as they were written down last, what has changed since, and the XP that is yet
 -- to be folded. Exact in every snapshot, because a change is a row of the transaction that makes it.
@@ -23,40 +51,26 @@ having sum(c.value) <> 0;
 comment on view learn_internal.tally_totals is
   'The tallies as of now: those written down, and what has changed since.';
 
--- views/catalog/course_catalog.sql
+-- Where the tallies are not what a recount says: no row when all is well.
+create or replace view learn_internal.tally_differences as
+select coalesce(r.measure, t.measure) as measure, coalesce(r.day, t.day) as day,
+  coalesce(r.item, t.item) as item, coalesce(r.value, 0)::bigint as expected,
+  coalesce(t.value, 0) as actual
+from learn_internal.tally_recounts r
+full join learn_internal.tally_totals t
+  on t.measure = r.measure and t.day = r.day and t.item = r.item
+where coalesce(r.value, 0) <> coalesce(t.value, 0);
+comment on view learn_internal.tally_differences is
+  'Tallies that are not what a recount of the rows says.';
 
--- The published courses for browsing, each with what leads to it and how it is received.
--- Titles are the base texts: translate with learn.localized().
-create or replace view learn.course_catalog as
-select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.category, c.language,
-  c.difficulty, c.estimated_hours, c.icon_url, c.color, c.position, c.completion_xp,
-  c.translations, c.is_featured,
-  c.total_lessons as lesson_count, c.total_levels as level_count,
-  (
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'course_id', r.id, 'slug', r.slug, 'title', r.title, 'is_required', e.is_required)
-      order by e.is_required desc, r.position, r.id), '[]')
-    from learn.course_prerequisites e
-    join learn.courses r on r.id = e.prerequisite_course_id and r.is_published
-    where e.course_id = c.id
-  ) as prerequisites,
-  (select count(*) from learn.user_course_progress p where p.course_id = c.id) as enrollment_count,
-  a.average_rating, a.rating_count
-from learn.courses c
-left join learn.tracks t on t.id = c.track_id
-cross join lateral (
-  select round(avg(r.rating), 2) as average_rating, count(*) as rating_count
-  from learn.course_ratings r
-  where r.course_id = c.id
-) a
-where c.is_published;
-comment on view learn.course_catalog is
-  'Published courses with prerequisites, lesson counts, enrolments and ratings.';
-comment on column learn.course_catalog.prerequisites is
-  '[{"course_id": 1, "slug": "…", "title": "…", "is_required": true}, …]: published ones, '
-  'required ones first.';
-comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
-grant select on learn.course_catalog to learn_app, learn_user, learn_readonly;
+-- Where tallies are not what the rows say: the part of check_integrity() about analytics.
+create or replace view learn_internal.tally_damage (check_name, user_id, expected, actual) as
+select 'tallies_follow_from_rows', null::uuid,
+  format('%s %s %s: %s', d.measure, d.day, d.item, d.expected),
+  format('%s %s %s: %s', d.measure, d.day, d.item, d.actual)
+from learn_internal.tally_differences d;
+comment on view learn_internal.tally_damage is
+  'Where tallies are not what the rows say; no row when all is well.';
 
 -- functions/analytics/refresh_analytics.sql
 
@@ -94,52 +108,7 @@ $$;
 comment on function learn.refresh_analytics() is
   'Adds what has changed since the last time to the tallies behind the views of analytics, which are '
   'exact at any time; returns how many changes. From a scheduler, every few minutes.';
-revoke all on function learn.refresh_analytics() from public;
 grant execute on function learn.refresh_analytics() to learn_app;
-
--- views/analytics/tally_recounts.sql
-
--- The tallies recounted from the rows that they count: what tally_totals must say.
-create or replace view learn_internal.tally_recounts as
-select 'registrations' as measure, s.registered_on as day, '' as item, count(*) as value
-from learn.user_stats s
-group by s.registered_on
-union all
-select 'active_days', d.activity_date, '', count(*)
-from learn.user_activity_days d
-where not d.is_freeze
-group by d.activity_date
-union all
-select 'active_weeks', w.week, to_char(w.cohort_week, 'YYYY-MM-DD'), count(*)
-from (
-  select distinct d.user_id, date_trunc('week', d.activity_date::timestamp)::date as week,
-    date_trunc('week', s.registered_on::timestamp)::date as cohort_week
-  from learn.user_activity_days d
-  join learn.user_stats s on s.user_id = d.user_id
-  where not d.is_freeze
-) w
-group by w.week, w.cohort_week
-union all
-select 'xp', t.earned_on, t.activity_type, sum(t.amount)
-from learn.xp_transactions t
-group by t.earned_on, t.activity_type
-having sum(t.amount) <> 0;
-comment on view learn_internal.tally_recounts is
-  'The tallies recounted from the rows that they count.';
-
--- views/analytics/tally_differences.sql
-
--- Where the tallies are not what a recount says: no row when all is well.
-create or replace view learn_internal.tally_differences as
-select coalesce(r.measure, t.measure) as measure, coalesce(r.day, t.day) as day,
-  coalesce(r.item, t.item) as item, coalesce(r.value, 0)::bigint as expected,
-  coalesce(t.value, 0) as actual
-from learn_internal.tally_recounts r
-full join learn_internal.tally_totals t
-  on t.measure = r.measure and t.day = r.day and t.item = r.item
-where coalesce(r.value, 0) <> coalesce(t.value, 0);
-comment on view learn_internal.tally_differences is
-  'Tallies that are not what a recount of the rows says.';
 
 -- functions/analytics/settle_tallies.sql
 
@@ -162,7 +131,6 @@ end;
 $$;
 comment on function learn_internal.settle_tallies() is
   'Makes the tallies what a recount of the rows says.';
-revoke all on function learn_internal.settle_tallies() from public;
 
 -- views/analytics/achievement_rarity.sql
 
@@ -188,7 +156,21 @@ comment on view learn.achievement_rarity is
   'of learners who hold it; null where there are no learners.';
 grant select on learn.achievement_rarity to learn_app, learn_user, learn_readonly;
 
--- views/analytics/weekly_active_learners.sql
+-- views/analytics/learners.sql
+
+-- Learners with a qualifying activity on a day, and those who registered on it. Days are
+-- the learners' local dates. A day without any of both is not listed.
+create or replace view learn.daily_active_learners as
+select t.day as activity_date,
+  coalesce(sum(t.value) filter (where t.measure = 'active_days'), 0)::bigint as active_learners,
+  coalesce(sum(t.value) filter (where t.measure = 'registrations'), 0)::bigint as new_learners
+from learn_internal.tally_totals t
+where t.measure in ('active_days', 'registrations')
+group by t.day;
+comment on view learn.daily_active_learners is
+  'Per local day: learners with a qualifying activity, and learners who registered. '
+  'Days with neither are not listed.';
+grant select on learn.daily_active_learners to learn_app, learn_readonly;
 
 -- Learners with a qualifying activity in a week, each counted once, and those who registered in it.
 create or replace view learn.weekly_active_learners as
@@ -233,7 +215,7 @@ comment on column learn.cohort_retention.weeks_since is
   '0: the week of registration. The last one is the current week, which is not over yet.';
 grant select on learn.cohort_retention to learn_app, learn_readonly;
 
--- views/analytics/course_funnel.sql
+-- views/analytics/funnel.sql
 
 -- How far the learners of each course have come: a column has those who have come at least so far.
 -- Content that changes moves them, except those who have completed it.
@@ -263,23 +245,35 @@ comment on view learn.course_funnel is
   'and completed it.';
 grant select on learn.course_funnel to learn_app, learn_readonly;
 
--- views/analytics/daily_active_learners.sql
+-- How far the learners of each track have come: a column has those who have come at least so far.
+-- Content that changes moves them, except those who have completed it.
+-- Nobody enrols in a track: it is started with its first item.
+create or replace view learn.track_funnel as
+select c.id as track_id, c.slug, c.title, c.is_published,
+  coalesce(p.started, 0) as started,
+  coalesce(p.reached_25, 0) as reached_25,
+  coalesce(p.reached_50, 0) as reached_50,
+  coalesce(p.reached_75, 0) as reached_75,
+  coalesce(p.completed, 0) as completed
+from learn.tracks c
+left join (
+  select p.track_id,
+    count(*) filter (
+      where p.items_completed > 0 or p.progress_percentage >= 25
+        or p.completed_at is not null) as started,
+    count(*) filter (where p.progress_percentage >= 25 or p.completed_at is not null) as reached_25,
+    count(*) filter (where p.progress_percentage >= 50 or p.completed_at is not null) as reached_50,
+    count(*) filter (where p.progress_percentage >= 75 or p.completed_at is not null) as reached_75,
+    count(p.completed_at) as completed
+  from learn.user_track_progress p
+  group by p.track_id
+) p on p.track_id = c.id;
+comment on view learn.track_funnel is
+  'Per track: learners who have started, done at least 25, 50 and 75 percent, '
+  'and completed it.';
+grant select on learn.track_funnel to learn_app, learn_readonly;
 
--- Learners with a qualifying activity on a day, and those who registered on it. Days are
--- the learners' local dates. A day without any of both is not listed.
-create or replace view learn.daily_active_learners as
-select t.day as activity_date,
-  coalesce(sum(t.value) filter (where t.measure = 'active_days'), 0)::bigint as active_learners,
-  coalesce(sum(t.value) filter (where t.measure = 'registrations'), 0)::bigint as new_learners
-from learn_internal.tally_totals t
-where t.measure in ('active_days', 'registrations')
-group by t.day;
-comment on view learn.daily_active_learners is
-  'Per local day: learners with a qualifying activity, and learners who registered. '
-  'Days with neither are not listed.';
-grant select on learn.daily_active_learners to learn_app, learn_readonly;
-
--- views/analytics/daily_xp_by_source.sql
+-- views/analytics/by_source.sql
 
 -- XP of a day by the type of the fact that paid it. A reversal is a source of its own, below 0,
 -- on the day of the reversal.
@@ -291,6 +285,16 @@ comment on view learn.daily_xp_by_source is
   'XP per local day and type of the fact that paid it. What was taken back is xp_reversed, below 0, '
   'on the day when it was taken back.';
 grant select on learn.daily_xp_by_source to learn_app, learn_readonly;
+
+-- XP of a week by the type of the fact that paid it.
+create or replace view learn.weekly_xp_by_source as
+select date_trunc('week', t.earned_on::timestamp)::date as week_start, t.activity_type,
+  sum(t.xp)::bigint as xp
+from learn.daily_xp_by_source t
+group by 1, 2;
+comment on view learn.weekly_xp_by_source is
+  'XP per week (Monday) and type of the fact that paid it; see daily_xp_by_source.';
+grant select on learn.weekly_xp_by_source to learn_app, learn_readonly;
 
 -- functions/analytics/streak_lengths.sql
 
@@ -334,7 +338,6 @@ $$;
 comment on function learn.streak_lengths() is
   'Per length of a streak in days: learners whose streak is so long as of their today, and learners '
   'whose longest one is. Read it as learn.streak_distribution.';
-revoke all on function learn.streak_lengths() from public;
 grant execute on function learn.streak_lengths() to learn_app, learn_readonly;
 
 -- views/analytics/streak_distribution.sql
@@ -348,59 +351,6 @@ comment on view learn.streak_distribution is
   'Per length of a streak in days: learners whose streak is so long as of their today, and learners '
   'whose longest one is.';
 grant select on learn.streak_distribution to learn_app, learn_readonly;
-
--- views/analytics/tally_damage.sql
-
--- Where tallies are not what the rows say: the part of check_integrity() about analytics.
-create or replace view learn_internal.tally_damage (check_name, user_id, expected, actual) as
-select 'tallies_follow_from_rows', null::uuid,
-  format('%s %s %s: %s', d.measure, d.day, d.item, d.expected),
-  format('%s %s %s: %s', d.measure, d.day, d.item, d.actual)
-from learn_internal.tally_differences d;
-comment on view learn_internal.tally_damage is
-  'Where tallies are not what the rows say; no row when all is well.';
-
--- views/analytics/track_funnel.sql
-
--- How far the learners of each track have come: a column has those who have come at least so far.
--- Content that changes moves them, except those who have completed it.
--- Nobody enrols in a track: it is started with its first item.
-create or replace view learn.track_funnel as
-select c.id as track_id, c.slug, c.title, c.is_published,
-  coalesce(p.started, 0) as started,
-  coalesce(p.reached_25, 0) as reached_25,
-  coalesce(p.reached_50, 0) as reached_50,
-  coalesce(p.reached_75, 0) as reached_75,
-  coalesce(p.completed, 0) as completed
-from learn.tracks c
-left join (
-  select p.track_id,
-    count(*) filter (
-      where p.items_completed > 0 or p.progress_percentage >= 25
-        or p.completed_at is not null) as started,
-    count(*) filter (where p.progress_percentage >= 25 or p.completed_at is not null) as reached_25,
-    count(*) filter (where p.progress_percentage >= 50 or p.completed_at is not null) as reached_50,
-    count(*) filter (where p.progress_percentage >= 75 or p.completed_at is not null) as reached_75,
-    count(p.completed_at) as completed
-  from learn.user_track_progress p
-  group by p.track_id
-) p on p.track_id = c.id;
-comment on view learn.track_funnel is
-  'Per track: learners who have started, done at least 25, 50 and 75 percent, '
-  'and completed it.';
-grant select on learn.track_funnel to learn_app, learn_readonly;
-
--- views/analytics/weekly_xp_by_source.sql
-
--- XP of a week by the type of the fact that paid it.
-create or replace view learn.weekly_xp_by_source as
-select date_trunc('week', t.earned_on::timestamp)::date as week_start, t.activity_type,
-  sum(t.xp)::bigint as xp
-from learn.daily_xp_by_source t
-group by 1, 2;
-comment on view learn.weekly_xp_by_source is
-  'XP per week (Monday) and type of the fact that paid it; see daily_xp_by_source.';
-grant select on learn.weekly_xp_by_source to learn_app, learn_readonly;
 
 -- views/operations/damage.sql
 

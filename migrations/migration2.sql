@@ -2,7 +2,7 @@
 
 set role learn_owner;
 
--- functions/identity/get_password_hash.sql
+-- functions/identity/password_hash.sql
 
 -- The stored hash of one active user's password, for the backend to verify;
 -- null where there is none.
@@ -21,8 +21,41 @@ as $$
 $$;
 comment on function learn.get_password_hash(uuid) is
   'The hash of one active user''s password, for the backend to verify; null where there is none.';
-revoke all on function learn.get_password_hash(uuid) from public;
 grant execute on function learn.get_password_hash(uuid) to learn_app;
+
+-- Stores the hash of a user's password, made by the backend. Laurel never sees a password.
+-- Errors: LX001 blank hash; LX002 unknown user.
+create or replace function learn.set_password_hash(p_user_id uuid, p_password_hash text)
+returns void
+language plpgsql
+volatile
+security definer                  -- no app role reads or writes user_credentials
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+begin
+  perform learn_internal.require_size('p_password_hash', length(p_password_hash), 1000);
+  perform learn_internal.hold_content();
+  if coalesce(p_password_hash, '') !~ E'\\S' then
+    raise exception 'the password hash is blank'
+      using errcode = 'LX001', detail = 'p_password_hash is blank or null',
+        hint = 'Hash the password in the backend.';
+  end if;
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  insert into learn.user_credentials (user_id, password_hash)
+  values (p_user_id, p_password_hash)
+  on conflict (user_id) do update
+    set password_hash = excluded.password_hash, updated_at = learn.clock();
+  perform learn_internal.audit('set_password_hash', 'password', p_user_id);
+end;
+$$;
+comment on function learn.set_password_hash(uuid, text) is
+  'Stores the hash of a user''s password, made by the backend.';
+grant execute on function learn.set_password_hash(uuid, text) to learn_app;
 
 -- functions/identity/is_timezone.sql
 
@@ -50,7 +83,6 @@ exception
 end;
 $$;
 comment on function learn_internal.is_timezone(text) is 'Whether a name is an IANA time zone.';
-revoke all on function learn_internal.is_timezone(text) from public;
 
 -- functions/identity/register_user.sql
 
@@ -115,7 +147,6 @@ end;
 $$;
 comment on function learn.register_user(text, text, text, text, text) is
   'Makes a user and returns the id. Time zone: an IANA name; locale: a language tag.';
-revoke all on function learn.register_user(text, text, text, text, text) from public;
 grant execute on function learn.register_user(text, text, text, text, text) to learn_app;
 
 -- functions/identity/require_timezones.sql
@@ -141,7 +172,6 @@ end;
 $$;
 comment on function learn_internal.require_timezones(text[]) is
   'Refuses names that are no IANA time zones (LX001).';
-revoke all on function learn_internal.require_timezones(text[]) from public;
 
 -- functions/identity/select_avatar.sql
 
@@ -183,45 +213,7 @@ end;
 $$;
 comment on function learn.select_avatar(uuid, bigint, timestamptz, text) is
   'Selects the avatar that a user shows: a default one or one of the user''s own; null: none.';
-revoke all on function learn.select_avatar(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.select_avatar(uuid, bigint, timestamptz, text) to learn_app, learn_user;
-
--- functions/identity/set_password_hash.sql
-
--- Stores the hash of a user's password, made by the backend. Laurel never sees a password.
--- Errors: LX001 blank hash; LX002 unknown user.
-create or replace function learn.set_password_hash(p_user_id uuid, p_password_hash text)
-returns void
-language plpgsql
-volatile
-security definer                  -- no app role reads or writes user_credentials
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-begin
-  perform learn_internal.require_size('p_password_hash', length(p_password_hash), 1000);
-  perform learn_internal.hold_content();
-  if coalesce(p_password_hash, '') !~ E'\\S' then
-    raise exception 'the password hash is blank'
-      using errcode = 'LX001', detail = 'p_password_hash is blank or null',
-        hint = 'Hash the password in the backend.';
-  end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
-  insert into learn.user_credentials (user_id, password_hash)
-  values (p_user_id, p_password_hash)
-  on conflict (user_id) do update
-    set password_hash = excluded.password_hash, updated_at = learn.clock();
-  perform learn_internal.audit('set_password_hash', 'password', p_user_id);
-end;
-$$;
-comment on function learn.set_password_hash(uuid, text) is
-  'Stores the hash of a user''s password, made by the backend.';
-revoke all on function learn.set_password_hash(uuid, text) from public;
-grant execute on function learn.set_password_hash(uuid, text) to learn_app;
 
 -- views/identity/identity_damage.sql
 
@@ -270,7 +262,6 @@ end;
 $$;
 comment on function learn_internal.check_avatar() is
   'Row trigger: a user shows only avatars that are the user''s (LX010).';
-revoke all on function learn_internal.check_avatar() from public;
 
 create or replace trigger check_avatar
   before update of selected_avatar_id on learn.users
@@ -278,14 +269,12 @@ create or replace trigger check_avatar
   when (new.selected_avatar_id is not null
     and new.selected_avatar_id is distinct from old.selected_avatar_id)
   execute function learn_internal.check_avatar();
-comment on trigger check_avatar on learn.users is 'Only own avatars are shown (LX010).';
 
 create or replace trigger check_first_avatar
   before insert on learn.users
   for each row
   when (new.selected_avatar_id is not null)
   execute function learn_internal.check_avatar();
-comment on trigger check_first_avatar on learn.users is 'Only own avatars are shown (LX010).';
 
 -- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
 -- been there. Before, because afterwards nobody knows the week of registration. The user's row is
@@ -322,14 +311,11 @@ end;
 $$;
 comment on function learn_internal.tally_deleted_users() is
   'Row trigger: takes out of the tallies what was counted of a user, before the user is deleted.';
-revoke all on function learn_internal.tally_deleted_users() from public;
 
 create or replace trigger tally_deleted_users
   before delete on learn.users
   for each row
   execute function learn_internal.tally_deleted_users();
-comment on trigger tally_deleted_users on learn.users is
-  'Takes out of the tallies what was counted of the user.';
 
 -- When a user's row is changed, its updated_at says so; that the user was seen is no change.
 create or replace trigger users_touch
@@ -338,7 +324,6 @@ create or replace trigger users_touch
   when ((old.last_login_at, old.last_active_at) is not distinct from (new.last_login_at, new.last_active_at)
     and old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
 -- When a user moves to another time zone, or lets days start at another time: since when, and what was before,
 -- is kept. Days that were are not rewritten.
@@ -368,7 +353,6 @@ end;
 $$;
 comment on function learn_internal.keep_zone() is
   'Row trigger: keeps the zone that a user had, when it is changed for another.';
-revoke all on function learn_internal.keep_zone() from public;
 
 create or replace trigger keep_zone
   before update on learn.users
@@ -376,14 +360,12 @@ create or replace trigger keep_zone
   when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
     is distinct from (new.timezone, new.day_starts_at, new.zone_number, new.zone_since))
   execute function learn_internal.keep_zone();
-comment on trigger keep_zone on learn.users is 'Keeps the zone that the user had.';
 
 create or replace trigger keep_first_zone
   before insert on learn.users
   for each row
   when (new.zone_number <> 0 or new.zone_since is not null)
   execute function learn_internal.keep_zone();
-comment on trigger keep_first_zone on learn.users is 'A user begins with one zone.';
 
 -- When a user moves to another time zone: it must be one. Days that were are not rewritten.
 -- Errors: LX001 unknown time zone.
@@ -400,14 +382,12 @@ end;
 $$;
 comment on function learn_internal.check_timezone() is
   'Row trigger: refuses an unknown time zone (LX001).';
-revoke all on function learn_internal.check_timezone() from public;
 
 create or replace trigger check_timezone
   after update of timezone on learn.users
   for each row
   when (new.timezone <> old.timezone)
   execute function learn_internal.check_timezone();
-comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
 
 -- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
 -- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
@@ -428,7 +408,6 @@ end;
 $$;
 comment on function learn_internal.mark_user_boards() is
   'Row trigger: marks the boards of a user to be recounted. Argument: the metric; empty for all.';
-revoke all on function learn_internal.mark_user_boards() from public;
 
 create or replace trigger users_seen
   after update of username, is_active, show_on_leaderboard on learn.users
@@ -436,14 +415,12 @@ create or replace trigger users_seen
   when ((old.username, old.is_active, old.show_on_leaderboard)
     is distinct from (new.username, new.is_active, new.show_on_leaderboard))
   execute function learn_internal.mark_user_boards('');
-comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
 
 create or replace trigger users_moved
   after update of timezone, day_starts_at on learn.users
   for each row
   when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
   execute function learn_internal.mark_user_boards('current_streak');
-comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
 
 -- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
 -- import: what they earn by it, they are not notified of.
@@ -489,15 +466,12 @@ end;
 $$;
 comment on function learn_internal.register_users() is
   'Statement trigger: makes users'' stats rows and writes user_registered facts.';
-revoke all on function learn_internal.register_users() from public;
 
 create or replace trigger register_users
   after insert on learn.users
   referencing new table as new_users
   for each statement
   execute function learn_internal.register_users();
-comment on trigger register_users on learn.users is
-  'Makes stats rows and writes user_registered facts.';
 
 -- When users are deleted: they leave the boards at once.
 create or replace function learn_internal.recount_deleted_boards()
@@ -517,14 +491,12 @@ end;
 $$;
 comment on function learn_internal.recount_deleted_boards() is
   'Statement trigger: takes deleted users off the boards.';
-revoke all on function learn_internal.recount_deleted_boards() from public;
 
 create or replace trigger users_gone
   after delete on learn.users
   referencing old table as old_users
   for each statement
   execute function learn_internal.recount_deleted_boards();
-comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -535,7 +507,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at, new.last_login_at, new.last_active_at),
     least(new.created_at, new.updated_at, new.last_login_at, new.last_active_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
-comment on trigger refuse_times on learn.users is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, last_login_at, last_active_at on learn.users
@@ -545,7 +516,6 @@ create or replace trigger refuse_new_times
     or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at)
     or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
-comment on trigger refuse_new_times on learn.users is 'Refuses times out of bounds (LX001).';
 
 -- functions/identity/lock_users.sql
 
@@ -579,7 +549,6 @@ $$;
 comment on function learn.lock_users(uuid[]) is
   'Locks learners until the transaction ends, for transactions that do something for several of them; '
   'returns how many there are.';
-revoke all on function learn.lock_users(uuid[]) from public;
 grant execute on function learn.lock_users(uuid[]) to learn_app;
 
 -- triggers/identity/hold_learners.sql
@@ -590,52 +559,42 @@ grant execute on function learn.lock_users(uuid[]) to learn_app;
 create or replace trigger hold_learners
   before insert on learn.activity_log
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.activity_log is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.course_ratings
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.course_ratings is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.discussion_votes
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.discussion_votes is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.drawn_quizzes
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.drawn_quizzes is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.hint_usage
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.hint_usage is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before delete on learn.idempotency_keys
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.idempotency_keys is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.learning_sessions
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.learning_sessions is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.notifications
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.notifications is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.user_answers
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.user_answers is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.users
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.users is 'Keeps content and users as they are.';
 
 -- triggers/identity/stop_learners.sql
 
@@ -683,217 +642,174 @@ end;
 $$;
 comment on function learn_internal.stop_learners() is
   'Statement trigger: nobody else writes for learners until the deletion commits.';
-revoke all on function learn_internal.stop_learners() from public;
 
 create or replace trigger stop_learners
   before delete on learn.users
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.users is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.assessment_results
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.assessment_results is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.course_ratings
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.course_ratings is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.daily_challenge_attempts
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.daily_challenge_attempts is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.discussion_votes
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.discussion_votes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.discussions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.discussions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.faucet_requests
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.faucet_requests is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.drawn_quizzes
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.drawn_quizzes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.hint_usage
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.hint_usage is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.imported_challenge_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.imported_challenge_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.learning_sessions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.learning_sessions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.level_attempts
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.level_attempts is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.nft_certificates
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.nft_certificates is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.notifications
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.notifications is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.period_standings
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.period_standings is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.query_submissions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.query_submissions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.quiz_attempts
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.quiz_attempts is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.replies
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.replies is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.revoked_achievements
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.revoked_achievements is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.streak_freezes
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.streak_freezes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.transactions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.transactions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_achievements
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_achievements is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_activity_days
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_activity_days is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_answers
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_answers is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_avatars
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_avatars is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_challenge_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_challenge_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_course_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_course_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_credentials
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_credentials is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_difficulty_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_difficulty_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_exercise_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_exercise_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_lesson_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_lesson_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_level_unlocks
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_level_unlocks is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_metrics
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_metrics is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_path_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_path_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_skills
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_skills is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_stats
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_stats is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_track_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_track_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.avatars
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.avatars is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.daily_challenges
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.daily_challenges is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.exam_types
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.exam_types is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.questions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.questions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.closed_periods
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.closed_periods is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_timezones
@@ -913,7 +829,7 @@ comment on view learn.public_profiles is
   'What learners see of each other: active users with names, pictures and, unless they stay off the boards, XP and level.';
 grant select on learn.public_profiles to learn_app, learn_user, learn_readonly;
 
--- triggers/identity/user_credentials.sql
+-- triggers/identity/user.sql
 
 -- What happens when rows of learn.user_credentials are written.
 
@@ -924,16 +840,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('updated_at');
-comment on trigger refuse_times on learn.user_credentials is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of updated_at on learn.user_credentials
   for each row
   when (new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('updated_at');
-comment on trigger refuse_new_times on learn.user_credentials is 'Refuses times out of bounds (LX001).';
-
--- triggers/identity/user_stats.sql
 
 -- What happens when rows of learn.user_stats are written.
 
@@ -947,7 +859,6 @@ create or replace trigger refuse_times
     least(new.last_activity_date, new.registered_on))
     or learn_internal.is_off_time(new.last_active_at, new.last_active_at))
   execute function learn_internal.refuse_times('last_activity_date', 'registered_on', 'last_active_at');
-comment on trigger refuse_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of last_activity_date, registered_on, last_active_at on learn.user_stats
@@ -956,7 +867,22 @@ create or replace trigger refuse_new_times
     or new.registered_on is distinct from old.registered_on and learn_internal.is_off_date(new.registered_on, new.registered_on)
     or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
   execute function learn_internal.refuse_times('last_activity_date', 'registered_on', 'last_active_at');
-comment on trigger refuse_new_times on learn.user_stats is 'Refuses times out of bounds (LX001).';
+
+-- What happens when rows of learn.user_timezones are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_timezones
+  for each row
+  when (learn_internal.is_off_time(new.until, new.until))
+  execute function learn_internal.refuse_times('until');
+
+create or replace trigger refuse_new_times
+  before update of until on learn.user_timezones
+  for each row
+  when (new.until is distinct from old.until and learn_internal.is_off_time(new.until, new.until))
+  execute function learn_internal.refuse_times('until');
 
 -- functions/identity/verify_email.sql
 
@@ -997,7 +923,6 @@ end;
 $$;
 comment on function learn.verify_email(uuid, text, timestamptz, text) is
   'Notes that a user has proved the email to be theirs, as long as it is the one of the profile.';
-revoke all on function learn.verify_email(uuid, text, timestamptz, text) from public;
 grant execute on function learn.verify_email(uuid, text, timestamptz, text) to learn_app;
 
 -- functions/identity/update_profile.sql
@@ -1121,7 +1046,6 @@ $$;
 comment on function learn.update_profile(uuid, jsonb, timestamptz, text) is
   'Changes the fields of a user''s profile that the object has: {"bio": "…", "timezone": "Asia/Manila", '
   '"onboarding_completed": true}. A new email is not verified; {"evm_address": null} unlinks the wallet.';
-revoke all on function learn.update_profile(uuid, jsonb, timestamptz, text) from public;
 grant execute on function learn.update_profile(uuid, jsonb, timestamptz, text) to learn_app, learn_user;
 
 -- functions/identity/link_wallet.sql
@@ -1183,7 +1107,6 @@ $$;
 comment on function learn.link_wallet(uuid, text, text, timestamptz, text) is
   'Links a wallet to a user. The nonce is what the wallet has signed and the backend has verified; '
   'each serves once.';
-revoke all on function learn.link_wallet(uuid, text, text, timestamptz, text) from public;
 grant execute on function learn.link_wallet(uuid, text, text, timestamptz, text) to learn_app;
 
 -- functions/identity/record_login.sql
@@ -1218,10 +1141,44 @@ end;
 $$;
 comment on function learn.record_login(uuid, timestamptz, text) is
   'Notes that a user has logged in: learn.users.last_login_at. It makes no day active.';
-revoke all on function learn.record_login(uuid, timestamptz, text) from public;
 grant execute on function learn.record_login(uuid, timestamptz, text) to learn_app;
 
--- functions/identity/export_user.sql
+-- functions/identity/user.sql
+
+-- Erases a user: every row that is theirs, at once. Posts stay without a name, or go too. Nobody else writes for
+-- learners until this commits, so do nothing else in the transaction.
+-- Errors: LX001 p_posts is neither keep nor delete; LX002; 55P03 learners were too busy: call it again.
+create or replace function learn.erase_user(p_user_id uuid, p_posts text default 'keep')
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+begin
+  perform learn_internal.require_size('p_posts', length(p_posts), 100);
+  if p_posts is null or p_posts not in ('keep', 'delete') then
+    raise exception 'posts are kept or deleted'
+      using errcode = 'LX001', detail = format('p_posts = %L', p_posts),
+        hint = 'Pass keep, so that posts stay without a name, or delete.';
+  end if;
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Pass the id of a row of learn.users; erased users have none.';
+  end if;
+  if p_posts = 'delete' then
+    delete from learn.discussions d where d.author_id = p_user_id;
+    delete from learn.replies r where r.author_id = p_user_id;
+  end if;
+  delete from learn.users u where u.id = p_user_id;
+  perform learn_internal.audit('erase_user', 'user', p_user_id, jsonb_build_object('posts', p_posts));
+end;
+$$;
+comment on function learn.erase_user(uuid, text) is
+  'Erases a user and every row that is theirs. Posts stay without a name (keep), or go, replies to them included (delete).';
+grant execute on function learn.erase_user(uuid, text) to learn_app;
 
 -- Everything about one user as JSON: the rows of every table that has a user_id (author_id, about_user), and of
 -- learn.users.
@@ -1267,7 +1224,6 @@ $$;
 comment on function learn.export_user(uuid) is
   'Everything about one user: {"learn": {table: [row, …]}, "learn_internal": {…}}, rows as their columns are, all but '
   'the password hash.';
-revoke all on function learn.export_user(uuid) from public;
 grant execute on function learn.export_user(uuid) to learn_app, learn_user, learn_readonly;
 
 -- functions/identity/note_seen.sql
@@ -1297,27 +1253,6 @@ end;
 $$;
 comment on function learn_internal.note_seen(uuid[], timestamptz[]) is
   'Notes when users learned last, in users and in user_stats.';
-revoke all on function learn_internal.note_seen(uuid[], timestamptz[]) from public;
-
--- triggers/identity/user_timezones.sql
-
--- What happens when rows of learn.user_timezones are written.
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.user_timezones
-  for each row
-  when (learn_internal.is_off_time(new.until, new.until))
-  execute function learn_internal.refuse_times('until');
-comment on trigger refuse_times on learn.user_timezones is 'Refuses times out of bounds (LX001).';
-
-create or replace trigger refuse_new_times
-  before update of until on learn.user_timezones
-  for each row
-  when (new.until is distinct from old.until and learn_internal.is_off_time(new.until, new.until))
-  execute function learn_internal.refuse_times('until');
-comment on trigger refuse_new_times on learn.user_timezones is 'Refuses times out of bounds (LX001).';
 
 -- triggers/identity/keep_keys.sql
 
@@ -1347,7 +1282,6 @@ end;
 $$;
 comment on function learn_internal.keep_keys() is
   'Row trigger: whose a row is, and what it is about, stays (LX010).';
-revoke all on function learn_internal.keep_keys() from public;
 
 create or replace trigger keep_keys after update of id on learn.users
   for each row when (old.id is distinct from new.id)
@@ -1542,43 +1476,5 @@ create or replace trigger keep_keys after update of user_id, metric, scope on le
 create or replace trigger keep_keys after update of user_id on learn_internal.recorded_payments
   for each row when (old.user_id is distinct from new.user_id)
   execute function learn_internal.keep_keys();
-
--- functions/identity/erase_user.sql
-
--- Erases a user: every row that is theirs, at once. Posts stay without a name, or go too. Nobody else writes for
--- learners until this commits, so do nothing else in the transaction.
--- Errors: LX001 p_posts is neither keep nor delete; LX002; 55P03 learners were too busy: call it again.
-create or replace function learn.erase_user(p_user_id uuid, p_posts text default 'keep')
-returns void
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-begin
-  perform learn_internal.require_size('p_posts', length(p_posts), 100);
-  if p_posts is null or p_posts not in ('keep', 'delete') then
-    raise exception 'posts are kept or deleted'
-      using errcode = 'LX001', detail = format('p_posts = %L', p_posts),
-        hint = 'Pass keep, so that posts stay without a name, or delete.';
-  end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users; erased users have none.';
-  end if;
-  if p_posts = 'delete' then
-    delete from learn.discussions d where d.author_id = p_user_id;
-    delete from learn.replies r where r.author_id = p_user_id;
-  end if;
-  delete from learn.users u where u.id = p_user_id;
-  perform learn_internal.audit('erase_user', 'user', p_user_id, jsonb_build_object('posts', p_posts));
-end;
-$$;
-comment on function learn.erase_user(uuid, text) is
-  'Erases a user and every row that is theirs. Posts stay without a name (keep), or go, replies to them included (delete).';
-revoke all on function learn.erase_user(uuid, text) from public;
-grant execute on function learn.erase_user(uuid, text) to learn_app;
 
 reset role;

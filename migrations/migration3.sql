@@ -19,36 +19,7 @@ from (
 comment on view learn_internal.freeze_days is
   'Freezes in hand and the days that they would cover, whether each was held by then.';
 
--- views/streaks/streak_ends.sql
-
--- How long each user's streak is, and when it ends unless another day becomes active: at the end of
--- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
--- last day was counted by another zone, by whichever of the two clocks is later.
--- Filter by user_id: the condition reaches the tables.
-create or replace view learn_internal.streak_ends as
-select e.user_id, e.days, greatest(
-  (e.lost_on + e.day_starts_at) at time zone e.timezone,
-  (
-    select (e.lost_on + z.day_starts_at) at time zone z.timezone
-    from learn.user_timezones z
-    where z.user_id = e.user_id and z.number = e.last_zone_number
-  )) as ends_at
-from (
-  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
-    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
-      select coalesce(
-        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
-      from learn_internal.freeze_days f
-      where f.user_id = s.user_id
-    ) end as lost_on
-  from learn.user_stats s
-  join learn.users u on u.id = s.user_id
-  where s.current_streak > 0
-) e;
-comment on view learn_internal.streak_ends is
-  'Length of streaks in days, and the moment from which they are lost.';
-
--- functions/streaks/calculate_user_streak.sql
+-- functions/streaks/streak.sql
 
 -- The user's streak as of their local today: 0 once a day was missed that no freeze in hand covers.
 -- Errors: LX002 unknown user.
@@ -75,8 +46,84 @@ end;
 $$;
 comment on function learn.calculate_user_streak(uuid) is
   'The user''s streak as of their local today, in days; 0 once a day was missed.';
-revoke all on function learn.calculate_user_streak(uuid) from public;
 grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_user, learn_readonly;
+
+-- What a user's active days and freezes make of the streak, from the first day to the last: so that it is
+-- the same in whatever order they came in. Before each active day, the days missed since the last one are
+-- covered if the freezes in hand suffice for all of them, each held by the day that it covers; else the streak
+-- starts anew. From the day p_from on, streaks earn freezes, by the settings of now; those that were earned
+-- before, and null for all, are taken as they are. Freezes that were granted on a day count from the next
+-- on as held when it comes to earning another.
+create or replace function learn_internal.walk_streak(p_user_id uuid, p_from date)
+returns learn_internal.streak_walk
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_walk    learn_internal.streak_walk;
+  v_every   integer := 0;
+  v_maximum integer;
+  v_ids     bigint[];                -- the freezes in hand, in the order in which they are spent
+  v_granted date[];
+  v_last    date;
+  v_missed  integer;
+  v_covered integer;
+  v_place   integer;
+  v_date    date;
+  v_flown   integer;
+begin
+  if p_from is not null then
+    v_every := learn_internal.setting_number('streak_freeze_every_days');
+    v_maximum := learn_internal.setting_number('streak_freeze_maximum');
+  end if;
+  select coalesce(array_agg(f.id order by f.granted_on, f.is_earned, f.id), '{}'),
+    coalesce(array_agg(f.granted_on order by f.granted_on, f.is_earned, f.id), '{}')
+  into v_ids, v_granted
+  from learn.streak_freezes f
+  where f.user_id = p_user_id and not (f.is_earned and v_every > 0 and f.granted_on >= p_from);
+  v_walk := (0, 0, 0, null, '{}', '{}', '{}', '{}');
+
+  for v_date, v_flown in
+    select d.activity_date, d.flown_over
+    from learn.user_activity_days d
+    where d.user_id = p_user_id and not d.is_freeze
+    order by d.activity_date
+  loop
+    v_missed := v_date - v_last - 1 - v_flown;
+    if v_missed > 0 and v_missed <= cardinality(v_ids) then
+      select count(*) filter (where g.granted_on <= v_last + g.place::integer) into v_covered
+      from unnest(v_granted[1:v_missed]) with ordinality g(granted_on, place);
+      if v_covered = v_missed then
+        v_walk.used_on := v_walk.used_on
+          || array(select v_last + n from generate_series(1, v_missed) n);
+        v_walk.freeze_ids := v_walk.freeze_ids || v_ids[1:v_missed];
+        v_walk.granted_on := v_walk.granted_on || v_granted[1:v_missed];
+        v_ids := v_ids[v_missed + 1:];
+        v_granted := v_granted[v_missed + 1:];
+        v_missed := 0;
+      end if;
+    end if;
+    v_walk.current_streak := case when v_missed = 0 then v_walk.current_streak + 1 else 1 end;
+    v_walk.longest_streak := greatest(v_walk.longest_streak, v_walk.current_streak);
+    v_walk.active_days := v_walk.active_days + 1;
+    if v_every > 0 and v_date >= p_from and v_walk.current_streak % v_every = 0 then
+      v_place := (select count(*) from unnest(v_granted) g where g < v_date);
+      if v_place < v_maximum then
+        v_walk.earned_on := v_walk.earned_on || v_date;
+        v_place := (select count(*) from unnest(v_granted) g where g <= v_date);
+        v_ids := v_ids[:v_place] || null::bigint || v_ids[v_place + 1:];
+        v_granted := v_granted[:v_place] || v_date || v_granted[v_place + 1:];
+      end if;
+    end if;
+    v_last := v_date;
+  end loop;
+  v_walk.last_activity_date := v_last;
+  return v_walk;
+end;
+$$;
+comment on function learn_internal.walk_streak(uuid, date) is
+  'What a user''s active days and freezes make of the streak, in whatever order they came in.';
 
 -- functions/activity/is_countable.sql
 
@@ -98,7 +145,6 @@ $$;
 comment on function learn_internal.is_countable(jsonb) is
   'Whether a value of a fact''s properties can be summed up: missing, null, '
   'or a number of at most 1e12.';
-revoke all on function learn_internal.is_countable(jsonb) from public;
 
 -- functions/activity/activity_problem.sql
 
@@ -144,9 +190,6 @@ end;
 $$;
 comment on function learn_internal.activity_problem(text, text, text, jsonb) is
   'What is wrong with an activity to record, in words; null when nothing is.';
-revoke all on function learn_internal.activity_problem(text, text, text, jsonb) from public;
-
--- functions/activity/activity_problem_code.sql
 
 -- SQLSTATE for an activity that cannot be recorded: LX010 for a type that only Laurel writes,
 -- else LX001.
@@ -162,9 +205,8 @@ as $$
 $$;
 comment on function learn_internal.activity_problem_code(text) is
   'SQLSTATE for an activity that cannot be recorded.';
-revoke all on function learn_internal.activity_problem_code(text) from public;
 
--- functions/activity/batch_rows.sql
+-- functions/activity/batch.sql
 
 -- The elements of a valid batch of activities as rows.
 create or replace function learn_internal.batch_rows(p_batch jsonb)
@@ -192,9 +234,6 @@ as $$
 $$;
 comment on function learn_internal.batch_rows(jsonb) is
   'The elements of a valid batch of activities as rows.';
-revoke all on function learn_internal.batch_rows(jsonb) from public;
-
--- functions/activity/batch_problems.sql
 
 -- What is wrong with the elements of a batch of activities: their numbers from 1,
 -- an SQLSTATE, and words.
@@ -264,9 +303,19 @@ end;
 $$;
 comment on function learn_internal.batch_problems(jsonb) is
   'What is wrong with the elements of a batch of activities; no row when nothing is.';
-revoke all on function learn_internal.batch_problems(jsonb) from public;
 
--- views/activity/domain_facts.sql
+-- views/activity/facts.sql
+
+-- The facts that metrics count: not those that say themselves that they do not, such as quizzes of too few
+-- questions, nor those that turned out not to hold, such as answers by a wrong key.
+create or replace view learn_internal.counted_facts as
+select f.*
+from learn.activity_log f
+where not f.properties @> '{"counts": false}'
+  and not exists (
+    select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);
+comment on view learn_internal.counted_facts is
+  'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
 
 -- The facts that happen once per subject and that follow from rows of Laurel's own tables:
 -- what those tables' keys say, in the words of the log.
@@ -341,6 +390,32 @@ comment on view learn_internal.domain_facts is
   'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
   'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
 
+-- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.run_facts as
+select f.user_id, m.key as metric, s.scope, f.occurred_at, f.id, false as is_reset
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral (
+  select ''
+  union all
+  select f.properties ->> m.scope_property
+  where f.properties ->> m.scope_property <> ''
+) s(scope)
+where m.aggregate = 'run'
+union all
+select f.user_id, m.key, s.scope, f.occurred_at, f.id, true
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.reset_activity_type
+  and f.properties @> m.reset_filter
+cross join lateral (
+  select ''
+  union all
+  select f.properties ->> m.scope_property
+  where f.properties ->> m.scope_property <> ''
+) s(scope);
+comment on view learn_internal.run_facts is 'The facts that lengthen runs or end them.';
+
 -- functions/activity/has_happened.sql
 
 -- Whether a fact that happens once per subject has happened to a user: recorded from outside,
@@ -366,9 +441,88 @@ end;
 $$;
 comment on function learn_internal.has_happened(uuid, text, text, text) is
   'Whether a fact that happens once per subject has happened to a user.';
-revoke all on function learn_internal.has_happened(uuid, text, text, text) from public;
 
--- functions/activity/metric_scopes.sql
+-- functions/activity/metric.sql
+
+-- Adds to a user's metric, and finds the achievements whose thresholds that crosses.
+-- The caller has locked the user.
+create or replace function learn_internal.add_to_metric(
+  p_user_id uuid, p_metric text, p_scope text, p_amount bigint, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_won learn_internal.win[];
+begin
+  insert into learn.user_metrics as m (user_id, metric, scope, value)
+  values (p_user_id, p_metric, p_scope, p_amount)
+  on conflict (user_id, metric, scope) do update set value = m.value + excluded.value
+  returning array(  -- as crossed_thresholds() says, without the price of another statement
+    select (p_user_id, t.achievement_id, p_at, jsonb_build_object(
+      'metric', p_metric, 'scope', p_scope, 'value', m.value))::learn_internal.win
+    from learn_internal.achievement_thresholds t
+    where t.metric = p_metric and t.scope = p_scope
+      and t.threshold > m.value - p_amount and t.threshold <= m.value)
+  into v_won;
+  return v_won;
+end;
+$$;
+comment on function learn_internal.add_to_metric(uuid, text, text, bigint, timestamptz) is
+  'Adds to a user''s metric; returns the achievements whose thresholds that crosses.';
+
+-- Adds a group of facts (of one user, type and day) to a metric that sums up a property, keeps its
+-- maximum, or counts by scope. A fact without the property, or without a scope, adds nothing.
+create or replace function learn_internal.feed_metric(
+  p_user_id uuid, p_feed learn_internal.metric_feeds, p_properties jsonb[],
+  p_local_date date, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  f      record;
+  v_old  bigint;
+  v_won  learn_internal.win[] := '{}'::learn_internal.win[];
+begin
+  for f in
+    select a.scope,
+      (case when (p_feed).aggregate = 'max' then max(a.amount) else sum(a.amount) end)::bigint
+        as amount
+    from (
+      select coalesce(p ->> (p_feed).scope_property, '') as scope,
+        case when (p_feed).property is null then 1
+          else learn_internal.number_property(p, (p_feed).property) end as amount
+      from unnest(p_properties) p
+      where p @> (p_feed).filter
+        and ((p_feed).scope_property is null or p ->> (p_feed).scope_property <> '')
+    ) a
+    group by a.scope
+  loop
+    continue when coalesce(f.amount, 0) = 0;
+    if (p_feed).is_board then
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      values (p_user_id, (p_feed).metric, p_local_date, f.amount);
+    end if;
+    if (p_feed).aggregate = 'max' then  -- rises by what it lacks
+      select m.value into v_old from learn.user_metrics m
+      where m.user_id = p_user_id and m.metric = (p_feed).metric and m.scope = f.scope;
+      f.amount := f.amount - coalesce(v_old, 0);
+      continue when f.amount <= 0;
+    end if;
+    v_won := v_won
+      || learn_internal.add_to_metric(p_user_id, (p_feed).metric, f.scope, f.amount, p_at);
+  end loop;
+  return v_won;
+end;
+$$;
+comment on function learn_internal.feed_metric(
+  uuid, learn_internal.metric_feeds, jsonb[], date, timestamptz) is
+  'Adds a group of facts to a metric of sums, maxima or scopes; returns what that earns.';
 
 -- The scopes in which a fact counts: the total, and its own where the metric has scopes
 -- and the fact names one.
@@ -386,7 +540,6 @@ as $$
 $$;
 comment on function learn_internal.metric_scopes(jsonb, text) is
   'The scopes in which a fact counts: '''' and its own.';
-revoke all on function learn_internal.metric_scopes(jsonb, text) from public;
 
 -- functions/activity/note_consequences.sql
 
@@ -427,7 +580,6 @@ end;
 $$;
 comment on function learn_internal.note_consequences() is
   'Statement trigger: notes with activity types what facts can cause.';
-revoke all on function learn_internal.note_consequences() from public;
 
 -- functions/activity/number_property.sql
 
@@ -456,9 +608,8 @@ end;
 $$;
 comment on function learn_internal.number_property(jsonb, text) is
   'A number in a fact''s properties, rounded to a whole one; null when missing.';
-revoke all on function learn_internal.number_property(jsonb, text) from public;
 
--- functions/activity/record_activities.sql
+-- functions/activity/record.sql
 
 -- Records a batch of activities, of one user or of many, in one set-based step: all or nothing.
 -- Each element is {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?,
@@ -621,8 +772,90 @@ comment on function learn.record_activities(jsonb) is
   'Records a batch of activities in one step, all or nothing; returns one summary per user. '
   'Elements are {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, '
   '"occurred_at"?, "idempotency_key"?}.';
-revoke all on function learn.record_activities(jsonb) from public;
 grant execute on function learn.record_activities(jsonb) to learn_app;
+
+-- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
+-- that happens once per subject is recorded once: a repeat changes nothing and is no error.
+-- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where
+-- a metric wants one; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
+create or replace function learn.record_activity(
+  p_user_id         uuid,
+  p_activity_type   text,
+  p_subject_type    text default null,
+  p_subject_id      text default null,
+  p_properties      jsonb default '{}',
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call    learn_internal.call := learn_internal.begin_call(
+    'record_activity', p_user_id,
+    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type,
+      'subject_id', p_subject_id, 'properties', p_properties),
+    p_occurred_at, p_idempotency_key);
+  v_problem text;
+  v_is_once boolean;
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if length(p_activity_type) > 200 or length(p_subject_type) > 100
+    or length(p_subject_id) > 500 or pg_column_size(p_properties) > 65536
+  then  -- tested here, without the price of calls
+    perform learn_internal.require_size('p_activity_type', length(p_activity_type), 200);
+    perform learn_internal.require_size('p_subject_type', length(p_subject_type), 100);
+    perform learn_internal.require_size('p_subject_id', length(p_subject_id), 500);
+    perform learn_internal.require_size('p_properties', pg_column_size(p_properties), 65536, 'bytes');
+  end if;
+  v_problem := learn_internal.activity_problem(
+    p_activity_type, p_subject_type, p_subject_id, p_properties);
+  if v_problem is not null then
+    raise exception 'the activity cannot be recorded'
+      using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
+        hint = 'Activity types are rows of learn.activity_types; '
+          'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
+          'or learn.grant_achievement() is called.';
+  end if;
+  if learn_internal.is_learner() and exists (
+    select from learn.activity_types t
+    where t.key = p_activity_type and (t.pays > 0 or t.feeds_metrics))
+  then
+    raise exception 'a learner does not report what pays or counts'
+      using errcode = 'LX010', detail = format('p_activity_type = %s', p_activity_type),
+        hint = 'Let a backend that is a member of learn_app report it.';
+  end if;
+
+  v_is_once := p_subject_id is not null and exists (
+    select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
+  if not v_is_once or not learn_internal.has_happened(
+      p_user_id, p_activity_type, p_subject_type, p_subject_id) then
+    perform learn_internal.write_facts(
+      array[(
+        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties,
+        learn_internal.recorded_xp(p_user_id, p_activity_type), v_call.occurred_at)::learn_internal.fact],
+      p_idempotency_key);
+    if v_is_once then
+      insert into learn_internal.recorded_subjects
+        (user_id, activity_type, subject_type, subject_id)
+      values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
+      on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
+    end if;
+  end if;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
+  'Records what a user did; pays, counts and awards by the rules. Types that happen once '
+  'per subject are recorded once.';
+grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
+  to learn_app, learn_user;
 
 -- functions/activity/write_facts.sql
 
@@ -705,9 +938,8 @@ end;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text, boolean) is
   'Writes facts to the log, in the given order; those of the past pay what they carry and make no day active.';
-revoke all on function learn_internal.write_facts(learn_internal.fact[], text, boolean) from public;
 
--- functions/xp/reverse_xp.sql
+-- functions/xp/xp.sql
 
 -- Takes back what a transaction paid, by a new negative row. The total never falls below 0:
 -- a reversal is cut to what is there, and its description says so. A second reversal
@@ -783,10 +1015,7 @@ end;
 $$;
 comment on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) is
   'Takes back what a transaction paid, cut to what is there. A second reversal changes nothing.';
-revoke all on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) from public;
 grant execute on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) to learn_app;
-
--- functions/xp/award_xp.sql
 
 -- Pays XP for one fact, once: with a source id, a second payment for the same source
 -- changes nothing and is no error.
@@ -859,12 +1088,79 @@ end;
 $$;
 comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text) is
   'Pays XP for one fact, once per source id.';
-revoke all on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
-  from public;
 grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
   to learn_app;
 
--- functions/achievements/require_achievement.sql
+-- When levels or the thresholds of achievements change: the totals of XP at which something happens
+-- are noted in one place, where the engine sees at a glance that nothing does.
+create or replace function learn_internal.note_xp_marks()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with marks as (
+    select t.min_xp as xp from learn.level_thresholds t
+    union
+    select t.threshold from learn_internal.achievement_thresholds t
+    where t.metric = 'xp' and t.scope = ''
+  ), gone as (
+    delete from learn_internal.xp_marks o
+    where not exists (select from marks m where m.xp = o.xp)
+  )
+  insert into learn_internal.xp_marks (xp)
+  select m.xp from marks m
+  on conflict do nothing;
+  return null;
+end;
+$$;
+comment on function learn_internal.note_xp_marks() is
+  'Statement trigger: notes the totals of XP at which something happens.';
+
+-- functions/achievements/achievement.sql
+
+-- How far a user is with every active achievement (hidden ones only once earned), named in the user's language.
+-- Value and target are those of criteria_progress(); nothing is at 100 percent before it is earned.
+-- Errors: LX002.
+create or replace function learn.achievement_progress(p_user_id uuid)
+returns table (
+  slug text, name text, category text, value bigint, target bigint,
+  percentage numeric, earned_at timestamptz
+)
+language plpgsql
+stable
+security definer                  -- reads metrics and thresholds for the caller
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_locale text;
+begin
+  perform learn_internal.require_self(p_user_id);
+  select u.locale into v_locale from learn.users u where u.id = p_user_id;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  return query
+  select a.slug, learn.localized(a.translations, v_locale, 'name', a.name), a.category, p.value, p.target,
+    case when u.earned_at is not null then 100.00
+      else least(99.99, round(100.0 * p.value / p.target, 2)) end,
+    u.earned_at
+  from learn.achievements a
+  left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
+  cross join lateral learn_internal.criteria_progress(p_user_id, a.criteria) p
+  where a.is_active and (not a.is_hidden or u.earned_at is not null) or u.earned_at is not null
+  order by a.system, a.display_order, a.slug;
+end;
+$$;
+comment on function learn.achievement_progress(uuid) is
+  'How far a user is with every active achievement, named in the user''s language: value of target, '
+  'in percent (below 100 until it is earned), and when it was earned.';
+grant execute on function learn.achievement_progress(uuid) to learn_app, learn_user, learn_readonly;
 
 -- Id of an active achievement.
 -- Errors: LX003 unknown slug; LX004 inactive.
@@ -894,9 +1190,49 @@ end;
 $$;
 comment on function learn_internal.require_achievement(text) is
   'Id of an active achievement (LX003, LX004).';
-revoke all on function learn_internal.require_achievement(text) from public;
 
--- functions/achievements/grant_achievement.sql
+-- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
+-- the deed. Set-based. Returns how many users earned it.
+-- Errors: LX003 unknown achievement; LX004 inactive.
+-- no grant: for operators, as learn_owner.
+create or replace function learn.backfill_achievement(p_slug text)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_achievement_id bigint := learn_internal.require_achievement(p_slug);
+  v_user_ids       uuid[];
+  v_earned         bigint;
+begin
+  perform learn_internal.hold_content();
+  select array_agg(distinct d.user_id) into v_user_ids
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id;
+  if v_user_ids is null then
+    return 0;
+  end if;
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+
+  -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(),
+    d.evidence || '{"is_backfill": true}'
+  from learn_internal.deserved_achievements d
+  where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
+    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+  order by d.user_id, d.metric, d.scope
+  on conflict (user_id, achievement_id) do nothing;
+  get diagnostics v_earned = row_count;
+  return v_earned;
+end;
+$$;
+comment on function learn.backfill_achievement(text) is
+  'Grants an achievement to everybody whose metrics deserve it by now; returns how many earned it.';
 
 -- Gives a user an achievement whatever its criteria say, with its XP and avatar;
 -- also one that was revoked. Granting one that the user has changes nothing.
@@ -939,21 +1275,16 @@ end;
 $$;
 comment on function learn.grant_achievement(uuid, text, timestamptz, text) is
   'Gives a user an achievement whatever its criteria say, with its XP and avatar.';
-revoke all on function learn.grant_achievement(uuid, text, timestamptz, text) from public;
 grant execute on function learn.grant_achievement(uuid, text, timestamptz, text) to learn_app;
 
--- functions/activity/record_activity.sql
-
--- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
--- that happens once per subject is recorded once: a repeat changes nothing and is no error.
--- Errors: LX001 unknown type, half a subject, properties that are no object or hold no number where
--- a metric wants one; LX002; LX004 user inactive; LX010 a type that Laurel writes itself; LX013.
-create or replace function learn.record_activity(
+-- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
+-- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
+-- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement;
+-- LX004 user inactive; LX013.
+create or replace function learn.revoke_achievement(
   p_user_id         uuid,
-  p_activity_type   text,
-  p_subject_type    text default null,
-  p_subject_id      text default null,
-  p_properties      jsonb default '{}',
+  p_slug            text,
+  p_reason          text,
   p_occurred_at     timestamptz default null,
   p_idempotency_key text default null
 )
@@ -965,79 +1296,86 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_call    learn_internal.call := learn_internal.begin_call(
-    'record_activity', p_user_id,
-    jsonb_build_object('activity_type', p_activity_type, 'subject_type', p_subject_type,
-      'subject_id', p_subject_id, 'properties', p_properties),
+  v_call        learn_internal.call := learn_internal.begin_call(
+    'revoke_achievement', p_user_id, jsonb_build_object('slug', p_slug, 'reason', p_reason),
     p_occurred_at, p_idempotency_key);
-  v_problem text;
-  v_is_once boolean;
+  v_achievement learn.achievements;
+  v_paid        bigint;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  if length(p_activity_type) > 200 or length(p_subject_type) > 100
-    or length(p_subject_id) > 500 or pg_column_size(p_properties) > 65536
-  then  -- tested here, without the price of calls
-    perform learn_internal.require_size('p_activity_type', length(p_activity_type), 200);
-    perform learn_internal.require_size('p_subject_type', length(p_subject_type), 100);
-    perform learn_internal.require_size('p_subject_id', length(p_subject_id), 500);
-    perform learn_internal.require_size('p_properties', pg_column_size(p_properties), 65536, 'bytes');
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
+  if coalesce(p_reason, '') !~ E'\\S' then
+    raise exception 'an achievement is revoked for a reason'
+      using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
   end if;
-  v_problem := learn_internal.activity_problem(
-    p_activity_type, p_subject_type, p_subject_id, p_properties);
-  if v_problem is not null then
-    raise exception 'the activity cannot be recorded'
-      using errcode = learn_internal.activity_problem_code(p_activity_type), detail = v_problem,
-        hint = 'Activity types are rows of learn.activity_types; '
-          'Laurel writes the internal ones itself, when a function such as learn.award_xp() '
-          'or learn.grant_achievement() is called.';
+  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
   end if;
-  if learn_internal.is_learner() and exists (
-    select from learn.activity_types t
-    where t.key = p_activity_type and (t.pays > 0 or t.feeds_metrics))
-  then
-    raise exception 'a learner does not report what pays or counts'
-      using errcode = 'LX010', detail = format('p_activity_type = %s', p_activity_type),
-        hint = 'Let a backend that is a member of learn_app report it.';
+  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
+  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
+  on conflict (user_id, achievement_id) do update
+    set reason = excluded.reason, revoked_at = excluded.revoked_at;
+  delete from learn.user_achievements u
+  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
+  if not found then
+    raise exception 'the user does not have the achievement'
+      using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
+        hint = 'Look at learn.user_achievements.';
   end if;
 
-  v_is_once := p_subject_id is not null and exists (
-    select from learn.activity_types t where t.key = p_activity_type and t.happens_once);
-  if not v_is_once or not learn_internal.has_happened(
-      p_user_id, p_activity_type, p_subject_type, p_subject_id) then
-    perform learn_internal.write_facts(
-      array[(
-        p_user_id, p_activity_type, p_subject_type, p_subject_id, p_properties,
-        learn_internal.recorded_xp(p_user_id, p_activity_type), v_call.occurred_at)::learn_internal.fact],
-      p_idempotency_key);
-    if v_is_once then
-      insert into learn_internal.recorded_subjects
-        (user_id, activity_type, subject_type, subject_id)
-      values (p_user_id, p_activity_type, p_subject_type, p_subject_id)
-      on conflict do nothing;  -- only a caller with an old snapshot conflicts, and gets 40001
-    end if;
+  if v_achievement.unlocks_avatar_id is not null and not exists (
+    select from learn.user_achievements u
+    join learn.achievements a on a.id = u.achievement_id
+    where u.user_id = p_user_id and a.unlocks_avatar_id = v_achievement.unlocks_avatar_id)
+  then
+    delete from learn.user_avatars v
+    where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
+    update learn.users u set selected_avatar_id = null
+    where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
   end if;
+
+  -- What the achievement has paid, under whatever slug, and what has not been taken back since.
+  with facts as (
+    select f.subject_id, f.xp
+    from learn.activity_log f
+    where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
+      and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
+  ), payments as (
+    select t.id::text as id
+    from learn.xp_transactions t
+    where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
+      and t.source_id in (select f.subject_id from facts f)
+  )
+  select coalesce(sum(f.xp), 0) + coalesce((
+    select sum(t.amount)
+    from learn.xp_transactions t
+    where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
+      and t.source_id in (select p.id from payments p)), 0)
+  into v_paid
+  from facts f;
+
+  perform learn_internal.write_facts(
+    array[(
+      p_user_id, 'achievement_revoked', 'achievement', p_slug,
+      jsonb_build_object('achievement_id', v_achievement.id, 'reason', p_reason),
+      -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
+    )::learn_internal.fact],
+    p_idempotency_key);
+  perform learn_internal.audit('revoke_achievement', 'achievement', p_user_id,
+    jsonb_build_object('slug', p_slug));
   return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text) is
-  'Records what a user did; pays, counts and awards by the rules. Types that happen once '
-  'per subject are recorded once.';
-revoke all on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
-  from public;
-grant execute on function learn.record_activity(uuid, text, text, text, jsonb, timestamptz, text)
-  to learn_app, learn_user;
-
--- triggers/activity/activity_log_default_truncate.sql
-
--- When someone empties the default partition: refused.
-create or replace trigger activity_log_default_truncate
-  before truncate on learn.activity_log_default
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_default_truncate on learn.activity_log_default is
-  'Refuses truncate (LX009).';
+comment on function learn.revoke_achievement(uuid, text, text, timestamptz, text) is
+  'Takes an achievement away, with its XP (cut to what is there) and its avatar.';
+grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text)
+  to learn_app;
 
 -- triggers/activity/activity_log.sql
 
@@ -1050,15 +1388,12 @@ create or replace trigger activity_log_truncate
   before truncate on learn.activity_log
   for each statement
   execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
 
 -- When a fact is changed or deleted: refused.
 create or replace trigger activity_log_is_append_only
   before update or delete on learn.activity_log
   for each row
   execute function learn_internal.refuse_change();
-comment on trigger activity_log_is_append_only on learn.activity_log is
-  'Refuses update and delete (LX009).';
 
 -- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
 -- leave nothing out, set-based, so that this row trigger does not fire for them.
@@ -1099,15 +1434,18 @@ end;
 $$;
 comment on function learn_internal.complete_activity() is
   'Row trigger: fills local_date and is_qualifying of a fact.';
-revoke all on function learn_internal.complete_activity() from public;
 
 create or replace trigger complete_activity
   before insert on learn.activity_log
   for each row
   when (new.local_date is null or new.is_qualifying is null)
   execute function learn_internal.complete_activity();
-comment on trigger complete_activity on learn.activity_log is
-  'Fills local_date and is_qualifying where left out.';
+
+-- When someone empties the default partition: refused.
+create or replace trigger activity_log_default_truncate
+  before truncate on learn.activity_log_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
 
 -- triggers/activity/activity_types.sql
 
@@ -1119,7 +1457,6 @@ create or replace trigger activity_types_change
   before update of key or delete on learn.activity_types
   for each statement
   execute function learn_internal.change_content();
-comment on trigger activity_types_change on learn.activity_types is 'A change blocks learners.';
 
 -- When activity types are renamed or deleted: not those that facts have, because the log keeps
 -- their keys.
@@ -1144,14 +1481,11 @@ end;
 $$;
 comment on function learn_internal.keep_activity_types() is
   'Row trigger: activity types that facts have keep their keys (LX001).';
-revoke all on function learn_internal.keep_activity_types() from public;
 
 create or replace trigger keep_activity_types
   after update of key or delete on learn.activity_types
   for each row
   execute function learn_internal.keep_activity_types();
-comment on trigger keep_activity_types on learn.activity_types is
-  'Activity types that facts have keep their keys (LX001).';
 
 -- triggers/activity/metrics.sql
 
@@ -1163,7 +1497,6 @@ create or replace trigger metrics_change
   before insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.change_content();
-comment on trigger metrics_change on learn.metrics is 'A change blocks learners.';
 
 -- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
 -- Errors: LX001 the key changes.
@@ -1185,7 +1518,6 @@ end;
 $$;
 comment on function learn_internal.date_metrics() is
   'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
-revoke all on function learn_internal.date_metrics() from public;
 
 create or replace trigger date_metrics
   before update on learn.metrics
@@ -1195,16 +1527,12 @@ create or replace trigger date_metrics
     is distinct from (new.key, new.activity_type, new.aggregate, new.property,
       new.filter, new.scope_property, new.reset_activity_type, new.reset_filter))
   execute function learn_internal.date_metrics();
-comment on trigger date_metrics on learn.metrics is
-  'Dates a metric''s definition, and keeps its key (LX001).';
 
 -- When metrics change: what each type of fact can cause is noted with the type.
 create or replace trigger metrics_consequences
   after insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.note_consequences();
-comment on trigger metrics_consequences on learn.metrics is
-  'Notes with activity types what facts can cause.';
 
 -- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
 -- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
@@ -1273,24 +1601,20 @@ end;
 $$;
 comment on function learn_internal.recount_metrics() is
   'Statement trigger: recounts new and redefined metrics for everybody.';
-revoke all on function learn_internal.recount_metrics() from public;
 
 create or replace trigger metrics_inserted
   after insert on learn.metrics
   referencing new table as new_metrics
   for each statement
   execute function learn_internal.recount_metrics();
-comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
 
 create or replace trigger metrics_updated
   after update on learn.metrics
   referencing old table as old_metrics new table as new_metrics
   for each statement
   execute function learn_internal.recount_metrics();
-comment on trigger metrics_updated on learn.metrics is
-  'Recounts the metrics that are defined differently now.';
 
--- functions/streaks/covering_freezes.sql
+-- functions/streaks/freezes.sql
 
 -- The freezes that would keep a user's streak alive until a date, one for each day missed since the last.
 -- All days or none: no row where one of them stays uncovered.
@@ -1310,76 +1634,6 @@ as $$
 $$;
 comment on function learn_internal.covering_freezes(uuid, date, date) is
   'Freezes that cover every missed day between two dates; none where they do not suffice.';
-revoke all on function learn_internal.covering_freezes(uuid, date, date) from public;
-
--- functions/streaks/spend_streak_freezes.sql
-
--- Covers the missed days between two active days of a user, where the freezes in hand
--- suffice for all of them.
-create or replace function learn_internal.spend_streak_freezes(
-  p_user_id uuid, p_last date, p_next date, p_at timestamptz
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  with covering as (
-    select c.freeze_id, c.missed_day
-    from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
-  ), used as (
-    update learn.streak_freezes f
-    set used_on = c.missed_day
-    from covering c
-    where f.user_id = p_user_id and f.id = c.freeze_id
-  ), covered as (
-    insert into learn.user_activity_days (user_id, activity_date, is_freeze)
-    select p_user_id, c.missed_day, true from covering c
-  ), counted as (
-    update learn.user_stats s
-    set streak_freezes = s.streak_freezes - (select count(*) from covering)
-    where s.user_id = p_user_id and exists (select from covering)
-  )
-  insert into learn.activity_log
-    (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
-  select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
-  from covering c
-  order by c.missed_day;
-end;
-$$;
-comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
-  'Covers the days a user missed between two active days, all of them or none.';
-revoke all on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz)
-  from public;
-
--- views/streaks/streak_states.sql
-
--- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
--- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
-create or replace view learn_internal.streak_states as
-with runs as (
-  select d.user_id, max(d.activity_date) as last_date,
-    count(*) filter (where not d.is_freeze) as days
-  from (
-    select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
-    from learn.user_activity_days a
-    window w as (partition by a.user_id order by a.activity_date)
-  ) d
-  group by d.user_id, d.run
-)
-select r.user_id,
-  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
-  max(r.days)::integer as longest_streak,
-  sum(r.days)::integer as active_days,
-  max(r.last_date) as last_activity_date
-from runs r
-group by r.user_id;
-comment on view learn_internal.streak_states is
-  'Streaks recounted from user_activity_days, one row per user with any.';
-
--- functions/streaks/give_streak_freezes.sql
 
 -- Gives a user streak freezes, held from a local date on, and writes the fact. Those that come late may cover
 -- a day of the past. The caller has locked the user.
@@ -1417,8 +1671,84 @@ end;
 $$;
 comment on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz) is
   'Gives a user streak freezes, held from a local date on, and writes the fact.';
-revoke all on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz)
-  from public;
+
+-- Gives a user streak freezes. Each covers one day missed from today on;
+-- a streak that is lost already stays lost.
+-- Errors: LX001 count out of range; LX002; LX004 user inactive; LX013.
+create or replace function learn.grant_streak_freezes(
+  p_user_id         uuid,
+  p_count           integer default 1,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  if p_count is null or p_count not between 1 and 100 then
+    raise exception 'from 1 to 100 freezes are granted at a time'
+      using errcode = 'LX001', detail = format('p_count = %s', coalesce(p_count::text, 'null')),
+        hint = 'Pass a count from 1 to 100.';
+  end if;
+  perform learn_internal.give_streak_freezes(
+    p_user_id, d.local_date, p_count, 'streak_freeze_granted', v_call.occurred_at)
+  from learn_internal.local_date(p_user_id, v_call.occurred_at) d;
+  perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
+    p_new => jsonb_build_object('count', p_count));
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) is
+  'Gives a user streak freezes; each covers one missed day.';
+grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
+
+-- Covers the missed days between two active days of a user, where the freezes in hand
+-- suffice for all of them.
+create or replace function learn_internal.spend_streak_freezes(
+  p_user_id uuid, p_last date, p_next date, p_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  with covering as (
+    select c.freeze_id, c.missed_day
+    from learn_internal.covering_freezes(p_user_id, p_last, p_next) c
+  ), used as (
+    update learn.streak_freezes f
+    set used_on = c.missed_day
+    from covering c
+    where f.user_id = p_user_id and f.id = c.freeze_id
+  ), covered as (
+    insert into learn.user_activity_days (user_id, activity_date, is_freeze)
+    select p_user_id, c.missed_day, true from covering c
+  ), counted as (
+    update learn.user_stats s
+    set streak_freezes = s.streak_freezes - (select count(*) from covering)
+    where s.user_id = p_user_id and exists (select from covering)
+  )
+  insert into learn.activity_log
+    (user_id, activity_type, subject_type, subject_id, occurred_at, local_date, is_qualifying)
+  select p_user_id, 'streak_freeze_used', 'day', c.missed_day::text, p_at, c.missed_day, false
+  from covering c
+  order by c.missed_day;
+end;
+$$;
+comment on function learn_internal.spend_streak_freezes(uuid, date, date, timestamptz) is
+  'Covers the days a user missed between two active days, all of them or none.';
 
 -- views/achievements/reward_values.sql
 
@@ -1439,7 +1769,111 @@ select s.user_id, 'active_days', '', s.active_days from learn.user_stats s;
 comment on view learn_internal.reward_values is
   'Value of every metric of every user, those kept in user_stats included.';
 
--- functions/achievements/satisfies_criteria.sql
+-- functions/achievements/criteria.sql
+
+-- The conditions on single metrics in an achievement's criteria.
+create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
+returns table (metric text, scope text, threshold bigint, is_sole boolean)
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive nodes(node, is_root) as (
+    select p_criteria, true
+    union all
+    select c.value, false
+    from nodes n
+    cross join lateral jsonb_array_elements(
+      coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
+    where not n.node ? 'metric'
+  )
+  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''),
+    (n.node ->> 'at_least')::numeric::bigint, n.is_root
+  from nodes n
+  where n.node ? 'metric';
+$$;
+comment on function learn_internal.criteria_leaves(jsonb) is
+  'The conditions on single metrics in an achievement''s criteria.';
+
+-- What is wrong with an achievement's criteria; null when nothing is.
+create or replace function learn_internal.criteria_problem(
+  p_criteria jsonb, p_path text default '$'
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_keys    text[];
+  v_list    text;
+  v_metric  learn.metrics;
+  v_child   record;
+  v_problem text;
+begin
+  if length(p_path) > 200 then
+    return 'criteria are nested too deeply';
+  end if;
+  if p_criteria is null or jsonb_typeof(p_criteria) <> 'object' then
+    return p_path || ' is not an object';
+  end if;
+  select array_agg(k order by k) into v_keys from jsonb_object_keys(p_criteria) k;
+
+  if v_keys in ('{at_least,metric}', '{at_least,metric,scope}') then
+    if jsonb_typeof(p_criteria -> 'metric') <> 'string' then
+      return p_path || '.metric is not a string';
+    end if;
+    select m.* into v_metric from learn.metrics m where m.key = p_criteria ->> 'metric';
+    if not found then
+      return format('%s.metric: there is no metric %s', p_path, p_criteria ->> 'metric');
+    end if;
+    if p_criteria ? 'scope' then
+      if jsonb_typeof(p_criteria -> 'scope') <> 'string' then
+        return p_path || '.scope is not a string';
+      end if;
+      if v_metric.scope_property is null and p_criteria ->> 'scope' <> '' then
+        return format('%s.scope: the metric %s has no scopes', p_path, v_metric.key);
+      end if;
+    end if;
+    return learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
+  end if;
+
+  v_list := case
+    when v_keys = '{all}' then 'all'
+    when v_keys = '{any}' then 'any'
+    when v_keys = '{at_least,of}' then 'of'
+  end;
+  if v_list is null then
+    return format('%s has the keys (%s)', p_path, array_to_string(v_keys, ', '));
+  end if;
+  if jsonb_typeof(p_criteria -> v_list) <> 'array'
+    or jsonb_array_length(p_criteria -> v_list) = 0 then
+    return format('%s.%s is not a list with something in it', p_path, v_list);
+  end if;
+  if v_list = 'of' then
+    v_problem := learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
+    if v_problem is not null then
+      return v_problem;
+    end if;
+    if (p_criteria ->> 'at_least')::numeric > jsonb_array_length(p_criteria -> 'of') then
+      return format('%s.at_least is more than there are in the list', p_path);
+    end if;
+  end if;
+  for v_child in
+    select c.value, c.position
+    from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
+  loop
+    v_problem := learn_internal.criteria_problem(
+      v_child.value, format('%s.%s[%s]', p_path, v_list, v_child.position - 1));
+    if v_problem is not null then
+      return v_problem;
+    end if;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.criteria_problem(jsonb, text) is
+  'What is wrong with an achievement''s criteria, in words; null when nothing is.';
 
 -- Whether a user's metrics satisfy criteria.
 create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb)
@@ -1471,7 +1905,42 @@ end;
 $$;
 comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
   'Whether a user''s metrics satisfy an achievement''s criteria.';
-revoke all on function learn_internal.satisfies_criteria(uuid, jsonb) from public;
+
+-- How far a user is with criteria: a value of a target. Of one condition they are the metric's; of a list that
+-- must all hold, those of the condition that is furthest away; of another list, how many of its conditions hold
+-- of those that must.
+create or replace function learn_internal.criteria_progress(
+  p_user_id uuid, p_criteria jsonb, out value bigint, out target bigint
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_criteria ? 'metric' then
+    target := (p_criteria ->> 'at_least')::numeric;
+    value := coalesce((
+      select v.value from learn_internal.reward_values v
+      where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
+        and v.scope = coalesce(p_criteria ->> 'scope', '')), 0);
+    if p_criteria ->> 'metric' = 'current_streak' and value < target then
+      value := learn.calculate_user_streak(p_user_id);  -- as it is today, while the longest does not suffice
+    end if;
+  elsif p_criteria ? 'all' then
+    select p.value, p.target into value, target
+    from jsonb_array_elements(p_criteria -> 'all') with ordinality c(criteria, position)
+    cross join lateral learn_internal.criteria_progress(p_user_id, c.criteria) p
+    order by least(1, p.value::numeric / p.target), c.position
+    limit 1;
+  else
+    target := coalesce((p_criteria ->> 'at_least')::numeric, 1);
+    select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c)) into value
+    from jsonb_array_elements(coalesce(p_criteria -> 'any', p_criteria -> 'of')) c;
+  end if;
+end;
+$$;
+comment on function learn_internal.criteria_progress(uuid, jsonb) is
+  'How far a user is with criteria: of a list that must all hold, with the condition that is furthest away.';
 
 -- triggers/activity/process_activities.sql
 
@@ -1746,17 +2215,14 @@ $$;
 comment on function learn_internal.process_activities() is
   'The engine, a statement trigger: facts move streaks, pay XP, count in metrics '
   'and earn achievements.';
-revoke all on function learn_internal.process_activities() from public;
 
 create or replace trigger process_activities
   after insert on learn.activity_log
   referencing new table as new_facts
   for each statement
   execute function learn_internal.process_activities();
-comment on trigger process_activities on learn.activity_log is
-  'The engine: streaks, XP, levels, metrics, achievements.';
 
--- functions/xp/calculate_level_from_xp.sql
+-- functions/xp/level.sql
 
 -- Level for an amount of XP, by the curve in learn.level_thresholds. Below 0 is level 1;
 -- the highest level is the cap.
@@ -1776,41 +2242,39 @@ end;
 $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
-revoke all on function learn.calculate_level_from_xp(bigint) from public;
 grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_user, learn_readonly;
 
--- functions/xp/note_xp_marks.sql
-
--- When levels or the thresholds of achievements change: the totals of XP at which something happens
--- are noted in one place, where the engine sees at a glance that nothing does.
-create or replace function learn_internal.note_xp_marks()
-returns trigger
+-- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
+-- achievements whose thresholds the total or the level has crossed. A level is reached once: what was
+-- reached before stays reached. The caller has locked the user; p_stats has the new total.
+create or replace function learn_internal.move_level(
+  p_stats learn.user_stats, p_xp bigint, p_at timestamptz
+)
+returns learn_internal.rise
 language plpgsql
 volatile
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_level integer := learn.calculate_level_from_xp((p_stats).total_xp);
+  v_rise  learn_internal.rise;
 begin
-  with marks as (
-    select t.min_xp as xp from learn.level_thresholds t
-    union
-    select t.threshold from learn_internal.achievement_thresholds t
-    where t.metric = 'xp' and t.scope = ''
-  ), gone as (
-    delete from learn_internal.xp_marks o
-    where not exists (select from marks m where m.xp = o.xp)
-  )
-  insert into learn_internal.xp_marks (xp)
-  select m.xp from marks m
-  on conflict do nothing;
-  return null;
+  v_rise.user_id := (p_stats).user_id;
+  v_rise.from_level := (p_stats).highest_level;
+  v_rise.to_level := greatest((p_stats).highest_level, v_level);
+  v_rise.at := p_at;
+  update learn.user_stats s
+  set current_level = v_level, highest_level = v_rise.to_level
+  where s.user_id = (p_stats).user_id;
+  v_rise.won := learn_internal.crossed_thresholds(
+      v_rise.user_id, 'xp', '', (p_stats).total_xp - p_xp, (p_stats).total_xp, p_at)
+    || learn_internal.crossed_thresholds(
+      v_rise.user_id, 'level_reached', '', v_rise.from_level, v_rise.to_level, p_at);
+  return v_rise;
 end;
 $$;
-comment on function learn_internal.note_xp_marks() is
-  'Statement trigger: notes the totals of XP at which something happens.';
-revoke all on function learn_internal.note_xp_marks() from public;
-
--- functions/xp/xp_for_level.sql
+comment on function learn_internal.move_level(learn.user_stats, bigint, timestamptz) is
+  'Brings a user''s level up to date after a payment; says which levels are new, and what they earn.';
 
 -- XP from which a user is on a level.
 -- Errors: LX001 no such level.
@@ -1837,10 +2301,9 @@ begin
 end;
 $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
-revoke all on function learn.xp_for_level(integer) from public;
 grant execute on function learn.xp_for_level(integer) to learn_app, learn_user, learn_readonly;
 
--- views/xp/xp_recounts.sql
+-- views/xp/xp.sql
 
 -- XP recounted from the ledger, and the level that it means: what user_stats must say.
 -- One grouping over all sources: so a condition on user_id reaches each of them.
@@ -1863,8 +2326,6 @@ from (
 group by x.user_id;
 comment on view learn_internal.xp_recounts is
   'Total XP, and that of rewards, recounted from the ledger, and the highest level announced, per user.';
-
--- views/xp/xp_damage.sql
 
 -- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
 -- the part of check_integrity() about XP.
@@ -1926,8 +2387,6 @@ create or replace trigger level_thresholds_change
   before insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.change_content();
-comment on trigger level_thresholds_change on learn.level_thresholds is
-  'A change blocks learners.';
 
 -- When the level curve is changed: it must be one, and everybody's level follows it.
 -- Levels that were reached stay reached: nothing is announced, and no achievement is taken away.
@@ -1970,22 +2429,17 @@ end;
 $$;
 comment on function learn_internal.apply_level_curve() is
   'Statement trigger: checks the level curve (LX001) and applies it to all users.';
-revoke all on function learn_internal.apply_level_curve() from public;
 
 create or replace trigger apply_level_curve
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.apply_level_curve();
-comment on trigger apply_level_curve on learn.level_thresholds is
-  'Checks the level curve (LX001) and applies it to all users.';
 
 -- When the level curve changes: the totals of XP at which something happens are noted again.
 create or replace trigger level_thresholds_marks
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.note_xp_marks();
-comment on trigger level_thresholds_marks on learn.level_thresholds is
-  'Notes the totals of XP at which something happens.';
 
 -- triggers/xp/xp_rules.sql
 
@@ -1996,25 +2450,12 @@ create or replace trigger xp_rules_change
   before insert or update or delete on learn.xp_rules
   for each statement
   execute function learn_internal.change_content();
-comment on trigger xp_rules_change on learn.xp_rules is 'A change blocks learners.';
 
 -- When the rules that pay change: what each type of fact can cause is noted with the type.
 create or replace trigger xp_rules_consequences
   after insert or update or delete on learn.xp_rules
   for each statement
   execute function learn_internal.note_consequences();
-comment on trigger xp_rules_consequences on learn.xp_rules is
-  'Notes with activity types what facts can cause.';
-
--- triggers/xp/xp_transactions_default_truncate.sql
-
--- When someone empties the default partition: refused.
-create or replace trigger xp_transactions_default_truncate
-  before truncate on learn.xp_transactions_default
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger xp_transactions_default_truncate on learn.xp_transactions_default is
-  'Refuses truncate (LX009).';
 
 -- triggers/xp/xp_transactions.sql
 
@@ -2026,103 +2467,18 @@ create or replace trigger xp_transactions_truncate
   before truncate on learn.xp_transactions
   for each statement
   execute function learn_internal.refuse_truncate();
-comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
 
 -- When a ledger row is changed or deleted: refused.
 create or replace trigger xp_transactions_is_append_only
   before update or delete on learn.xp_transactions
   for each row
   execute function learn_internal.refuse_change();
-comment on trigger xp_transactions_is_append_only on learn.xp_transactions is
-  'Refuses update and delete (LX009).';
 
--- functions/streaks/grant_streak_freezes.sql
-
--- Gives a user streak freezes. Each covers one day missed from today on;
--- a streak that is lost already stays lost.
--- Errors: LX001 count out of range; LX002; LX004 user inactive; LX013.
-create or replace function learn.grant_streak_freezes(
-  p_user_id         uuid,
-  p_count           integer default 1,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'grant_streak_freezes', p_user_id, jsonb_build_object('count', p_count),
-    p_occurred_at, p_idempotency_key);
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  if p_count is null or p_count not between 1 and 100 then
-    raise exception 'from 1 to 100 freezes are granted at a time'
-      using errcode = 'LX001', detail = format('p_count = %s', coalesce(p_count::text, 'null')),
-        hint = 'Pass a count from 1 to 100.';
-  end if;
-  perform learn_internal.give_streak_freezes(
-    p_user_id, d.local_date, p_count, 'streak_freeze_granted', v_call.occurred_at)
-  from learn_internal.local_date(p_user_id, v_call.occurred_at) d;
-  perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
-    p_new => jsonb_build_object('count', p_count));
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) is
-  'Gives a user streak freezes; each covers one missed day.';
-revoke all on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) from public;
-grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
-
--- functions/achievements/achievement_progress.sql
-
--- How far a user is with every active achievement (hidden ones only once earned), named in the user's language.
--- Value and target are those of criteria_progress(); nothing is at 100 percent before it is earned.
--- Errors: LX002.
-create or replace function learn.achievement_progress(p_user_id uuid)
-returns table (
-  slug text, name text, category text, value bigint, target bigint,
-  percentage numeric, earned_at timestamptz
-)
-language plpgsql
-stable
-security definer                  -- reads metrics and thresholds for the caller
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_locale text;
-begin
-  perform learn_internal.require_self(p_user_id);
-  select u.locale into v_locale from learn.users u where u.id = p_user_id;
-  if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
-  return query
-  select a.slug, learn.localized(a.translations, v_locale, 'name', a.name), a.category, p.value, p.target,
-    case when u.earned_at is not null then 100.00
-      else least(99.99, round(100.0 * p.value / p.target, 2)) end,
-    u.earned_at
-  from learn.achievements a
-  left join learn.user_achievements u on u.user_id = p_user_id and u.achievement_id = a.id
-  cross join lateral learn_internal.criteria_progress(p_user_id, a.criteria) p
-  where a.is_active and (not a.is_hidden or u.earned_at is not null) or u.earned_at is not null
-  order by a.system, a.display_order, a.slug;
-end;
-$$;
-comment on function learn.achievement_progress(uuid) is
-  'How far a user is with every active achievement, named in the user''s language: value of target, '
-  'in percent (below 100 until it is earned), and when it was earned.';
-revoke all on function learn.achievement_progress(uuid) from public;
-grant execute on function learn.achievement_progress(uuid) to learn_app, learn_user, learn_readonly;
+-- When someone empties the default partition: refused.
+create or replace trigger xp_transactions_default_truncate
+  before truncate on learn.xp_transactions_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
 
 -- functions/achievements/avatar_collection.sql
 
@@ -2166,7 +2522,6 @@ $$;
 comment on function learn.avatar_collection(uuid) is
   'All avatars as one user sees them: unlocked or not, which is shown, and the slugs of the '
   'achievements that unlock each.';
-revoke all on function learn.avatar_collection(uuid) from public;
 grant execute on function learn.avatar_collection(uuid) to learn_app, learn_user, learn_readonly;
 
 -- views/achievements/deserved_achievements.sql
@@ -2191,53 +2546,7 @@ where not exists (
 comment on view learn_internal.deserved_achievements is
   'Achievements that users'' metrics deserve and that they do not have.';
 
--- functions/achievements/backfill_achievement.sql
-
--- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
--- the deed. Set-based. Returns how many users earned it.
--- Errors: LX003 unknown achievement; LX004 inactive.
--- no grant: for operators, as learn_owner.
-create or replace function learn.backfill_achievement(p_slug text)
-returns bigint
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_achievement_id bigint := learn_internal.require_achievement(p_slug);
-  v_user_ids       uuid[];
-  v_earned         bigint;
-begin
-  perform learn_internal.hold_content();
-  select array_agg(distinct d.user_id) into v_user_ids
-  from learn_internal.deserved_achievements d
-  where d.achievement_id = v_achievement_id;
-  if v_user_ids is null then
-    return 0;
-  end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-
-  -- Asked again under the lock: meanwhile one may have earned it, or been deprived of it.
-  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select distinct on (d.user_id) d.user_id, v_achievement_id, learn.clock(),
-    d.evidence || '{"is_backfill": true}'
-  from learn_internal.deserved_achievements d
-  where d.achievement_id = v_achievement_id and d.user_id = any (v_user_ids)
-    and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-  order by d.user_id, d.metric, d.scope
-  on conflict (user_id, achievement_id) do nothing;
-  get diagnostics v_earned = row_count;
-  return v_earned;
-end;
-$$;
-comment on function learn.backfill_achievement(text) is
-  'Grants an achievement to everybody whose metrics deserve it by now; returns how many earned it.';
-revoke all on function learn.backfill_achievement(text) from public;
-
--- functions/achievements/check_achievements.sql
+-- functions/achievements/achievements.sql
 
 -- Earns for a user every achievement that their metrics deserve by now, those that came after
 -- the deed included. Returns the slugs that are new.
@@ -2267,8 +2576,32 @@ end;
 $$;
 comment on function learn.check_achievements(uuid) is
   'Earns for a user every achievement that their metrics deserve by now; returns the new slugs.';
-revoke all on function learn.check_achievements(uuid) from public;
 grant execute on function learn.check_achievements(uuid) to learn_app, learn_user;
+
+-- Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied and
+-- nobody has taken the achievement away from them. Earning one is a fact: announce_achievements().
+create or replace function learn_internal.earn_achievements(p_won learn_internal.win[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+  select w.user_id, w.achievement_id, w.at, w.evidence
+  from unnest(p_won) w
+  join learn.achievements a on a.id = w.achievement_id
+  where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
+    and not exists (
+      select from learn.revoked_achievements r
+      where r.user_id = w.user_id and r.achievement_id = w.achievement_id
+      offset 0)
+  order by w.user_id, a.display_order, w.achievement_id
+  on conflict (user_id, achievement_id) do nothing;
+end;
+$$;
+comment on function learn_internal.earn_achievements(learn_internal.win[]) is
+  'Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied.';
 
 -- functions/achievements/count_problem.sql
 
@@ -2290,220 +2623,6 @@ as $$
 $$;
 comment on function learn_internal.count_problem(jsonb, text) is
   'What is wrong with a count in criteria, in words; null when nothing is.';
-revoke all on function learn_internal.count_problem(jsonb, text) from public;
-
--- functions/achievements/criteria_leaves.sql
-
--- The conditions on single metrics in an achievement's criteria.
-create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
-returns table (metric text, scope text, threshold bigint, is_sole boolean)
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  with recursive nodes(node, is_root) as (
-    select p_criteria, true
-    union all
-    select c.value, false
-    from nodes n
-    cross join lateral jsonb_array_elements(
-      coalesce(n.node -> 'all', n.node -> 'any', n.node -> 'of')) c
-    where not n.node ? 'metric'
-  )
-  select n.node ->> 'metric', coalesce(n.node ->> 'scope', ''),
-    (n.node ->> 'at_least')::numeric::bigint, n.is_root
-  from nodes n
-  where n.node ? 'metric';
-$$;
-comment on function learn_internal.criteria_leaves(jsonb) is
-  'The conditions on single metrics in an achievement''s criteria.';
-revoke all on function learn_internal.criteria_leaves(jsonb) from public;
-
--- functions/achievements/criteria_problem.sql
-
--- What is wrong with an achievement's criteria; null when nothing is.
-create or replace function learn_internal.criteria_problem(
-  p_criteria jsonb, p_path text default '$'
-)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_keys    text[];
-  v_list    text;
-  v_metric  learn.metrics;
-  v_child   record;
-  v_problem text;
-begin
-  if length(p_path) > 200 then
-    return 'criteria are nested too deeply';
-  end if;
-  if p_criteria is null or jsonb_typeof(p_criteria) <> 'object' then
-    return p_path || ' is not an object';
-  end if;
-  select array_agg(k order by k) into v_keys from jsonb_object_keys(p_criteria) k;
-
-  if v_keys in ('{at_least,metric}', '{at_least,metric,scope}') then
-    if jsonb_typeof(p_criteria -> 'metric') <> 'string' then
-      return p_path || '.metric is not a string';
-    end if;
-    select m.* into v_metric from learn.metrics m where m.key = p_criteria ->> 'metric';
-    if not found then
-      return format('%s.metric: there is no metric %s', p_path, p_criteria ->> 'metric');
-    end if;
-    if p_criteria ? 'scope' then
-      if jsonb_typeof(p_criteria -> 'scope') <> 'string' then
-        return p_path || '.scope is not a string';
-      end if;
-      if v_metric.scope_property is null and p_criteria ->> 'scope' <> '' then
-        return format('%s.scope: the metric %s has no scopes', p_path, v_metric.key);
-      end if;
-    end if;
-    return learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
-  end if;
-
-  v_list := case
-    when v_keys = '{all}' then 'all'
-    when v_keys = '{any}' then 'any'
-    when v_keys = '{at_least,of}' then 'of'
-  end;
-  if v_list is null then
-    return format('%s has the keys (%s)', p_path, array_to_string(v_keys, ', '));
-  end if;
-  if jsonb_typeof(p_criteria -> v_list) <> 'array'
-    or jsonb_array_length(p_criteria -> v_list) = 0 then
-    return format('%s.%s is not a list with something in it', p_path, v_list);
-  end if;
-  if v_list = 'of' then
-    v_problem := learn_internal.count_problem(p_criteria -> 'at_least', p_path || '.at_least');
-    if v_problem is not null then
-      return v_problem;
-    end if;
-    if (p_criteria ->> 'at_least')::numeric > jsonb_array_length(p_criteria -> 'of') then
-      return format('%s.at_least is more than there are in the list', p_path);
-    end if;
-  end if;
-  for v_child in
-    select c.value, c.position
-    from jsonb_array_elements(p_criteria -> v_list) with ordinality c(value, position)
-  loop
-    v_problem := learn_internal.criteria_problem(
-      v_child.value, format('%s.%s[%s]', p_path, v_list, v_child.position - 1));
-    if v_problem is not null then
-      return v_problem;
-    end if;
-  end loop;
-  return null;
-end;
-$$;
-comment on function learn_internal.criteria_problem(jsonb, text) is
-  'What is wrong with an achievement''s criteria, in words; null when nothing is.';
-revoke all on function learn_internal.criteria_problem(jsonb, text) from public;
-
--- functions/achievements/revoke_achievement.sql
-
--- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
--- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
--- Errors: LX001 no reason, or the user does not have it; LX002; LX003 unknown achievement;
--- LX004 user inactive; LX013.
-create or replace function learn.revoke_achievement(
-  p_user_id         uuid,
-  p_slug            text,
-  p_reason          text,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_call        learn_internal.call := learn_internal.begin_call(
-    'revoke_achievement', p_user_id, jsonb_build_object('slug', p_slug, 'reason', p_reason),
-    p_occurred_at, p_idempotency_key);
-  v_achievement learn.achievements;
-  v_paid        bigint;
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
-  if coalesce(p_reason, '') !~ E'\\S' then
-    raise exception 'an achievement is revoked for a reason'
-      using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
-  end if;
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
-  insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
-  values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
-  on conflict (user_id, achievement_id) do update
-    set reason = excluded.reason, revoked_at = excluded.revoked_at;
-  delete from learn.user_achievements u
-  where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
-  if not found then
-    raise exception 'the user does not have the achievement'
-      using errcode = 'LX001', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),
-        hint = 'Look at learn.user_achievements.';
-  end if;
-
-  if v_achievement.unlocks_avatar_id is not null and not exists (
-    select from learn.user_achievements u
-    join learn.achievements a on a.id = u.achievement_id
-    where u.user_id = p_user_id and a.unlocks_avatar_id = v_achievement.unlocks_avatar_id)
-  then
-    delete from learn.user_avatars v
-    where v.user_id = p_user_id and v.avatar_id = v_achievement.unlocks_avatar_id;
-    update learn.users u set selected_avatar_id = null
-    where u.id = p_user_id and u.selected_avatar_id = v_achievement.unlocks_avatar_id;
-  end if;
-
-  -- What the achievement has paid, under whatever slug, and what has not been taken back since.
-  with facts as (
-    select f.subject_id, f.xp
-    from learn.activity_log f
-    where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
-      and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
-  ), payments as (
-    select t.id::text as id
-    from learn.xp_transactions t
-    where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
-      and t.source_id in (select f.subject_id from facts f)
-  )
-  select coalesce(sum(f.xp), 0) + coalesce((
-    select sum(t.amount)
-    from learn.xp_transactions t
-    where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
-      and t.source_id in (select p.id from payments p)), 0)
-  into v_paid
-  from facts f;
-
-  perform learn_internal.write_facts(
-    array[(
-      p_user_id, 'achievement_revoked', 'achievement', p_slug,
-      jsonb_build_object('achievement_id', v_achievement.id, 'reason', p_reason),
-      -least(greatest(v_paid, 0), v_call.total_xp), v_call.occurred_at
-    )::learn_internal.fact],
-    p_idempotency_key);
-  perform learn_internal.audit('revoke_achievement', 'achievement', p_user_id,
-    jsonb_build_object('slug', p_slug));
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.revoke_achievement(uuid, text, text, timestamptz, text) is
-  'Takes an achievement away, with its XP (cut to what is there) and its avatar.';
-revoke all on function learn.revoke_achievement(uuid, text, text, timestamptz, text) from public;
-grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz, text)
-  to learn_app;
 
 -- functions/achievements/was_deserved_before.sql
 
@@ -2568,10 +2687,8 @@ $$;
 comment on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) is
   'Whether a user''s metric had reached a threshold by a point in time already; '
   'null when facts cannot tell.';
-revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz)
-  from public;
 
--- views/achievements/achievement_catalog.sql
+-- views/achievements/achievement.sql
 
 -- Every active achievement that is no secret, with how many have earned it. Names are the base texts: translate
 -- with learn.localized().
@@ -2590,8 +2707,6 @@ comment on view learn.achievement_catalog is
   'Active achievements that are no secret, with how many users have earned each.';
 grant select on learn.achievement_catalog to learn_app, learn_user, learn_readonly;
 
--- views/achievements/achievement_recounts.sql
-
 -- Achievements recounted from the log: earned, and not revoked since.
 -- What user_achievements must say.
 create or replace view learn_internal.achievement_recounts as
@@ -2608,8 +2723,6 @@ join learn.achievements a on a.id = f.achievement_id
 where f.activity_type = 'achievement_earned';
 comment on view learn_internal.achievement_recounts is
   'Achievements earned and not revoked since, recounted from the log.';
-
--- views/achievements/achievement_damage.sql
 
 -- Where achievements are not what the facts say: the part of check_integrity() about achievements.
 create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
@@ -2639,8 +2752,6 @@ create or replace trigger achievement_thresholds_marks
   after insert or update or delete or truncate on learn_internal.achievement_thresholds
   for each statement
   execute function learn_internal.note_xp_marks();
-comment on trigger achievement_thresholds_marks on learn_internal.achievement_thresholds is
-  'Notes the totals of XP at which something happens.';
 
 -- triggers/achievements/achievements.sql
 
@@ -2652,7 +2763,6 @@ create or replace trigger achievements_change
   before insert or update of criteria, is_active or delete on learn.achievements
   for each statement
   execute function learn_internal.change_content();
-comment on trigger achievements_change on learn.achievements is 'A change blocks learners.';
 
 -- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
 -- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
@@ -2680,13 +2790,11 @@ end;
 $$;
 comment on function learn_internal.check_criteria() is
   'Row trigger: validates an achievement''s criteria (LX011).';
-revoke all on function learn_internal.check_criteria() from public;
 
 create or replace trigger check_criteria
   before insert or update of criteria, is_active on learn.achievements
   for each row
   execute function learn_internal.check_criteria();
-comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
 
 -- When an achievement is written: its thresholds are indexed, or taken out of the index
 -- while it is inactive.
@@ -2710,14 +2818,11 @@ end;
 $$;
 comment on function learn_internal.index_criteria() is
   'Row trigger: indexes the thresholds of an active achievement.';
-revoke all on function learn_internal.index_criteria() from public;
 
 create or replace trigger index_criteria
   after insert or update of criteria, is_active on learn.achievements
   for each row
   execute function learn_internal.index_criteria();
-comment on trigger index_criteria on learn.achievements is
-  'Indexes the thresholds of an active achievement.';
 
 -- When an achievement is deleted: not while somebody holds it, because another of its name would be earned again.
 -- Errors: LX009.
@@ -2739,12 +2844,26 @@ end;
 $$;
 comment on function learn_internal.keep_held_achievements() is
   'Row trigger: an achievement that somebody holds is not deleted (LX009).';
-revoke all on function learn_internal.keep_held_achievements() from public;
 
 create or replace trigger keep_held_achievements
   before delete on learn.achievements
   for each row execute function learn_internal.keep_held_achievements();
-comment on trigger keep_held_achievements on learn.achievements is 'Refuses delete while somebody holds it (LX009).';
+
+-- What happens when rows of learn.revoked_achievements are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.revoked_achievements
+  for each row
+  when (learn_internal.is_off_time(new.revoked_at, new.revoked_at))
+  execute function learn_internal.refuse_times('revoked_at');
+
+create or replace trigger refuse_new_times
+  before update of revoked_at on learn.revoked_achievements
+  for each row
+  when (new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at))
+  execute function learn_internal.refuse_times('revoked_at');
 
 -- triggers/achievements/user_achievements.sql
 
@@ -2768,7 +2887,6 @@ end;
 $$;
 comment on function learn_internal.keep_achievement_tokens() is
   'Row trigger: refuses changes of the tokens of achievements (LX010).';
-revoke all on function learn_internal.keep_achievement_tokens() from public;
 
 create or replace trigger keep_achievement_tokens
   before update on learn.user_achievements
@@ -2778,8 +2896,6 @@ create or replace trigger keep_achievement_tokens
       is distinct from (new.token_id, new.collection_id, new.serial_number, new.metadata_uri, new.tx_id,
         new.minted_at))
   execute function learn_internal.keep_achievement_tokens();
-comment on trigger keep_achievement_tokens on learn.user_achievements is
-  'Refuses changes of tokens (LX010).';
 
 -- When achievements are deleted otherwise than by revoke_achievement(): refused. They would be earned, and paid, again.
 -- Errors: LX009.
@@ -2811,14 +2927,12 @@ end;
 $$;
 comment on function learn_internal.keep_achievements() is
   'Statement trigger: achievements go only by revoke_achievement(), or with the user (LX009).';
-revoke all on function learn_internal.keep_achievements() from public;
 
 create or replace trigger keep_achievements
   after delete on learn.user_achievements
   referencing old table as lost
   for each statement
   execute function learn_internal.keep_achievements();
-comment on trigger keep_achievements on learn.user_achievements is 'Refuses delete (LX009) but by revoke_achievement().';
 
 -- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
 -- their XP.
@@ -2874,15 +2988,12 @@ $$;
 comment on function learn_internal.announce_achievements() is
   'Statement trigger: unlocks the avatars of earned achievements and writes '
   'achievement_earned facts.';
-revoke all on function learn_internal.announce_achievements() from public;
 
 create or replace trigger announce_achievements
   after insert on learn.user_achievements
   referencing new table as earned
   for each statement
   execute function learn_internal.announce_achievements();
-comment on trigger announce_achievements on learn.user_achievements is
-  'Unlocks avatars and writes achievement_earned facts.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -2891,14 +3002,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
-comment on trigger refuse_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of earned_at on learn.user_achievements
   for each row
   when (new.earned_at is distinct from old.earned_at and learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
-comment on trigger refuse_new_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';
 
 -- functions/achievements/crossed_thresholds.sql
 
@@ -2924,69 +3033,6 @@ $$;
 comment on function learn_internal.crossed_thresholds(
   uuid, text, text, bigint, bigint, timestamptz) is
   'The achievements whose thresholds a value has crossed on its way from an old one to a new one.';
-revoke all on function learn_internal.crossed_thresholds(
-  uuid, text, text, bigint, bigint, timestamptz) from public;
-
--- functions/achievements/earn_achievements.sql
-
--- Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied and
--- nobody has taken the achievement away from them. Earning one is a fact: announce_achievements().
-create or replace function learn_internal.earn_achievements(p_won learn_internal.win[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
-  select w.user_id, w.achievement_id, w.at, w.evidence
-  from unnest(p_won) w
-  join learn.achievements a on a.id = w.achievement_id
-  where (a.criteria ? 'metric' or learn_internal.satisfies_criteria(w.user_id, a.criteria))
-    and not exists (
-      select from learn.revoked_achievements r
-      where r.user_id = w.user_id and r.achievement_id = w.achievement_id
-      offset 0)
-  order by w.user_id, a.display_order, w.achievement_id
-  on conflict (user_id, achievement_id) do nothing;
-end;
-$$;
-comment on function learn_internal.earn_achievements(learn_internal.win[]) is
-  'Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied.';
-revoke all on function learn_internal.earn_achievements(learn_internal.win[]) from public;
-
--- functions/activity/add_to_metric.sql
-
--- Adds to a user's metric, and finds the achievements whose thresholds that crosses.
--- The caller has locked the user.
-create or replace function learn_internal.add_to_metric(
-  p_user_id uuid, p_metric text, p_scope text, p_amount bigint, p_at timestamptz
-)
-returns learn_internal.win[]
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_won learn_internal.win[];
-begin
-  insert into learn.user_metrics as m (user_id, metric, scope, value)
-  values (p_user_id, p_metric, p_scope, p_amount)
-  on conflict (user_id, metric, scope) do update set value = m.value + excluded.value
-  returning array(  -- as crossed_thresholds() says, without the price of another statement
-    select (p_user_id, t.achievement_id, p_at, jsonb_build_object(
-      'metric', p_metric, 'scope', p_scope, 'value', m.value))::learn_internal.win
-    from learn_internal.achievement_thresholds t
-    where t.metric = p_metric and t.scope = p_scope
-      and t.threshold > m.value - p_amount and t.threshold <= m.value)
-  into v_won;
-  return v_won;
-end;
-$$;
-comment on function learn_internal.add_to_metric(uuid, text, text, bigint, timestamptz) is
-  'Adds to a user''s metric; returns the achievements whose thresholds that crosses.';
-revoke all on function learn_internal.add_to_metric(uuid, text, text, bigint, timestamptz)
-  from public;
 
 -- functions/activity/advance_runs.sql
 
@@ -3082,7 +3128,6 @@ end;
 $$;
 comment on function learn_internal.advance_runs(learn_internal.run_event[]) is
   'Moves the runs that facts lengthen or end, by when they occurred; returns what that earns.';
-revoke all on function learn_internal.advance_runs(learn_internal.run_event[]) from public;
 
 -- functions/activity/count_days.sql
 
@@ -3121,65 +3166,51 @@ end;
 $$;
 comment on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz) is
   'Counts a day of a user for the metrics of distinct days; returns what that earns.';
-revoke all on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz)
-  from public;
 
--- functions/activity/feed_metric.sql
+-- functions/activity/run.sql
 
--- Adds a group of facts (of one user, type and day) to a metric that sums up a property, keeps its
--- maximum, or counts by scope. A fact without the property, or without a scope, adds nothing.
-create or replace function learn_internal.feed_metric(
-  p_user_id uuid, p_feed learn_internal.metric_feeds, p_properties jsonb[],
-  p_local_date date, p_at timestamptz
+-- How long the run of the past is to which a fact belongs that has come late, by its time and id: between what
+-- ended one before it and what ends one after it.
+create or replace function learn_internal.run_around(
+  p_user_id uuid, p_metric text, p_scope text, p_at timestamptz, p_id bigint
 )
-returns learn_internal.win[]
+returns bigint
 language plpgsql
-volatile
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  f      record;
-  v_old  bigint;
-  v_won  learn_internal.win[] := '{}'::learn_internal.win[];
+  v_metric learn.metrics;
+  v_from   record;
+  v_until  record;
 begin
-  for f in
-    select a.scope,
-      (case when (p_feed).aggregate = 'max' then max(a.amount) else sum(a.amount) end)::bigint
-        as amount
-    from (
-      select coalesce(p ->> (p_feed).scope_property, '') as scope,
-        case when (p_feed).property is null then 1
-          else learn_internal.number_property(p, (p_feed).property) end as amount
-      from unnest(p_properties) p
-      where p @> (p_feed).filter
-        and ((p_feed).scope_property is null or p ->> (p_feed).scope_property <> '')
-    ) a
-    group by a.scope
-  loop
-    continue when coalesce(f.amount, 0) = 0;
-    if (p_feed).is_board then
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      values (p_user_id, (p_feed).metric, p_local_date, f.amount);
-    end if;
-    if (p_feed).aggregate = 'max' then  -- rises by what it lacks
-      select m.value into v_old from learn.user_metrics m
-      where m.user_id = p_user_id and m.metric = (p_feed).metric and m.scope = f.scope;
-      f.amount := f.amount - coalesce(v_old, 0);
-      continue when f.amount <= 0;
-    end if;
-    v_won := v_won
-      || learn_internal.add_to_metric(p_user_id, (p_feed).metric, f.scope, f.amount, p_at);
-  end loop;
-  return v_won;
+  select * into v_metric from learn.metrics m where m.key = p_metric;
+  select f.occurred_at as at, f.id into v_from
+  from learn_internal.counted_facts f
+  where f.user_id = p_user_id and f.activity_type = v_metric.reset_activity_type
+    and f.properties @> v_metric.reset_filter and (f.occurred_at, f.id) <= (p_at, p_id)
+    and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope)
+  order by f.occurred_at desc, f.id desc
+  limit 1;
+  select f.occurred_at as at, f.id into v_until
+  from learn_internal.counted_facts f
+  where f.user_id = p_user_id and f.activity_type = v_metric.reset_activity_type
+    and f.properties @> v_metric.reset_filter and (f.occurred_at, f.id) > (p_at, p_id)
+    and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope)
+  order by f.occurred_at, f.id
+  limit 1;
+  return (
+    select count(*)
+    from learn_internal.counted_facts f
+    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type
+      and f.properties @> v_metric.filter
+      and (v_from.at is null or (f.occurred_at, f.id) >= (v_from.at, v_from.id))
+      and (v_until.at is null or (f.occurred_at, f.id) < (v_until.at, v_until.id))
+      and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope));
 end;
 $$;
-comment on function learn_internal.feed_metric(
-  uuid, learn_internal.metric_feeds, jsonb[], date, timestamptz) is
-  'Adds a group of facts to a metric of sums, maxima or scopes; returns what that earns.';
-revoke all on function learn_internal.feed_metric(
-  uuid, learn_internal.metric_feeds, jsonb[], date, timestamptz) from public;
-
--- functions/activity/run_ends.sql
+comment on function learn_internal.run_around(uuid, text, text, timestamptz, bigint) is
+  'How long the run of the past is to which a fact belongs that has come late.';
 
 -- The runs that a group of facts (of one user and type, parallel arrays) ends, in total and by scope.
 create or replace function learn_internal.run_ends(
@@ -3215,10 +3246,6 @@ end;
 $$;
 comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[]) is
   'The runs that a group of facts ends.';
-revoke all on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[])
-  from public;
-
--- functions/activity/run_events.sql
 
 -- What a group of facts (of one user and type, parallel arrays) adds to a run, in total or by scope.
 create or replace function learn_internal.run_events(
@@ -3242,10 +3269,112 @@ $$;
 comment on function learn_internal.run_events(
   uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz[]) is
   'What a group of facts adds to a run.';
-revoke all on function learn_internal.run_events(
-  uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz[]) from public;
 
--- functions/streaks/open_day.sql
+-- How many of a user's facts have made a run longer after a time: where something that ended it comes late.
+-- Facts are recorded at most 5 minutes before they occur, which leaves the log from before alone.
+create or replace function learn_internal.run_since(
+  p_user_id uuid, p_metric text, p_scope text, p_at timestamptz
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select count(*)
+    from learn.metrics m
+    join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+    where m.key = p_metric and f.user_id = p_user_id
+      and f.occurred_at > p_at and f.recorded_at > p_at - interval '5 minutes'
+      and (p_scope = '' or f.properties ->> m.scope_property = p_scope));
+end;
+$$;
+comment on function learn_internal.run_since(uuid, text, text, timestamptz) is
+  'How many of a user''s facts have made a run longer after a time.';
+
+-- functions/streaks/open.sql
+
+-- What open_day() does, for a learner who has learned in several zones: notes when something was learned on which
+-- local date, settles which dates are active days, and the streak. Returns the achievements that this earns.
+-- The caller has locked the user; p_stats is the row as it is now.
+create or replace function learn_internal.open_moved_day(
+  p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
+  p_last timestamptz, p_at timestamptz
+)
+returns learn_internal.win[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := (p_stats).user_id;
+  v_day     learn_internal.local_days;
+  v_moves   record;
+  v_weeks   date[];               -- those that had an active day before
+  v_stats   learn.user_stats;
+begin
+  if (p_stats).settled_zone = 0 then  -- so far there was one zone
+    insert into learn_internal.local_days (user_id, zone_number, local_date, is_active)
+    select v_user_id, 0, a.activity_date, true
+    from learn.user_activity_days a
+    where a.user_id = v_user_id and not a.is_freeze;
+  end if;
+  insert into learn_internal.local_days as d (user_id, zone_number, local_date, first_at, last_at)
+  values (v_user_id, p_zone_number, p_date, p_first, p_last)
+  on conflict (user_id, zone_number, local_date) do update
+    set first_at = least(d.first_at, excluded.first_at),
+      last_at = greatest(d.last_at, excluded.last_at)
+  returning d.* into v_day;
+  if v_day.is_active and v_day.first_at < p_first then
+    return '{}'::learn_internal.win[];
+  end if;
+
+  v_weeks := array(
+    select distinct date_trunc('week', d.activity_date::timestamp)::date
+    from learn.user_activity_days d
+    where d.user_id = v_user_id and not d.is_freeze);
+  select * into v_moves from learn_internal.settle_days(v_user_id);
+  if v_moves.changed_from is null then
+    return '{}'::learn_internal.win[];
+  end if;
+  v_stats := learn_internal.settle_streak(v_user_id, v_moves.changed_from);
+
+  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+  select v_user_id, m.key, g.day, g.days
+  from learn.metrics m
+  join (
+    select 'active_days' as metric, a as day, 1 as days from unnest(v_moves.added) a
+    union all
+    select 'active_days', r, -1 from unnest(v_moves.removed) r
+    union all
+    select 'current_streak', '-infinity', null
+  ) g on g.metric = m.key
+  where m.is_board;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  select 'active_days', a, '', 1 from unnest(v_moves.added) a
+  union all
+  select 'active_days', r, '', -1 from unnest(v_moves.removed) r
+  union all
+  select 'active_weeks', coalesce(w.week, b.week),
+    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'),
+    case when b.week is null then 1 else -1 end
+  from (
+    select distinct date_trunc('week', d.activity_date::timestamp)::date as week
+    from learn.user_activity_days d
+    where d.user_id = v_user_id and not d.is_freeze
+  ) w
+  full join unnest(v_weeks) b(week) on b.week = w.week
+  where w.week is null or b.week is null;
+  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+      (p_stats).longest_streak, v_stats.longest_streak, p_at)
+    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
+      (p_stats).active_days, v_stats.active_days, p_at);
+end;
+$$;
+comment on function learn_internal.open_moved_day(
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
+  'Makes a day active, of a learner who has learned in several zones, and moves the streak.';
 
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
@@ -3352,8 +3481,6 @@ $$;
 comment on function learn_internal.open_day(
   learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
   'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';
-revoke all on function learn_internal.open_day(
-  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) from public;
 
 -- functions/xp/announce_levels.sql
 
@@ -3380,43 +3507,6 @@ end;
 $$;
 comment on function learn_internal.announce_levels(learn_internal.rise[]) is
   'Writes a fact for each level that users have reached for the first time.';
-revoke all on function learn_internal.announce_levels(learn_internal.rise[]) from public;
-
--- functions/xp/move_level.sql
-
--- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
--- achievements whose thresholds the total or the level has crossed. A level is reached once: what was
--- reached before stays reached. The caller has locked the user; p_stats has the new total.
-create or replace function learn_internal.move_level(
-  p_stats learn.user_stats, p_xp bigint, p_at timestamptz
-)
-returns learn_internal.rise
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_level integer := learn.calculate_level_from_xp((p_stats).total_xp);
-  v_rise  learn_internal.rise;
-begin
-  v_rise.user_id := (p_stats).user_id;
-  v_rise.from_level := (p_stats).highest_level;
-  v_rise.to_level := greatest((p_stats).highest_level, v_level);
-  v_rise.at := p_at;
-  update learn.user_stats s
-  set current_level = v_level, highest_level = v_rise.to_level
-  where s.user_id = (p_stats).user_id;
-  v_rise.won := learn_internal.crossed_thresholds(
-      v_rise.user_id, 'xp', '', (p_stats).total_xp - p_xp, (p_stats).total_xp, p_at)
-    || learn_internal.crossed_thresholds(
-      v_rise.user_id, 'level_reached', '', v_rise.from_level, v_rise.to_level, p_at);
-  return v_rise;
-end;
-$$;
-comment on function learn_internal.move_level(learn.user_stats, bigint, timestamptz) is
-  'Brings a user''s level up to date after a payment; says which levels are new, and what they earn.';
-revoke all on function learn_internal.move_level(learn.user_stats, bigint, timestamptz)
-  from public;
 
 -- functions/xp/paid_today.sql
 
@@ -3461,27 +3551,6 @@ end;
 $$;
 comment on function learn_internal.paid_today(uuid, text) is
   'XP that a type of fact has paid a learner today, by the clock and by the zones of now and of then.';
-revoke all on function learn_internal.paid_today(uuid, text) from public;
-
--- triggers/achievements/revoked_achievements.sql
-
--- What happens when rows of learn.revoked_achievements are written.
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.revoked_achievements
-  for each row
-  when (learn_internal.is_off_time(new.revoked_at, new.revoked_at))
-  execute function learn_internal.refuse_times('revoked_at');
-comment on trigger refuse_times on learn.revoked_achievements is 'Refuses times out of bounds (LX001).';
-
-create or replace trigger refuse_new_times
-  before update of revoked_at on learn.revoked_achievements
-  for each row
-  when (new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at))
-  execute function learn_internal.refuse_times('revoked_at');
-comment on trigger refuse_new_times on learn.revoked_achievements is 'Refuses times out of bounds (LX001).';
 
 -- triggers/achievements/user_avatars.sql
 
@@ -3494,14 +3563,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.unlocked_at, new.unlocked_at))
   execute function learn_internal.refuse_times('unlocked_at');
-comment on trigger refuse_times on learn.user_avatars is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at on learn.user_avatars
   for each row
   when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at))
   execute function learn_internal.refuse_times('unlocked_at');
-comment on trigger refuse_new_times on learn.user_avatars is 'Refuses times out of bounds (LX001).';
 
 -- triggers/streaks/streak_freezes.sql
 
@@ -3516,7 +3583,6 @@ create or replace trigger refuse_times
     greatest(new.granted_on, new.used_on),
     least(new.granted_on, new.used_on)))
   execute function learn_internal.refuse_times('granted_on', 'used_on');
-comment on trigger refuse_times on learn.streak_freezes is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of granted_on, used_on on learn.streak_freezes
@@ -3524,7 +3590,6 @@ create or replace trigger refuse_new_times
   when (new.granted_on is distinct from old.granted_on and learn_internal.is_off_date(new.granted_on, new.granted_on)
     or new.used_on is distinct from old.used_on and learn_internal.is_off_date(new.used_on, new.used_on))
   execute function learn_internal.refuse_times('granted_on', 'used_on');
-comment on trigger refuse_new_times on learn.streak_freezes is 'Refuses times out of bounds (LX001).';
 
 -- triggers/streaks/user_activity_days.sql
 
@@ -3537,29 +3602,14 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
-comment on trigger refuse_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of activity_date on learn.user_activity_days
   for each row
   when (new.activity_date is distinct from old.activity_date and learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
-comment on trigger refuse_new_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';
 
--- views/activity/counted_facts.sql
-
--- The facts that metrics count: not those that say themselves that they do not, such as quizzes of too few
--- questions, nor those that turned out not to hold, such as answers by a wrong key.
-create or replace view learn_internal.counted_facts as
-select f.*
-from learn.activity_log f
-where not f.properties @> '{"counts": false}'
-  and not exists (
-    select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);
-comment on view learn_internal.counted_facts is
-  'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
-
--- views/activity/metric_day_recounts.sql
+-- views/activity/recounts.sql
 
 -- The days that distinct_days metrics have counted, recounted from the log:
 -- what user_metric_days must say.
@@ -3571,6 +3621,55 @@ cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) 
 where m.aggregate = 'distinct_days';
 comment on view learn_internal.metric_day_recounts is
   'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+with fed as not materialized (
+  select f.user_id, f.local_date, m.key as metric, m.aggregate, s.scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn_internal.counted_facts f
+  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
+  cross join lateral (
+    select ''
+    union all
+    select f.properties ->> m.scope_property
+    where f.properties ->> m.scope_property <> ''
+  ) s(scope)
+)
+select t.user_id, t.metric, t.scope,
+  case t.aggregate
+    when 'max' then greatest(max(t.amount), 0)
+    when 'distinct_days' then count(distinct t.local_date)
+    else sum(t.amount)
+  end::bigint as value
+from fed t
+where t.aggregate <> 'run' and t.amount is not null
+group by t.user_id, t.metric, t.scope, t.aggregate
+union all
+select r.user_id, r.metric, r.scope,
+  count(*) filter (where not r.is_reset and not r.is_over)
+from (
+  -- by when they occurred; a fact that does both ends a run and begins the next
+  select e.*, coalesce(bool_or(e.is_reset) over (
+    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
+    rows between unbounded preceding and 1 preceding), false) as is_over
+  from learn_internal.run_facts e
+) r
+group by r.user_id, r.metric, r.scope;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
+create or replace view learn_internal.run_recounts as
+select f.user_id, f.metric, f.scope,
+  max(f.occurred_at) filter (where f.is_reset) as reset_at,
+  max(f.occurred_at) filter (where not f.is_reset) as last_at
+from learn_internal.run_facts f
+group by f.user_id, f.metric, f.scope;
+comment on view learn_internal.run_recounts is
+  'When runs were ended last and made longer last, recounted from activity_log.';
 
 -- functions/achievements/metric_steps.sql
 
@@ -3655,7 +3754,6 @@ end;
 $$;
 comment on function learn_internal.metric_steps(uuid, text, text) is
   'What counts for a user''s metric, in order, each with what it adds and the value after it.';
-revoke all on function learn_internal.metric_steps(uuid, text, text) from public;
 
 -- functions/achievements/why.sql
 
@@ -3768,7 +3866,6 @@ end;
 $$;
 comment on function learn.why(uuid, text) is
   'Why a user has an achievement, or not yet: each condition (needed and had) and the facts that count.';
-revoke all on function learn.why(uuid, text) from public;
 grant execute on function learn.why(uuid, text) to learn_app, learn_user, learn_readonly;
 
 -- functions/xp/explain_xp.sql
@@ -3859,121 +3956,36 @@ $$;
 comment on function learn.explain_xp(uuid, date, date) is
   'Where a user''s XP of some days comes from: each row of the ledger with rule, multiplier, cap and '
   'source, in words.';
-revoke all on function learn.explain_xp(uuid, date, date) from public;
 grant execute on function learn.explain_xp(uuid, date, date) to learn_app, learn_user, learn_readonly;
 
--- functions/achievements/criteria_progress.sql
+-- functions/streaks/date.sql
 
--- How far a user is with criteria: a value of a target. Of one condition they are the metric's; of a list that
--- must all hold, those of the condition that is furthest away; of another list, how many of its conditions hold
--- of those that must.
-create or replace function learn_internal.criteria_progress(
-  p_user_id uuid, p_criteria jsonb, out value bigint, out target bigint
-)
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if p_criteria ? 'metric' then
-    target := (p_criteria ->> 'at_least')::numeric;
-    value := coalesce((
-      select v.value from learn_internal.reward_values v
-      where v.user_id = p_user_id and v.metric = p_criteria ->> 'metric'
-        and v.scope = coalesce(p_criteria ->> 'scope', '')), 0);
-    if p_criteria ->> 'metric' = 'current_streak' and value < target then
-      value := learn.calculate_user_streak(p_user_id);  -- as it is today, while the longest does not suffice
-    end if;
-  elsif p_criteria ? 'all' then
-    select p.value, p.target into value, target
-    from jsonb_array_elements(p_criteria -> 'all') with ordinality c(criteria, position)
-    cross join lateral learn_internal.criteria_progress(p_user_id, c.criteria) p
-    order by least(1, p.value::numeric / p.target), c.position
-    limit 1;
-  else
-    target := coalesce((p_criteria ->> 'at_least')::numeric, 1);
-    select count(*) filter (where learn_internal.satisfies_criteria(p_user_id, c)) into value
-    from jsonb_array_elements(coalesce(p_criteria -> 'any', p_criteria -> 'of')) c;
-  end if;
-end;
-$$;
-comment on function learn_internal.criteria_progress(uuid, jsonb) is
-  'How far a user is with criteria: of a list that must all hold, with the condition that is furthest away.';
-revoke all on function learn_internal.criteria_progress(uuid, jsonb) from public;
-
--- functions/activity/run_around.sql
-
--- How long the run of the past is to which a fact belongs that has come late, by its time and id: between what
--- ended one before it and what ends one after it.
-create or replace function learn_internal.run_around(
-  p_user_id uuid, p_metric text, p_scope text, p_at timestamptz, p_id bigint
-)
-returns bigint
+-- A learner's date at a time, by the zone that was theirs then; of changes at the same time, the last counts.
+-- Writers of facts ask only for what happened before the last change: the current zone they know.
+create or replace function learn_internal.local_date(p_user_id uuid, p_at timestamptz)
+returns learn_internal.local_date
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_metric learn.metrics;
-  v_from   record;
-  v_until  record;
+  v_date learn_internal.local_date;
 begin
-  select * into v_metric from learn.metrics m where m.key = p_metric;
-  select f.occurred_at as at, f.id into v_from
-  from learn_internal.counted_facts f
-  where f.user_id = p_user_id and f.activity_type = v_metric.reset_activity_type
-    and f.properties @> v_metric.reset_filter and (f.occurred_at, f.id) <= (p_at, p_id)
-    and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope)
-  order by f.occurred_at desc, f.id desc
+  select (p_at at time zone z.timezone - z.day_starts_at)::date, z.number into v_date
+  from learn.user_timezones z
+  where z.user_id = p_user_id and z.until > p_at
+  order by z.number
   limit 1;
-  select f.occurred_at as at, f.id into v_until
-  from learn_internal.counted_facts f
-  where f.user_id = p_user_id and f.activity_type = v_metric.reset_activity_type
-    and f.properties @> v_metric.reset_filter and (f.occurred_at, f.id) > (p_at, p_id)
-    and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope)
-  order by f.occurred_at, f.id
-  limit 1;
-  return (
-    select count(*)
-    from learn_internal.counted_facts f
-    where f.user_id = p_user_id and f.activity_type = v_metric.activity_type
-      and f.properties @> v_metric.filter
-      and (v_from.at is null or (f.occurred_at, f.id) >= (v_from.at, v_from.id))
-      and (v_until.at is null or (f.occurred_at, f.id) < (v_until.at, v_until.id))
-      and (p_scope = '' or f.properties ->> v_metric.scope_property = p_scope));
+  if not found then
+    select (p_at at time zone u.timezone - u.day_starts_at)::date, u.zone_number into v_date
+    from learn.users u
+    where u.id = p_user_id;
+  end if;
+  return v_date;
 end;
 $$;
-comment on function learn_internal.run_around(uuid, text, text, timestamptz, bigint) is
-  'How long the run of the past is to which a fact belongs that has come late.';
-revoke all on function learn_internal.run_around(uuid, text, text, timestamptz, bigint) from public;
-
--- functions/activity/run_since.sql
-
--- How many of a user's facts have made a run longer after a time: where something that ended it comes late.
--- Facts are recorded at most 5 minutes before they occur, which leaves the log from before alone.
-create or replace function learn_internal.run_since(
-  p_user_id uuid, p_metric text, p_scope text, p_at timestamptz
-)
-returns bigint
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return (
-    select count(*)
-    from learn.metrics m
-    join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
-    where m.key = p_metric and f.user_id = p_user_id
-      and f.occurred_at > p_at and f.recorded_at > p_at - interval '5 minutes'
-      and (p_scope = '' or f.properties ->> m.scope_property = p_scope));
-end;
-$$;
-comment on function learn_internal.run_since(uuid, text, text, timestamptz) is
-  'How many of a user''s facts have made a run longer after a time.';
-revoke all on function learn_internal.run_since(uuid, text, text, timestamptz) from public;
-
--- functions/streaks/zone_date.sql
+comment on function learn_internal.local_date(uuid, timestamptz) is
+  'A learner''s date at a time, by the zone that was theirs then.';
 
 -- What date one of a learner's zones shows at a time, also where another one was theirs.
 create or replace function learn_internal.zone_date(
@@ -3999,7 +4011,6 @@ end;
 $$;
 comment on function learn_internal.zone_date(uuid, integer, timestamptz) is
   'What date one of a learner''s zones shows at a time.';
-revoke all on function learn_internal.zone_date(uuid, integer, timestamptz) from public;
 
 -- functions/streaks/chain_days.sql
 
@@ -4037,39 +4048,8 @@ end;
 $$;
 comment on function learn_internal.chain_days(learn_internal.local_days[]) is
   'Which of a learner''s local dates, zone by zone, are active days: those later by both clocks.';
-revoke all on function learn_internal.chain_days(learn_internal.local_days[]) from public;
 
--- functions/streaks/local_date.sql
-
--- A learner's date at a time, by the zone that was theirs then; of changes at the same time, the last counts.
--- Writers of facts ask only for what happened before the last change: the current zone they know.
-create or replace function learn_internal.local_date(p_user_id uuid, p_at timestamptz)
-returns learn_internal.local_date
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_date learn_internal.local_date;
-begin
-  select (p_at at time zone z.timezone - z.day_starts_at)::date, z.number into v_date
-  from learn.user_timezones z
-  where z.user_id = p_user_id and z.until > p_at
-  order by z.number
-  limit 1;
-  if not found then
-    select (p_at at time zone u.timezone - u.day_starts_at)::date, u.zone_number into v_date
-    from learn.users u
-    where u.id = p_user_id;
-  end if;
-  return v_date;
-end;
-$$;
-comment on function learn_internal.local_date(uuid, timestamptz) is
-  'A learner''s date at a time, by the zone that was theirs then.';
-revoke all on function learn_internal.local_date(uuid, timestamptz) from public;
-
--- functions/streaks/settle_days.sql
+-- functions/streaks/settle.sql
 
 -- Brings the active days of a learner who has learned in several zones up to date with local_days, and says which
 -- are new, which are none any more, and from which date on something is different (null: nothing is). Whether the
@@ -4138,89 +4118,6 @@ end;
 $$;
 comment on function learn_internal.settle_days(uuid) is
   'Brings the active days of a learner who has learned in several zones up to date with local_days.';
-revoke all on function learn_internal.settle_days(uuid) from public;
-
--- functions/streaks/walk_streak.sql
-
--- What a user's active days and freezes make of the streak, from the first day to the last: so that it is
--- the same in whatever order they came in. Before each active day, the days missed since the last one are
--- covered if the freezes in hand suffice for all of them, each held by the day that it covers; else the streak
--- starts anew. From the day p_from on, streaks earn freezes, by the settings of now; those that were earned
--- before, and null for all, are taken as they are. Freezes that were granted on a day count from the next
--- on as held when it comes to earning another.
-create or replace function learn_internal.walk_streak(p_user_id uuid, p_from date)
-returns learn_internal.streak_walk
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_walk    learn_internal.streak_walk;
-  v_every   integer := 0;
-  v_maximum integer;
-  v_ids     bigint[];                -- the freezes in hand, in the order in which they are spent
-  v_granted date[];
-  v_last    date;
-  v_missed  integer;
-  v_covered integer;
-  v_place   integer;
-  v_date    date;
-  v_flown   integer;
-begin
-  if p_from is not null then
-    v_every := learn_internal.setting_number('streak_freeze_every_days');
-    v_maximum := learn_internal.setting_number('streak_freeze_maximum');
-  end if;
-  select coalesce(array_agg(f.id order by f.granted_on, f.is_earned, f.id), '{}'),
-    coalesce(array_agg(f.granted_on order by f.granted_on, f.is_earned, f.id), '{}')
-  into v_ids, v_granted
-  from learn.streak_freezes f
-  where f.user_id = p_user_id and not (f.is_earned and v_every > 0 and f.granted_on >= p_from);
-  v_walk := (0, 0, 0, null, '{}', '{}', '{}', '{}');
-
-  for v_date, v_flown in
-    select d.activity_date, d.flown_over
-    from learn.user_activity_days d
-    where d.user_id = p_user_id and not d.is_freeze
-    order by d.activity_date
-  loop
-    v_missed := v_date - v_last - 1 - v_flown;
-    if v_missed > 0 and v_missed <= cardinality(v_ids) then
-      select count(*) filter (where g.granted_on <= v_last + g.place::integer) into v_covered
-      from unnest(v_granted[1:v_missed]) with ordinality g(granted_on, place);
-      if v_covered = v_missed then
-        v_walk.used_on := v_walk.used_on
-          || array(select v_last + n from generate_series(1, v_missed) n);
-        v_walk.freeze_ids := v_walk.freeze_ids || v_ids[1:v_missed];
-        v_walk.granted_on := v_walk.granted_on || v_granted[1:v_missed];
-        v_ids := v_ids[v_missed + 1:];
-        v_granted := v_granted[v_missed + 1:];
-        v_missed := 0;
-      end if;
-    end if;
-    v_walk.current_streak := case when v_missed = 0 then v_walk.current_streak + 1 else 1 end;
-    v_walk.longest_streak := greatest(v_walk.longest_streak, v_walk.current_streak);
-    v_walk.active_days := v_walk.active_days + 1;
-    if v_every > 0 and v_date >= p_from and v_walk.current_streak % v_every = 0 then
-      v_place := (select count(*) from unnest(v_granted) g where g < v_date);
-      if v_place < v_maximum then
-        v_walk.earned_on := v_walk.earned_on || v_date;
-        v_place := (select count(*) from unnest(v_granted) g where g <= v_date);
-        v_ids := v_ids[:v_place] || null::bigint || v_ids[v_place + 1:];
-        v_granted := v_granted[:v_place] || v_date || v_granted[v_place + 1:];
-      end if;
-    end if;
-    v_last := v_date;
-  end loop;
-  v_walk.last_activity_date := v_last;
-  return v_walk;
-end;
-$$;
-comment on function learn_internal.walk_streak(uuid, date) is
-  'What a user''s active days and freezes make of the streak, in whatever order they came in.';
-revoke all on function learn_internal.walk_streak(uuid, date) from public;
-
--- functions/streaks/settle_streak.sql
 
 -- Brings a user's streak up to date where days or freezes have come late: which days freezes cover, and from
 -- the day p_from on, which freezes are earned (null: those that were stay). What is new of it becomes facts.
@@ -4298,134 +4195,8 @@ end;
 $$;
 comment on function learn_internal.settle_streak(uuid, date) is
   'Brings a user''s streak and freezes up to date where days or freezes have come late.';
-revoke all on function learn_internal.settle_streak(uuid, date) from public;
 
--- functions/streaks/open_moved_day.sql
-
--- What open_day() does, for a learner who has learned in several zones: notes when something was learned on which
--- local date, settles which dates are active days, and the streak. Returns the achievements that this earns.
--- The caller has locked the user; p_stats is the row as it is now.
-create or replace function learn_internal.open_moved_day(
-  p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
-  p_last timestamptz, p_at timestamptz
-)
-returns learn_internal.win[]
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_id uuid := (p_stats).user_id;
-  v_day     learn_internal.local_days;
-  v_moves   record;
-  v_weeks   date[];               -- those that had an active day before
-  v_stats   learn.user_stats;
-begin
-  if (p_stats).settled_zone = 0 then  -- so far there was one zone
-    insert into learn_internal.local_days (user_id, zone_number, local_date, is_active)
-    select v_user_id, 0, a.activity_date, true
-    from learn.user_activity_days a
-    where a.user_id = v_user_id and not a.is_freeze;
-  end if;
-  insert into learn_internal.local_days as d (user_id, zone_number, local_date, first_at, last_at)
-  values (v_user_id, p_zone_number, p_date, p_first, p_last)
-  on conflict (user_id, zone_number, local_date) do update
-    set first_at = least(d.first_at, excluded.first_at),
-      last_at = greatest(d.last_at, excluded.last_at)
-  returning d.* into v_day;
-  if v_day.is_active and v_day.first_at < p_first then
-    return '{}'::learn_internal.win[];
-  end if;
-
-  v_weeks := array(
-    select distinct date_trunc('week', d.activity_date::timestamp)::date
-    from learn.user_activity_days d
-    where d.user_id = v_user_id and not d.is_freeze);
-  select * into v_moves from learn_internal.settle_days(v_user_id);
-  if v_moves.changed_from is null then
-    return '{}'::learn_internal.win[];
-  end if;
-  v_stats := learn_internal.settle_streak(v_user_id, v_moves.changed_from);
-
-  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-  select v_user_id, m.key, g.day, g.days
-  from learn.metrics m
-  join (
-    select 'active_days' as metric, a as day, 1 as days from unnest(v_moves.added) a
-    union all
-    select 'active_days', r, -1 from unnest(v_moves.removed) r
-    union all
-    select 'current_streak', '-infinity', null
-  ) g on g.metric = m.key
-  where m.is_board;
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'active_days', a, '', 1 from unnest(v_moves.added) a
-  union all
-  select 'active_days', r, '', -1 from unnest(v_moves.removed) r
-  union all
-  select 'active_weeks', coalesce(w.week, b.week),
-    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'),
-    case when b.week is null then 1 else -1 end
-  from (
-    select distinct date_trunc('week', d.activity_date::timestamp)::date as week
-    from learn.user_activity_days d
-    where d.user_id = v_user_id and not d.is_freeze
-  ) w
-  full join unnest(v_weeks) b(week) on b.week = w.week
-  where w.week is null or b.week is null;
-  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at)
-    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
-      (p_stats).active_days, v_stats.active_days, p_at);
-end;
-$$;
-comment on function learn_internal.open_moved_day(
-  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
-  'Makes a day active, of a learner who has learned in several zones, and moves the streak.';
-revoke all on function learn_internal.open_moved_day(
-  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) from public;
-
--- views/activity/run_facts.sql
-
--- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.run_facts as
-select f.user_id, m.key as metric, s.scope, f.occurred_at, f.id, false as is_reset
-from learn.metrics m
-join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
-cross join lateral (
-  select ''
-  union all
-  select f.properties ->> m.scope_property
-  where f.properties ->> m.scope_property <> ''
-) s(scope)
-where m.aggregate = 'run'
-union all
-select f.user_id, m.key, s.scope, f.occurred_at, f.id, true
-from learn.metrics m
-join learn_internal.counted_facts f on f.activity_type = m.reset_activity_type
-  and f.properties @> m.reset_filter
-cross join lateral (
-  select ''
-  union all
-  select f.properties ->> m.scope_property
-  where f.properties ->> m.scope_property <> ''
-) s(scope);
-comment on view learn_internal.run_facts is 'The facts that lengthen runs or end them.';
-
--- views/activity/run_recounts.sql
-
--- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
-create or replace view learn_internal.run_recounts as
-select f.user_id, f.metric, f.scope,
-  max(f.occurred_at) filter (where f.is_reset) as reset_at,
-  max(f.occurred_at) filter (where not f.is_reset) as last_at
-from learn_internal.run_facts f
-group by f.user_id, f.metric, f.scope;
-comment on view learn_internal.run_recounts is
-  'When runs were ended last and made longer last, recounted from activity_log.';
-
--- views/streaks/local_day_recounts.sql
+-- views/streaks/recounts.sql
 
 -- The local dates of users' learning acts, zone by zone, recounted from the log.
 create or replace view learn_internal.local_day_recounts as
@@ -4435,8 +4206,6 @@ where f.is_qualifying
 group by f.user_id, f.zone_number, f.local_date;
 comment on view learn_internal.local_day_recounts is
   'The local dates of users'' learning acts, zone by zone, recounted from the log.';
-
--- views/streaks/activity_day_recounts.sql
 
 -- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
 create or replace view learn_internal.activity_day_recounts as
@@ -4460,132 +4229,6 @@ from (
 group by d.user_id, d.activity_date;
 comment on view learn_internal.activity_day_recounts is
   'Active and frozen days recounted from the log and the freezes.';
-
--- views/streaks/streak_damage.sql
-
--- Where active days, streaks and freezes are not what the facts say: the part of
--- check_integrity() about streaks.
-create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
-select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'no ' || d.activity_date
-    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
-  case when d.user_id is null then 'no ' || r.activity_date
-    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
-from learn_internal.activity_day_recounts r
-full join learn.user_activity_days d
-  on r.user_id = d.user_id and r.activity_date = d.activity_date
-where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
-union all
-select 'streak_follows_from_days', s.user_id,
-  format('current %s, longest %s, days %s, last %s',
-    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
-    coalesce(r.active_days, 0), r.last_activity_date),
-  format('current %s, longest %s, days %s, last %s',
-    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
-from learn.user_stats s
-left join learn_internal.streak_states r on r.user_id = s.user_id
-where (s.current_streak, s.longest_streak, s.active_days)
-  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
-  or s.last_activity_date is distinct from r.last_activity_date
-union all
-select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
-from learn.user_stats s
-left join (
-  select f.user_id, count(*) as held from learn.streak_freezes f
-  where f.used_on is null group by f.user_id
-) z on z.user_id = s.user_id
-where s.streak_freezes <> coalesce(z.held, 0)
-union all
-select 'freezes_cover_what_follows_from_days', h.user_id,
-  'days ' || array(select u from unnest(h.due) u order by u)::text,
-  'days ' || h.used::text
-from (
-  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
-    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
-  from learn.streak_freezes f
-  group by f.user_id
-) h
-where h.due <> h.used;
-comment on view learn_internal.streak_damage is
-  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
-
--- views/activity/metric_recounts.sql
-
--- Metrics recounted from the log by the definitions of today: what user_metrics must say.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.metric_recounts as
-with fed as not materialized (
-  select f.user_id, f.local_date, m.key as metric, m.aggregate, s.scope,
-    case when m.property is null then 1
-      else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn_internal.counted_facts f
-  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select ''
-    union all
-    select f.properties ->> m.scope_property
-    where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-)
-select t.user_id, t.metric, t.scope,
-  case t.aggregate
-    when 'max' then greatest(max(t.amount), 0)
-    when 'distinct_days' then count(distinct t.local_date)
-    else sum(t.amount)
-  end::bigint as value
-from fed t
-where t.aggregate <> 'run' and t.amount is not null
-group by t.user_id, t.metric, t.scope, t.aggregate
-union all
-select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and not r.is_over)
-from (
-  -- by when they occurred; a fact that does both ends a run and begins the next
-  select e.*, coalesce(bool_or(e.is_reset) over (
-    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
-    rows between unbounded preceding and 1 preceding), false) as is_over
-  from learn_internal.run_facts e
-) r
-group by r.user_id, r.metric, r.scope;
-comment on view learn_internal.metric_recounts is
-  'Metrics recounted from activity_log, one row per user, metric and scope.';
-
--- views/activity/activity_damage.sql
-
--- Where metrics are not what the facts say: the part of check_integrity() about activity.
-create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
-select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
-from learn_internal.metric_recounts r
-full join learn.user_metrics m
-  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
-where coalesce(r.value, 0) <> coalesce(m.value, 0)
-union all
-select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'none'
-    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
-  case when d.user_id is null then 'none'
-    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
-from learn_internal.metric_day_recounts r
-full join learn_internal.user_metric_days d
-  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
-    and d.activity_date = r.activity_date
-where r.user_id is null or d.user_id is null
-union all
-select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
-  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
-    r.reset_at, r.last_at),
-  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
-    u.reset_at, u.last_at)
-from learn_internal.run_recounts r
-full join learn_internal.user_runs u
-  on r.user_id = u.user_id and r.metric = u.metric and r.scope = u.scope
-where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
-comment on view learn_internal.activity_damage is
-  'Where metrics are not what the facts say; no row when all is well.';
 
 -- functions/activity/recorded_xp.sql
 
@@ -4622,7 +4265,6 @@ end;
 $$;
 comment on function learn_internal.recorded_xp(uuid, text) is
   'What a fact that a backend records pays: null, by its rule, or 0 when there were enough today.';
-revoke all on function learn_internal.recorded_xp(uuid, text) from public;
 
 -- views/xp/economy.sql
 
@@ -4848,7 +4490,6 @@ end;
 $$;
 comment on function learn_internal.remember_facts() is
   'Statement trigger: what deleted rows say to have happened once does not happen again.';
-revoke all on function learn_internal.remember_facts() from public;
 
 create or replace trigger are_remembered
   after delete on learn.user_lesson_progress
@@ -4970,7 +4611,141 @@ select a.key,
 from learn.activity_types a;
 comment on view learn_internal.type_consequences is 'What facts of each type can cause, by the rules of today.';
 
--- views/activity/rule_damage.sql
+-- views/streaks/streak.sql
+
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.streak_states as
+with runs as (
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
+  from (
+    select a.user_id, a.activity_date, a.is_freeze,
+      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
+    from learn.user_activity_days a
+    window w as (partition by a.user_id order by a.activity_date)
+  ) d
+  group by d.user_id, d.run
+)
+select r.user_id,
+  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
+  max(r.days)::integer as longest_streak,
+  sum(r.days)::integer as active_days,
+  max(r.last_date) as last_activity_date
+from runs r
+group by r.user_id;
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';
+
+-- Where active days, streaks and freezes are not what the facts say: the part of
+-- check_integrity() about streaks.
+create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
+select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'no ' || d.activity_date
+    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
+  case when d.user_id is null then 'no ' || r.activity_date
+    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
+from learn_internal.activity_day_recounts r
+full join learn.user_activity_days d
+  on r.user_id = d.user_id and r.activity_date = d.activity_date
+where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
+union all
+select 'streak_follows_from_days', s.user_id,
+  format('current %s, longest %s, days %s, last %s',
+    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+    coalesce(r.active_days, 0), r.last_activity_date),
+  format('current %s, longest %s, days %s, last %s',
+    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+from learn.user_stats s
+left join learn_internal.streak_states r on r.user_id = s.user_id
+where (s.current_streak, s.longest_streak, s.active_days)
+  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+  or s.last_activity_date is distinct from r.last_activity_date
+union all
+select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+from learn.user_stats s
+left join (
+  select f.user_id, count(*) as held from learn.streak_freezes f
+  where f.used_on is null group by f.user_id
+) z on z.user_id = s.user_id
+where s.streak_freezes <> coalesce(z.held, 0)
+union all
+select 'freezes_cover_what_follows_from_days', h.user_id,
+  'days ' || array(select u from unnest(h.due) u order by u)::text,
+  'days ' || h.used::text
+from (
+  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
+    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
+  from learn.streak_freezes f
+  group by f.user_id
+) h
+where h.due <> h.used;
+comment on view learn_internal.streak_damage is
+  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
+
+-- How long each user's streak is, and when it ends unless another day becomes active: at the end of
+-- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
+-- last day was counted by another zone, by whichever of the two clocks is later.
+-- Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.streak_ends as
+select e.user_id, e.days, greatest(
+  (e.lost_on + e.day_starts_at) at time zone e.timezone,
+  (
+    select (e.lost_on + z.day_starts_at) at time zone z.timezone
+    from learn.user_timezones z
+    where z.user_id = e.user_id and z.number = e.last_zone_number
+  )) as ends_at
+from (
+  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
+    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
+      select coalesce(
+        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
+      from learn_internal.freeze_days f
+      where f.user_id = s.user_id
+    ) end as lost_on
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.current_streak > 0
+) e;
+comment on view learn_internal.streak_ends is
+  'Length of streaks in days, and the moment from which they are lost.';
+
+-- views/activity/damage.sql
+
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+from learn_internal.metric_recounts r
+full join learn.user_metrics m
+  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
+where coalesce(r.value, 0) <> coalesce(m.value, 0)
+union all
+select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'none'
+    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+  case when d.user_id is null then 'none'
+    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+from learn_internal.metric_day_recounts r
+full join learn_internal.user_metric_days d
+  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
+    and d.activity_date = r.activity_date
+where r.user_id is null or d.user_id is null
+union all
+select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    r.reset_at, r.last_at),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    u.reset_at, u.last_at)
+from learn_internal.run_recounts r
+full join learn_internal.user_runs u
+  on r.user_id = u.user_id and r.metric = u.metric and r.scope = u.scope
+where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
 
 -- Where what is noted of rules is not what they say: a part of check_integrity(). Rules are nobody's: no user is named.
 create or replace view learn_internal.rule_damage (check_name, user_id, expected, actual) as

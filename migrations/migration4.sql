@@ -25,10 +25,42 @@ $$;
 comment on function learn.localized(jsonb, text, text, text) is
   'A field of translations ({"fil": {"title": "…"}}) in a locale such as fil or fil-PH; '
   'the base text where there is no translation.';
-revoke all on function learn.localized(jsonb, text, text, text) from public;
 grant execute on function learn.localized(jsonb, text, text, text) to learn_app, learn_user, learn_readonly;
 
--- views/catalog/course_lessons.sql
+-- views/catalog/course.sql
+
+-- The published courses for browsing, each with what leads to it and how it is received.
+-- Titles are the base texts: translate with learn.localized().
+create or replace view learn.course_catalog as
+select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.category, c.language,
+  c.difficulty, c.estimated_hours, c.icon_url, c.color, c.position, c.completion_xp,
+  c.translations, c.is_featured,
+  c.total_lessons as lesson_count, c.total_levels as level_count,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'course_id', r.id, 'slug', r.slug, 'title', r.title, 'is_required', e.is_required)
+      order by e.is_required desc, r.position, r.id), '[]')
+    from learn.course_prerequisites e
+    join learn.courses r on r.id = e.prerequisite_course_id and r.is_published
+    where e.course_id = c.id
+  ) as prerequisites,
+  (select count(*) from learn.user_course_progress p where p.course_id = c.id) as enrollment_count,
+  a.average_rating, a.rating_count
+from learn.courses c
+left join learn.tracks t on t.id = c.track_id
+cross join lateral (
+  select round(avg(r.rating), 2) as average_rating, count(*) as rating_count
+  from learn.course_ratings r
+  where r.course_id = c.id
+) a
+where c.is_published;
+comment on view learn.course_catalog is
+  'Published courses with prerequisites, lesson counts, enrolments and ratings.';
+comment on column learn.course_catalog.prerequisites is
+  '[{"course_id": 1, "slug": "…", "title": "…", "is_required": true}, …]: published ones, '
+  'required ones first.';
+comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
+grant select on learn.course_catalog to learn_app, learn_user, learn_readonly;
 
 -- What a course is made of: its published lessons, in published levels where they belong to one.
 -- Counted whether the course itself is published or not, as with tracks.
@@ -41,7 +73,15 @@ where l.course_id is not null and l.is_published and (l.course_level_id is null 
 comment on view learn_internal.course_lessons is
   'The published lessons of each course, with their XP multipliers.';
 
--- views/catalog/course_sizes.sql
+-- What enrolment in courses waits for: required prerequisites. One that nobody can complete
+-- keeps nobody out.
+create or replace view learn_internal.course_requirements as
+select e.course_id, e.prerequisite_course_id, r.slug
+from learn.course_prerequisites e
+join learn.courses r on r.id = e.prerequisite_course_id
+where e.is_required and r.is_published and r.total_lessons > 0;
+comment on view learn_internal.course_requirements is
+  'Required prerequisites of courses, of those that can be completed.';
 
 -- How much each course consists of; no row for a course without published lessons.
 create or replace view learn_internal.course_sizes as
@@ -75,9 +115,8 @@ as $$
 $$;
 comment on function learn_internal.count_courses(bigint[]) is
   'Counts the published lessons and levels of courses again.';
-revoke all on function learn_internal.count_courses(bigint[]) from public;
 
--- functions/catalog/require_course.sql
+-- functions/catalog/course.sql
 
 -- Refuses a course that does not exist or is not published.
 -- Errors: LX003, LX004.
@@ -106,50 +145,6 @@ end;
 $$;
 comment on function learn_internal.require_course(bigint) is
   'Refuses an unknown (LX003) or unpublished (LX004) course.';
-revoke all on function learn_internal.require_course(bigint) from public;
-
--- functions/progress/enroll_in_course.sql
-
--- Enrols a user in a course and unlocks its first level. Enrolling again changes nothing.
--- Errors: LX001, LX002, LX003 unknown course, LX004 not published or user inactive,
--- LX006 required prerequisites are not completed, LX013.
-create or replace function learn.enroll_in_course(
-  p_user_id         uuid,
-  p_course_id       bigint,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'enroll_in_course', p_user_id, jsonb_build_object('course_id', p_course_id),
-    p_occurred_at, p_idempotency_key);
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  perform learn_internal.require_course(p_course_id);
-
-  insert into learn.user_course_progress (user_id, course_id, enrolled_at)
-  values (p_user_id, p_course_id, v_call.occurred_at)
-  on conflict (user_id, course_id) do nothing;
-
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.enroll_in_course(uuid, bigint, timestamptz, text) is
-  'Enrols a user in a course whose required prerequisites are completed, and unlocks '
-  'its first level.';
-revoke all on function learn.enroll_in_course(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.enroll_in_course(uuid, bigint, timestamptz, text) to learn_app, learn_user;
-
--- functions/catalog/rate_course.sql
 
 -- Rates a course, 1 to 5, with a review if there is one. Rating again replaces the earlier rating.
 -- Errors: LX001 rating out of range, blank or overlong review; LX002; LX003 unknown course;
@@ -209,10 +204,48 @@ end;
 $$;
 comment on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text) is
   'Rates a course in which the user is enrolled, 1 to 5; again, it replaces the rating.';
-revoke all on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
-  from public;
 grant execute on function learn.rate_course(uuid, bigint, integer, text, timestamptz, text)
   to learn_app, learn_user;
+
+-- functions/progress/enroll_in_course.sql
+
+-- Enrols a user in a course and unlocks its first level. Enrolling again changes nothing.
+-- Errors: LX001, LX002, LX003 unknown course, LX004 not published or user inactive,
+-- LX006 required prerequisites are not completed, LX013.
+create or replace function learn.enroll_in_course(
+  p_user_id         uuid,
+  p_course_id       bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'enroll_in_course', p_user_id, jsonb_build_object('course_id', p_course_id),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_course(p_course_id);
+
+  insert into learn.user_course_progress (user_id, course_id, enrolled_at)
+  values (p_user_id, p_course_id, v_call.occurred_at)
+  on conflict (user_id, course_id) do nothing;
+
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.enroll_in_course(uuid, bigint, timestamptz, text) is
+  'Enrols a user in a course whose required prerequisites are completed, and unlocks '
+  'its first level.';
+grant execute on function learn.enroll_in_course(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/catalog/refresh_parents.sql
 
@@ -245,7 +278,6 @@ $$;
 comment on function learn_internal.refresh_parents() is
   'Statement trigger of content: recounts what the rows belong to. Arguments: the function that '
   'recounts, and the column of what it recounts.';
-revoke all on function learn_internal.refresh_parents() from public;
 
 -- functions/catalog/refuse_cycle.sql
 
@@ -287,7 +319,6 @@ $$;
 comment on function learn_internal.refuse_cycle() is
   'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: '
   'dependent and prerequisite column.';
-revoke all on function learn_internal.refuse_cycle() from public;
 
 -- views/catalog/level_order.sql
 
@@ -346,7 +377,6 @@ end;
 $$;
 comment on function learn_internal.require_unlocked(uuid[], bigint[]) is
   'Refuses lessons in levels that their users have not unlocked (LX005).';
-revoke all on function learn_internal.require_unlocked(uuid[], bigint[]) from public;
 
 -- functions/catalog/require_lesson.sql
 
@@ -388,19 +418,6 @@ end;
 $$;
 comment on function learn_internal.require_lesson(uuid, bigint) is
   'Refuses an unknown (LX003), unpublished (LX004) or locked (LX005) lesson.';
-revoke all on function learn_internal.require_lesson(uuid, bigint) from public;
-
--- views/catalog/course_requirements.sql
-
--- What enrolment in courses waits for: required prerequisites. One that nobody can complete
--- keeps nobody out.
-create or replace view learn_internal.course_requirements as
-select e.course_id, e.prerequisite_course_id, r.slug
-from learn.course_prerequisites e
-join learn.courses r on r.id = e.prerequisite_course_id
-where e.is_required and r.is_published and r.total_lessons > 0;
-comment on view learn_internal.course_requirements is
-  'Required prerequisites of courses, of those that can be completed.';
 
 -- views/catalog/track_items.sql
 
@@ -433,7 +450,6 @@ create or replace trigger course_levels_change
   before insert or update of is_published, position, course_id or delete on learn.course_levels
   for each statement
   execute function learn_internal.change_content();
-comment on trigger course_levels_change on learn.course_levels is 'A change blocks learners.';
 
 -- When levels of courses change: the lessons of one that is published or unpublished come and go
 -- with it, and progress follows, in both courses where a level moves from one to another.
@@ -468,21 +484,18 @@ end;
 $$;
 comment on function learn_internal.course_levels_updated() is
   'Statement trigger: recounts courses whose levels changed.';
-revoke all on function learn_internal.course_levels_updated() from public;
 
 create or replace trigger course_levels_updated
   after update on learn.course_levels
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.course_levels_updated();
-comment on trigger course_levels_updated on learn.course_levels is 'Recounts the courses.';
 
 create or replace trigger course_levels_touch
   before update on learn.course_levels
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger course_levels_touch on learn.course_levels is 'Keeps updated_at.';
 
 -- When levels of courses are deleted: progress follows, and the level behind may be due.
 create or replace trigger course_levels_deleted
@@ -490,7 +503,6 @@ create or replace trigger course_levels_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger course_levels_deleted on learn.course_levels is 'Recounts the courses.';
 
 -- When courses get levels: those that are due are unlocked.
 create or replace trigger course_levels_inserted
@@ -498,7 +510,6 @@ create or replace trigger course_levels_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger course_levels_inserted on learn.course_levels is 'Recounts the courses.';
 
 -- views/practice/solved_lessons.sql
 
@@ -535,7 +546,59 @@ having count(*) = (
 comment on view learn_internal.solved_lessons is
   'Available lessons of which a user has solved every published exercise.';
 
--- functions/practice/complete_solved_lessons.sql
+-- functions/practice/complete_solved.sql
+
+-- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
+-- it has: not when something is unsolved, the lesson is not open to the user, or it was completed before.
+-- The caller has locked the user.
+create or replace function learn_internal.complete_solved_lesson(p_user_id uuid, p_lesson_id bigint)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_exercises integer;
+  v_solved    integer;
+  v_at        timestamptz;
+  v_lesson    record;
+begin
+  select count(*), count(x.solved_at), max(x.solved_at) into v_exercises, v_solved, v_at
+  from learn.exercises e
+  left join learn.user_exercise_progress x on x.user_id = p_user_id and x.exercise_id = e.id
+  where e.lesson_id = p_lesson_id and e.is_published;
+  if v_exercises = 0 or v_solved < v_exercises then
+    return false;
+  end if;
+  select l.is_available, l.course_id, p.user_id, p.completed_at into v_lesson
+  from learn.lessons l
+  left join learn.user_lesson_progress p on p.user_id = p_user_id and p.lesson_id = l.id
+  where l.id = p_lesson_id;
+  if not v_lesson.is_available or v_lesson.completed_at is not null then
+    return false;
+  end if;
+  if v_lesson.course_id is not null then
+    if not exists (
+      select from learn_internal.solved_lessons v
+      where v.user_id = p_user_id and v.lesson_id = p_lesson_id)
+    then
+      return false;
+    end if;
+  end if;
+
+  if v_lesson.user_id is null then
+    insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
+    values (p_user_id, p_lesson_id, 'completed', v_at);
+  else
+    update learn.user_lesson_progress p
+    set status = 'completed', completed_at = v_at
+    where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
+  end if;
+  return true;
+end;
+$$;
+comment on function learn_internal.complete_solved_lesson(uuid, bigint) is
+  'Completes a lesson for a user who has solved all its exercises; whether it has.';
 
 -- Completes the lessons among the given ones (parallel arrays) of which the user
 -- has solved every exercise.
@@ -567,33 +630,6 @@ end;
 $$;
 comment on function learn_internal.complete_solved_lessons(uuid[], bigint[]) is
   'Completes those of the given lessons whose exercises the user has all solved.';
-revoke all on function learn_internal.complete_solved_lessons(uuid[], bigint[]) from public;
-
--- views/progress/level_recounts.sql
-
--- Levels of courses whose lessons users have completed: any of them or all, as the setting
--- level_completion_policy says. Whether the level was unlocked is not asked here.
-create or replace view learn_internal.level_recounts as
-select r.user_id, r.course_id, r.course_level_id,
-  case when s.is_any then r.first_completed_at else r.last_completed_at end as completed_at
-from (
-  select p.user_id, c.course_id, c.course_level_id, count(*) as lessons_completed,
-    min(p.completed_at) as first_completed_at, max(p.completed_at) as last_completed_at
-  from learn_internal.course_lessons c
-  join learn.user_lesson_progress p on p.lesson_id = c.lesson_id and p.completed_at is not null
-  where c.course_level_id is not null
-  group by p.user_id, c.course_id, c.course_level_id
-) r
-cross join (
-  select coalesce(bool_or(t.value = '"any"'), true) as is_any
-  from learn.platform_settings t
-  where t.key = 'level_completion_policy'
-) s
-where s.is_any or r.lessons_completed = (
-  select count(*) from learn_internal.course_lessons a
-  where a.course_level_id = r.course_level_id);
-comment on view learn_internal.level_recounts is
-  'Levels of courses that users'' completed lessons complete, by level_completion_policy.';
 
 -- functions/progress/unlock_levels.sql
 
@@ -689,40 +725,6 @@ end;
 $$;
 comment on function learn_internal.unlock_levels(uuid[], bigint[]) is
   'Unlocks levels that are due for users in courses, and completes those that are complete.';
-revoke all on function learn_internal.unlock_levels(uuid[], bigint[]) from public;
-
--- views/progress/course_recounts.sql
-
--- Progress in courses recounted from lessons: what user_course_progress must say, for those who are
--- enrolled. Filter by user_id and course_id: both conditions reach the tables.
-create or replace view learn_internal.course_recounts as
-select p.user_id, l.course_id,
-  (count(*) filter (where c.lesson_id is not null and p.completed_at is not null))::integer
-    as lessons_completed,
-  coalesce(sum(c.weight) filter (where p.completed_at is not null), 0) as weight_completed,
-  coalesce(sum(p.time_spent_seconds), 0)::bigint as time_spent_seconds,
-  max(p.completed_at) filter (where c.lesson_id is not null) as last_completed_at,
-  greatest(max(p.started_at), max(p.completed_at)) as last_activity_at
-from learn.user_lesson_progress p
-join learn.lessons l on l.id = p.lesson_id and l.course_id is not null
-left join learn_internal.course_lessons c on c.lesson_id = l.id and c.course_id = l.course_id
-group by p.user_id, l.course_id;
-comment on view learn_internal.course_recounts is
-  'Lessons, XP multipliers and time per user and course, recounted from user_lesson_progress.';
-
--- views/progress/course_level_recounts.sql
-
--- Completed levels per user and course, of those that there are to complete.
-create or replace view learn_internal.course_level_recounts as
-select u.user_id, v.course_id, count(*)::integer as levels_completed,
-  max(u.completed_at) as last_completed_at
-from learn.user_level_unlocks u
-join learn.course_levels v on v.id = u.course_level_id and v.is_published
-where u.completed_at is not null and exists (
-  select from learn.lessons s where s.course_level_id = v.id and s.is_published)
-group by u.user_id, v.course_id;
-comment on view learn_internal.course_level_recounts is
-  'Levels completed per user and course, recounted from user_level_unlocks.';
 
 -- views/progress/filled_tracks.sql
 
@@ -733,7 +735,7 @@ from learn.tracks t
 where t.is_published and t.total_items > 0;
 comment on view learn_internal.filled_tracks is 'Published tracks with something in them.';
 
--- views/progress/path_sizes.sql
+-- views/progress/sizes.sql
 
 -- How many published tracks with something in them each learning path has;
 -- no row for a path without any.
@@ -744,19 +746,77 @@ join learn_internal.filled_tracks t on t.track_id = pt.track_id
 group by pt.path_id;
 comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
 
--- views/progress/path_recounts.sql
+-- How many published items each track has; no row for a track without any.
+create or replace view learn_internal.track_sizes as
+select i.track_id, count(*)::integer as total_items
+from learn_internal.track_items i
+group by i.track_id;
+comment on view learn_internal.track_sizes is 'Number of published items per track.';
 
--- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
-create or replace view learn_internal.path_recounts as
-select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
-  max(p.completed_at) as last_completed_at
-from learn.learning_path_tracks pt
-join learn_internal.filled_tracks t on t.track_id = pt.track_id
-join learn.user_track_progress p on p.track_id = pt.track_id and p.completed_at is not null
-group by p.user_id, pt.path_id;
-comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
+-- functions/progress/refresh.sql
 
--- functions/progress/refresh_paths.sql
+-- After a change of content: what courses consist of is counted anew, and so is the progress
+-- of everybody who is enrolled. Percentages are live, unlocks and completions sticky.
+create or replace function learn_internal.refresh_courses(p_course_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  perform learn_internal.count_courses(p_course_ids);
+
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_course_progress p where p.course_id = any (p_course_ids))
+    order by s.user_id
+    for no key update
+  ) l;
+  if v_user_ids is not null then
+    perform learn_internal.settle_courses(v_user_ids, p_course_ids);
+  end if;
+end;
+$$;
+comment on function learn_internal.refresh_courses(bigint[]) is
+  'Recounts courses, and the progress of everybody enrolled in them, after a change of content.';
+
+-- Notes the difficulties that users have completed by now. Returns the facts to write.
+create or replace function learn_internal.refresh_difficulties(
+  p_user_ids uuid[], p_difficulties text[]
+)
+returns setof learn_internal.fact
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_difficulties is null then
+    return;
+  end if;
+  return query
+  with saved as (
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select r.user_id, r.difficulty, r.last_completed_at
+    from learn_internal.difficulty_recounts r
+    where r.user_id = any (p_user_ids) and r.difficulty = any (p_difficulties)
+    order by r.user_id, r.difficulty
+    on conflict do nothing
+    returning user_id, difficulty, completed_at
+  )
+  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
+    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
+  from saved s
+  order by s.user_id, s.completed_at, s.difficulty;
+end;
+$$;
+comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
+  'Notes the difficulties that users have completed by now; returns the facts to write.';
 
 -- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
 create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
@@ -817,61 +877,145 @@ end;
 $$;
 comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
   'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
-revoke all on function learn_internal.refresh_paths(uuid[], bigint[]) from public;
 
--- views/progress/difficulty_recounts.sql
-
--- Difficulties of which users have completed every published track that has something in it,
--- at least one.
-create or replace view learn_internal.difficulty_recounts as
-select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
-from learn_internal.filled_tracks t
-join learn.user_track_progress p on p.track_id = t.track_id and p.completed_at is not null
-join (
-  select f.difficulty, count(*) as tracks from learn_internal.filled_tracks f group by f.difficulty
-) n on n.difficulty = t.difficulty
-group by p.user_id, t.difficulty, n.tracks
-having count(*) = n.tracks;
-comment on view learn_internal.difficulty_recounts is
-  'Difficulties whose published tracks a user has all completed.';
-
--- functions/progress/refresh_difficulties.sql
-
--- Notes the difficulties that users have completed by now. Returns the facts to write.
-create or replace function learn_internal.refresh_difficulties(
-  p_user_ids uuid[], p_difficulties text[]
+-- After a change of content: recounts learning paths and difficulties for everybody
+-- who has completed a track of them.
+create or replace function learn_internal.refresh_goals(
+  p_path_ids bigint[], p_difficulties text[] default null
 )
-returns setof learn_internal.fact
-language plpgsql                  -- keeps its plan, where an SQL function would be parsed
-                                  -- in every statement
+returns void
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_user_ids uuid[];
+  v_facts    learn_internal.fact[];
 begin
-  if p_difficulties is null then
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_path_progress p where p.path_id = any (p_path_ids)
+      union
+      select r.user_id from learn_internal.path_recounts r where r.path_id = any (p_path_ids)
+      union
+      select r.user_id from learn_internal.difficulty_recounts r
+      where r.difficulty = any (p_difficulties))
+    order by s.user_id
+    for no key update
+  ) l;
+  if v_user_ids is null then
     return;
   end if;
-  return query
-  with saved as (
-    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
-    select r.user_id, r.difficulty, r.last_completed_at
-    from learn_internal.difficulty_recounts r
-    where r.user_id = any (p_user_ids) and r.difficulty = any (p_difficulties)
-    order by r.user_id, r.difficulty
-    on conflict do nothing
-    returning user_id, difficulty, completed_at
-  )
-  select s.user_id, 'difficulty_completed', 'difficulty', s.difficulty,
-    jsonb_build_object('difficulty', s.difficulty), null::integer, s.completed_at
-  from saved s
-  order by s.user_id, s.completed_at, s.difficulty;
+
+  select array_agg(f::learn_internal.fact) into v_facts
+  from (
+    select p.* from learn_internal.refresh_paths(v_user_ids, p_path_ids) p
+    union all
+    select d.* from learn_internal.refresh_difficulties(v_user_ids, p_difficulties) d
+  ) f;
+  perform learn_internal.write_facts(v_facts);
 end;
 $$;
-comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
-  'Notes the difficulties that users have completed by now; returns the facts to write.';
-revoke all on function learn_internal.refresh_difficulties(uuid[], text[]) from public;
+comment on function learn_internal.refresh_goals(bigint[], text[]) is
+  'Recounts learning paths and difficulties for everybody concerned, after a change of content.';
 
--- functions/progress/complete_tracks.sql
+-- After a change of content: counts what tracks consist of, and recounts them for everybody who has
+-- begun one.
+-- Percentages are live, completions sticky. A learner who has by now completed all that is left
+-- of a published track completes it.
+create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids uuid[];
+begin
+  update learn.tracks t
+  set total_items = n.total_items
+  from (
+    select i.id, coalesce(z.total_items, 0) as total_items
+    from unnest(p_track_ids) i(id)
+    left join learn_internal.track_sizes z on z.track_id = i.id
+  ) n
+  where t.id = n.id and t.total_items <> n.total_items;
+
+  select array_agg(l.user_id) into v_user_ids
+  from (
+    select s.user_id
+    from learn.user_stats s
+    where s.user_id in (
+      select p.user_id from learn.user_track_progress p where p.track_id = any (p_track_ids)
+      union
+      select r.user_id from learn_internal.track_recounts r where r.track_id = any (p_track_ids))
+    order by s.user_id
+    for no key update
+  ) l;
+
+  if v_user_ids is not null then
+    perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
+  end if;
+
+  -- A track that is new, gone, empty, or no longer published changes what its paths
+  -- and its difficulty ask for.
+  perform learn_internal.refresh_goals(
+    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
+      where pt.track_id = any (p_track_ids)),
+    (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
+end;
+$$;
+comment on function learn_internal.refresh_tracks(bigint[]) is
+  'Recounts tracks, and what follows from them, for everybody concerned, '
+  'after a change of content.';
+
+-- functions/progress/complete.sql
+
+-- Marks courses as completed for users, parallel arrays, and follows up: facts, certificates
+-- and tracks.
+create or replace function learn_internal.complete_courses(
+  p_user_ids uuid[], p_course_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_steps learn_internal.track_step[] := '{}'::learn_internal.track_step[];
+begin
+  for c in
+    select d.user_id, d.course_id, d.at, k.slug, k.category, k.difficulty, k.language, k.completion_xp,
+      k.track_id, k.is_published and k.total_lessons > 0 as is_item,
+      (select t.slug from learn.tracks t where t.id = k.track_id) as track
+    from unnest(p_user_ids, p_course_ids, p_at) d(user_id, course_id, at)
+    join learn.courses k on k.id = d.course_id
+    order by d.user_id, d.at, d.course_id
+  loop
+    update learn.user_course_progress p
+    set completed_at = c.at
+    where p.user_id = c.user_id and p.course_id = c.course_id;
+    v_facts := v_facts || (
+      c.user_id, 'course_completed', 'course', c.course_id::text,
+      jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty,
+        'language', c.language, 'track', c.track),
+      c.completion_xp, c.at)::learn_internal.fact;
+    if c.track_id is not null and c.is_item then
+      v_steps := v_steps || (c.user_id, c.track_id, c.at)::learn_internal.track_step;
+    end if;
+  end loop;
+  perform learn_internal.write_facts(v_facts);
+  perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
+  perform learn_internal.advance_tracks(v_steps);
+end;
+$$;
+comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
+  'Completes courses for users, writes the facts, issues certificates, and moves the tracks.';
 
 -- Marks tracks as completed for users and follows up: challenges that this
 -- unlocks, learning paths and difficulties.
@@ -922,9 +1066,153 @@ $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
   'Completes tracks for users, then the paths and difficulties that this completes; '
   'and writes the facts.';
-revoke all on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) from public;
 
--- functions/progress/advance_tracks.sql
+-- functions/progress/advance.sql
+
+-- Counts newly completed lessons, parallel arrays, towards their courses: enrols users who are not,
+-- increments the live numbers, and settles a course where a level or all of it may be complete.
+-- Errors: LX005 a lesson's level is locked, after all that this statement unlocks;
+-- LX006 required prerequisites of a course are not completed, after all that it completes.
+create or replace function learn_internal.advance_courses(
+  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_ids   uuid[];
+  v_course_ids bigint[];
+  v_is_new     boolean;
+begin
+  -- A lesson that settle_courses() completes on its way comes through here too, before
+  -- the totals are recounted: no number goes above them, and the recount has the last word.
+  with moved as (
+    select c.user_id, l.course_id, count(*)::integer as lessons, sum(l.weight) as weight,
+      max(c.at) as last_at,
+      bool_or(l.course_level_id is not null and u.completed_at is null) as is_new_level
+    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
+    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
+    left join learn.user_level_unlocks u
+      on u.user_id = c.user_id and u.course_level_id = l.course_level_id
+    group by c.user_id, l.course_id
+  ), counted as (
+    update learn.user_course_progress p
+    set lessons_completed = least(p.lessons_completed + m.lessons, p.total_lessons),
+      weight_completed = least(p.weight_completed + m.weight, p.total_weight),
+      last_activity_at = greatest(p.last_activity_at, m.last_at)
+    from moved m
+    where p.user_id = m.user_id and p.course_id = m.course_id
+    returning p.user_id, p.course_id, m.is_new_level
+      or p.total_levels = 0 and p.lessons_completed = p.total_lessons and p.completed_at is null
+      as is_unsettled
+  )
+  select array_agg(c.user_id) filter (where c.is_unsettled),
+    array_agg(c.course_id) filter (where c.is_unsettled),
+    count(*) < (select count(*) from moved)
+  into v_user_ids, v_course_ids, v_is_new
+  from counted c;
+
+  if v_user_ids is not null then
+    perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+  end if;
+  -- Enrolling counts everything, these lessons included. It comes last: what was completed above
+  -- may be what it waits for.
+  if v_is_new then
+    insert into learn.user_course_progress (user_id, course_id, enrolled_at)
+    select c.user_id, l.course_id, min(c.at)
+    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
+    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
+    where not exists (
+      select from learn.user_course_progress p
+      where p.user_id = c.user_id and p.course_id = l.course_id)
+    group by c.user_id, l.course_id
+    order by c.user_id, min(c.at), l.course_id;
+  end if;
+  perform learn_internal.require_unlocked(p_user_ids, p_lesson_ids);
+end;
+$$;
+comment on function learn_internal.advance_courses(uuid[], bigint[], timestamptz[]) is
+  'Counts newly completed lessons towards their courses, and enrols where needed.';
+
+-- After users have completed tracks (parallel arrays): counts them in their learning paths and
+-- difficulties, and completes those that this fills. Returns the facts to write.
+-- The caller has locked the users.
+create or replace function learn_internal.advance_goals(p_user_ids uuid[], p_track_ids bigint[])
+returns learn_internal.fact[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  g         record;              -- a user, and a path or a difficulty
+  v_count   record;
+  v_earlier timestamptz;
+  v_at      timestamptz;
+  v_facts   learn_internal.fact[] := '{}'::learn_internal.fact[];
+begin
+  for g in
+    select distinct c.user_id, p.id, p.slug, p.is_published
+    from unnest(p_user_ids, p_track_ids) c(user_id, track_id)
+    join learn.learning_path_tracks i on i.track_id = c.track_id
+    join learn.learning_paths p on p.id = i.path_id
+    order by c.user_id, p.id
+  loop
+    select count(*)::integer as total, count(p.completed_at)::integer as done,
+      max(p.completed_at) as at
+    into v_count
+    from learn.learning_path_tracks i
+    join learn_internal.filled_tracks t on t.track_id = i.track_id
+    left join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = i.track_id
+    where i.path_id = g.id;
+    select p.completed_at into v_earlier
+    from learn.user_path_progress p
+    where p.user_id = g.user_id and p.path_id = g.id;
+    v_at := coalesce(v_earlier, case
+      when g.is_published and v_count.total > 0 and v_count.done = v_count.total then v_count.at end);
+    insert into learn.user_path_progress as p
+      (user_id, path_id, tracks_completed, total_tracks, completed_at)
+    values (g.user_id, g.id, v_count.done, v_count.total, v_at)
+    on conflict (user_id, path_id) do update
+      set tracks_completed = excluded.tracks_completed, total_tracks = excluded.total_tracks,
+        completed_at = excluded.completed_at;
+    if v_earlier is null and v_at is not null then
+      v_facts := v_facts || (
+        g.user_id, 'path_completed', 'path', g.id::text, jsonb_build_object('slug', g.slug),
+        null, v_at)::learn_internal.fact;
+    end if;
+  end loop;
+
+  for g in
+    select distinct c.user_id, t.difficulty
+    from unnest(p_user_ids, p_track_ids) c(user_id, track_id)
+    join learn.tracks t on t.id = c.track_id
+    order by c.user_id, t.difficulty
+  loop
+    -- nearly always, one that is missing is found at once
+    continue when exists (
+      select from learn_internal.filled_tracks t
+      left join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = t.track_id
+      where t.difficulty = g.difficulty and p.completed_at is null);
+    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
+    select g.user_id, g.difficulty, max(p.completed_at)
+    from learn_internal.filled_tracks t
+    join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = t.track_id
+    where t.difficulty = g.difficulty
+    on conflict do nothing
+    returning completed_at into v_at;
+    if found then
+      v_facts := v_facts || (
+        g.user_id, 'difficulty_completed', 'difficulty', g.difficulty,
+        jsonb_build_object('difficulty', g.difficulty), null, v_at)::learn_internal.fact;
+    end if;
+  end loop;
+  return v_facts;
+end;
+$$;
+comment on function learn_internal.advance_goals(uuid[], bigint[]) is
+  'Counts completed tracks in paths and difficulties, and completes what that fills; returns the facts.';
 
 -- Counts newly completed items towards their tracks, and completes the tracks that this fills.
 -- Increments, so that an item costs the same in a track of five items and of five thousand.
@@ -984,53 +1272,6 @@ end;
 $$;
 comment on function learn_internal.advance_tracks(learn_internal.track_step[]) is
   'Counts newly completed items towards their tracks.';
-revoke all on function learn_internal.advance_tracks(learn_internal.track_step[]) from public;
-
--- functions/progress/complete_courses.sql
-
--- Marks courses as completed for users, parallel arrays, and follows up: facts, certificates
--- and tracks.
-create or replace function learn_internal.complete_courses(
-  p_user_ids uuid[], p_course_ids bigint[], p_at timestamptz[]
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  c       record;
-  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
-  v_steps learn_internal.track_step[] := '{}'::learn_internal.track_step[];
-begin
-  for c in
-    select d.user_id, d.course_id, d.at, k.slug, k.category, k.difficulty, k.language, k.completion_xp,
-      k.track_id, k.is_published and k.total_lessons > 0 as is_item,
-      (select t.slug from learn.tracks t where t.id = k.track_id) as track
-    from unnest(p_user_ids, p_course_ids, p_at) d(user_id, course_id, at)
-    join learn.courses k on k.id = d.course_id
-    order by d.user_id, d.at, d.course_id
-  loop
-    update learn.user_course_progress p
-    set completed_at = c.at
-    where p.user_id = c.user_id and p.course_id = c.course_id;
-    v_facts := v_facts || (
-      c.user_id, 'course_completed', 'course', c.course_id::text,
-      jsonb_build_object('slug', c.slug, 'category', c.category, 'difficulty', c.difficulty,
-        'language', c.language, 'track', c.track),
-      c.completion_xp, c.at)::learn_internal.fact;
-    if c.track_id is not null and c.is_item then
-      v_steps := v_steps || (c.user_id, c.track_id, c.at)::learn_internal.track_step;
-    end if;
-  end loop;
-  perform learn_internal.write_facts(v_facts);
-  perform learn_internal.issue_certificates(p_user_ids, p_course_ids, p_at);
-  perform learn_internal.advance_tracks(v_steps);
-end;
-$$;
-comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
-  'Completes courses for users, writes the facts, issues certificates, and moves the tracks.';
-revoke all on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) from public;
 
 -- functions/progress/settle_courses.sql
 
@@ -1101,71 +1342,6 @@ end;
 $$;
 comment on function learn_internal.settle_courses(uuid[], bigint[]) is
   'Brings users'' progress in courses up to date: levels, numbers, completion.';
-revoke all on function learn_internal.settle_courses(uuid[], bigint[]) from public;
-
--- functions/progress/refresh_courses.sql
-
--- After a change of content: what courses consist of is counted anew, and so is the progress
--- of everybody who is enrolled. Percentages are live, unlocks and completions sticky.
-create or replace function learn_internal.refresh_courses(p_course_ids bigint[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_ids uuid[];
-begin
-  perform learn_internal.count_courses(p_course_ids);
-
-  select array_agg(l.user_id) into v_user_ids
-  from (
-    select s.user_id
-    from learn.user_stats s
-    where s.user_id in (
-      select p.user_id from learn.user_course_progress p where p.course_id = any (p_course_ids))
-    order by s.user_id
-    for no key update
-  ) l;
-  if v_user_ids is not null then
-    perform learn_internal.settle_courses(v_user_ids, p_course_ids);
-  end if;
-end;
-$$;
-comment on function learn_internal.refresh_courses(bigint[]) is
-  'Recounts courses, and the progress of everybody enrolled in them, after a change of content.';
-revoke all on function learn_internal.refresh_courses(bigint[]) from public;
-
--- triggers/catalog/course_prerequisites.sql
-
--- What happens when rows of learn.course_prerequisites are written, in the order in which triggers fire.
--- Errors: LX012.
-
--- When prerequisites of courses change: this blocks learners.
-create or replace trigger course_prerequisites_change
-  before insert or update or delete on learn.course_prerequisites
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger course_prerequisites_change on learn.course_prerequisites is
-  'A change blocks learners.';
-
--- When a course gets a prerequisite, required or recommended: no cycle.
-create or replace trigger course_prerequisites_inserted
-  after insert on learn.course_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
-comment on trigger course_prerequisites_inserted on learn.course_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- When a course's prerequisite changes: no cycle.
-create or replace trigger course_prerequisites_updated
-  after update on learn.course_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
-comment on trigger course_prerequisites_updated on learn.course_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- triggers/catalog/courses.sql
 
@@ -1176,7 +1352,6 @@ create or replace trigger courses_change
   before update of is_published, track_id or delete on learn.courses
   for each statement
   execute function learn_internal.change_content();
-comment on trigger courses_change on learn.courses is 'A change blocks learners.';
 
 -- When courses change: the lessons of one that is published or unpublished come and go with it, who
 -- has completed all of one that is published completes it, and tracks follow when a course
@@ -1213,21 +1388,18 @@ end;
 $$;
 comment on function learn_internal.courses_updated() is
   'Statement trigger: recounts what a published or unpublished course belongs to.';
-revoke all on function learn_internal.courses_updated() from public;
 
 create or replace trigger courses_updated
   after update on learn.courses
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.courses_updated();
-comment on trigger courses_updated on learn.courses is 'Recounts lessons, progress and tracks.';
 
 create or replace trigger courses_touch
   before update on learn.courses
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
 
 -- When courses are deleted: their tracks may be complete without them.
 create or replace trigger courses_deleted
@@ -1235,7 +1407,6 @@ create or replace trigger courses_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger courses_deleted on learn.courses is 'Recounts the tracks.';
 
 -- views/progress/completed_items.sql
 
@@ -1255,27 +1426,7 @@ from learn.user_challenge_progress p
 where p.completed_at is not null;
 comment on view learn_internal.completed_items is 'The items of tracks that users have completed.';
 
--- views/progress/track_recounts.sql
-
--- Progress in tracks recounted from what users have completed: what user_track_progress must say.
-create or replace view learn_internal.track_recounts as
-select c.user_id, i.track_id, count(*)::integer as items_completed,
-  max(c.completed_at) as last_completed_at
-from learn_internal.track_items i
-join learn_internal.completed_items c on c.item_type = i.item_type and c.item_id = i.item_id
-group by c.user_id, i.track_id;
-comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
-
--- views/progress/track_sizes.sql
-
--- How many published items each track has; no row for a track without any.
-create or replace view learn_internal.track_sizes as
-select i.track_id, count(*)::integer as total_items
-from learn_internal.track_items i
-group by i.track_id;
-comment on view learn_internal.track_sizes is 'Number of published items per track.';
-
--- functions/progress/recount_tracks.sql
+-- functions/progress/recount.sql
 
 -- Recounts tracks for users, whose stats rows the caller has locked, and completes
 -- the tracks that are complete by now.
@@ -1330,107 +1481,43 @@ end;
 $$;
 comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
   'Recounts tracks for users and completes those that are complete by now.';
-revoke all on function learn_internal.recount_tracks(uuid[], bigint[]) from public;
 
--- functions/progress/refresh_goals.sql
-
--- After a change of content: recounts learning paths and difficulties for everybody
--- who has completed a track of them.
-create or replace function learn_internal.refresh_goals(
-  p_path_ids bigint[], p_difficulties text[] default null
-)
-returns void
+-- When progress in items of tracks is deleted, alone or with the item: the tracks are recounted for
+-- those who had completed it. What goes with its user concerns nobody, and what goes with its item
+-- is counted where the item is deleted.
+-- Arguments of the trigger: the table of the items, and the column that refers to it.
+create or replace function learn_internal.recount_lost_items()
+returns trigger
 language plpgsql
 volatile
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids uuid[];
-  v_facts    learn_internal.fact[];
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
 begin
-  select array_agg(l.user_id) into v_user_ids
-  from (
-    select s.user_id
-    from learn.user_stats s
-    where s.user_id in (
-      select p.user_id from learn.user_path_progress p where p.path_id = any (p_path_ids)
-      union
-      select r.user_id from learn_internal.path_recounts r where r.path_id = any (p_path_ids)
-      union
-      select r.user_id from learn_internal.difficulty_recounts r
-      where r.difficulty = any (p_difficulties))
-    order by s.user_id
-    for no key update
-  ) l;
+  execute format(
+    $query$
+      select array_agg(distinct d.user_id), array_agg(distinct i.track_id)
+      from deleted_rows d
+      join learn.%1$I i on i.id = d.%2$I and i.track_id is not null
+      join learn.users u on u.id = d.user_id
+      where d.completed_at is not null
+    $query$, tg_argv[0], tg_argv[1])
+  into v_user_ids, v_track_ids;
   if v_user_ids is null then
-    return;
+    return null;
   end if;
-
-  select array_agg(f::learn_internal.fact) into v_facts
-  from (
-    select p.* from learn_internal.refresh_paths(v_user_ids, p_path_ids) p
-    union all
-    select d.* from learn_internal.refresh_difficulties(v_user_ids, p_difficulties) d
-  ) f;
-  perform learn_internal.write_facts(v_facts);
+  perform from learn.user_stats s where s.user_id = any (v_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
+  return null;
 end;
 $$;
-comment on function learn_internal.refresh_goals(bigint[], text[]) is
-  'Recounts learning paths and difficulties for everybody concerned, after a change of content.';
-revoke all on function learn_internal.refresh_goals(bigint[], text[]) from public;
-
--- functions/progress/refresh_tracks.sql
-
--- After a change of content: counts what tracks consist of, and recounts them for everybody who has
--- begun one.
--- Percentages are live, completions sticky. A learner who has by now completed all that is left
--- of a published track completes it.
-create or replace function learn_internal.refresh_tracks(p_track_ids bigint[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_ids uuid[];
-begin
-  update learn.tracks t
-  set total_items = n.total_items
-  from (
-    select i.id, coalesce(z.total_items, 0) as total_items
-    from unnest(p_track_ids) i(id)
-    left join learn_internal.track_sizes z on z.track_id = i.id
-  ) n
-  where t.id = n.id and t.total_items <> n.total_items;
-
-  select array_agg(l.user_id) into v_user_ids
-  from (
-    select s.user_id
-    from learn.user_stats s
-    where s.user_id in (
-      select p.user_id from learn.user_track_progress p where p.track_id = any (p_track_ids)
-      union
-      select r.user_id from learn_internal.track_recounts r where r.track_id = any (p_track_ids))
-    order by s.user_id
-    for no key update
-  ) l;
-
-  if v_user_ids is not null then
-    perform learn_internal.recount_tracks(v_user_ids, p_track_ids);
-  end if;
-
-  -- A track that is new, gone, empty, or no longer published changes what its paths
-  -- and its difficulty ask for.
-  perform learn_internal.refresh_goals(
-    (select array_agg(distinct pt.path_id) from learn.learning_path_tracks pt
-      where pt.track_id = any (p_track_ids)),
-    (select array_agg(distinct t.difficulty) from learn.tracks t where t.id = any (p_track_ids)));
-end;
-$$;
-comment on function learn_internal.refresh_tracks(bigint[]) is
-  'Recounts tracks, and what follows from them, for everybody concerned, '
-  'after a change of content.';
-revoke all on function learn_internal.refresh_tracks(bigint[]) from public;
+comment on function learn_internal.recount_lost_items() is
+  'Statement trigger: recounts the tracks of deleted progress in items. Arguments: the table of the '
+  'items, and the column that refers to it.';
 
 -- triggers/catalog/difficulties.sql
 
@@ -1442,7 +1529,6 @@ create or replace trigger difficulties_change
   before update of key, xp_multiplier on learn.difficulties
   for each statement
   execute function learn_internal.change_content();
-comment on trigger difficulties_change on learn.difficulties is 'A change blocks learners.';
 
 -- When difficulties multiply XP differently: lessons of that tier weigh differently in mastery.
 create or replace function learn_internal.difficulties_updated()
@@ -1466,14 +1552,12 @@ end;
 $$;
 comment on function learn_internal.difficulties_updated() is
   'Statement trigger: recounts courses with lessons of difficulties that changed.';
-revoke all on function learn_internal.difficulties_updated() from public;
 
 create or replace trigger difficulties_updated
   after update on learn.difficulties
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.difficulties_updated();
-comment on trigger difficulties_updated on learn.difficulties is 'Recounts mastery.';
 
 -- triggers/catalog/exercises.sql
 
@@ -1484,7 +1568,6 @@ create or replace trigger exercises_change
   before insert or update of is_published, lesson_id or delete on learn.exercises
   for each statement
   execute function learn_internal.change_content();
-comment on trigger exercises_change on learn.exercises is 'A change blocks learners.';
 
 -- When exercises are deleted: the lesson may be left solved.
 create or replace trigger exercises_deleted
@@ -1492,8 +1575,6 @@ create or replace trigger exercises_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_lessons', 'lesson_id');
-comment on trigger exercises_deleted on learn.exercises is
-  'Completes lessons that this leaves solved.';
 
 -- When exercises change: one that is unpublished, or moved to another lesson,
 -- may leave its lesson solved.
@@ -1516,15 +1597,12 @@ end;
 $$;
 comment on function learn_internal.exercises_updated() is
   'Statement trigger: completes lessons that a change of exercises leaves solved.';
-revoke all on function learn_internal.exercises_updated() from public;
 
 create or replace trigger exercises_updated
   after update on learn.exercises
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.exercises_updated();
-comment on trigger exercises_updated on learn.exercises is
-  'Completes lessons that this leaves solved.';
 
 -- functions/practice/refresh_lessons.sql
 
@@ -1555,7 +1633,6 @@ $$;
 comment on function learn_internal.refresh_lessons(bigint[]) is
   'Completes lessons for everybody who has solved all that is left of them, '
   'after a change of content.';
-revoke all on function learn_internal.refresh_lessons(bigint[]) from public;
 
 -- triggers/catalog/learning_path_tracks.sql
 
@@ -1566,8 +1643,6 @@ create or replace trigger learning_path_tracks_change
   before insert or update or delete on learn.learning_path_tracks
   for each statement
   execute function learn_internal.change_content();
-comment on trigger learning_path_tracks_change on learn.learning_path_tracks is
-  'A change blocks learners.';
 
 -- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
 create or replace trigger path_tracks_deleted
@@ -1575,7 +1650,6 @@ create or replace trigger path_tracks_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
 
 -- When tracks are put into learning paths: learners' progress follows.
 create or replace trigger path_tracks_inserted
@@ -1583,7 +1657,6 @@ create or replace trigger path_tracks_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
 
 -- When tracks move between learning paths: both paths' progress follows.
 create or replace trigger path_tracks_updated
@@ -1591,7 +1664,6 @@ create or replace trigger path_tracks_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';
 
 -- triggers/catalog/learning_paths.sql
 
@@ -1602,7 +1674,6 @@ create or replace trigger learning_paths_change
   before update of is_published or delete on learn.learning_paths
   for each statement
   execute function learn_internal.change_content();
-comment on trigger learning_paths_change on learn.learning_paths is 'A change blocks learners.';
 
 -- When learning paths change: one that is published may be complete for some learners already.
 create or replace function learn_internal.paths_updated()
@@ -1623,21 +1694,18 @@ end;
 $$;
 comment on function learn_internal.paths_updated() is
   'Statement trigger: recounts published and unpublished paths.';
-revoke all on function learn_internal.paths_updated() from public;
 
 create or replace trigger paths_updated
   after update on learn.learning_paths
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.paths_updated();
-comment on trigger paths_updated on learn.learning_paths is 'Recounts the paths.';
 
 create or replace trigger paths_touch
   before update on learn.learning_paths
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger paths_touch on learn.learning_paths is 'Keeps updated_at.';
 
 -- triggers/catalog/lessons.sql
 
@@ -1651,7 +1719,6 @@ create or replace trigger lessons_change
     or delete on learn.lessons
   for each statement
   execute function learn_internal.change_content();
-comment on trigger lessons_change on learn.lessons is 'A change blocks learners.';
 
 -- When lessons change: one that is published, unpublished or moved changes the percentages of its
 -- courses and tracks, and one that is published is complete for those who have solved its
@@ -1708,14 +1775,12 @@ end;
 $$;
 comment on function learn_internal.lessons_updated() is
   'Statement trigger: recounts courses and tracks of published, unpublished and moved lessons.';
-revoke all on function learn_internal.lessons_updated() from public;
 
 create or replace trigger lessons_updated
   after update on learn.lessons
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.lessons_updated();
-comment on trigger lessons_updated on learn.lessons is 'Recounts courses and tracks.';
 
 -- When a lesson is changed, its updated_at says so. What is generated is not known here yet, so no condition of
 -- the trigger can compare whole rows.
@@ -1733,13 +1798,11 @@ begin
 end;
 $$;
 comment on function learn_internal.touch_lessons() is 'Row trigger: sets updated_at to the time of a change.';
-revoke all on function learn_internal.touch_lessons() from public;
 
 create or replace trigger lessons_touch
   before update on learn.lessons
   for each row
   execute function learn_internal.touch_lessons();
-comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
 
 -- When a lesson of a course is written, or one is unpublished: the course follows from the level,
 -- and is_available from what is published.
@@ -1776,7 +1839,6 @@ end;
 $$;
 comment on function learn_internal.place_lessons() is
   'Row trigger: a lesson belongs to the course of its level, and is available when all is published.';
-revoke all on function learn_internal.place_lessons() from public;
 
 create or replace trigger place_lessons
   before insert on learn.lessons
@@ -1784,7 +1846,6 @@ create or replace trigger place_lessons
   when (new.course_id is not null or new.course_level_id is not null
     or new.is_available <> new.is_published)
   execute function learn_internal.place_lessons();
-comment on trigger place_lessons on learn.lessons is 'Keeps course_id and is_available.';
 
 create or replace trigger move_lessons
   before update on learn.lessons
@@ -1792,7 +1853,6 @@ create or replace trigger move_lessons
   when (new.course_id is not null or new.course_level_id is not null
     or new.is_available <> new.is_published)
   execute function learn_internal.place_lessons();
-comment on trigger move_lessons on learn.lessons is 'Keeps course_id and is_available.';
 
 -- When lessons are deleted, alone or with their level: progress in their courses follows.
 -- (Tracks hear of it from the rows of track_lessons that go with them.)
@@ -1801,7 +1861,6 @@ create or replace trigger lessons_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger lessons_deleted on learn.lessons is 'Recounts the courses.';
 
 -- When lessons are added to courses: progress follows.
 create or replace trigger lessons_inserted
@@ -1809,7 +1868,6 @@ create or replace trigger lessons_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger lessons_inserted on learn.lessons is 'Recounts the courses.';
 
 -- triggers/catalog/track_lessons.sql
 
@@ -1820,7 +1878,6 @@ create or replace trigger track_lessons_change
   before insert or update or delete on learn.track_lessons
   for each statement
   execute function learn_internal.change_content();
-comment on trigger track_lessons_change on learn.track_lessons is 'A change blocks learners.';
 
 -- When lessons are taken out of tracks, alone or with the lesson: learners' percentages follow.
 create or replace trigger track_lessons_deleted
@@ -1828,7 +1885,6 @@ create or replace trigger track_lessons_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger track_lessons_deleted on learn.track_lessons is 'Recounts the tracks.';
 
 -- When lessons are put into tracks: learners' percentages follow.
 create or replace trigger track_lessons_inserted
@@ -1836,7 +1892,6 @@ create or replace trigger track_lessons_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger track_lessons_inserted on learn.track_lessons is 'Recounts the tracks.';
 
 -- When lessons move between tracks: both tracks' percentages follow.
 create or replace trigger track_lessons_updated
@@ -1844,7 +1899,6 @@ create or replace trigger track_lessons_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';
 
 -- triggers/catalog/tracks.sql
 
@@ -1855,7 +1909,6 @@ create or replace trigger tracks_change
   before update of is_published, difficulty or delete on learn.tracks
   for each statement
   execute function learn_internal.change_content();
-comment on trigger tracks_change on learn.tracks is 'A change blocks learners.';
 
 -- When tracks change: one that is published, unpublished or of another difficulty changes
 -- what paths and difficulties ask for.
@@ -1879,21 +1932,18 @@ end;
 $$;
 comment on function learn_internal.tracks_updated() is
   'Statement trigger: recounts what a published or unpublished track belongs to.';
-revoke all on function learn_internal.tracks_updated() from public;
 
 create or replace trigger tracks_updated
   after update on learn.tracks
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.tracks_updated();
-comment on trigger tracks_updated on learn.tracks is 'Recounts paths and difficulties.';
 
 create or replace trigger tracks_touch
   before update on learn.tracks
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger tracks_touch on learn.tracks is 'Keeps updated_at.';
 
 -- When tracks are deleted: their difficulty may be complete without them. (Their paths hear
 -- of it from the rows of learning_path_tracks that go with them.)
@@ -1912,14 +1962,12 @@ end;
 $$;
 comment on function learn_internal.tracks_deleted() is
   'Statement trigger: recounts the difficulties of deleted tracks.';
-revoke all on function learn_internal.tracks_deleted() from public;
 
 create or replace trigger tracks_deleted
   after delete on learn.tracks
   referencing old table as old_rows
   for each statement
   execute function learn_internal.tracks_deleted();
-comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';
 
 -- functions/practice/submit_query.sql
 
@@ -2000,8 +2048,6 @@ comment on function learn.submit_query(
   uuid, bigint, text, boolean, text, integer, timestamptz, text) is
   'Records a graded run of a query for an exercise: an error message when it did not execute, '
   'duration in milliseconds.';
-revoke all on function learn.submit_query(
-  uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
 grant execute on function learn.submit_query(
   uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;
 
@@ -2053,7 +2099,6 @@ create or replace trigger query_submissions_hold
   before insert on learn.query_submissions
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
 
 -- 2. One submission after the other, by user: what a lesson is worth depends on the submissions before its
 -- completion and not on those after it. Facts are written together, but before what follows from them.
@@ -2158,15 +2203,12 @@ end;
 $$;
 comment on function learn_internal.grade_submissions() is
   'Statement trigger: submissions become facts, solve exercises and complete lessons.';
-revoke all on function learn_internal.grade_submissions() from public;
 
 create or replace trigger grade_submissions
   after insert on learn.query_submissions
   referencing new table as new_submissions
   for each statement
   execute function learn_internal.grade_submissions();
-comment on trigger grade_submissions on learn.query_submissions is
-  'Submissions become facts, solve exercises and complete lessons.';
 
 -- 3. Submissions stay as they were judged.
 create or replace trigger results_stay
@@ -2174,7 +2216,6 @@ create or replace trigger results_stay
   for each row when ((old.is_correct, old.error_message, old.submitted_at)
     is distinct from (new.is_correct, new.error_message, new.submitted_at))
   execute function learn_internal.refuse_change();
-comment on trigger results_stay on learn.query_submissions is 'Refuses another result (LX009).';
 
 -- 4. Submissions that are deleted, alone or with their exercise: progress is what the others say.
 create or replace function learn_internal.submissions_deleted()
@@ -2209,14 +2250,12 @@ end;
 $$;
 comment on function learn_internal.submissions_deleted() is
   'Statement trigger: recounts the exercises of deleted submissions.';
-revoke all on function learn_internal.submissions_deleted() from public;
 
 create or replace trigger submissions_deleted
   after delete on learn.query_submissions
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.submissions_deleted();
-comment on trigger submissions_deleted on learn.query_submissions is 'Recounts the exercises.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -2225,86 +2264,54 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.submitted_at, new.submitted_at))
   execute function learn_internal.refuse_times('submitted_at');
-comment on trigger refuse_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of submitted_at on learn.query_submissions
   for each row
   when (new.submitted_at is distinct from old.submitted_at and learn_internal.is_off_time(new.submitted_at, new.submitted_at))
   execute function learn_internal.refuse_times('submitted_at');
-comment on trigger refuse_new_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';
 
--- functions/progress/advance_courses.sql
+-- functions/progress/apply.sql
 
--- Counts newly completed lessons, parallel arrays, towards their courses: enrols users who are not,
--- increments the live numbers, and settles a course where a level or all of it may be complete.
--- Errors: LX005 a lesson's level is locked, after all that this statement unlocks;
--- LX006 required prerequisites of a course are not completed, after all that it completes.
-create or replace function learn_internal.advance_courses(
-  p_user_ids uuid[], p_lesson_ids bigint[], p_at timestamptz[]
-)
+-- After completed lessons have got a first score that is full, or lost a full one: a lesson without exercises that was
+-- completed without a score is perfect when the first one that comes is full. That is a fact, which pays, once.
+-- The caller has matched new and old rows.
+create or replace function learn_internal.apply_late_scores(p_lessons learn_internal.lesson_event[])
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_ids   uuid[];
-  v_course_ids bigint[];
-  v_is_new     boolean;
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
-  -- A lesson that settle_courses() completes on its way comes through here too, before
-  -- the totals are recounted: no number goes above them, and the recount has the last word.
-  with moved as (
-    select c.user_id, l.course_id, count(*)::integer as lessons, sum(l.weight) as weight,
-      max(c.at) as last_at,
-      bool_or(l.course_level_id is not null and u.completed_at is null) as is_new_level
-    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
-    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
-    left join learn.user_level_unlocks u
-      on u.user_id = c.user_id and u.course_level_id = l.course_level_id
-    group by c.user_id, l.course_id
-  ), counted as (
-    update learn.user_course_progress p
-    set lessons_completed = least(p.lessons_completed + m.lessons, p.total_lessons),
-      weight_completed = least(p.weight_completed + m.weight, p.total_weight),
-      last_activity_at = greatest(p.last_activity_at, m.last_at)
-    from moved m
-    where p.user_id = m.user_id and p.course_id = m.course_id
-    returning p.user_id, p.course_id, m.is_new_level
-      or p.total_levels = 0 and p.lessons_completed = p.total_lessons and p.completed_at is null
-      as is_unsettled
-  )
-  select array_agg(c.user_id) filter (where c.is_unsettled),
-    array_agg(c.course_id) filter (where c.is_unsettled),
-    count(*) < (select count(*) from moved)
-  into v_user_ids, v_course_ids, v_is_new
-  from counted c;
-
-  if v_user_ids is not null then
-    perform learn_internal.settle_courses(v_user_ids, v_course_ids);
+  for c in
+    select p.user_id, p.lesson_id
+    from unnest(p_lessons) l
+    join learn.user_lesson_progress p
+      on p.user_id = l.user_id and p.lesson_id = l.lesson_id and p.score = 100
+    where not exists (select from learn.exercises e where e.lesson_id = l.lesson_id)
+    order by p.user_id, p.lesson_id
+  loop
+    perform from learn.user_stats s where s.user_id = c.user_id for no key update;
+    v_facts := v_facts || (
+      c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
+      learn.clock())::learn_internal.fact;
+  end loop;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
   end if;
-  -- Enrolling counts everything, these lessons included. It comes last: what was completed above
-  -- may be what it waits for.
-  if v_is_new then
-    insert into learn.user_course_progress (user_id, course_id, enrolled_at)
-    select c.user_id, l.course_id, min(c.at)
-    from unnest(p_user_ids, p_lesson_ids, p_at) c(user_id, lesson_id, at)
-    join learn_internal.course_lessons l on l.lesson_id = c.lesson_id
-    where not exists (
-      select from learn.user_course_progress p
-      where p.user_id = c.user_id and p.course_id = l.course_id)
-    group by c.user_id, l.course_id
-    order by c.user_id, min(c.at), l.course_id;
-  end if;
-  perform learn_internal.require_unlocked(p_user_ids, p_lesson_ids);
+  -- It has paid: now, or with the completion, where a full score was taken away.
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select l.user_id, 'lesson_perfect', 'lesson', l.lesson_id::text
+  from unnest(p_lessons) l
+  order by 1, 4
+  on conflict do nothing;
 end;
 $$;
-comment on function learn_internal.advance_courses(uuid[], bigint[], timestamptz[]) is
-  'Counts newly completed lessons towards their courses, and enrols where needed.';
-revoke all on function learn_internal.advance_courses(uuid[], bigint[], timestamptz[]) from public;
-
--- functions/progress/apply_lesson_completions.sql
+comment on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) is
+  'Writes the facts of first scores that are full and have come after the completion, once each.';
 
 -- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
 -- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
@@ -2482,8 +2489,6 @@ end;
 $$;
 comment on function learn_internal.apply_lesson_completions(learn_internal.completion[]) is
   'Writes the facts of newly completed lessons, and moves their courses and tracks.';
-revoke all on function learn_internal.apply_lesson_completions(learn_internal.completion[])
-  from public;
 
 -- functions/progress/complete_lesson.sql
 
@@ -2607,50 +2612,8 @@ $$;
 comment on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
   'Again, it pays nothing, but makes the day active.';
-revoke all on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
-  from public;
 grant execute on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
   to learn_app, learn_user;
-
--- functions/progress/recount_lost_items.sql
-
--- When progress in items of tracks is deleted, alone or with the item: the tracks are recounted for
--- those who had completed it. What goes with its user concerns nobody, and what goes with its item
--- is counted where the item is deleted.
--- Arguments of the trigger: the table of the items, and the column that refers to it.
-create or replace function learn_internal.recount_lost_items()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_user_ids  uuid[];
-  v_track_ids bigint[];
-begin
-  execute format(
-    $query$
-      select array_agg(distinct d.user_id), array_agg(distinct i.track_id)
-      from deleted_rows d
-      join learn.%1$I i on i.id = d.%2$I and i.track_id is not null
-      join learn.users u on u.id = d.user_id
-      where d.completed_at is not null
-    $query$, tg_argv[0], tg_argv[1])
-  into v_user_ids, v_track_ids;
-  if v_user_ids is null then
-    return null;
-  end if;
-  perform from learn.user_stats s where s.user_id = any (v_user_ids)
-  order by s.user_id for no key update;
-  perform learn_internal.recount_tracks(v_user_ids, v_track_ids);
-  return null;
-end;
-$$;
-comment on function learn_internal.recount_lost_items() is
-  'Statement trigger: recounts the tracks of deleted progress in items. Arguments: the table of the '
-  'items, and the column that refers to it.';
-revoke all on function learn_internal.recount_lost_items() from public;
 
 -- functions/progress/start_lesson.sql
 
@@ -2696,7 +2659,6 @@ $$;
 comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
   'Notes that a user starts a lesson; the time to its completion counts from here. '
   'Starting again changes nothing.';
-revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/progress/touch_courses.sql
@@ -2730,7 +2692,6 @@ end;
 $$;
 comment on function learn_internal.touch_courses(learn_internal.lesson_time[]) is
   'Adds time spent in lessons, in seconds, to the courses of users who are enrolled.';
-revoke all on function learn_internal.touch_courses(learn_internal.lesson_time[]) from public;
 
 -- views/progress/completion_facts.sql
 
@@ -2792,125 +2753,6 @@ where (o.previous_level_id is null or b.completed_at is not null)
 comment on view learn_internal.due_level_unlocks is
   'Levels of courses that are due to be unlocked for users; empty between statements.';
 
--- views/progress/progress_damage.sql
-
--- Where progress in lessons, courses, tracks, paths and difficulties is not what was done there:
--- the part of check_integrity() about progress.
-create or replace view learn_internal.progress_damage (check_name, user_id, expected, actual) as
-select 'solved_lessons_are_completed', v.user_id,
-  format('lesson %s completed', v.lesson_id), 'not completed'
-from learn_internal.solved_lessons v
-join learn.lessons l on l.id = v.lesson_id
-where not exists (
-  select from learn.user_lesson_progress p
-  where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
-  and (l.course_id is null or exists (  -- else when they enrol
-    select from learn.user_course_progress p
-    where p.user_id = v.user_id and p.course_id = l.course_id))
-union all
-select 'completed_lessons_are_facts', p.user_id,
-  format('a fact for lesson %s', p.lesson_id), 'none'
-from learn.user_lesson_progress p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
-  and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
-where p.completed_at is not null and f.id is null
-union all
-select 'enrolments_are_facts', p.user_id,
-  format('a fact for course %s', p.course_id), 'none'
-from learn.user_course_progress p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
-  and f.subject_type = 'course' and f.subject_id = p.course_id::text
-where f.id is null
-union all
-select 'course_progress_follows_from_lessons', p.user_id,
-  format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
-    coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
-    c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
-    coalesce(r.time_spent_seconds, 0)),
-  format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
-    p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
-    p.weight_completed, p.total_weight, p.time_spent_seconds)
-from learn.user_course_progress p
-join learn.courses c on c.id = p.course_id
-left join learn_internal.course_recounts r
-  on r.user_id = p.user_id and r.course_id = p.course_id
-left join learn_internal.course_level_recounts v
-  on v.user_id = p.user_id and v.course_id = p.course_id
-where (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
-    p.weight_completed, p.total_weight, p.time_spent_seconds)
-  <> (coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
-    c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
-    coalesce(r.time_spent_seconds, 0))
-union all
-select 'full_courses_are_completed', p.user_id,
-  format('course %s completed', p.course_id), 'not completed'
-from learn.user_course_progress p
-join learn.courses c on c.id = p.course_id and c.is_published
-where p.completion_percentage = 100 and p.completed_at is null
-union all
-select 'completed_courses_are_facts', p.user_id,
-  format('a fact for course %s', p.course_id), 'none'
-from learn.user_course_progress p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
-  and f.subject_type = 'course' and f.subject_id = p.course_id::text
-where p.completed_at is not null and f.id is null
-union all
-select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
-  'locked'
-from learn_internal.due_level_unlocks d
-union all
-select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
-  'not completed'
-from learn_internal.level_recounts r
-join learn.user_course_progress p on p.user_id = r.user_id and p.course_id = r.course_id
-join learn.user_level_unlocks u
-  on u.user_id = r.user_id and u.course_level_id = r.course_level_id
-where u.completed_at is null
-union all
-select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
-  format('track %s: %s of %s',
-    coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
-  format('track %s: %s of %s',
-    coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
-from learn_internal.track_recounts r
-full join learn.user_track_progress p on r.user_id = p.user_id and r.track_id = p.track_id
-left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
-where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
-  or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
-union all
-select 'full_tracks_are_completed', p.user_id,
-  format('track %s completed', p.track_id), 'not completed'
-from learn.user_track_progress p
-join learn.tracks t on t.id = p.track_id and t.is_published
-where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
-union all
-select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
-  format('path %s: %s of %s',
-    coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
-  format('path %s: %s of %s',
-    coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
-from learn_internal.path_recounts r
-full join learn.user_path_progress p on r.user_id = p.user_id and r.path_id = p.path_id
-left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
-where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
-  or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
-union all
-select 'full_paths_are_completed', p.user_id,
-  format('path %s completed', p.path_id), 'not completed'
-from learn.user_path_progress p
-join learn.learning_paths l on l.id = p.path_id and l.is_published
-where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
-union all
-select 'full_difficulties_are_completed', r.user_id,
-  format('difficulty %s completed', r.difficulty), 'not completed'
-from learn_internal.difficulty_recounts r
-where not exists (
-  select from learn.user_difficulty_progress p
-  where p.user_id = r.user_id and p.difficulty = r.difficulty);
-comment on view learn_internal.progress_damage is
-  'Where progress in lessons, courses, tracks, paths and difficulties is not what was done there; '
-  'no row when all is well.';
-
 -- triggers/progress/user_course_progress.sql
 
 -- What happens when rows of learn.user_course_progress are written, in the order in which triggers fire.
@@ -2921,8 +2763,6 @@ create or replace trigger user_course_progress_hold
   before insert or update on learn.user_course_progress
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_course_progress_hold on learn.user_course_progress is
-  'Keeps content as it is.';
 
 -- When enrolments are deleted, alone or with the course: the tracks concerned are recounted.
 create or replace trigger course_progress_deleted
@@ -2930,7 +2770,6 @@ create or replace trigger course_progress_deleted
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.recount_lost_items('courses', 'course_id');
-comment on trigger course_progress_deleted on learn.user_course_progress is 'Recounts tracks.';
 
 -- When users are enrolled: required prerequisites must be completed, enrolling is a fact, the first
 -- level is unlocked, and lessons of the course that were completed before count.
@@ -3020,15 +2859,12 @@ end;
 $$;
 comment on function learn_internal.course_progress_inserted() is
   'Statement trigger: enrolments are checked (LX006), become facts, and unlock the first level.';
-revoke all on function learn_internal.course_progress_inserted() from public;
 
 create or replace trigger course_progress_inserted
   after insert on learn.user_course_progress
   referencing new table as new_rows
   for each statement
   execute function learn_internal.course_progress_inserted();
-comment on trigger course_progress_inserted on learn.user_course_progress is
-  'Checks prerequisites, writes facts, unlocks the first level.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -3039,7 +2875,6 @@ create or replace trigger refuse_times
     greatest(new.enrolled_at, new.completed_at, new.last_activity_at),
     least(new.enrolled_at, new.completed_at, new.last_activity_at)))
   execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
-comment on trigger refuse_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of enrolled_at, completed_at, last_activity_at on learn.user_course_progress
@@ -3048,7 +2883,6 @@ create or replace trigger refuse_new_times
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
     or new.last_activity_at is distinct from old.last_activity_at and learn_internal.is_off_time(new.last_activity_at, new.last_activity_at))
   execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
-comment on trigger refuse_new_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';
 
 -- triggers/progress/user_lesson_progress.sql
 
@@ -3062,8 +2896,6 @@ create or replace trigger user_lesson_progress_hold
   before insert or update on learn.user_lesson_progress
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
-  'Keeps content as it is.';
 
 -- 2. A row that is written by hand: status and date agree, and a completion stays.
 create or replace function learn_internal.date_completions()
@@ -3096,15 +2928,12 @@ end;
 $$;
 comment on function learn_internal.date_completions() is
   'Row trigger: a completed lesson has a date, and keeps it (LX009).';
-revoke all on function learn_internal.date_completions() from public;
 
 create or replace trigger date_completions
   before insert on learn.user_lesson_progress
   for each row
   when ((new.status = 'completed') <> (new.completed_at is not null))
   execute function learn_internal.date_completions();
-comment on trigger date_completions on learn.user_lesson_progress is
-  'Makes status and completed_at agree.';
 
 create or replace trigger keep_completions
   before update on learn.user_lesson_progress
@@ -3113,8 +2942,6 @@ create or replace trigger keep_completions
     or old.completed_at is not null and new.completed_at is distinct from old.completed_at
     or old.started_at is not null and new.started_at is distinct from old.started_at)
   execute function learn_internal.date_completions();
-comment on trigger keep_completions on learn.user_lesson_progress is
-  'A completion is sticky (LX009).';
 
 -- A start that is moved: it is dated neither ahead of the clock nor absurdly far back. Rows that are new, and
 -- completions, are asked where they become facts.
@@ -3125,7 +2952,6 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('started_at', 'completed_at');
-comment on trigger refuse_new_times on learn.user_lesson_progress is 'Refuses times out of bounds (LX001).';
 
 -- 3. What has become started or completed, by a new row or by a change.
 create or replace function learn_internal.lesson_progress_written()
@@ -3248,23 +3074,18 @@ end;
 $$;
 comment on function learn_internal.lesson_progress_written() is
   'Statement trigger: started lessons become facts; completed ones pay and move courses and tracks.';
-revoke all on function learn_internal.lesson_progress_written() from public;
 
 create or replace trigger lesson_progress_inserted
   after insert on learn.user_lesson_progress
   referencing new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_written();
-comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
-  'Started and completed lessons become facts.';
 
 create or replace trigger lesson_progress_updated
   after update on learn.user_lesson_progress
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_written();
-comment on trigger lesson_progress_updated on learn.user_lesson_progress is
-  'Started and completed lessons become facts.';
 
 -- 4. Progress that is deleted, alone or with its lesson: the courses and tracks concerned are recounted. A lesson
 -- whose exercises are all solved is completed again: delete the submissions first.
@@ -3319,14 +3140,12 @@ end;
 $$;
 comment on function learn_internal.lesson_progress_deleted() is
   'Statement trigger: recounts the courses and tracks of deleted lesson progress.';
-revoke all on function learn_internal.lesson_progress_deleted() from public;
 
 create or replace trigger lesson_progress_deleted
   after delete on learn.user_lesson_progress
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.lesson_progress_deleted();
-comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts courses and tracks.';
 
 -- triggers/progress/derive_track_progress.sql
 
@@ -3349,14 +3168,11 @@ end;
 $$;
 comment on function learn_internal.derive_track_progress() is
   'Row trigger: status and percentage follow from the items of a track.';
-revoke all on function learn_internal.derive_track_progress() from public;
 
 create or replace trigger derive_track_progress
   before insert or update on learn.user_track_progress
   for each row
   execute function learn_internal.derive_track_progress();
-comment on trigger derive_track_progress on learn.user_track_progress is
-  'Status and percentage follow.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -3365,150 +3181,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.user_track_progress
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';
-
--- functions/practice/complete_solved_lesson.sql
-
--- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
--- it has: not when something is unsolved, the lesson is not open to the user, or it was completed before.
--- The caller has locked the user.
-create or replace function learn_internal.complete_solved_lesson(p_user_id uuid, p_lesson_id bigint)
-returns boolean
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_exercises integer;
-  v_solved    integer;
-  v_at        timestamptz;
-  v_lesson    record;
-begin
-  select count(*), count(x.solved_at), max(x.solved_at) into v_exercises, v_solved, v_at
-  from learn.exercises e
-  left join learn.user_exercise_progress x on x.user_id = p_user_id and x.exercise_id = e.id
-  where e.lesson_id = p_lesson_id and e.is_published;
-  if v_exercises = 0 or v_solved < v_exercises then
-    return false;
-  end if;
-  select l.is_available, l.course_id, p.user_id, p.completed_at into v_lesson
-  from learn.lessons l
-  left join learn.user_lesson_progress p on p.user_id = p_user_id and p.lesson_id = l.id
-  where l.id = p_lesson_id;
-  if not v_lesson.is_available or v_lesson.completed_at is not null then
-    return false;
-  end if;
-  if v_lesson.course_id is not null then
-    if not exists (
-      select from learn_internal.solved_lessons v
-      where v.user_id = p_user_id and v.lesson_id = p_lesson_id)
-    then
-      return false;
-    end if;
-  end if;
-
-  if v_lesson.user_id is null then
-    insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', v_at);
-  else
-    update learn.user_lesson_progress p
-    set status = 'completed', completed_at = v_at
-    where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
-  end if;
-  return true;
-end;
-$$;
-comment on function learn_internal.complete_solved_lesson(uuid, bigint) is
-  'Completes a lesson for a user who has solved all its exercises; whether it has.';
-revoke all on function learn_internal.complete_solved_lesson(uuid, bigint) from public;
-
--- functions/progress/advance_goals.sql
-
--- After users have completed tracks (parallel arrays): counts them in their learning paths and
--- difficulties, and completes those that this fills. Returns the facts to write.
--- The caller has locked the users.
-create or replace function learn_internal.advance_goals(p_user_ids uuid[], p_track_ids bigint[])
-returns learn_internal.fact[]
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  g         record;              -- a user, and a path or a difficulty
-  v_count   record;
-  v_earlier timestamptz;
-  v_at      timestamptz;
-  v_facts   learn_internal.fact[] := '{}'::learn_internal.fact[];
-begin
-  for g in
-    select distinct c.user_id, p.id, p.slug, p.is_published
-    from unnest(p_user_ids, p_track_ids) c(user_id, track_id)
-    join learn.learning_path_tracks i on i.track_id = c.track_id
-    join learn.learning_paths p on p.id = i.path_id
-    order by c.user_id, p.id
-  loop
-    select count(*)::integer as total, count(p.completed_at)::integer as done,
-      max(p.completed_at) as at
-    into v_count
-    from learn.learning_path_tracks i
-    join learn_internal.filled_tracks t on t.track_id = i.track_id
-    left join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = i.track_id
-    where i.path_id = g.id;
-    select p.completed_at into v_earlier
-    from learn.user_path_progress p
-    where p.user_id = g.user_id and p.path_id = g.id;
-    v_at := coalesce(v_earlier, case
-      when g.is_published and v_count.total > 0 and v_count.done = v_count.total then v_count.at end);
-    insert into learn.user_path_progress as p
-      (user_id, path_id, tracks_completed, total_tracks, completed_at)
-    values (g.user_id, g.id, v_count.done, v_count.total, v_at)
-    on conflict (user_id, path_id) do update
-      set tracks_completed = excluded.tracks_completed, total_tracks = excluded.total_tracks,
-        completed_at = excluded.completed_at;
-    if v_earlier is null and v_at is not null then
-      v_facts := v_facts || (
-        g.user_id, 'path_completed', 'path', g.id::text, jsonb_build_object('slug', g.slug),
-        null, v_at)::learn_internal.fact;
-    end if;
-  end loop;
-
-  for g in
-    select distinct c.user_id, t.difficulty
-    from unnest(p_user_ids, p_track_ids) c(user_id, track_id)
-    join learn.tracks t on t.id = c.track_id
-    order by c.user_id, t.difficulty
-  loop
-    -- nearly always, one that is missing is found at once
-    continue when exists (
-      select from learn_internal.filled_tracks t
-      left join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = t.track_id
-      where t.difficulty = g.difficulty and p.completed_at is null);
-    insert into learn.user_difficulty_progress (user_id, difficulty, completed_at)
-    select g.user_id, g.difficulty, max(p.completed_at)
-    from learn_internal.filled_tracks t
-    join learn.user_track_progress p on p.user_id = g.user_id and p.track_id = t.track_id
-    where t.difficulty = g.difficulty
-    on conflict do nothing
-    returning completed_at into v_at;
-    if found then
-      v_facts := v_facts || (
-        g.user_id, 'difficulty_completed', 'difficulty', g.difficulty,
-        jsonb_build_object('difficulty', g.difficulty), null, v_at)::learn_internal.fact;
-    end if;
-  end loop;
-  return v_facts;
-end;
-$$;
-comment on function learn_internal.advance_goals(uuid[], bigint[]) is
-  'Counts completed tracks in paths and difficulties, and completes what that fills; returns the facts.';
-revoke all on function learn_internal.advance_goals(uuid[], bigint[]) from public;
 
 -- views/catalog/catalog_damage.sql
 
@@ -3556,7 +3234,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at),
     least(new.created_at, new.updated_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_times on learn.course_ratings is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at on learn.course_ratings
@@ -3564,7 +3241,6 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_new_times on learn.course_ratings is 'Refuses times out of bounds (LX001).';
 
 -- triggers/practice/user_exercise_progress.sql
 
@@ -3577,16 +3253,14 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
-comment on trigger refuse_times on learn.user_exercise_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of solved_at on learn.user_exercise_progress
   for each row
   when (new.solved_at is distinct from old.solved_at and learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
-comment on trigger refuse_new_times on learn.user_exercise_progress is 'Refuses times out of bounds (LX001).';
 
--- triggers/progress/user_difficulty_progress.sql
+-- triggers/progress/progress.sql
 
 -- What happens when rows of learn.user_difficulty_progress are written.
 
@@ -3597,14 +3271,28 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.user_difficulty_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.user_difficulty_progress
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.user_difficulty_progress is 'Refuses times out of bounds (LX001).';
+
+-- What happens when rows of learn.user_path_progress are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.user_path_progress
+  for each row
+  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
+
+create or replace trigger refuse_new_times
+  before update of completed_at on learn.user_path_progress
+  for each row
+  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
+  execute function learn_internal.refuse_times('completed_at');
 
 -- triggers/progress/user_level_unlocks.sql
 
@@ -3619,7 +3307,6 @@ create or replace trigger refuse_times
     greatest(new.unlocked_at, new.completed_at),
     least(new.unlocked_at, new.completed_at)))
   execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
-comment on trigger refuse_times on learn.user_level_unlocks is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at, completed_at on learn.user_level_unlocks
@@ -3627,29 +3314,8 @@ create or replace trigger refuse_new_times
   when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
-comment on trigger refuse_new_times on learn.user_level_unlocks is 'Refuses times out of bounds (LX001).';
 
--- triggers/progress/user_path_progress.sql
-
--- What happens when rows of learn.user_path_progress are written.
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.user_path_progress
-  for each row
-  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
-  execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.user_path_progress is 'Refuses times out of bounds (LX001).';
-
-create or replace trigger refuse_new_times
-  before update of completed_at on learn.user_path_progress
-  for each row
-  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
-  execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.user_path_progress is 'Refuses times out of bounds (LX001).';
-
--- functions/practice/exercise_hints.sql
+-- functions/practice/exercise.sql
 
 -- The hints of an exercise that a user may see: one for each wrong submission so far, all once it is solved.
 -- No row: there is none yet, or no more.
@@ -3690,10 +3356,7 @@ end;
 $$;
 comment on function learn.exercise_hints(uuid, bigint) is
   'The hints of an exercise that a user may see: one for each wrong submission, all once it is solved.';
-revoke all on function learn.exercise_hints(uuid, bigint) from public;
 grant execute on function learn.exercise_hints(uuid, bigint) to learn_app, learn_user;
-
--- functions/practice/exercise_solution.sql
 
 -- The solution of an exercise, for a user who has solved it; null where none is written down.
 -- Errors: LX002; LX003 unknown exercise; LX007 it is not solved yet.
@@ -3733,7 +3396,6 @@ end;
 $$;
 comment on function learn.exercise_solution(uuid, bigint) is
   'The solution of an exercise, for a user who has solved it (else LX007).';
-revoke all on function learn.exercise_solution(uuid, bigint) from public;
 grant execute on function learn.exercise_solution(uuid, bigint) to learn_app, learn_user;
 
 -- functions/progress/choose_difficulty.sql
@@ -3787,51 +3449,7 @@ end;
 $$;
 comment on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) is
   'Notes the tier that a user has chosen for a course: easy, medium, hard, or what its lessons have; null: none.';
-revoke all on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) from public;
 grant execute on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) to learn_app, learn_user;
-
--- functions/progress/apply_late_scores.sql
-
--- After completed lessons have got a first score that is full, or lost a full one: a lesson without exercises that was
--- completed without a score is perfect when the first one that comes is full. That is a fact, which pays, once.
--- The caller has matched new and old rows.
-create or replace function learn_internal.apply_late_scores(p_lessons learn_internal.lesson_event[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  c       record;
-  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
-begin
-  for c in
-    select p.user_id, p.lesson_id
-    from unnest(p_lessons) l
-    join learn.user_lesson_progress p
-      on p.user_id = l.user_id and p.lesson_id = l.lesson_id and p.score = 100
-    where not exists (select from learn.exercises e where e.lesson_id = l.lesson_id)
-    order by p.user_id, p.lesson_id
-  loop
-    perform from learn.user_stats s where s.user_id = c.user_id for no key update;
-    v_facts := v_facts || (
-      c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
-      learn.clock())::learn_internal.fact;
-  end loop;
-  if cardinality(v_facts) > 0 then
-    perform learn_internal.write_facts(v_facts);
-  end if;
-  -- It has paid: now, or with the completion, where a full score was taken away.
-  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
-  select l.user_id, 'lesson_perfect', 'lesson', l.lesson_id::text
-  from unnest(p_lessons) l
-  order by 1, 4
-  on conflict do nothing;
-end;
-$$;
-comment on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) is
-  'Writes the facts of first scores that are full and have come after the completion, once each.';
-revoke all on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) from public;
 
 -- functions/progress/reset_progress.sql
 
@@ -3911,7 +3529,6 @@ end;
 $$;
 comment on function learn.reset_progress(uuid, text, bigint, timestamptz, text) is
   'Lets a user begin a lesson, course, challenge, track or skill again. What was earned stays, and is not paid again.';
-revoke all on function learn.reset_progress(uuid, text, bigint, timestamptz, text) from public;
 grant execute on function learn.reset_progress(uuid, text, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- functions/progress/unenroll.sql
@@ -3950,7 +3567,6 @@ end;
 $$;
 comment on function learn.unenroll(uuid, bigint, timestamptz, text) is
   'Takes a user out of a course. What was completed and earned stays, and is not paid again.';
-revoke all on function learn.unenroll(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.unenroll(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- triggers/progress/keep_completed.sql
@@ -3973,7 +3589,6 @@ begin
 end;
 $$;
 comment on function learn_internal.keep_completed() is 'Row trigger: a completion stays (LX009).';
-revoke all on function learn_internal.keep_completed() from public;
 
 create or replace trigger keep_completed
   after update of completed_at on learn.user_course_progress
@@ -4041,7 +3656,95 @@ from learn.user_skills p;
 comment on view learn_internal.dated_rows is
   'What rows of learners'' progress say to have happened once, and when; null: not yet.';
 
--- views/progress/date_damage.sql
+-- views/progress/recounts.sql
+
+-- Completed levels per user and course, of those that there are to complete.
+create or replace view learn_internal.course_level_recounts as
+select u.user_id, v.course_id, count(*)::integer as levels_completed,
+  max(u.completed_at) as last_completed_at
+from learn.user_level_unlocks u
+join learn.course_levels v on v.id = u.course_level_id and v.is_published
+where u.completed_at is not null and exists (
+  select from learn.lessons s where s.course_level_id = v.id and s.is_published)
+group by u.user_id, v.course_id;
+comment on view learn_internal.course_level_recounts is
+  'Levels completed per user and course, recounted from user_level_unlocks.';
+
+-- Progress in courses recounted from lessons: what user_course_progress must say, for those who are
+-- enrolled. Filter by user_id and course_id: both conditions reach the tables.
+create or replace view learn_internal.course_recounts as
+select p.user_id, l.course_id,
+  (count(*) filter (where c.lesson_id is not null and p.completed_at is not null))::integer
+    as lessons_completed,
+  coalesce(sum(c.weight) filter (where p.completed_at is not null), 0) as weight_completed,
+  coalesce(sum(p.time_spent_seconds), 0)::bigint as time_spent_seconds,
+  max(p.completed_at) filter (where c.lesson_id is not null) as last_completed_at,
+  greatest(max(p.started_at), max(p.completed_at)) as last_activity_at
+from learn.user_lesson_progress p
+join learn.lessons l on l.id = p.lesson_id and l.course_id is not null
+left join learn_internal.course_lessons c on c.lesson_id = l.id and c.course_id = l.course_id
+group by p.user_id, l.course_id;
+comment on view learn_internal.course_recounts is
+  'Lessons, XP multipliers and time per user and course, recounted from user_lesson_progress.';
+
+-- Difficulties of which users have completed every published track that has something in it,
+-- at least one.
+create or replace view learn_internal.difficulty_recounts as
+select p.user_id, t.difficulty, max(p.completed_at) as last_completed_at
+from learn_internal.filled_tracks t
+join learn.user_track_progress p on p.track_id = t.track_id and p.completed_at is not null
+join (
+  select f.difficulty, count(*) as tracks from learn_internal.filled_tracks f group by f.difficulty
+) n on n.difficulty = t.difficulty
+group by p.user_id, t.difficulty, n.tracks
+having count(*) = n.tracks;
+comment on view learn_internal.difficulty_recounts is
+  'Difficulties whose published tracks a user has all completed.';
+
+-- Levels of courses whose lessons users have completed: any of them or all, as the setting
+-- level_completion_policy says. Whether the level was unlocked is not asked here.
+create or replace view learn_internal.level_recounts as
+select r.user_id, r.course_id, r.course_level_id,
+  case when s.is_any then r.first_completed_at else r.last_completed_at end as completed_at
+from (
+  select p.user_id, c.course_id, c.course_level_id, count(*) as lessons_completed,
+    min(p.completed_at) as first_completed_at, max(p.completed_at) as last_completed_at
+  from learn_internal.course_lessons c
+  join learn.user_lesson_progress p on p.lesson_id = c.lesson_id and p.completed_at is not null
+  where c.course_level_id is not null
+  group by p.user_id, c.course_id, c.course_level_id
+) r
+cross join (
+  select coalesce(bool_or(t.value = '"any"'), true) as is_any
+  from learn.platform_settings t
+  where t.key = 'level_completion_policy'
+) s
+where s.is_any or r.lessons_completed = (
+  select count(*) from learn_internal.course_lessons a
+  where a.course_level_id = r.course_level_id);
+comment on view learn_internal.level_recounts is
+  'Levels of courses that users'' completed lessons complete, by level_completion_policy.';
+
+-- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
+create or replace view learn_internal.path_recounts as
+select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
+  max(p.completed_at) as last_completed_at
+from learn.learning_path_tracks pt
+join learn_internal.filled_tracks t on t.track_id = pt.track_id
+join learn.user_track_progress p on p.track_id = pt.track_id and p.completed_at is not null
+group by p.user_id, pt.path_id;
+comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
+
+-- Progress in tracks recounted from what users have completed: what user_track_progress must say.
+create or replace view learn_internal.track_recounts as
+select c.user_id, i.track_id, count(*)::integer as items_completed,
+  max(c.completed_at) as last_completed_at
+from learn_internal.track_items i
+join learn_internal.completed_items c on c.item_type = i.item_type and c.item_id = i.item_id
+group by c.user_id, i.track_id;
+comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
+
+-- views/progress/damage.sql
 
 -- Where learners' progress says that something was started or completed at another time than its fact, never, or
 -- without a fact: a part of check_integrity(). What is remembered is passed over: it was recorded from outside, or
@@ -4097,5 +3800,122 @@ join learn.activity_log f on f.user_id = p.author_id and f.activity_type = 'solu
 where p.first_accepted_at is distinct from f.occurred_at;
 comment on view learn_internal.date_damage is
   'Where learners'' progress is dated otherwise than by its facts; no row when all is well.';
+
+-- Where progress in lessons, courses, tracks, paths and difficulties is not what was done there:
+-- the part of check_integrity() about progress.
+create or replace view learn_internal.progress_damage (check_name, user_id, expected, actual) as
+select 'solved_lessons_are_completed', v.user_id,
+  format('lesson %s completed', v.lesson_id), 'not completed'
+from learn_internal.solved_lessons v
+join learn.lessons l on l.id = v.lesson_id
+where not exists (
+  select from learn.user_lesson_progress p
+  where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+  and (l.course_id is null or exists (  -- else when they enrol
+    select from learn.user_course_progress p
+    where p.user_id = v.user_id and p.course_id = l.course_id))
+union all
+select 'completed_lessons_are_facts', p.user_id,
+  format('a fact for lesson %s', p.lesson_id), 'none'
+from learn.user_lesson_progress p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
+  and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
+where p.completed_at is not null and f.id is null
+union all
+select 'enrolments_are_facts', p.user_id,
+  format('a fact for course %s', p.course_id), 'none'
+from learn.user_course_progress p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
+  and f.subject_type = 'course' and f.subject_id = p.course_id::text
+where f.id is null
+union all
+select 'course_progress_follows_from_lessons', p.user_id,
+  format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+    coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+    c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+    coalesce(r.time_spent_seconds, 0)),
+  format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
+    p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+    p.weight_completed, p.total_weight, p.time_spent_seconds)
+from learn.user_course_progress p
+join learn.courses c on c.id = p.course_id
+left join learn_internal.course_recounts r
+  on r.user_id = p.user_id and r.course_id = p.course_id
+left join learn_internal.course_level_recounts v
+  on v.user_id = p.user_id and v.course_id = p.course_id
+where (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels,
+    p.weight_completed, p.total_weight, p.time_spent_seconds)
+  <> (coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
+    c.total_levels, coalesce(r.weight_completed, 0), c.total_weight,
+    coalesce(r.time_spent_seconds, 0))
+union all
+select 'full_courses_are_completed', p.user_id,
+  format('course %s completed', p.course_id), 'not completed'
+from learn.user_course_progress p
+join learn.courses c on c.id = p.course_id and c.is_published
+where p.completion_percentage = 100 and p.completed_at is null
+union all
+select 'completed_courses_are_facts', p.user_id,
+  format('a fact for course %s', p.course_id), 'none'
+from learn.user_course_progress p
+left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
+  and f.subject_type = 'course' and f.subject_id = p.course_id::text
+where p.completed_at is not null and f.id is null
+union all
+select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
+  'locked'
+from learn_internal.due_level_unlocks d
+union all
+select 'full_levels_are_completed', r.user_id, format('level %s completed', r.course_level_id),
+  'not completed'
+from learn_internal.level_recounts r
+join learn.user_course_progress p on p.user_id = r.user_id and p.course_id = r.course_id
+join learn.user_level_unlocks u
+  on u.user_id = r.user_id and u.course_level_id = r.course_level_id
+where u.completed_at is null
+union all
+select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
+  format('track %s: %s of %s',
+    coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
+  format('track %s: %s of %s',
+    coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
+from learn_internal.track_recounts r
+full join learn.user_track_progress p on r.user_id = p.user_id and r.track_id = p.track_id
+left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
+where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
+  or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
+union all
+select 'full_tracks_are_completed', p.user_id,
+  format('track %s completed', p.track_id), 'not completed'
+from learn.user_track_progress p
+join learn.tracks t on t.id = p.track_id and t.is_published
+where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
+union all
+select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
+  format('path %s: %s of %s',
+    coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
+  format('path %s: %s of %s',
+    coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
+from learn_internal.path_recounts r
+full join learn.user_path_progress p on r.user_id = p.user_id and r.path_id = p.path_id
+left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
+where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
+  or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
+union all
+select 'full_paths_are_completed', p.user_id,
+  format('path %s completed', p.path_id), 'not completed'
+from learn.user_path_progress p
+join learn.learning_paths l on l.id = p.path_id and l.is_published
+where p.total_tracks > 0 and p.tracks_completed = p.total_tracks and p.completed_at is null
+union all
+select 'full_difficulties_are_completed', r.user_id,
+  format('difficulty %s completed', r.difficulty), 'not completed'
+from learn_internal.difficulty_recounts r
+where not exists (
+  select from learn.user_difficulty_progress p
+  where p.user_id = r.user_id and p.difficulty = r.difficulty);
+comment on view learn_internal.progress_damage is
+  'Where progress in lessons, courses, tracks, paths and difficulties is not what was done there; '
+  'no row when all is well.';
 
 reset role;

@@ -2,37 +2,6 @@
 
 set role learn_owner;
 
--- views/challenges/due_challenge_unlocks.sql
-
--- Challenges that users could have unlocked and have not: active, with every prerequisite completed,
--- and every track that their track asks for. What nobody can complete keeps nobody out: an inactive challenge,
--- one without levels, an empty track. Filter by user_id: nobody else is looked at.
-create or replace view learn_internal.due_challenge_unlocks as
-select s.user_id, c.id as challenge_id, c.slug, c.position, c.track_id
-from learn.user_stats s
-cross join learn.challenges c
-where c.is_active
-  and not exists (
-    select from learn.user_challenge_progress p
-    where p.user_id = s.user_id and p.challenge_id = c.id and p.unlocked_at is not null)
-  and not exists (
-    select from learn.challenge_prerequisites e
-    join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
-    where e.challenge_id = c.id
-      and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
-      and not exists (
-      select from learn.user_challenge_progress p
-      where p.user_id = s.user_id and p.challenge_id = r.id and p.completed_at is not null))
-  and not exists (
-    select from learn.track_prerequisites e
-    join learn.tracks t on t.id = e.prerequisite_track_id and t.is_published
-    join learn_internal.track_sizes z on z.track_id = t.id
-    where e.track_id = c.track_id and not exists (
-      select from learn.user_track_progress p
-      where p.user_id = s.user_id and p.track_id = t.id and p.completed_at is not null));
-comment on view learn_internal.due_challenge_unlocks is
-  'Challenges that users have earned to unlock and have not unlocked yet.';
-
 -- functions/challenges/unlock_challenges.sql
 
 -- Unlocks for users the challenges that they have earned. One that asked for something is a fact.
@@ -72,7 +41,33 @@ end;
 $$;
 comment on function learn_internal.unlock_challenges(uuid[], timestamptz) is
   'Unlocks for users the challenges that they have earned.';
-revoke all on function learn_internal.unlock_challenges(uuid[], timestamptz) from public;
+
+-- Unlocks every challenge that a user has earned, and says which ones. Completing a challenge
+-- or a track does this by itself; the first ones of all are unlocked here, or by an attempt.
+-- Errors: LX002; LX004 user inactive.
+create or replace function learn.check_and_unlock_challenges(p_user_id uuid)
+returns setof bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'check_and_unlock_challenges', p_user_id, '{}', null, null);
+begin
+  perform learn_internal.unlock_challenges(array[p_user_id], v_call.occurred_at);
+  return query
+  select p.challenge_id
+  from learn.user_challenge_progress p
+  where p.user_id = p_user_id and p.id > v_call.last_challenge
+  order by p.id;
+end;
+$$;
+comment on function learn.check_and_unlock_challenges(uuid) is
+  'Unlocks every challenge that a user has earned; returns the ids of the newly unlocked ones.';
+grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app, learn_user;
 
 -- functions/challenges/apply_imports.sql
 
@@ -239,7 +234,6 @@ end;
 $$;
 comment on function learn_internal.apply_imports(uuid[], bigint[], integer[]) is
   'Lets imported progress count: levels, challenges, tracks, and the XP of the rows.';
-revoke all on function learn_internal.apply_imports(uuid[], bigint[], integer[]) from public;
 
 -- functions/challenges/challenge_status.sql
 
@@ -286,38 +280,7 @@ $$;
 comment on function learn.challenge_status(uuid) is
   'Every active challenge as one user sees it; levels are '
   '[{"level": 1, "name": "…", "completed": true, "xp_reward": 20}, …].';
-revoke all on function learn.challenge_status(uuid) from public;
 grant execute on function learn.challenge_status(uuid) to learn_app, learn_user, learn_readonly;
-
--- functions/challenges/check_and_unlock_challenges.sql
-
--- Unlocks every challenge that a user has earned, and says which ones. Completing a challenge
--- or a track does this by itself; the first ones of all are unlocked here, or by an attempt.
--- Errors: LX002; LX004 user inactive.
-create or replace function learn.check_and_unlock_challenges(p_user_id uuid)
-returns setof bigint
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'check_and_unlock_challenges', p_user_id, '{}', null, null);
-begin
-  perform learn_internal.unlock_challenges(array[p_user_id], v_call.occurred_at);
-  return query
-  select p.challenge_id
-  from learn.user_challenge_progress p
-  where p.user_id = p_user_id and p.id > v_call.last_challenge
-  order by p.id;
-end;
-$$;
-comment on function learn.check_and_unlock_challenges(uuid) is
-  'Unlocks every challenge that a user has earned; returns the ids of the newly unlocked ones.';
-revoke all on function learn.check_and_unlock_challenges(uuid) from public;
-grant execute on function learn.check_and_unlock_challenges(uuid) to learn_app, learn_user;
 
 -- functions/challenges/complete_challenges.sql
 
@@ -377,8 +340,6 @@ end;
 $$;
 comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is
   'Completes challenges for users, writes the facts, moves the tracks, and unlocks what is next.';
-revoke all on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[])
-  from public;
 
 -- functions/challenges/import_old_progress.sql
 
@@ -440,7 +401,6 @@ $$;
 comment on function learn.import_old_progress() is
   'Imports the rows of old_progress_table; returns how many were imported, unchanged since, and '
   'rejected. The reasons are in the rows.';
-revoke all on function learn.import_old_progress() from public;
 
 -- functions/challenges/recommend_challenges.sql
 
@@ -497,7 +457,6 @@ $$;
 comment on function learn.recommend_challenges(uuid, integer) is
   'Challenges that a user should try next, at most p_limit: not above the user''s skill level, or, when all of '
   'these are done, the harder ones.';
-revoke all on function learn.recommend_challenges(uuid, integer) from public;
 grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_user, learn_readonly;
 
 -- views/challenges/full_challenges.sql
@@ -561,9 +520,30 @@ $$;
 comment on function learn_internal.refresh_challenges(bigint[]) is
   'Completes challenges for everybody who has passed all that is left of them, and recounts their '
   'tracks, after a change of levels.';
-revoke all on function learn_internal.refresh_challenges(bigint[]) from public;
 
--- functions/challenges/require_challenge_level.sql
+-- functions/challenges/level.sql
+
+-- The first level of a challenge that is missing before one of these, which users have passed; null: none is.
+-- Levels are passed in order. Of a challenge that has no levels here, all five count.
+create or replace function learn_internal.missing_level(p_challenge_id bigint, p_levels integer[])
+returns integer
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select min(n)
+    from generate_series(1, (select max(x) - 1 from unnest(p_levels) x)) n
+    where n <> all (p_levels)
+      and (not exists (select from learn.challenge_levels l where l.challenge_id = p_challenge_id)
+        or exists (
+          select from learn.challenge_levels l
+          where l.challenge_id = p_challenge_id and l.level_number = n)));
+end;
+$$;
+comment on function learn_internal.missing_level(bigint, integer[]) is
+  'The first level of a challenge that is missing before one of these; null: none is.';
 
 -- Refuses a level of a challenge that does not exist, or whose challenge is not active.
 -- Errors: LX003, LX004.
@@ -598,7 +578,6 @@ end;
 $$;
 comment on function learn_internal.require_challenge_level(bigint, integer) is
   'Refuses an unknown level of a challenge (LX003), or one of an inactive challenge (LX004).';
-revoke all on function learn_internal.require_challenge_level(bigint, integer) from public;
 
 -- functions/challenges/schedule_daily_challenges.sql
 
@@ -653,10 +632,9 @@ $$;
 comment on function learn.schedule_daily_challenges(integer) is
   'Picks a challenge for each of the coming days (UTC, today first) that has none; '
   'none comes twice within 30 days.';
-revoke all on function learn.schedule_daily_challenges(integer) from public;
 grant execute on function learn.schedule_daily_challenges(integer) to learn_app;
 
--- functions/challenges/submit_daily_challenge.sql
+-- functions/challenges/submit.sql
 
 -- Submits a user's one scored attempt at the challenge of the day (UTC), locked or not, judged by
 -- the backend. Passed, it pays the challenge's xp_base times the day's multiplier. An attempt that comes in
@@ -731,12 +709,8 @@ $$;
 comment on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text) is
   'Submits a user''s one attempt at the challenge of the day (UTC): score in percent; '
   'passed, it pays.';
-revoke all on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
-  from public;
 grant execute on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
   to learn_app;
-
--- functions/challenges/submit_level_attempt.sql
 
 -- Submits an attempt at a level of a challenge, run and judged by the backend: score in percent.
 -- The first pass of a level pays its XP less the penalties of hints used; passing the last
@@ -807,50 +781,8 @@ comment on function learn.submit_level_attempt(
   uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) is
   'Submits a judged attempt at a level of a challenge: score in percent, time in seconds. '
   'The first pass pays.';
-revoke all on function learn.submit_level_attempt(
-  uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) from public;
 grant execute on function learn.submit_level_attempt(
   uuid, bigint, integer, double precision, boolean, jsonb, jsonb, integer, timestamptz, text) to learn_app;
-
--- views/challenges/challenge_prerequisites_status.sql
-
--- What unlocking each active challenge takes, and how far a user is. Filter by user_id: then nobody
--- else is looked at.
-create or replace view learn.challenge_prerequisites_status as
-select u.id as user_id, c.id as challenge_id, c.slug as challenge_slug,
-  p.unlocked_at is not null as is_unlocked, q.prerequisites, t.track_prerequisites,
-  q.is_met and t.is_met as is_met
-from learn.users u
-cross join learn.challenges c
-left join learn.user_challenge_progress p on p.user_id = u.id and p.challenge_id = c.id
-cross join lateral (
-  select coalesce(jsonb_agg(jsonb_build_object(
-      'challenge_id', r.id, 'slug', r.slug, 'completed', d.completed_at is not null)
-      order by r.position, r.id), '[]') as prerequisites,
-    coalesce(bool_and(d.completed_at is not null), true) as is_met
-  from learn.challenge_prerequisites e
-  join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
-  left join learn.user_challenge_progress d on d.user_id = u.id and d.challenge_id = r.id
-  where e.challenge_id = c.id and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
-) q
-cross join lateral (
-  select coalesce(jsonb_agg(jsonb_build_object(
-      'track_id', k.id, 'slug', k.slug, 'completed', d.completed_at is not null)
-      order by k.position, k.id), '[]') as track_prerequisites,
-    coalesce(bool_and(d.completed_at is not null), true) as is_met
-  from learn.track_prerequisites e
-  join learn.tracks k on k.id = e.prerequisite_track_id and k.is_published
-  join learn_internal.track_sizes z on z.track_id = k.id
-  left join learn.user_track_progress d on d.user_id = u.id and d.track_id = k.id
-  where e.track_id = c.track_id
-) t
-where c.is_active;
-comment on view learn.challenge_prerequisites_status is
-  'What unlocking each active challenge takes and how far a user is: '
-  '[{"challenge_id": 1, "slug": "…", "completed": true}, …], and the same for tracks.';
-comment on column learn.challenge_prerequisites_status.is_met is
-  'Nothing is missing: an attempt, or check_and_unlock_challenges(), unlocks it.';
-grant select on learn.challenge_prerequisites_status to learn_app, learn_readonly;
 
 -- functions/challenges/use_hint.sql
 
@@ -895,149 +827,8 @@ $$;
 comment on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text) is
   'Notes that a user looks at a hint, counted from 1, which lowers what passing the level pays; '
   'again, it is free.';
-revoke all on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
-  from public;
 grant execute on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
   to learn_app, learn_user;
-
--- views/challenges/challenge_recounts.sql
-
--- Progress in challenges recounted from the attempts and from what was imported: what
--- user_challenge_progress must say. Filter by user_id: the condition reaches the tables.
-create or replace view learn_internal.challenge_recounts as
-select p.user_id, p.challenge_id,
-  array_agg(distinct p.level_number) filter (where p.passed) as levels_completed,
-  coalesce(max(p.level_number) filter (where p.passed), 0) as current_level,
-  count(*) filter (where p.is_attempt)::integer as total_attempts,
-  coalesce(sum(p.time_spent_seconds), 0)::bigint as time_spent_seconds,
-  max(p.score) as best_score,
-  min(p.created_at) filter (where p.is_attempt or p.passed) as started_at,
-  max(p.created_at) filter (where p.passed) as last_passed_at,
-  min(p.created_at) as unlocked_at
-from (
-  select a.user_id, a.challenge_id, a.level_number, a.passed, true as is_attempt,
-    a.time_spent_seconds, a.score, a.created_at
-  from learn.level_attempts a
-  union all
-  select i.user_id, i.challenge_id, l.level, l.level is not null, false, null, null, i.imported_at
-  from learn.imported_challenge_progress i
-  left join lateral unnest(i.completed_levels) l(level) on true
-) p
-group by p.user_id, p.challenge_id;
-comment on view learn_internal.challenge_recounts is
-  'Progress per user and challenge, recounted from level_attempts and '
-  'imported_challenge_progress.';
-
--- views/challenges/challenge_damage.sql
-
--- Where progress in challenges is not what attempts and imports say, or attempts not what the ledger
--- says: the part of check_integrity() about challenges. The ledger may have paid more than attempts
--- note: for attempts that were deleted, and for facts that a backend has recorded.
-create or replace view learn_internal.challenge_damage (check_name, user_id, expected, actual) as
-select 'challenge_progress_follows_from_attempts', coalesce(r.user_id, p.user_id),
-  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
-    (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
-      coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)),
-  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
-    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score))
-from learn_internal.challenge_recounts r
-full join learn.user_challenge_progress p
-  on r.user_id = p.user_id and r.challenge_id = p.challenge_id
-where (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
-    coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)
-  is distinct from (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds,
-    p.best_score)
-union all
-select 'attempted_challenges_are_unlocked', p.user_id,
-  format('challenge %s unlocked', p.challenge_id), 'locked'
-from learn.user_challenge_progress p
-where p.unlocked_at is null
-union all
-select 'full_challenges_are_completed', f.user_id,
-  format('challenge %s completed', f.challenge_id), 'not completed'
-from learn_internal.full_challenges f
-join learn.user_challenge_progress p on p.user_id = f.user_id and p.challenge_id = f.challenge_id
-where p.completed_at is null
-union all
-select 'passed_levels_are_facts', p.user_id,
-  format('a fact for level %s of challenge %s', l, p.challenge_id), 'none'
-from learn.user_challenge_progress p
-cross join lateral unnest(p.levels_completed) l
-left join learn.activity_log f on f.user_id = p.user_id
-  and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
-  and f.subject_id = p.challenge_id || ':' || l
-where f.id is null
-union all
-select 'imported_progress_is_paid', i.user_id,
-  format('challenge %s: at least %s', i.challenge_id, i.total_xp),
-  format('challenge %s: %s', i.challenge_id, coalesce(f.xp, 0))
-from learn.imported_challenge_progress i
-left join (
-  select l.user_id, l.subject_id, sum(l.xp) as xp
-  from learn.activity_log l
-  where l.activity_type = 'xp_awarded' and l.subject_type = 'challenge'
-    and l.properties ->> 'source_type' = 'import'
-  group by l.user_id, l.subject_id
-) f on f.user_id = i.user_id and f.subject_id = i.challenge_id::text
-where coalesce(f.xp, 0) < i.total_xp
-union all
-select 'attempts_note_what_was_paid', a.user_id,
-  format('%s %s: at most %s', a.activity_type, a.subject_id, coalesce(t.xp, 0)),
-  format('%s %s: %s', a.activity_type, a.subject_id, a.xp)
-from (
-  select v.user_id, 'challenge_level_passed' as activity_type,
-    v.challenge_id || ':' || v.level_number as subject_id, sum(v.xp_earned) as xp
-  from learn.level_attempts v
-  where v.xp_earned > 0
-  group by v.user_id, v.challenge_id, v.level_number
-  union all
-  select d.user_id, 'daily_challenge_completed', d.daily_challenge_id::text, d.xp_earned
-  from learn.daily_challenge_attempts d
-  where d.xp_earned > 0
-) a
-left join (
-  select x.user_id, x.activity_type, x.source_id, sum(x.amount) as xp
-  from learn.xp_transactions x
-  where x.activity_type in ('challenge_level_passed', 'daily_challenge_completed')
-  group by x.user_id, x.activity_type, x.source_id
-) t on t.user_id = a.user_id and t.activity_type = a.activity_type and t.source_id = a.subject_id
-where a.xp > coalesce(t.xp, 0);
-comment on view learn_internal.challenge_damage is
-  'Where progress in challenges is not what attempts and imports say, or attempts not what the '
-  'ledger says; no row when all is well.';
-
--- views/challenges/daily_challenge_board.sql
-
--- Daily challenges with how many took part and how they did.
-create or replace view learn.daily_challenge_board as
-select d.id, d.date, d.challenge_id, c.slug, c.title, c.category, c.difficulty, c.xp_base,
-  d.difficulty_modifier, d.xp_multiplier, d.special_requirements,
-  s.participants_count, s.passed_count, s.average_score
-from learn.daily_challenges d
-join learn.challenges c on c.id = d.challenge_id
-cross join lateral (
-  select count(*) as participants_count, count(*) filter (where a.passed) as passed_count,
-    round(avg(a.score), 2) as average_score
-  from learn.daily_challenge_attempts a
-  where a.daily_challenge_id = d.id
-) s;
-comment on view learn.daily_challenge_board is
-  'Daily challenges with their participants and average score in percent.';
-grant select on learn.daily_challenge_board to learn_app, learn_user, learn_readonly;
-
--- views/challenges/daily_challenge_ranks.sql
-
--- The attempts at each daily challenge, ranked by score: 1, 2, 2, 4. Users who are on no board are
--- not on this one. Filter by daily_challenge_id: the condition reaches the table.
-create or replace view learn.daily_challenge_ranks as
-select a.daily_challenge_id, a.user_id, u.username, u.display_name, a.score, a.passed, a.xp_earned,
-  a.completed_at, rank() over (partition by a.daily_challenge_id order by a.score desc) as rank
-from learn.daily_challenge_attempts a
-join learn.users u on u.id = a.user_id
-where u.is_active and u.show_on_leaderboard;
-comment on view learn.daily_challenge_ranks is
-  'Attempts at daily challenges, ranked by score in percent.';
-grant select on learn.daily_challenge_ranks to learn_app, learn_user, learn_readonly;
 
 -- triggers/challenges/challenge_levels.sql
 
@@ -1049,8 +840,6 @@ create or replace trigger challenge_levels_change
   on learn.challenge_levels
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenge_levels_change on learn.challenge_levels is
-  'A change blocks learners.';
 
 -- When levels of challenges are deleted: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -1059,8 +848,6 @@ create or replace trigger challenge_levels_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_deleted on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';
 
 -- When levels of challenges are added: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -1069,8 +856,6 @@ create or replace trigger challenge_levels_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_inserted on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';
 
 -- When levels of challenges are moved: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -1079,8 +864,6 @@ create or replace trigger challenge_levels_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_updated on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';
 
 -- triggers/challenges/user_challenge_progress.sql
 
@@ -1090,8 +873,6 @@ create or replace trigger challenge_progress_deleted
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.recount_lost_items('challenges', 'challenge_id');
-comment on trigger challenge_progress_deleted on learn.user_challenge_progress is
-  'Recounts tracks.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1102,7 +883,6 @@ create or replace trigger refuse_times
     greatest(new.unlocked_at, new.started_at, new.completed_at),
     least(new.unlocked_at, new.started_at, new.completed_at)))
   execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
-comment on trigger refuse_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at, started_at, completed_at on learn.user_challenge_progress
@@ -1111,7 +891,6 @@ create or replace trigger refuse_new_times
     or new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
-comment on trigger refuse_new_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/daily_challenge_attempts.sql
 
@@ -1124,8 +903,6 @@ create or replace trigger daily_challenge_attempts_hold
   before insert on learn.daily_challenge_attempts
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger daily_challenge_attempts_hold on learn.daily_challenge_attempts is
-  'Keeps content as it is.';
 
 -- Who passes has at least the lowest pass mark of the challenge's levels, times the day's modifier: levels without
 -- a mark have none.
@@ -1148,13 +925,11 @@ end;
 $$;
 comment on function learn_internal.judge_daily_attempts() is
   'Row trigger: an attempt below the pass mark of its challenge does not pass.';
-revoke all on function learn_internal.judge_daily_attempts() from public;
 
 create or replace trigger judge_attempts
   before insert on learn.daily_challenge_attempts
   for each row when (new.passed)
   execute function learn_internal.judge_daily_attempts();
-comment on trigger judge_attempts on learn.daily_challenge_attempts is 'Heeds the pass mark.';
 
 create or replace function learn_internal.daily_challenge_attempts_inserted()
 returns trigger
@@ -1222,22 +997,18 @@ end;
 $$;
 comment on function learn_internal.daily_challenge_attempts_inserted() is
   'Statement trigger: attempts at daily challenges become facts; passed ones pay.';
-revoke all on function learn_internal.daily_challenge_attempts_inserted() from public;
 
 create or replace trigger daily_challenge_attempts_inserted
   after insert on learn.daily_challenge_attempts
   referencing new table as new_rows
   for each statement
   execute function learn_internal.daily_challenge_attempts_inserted();
-comment on trigger daily_challenge_attempts_inserted on learn.daily_challenge_attempts is
-  'Facts and XP.';
 
 create or replace trigger results_stay
   after update of score, passed, completed_at on learn.daily_challenge_attempts
   for each row when ((old.score, old.passed, old.completed_at)
     is distinct from (new.score, new.passed, new.completed_at))
   execute function learn_internal.refuse_change();
-comment on trigger results_stay on learn.daily_challenge_attempts is 'Refuses another result (LX009).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1248,7 +1019,6 @@ create or replace trigger refuse_times
     greatest(new.completed_at, new.recorded_at),
     least(new.completed_at, new.recorded_at)))
   execute function learn_internal.refuse_times('completed_at', 'recorded_at');
-comment on trigger refuse_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at, recorded_at on learn.daily_challenge_attempts
@@ -1256,7 +1026,6 @@ create or replace trigger refuse_new_times
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
     or new.recorded_at is distinct from old.recorded_at and learn_internal.is_off_time(new.recorded_at, new.recorded_at))
   execute function learn_internal.refuse_times('completed_at', 'recorded_at');
-comment on trigger refuse_new_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/hint_usage.sql
 
@@ -1300,19 +1069,16 @@ end;
 $$;
 comment on function learn_internal.fill_hints() is
   'Row trigger: a hint must be there (LX003), and its penalty is the level''s.';
-revoke all on function learn_internal.fill_hints() from public;
 
 create or replace trigger fill_hints
   before insert on learn.hint_usage
   for each row
   execute function learn_internal.fill_hints();
-comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
 
 create or replace trigger results_stay
   after update of xp_penalty, used_at on learn.hint_usage
   for each row when ((old.xp_penalty, old.used_at) is distinct from (new.xp_penalty, new.used_at))
   execute function learn_internal.refuse_change();
-comment on trigger results_stay on learn.hint_usage is 'Refuses another penalty (LX009).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1321,249 +1087,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.used_at, new.used_at))
   execute function learn_internal.refuse_times('used_at');
-comment on trigger refuse_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of used_at on learn.hint_usage
   for each row
   when (new.used_at is distinct from old.used_at and learn_internal.is_off_time(new.used_at, new.used_at))
   execute function learn_internal.refuse_times('used_at');
-comment on trigger refuse_new_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';
-
--- triggers/challenges/level_attempts.sql
-
--- What happens when levels of challenges are attempted, in this order: content is held; a score below the pass mark
--- does not pass; every attempt is a fact and counts in the progress, the first pass of a level pays, passing the last
--- one completes the challenge. Attempts stay as they were judged. When they are deleted, progress is recounted.
--- Errors: LX005 the challenge or a level before is not done; LX009 an attempt would be judged again.
-
--- 1. Before anything is written: content is held.
-create or replace trigger level_attempts_hold
-  before insert on learn.level_attempts
-  for each statement execute function learn_internal.hold_content_first();
-
--- 2. Who passes has reached the pass mark of the level, where it has one, whatever the writer says.
-create or replace function learn_internal.judge_attempts()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  new.passed := new.score >= coalesce((
-    select (l.passing_criteria ->> 'min_score')::numeric
-    from learn.challenge_levels l
-    where l.challenge_id = new.challenge_id and l.level_number = new.level_number), 0);
-  return new;
-end;
-$$;
-comment on function learn_internal.judge_attempts() is
-  'Row trigger: an attempt below the pass mark of its level does not pass.';
-revoke all on function learn_internal.judge_attempts() from public;
-
-create or replace trigger judge_attempts
-  before insert on learn.level_attempts
-  for each row when (new.passed)
-  execute function learn_internal.judge_attempts();
-
--- 3. The attempts themselves: level_attempts_inserted.sql.
-
--- 4. Attempts stay as they were judged.
-create or replace trigger results_stay
-  after update of score, passed, time_spent_seconds, created_at on learn.level_attempts
-  for each row when ((old.score, old.passed, old.time_spent_seconds, old.created_at)
-    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at))
-  execute function learn_internal.refuse_change();
-
--- 5. Attempts that are deleted, alone or with their level: the progress that they made is recounted.
-create or replace function learn_internal.level_attempts_deleted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  d         record;
-  r         learn_internal.challenge_recounts;
-  v_user_id uuid;
-begin
-  for d in
-    select distinct o.user_id, o.challenge_id
-    from deleted_rows o
-    join learn.users u on u.id = o.user_id
-    join learn.challenges c on c.id = o.challenge_id
-    order by o.user_id, o.challenge_id
-  loop
-    if d.user_id is distinct from v_user_id then
-      perform from learn.user_stats s where s.user_id = d.user_id for no key update;
-      v_user_id := d.user_id;
-    end if;
-    select * into r
-    from learn_internal.challenge_recounts x
-    where x.user_id = d.user_id and x.challenge_id = d.challenge_id;
-    update learn.user_challenge_progress p
-    set current_level = coalesce(r.current_level, 0), levels_completed = coalesce(r.levels_completed, '{}'),
-      total_attempts = coalesce(r.total_attempts, 0), started_at = r.started_at,
-      time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score
-    where p.user_id = d.user_id and p.challenge_id = d.challenge_id;
-  end loop;
-  return null;
-end;
-$$;
-comment on function learn_internal.level_attempts_deleted() is
-  'Statement trigger: recounts the progress of deleted attempts.';
-revoke all on function learn_internal.level_attempts_deleted() from public;
-
-create or replace trigger level_attempts_deleted
-  after delete on learn.level_attempts
-  referencing old table as deleted_rows
-  for each statement execute function learn_internal.level_attempts_deleted();
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.level_attempts
-  for each row
-  when (learn_internal.is_off_time(new.created_at, new.created_at))
-  execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';
-
-create or replace trigger refuse_new_times
-  before update of created_at on learn.level_attempts
-  for each row
-  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
-  execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_new_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';
-
--- triggers/challenges/imported_challenge_progress.sql
-
--- What happens when rows of learn.imported_challenge_progress are written, in the order in which triggers fire.
--- Errors: LX001.
-
--- Before imported progress is written: content is held.
-create or replace trigger imported_progress_hold
-  before insert or update on learn.imported_challenge_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
-comment on trigger imported_progress_hold on learn.imported_challenge_progress is
-  'Keeps content as it is.';
-
--- When imported progress is deleted, alone or with its challenge: what is left is recounted from
--- the attempts. What it paid stays paid.
-create or replace trigger imported_progress_deleted
-  after delete on learn.imported_challenge_progress
-  referencing old table as deleted_rows
-  for each statement
-  execute function learn_internal.level_attempts_deleted();
-comment on trigger imported_progress_deleted on learn.imported_challenge_progress is
-  'Recounts progress.';
-
--- When imported progress is written: it counts and pays.
-create or replace function learn_internal.imported_progress_inserted()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.apply_imports(
-    array_agg(n.user_id), array_agg(n.challenge_id), array_agg(n.total_xp))
-  from new_rows n
-  having count(*) > 0;
-  return null;
-end;
-$$;
-comment on function learn_internal.imported_progress_inserted() is
-  'Statement trigger: imported progress counts and pays.';
-revoke all on function learn_internal.imported_progress_inserted() from public;
-
-create or replace trigger imported_progress_inserted
-  after insert on learn.imported_challenge_progress
-  referencing new table as new_rows
-  for each statement
-  execute function learn_internal.imported_progress_inserted();
-comment on trigger imported_progress_inserted on learn.imported_challenge_progress is
-  'Imported progress counts and pays.';
-
--- When imported progress grows: new levels count, and the difference in XP is paid. It does not
--- shrink.
--- Errors: LX001 fewer levels, less XP, or another user or challenge.
-create or replace function learn_internal.imported_progress_updated()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_changes record;
-begin
-  select array_agg(c.user_id) filter (where c.is_changed) as user_ids,
-    array_agg(c.challenge_id) filter (where c.is_changed) as challenge_ids,
-    array_agg(c.total_xp - c.old_total_xp) filter (where c.is_changed) as xp,
-    min(format('user_id = %s, challenge_id = %s: levels %s, %s XP',
-      c.user_id, c.challenge_id, c.levels, c.total_xp)) filter (where c.is_bad) as bad
-  into v_changes
-  from (
-    select g.*, (g.levels, g.total_xp) <> (g.old_levels, g.old_total_xp) as is_changed,
-      g.old_levels is null or not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
-    from (
-      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
-      select r.user_id, r.challenge_id, max(r.completed_levels) filter (where r.is_new) as levels,
-        max(r.completed_levels) filter (where not r.is_new) as old_levels,
-        max(r.total_xp) filter (where r.is_new) as total_xp,
-        max(r.total_xp) filter (where not r.is_new) as old_total_xp
-      from (
-        select n.user_id, n.challenge_id, n.completed_levels, n.total_xp, true as is_new from new_rows n
-        union all
-        select o.user_id, o.challenge_id, o.completed_levels, o.total_xp, false from old_rows o
-      ) r
-      group by r.user_id, r.challenge_id
-    ) g
-    where g.levels is not null
-  ) c;
-  if v_changes.bad is not null then
-    raise exception 'imported progress does not shrink'
-      using errcode = 'LX001', detail = v_changes.bad,
-        hint = 'What was paid is in the ledger: learn.reverse_xp() takes it back.';
-  end if;
-  if v_changes.user_ids is not null then
-    perform learn_internal.apply_imports(v_changes.user_ids, v_changes.challenge_ids, v_changes.xp);
-  end if;
-  return null;
-end;
-$$;
-comment on function learn_internal.imported_progress_updated() is
-  'Statement trigger: what imported progress grew by counts and is paid; '
-  'it does not shrink (LX001).';
-revoke all on function learn_internal.imported_progress_updated() from public;
-
-create or replace trigger imported_progress_updated
-  after update on learn.imported_challenge_progress
-  referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.imported_progress_updated();
-comment on trigger imported_progress_updated on learn.imported_challenge_progress is
-  'What it grew by counts and is paid (LX001 when it shrinks).';
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.imported_challenge_progress
-  for each row
-  when (learn_internal.is_off_time(new.imported_at, new.imported_at))
-  execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';
-
-create or replace trigger refuse_new_times
-  before update of imported_at on learn.imported_challenge_progress
-  for each row
-  when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
-  execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_new_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 -- triggers/challenges/level_attempts_inserted.sql
 
@@ -1737,20 +1266,11 @@ end;
 $$;
 comment on function learn_internal.level_attempts_inserted() is
   'Statement trigger: attempts count, first passes pay, the last level completes the challenge.';
-revoke all on function learn_internal.level_attempts_inserted() from public;
 
 create or replace trigger level_attempts_inserted
   after insert on learn.level_attempts
   referencing new table as new_rows
   for each statement execute function learn_internal.level_attempts_inserted();
-
--- views/challenges/my_challenge_prerequisites.sql
-
--- challenge_prerequisites_status of the learner whose session it is; nobody else's can be had through it.
-create or replace view learn.my_challenge_prerequisites with (security_barrier) as
-select v.* from learn.challenge_prerequisites_status v where v.user_id = (select learn.current_learner());
-comment on view learn.my_challenge_prerequisites is 'challenge_prerequisites_status of the learner whose session it is: see current_learner().';
-grant select on learn.my_challenge_prerequisites to learn_app, learn_user, learn_readonly;
 
 -- triggers/challenges/old_progress_table.sql
 
@@ -1763,39 +1283,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of imported_at on learn.old_progress_table
   for each row
   when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_new_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';
-
--- functions/challenges/missing_level.sql
-
--- The first level of a challenge that is missing before one of these, which users have passed; null: none is.
--- Levels are passed in order. Of a challenge that has no levels here, all five count.
-create or replace function learn_internal.missing_level(p_challenge_id bigint, p_levels integer[])
-returns integer
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return (
-    select min(n)
-    from generate_series(1, (select max(x) - 1 from unnest(p_levels) x)) n
-    where n <> all (p_levels)
-      and (not exists (select from learn.challenge_levels l where l.challenge_id = p_challenge_id)
-        or exists (
-          select from learn.challenge_levels l
-          where l.challenge_id = p_challenge_id and l.level_number = n)));
-end;
-$$;
-comment on function learn_internal.missing_level(bigint, integer[]) is
-  'The first level of a challenge that is missing before one of these; null: none is.';
-revoke all on function learn_internal.missing_level(bigint, integer[]) from public;
 
 -- functions/challenges/refuse_dead_ends.sql
 
@@ -1875,45 +1368,6 @@ $$;
 comment on function learn_internal.refuse_dead_ends() is
   'Statement trigger: refuses challenges that would wait for each other by prerequisites of their own and of '
   'their tracks (LX012).';
-revoke all on function learn_internal.refuse_dead_ends() from public;
-
--- triggers/catalog/track_prerequisites.sql
-
--- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
--- Errors: LX012.
-
--- When prerequisites of tracks change: this blocks learners.
-create or replace trigger track_prerequisites_change
-  before insert or update or delete on learn.track_prerequisites
-  for each statement
-  execute function learn_internal.change_content();
-comment on trigger track_prerequisites_change on learn.track_prerequisites is
-  'A change blocks learners.';
-
--- When a track gets a prerequisite: no cycle.
-create or replace trigger track_prerequisites_inserted
-  after insert on learn.track_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
-comment on trigger track_prerequisites_inserted on learn.track_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- When a track's prerequisite changes: no cycle.
-create or replace trigger track_prerequisites_updated
-  after update on learn.track_prerequisites
-  referencing new table as new_edges
-  for each statement
-  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
-comment on trigger track_prerequisites_updated on learn.track_prerequisites is
-  'Refuses a cycle (LX012).';
-
--- When prerequisites of tracks are written: no dead end by way of both kinds.
-create or replace trigger track_prerequisites_wait
-  after insert or update on learn.track_prerequisites
-  for each statement
-  execute function learn_internal.refuse_dead_ends();
-comment on trigger track_prerequisites_wait on learn.track_prerequisites is 'Refuses dead ends (LX012).';
 
 -- views/challenges/old_progress_rows.sql
 
@@ -1972,8 +1426,6 @@ create or replace trigger challenge_prerequisites_change
   before insert or update or delete on learn.challenge_prerequisites
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
-  'A change blocks learners.';
 
 -- When a challenge gets a prerequisite: no cycle.
 create or replace trigger challenge_prerequisites_inserted
@@ -1981,8 +1433,6 @@ create or replace trigger challenge_prerequisites_inserted
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
-comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- When a challenge's prerequisite changes: no cycle.
 create or replace trigger challenge_prerequisites_updated
@@ -1990,15 +1440,12 @@ create or replace trigger challenge_prerequisites_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
-comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- When prerequisites of challenges are written: no dead end by way of both kinds.
 create or replace trigger challenge_prerequisites_wait
   after insert or update on learn.challenge_prerequisites
   for each statement
   execute function learn_internal.refuse_dead_ends();
-comment on trigger challenge_prerequisites_wait on learn.challenge_prerequisites is 'Refuses dead ends (LX012).';
 
 -- triggers/challenges/challenges.sql
 
@@ -2010,7 +1457,6 @@ create or replace trigger challenges_change
   before update of is_active, track_id or delete on learn.challenges
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenges_change on learn.challenges is 'A change blocks learners.';
 
 -- When challenges change: tracks follow when one comes, goes or moves.
 create or replace function learn_internal.challenges_updated()
@@ -2033,21 +1479,18 @@ end;
 $$;
 comment on function learn_internal.challenges_updated() is
   'Statement trigger: recounts the tracks of challenges that changed.';
-revoke all on function learn_internal.challenges_updated() from public;
 
 create or replace trigger challenges_updated
   after update on learn.challenges
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.challenges_updated();
-comment on trigger challenges_updated on learn.challenges is 'Recounts the tracks.';
 
 create or replace trigger challenges_touch
   before update on learn.challenges
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger challenges_touch on learn.challenges is 'Keeps updated_at.';
 
 -- When challenges are deleted: their tracks may be complete without them.
 create or replace trigger challenges_deleted
@@ -2055,16 +1498,12 @@ create or replace trigger challenges_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
 
 -- When challenges come into tracks: no dead end by what their tracks ask for.
 create or replace trigger challenges_wait
   after insert or update of track_id on learn.challenges
   for each statement
   execute function learn_internal.refuse_dead_ends();
-comment on trigger challenges_wait on learn.challenges is 'Refuses dead ends (LX012).';
-
--- triggers/challenges/daily_challenges.sql
 
 -- When the challenge of a day is written without a multiplier: passing it pays as much as the highest level of
 -- the challenge does, and at most twice its base. Why: see docs/economy.md.
@@ -2087,14 +1526,12 @@ end;
 $$;
 comment on function learn_internal.fill_multiplier() is
   'Row trigger: a daily challenge pays as much as the highest level of its challenge.';
-revoke all on function learn_internal.fill_multiplier() from public;
 
 create or replace trigger fill_multiplier
   before insert on learn.daily_challenges
   for each row
   when (new.xp_multiplier is null)
   execute function learn_internal.fill_multiplier();
-comment on trigger fill_multiplier on learn.daily_challenges is 'Fills in what passing pays.';
 
 -- When a challenge of a day is deleted, alone or with its challenge: who has passed it does not pass
 -- another one of that day for pay. Before it is gone, and its attempts with it.
@@ -2117,11 +1554,488 @@ end;
 $$;
 comment on function learn_internal.remember_days() is
   'Row trigger: who has passed a challenge of the day has passed the day.';
-revoke all on function learn_internal.remember_days() from public;
 
 create or replace trigger remember_days
   before delete on learn.daily_challenges
   for each row execute function learn_internal.remember_days();
-comment on trigger remember_days on learn.daily_challenges is 'Who has passed it has passed the day.';
+
+-- views/challenges/challenge.sql
+
+-- Progress in challenges recounted from the attempts and from what was imported: what
+-- user_challenge_progress must say. Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.challenge_recounts as
+select p.user_id, p.challenge_id,
+  array_agg(distinct p.level_number) filter (where p.passed) as levels_completed,
+  coalesce(max(p.level_number) filter (where p.passed), 0) as current_level,
+  count(*) filter (where p.is_attempt)::integer as total_attempts,
+  coalesce(sum(p.time_spent_seconds), 0)::bigint as time_spent_seconds,
+  max(p.score) as best_score,
+  min(p.created_at) filter (where p.is_attempt or p.passed) as started_at,
+  max(p.created_at) filter (where p.passed) as last_passed_at,
+  min(p.created_at) as unlocked_at
+from (
+  select a.user_id, a.challenge_id, a.level_number, a.passed, true as is_attempt,
+    a.time_spent_seconds, a.score, a.created_at
+  from learn.level_attempts a
+  union all
+  select i.user_id, i.challenge_id, l.level, l.level is not null, false, null, null, i.imported_at
+  from learn.imported_challenge_progress i
+  left join lateral unnest(i.completed_levels) l(level) on true
+) p
+group by p.user_id, p.challenge_id;
+comment on view learn_internal.challenge_recounts is
+  'Progress per user and challenge, recounted from level_attempts and '
+  'imported_challenge_progress.';
+
+-- Where progress in challenges is not what attempts and imports say, or attempts not what the ledger
+-- says: the part of check_integrity() about challenges. The ledger may have paid more than attempts
+-- note: for attempts that were deleted, and for facts that a backend has recorded.
+create or replace view learn_internal.challenge_damage (check_name, user_id, expected, actual) as
+select 'challenge_progress_follows_from_attempts', coalesce(r.user_id, p.user_id),
+  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
+    (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
+      coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)),
+  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
+    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score))
+from learn_internal.challenge_recounts r
+full join learn.user_challenge_progress p
+  on r.user_id = p.user_id and r.challenge_id = p.challenge_id
+where (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
+    coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)
+  is distinct from (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds,
+    p.best_score)
+union all
+select 'attempted_challenges_are_unlocked', p.user_id,
+  format('challenge %s unlocked', p.challenge_id), 'locked'
+from learn.user_challenge_progress p
+where p.unlocked_at is null
+union all
+select 'full_challenges_are_completed', f.user_id,
+  format('challenge %s completed', f.challenge_id), 'not completed'
+from learn_internal.full_challenges f
+join learn.user_challenge_progress p on p.user_id = f.user_id and p.challenge_id = f.challenge_id
+where p.completed_at is null
+union all
+select 'passed_levels_are_facts', p.user_id,
+  format('a fact for level %s of challenge %s', l, p.challenge_id), 'none'
+from learn.user_challenge_progress p
+cross join lateral unnest(p.levels_completed) l
+left join learn.activity_log f on f.user_id = p.user_id
+  and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
+  and f.subject_id = p.challenge_id || ':' || l
+where f.id is null
+union all
+select 'imported_progress_is_paid', i.user_id,
+  format('challenge %s: at least %s', i.challenge_id, i.total_xp),
+  format('challenge %s: %s', i.challenge_id, coalesce(f.xp, 0))
+from learn.imported_challenge_progress i
+left join (
+  select l.user_id, l.subject_id, sum(l.xp) as xp
+  from learn.activity_log l
+  where l.activity_type = 'xp_awarded' and l.subject_type = 'challenge'
+    and l.properties ->> 'source_type' = 'import'
+  group by l.user_id, l.subject_id
+) f on f.user_id = i.user_id and f.subject_id = i.challenge_id::text
+where coalesce(f.xp, 0) < i.total_xp
+union all
+select 'attempts_note_what_was_paid', a.user_id,
+  format('%s %s: at most %s', a.activity_type, a.subject_id, coalesce(t.xp, 0)),
+  format('%s %s: %s', a.activity_type, a.subject_id, a.xp)
+from (
+  select v.user_id, 'challenge_level_passed' as activity_type,
+    v.challenge_id || ':' || v.level_number as subject_id, sum(v.xp_earned) as xp
+  from learn.level_attempts v
+  where v.xp_earned > 0
+  group by v.user_id, v.challenge_id, v.level_number
+  union all
+  select d.user_id, 'daily_challenge_completed', d.daily_challenge_id::text, d.xp_earned
+  from learn.daily_challenge_attempts d
+  where d.xp_earned > 0
+) a
+left join (
+  select x.user_id, x.activity_type, x.source_id, sum(x.amount) as xp
+  from learn.xp_transactions x
+  where x.activity_type in ('challenge_level_passed', 'daily_challenge_completed')
+  group by x.user_id, x.activity_type, x.source_id
+) t on t.user_id = a.user_id and t.activity_type = a.activity_type and t.source_id = a.subject_id
+where a.xp > coalesce(t.xp, 0);
+comment on view learn_internal.challenge_damage is
+  'Where progress in challenges is not what attempts and imports say, or attempts not what the '
+  'ledger says; no row when all is well.';
+
+-- What unlocking each active challenge takes, and how far a user is. Filter by user_id: then nobody
+-- else is looked at.
+create or replace view learn.challenge_prerequisites_status as
+select u.id as user_id, c.id as challenge_id, c.slug as challenge_slug,
+  p.unlocked_at is not null as is_unlocked, q.prerequisites, t.track_prerequisites,
+  q.is_met and t.is_met as is_met
+from learn.users u
+cross join learn.challenges c
+left join learn.user_challenge_progress p on p.user_id = u.id and p.challenge_id = c.id
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'challenge_id', r.id, 'slug', r.slug, 'completed', d.completed_at is not null)
+      order by r.position, r.id), '[]') as prerequisites,
+    coalesce(bool_and(d.completed_at is not null), true) as is_met
+  from learn.challenge_prerequisites e
+  join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
+  left join learn.user_challenge_progress d on d.user_id = u.id and d.challenge_id = r.id
+  where e.challenge_id = c.id and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
+) q
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'track_id', k.id, 'slug', k.slug, 'completed', d.completed_at is not null)
+      order by k.position, k.id), '[]') as track_prerequisites,
+    coalesce(bool_and(d.completed_at is not null), true) as is_met
+  from learn.track_prerequisites e
+  join learn.tracks k on k.id = e.prerequisite_track_id and k.is_published
+  join learn_internal.track_sizes z on z.track_id = k.id
+  left join learn.user_track_progress d on d.user_id = u.id and d.track_id = k.id
+  where e.track_id = c.track_id
+) t
+where c.is_active;
+comment on view learn.challenge_prerequisites_status is
+  'What unlocking each active challenge takes and how far a user is: '
+  '[{"challenge_id": 1, "slug": "…", "completed": true}, …], and the same for tracks.';
+comment on column learn.challenge_prerequisites_status.is_met is
+  'Nothing is missing: an attempt, or check_and_unlock_challenges(), unlocks it.';
+grant select on learn.challenge_prerequisites_status to learn_app, learn_readonly;
+
+-- challenge_prerequisites_status of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_challenge_prerequisites with (security_barrier) as
+select v.* from learn.challenge_prerequisites_status v where v.user_id = (select learn.current_learner());
+comment on view learn.my_challenge_prerequisites is 'challenge_prerequisites_status of the learner whose session it is: see current_learner().';
+grant select on learn.my_challenge_prerequisites to learn_app, learn_user, learn_readonly;
+
+-- Daily challenges with how many took part and how they did.
+create or replace view learn.daily_challenge_board as
+select d.id, d.date, d.challenge_id, c.slug, c.title, c.category, c.difficulty, c.xp_base,
+  d.difficulty_modifier, d.xp_multiplier, d.special_requirements,
+  s.participants_count, s.passed_count, s.average_score
+from learn.daily_challenges d
+join learn.challenges c on c.id = d.challenge_id
+cross join lateral (
+  select count(*) as participants_count, count(*) filter (where a.passed) as passed_count,
+    round(avg(a.score), 2) as average_score
+  from learn.daily_challenge_attempts a
+  where a.daily_challenge_id = d.id
+) s;
+comment on view learn.daily_challenge_board is
+  'Daily challenges with their participants and average score in percent.';
+grant select on learn.daily_challenge_board to learn_app, learn_user, learn_readonly;
+
+-- The attempts at each daily challenge, ranked by score: 1, 2, 2, 4. Users who are on no board are
+-- not on this one. Filter by daily_challenge_id: the condition reaches the table.
+create or replace view learn.daily_challenge_ranks as
+select a.daily_challenge_id, a.user_id, u.username, u.display_name, a.score, a.passed, a.xp_earned,
+  a.completed_at, rank() over (partition by a.daily_challenge_id order by a.score desc) as rank
+from learn.daily_challenge_attempts a
+join learn.users u on u.id = a.user_id
+where u.is_active and u.show_on_leaderboard;
+comment on view learn.daily_challenge_ranks is
+  'Attempts at daily challenges, ranked by score in percent.';
+grant select on learn.daily_challenge_ranks to learn_app, learn_user, learn_readonly;
+
+-- Challenges that users could have unlocked and have not: active, with every prerequisite completed,
+-- and every track that their track asks for. What nobody can complete keeps nobody out: an inactive challenge,
+-- one without levels, an empty track. Filter by user_id: nobody else is looked at.
+create or replace view learn_internal.due_challenge_unlocks as
+select s.user_id, c.id as challenge_id, c.slug, c.position, c.track_id
+from learn.user_stats s
+cross join learn.challenges c
+where c.is_active
+  and not exists (
+    select from learn.user_challenge_progress p
+    where p.user_id = s.user_id and p.challenge_id = c.id and p.unlocked_at is not null)
+  and not exists (
+    select from learn.challenge_prerequisites e
+    join learn.challenges r on r.id = e.prerequisite_challenge_id and r.is_active
+    where e.challenge_id = c.id
+      and exists (select from learn.challenge_levels l where l.challenge_id = r.id)
+      and not exists (
+      select from learn.user_challenge_progress p
+      where p.user_id = s.user_id and p.challenge_id = r.id and p.completed_at is not null))
+  and not exists (
+    select from learn.track_prerequisites e
+    join learn.tracks t on t.id = e.prerequisite_track_id and t.is_published
+    join learn_internal.track_sizes z on z.track_id = t.id
+    where e.track_id = c.track_id and not exists (
+      select from learn.user_track_progress p
+      where p.user_id = s.user_id and p.track_id = t.id and p.completed_at is not null));
+comment on view learn_internal.due_challenge_unlocks is
+  'Challenges that users have earned to unlock and have not unlocked yet.';
+
+-- triggers/challenges/level_attempts.sql
+
+-- What happens when levels of challenges are attempted, in this order: content is held; a score below the pass mark
+-- does not pass; every attempt is a fact and counts in the progress, the first pass of a level pays, passing the last
+-- one completes the challenge. Attempts stay as they were judged. When they are deleted, progress is recounted.
+-- Errors: LX005 the challenge or a level before is not done; LX009 an attempt would be judged again.
+
+-- 1. Before anything is written: content is held.
+create or replace trigger level_attempts_hold
+  before insert on learn.level_attempts
+  for each statement execute function learn_internal.hold_content_first();
+
+-- 2. Who passes has reached the pass mark of the level, where it has one, whatever the writer says.
+create or replace function learn_internal.judge_attempts()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.passed := new.score >= coalesce((
+    select (l.passing_criteria ->> 'min_score')::numeric
+    from learn.challenge_levels l
+    where l.challenge_id = new.challenge_id and l.level_number = new.level_number), 0);
+  return new;
+end;
+$$;
+comment on function learn_internal.judge_attempts() is
+  'Row trigger: an attempt below the pass mark of its level does not pass.';
+
+create or replace trigger judge_attempts
+  before insert on learn.level_attempts
+  for each row when (new.passed)
+  execute function learn_internal.judge_attempts();
+
+-- 3. The attempts themselves: level_attempts_inserted.sql.
+
+-- 4. Attempts stay as they were judged.
+create or replace trigger results_stay
+  after update of score, passed, time_spent_seconds, created_at on learn.level_attempts
+  for each row when ((old.score, old.passed, old.time_spent_seconds, old.created_at)
+    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at))
+  execute function learn_internal.refuse_change();
+
+-- 5. Attempts that are deleted, alone or with their level: the progress that they made is recounted.
+create or replace function learn_internal.level_attempts_deleted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d         record;
+  r         learn_internal.challenge_recounts;
+  v_user_id uuid;
+begin
+  for d in
+    select distinct o.user_id, o.challenge_id
+    from deleted_rows o
+    join learn.users u on u.id = o.user_id
+    join learn.challenges c on c.id = o.challenge_id
+    order by o.user_id, o.challenge_id
+  loop
+    if d.user_id is distinct from v_user_id then
+      perform from learn.user_stats s where s.user_id = d.user_id for no key update;
+      v_user_id := d.user_id;
+    end if;
+    select * into r
+    from learn_internal.challenge_recounts x
+    where x.user_id = d.user_id and x.challenge_id = d.challenge_id;
+    update learn.user_challenge_progress p
+    set current_level = coalesce(r.current_level, 0), levels_completed = coalesce(r.levels_completed, '{}'),
+      total_attempts = coalesce(r.total_attempts, 0), started_at = r.started_at,
+      time_spent_seconds = coalesce(r.time_spent_seconds, 0), best_score = r.best_score
+    where p.user_id = d.user_id and p.challenge_id = d.challenge_id;
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.level_attempts_deleted() is
+  'Statement trigger: recounts the progress of deleted attempts.';
+
+create or replace trigger level_attempts_deleted
+  after delete on learn.level_attempts
+  referencing old table as deleted_rows
+  for each statement execute function learn_internal.level_attempts_deleted();
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.level_attempts
+  for each row
+  when (learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+
+create or replace trigger refuse_new_times
+  before update of created_at on learn.level_attempts
+  for each row
+  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
+  execute function learn_internal.refuse_times('created_at');
+
+-- triggers/challenges/imported_challenge_progress.sql
+
+-- What happens when rows of learn.imported_challenge_progress are written, in the order in which triggers fire.
+-- Errors: LX001.
+
+-- Before imported progress is written: content is held.
+create or replace trigger imported_progress_hold
+  before insert or update on learn.imported_challenge_progress
+  for each statement
+  execute function learn_internal.hold_content_first();
+
+-- When imported progress is deleted, alone or with its challenge: what is left is recounted from
+-- the attempts. What it paid stays paid.
+create or replace trigger imported_progress_deleted
+  after delete on learn.imported_challenge_progress
+  referencing old table as deleted_rows
+  for each statement
+  execute function learn_internal.level_attempts_deleted();
+
+-- When imported progress is written: it counts and pays.
+create or replace function learn_internal.imported_progress_inserted()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_internal.apply_imports(
+    array_agg(n.user_id), array_agg(n.challenge_id), array_agg(n.total_xp))
+  from new_rows n
+  having count(*) > 0;
+  return null;
+end;
+$$;
+comment on function learn_internal.imported_progress_inserted() is
+  'Statement trigger: imported progress counts and pays.';
+
+create or replace trigger imported_progress_inserted
+  after insert on learn.imported_challenge_progress
+  referencing new table as new_rows
+  for each statement
+  execute function learn_internal.imported_progress_inserted();
+
+-- When imported progress grows: new levels count, and the difference in XP is paid. It does not
+-- shrink.
+-- Errors: LX001 fewer levels, less XP, or another user or challenge.
+create or replace function learn_internal.imported_progress_updated()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_changes record;
+begin
+  select array_agg(c.user_id) filter (where c.is_changed) as user_ids,
+    array_agg(c.challenge_id) filter (where c.is_changed) as challenge_ids,
+    array_agg(c.total_xp - c.old_total_xp) filter (where c.is_changed) as xp,
+    min(format('user_id = %s, challenge_id = %s: levels %s, %s XP',
+      c.user_id, c.challenge_id, c.levels, c.total_xp)) filter (where c.is_bad) as bad
+  into v_changes
+  from (
+    select g.*, (g.levels, g.total_xp) <> (g.old_levels, g.old_total_xp) as is_changed,
+      g.old_levels is null or not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
+    from (
+      -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
+      select r.user_id, r.challenge_id, max(r.completed_levels) filter (where r.is_new) as levels,
+        max(r.completed_levels) filter (where not r.is_new) as old_levels,
+        max(r.total_xp) filter (where r.is_new) as total_xp,
+        max(r.total_xp) filter (where not r.is_new) as old_total_xp
+      from (
+        select n.user_id, n.challenge_id, n.completed_levels, n.total_xp, true as is_new from new_rows n
+        union all
+        select o.user_id, o.challenge_id, o.completed_levels, o.total_xp, false from old_rows o
+      ) r
+      group by r.user_id, r.challenge_id
+    ) g
+    where g.levels is not null
+  ) c;
+  if v_changes.bad is not null then
+    raise exception 'imported progress does not shrink'
+      using errcode = 'LX001', detail = v_changes.bad,
+        hint = 'What was paid is in the ledger: learn.reverse_xp() takes it back.';
+  end if;
+  if v_changes.user_ids is not null then
+    perform learn_internal.apply_imports(v_changes.user_ids, v_changes.challenge_ids, v_changes.xp);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.imported_progress_updated() is
+  'Statement trigger: what imported progress grew by counts and is paid; '
+  'it does not shrink (LX001).';
+
+create or replace trigger imported_progress_updated
+  after update on learn.imported_challenge_progress
+  referencing old table as old_rows new table as new_rows
+  for each statement
+  execute function learn_internal.imported_progress_updated();
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.imported_challenge_progress
+  for each row
+  when (learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+
+create or replace trigger refuse_new_times
+  before update of imported_at on learn.imported_challenge_progress
+  for each row
+  when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
+  execute function learn_internal.refuse_times('imported_at');
+
+-- triggers/catalog/prerequisites.sql
+
+-- What happens when rows of learn.course_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of courses change: this blocks learners.
+create or replace trigger course_prerequisites_change
+  before insert or update or delete on learn.course_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+
+-- When a course gets a prerequisite, required or recommended: no cycle.
+create or replace trigger course_prerequisites_inserted
+  after insert on learn.course_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
+
+-- When a course's prerequisite changes: no cycle.
+create or replace trigger course_prerequisites_updated
+  after update on learn.course_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
+
+-- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
+-- Errors: LX012.
+
+-- When prerequisites of tracks change: this blocks learners.
+create or replace trigger track_prerequisites_change
+  before insert or update or delete on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.change_content();
+
+-- When a track gets a prerequisite: no cycle.
+create or replace trigger track_prerequisites_inserted
+  after insert on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+
+-- When a track's prerequisite changes: no cycle.
+create or replace trigger track_prerequisites_updated
+  after update on learn.track_prerequisites
+  referencing new table as new_edges
+  for each statement
+  execute function learn_internal.refuse_cycle('track_id', 'prerequisite_track_id');
+
+-- When prerequisites of tracks are written: no dead end by way of both kinds.
+create or replace trigger track_prerequisites_wait
+  after insert or update on learn.track_prerequisites
+  for each statement
+  execute function learn_internal.refuse_dead_ends();
 
 reset role;

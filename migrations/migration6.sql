@@ -2,7 +2,7 @@
 
 set role learn_owner;
 
--- functions/quizzes/import_problems.sql
+-- functions/quizzes/import.sql
 
 -- What is wrong with questions to import, a line for each bad row, by its number from 1.
 create or replace function learn_internal.import_problems(p_questions jsonb)
@@ -46,9 +46,6 @@ as $$
 $$;
 comment on function learn_internal.import_problems(jsonb) is
   'What is wrong with questions to import, a line for each bad row.';
-revoke all on function learn_internal.import_problems(jsonb) from public;
-
--- functions/quizzes/import_questions.sql
 
 -- Imports questions: new ones are added, ones of the same exam and external_id brought up to date.
 -- All or nothing. From CSV: dbtool import-questions.
@@ -123,7 +120,6 @@ comment on function learn.import_questions(jsonb) is
   'Imports questions, all or nothing: [{"exam_type": …, "external_id": …, "domain": …, '
   '"question_text": …, "correct_answer": "A", "options": {…}}, …]; says how many were '
   'inserted, updated and unchanged.';
-revoke all on function learn.import_questions(jsonb) from public;
 grant execute on function learn.import_questions(jsonb) to learn_app;
 
 -- functions/quizzes/quiz_problem.sql
@@ -169,7 +165,6 @@ as $$
 $$;
 comment on function learn_internal.quiz_problem(text, jsonb) is
   'What is wrong with the answers of a quiz, the first of it; null when nothing is.';
-revoke all on function learn_internal.quiz_problem(text, jsonb) from public;
 
 -- functions/quizzes/submit_quiz.sql
 
@@ -257,12 +252,10 @@ $$;
 comment on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text) is
   'Submits a completed quiz, graded by the question bank: '
   '[{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …], times in seconds.';
-revoke all on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
-  from public;
 grant execute on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
   to learn_app, learn_user;
 
--- views/quizzes/exam_stats.sql
+-- views/quizzes/stats.sql
 
 -- Every exam: how many questions there are, and how its quizzes go.
 create or replace view learn.exam_stats as
@@ -281,7 +274,42 @@ cross join lateral (
 comment on view learn.exam_stats is 'Questions and quizzes per exam, scores in percent.';
 grant select on learn.exam_stats to learn_app, learn_readonly;
 
--- views/quizzes/question_stats.sql
+-- How well users answer, by exam and domain. Filter by user_id: the condition reaches the table.
+create or replace view learn.user_domain_stats as
+select a.user_id, q.exam_type, q.domain, count(*) as questions_answered,
+  count(*) filter (where a.is_correct) as correct_answers,
+  round(100.0 * count(*) filter (where a.is_correct) / count(*), 2) as accuracy_percentage
+from learn.user_answers a
+join learn.questions q on q.id = a.question_id
+group by a.user_id, q.exam_type, q.domain;
+comment on view learn.user_domain_stats is
+  'Answers per user, exam and domain, with the accuracy in percent.';
+grant select on learn.user_domain_stats to learn_app, learn_readonly;
+
+-- user_domain_stats of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_domain_stats with (security_barrier) as
+select v.* from learn.user_domain_stats v where v.user_id = (select learn.current_learner());
+comment on view learn.my_domain_stats is 'user_domain_stats of the learner whose session it is: see current_learner().';
+grant select on learn.my_domain_stats to learn_app, learn_user, learn_readonly;
+
+-- Quizzes of users by exam. Filter by user_id: the condition reaches the table.
+create or replace view learn.user_quiz_stats as
+select a.user_id, a.exam_type, count(*) as quizzes_completed,
+  sum(a.total_questions) as questions_answered, sum(a.correct_answers) as correct_answers,
+  round(100.0 * sum(a.correct_answers) / sum(a.total_questions), 2) as accuracy_percentage,
+  max(a.score_percentage) as best_score, round(avg(a.score_percentage), 2) as average_score,
+  sum(a.time_taken_seconds) as time_taken_seconds, max(a.completed_at) as last_completed_at
+from learn.quiz_attempts a
+group by a.user_id, a.exam_type;
+comment on view learn.user_quiz_stats is
+  'Quizzes per user and exam: counts, accuracy and scores in percent, time in seconds.';
+grant select on learn.user_quiz_stats to learn_app, learn_readonly;
+
+-- user_quiz_stats of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_quiz_stats with (security_barrier) as
+select v.* from learn.user_quiz_stats v where v.user_id = (select learn.current_learner());
+comment on view learn.my_quiz_stats is 'user_quiz_stats of the learner whose session it is: see current_learner().';
+grant select on learn.my_quiz_stats to learn_app, learn_user, learn_readonly;
 
 -- How questions are answered: the hardest of an exam are those of the lowest accuracy.
 create or replace view learn.question_stats as
@@ -302,7 +330,24 @@ comment on view learn.question_stats is
 comment on column learn.question_stats.accuracy_percentage is 'Null: nobody has answered it.';
 grant select on learn.question_stats to learn_app, learn_readonly;
 
--- views/quizzes/quiz_damage.sql
+-- views/quizzes/quiz.sql
+
+-- The answers of quizzes beside their questions, to look through afterwards: filter by user_id
+-- and quiz_attempt_id.
+create or replace view learn.quiz_review as
+select a.user_id, a.quiz_attempt_id, a.position, a.question_id, q.domain, q.question_text, q.options,
+  a.user_answer, a.correct_answer, a.is_correct, a.time_spent_seconds
+from learn.user_answers a
+left join learn.questions q on q.id = a.question_id;
+comment on view learn.quiz_review is
+  'Answers of quizzes with questions, options and explanations; times in seconds.';
+grant select on learn.quiz_review to learn_app, learn_readonly;
+
+-- quiz_review of the learner whose session it is; nobody else's can be had through it.
+create or replace view learn.my_quiz_review with (security_barrier) as
+select v.* from learn.quiz_review v where v.user_id = (select learn.current_learner());
+comment on view learn.my_quiz_review is 'quiz_review of the learner whose session it is: see current_learner().';
+grant select on learn.my_quiz_review to learn_app, learn_user, learn_readonly;
 
 -- Where quizzes are not what answers, facts and the ledger say: the part of check_integrity() about
 -- quizzes. The ledger may have paid more for a quiz than the quiz notes: for facts about it that a
@@ -363,47 +408,17 @@ having count(*) > 1;
 comment on view learn_internal.quiz_damage is
   'Where quizzes are not what answers, facts and the ledger say; no row when all is well.';
 
--- views/quizzes/quiz_review.sql
-
--- The answers of quizzes beside their questions, to look through afterwards: filter by user_id
--- and quiz_attempt_id.
-create or replace view learn.quiz_review as
-select a.user_id, a.quiz_attempt_id, a.position, a.question_id, q.domain, q.question_text, q.options,
-  a.user_answer, a.correct_answer, a.is_correct, a.time_spent_seconds
-from learn.user_answers a
-left join learn.questions q on q.id = a.question_id;
-comment on view learn.quiz_review is
-  'Answers of quizzes with questions, options and explanations; times in seconds.';
-grant select on learn.quiz_review to learn_app, learn_readonly;
-
--- views/quizzes/user_domain_stats.sql
-
--- How well users answer, by exam and domain. Filter by user_id: the condition reaches the table.
-create or replace view learn.user_domain_stats as
-select a.user_id, q.exam_type, q.domain, count(*) as questions_answered,
-  count(*) filter (where a.is_correct) as correct_answers,
-  round(100.0 * count(*) filter (where a.is_correct) / count(*), 2) as accuracy_percentage
-from learn.user_answers a
-join learn.questions q on q.id = a.question_id
-group by a.user_id, q.exam_type, q.domain;
-comment on view learn.user_domain_stats is
-  'Answers per user, exam and domain, with the accuracy in percent.';
-grant select on learn.user_domain_stats to learn_app, learn_readonly;
-
--- views/quizzes/user_quiz_stats.sql
-
--- Quizzes of users by exam. Filter by user_id: the condition reaches the table.
-create or replace view learn.user_quiz_stats as
-select a.user_id, a.exam_type, count(*) as quizzes_completed,
-  sum(a.total_questions) as questions_answered, sum(a.correct_answers) as correct_answers,
-  round(100.0 * sum(a.correct_answers) / sum(a.total_questions), 2) as accuracy_percentage,
-  max(a.score_percentage) as best_score, round(avg(a.score_percentage), 2) as average_score,
-  sum(a.time_taken_seconds) as time_taken_seconds, max(a.completed_at) as last_completed_at
-from learn.quiz_attempts a
-group by a.user_id, a.exam_type;
-comment on view learn.user_quiz_stats is
-  'Quizzes per user and exam: counts, accuracy and scores in percent, time in seconds.';
-grant select on learn.user_quiz_stats to learn_app, learn_readonly;
+-- The questions as learners may see them before they answer: without the key, and without the explanations,
+-- which give it away.
+create or replace view learn.quiz_questions as
+select q.id, q.exam_type, q.external_id, q.domain, q.question_text, (
+    select jsonb_object_agg(o.key, jsonb_build_object('text', o.value -> 'text'))
+    from jsonb_each(q.options) o
+  ) as options, q.is_active, q.created_at, q.updated_at
+from learn.questions q;
+comment on view learn.quiz_questions is
+  'Questions without key and explanations. Those are in quiz_review, for who has answered.';
+grant select on learn.quiz_questions to learn_app, learn_user, learn_readonly;
 
 -- triggers/quizzes/user_answers.sql
 
@@ -429,14 +444,12 @@ end;
 $$;
 comment on function learn_internal.fill_answers() is
   'Row trigger: grades an answer that comes without a grade.';
-revoke all on function learn_internal.fill_answers() from public;
 
 create or replace trigger fill_answers
   before insert on learn.user_answers
   for each row
   when (new.question_id is not null and (new.correct_answer is null or new.is_correct is null))
   execute function learn_internal.fill_answers();
-comment on trigger fill_answers on learn.user_answers is 'Grades what comes without a grade.';
 
 -- When answers are written: what is correct comes from the questions, never from the writer. Where
 -- their quiz was written before them, and so was paid without names, the questions are named now.
@@ -493,14 +506,12 @@ end;
 $$;
 comment on function learn_internal.grade_answers() is
   'Statement trigger: answers are graded by the questions, whatever their writer says (LX001).';
-revoke all on function learn_internal.grade_answers() from public;
 
 create or replace trigger grade_answers
   after insert on learn.user_answers
   referencing new table as new_rows
   for each statement
   execute function learn_internal.grade_answers();
-comment on trigger grade_answers on learn.user_answers is 'Grades by the questions.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -509,14 +520,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.answered_at, new.answered_at))
   execute function learn_internal.refuse_times('answered_at');
-comment on trigger refuse_times on learn.user_answers is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of answered_at on learn.user_answers
   for each row
   when (new.answered_at is distinct from old.answered_at and learn_internal.is_off_time(new.answered_at, new.answered_at))
   execute function learn_internal.refuse_times('answered_at');
-comment on trigger refuse_new_times on learn.user_answers is 'Refuses times out of bounds (LX001).';
 
 -- triggers/quizzes/questions_touch.sql
 
@@ -526,7 +535,6 @@ create or replace trigger questions_touch
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger questions_touch on learn.questions is 'Keeps updated_at.';
 
 -- triggers/quizzes/quiz_attempts.sql
 
@@ -538,7 +546,6 @@ create or replace trigger quiz_attempts_hold
   before insert on learn.quiz_attempts
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger quiz_attempts_hold on learn.quiz_attempts is 'Keeps rules as they are.';
 
 -- 2. One quiz after the other, by user and time. Answers that the same statement writes tell which
 -- questions were right, whatever the writer of the quiz says. Facts are written many at a time.
@@ -630,15 +637,12 @@ end;
 $$;
 comment on function learn_internal.quizzes_completed() is
   'Statement trigger: quizzes, right answers and perfect scores become facts, which pay.';
-revoke all on function learn_internal.quizzes_completed() from public;
 
 create or replace trigger quizzes_completed
   after insert on learn.quiz_attempts
   referencing new table as new_rows
   for each statement
   execute function learn_internal.quizzes_completed();
-comment on trigger quizzes_completed on learn.quiz_attempts is
-  'Quizzes, right answers and perfect scores become facts.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -647,38 +651,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.quiz_attempts
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';
-
--- views/quizzes/my_domain_stats.sql
-
--- user_domain_stats of the learner whose session it is; nobody else's can be had through it.
-create or replace view learn.my_domain_stats with (security_barrier) as
-select v.* from learn.user_domain_stats v where v.user_id = (select learn.current_learner());
-comment on view learn.my_domain_stats is 'user_domain_stats of the learner whose session it is: see current_learner().';
-grant select on learn.my_domain_stats to learn_app, learn_user, learn_readonly;
-
--- views/quizzes/my_quiz_review.sql
-
--- quiz_review of the learner whose session it is; nobody else's can be had through it.
-create or replace view learn.my_quiz_review with (security_barrier) as
-select v.* from learn.quiz_review v where v.user_id = (select learn.current_learner());
-comment on view learn.my_quiz_review is 'quiz_review of the learner whose session it is: see current_learner().';
-grant select on learn.my_quiz_review to learn_app, learn_user, learn_readonly;
-
--- views/quizzes/my_quiz_stats.sql
-
--- user_quiz_stats of the learner whose session it is; nobody else's can be had through it.
-create or replace view learn.my_quiz_stats with (security_barrier) as
-select v.* from learn.user_quiz_stats v where v.user_id = (select learn.current_learner());
-comment on view learn.my_quiz_stats is 'user_quiz_stats of the learner whose session it is: see current_learner().';
-grant select on learn.my_quiz_stats to learn_app, learn_user, learn_readonly;
 
 -- functions/quizzes/require_exam.sql
 
@@ -710,21 +688,6 @@ end;
 $$;
 comment on function learn_internal.require_exam(text) is
   'An exam that may be taken; refuses unknown ones (LX003) and retired ones (LX004).';
-revoke all on function learn_internal.require_exam(text) from public;
-
--- views/quizzes/quiz_questions.sql
-
--- The questions as learners may see them before they answer: without the key, and without the explanations,
--- which give it away.
-create or replace view learn.quiz_questions as
-select q.id, q.exam_type, q.external_id, q.domain, q.question_text, (
-    select jsonb_object_agg(o.key, jsonb_build_object('text', o.value -> 'text'))
-    from jsonb_each(q.options) o
-  ) as options, q.is_active, q.created_at, q.updated_at
-from learn.questions q;
-comment on view learn.quiz_questions is
-  'Questions without key and explanations. Those are in quiz_review, for who has answered.';
-grant select on learn.quiz_questions to learn_app, learn_user, learn_readonly;
 
 -- functions/quizzes/start_quiz.sql
 
@@ -809,7 +772,6 @@ $$;
 comment on function learn.start_quiz(uuid, text, integer, text[]) is
   'Draws a quiz: unseen questions first, then those last answered wrongly; closes one left open. Returns '
   'the questions without the key, and when the time is up (null: no limit).';
-revoke all on function learn.start_quiz(uuid, text, integer, text[]) from public;
 grant execute on function learn.start_quiz(uuid, text, integer, text[]) to learn_app, learn_user;
 
 -- functions/quizzes/complete_drawn_quiz.sql
@@ -850,8 +812,6 @@ $$;
 comment on function learn_internal.complete_drawn_quiz(
   learn.drawn_quizzes, learn_internal.graded_answer[]) is
   'Answers as those of a drawn quiz, what was left out as skipped; null where they are of another.';
-revoke all on function learn_internal.complete_drawn_quiz(
-  learn.drawn_quizzes, learn_internal.graded_answer[]) from public;
 
 -- functions/quizzes/grade_quiz.sql
 
@@ -913,7 +873,6 @@ end;
 $$;
 comment on function learn_internal.grade_quiz(text, jsonb) is
   'The answers of a quiz, graded by the question bank (LX001 where they make no sense).';
-revoke all on function learn_internal.grade_quiz(text, jsonb) from public;
 
 -- functions/quizzes/name_paid_questions.sql
 
@@ -952,9 +911,37 @@ end;
 $$;
 comment on function learn_internal.name_paid_questions(uuid, bigint, text) is
   'Names the questions that a quiz has paid for before its answers were written.';
-revoke all on function learn_internal.name_paid_questions(uuid, bigint, text) from public;
 
--- functions/quizzes/pay_questions.sql
+-- functions/quizzes/pay.sql
+
+-- Whether a perfect quiz pays for being perfect: so many do on a day, or else a short one that is known by heart would
+-- pay as often as one likes. The caller has locked the learner.
+create or replace function learn_internal.pay_perfect(p_user_id uuid)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_day learn_internal.paid_questions;
+begin
+  v_day := learn_internal.open_paid_day(p_user_id);
+  if v_day.perfect >= learn_internal.setting_number('quiz_perfect_payments_per_day') then
+    return false;
+  end if;
+  insert into learn_internal.paid_questions as d
+    (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
+  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_day.question_ids,
+    v_day.unnamed, v_day.perfect + 1)
+  on conflict (user_id) do update
+    set opened_at = excluded.opened_at, timezone = excluded.timezone,
+      day_starts_at = excluded.day_starts_at,
+      question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
+  return true;
+end;
+$$;
+comment on function learn_internal.pay_perfect(uuid) is
+  'Whether a perfect quiz pays for being perfect today.';
 
 -- Which of a learner's right answers pay: each question does once a local day, by the clock, whatever the
 -- dates of the quizzes, and once on the local day of the quiz. Of a quiz that was written without its
@@ -1044,10 +1031,8 @@ end;
 $$;
 comment on function learn_internal.pay_questions(uuid, text, bigint[], timestamptz, bigint) is
   'Which of a learner''s right answers pay: each question once a local day.';
-revoke all on function learn_internal.pay_questions(uuid, text, bigint[], timestamptz, bigint)
-  from public;
 
--- functions/quizzes/quiz_facts.sql
+-- functions/quizzes/facts.sql
 
 -- The facts of a completed quiz, in order: each right answer, of which those that p_pays names pay; the
 -- quiz; and that it was perfect. A quiz of fewer questions than quiz_minimum_questions counts in no metric
@@ -1097,10 +1082,6 @@ end;
 $$;
 comment on function learn_internal.quiz_facts(learn.quiz_attempts, bigint[], text[], boolean[]) is
   'The facts of a completed quiz: right answers, the quiz, and that it was perfect.';
-revoke all on function learn_internal.quiz_facts(learn.quiz_attempts, bigint[], text[], boolean[])
-  from public;
-
--- functions/quizzes/withdraw_quiz_facts.sql
 
 -- Withdraws what quizzes have told by a wrong key: how they went, that they were perfect, and that the question
 -- was answered correctly. The metrics that count such facts, and the boards, are counted anew. XP stays,
@@ -1180,9 +1161,8 @@ end;
 $$;
 comment on function learn_internal.withdraw_quiz_facts(uuid, bigint, bigint[], boolean) is
   'Withdraws what quizzes have told by a wrong key, and counts metrics and boards anew.';
-revoke all on function learn_internal.withdraw_quiz_facts(uuid, bigint, bigint[], boolean) from public;
 
--- functions/quizzes/regrade_user.sql
+-- functions/quizzes/regrade.sql
 
 -- Grades a user's answers to a question by its key of today. The facts that were true by the old key are
 -- withdrawn from the metrics, and what is true instead are facts of the time of the quiz; they pay what is
@@ -1298,9 +1278,6 @@ end;
 $$;
 comment on function learn_internal.regrade_user(uuid, learn.questions, boolean) is
   'Grades a user''s answers to a question by its key of today; returns how many.';
-revoke all on function learn_internal.regrade_user(uuid, learn.questions, boolean) from public;
-
--- functions/quizzes/regrade_question.sql
 
 -- Applies the answer key of a question, corrected, to the past: answers, scores and metrics of everybody who
 -- was graded by another key follow. XP that is missing is paid; what was paid by the wrong key is taken
@@ -1345,7 +1322,6 @@ $$;
 comment on function learn.regrade_question(bigint, boolean) is
   'Applies a corrected answer key to the past: answers, scores and metrics follow, missing XP is paid, '
   'and what was paid wrongly is taken back if p_take_back. Returns how many answers were graded anew.';
-revoke all on function learn.regrade_question(bigint, boolean) from public;
 grant execute on function learn.regrade_question(bigint, boolean) to learn_app;
 
 -- triggers/quizzes/drawn_quizzes.sql
@@ -1359,7 +1335,6 @@ create or replace trigger refuse_times
   when (learn_internal.is_off_time(
     greatest(new.started_at, new.closed_at), least(new.started_at, new.closed_at)))
   execute function learn_internal.refuse_times('started_at', 'closed_at');
-comment on trigger refuse_times on learn.drawn_quizzes is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of started_at, closed_at on learn.drawn_quizzes
@@ -1367,7 +1342,6 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.closed_at is distinct from old.closed_at and learn_internal.is_off_time(new.closed_at, new.closed_at))
   execute function learn_internal.refuse_times('started_at', 'closed_at');
-comment on trigger refuse_new_times on learn.drawn_quizzes is 'Refuses times out of bounds (LX001).';
 
 -- functions/quizzes/open_paid_day.sql
 
@@ -1402,38 +1376,5 @@ end;
 $$;
 comment on function learn_internal.open_paid_day(uuid) is
   'What quizzes have paid a learner today, by the clock.';
-revoke all on function learn_internal.open_paid_day(uuid) from public;
-
--- functions/quizzes/pay_perfect.sql
-
--- Whether a perfect quiz pays for being perfect: so many do on a day, or else a short one that is known by heart would
--- pay as often as one likes. The caller has locked the learner.
-create or replace function learn_internal.pay_perfect(p_user_id uuid)
-returns boolean
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_day learn_internal.paid_questions;
-begin
-  v_day := learn_internal.open_paid_day(p_user_id);
-  if v_day.perfect >= learn_internal.setting_number('quiz_perfect_payments_per_day') then
-    return false;
-  end if;
-  insert into learn_internal.paid_questions as d
-    (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_day.question_ids,
-    v_day.unnamed, v_day.perfect + 1)
-  on conflict (user_id) do update
-    set opened_at = excluded.opened_at, timezone = excluded.timezone,
-      day_starts_at = excluded.day_starts_at,
-      question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
-  return true;
-end;
-$$;
-comment on function learn_internal.pay_perfect(uuid) is
-  'Whether a perfect quiz pays for being perfect today.';
-revoke all on function learn_internal.pay_perfect(uuid) from public;
 
 reset role;

@@ -68,8 +68,6 @@ end;
 $$;
 comment on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text) is
   'Puts points into a skill, of which a user has as many as XP, each to be used once.';
-revoke all on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
-  from public;
 grant execute on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
   to learn_app, learn_user;
 
@@ -126,7 +124,6 @@ $$;
 comment on function learn.skill_tree(uuid) is
   'Every skill as one user sees it: level, points, how many are available and fit, and which '
   'prerequisites are missing. is_unlockable: not begun, and nothing is missing.';
-revoke all on function learn.skill_tree(uuid) from public;
 grant execute on function learn.skill_tree(uuid) to learn_app, learn_user, learn_readonly;
 
 -- functions/skills/settle_skills.sql
@@ -188,7 +185,6 @@ end;
 $$;
 comment on function learn_internal.settle_skills(uuid[], bigint[], timestamptz[]) is
   'Brings the levels of users'' skills in line with their points, and reports what was reached.';
-revoke all on function learn_internal.settle_skills(uuid[], bigint[], timestamptz[]) from public;
 
 -- functions/skills/apply_allocations.sql
 
@@ -273,8 +269,6 @@ end;
 $$;
 comment on function learn_internal.apply_allocations(uuid[], bigint[], boolean[], timestamptz[]) is
   'Checks points that were put into skills (LX001, LX006), and lets levels follow.';
-revoke all on function learn_internal.apply_allocations(uuid[], bigint[], boolean[], timestamptz[])
-  from public;
 
 -- functions/skills/close_abandoned_sessions.sql
 
@@ -330,10 +324,9 @@ $$;
 comment on function learn.close_abandoned_sessions() is
   'Closes learning sessions that have been open for longer than session_timeout_minutes, and drawn '
   'quizzes whose time is up, as not completed; returns how many.';
-revoke all on function learn.close_abandoned_sessions() from public;
 grant execute on function learn.close_abandoned_sessions() to learn_app;
 
--- functions/skills/start_session.sql
+-- functions/skills/session.sql
 
 -- Starts a learning session, and returns it. While one of the same type and resource is open, that
 -- one is returned and nothing changes: a repeated call does no harm and needs no key.
@@ -389,10 +382,7 @@ $$;
 comment on function learn.start_session(uuid, text, text, jsonb, timestamptz) is
   'Starts a learning session and returns it; where one of the same type and resource is open, '
   'returns that one.';
-revoke all on function learn.start_session(uuid, text, text, jsonb, timestamptz) from public;
 grant execute on function learn.start_session(uuid, text, text, jsonb, timestamptz) to learn_app, learn_user;
-
--- functions/skills/end_session.sql
 
 -- Ends a learning session, and returns it. One that is over is returned as it is: a repeated call
 -- does no harm and needs no key.
@@ -450,8 +440,37 @@ $$;
 comment on function learn.end_session(uuid, bigint, boolean, timestamptz) is
   'Ends a learning session and returns it, with its duration in seconds and the XP gained; '
   'one that is over is returned as it is.';
-revoke all on function learn.end_session(uuid, bigint, boolean, timestamptz) from public;
 grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) to learn_app, learn_user;
+
+-- Writes the facts of learning sessions that have ended (parallel arrays): of those of a minute or more. One
+-- that was left open until it was closed as abandoned says nothing of how long somebody learned.
+-- Errors: LX003 the setting is missing.
+create or replace function learn_internal.write_session_facts(p_user_ids uuid[], p_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  v_timeout numeric := 60 * learn_internal.setting_number('session_timeout_minutes');
+begin
+  perform from learn.user_stats s where s.user_id = any (p_user_ids)
+  order by s.user_id for no key update;
+  perform learn_internal.write_facts(array_agg(
+    (l.user_id, 'session_ended', 'session', l.id::text,
+      jsonb_build_object('session_type', l.session_type, 'resource_id', l.resource_id,
+        'seconds', l.duration_seconds, 'is_completed', l.is_completed),
+      null, l.ended_at)::learn_internal.fact
+    order by l.user_id, l.ended_at, l.id))
+  from unnest(p_user_ids, p_ids) e(user_id, id)
+  join learn.learning_sessions l on l.user_id = e.user_id and l.id = e.id
+  where l.duration_seconds >= 60 and (l.is_completed or l.duration_seconds < v_timeout);
+end;
+$$;
+comment on function learn_internal.write_session_facts(uuid[], bigint[]) is
+  'Writes the facts of learning sessions of a minute or more that have ended.';
 
 -- functions/skills/submit_assessment.sql
 
@@ -514,12 +533,10 @@ comment on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestampt
   'Submits a completed assessment, graded by the database: '
   '[{"id": "q1", "category": "caching", "correct_answer": "B"}, …] and '
   '[{"id": "q1", "answer": "B"}, …]. What it says of the user is in assessment_results.';
-revoke all on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestamptz, text)
-  from public;
 grant execute on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestamptz, text)
   to learn_app;
 
--- views/skills/open_challenges.sql
+-- views/skills/open.sql
 
 -- Challenges that users could try now: active, with levels, not completed, and unlocked or with nothing missing.
 -- Filter by user_id: nobody else is looked at.
@@ -544,8 +561,6 @@ where c.is_active
 comment on view learn_internal.open_challenges is
   'Challenges that users have not completed and could try now.';
 
--- views/skills/open_tracks.sql
-
 -- Tracks that users could do now: published, with something in them, not completed, and with every
 -- prerequisite completed. Filter by user_id: nobody else is looked at.
 create or replace view learn_internal.open_tracks as
@@ -568,7 +583,7 @@ where t.is_published
 comment on view learn_internal.open_tracks is
   'Tracks that users have not completed and could do now.';
 
--- views/skills/skill_recounts.sql
+-- views/skills/skill.sql
 
 -- Levels of skills recounted from points, and what the log says of levels and mastery: what
 -- user_skills must say. Filter by user_id: the condition reaches the tables.
@@ -594,8 +609,6 @@ cross join lateral (
 ) f;
 comment on view learn_internal.skill_recounts is
   'Levels of users'' skills recounted from points and from the log.';
-
--- views/skills/skill_damage.sql
 
 -- Where skills are not what their points say, or assessments are no facts: the part of
 -- check_integrity() about skills.
@@ -638,8 +651,6 @@ create or replace trigger assessment_results_hold
   before insert on learn.assessment_results
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger assessment_results_hold on learn.assessment_results is
-  'Keeps content as it is.';
 
 -- When assessments are written: they are graded, what they say of the user is noted with them, and
 -- they are facts. An initial one sets the user's skill level, later ones raise it, if the setting says so.
@@ -779,15 +790,12 @@ end;
 $$;
 comment on function learn_internal.assessments_completed() is
   'Statement trigger: grades assessments, recommends, sets skill levels; they become facts.';
-revoke all on function learn_internal.assessments_completed() from public;
 
 create or replace trigger assessments_completed
   after insert on learn.assessment_results
   referencing new table as new_rows
   for each statement
   execute function learn_internal.assessments_completed();
-comment on trigger assessments_completed on learn.assessment_results is
-  'Grades, recommends, sets the skill level; a fact.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -796,14 +804,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.assessment_results
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';
 
 -- triggers/skills/learning_sessions.sql
 
@@ -852,14 +858,12 @@ end;
 $$;
 comment on function learn_internal.sessions_ended() is
   'Statement trigger: notes what users'' XP has gained in sessions that end; they become facts.';
-revoke all on function learn_internal.sessions_ended() from public;
 
 create or replace trigger sessions_ended
   after update on learn.learning_sessions
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.sessions_ended();
-comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained; facts.';
 
 -- When learning sessions are started: the user's XP at the start is noted. Sessions that are
 -- written as ended, from elsewhere, say themselves what they earned; they are learning acts, too.
@@ -898,14 +902,12 @@ end;
 $$;
 comment on function learn_internal.sessions_started() is
   'Statement trigger: notes the XP that users have when their sessions start.';
-revoke all on function learn_internal.sessions_started() from public;
 
 create or replace trigger sessions_started
   after insert on learn.learning_sessions
   referencing new table as new_rows
   for each statement
   execute function learn_internal.sessions_started();
-comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -916,7 +918,6 @@ create or replace trigger refuse_times
     greatest(new.started_at, new.ended_at),
     least(new.started_at, new.ended_at)))
   execute function learn_internal.refuse_times('started_at', 'ended_at');
-comment on trigger refuse_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of started_at, ended_at on learn.learning_sessions
@@ -924,7 +925,6 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.ended_at is distinct from old.ended_at and learn_internal.is_off_time(new.ended_at, new.ended_at))
   execute function learn_internal.refuse_times('started_at', 'ended_at');
-comment on trigger refuse_new_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';
 
 -- triggers/skills/skills.sql
 
@@ -936,7 +936,6 @@ create or replace trigger skills_change
   before insert or update of max_level, xp_per_level, parent_skill_id or delete on learn.skills
   for each statement
   execute function learn_internal.change_content();
-comment on trigger skills_change on learn.skills is 'A change blocks learners.';
 
 -- When levels of skills take other points, or there are more or fewer of them: the levels of all
 -- who have points there are recounted. What was reached or mastered stays reported.
@@ -971,21 +970,18 @@ end;
 $$;
 comment on function learn_internal.skills_updated() is
   'Statement trigger: recounts the levels of skills that take other points.';
-revoke all on function learn_internal.skills_updated() from public;
 
 create or replace trigger skills_updated
   after update on learn.skills
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.skills_updated();
-comment on trigger skills_updated on learn.skills is 'Recounts levels.';
 
 create or replace trigger skills_touch
   before update on learn.skills
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger skills_touch on learn.skills is 'Keeps updated_at.';
 
 -- When skills get other parents: no cycle.
 create or replace trigger skill_parents_updated
@@ -993,7 +989,6 @@ create or replace trigger skill_parents_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
-comment on trigger skill_parents_updated on learn.skills is 'Refuses a cycle of parents (LX012).';
 
 -- When skills are added: no cycle of parents.
 create or replace trigger skills_inserted
@@ -1001,7 +996,6 @@ create or replace trigger skills_inserted
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
-comment on trigger skills_inserted on learn.skills is 'Refuses a cycle of parents (LX012).';
 
 -- triggers/skills/skill_prerequisites.sql
 
@@ -1013,8 +1007,6 @@ create or replace trigger skill_prerequisites_change
   before insert or update or delete on learn.skill_prerequisites
   for each statement
   execute function learn_internal.change_content();
-comment on trigger skill_prerequisites_change on learn.skill_prerequisites is
-  'A change blocks learners.';
 
 -- When a skill gets a prerequisite: no cycle.
 create or replace trigger skill_prerequisites_inserted
@@ -1022,8 +1014,6 @@ create or replace trigger skill_prerequisites_inserted
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
-comment on trigger skill_prerequisites_inserted on learn.skill_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- When a skill's prerequisite changes: no cycle.
 create or replace trigger skill_prerequisites_updated
@@ -1031,8 +1021,6 @@ create or replace trigger skill_prerequisites_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
-comment on trigger skill_prerequisites_updated on learn.skill_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- triggers/skills/user_skills.sql
 
@@ -1044,7 +1032,6 @@ create or replace trigger user_skills_hold
   before insert or update on learn.user_skills
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_skills_hold on learn.user_skills is 'Keeps content as it is.';
 
 -- When users' skills are deleted: only with the user or with the skill, because levels that were
 -- reached would be reported again.
@@ -1075,15 +1062,12 @@ end;
 $$;
 comment on function learn_internal.user_skills_deleted() is
   'Statement trigger: users'' skills go only with the user or the skill (LX009).';
-revoke all on function learn_internal.user_skills_deleted() from public;
 
 create or replace trigger user_skills_deleted
   after delete on learn.user_skills
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.user_skills_deleted();
-comment on trigger user_skills_deleted on learn.user_skills is
-  'Refuses delete (LX009), except with the user or the skill.';
 
 -- When users begin skills: points, room and prerequisites are checked, and levels follow.
 -- Errors: LX001 more points than there are, or than fit; LX006 prerequisites at level 0.
@@ -1104,15 +1088,12 @@ end;
 $$;
 comment on function learn_internal.user_skills_inserted() is
   'Statement trigger: checks points in skills that users begin (LX001, LX006); levels follow.';
-revoke all on function learn_internal.user_skills_inserted() from public;
 
 create or replace trigger user_skills_inserted
   after insert on learn.user_skills
   referencing new table as new_rows
   for each statement
   execute function learn_internal.user_skills_inserted();
-comment on trigger user_skills_inserted on learn.user_skills is
-  'Checks points (LX001) and prerequisites (LX006); levels follow.';
 
 -- When users have more points in skills: points and room are checked, and levels follow. Fewer
 -- points are always good. What does not touch points is left alone, as the levels that are
@@ -1168,15 +1149,12 @@ end;
 $$;
 comment on function learn_internal.user_skills_updated() is
   'Statement trigger: checks more points in skills (LX001); levels follow.';
-revoke all on function learn_internal.user_skills_updated() from public;
 
 create or replace trigger user_skills_updated
   after update on learn.user_skills
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.user_skills_updated();
-comment on trigger user_skills_updated on learn.user_skills is
-  'Checks points (LX001); levels follow.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1187,7 +1165,6 @@ create or replace trigger refuse_times
     greatest(new.unlocked_at, new.allocated_at, new.mastered_at),
     least(new.unlocked_at, new.allocated_at, new.mastered_at)))
   execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
-comment on trigger refuse_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at, allocated_at, mastered_at on learn.user_skills
@@ -1196,39 +1173,5 @@ create or replace trigger refuse_new_times
     or new.allocated_at is distinct from old.allocated_at and learn_internal.is_off_time(new.allocated_at, new.allocated_at)
     or new.mastered_at is distinct from old.mastered_at and learn_internal.is_off_time(new.mastered_at, new.mastered_at))
   execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
-comment on trigger refuse_new_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
-
--- functions/skills/write_session_facts.sql
-
--- Writes the facts of learning sessions that have ended (parallel arrays): of those of a minute or more. One
--- that was left open until it was closed as abandoned says nothing of how long somebody learned.
--- Errors: LX003 the setting is missing.
-create or replace function learn_internal.write_session_facts(p_user_ids uuid[], p_ids bigint[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off   -- by key, also where a table was small when this was planned
-set jit = off
-as $$
-declare
-  v_timeout numeric := 60 * learn_internal.setting_number('session_timeout_minutes');
-begin
-  perform from learn.user_stats s where s.user_id = any (p_user_ids)
-  order by s.user_id for no key update;
-  perform learn_internal.write_facts(array_agg(
-    (l.user_id, 'session_ended', 'session', l.id::text,
-      jsonb_build_object('session_type', l.session_type, 'resource_id', l.resource_id,
-        'seconds', l.duration_seconds, 'is_completed', l.is_completed),
-      null, l.ended_at)::learn_internal.fact
-    order by l.user_id, l.ended_at, l.id))
-  from unnest(p_user_ids, p_ids) e(user_id, id)
-  join learn.learning_sessions l on l.user_id = e.user_id and l.id = e.id
-  where l.duration_seconds >= 60 and (l.is_completed or l.duration_seconds < v_timeout);
-end;
-$$;
-comment on function learn_internal.write_session_facts(uuid[], bigint[]) is
-  'Writes the facts of learning sessions of a minute or more that have ended.';
-revoke all on function learn_internal.write_session_facts(uuid[], bigint[]) from public;
 
 reset role;

@@ -16,9 +16,8 @@ as $$
 $$;
 comment on function learn_internal.is_moderator(uuid) is
   'Whether a user is a moderator or an administrator.';
-revoke all on function learn_internal.is_moderator(uuid) from public;
 
--- functions/community/require_author.sql
+-- functions/community/require.sql
 
 -- Refuses what only a post's author or a moderator may do.
 -- Errors: LX010.
@@ -39,9 +38,96 @@ end;
 $$;
 comment on function learn_internal.require_author(uuid, uuid) is
   'Refuses users who are neither the author nor a moderator (LX010).';
-revoke all on function learn_internal.require_author(uuid, uuid) from public;
 
--- functions/community/accept_solution.sql
+-- The content of a post, as it is kept: see require_text(). Blank or too long, it is refused.
+-- Errors: LX001.
+create or replace function learn_internal.require_content(p_content text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_content text := learn_internal.require_text('p_content', p_content, 50000);
+begin
+  if coalesce(v_content, '') !~ E'\\S' then
+    raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
+      using errcode = 'LX001',
+        detail = format('p_content has %s characters, at most 50000', coalesce(length(p_content), 0)),
+        hint = 'Shorten it, or post it in parts.';
+  end if;
+  return v_content;
+end;
+$$;
+comment on function learn_internal.require_content(text) is
+  'The content of a post, as it is kept; blank or longer than 50,000 characters, it is refused (LX001).';
+
+-- A discussion with its title, content, category and (normalized) tags as they are kept; what cannot be is
+-- refused.
+-- Errors: LX001.
+create or replace function learn_internal.require_discussion_texts(
+  p_discussion learn.discussions
+)
+returns learn.discussions
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d learn.discussions := p_discussion;
+begin
+  d.content := learn_internal.require_content(d.content);
+  d.title := learn_internal.require_text('p_title', d.title, 300, true);
+  d.category := learn_internal.require_text('p_category', d.category, 100, true);
+  if coalesce(d.title, '') !~ E'\\S' or coalesce(d.category, '') !~ E'\\S' then
+    raise exception 'a discussion has a title and a category'
+      using errcode = 'LX001',
+        detail = format('p_title = %L, p_category = %L', left(d.title, 50), left(d.category, 50)),
+        hint = 'Neither is blank.';
+  end if;
+  if not learn_internal.is_tag_list(d.tags) then
+    raise exception 'these are no tags'
+      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(d.tags::text, 200)),
+        hint = 'At most 10 tags of at most 50 characters that can be seen, none of them null or blank.';
+  end if;
+  return d;
+end;
+$$;
+comment on function learn_internal.require_discussion_texts(learn.discussions) is
+  'A discussion with its texts as they are kept; LX001 where they cannot be.';
+
+-- Refuses to post about a course that does not exist or is not published. None is fine:
+-- then the discussion is about no course.
+-- Errors: LX003, LX004.
+create or replace function learn_internal.require_open_course(p_course_id bigint)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_published boolean;
+begin
+  if p_course_id is null then
+    return;
+  end if;
+  select c.is_published into v_is_published from learn.courses c where c.id = p_course_id;
+  if not found then
+    raise exception 'unknown course'
+      using errcode = 'LX003', detail = format('course_id = %s', p_course_id),
+        hint = 'Look the course up in learn.courses.';
+  end if;
+  if not v_is_published then
+    raise exception 'the course is not published'
+      using errcode = 'LX004', detail = format('course_id = %s', p_course_id),
+        hint = 'Publish it: learn.courses.is_published.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_open_course(bigint) is
+  'Refuses an unknown (LX003) or unpublished (LX004) course; null is none.';
+
+-- functions/community/solution.sql
 
 -- Accepts a reply as the solution of its discussion, instead of the one before, if any.
 -- It is a fact of the reply's author, once per discussion, unless they answered themselves.
@@ -99,10 +185,44 @@ $$;
 comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
   'Accepts a reply as the solution, for the author of the discussion or a moderator; it takes '
   'the place of the one before. The summary is that of the user who accepts.';
-revoke all on function learn.accept_solution(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
--- functions/community/delete_discussion.sql
+-- Takes it back that a reply is the solution. Its author keeps what they earned by it,
+-- and does not earn it again when it is accepted again. Where it is not the solution, nothing.
+-- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
+-- of the discussion nor moderator; LX013.
+create or replace function learn.unaccept_solution(
+  p_user_id         uuid,
+  p_reply_id        bigint,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
+)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call learn_internal.call := learn_internal.begin_call(
+    'unaccept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
+    p_occurred_at, p_idempotency_key);
+begin
+  if (v_call.replay).replayed then
+    return v_call.replay;
+  end if;
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).asker_id);
+  update learn.replies r set is_solution = false where r.id = p_reply_id and r.is_solution;
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
+  'Takes back that a reply is the solution, for the author of the discussion or a moderator. '
+  'What its author earned stays.';
+grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
+
+-- functions/community/discussion.sql
 
 -- Deletes a discussion with its replies and votes. What its authors earned by it stays.
 -- Errors: LX002; LX003 unknown discussion; LX004 user inactive; LX010 neither author nor moderator.
@@ -122,118 +242,7 @@ end;
 $$;
 comment on function learn.delete_discussion(uuid, bigint) is
   'Deletes a discussion with its replies and votes, for its author or a moderator.';
-revoke all on function learn.delete_discussion(uuid, bigint) from public;
 grant execute on function learn.delete_discussion(uuid, bigint) to learn_app, learn_user;
-
--- functions/community/delete_reply.sql
-
--- Deletes a reply with its votes. Replies to it stay: they become replies to the discussion,
--- because they are other people's words. What its author earned by it stays too.
--- Errors: LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author nor moderator.
-create or replace function learn.delete_reply(p_user_id uuid, p_reply_id bigint)
-returns void
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-begin
-  perform learn_internal.begin_call('delete_reply', p_user_id, '{}', null, null);
-  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
-  delete from learn.replies r where r.id = p_reply_id;
-end;
-$$;
-comment on function learn.delete_reply(uuid, bigint) is
-  'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
-revoke all on function learn.delete_reply(uuid, bigint) from public;
-grant execute on function learn.delete_reply(uuid, bigint) to learn_app, learn_user;
-
--- functions/community/normalize_tags.sql
-
--- Tags as they are kept: composed (Unicode NFC), lower case, no spaces around, each once, in the order of their first use.
-create or replace function learn_internal.normalize_tags(p_tags text[])
-returns text[]
-language sql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(array_agg(t.tag order by t.position), '{}')
-  from (
-    select lower(btrim(normalize(u.tag, nfc))) as tag, min(u.position) as position
-    from unnest(p_tags) with ordinality u(tag, position)
-    group by 1
-  ) t;
-$$;
-comment on function learn_internal.normalize_tags(text[]) is
-  'Tags in lower case, trimmed, each once.';
-revoke all on function learn_internal.normalize_tags(text[]) from public;
-
--- functions/community/require_content.sql
-
--- The content of a post, as it is kept: see require_text(). Blank or too long, it is refused.
--- Errors: LX001.
-create or replace function learn_internal.require_content(p_content text)
-returns text
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_content text := learn_internal.require_text('p_content', p_content, 50000);
-begin
-  if coalesce(v_content, '') !~ E'\\S' then
-    raise exception 'the content of a post has 1 to 50,000 characters, not all of them blank'
-      using errcode = 'LX001',
-        detail = format('p_content has %s characters, at most 50000', coalesce(length(p_content), 0)),
-        hint = 'Shorten it, or post it in parts.';
-  end if;
-  return v_content;
-end;
-$$;
-comment on function learn_internal.require_content(text) is
-  'The content of a post, as it is kept; blank or longer than 50,000 characters, it is refused (LX001).';
-revoke all on function learn_internal.require_content(text) from public;
-
--- functions/community/require_discussion_texts.sql
-
--- A discussion with its title, content, category and (normalized) tags as they are kept; what cannot be is
--- refused.
--- Errors: LX001.
-create or replace function learn_internal.require_discussion_texts(
-  p_discussion learn.discussions
-)
-returns learn.discussions
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  d learn.discussions := p_discussion;
-begin
-  d.content := learn_internal.require_content(d.content);
-  d.title := learn_internal.require_text('p_title', d.title, 300, true);
-  d.category := learn_internal.require_text('p_category', d.category, 100, true);
-  if coalesce(d.title, '') !~ E'\\S' or coalesce(d.category, '') !~ E'\\S' then
-    raise exception 'a discussion has a title and a category'
-      using errcode = 'LX001',
-        detail = format('p_title = %L, p_category = %L', left(d.title, 50), left(d.category, 50)),
-        hint = 'Neither is blank.';
-  end if;
-  if not learn_internal.is_tag_list(d.tags) then
-    raise exception 'these are no tags'
-      using errcode = 'LX001', detail = format('p_tags = %s, at most 10 of at most 50 characters', left(d.tags::text, 200)),
-        hint = 'At most 10 tags of at most 50 characters that can be seen, none of them null or blank.';
-  end if;
-  return d;
-end;
-$$;
-comment on function learn_internal.require_discussion_texts(learn.discussions) is
-  'A discussion with its texts as they are kept; LX001 where they cannot be.';
-revoke all on function learn_internal.require_discussion_texts(learn.discussions) from public;
-
--- functions/community/edit_discussion.sql
 
 -- Edits a discussion. What is null stays as it is.
 -- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown discussion; LX004 user inactive;
@@ -278,37 +287,8 @@ end;
 $$;
 comment on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) is
   'Edits a discussion, for its author or a moderator. What is null stays as it is.';
-revoke all on function learn.edit_discussion(uuid, bigint, text, text, text, text[]) from public;
 grant execute on function learn.edit_discussion(uuid, bigint, text, text, text, text[])
   to learn_app, learn_user;
-
--- functions/community/edit_reply.sql
-
--- Edits a reply.
--- Errors: LX001 blank or too long; LX002; LX003 unknown reply; LX004 user inactive;
--- LX010 neither author nor moderator.
-create or replace function learn.edit_reply(p_user_id uuid, p_reply_id bigint, p_content text)
-returns void
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-begin
-  perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
-  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
-  p_content := learn_internal.require_content(p_content);
-  update learn.replies r set content = p_content
-  where r.id = p_reply_id and r.content <> p_content;
-end;
-$$;
-comment on function learn.edit_reply(uuid, bigint, text) is
-  'Edits a reply, for its author or a moderator.';
-revoke all on function learn.edit_reply(uuid, bigint, text) from public;
-grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app, learn_user;
-
--- functions/community/pin_discussion.sql
 
 -- Pins a discussion to the top of its lists, or unpins it.
 -- Errors: LX001 p_is_pinned is null; LX002; LX003 unknown discussion; LX004 user inactive;
@@ -341,44 +321,7 @@ end;
 $$;
 comment on function learn.pin_discussion(uuid, bigint, boolean) is
   'Pins a discussion to the top of its lists, or unpins it, for moderators.';
-revoke all on function learn.pin_discussion(uuid, bigint, boolean) from public;
 grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app, learn_user;
-
--- functions/community/require_open_course.sql
-
--- Refuses to post about a course that does not exist or is not published. None is fine:
--- then the discussion is about no course.
--- Errors: LX003, LX004.
-create or replace function learn_internal.require_open_course(p_course_id bigint)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_is_published boolean;
-begin
-  if p_course_id is null then
-    return;
-  end if;
-  select c.is_published into v_is_published from learn.courses c where c.id = p_course_id;
-  if not found then
-    raise exception 'unknown course'
-      using errcode = 'LX003', detail = format('course_id = %s', p_course_id),
-        hint = 'Look the course up in learn.courses.';
-  end if;
-  if not v_is_published then
-    raise exception 'the course is not published'
-      using errcode = 'LX004', detail = format('course_id = %s', p_course_id),
-        hint = 'Publish it: learn.courses.is_published.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_open_course(bigint) is
-  'Refuses an unknown (LX003) or unpublished (LX004) course; null is none.';
-revoke all on function learn_internal.require_open_course(bigint) from public;
-
--- functions/community/post_discussion.sql
 
 -- Starts a discussion, about a course or about none.
 -- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown course; LX004 the course
@@ -433,12 +376,86 @@ comment on function learn.post_discussion(
   uuid, text, text, bigint, text, text[], timestamptz, text) is
   'Starts a discussion. Its id is in unlocked: {"discussion_id": 7}. Tags are lower-cased, '
   'each kept once.';
-revoke all on function learn.post_discussion(
-  uuid, text, text, bigint, text, text[], timestamptz, text) from public;
 grant execute on function learn.post_discussion(
   uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app, learn_user;
 
--- functions/community/post_reply.sql
+-- Counts a view. It says nothing of who looked, and is no edit. Every view of a discussion
+-- writes the same row: call it in a transaction of its own.
+-- Errors: LX003.
+create or replace function learn.view_discussion(p_discussion_id bigint)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_view_count bigint;
+begin
+  perform learn_internal.hold_content();
+  update learn.discussions d set view_count = d.view_count + 1
+  where d.id = p_discussion_id
+  returning d.view_count into v_view_count;
+  if not found then
+    raise exception 'unknown discussion'
+      using errcode = 'LX003',
+        detail = format('p_discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
+        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
+  end if;
+  return v_view_count;
+end;
+$$;
+comment on function learn.view_discussion(bigint) is
+  'Counts a view of a discussion; returns how many there are now. '
+  'Call it in a transaction of its own.';
+grant execute on function learn.view_discussion(bigint) to learn_app, learn_user;
+
+-- functions/community/reply.sql
+
+-- Deletes a reply with its votes. Replies to it stay: they become replies to the discussion,
+-- because they are other people's words. What its author earned by it stays too.
+-- Errors: LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author nor moderator.
+create or replace function learn.delete_reply(p_user_id uuid, p_reply_id bigint)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+begin
+  perform learn_internal.begin_call('delete_reply', p_user_id, '{}', null, null);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
+  delete from learn.replies r where r.id = p_reply_id;
+end;
+$$;
+comment on function learn.delete_reply(uuid, bigint) is
+  'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
+grant execute on function learn.delete_reply(uuid, bigint) to learn_app, learn_user;
+
+-- Edits a reply.
+-- Errors: LX001 blank or too long; LX002; LX003 unknown reply; LX004 user inactive;
+-- LX010 neither author nor moderator.
+create or replace function learn.edit_reply(p_user_id uuid, p_reply_id bigint, p_content text)
+returns void
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+begin
+  perform learn_internal.begin_call('edit_reply', p_user_id, '{}', null, null);
+  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).author_id);
+  p_content := learn_internal.require_content(p_content);
+  update learn.replies r set content = p_content
+  where r.id = p_reply_id and r.content <> p_content;
+end;
+$$;
+comment on function learn.edit_reply(uuid, bigint, text) is
+  'Edits a reply, for its author or a moderator.';
+grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app, learn_user;
 
 -- Replies in a discussion, or to a reply in it, at any depth.
 -- Errors: LX001 blank or too long; LX002; LX003 unknown discussion, or no such reply in it;
@@ -494,11 +511,30 @@ end;
 $$;
 comment on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) is
   'Replies in a discussion, or to a reply in it. The reply''s id is in unlocked: {"reply_id": 7}.';
-revoke all on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text) from public;
 grant execute on function learn.post_reply(uuid, bigint, text, bigint, timestamptz, text)
   to learn_app, learn_user;
 
--- views/community/discussion_recounts.sql
+-- functions/community/normalize_tags.sql
+
+-- Tags as they are kept: composed (Unicode NFC), lower case, no spaces around, each once, in the order of their first use.
+create or replace function learn_internal.normalize_tags(p_tags text[])
+returns text[]
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(t.tag order by t.position), '{}')
+  from (
+    select lower(btrim(normalize(u.tag, nfc))) as tag, min(u.position) as position
+    from unnest(p_tags) with ordinality u(tag, position)
+    group by 1
+  ) t;
+$$;
+comment on function learn_internal.normalize_tags(text[]) is
+  'Tags in lower case, trimmed, each once.';
+
+-- views/community/recounts.sql
 
 -- What the counts of discussions must say, from replies and votes.
 create or replace view learn_internal.discussion_recounts as
@@ -518,8 +554,6 @@ cross join lateral (
 ) v;
 comment on view learn_internal.discussion_recounts is
   'Replies and votes of discussions, counted from their rows.';
-
--- views/community/reply_recounts.sql
 
 -- What the counts of replies must say, from votes.
 create or replace view learn_internal.reply_recounts as
@@ -564,7 +598,6 @@ end;
 $$;
 comment on function learn_internal.recount_posts(uuid[]) is
   'Counts replies and votes of the posts of users again.';
-revoke all on function learn_internal.recount_posts(uuid[]) from public;
 
 -- functions/community/search_discussions.sql
 
@@ -665,83 +698,8 @@ comment on function learn.search_discussions(text, bigint, text, text[], integer
   'best first: titles count more than tags, tags more than content. With a null or blank one, '
   'pinned ones first, then the newest. p_tags: all of them. headline is an extract of '
   'the content with what was found between **; escape it before you show it.';
-revoke all on function learn.search_discussions(text, bigint, text, text[], integer, integer)
-  from public;
 grant execute on function learn.search_discussions(text, bigint, text, text[], integer, integer)
   to learn_app, learn_user, learn_readonly;
-
--- functions/community/unaccept_solution.sql
-
--- Takes it back that a reply is the solution. Its author keeps what they earned by it,
--- and does not earn it again when it is accepted again. Where it is not the solution, nothing.
--- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
--- of the discussion nor moderator; LX013.
-create or replace function learn.unaccept_solution(
-  p_user_id         uuid,
-  p_reply_id        bigint,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'unaccept_solution', p_user_id, jsonb_build_object('reply_id', p_reply_id),
-    p_occurred_at, p_idempotency_key);
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  perform learn_internal.require_author(p_user_id, (learn_internal.lock_post(null, p_reply_id)).asker_id);
-  update learn.replies r set is_solution = false where r.id = p_reply_id and r.is_solution;
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
-  'Takes back that a reply is the solution, for the author of the discussion or a moderator. '
-  'What its author earned stays.';
-revoke all on function learn.unaccept_solution(uuid, bigint, timestamptz, text) from public;
-grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
-
--- functions/community/view_discussion.sql
-
--- Counts a view. It says nothing of who looked, and is no edit. Every view of a discussion
--- writes the same row: call it in a transaction of its own.
--- Errors: LX003.
-create or replace function learn.view_discussion(p_discussion_id bigint)
-returns bigint
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_view_count bigint;
-begin
-  perform learn_internal.hold_content();
-  update learn.discussions d set view_count = d.view_count + 1
-  where d.id = p_discussion_id
-  returning d.view_count into v_view_count;
-  if not found then
-    raise exception 'unknown discussion'
-      using errcode = 'LX003',
-        detail = format('p_discussion_id = %s', coalesce(p_discussion_id::text, 'null')),
-        hint = 'Look the discussion up in learn.discussions; it may have been deleted.';
-  end if;
-  return v_view_count;
-end;
-$$;
-comment on function learn.view_discussion(bigint) is
-  'Counts a view of a discussion; returns how many there are now. '
-  'Call it in a transaction of its own.';
-revoke all on function learn.view_discussion(bigint) from public;
-grant execute on function learn.view_discussion(bigint) to learn_app, learn_user;
 
 -- functions/community/vote.sql
 
@@ -809,7 +767,6 @@ $$;
 comment on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) is
   'Votes for (upvote) or against (downvote) a discussion or a reply; the same again takes the vote '
   'back. unlocked says what the vote is now: {"vote": "upvote"}, or null for none.';
-revoke all on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) from public;
 grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app, learn_user;
 
 -- views/community/post_facts.sql
@@ -883,7 +840,6 @@ create or replace trigger discussions_hold
   before insert or update of course_id on learn.discussions
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger discussions_hold on learn.discussions is 'Keeps content as it is.';
 
 -- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
 -- a row trigger before updates would have PostgreSQL compute `words` again with every count.
@@ -900,14 +856,12 @@ end;
 $$;
 comment on function learn_internal.tag_discussions() is
   'Row trigger: normalizes the tags of a new discussion.';
-revoke all on function learn_internal.tag_discussions() from public;
 
 create or replace trigger tag_discussions
   before insert on learn.discussions
   for each row
   when (new.tags <> '{}')
   execute function learn_internal.tag_discussions();
-comment on trigger tag_discussions on learn.discussions is 'Normalizes tags.';
 
 -- When a discussion is edited by hand: updated_at says so. After the update and not before it,
 -- because a row trigger before updates would have PostgreSQL compute `words` again with every count.
@@ -925,7 +879,6 @@ end;
 $$;
 comment on function learn_internal.date_discussions() is
   'Row trigger: sets updated_at of a discussion that was edited.';
-revoke all on function learn_internal.date_discussions() from public;
 
 create or replace trigger date_discussions
   after update of title, content, category, tags on learn.discussions
@@ -934,7 +887,6 @@ create or replace trigger date_discussions
       is distinct from (new.title, new.content, new.category, new.tags)
     and new.updated_at = old.updated_at)
   execute function learn_internal.date_discussions();
-comment on trigger date_discussions on learn.discussions is 'Keeps updated_at.';
 
 -- When discussions are started: each is a fact of its author.
 create or replace function learn_internal.discussions_inserted()
@@ -970,14 +922,12 @@ end;
 $$;
 comment on function learn_internal.discussions_inserted() is
   'Statement trigger: new discussions become facts.';
-revoke all on function learn_internal.discussions_inserted() from public;
 
 create or replace trigger discussions_inserted
   after insert on learn.discussions
   referencing new table as new_rows
   for each statement
   execute function learn_internal.discussions_inserted();
-comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -988,7 +938,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at),
     least(new.created_at, new.updated_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_times on learn.discussions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at on learn.discussions
@@ -996,7 +945,6 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_new_times on learn.discussions is 'Refuses times out of bounds (LX001).';
 
 -- triggers/community/replies.sql
 
@@ -1007,7 +955,6 @@ create or replace trigger replies_hold
   before insert or update of is_solution, first_accepted_at on learn.replies
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger replies_hold on learn.replies is 'Keeps content as it is.';
 
 -- When a reply is accepted by hand: it has a date, and keeps it, so that it is a fact once.
 create or replace function learn_internal.date_solutions()
@@ -1027,14 +974,12 @@ end;
 $$;
 comment on function learn_internal.date_solutions() is
   'Row trigger: an accepted reply has a date, and keeps it.';
-revoke all on function learn_internal.date_solutions() from public;
 
 create or replace trigger date_solutions
   before insert on learn.replies
   for each row
   when (new.is_solution and new.first_accepted_at is null)
   execute function learn_internal.date_solutions();
-comment on trigger date_solutions on learn.replies is 'Dates an accepted reply.';
 
 create or replace trigger keep_solution_dates
   before update of is_solution, first_accepted_at on learn.replies
@@ -1042,8 +987,6 @@ create or replace trigger keep_solution_dates
   when (new.is_solution and new.first_accepted_at is null
     or old.first_accepted_at is distinct from new.first_accepted_at)
   execute function learn_internal.date_solutions();
-comment on trigger keep_solution_dates on learn.replies is
-  'An accepted reply has a date, and keeps it.';
 
 -- When a reply is edited, its updated_at says so. Counts and acceptance are no edits.
 create or replace trigger replies_touch
@@ -1051,7 +994,6 @@ create or replace trigger replies_touch
   for each row
   when (old.content <> new.content)
   execute function learn_internal.touch_updated_at();
-comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
 
 -- When replies are posted, accepted, moved or deleted: posting one is a fact of its author, and so is the first that
 -- is accepted in a discussion of somebody else, once per discussion, whatever becomes of it later. The discussions
@@ -1155,30 +1097,24 @@ end;
 $$;
 comment on function learn_internal.replies_written() is
   'Statement trigger: replies become facts, solve their discussions, and count there.';
-revoke all on function learn_internal.replies_written() from public;
 
 create or replace trigger replies_inserted
   after insert on learn.replies
   referencing new table as new_rows
   for each statement
   execute function learn_internal.replies_written();
-comment on trigger replies_inserted on learn.replies is
-  'New replies become facts and count in their discussions.';
 
 create or replace trigger replies_updated
   after update on learn.replies
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.replies_written();
-comment on trigger replies_updated on learn.replies is
-  'Accepted replies become facts and solve their discussions.';
 
 create or replace trigger replies_deleted
   after delete on learn.replies
   referencing old table as old_rows
   for each statement
   execute function learn_internal.replies_written();
-comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1189,7 +1125,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at, new.first_accepted_at),
     least(new.created_at, new.updated_at, new.first_accepted_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
-comment on trigger refuse_times on learn.replies is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, first_accepted_at on learn.replies
@@ -1198,7 +1133,6 @@ create or replace trigger refuse_new_times
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
     or new.first_accepted_at is distinct from old.first_accepted_at and learn_internal.is_off_time(new.first_accepted_at, new.first_accepted_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
-comment on trigger refuse_new_times on learn.replies is 'Refuses times out of bounds (LX001).';
 
 -- triggers/community/discussion_votes.sql
 
@@ -1268,28 +1202,24 @@ end;
 $$;
 comment on function learn_internal.votes_written() is
   'Statement trigger: votes count for others'' posts (LX010), changed ones differently, deleted ones no more.';
-revoke all on function learn_internal.votes_written() from public;
 
 create or replace trigger votes_inserted
   after insert on learn.discussion_votes
   referencing new table as new_rows
   for each statement
   execute function learn_internal.votes_written();
-comment on trigger votes_inserted on learn.discussion_votes is 'Votes count.';
 
 create or replace trigger votes_updated
   after update on learn.discussion_votes
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.votes_written();
-comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';
 
 create or replace trigger votes_deleted
   after delete on learn.discussion_votes
   referencing old table as old_rows
   for each statement
   execute function learn_internal.votes_written();
-comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1298,14 +1228,12 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at on learn.discussion_votes
   for each row
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_new_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
 
 -- functions/community/lock_post.sql
 
@@ -1346,6 +1274,5 @@ end;
 $$;
 comment on function learn_internal.lock_post(bigint, bigint) is
   'Finds a discussion or a reply and locks it, the discussion first (LX003).';
-revoke all on function learn_internal.lock_post(bigint, bigint) from public;
 
 reset role;

@@ -52,7 +52,6 @@ end;
 $$;
 comment on function learn_internal.open_badge(text, timestamptz, text, jsonb) is
   'An unsigned AchievementCredential of Open Badges 3.0.';
-revoke all on function learn_internal.open_badge(text, timestamptz, text, jsonb) from public;
 
 -- functions/credentials/public_name.sql
 
@@ -70,7 +69,6 @@ as $$
 $$;
 comment on function learn_internal.public_name(uuid) is
   'The name under which credentials of a user are shown; null: none.';
-revoke all on function learn_internal.public_name(uuid) from public;
 
 -- functions/credentials/achievement_credential.sql
 
@@ -129,10 +127,9 @@ $$;
 comment on function learn.achievement_credential(uuid, text) is
   'An earned achievement as an unsigned credential of Open Badges 3.0; '
   'null when the user has not earned it.';
-revoke all on function learn.achievement_credential(uuid, text) from public;
 grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_user, learn_readonly;
 
--- functions/credentials/record_transaction.sql
+-- functions/credentials/transaction.sql
 
 -- Notes a transaction on the network before it is submitted, and returns its id. The network's own
 -- id is the key: the same again returns the same row.
@@ -225,12 +222,62 @@ $$;
 comment on function learn.record_transaction(
   uuid, text, text, numeric, text, text, bigint, bigint) is
   'Notes a transaction on the network, pending, and returns its id; again, the same one.';
-revoke all on function learn.record_transaction(
-  uuid, text, text, numeric, text, text, bigint, bigint) from public;
 grant execute on function learn.record_transaction(
   uuid, text, text, numeric, text, text, bigint, bigint) to learn_app;
 
--- functions/credentials/advance_faucet_request.sql
+-- Moves a transaction forward: pending, submitted, then confirmed or failed. To where it is already
+-- changes nothing.
+-- Errors: LX001 unknown status; LX003 unknown transaction; LX010 not forward.
+create or replace function learn.advance_transaction(
+  p_tx_id               text,
+  p_status              text,
+  p_consensus_timestamp timestamptz default null,
+  p_error               text default null
+)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_transaction learn.transactions;
+begin
+  perform learn_internal.require_size('p_status', length(p_status), 200);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.require_size('p_error', length(p_error), 10000);
+  perform learn_internal.hold_content();
+  if p_status is null or p_status not in ('pending', 'submitted', 'confirmed', 'failed') then
+    raise exception 'unknown status'
+      using errcode = 'LX001', detail = format('p_status = %L', p_status),
+        hint = 'A transaction is pending, submitted, confirmed or failed.';
+  end if;
+  select t.* into v_transaction
+  from learn.transactions t where t.tx_id = p_tx_id
+  for no key update;
+  if not found then
+    raise exception 'unknown transaction'
+      using errcode = 'LX003', detail = format('p_tx_id = %s', coalesce(p_tx_id, 'null')),
+        hint = 'Record it first: learn.record_transaction().';
+  end if;
+  if v_transaction.status = p_status then
+    return false;
+  end if;
+  update learn.transactions t
+  set status = p_status,
+    consensus_timestamp = coalesce(p_consensus_timestamp, t.consensus_timestamp),
+    error = coalesce(p_error, t.error)
+  where t.user_id = v_transaction.user_id and t.id = v_transaction.id;
+  return true;
+end;
+$$;
+comment on function learn.advance_transaction(text, text, timestamptz, text) is
+  'Moves a transaction forward: submitted, then confirmed or failed. True: it moved; '
+  'false: it was there.';
+grant execute on function learn.advance_transaction(text, text, timestamptz, text) to learn_app;
+
+-- functions/credentials/faucet.sql
 
 -- Moves a request to the faucet forward: the worker's answer to a message 'faucet'. Submitted, with
 -- the transaction that was recorded for it, before the network is asked: so that nothing is paid
@@ -293,66 +340,70 @@ $$;
 comment on function learn.advance_faucet_request(uuid, bigint, text, text, text) is
   'Moves a request to the faucet forward: submitted, then completed or failed. True: it moved; '
   'false: it was there.';
-revoke all on function learn.advance_faucet_request(uuid, bigint, text, text, text) from public;
 grant execute on function learn.advance_faucet_request(uuid, bigint, text, text, text)
   to learn_app;
 
--- functions/credentials/advance_transaction.sql
-
--- Moves a transaction forward: pending, submitted, then confirmed or failed. To where it is already
--- changes nothing.
--- Errors: LX001 unknown status; LX003 unknown transaction; LX010 not forward.
-create or replace function learn.advance_transaction(
-  p_tx_id               text,
-  p_status              text,
-  p_consensus_timestamp timestamptz default null,
-  p_error               text default null
+-- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
+-- the outbox. The request is the newest of the user in learn.faucet_requests. It is of the moment in which
+-- it comes in (learn.clock()), whatever p_occurred_at says: nobody gets more by asking late.
+-- Errors: LX001 malformed account, amount out of range; LX002; LX004 user inactive;
+-- LX008 user or account had something within the interval; LX013.
+create or replace function learn.request_faucet(
+  p_user_id         uuid,
+  p_account         text,
+  p_amount          numeric,
+  p_ip              inet default null,
+  p_occurred_at     timestamptz default null,
+  p_idempotency_key text default null
 )
-returns boolean
+returns learn.award_summary
 language plpgsql
 volatile
-security definer                  -- workers write no table
+security definer                  -- backends write no table
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_transaction learn.transactions;
+  v_call learn_internal.call := learn_internal.begin_call(
+    'request_faucet', p_user_id,
+    -- not the address: a retry may come from another
+    jsonb_build_object('account', p_account, 'amount', trim_scale(p_amount)),
+    p_occurred_at, p_idempotency_key);
 begin
-  perform learn_internal.require_size('p_status', length(p_status), 200);
-  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
-  perform learn_internal.require_size('p_error', length(p_error), 10000);
-  perform learn_internal.hold_content();
-  if p_status is null or p_status not in ('pending', 'submitted', 'confirmed', 'failed') then
-    raise exception 'unknown status'
-      using errcode = 'LX001', detail = format('p_status = %L', p_status),
-        hint = 'A transaction is pending, submitted, confirmed or failed.';
+  if (v_call.replay).replayed then
+    return v_call.replay;
   end if;
-  select t.* into v_transaction
-  from learn.transactions t where t.tx_id = p_tx_id
-  for no key update;
-  if not found then
-    raise exception 'unknown transaction'
-      using errcode = 'LX003', detail = format('p_tx_id = %s', coalesce(p_tx_id, 'null')),
-        hint = 'Record it first: learn.record_transaction().';
+  perform learn_internal.require_size('p_account', length(p_account), 200);
+  if p_amount is null or not (p_amount > 0
+      and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
+    or scale(trim_scale(p_amount)) > 8
+    or coalesce(p_account, '') !~ E'^(0|[1-9][0-9]{0,18})(\\.(0|[1-9][0-9]{0,18})){2}$'
+  then
+    raise exception 'account or amount is malformed'
+      using errcode = 'LX001',
+        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), p_amount),
+        hint = format('An account is like 0.0.1234; the amount is above 0 and at most %s hbar '
+          '(setting faucet_max_hbar), with at most 8 decimals.',
+          learn_internal.setting_number('faucet_max_hbar'));
   end if;
-  if v_transaction.status = p_status then
-    return false;
-  end if;
-  update learn.transactions t
-  set status = p_status,
-    consensus_timestamp = coalesce(p_consensus_timestamp, t.consensus_timestamp),
-    error = coalesce(p_error, t.error)
-  where t.user_id = v_transaction.user_id and t.id = v_transaction.id;
-  return true;
+  -- The turn of the account (with others of the same hash), while no statement of many rows has them all.
+  perform from learn_internal.turns t where t.name = 'faucet' for share;
+  perform from learn_internal.turns t
+  where t.name = 'faucet ' || (hashtextextended(p_account, 0) & 255) for update;
+  perform set_config('learn_internal.has_faucet_turn', 'yes', true);
+  insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, request_ip)
+  values (p_user_id, p_account, p_amount, p_ip);
+  perform set_config('learn_internal.has_faucet_turn', '', true);
+  return learn_internal.end_call(v_call);
 end;
 $$;
-comment on function learn.advance_transaction(text, text, timestamptz, text) is
-  'Moves a transaction forward: submitted, then confirmed or failed. True: it moved; '
-  'false: it was there.';
-revoke all on function learn.advance_transaction(text, text, timestamptz, text) from public;
-grant execute on function learn.advance_transaction(text, text, timestamptz, text) to learn_app;
+comment on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text) is
+  'Asks the faucet for test hbar for an account, once per user and per account in 24 hours '
+  '(settings). A worker pays.';
+grant execute on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text)
+  to learn_app;
 
--- functions/credentials/verify_certificate.sql
+-- functions/credentials/certificate.sql
 
 -- What anybody may know who holds a certificate's code: what the certificate says, and whether
 -- it is valid. No row for an unknown code. A code may be typed with hyphens, blanks and capitals.
@@ -382,10 +433,7 @@ $$;
 comment on function learn.verify_certificate(text) is
   'What a certificate says, and whether it is valid, for whoever holds its code. '
   'No row for an unknown code. The recipient is the display name, or null.';
-revoke all on function learn.verify_certificate(text) from public;
 grant execute on function learn.verify_certificate(text) to learn_app, learn_user, learn_readonly;
-
--- functions/credentials/certificate_credential.sql
 
 -- A certificate as an Open Badge, for whoever holds its code. Null for an unknown code
 -- and for a certificate that was revoked.
@@ -432,10 +480,136 @@ $$;
 comment on function learn.certificate_credential(text) is
   'A certificate as an unsigned credential of Open Badges 3.0, for whoever holds its code; '
   'null for an unknown code or a revoked certificate.';
-revoke all on function learn.certificate_credential(text) from public;
 grant execute on function learn.certificate_credential(text) to learn_app, learn_user, learn_readonly;
 
--- functions/credentials/certificate_minted.sql
+-- Declares a certificate invalid, for a reason: verify_certificate() says so from then on.
+-- The row stays, so that the course does not give another. Again, it changes nothing.
+-- Errors: LX001 no reason; LX003 unknown certificate.
+create or replace function learn.revoke_certificate(p_certificate_number text, p_reason text)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_user_id uuid;
+begin
+  perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
+  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
+  perform learn_internal.hold_content();
+  if coalesce(p_reason, '') !~ E'\\S' then
+    raise exception 'a certificate is revoked for a reason'
+      using errcode = 'LX001', detail = format('p_reason = %L', p_reason),
+        hint = 'Say why: learn.nft_certificates.revoked_reason keeps it.';
+  end if;
+  update learn.nft_certificates c
+  set revoked_at = learn.clock(), revoked_reason = p_reason
+  where c.certificate_number = p_certificate_number and c.revoked_at is null
+  returning c.user_id into v_user_id;
+  if found then
+    perform learn_internal.audit('revoke_certificate', 'certificate', v_user_id,
+      jsonb_build_object('certificate_number', p_certificate_number));
+    return true;
+  end if;
+  if not exists (
+    select from learn.nft_certificates c where c.certificate_number = p_certificate_number)
+  then
+    raise exception 'there is no such certificate'
+      using errcode = 'LX003',
+        detail = format('p_certificate_number = %s', coalesce(p_certificate_number, 'null')),
+        hint = 'Look it up in learn.nft_certificates.';
+  end if;
+  return false;
+end;
+$$;
+comment on function learn.revoke_certificate(text, text) is
+  'Declares a certificate invalid, for a reason. True: it is now; false: it was before.';
+grant execute on function learn.revoke_certificate(text, text) to learn_app;
+
+-- functions/credentials/minted.sql
+
+-- Notes the NFT that was minted for an achievement of a user, once: the worker's answer to a message
+-- nft_mint that names an achievement. The same again changes nothing.
+-- Errors: LX001 blank token, negative serial number; LX002; LX003 the user does not have the achievement,
+-- or no such transaction; LX010 it was minted as another token, or the token is another's.
+create or replace function learn.achievement_minted(
+  p_user_id       uuid,
+  p_slug          text,
+  p_token_id      text,
+  p_collection_id text default null,
+  p_serial_number bigint default null,
+  p_metadata_uri  text default null,
+  p_tx_id         text default null
+)
+returns boolean
+language plpgsql
+volatile
+security definer                  -- workers write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_earned learn.user_achievements;
+begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  p_token_id := learn_internal.require_text('p_token_id', p_token_id, 200, true);
+  p_collection_id := learn_internal.require_text('p_collection_id', p_collection_id, 200, true);
+  p_metadata_uri := learn_internal.require_text('p_metadata_uri', p_metadata_uri, 2000, true);
+  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
+  perform learn_internal.hold_content();
+  if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
+    raise exception 'a minted achievement has a token'
+      using errcode = 'LX001',
+        detail = format('p_token_id = %L, p_serial_number = %s', p_token_id, p_serial_number),
+        hint = 'Give the id of the token, and of an NFT in a collection its serial number, from 0.';
+  end if;
+  perform from learn.user_stats s where s.user_id = p_user_id for no key update;
+  if not found then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'The user may have been erased since; burn the token.';
+  end if;
+  select e.* into v_earned
+  from learn.user_achievements e
+  join learn.achievements a on a.id = e.achievement_id
+  where e.user_id = p_user_id and a.slug = p_slug;
+  if not found then
+    raise exception 'the user does not have the achievement'
+      using errcode = 'LX003', detail = format('p_user_id = %s, p_slug = %s', p_user_id, coalesce(p_slug, 'null')),
+        hint = 'It may have been revoked since: look at learn.user_achievements, and burn the token.';
+  end if;
+  if v_earned.token_id is not null then
+    if (v_earned.token_id, v_earned.collection_id, v_earned.serial_number, v_earned.metadata_uri, v_earned.tx_id)
+      is distinct from (p_token_id, p_collection_id, p_serial_number, p_metadata_uri, p_tx_id)
+    then
+      raise exception 'the achievement was minted already'
+        using errcode = 'LX010',
+          detail = format('%s is token %s, serial number %s, transaction %s', p_slug, v_earned.token_id,
+            coalesce(v_earned.serial_number::text, 'none'), coalesce(v_earned.tx_id, 'none')),
+          hint = 'An achievement is minted once; burn the other token.';
+    end if;
+    return false;
+  end if;
+  if p_tx_id is not null and not exists (
+    select from learn.transactions t where t.user_id = p_user_id and t.tx_id = p_tx_id)
+  then
+    raise exception 'the user has no such transaction'
+      using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
+        hint = 'Record it first: learn.record_transaction().';
+  end if;
+  perform learn_internal.require_new_token(p_token_id, p_collection_id, p_serial_number);
+  update learn.user_achievements e
+  set token_id = p_token_id, collection_id = p_collection_id, serial_number = p_serial_number,
+    metadata_uri = p_metadata_uri, tx_id = p_tx_id, minted_at = learn.clock()
+  where e.user_id = p_user_id and e.achievement_id = v_earned.achievement_id;
+  return true;
+end;
+$$;
+comment on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) is
+  'Notes the NFT that was minted for an achievement of a user, once. True: it is noted now; false: it was before.';
+grant execute on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) to learn_app;
 
 -- Notes the NFT that was minted for a certificate, once: the worker's answer to a message nft_mint.
 -- The same again changes nothing.
@@ -514,7 +688,6 @@ $$;
 comment on function learn.certificate_minted(text, text, text, bigint, text, text) is
   'Notes the NFT that was minted for a certificate, once. True: it is noted now; '
   'false: it was before.';
-revoke all on function learn.certificate_minted(text, text, text, bigint, text, text) from public;
 grant execute on function learn.certificate_minted(text, text, text, bigint, text, text)
   to learn_app;
 
@@ -555,30 +728,7 @@ $$;
 comment on function learn.certificates(uuid) is
   'A user''s own certificates in order of issue, with the codes to verify them by: '
   'for the user''s eyes.';
-revoke all on function learn.certificates(uuid) from public;
 grant execute on function learn.certificates(uuid) to learn_app, learn_user;
-
--- functions/credentials/is_next_status.sql
-
--- Whether a transaction or a request to the faucet may go from one status to another.
--- Forward only: submitted before it is confirmed or completed, so that what is under way is always
--- known; pending ones may fail without having been submitted.
-create or replace function learn_internal.is_next_status(p_from text, p_to text)
-returns boolean
-language sql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-  select (p_from, p_to) in (
-    ('pending', 'submitted'), ('pending', 'failed'),
-    ('submitted', 'confirmed'), ('submitted', 'completed'), ('submitted', 'failed'));
-$$;
-comment on function learn_internal.is_next_status(text, text) is
-  'Whether a transaction or a request to the faucet may go from one status to another.';
-revoke all on function learn_internal.is_next_status(text, text) from public;
-
--- functions/credentials/issue_certificates.sql
 
 -- Issues the certificates of completed courses (parallel arrays: who, which course, when).
 -- Whoever has one keeps it as it is. The caller has locked the users.
@@ -616,121 +766,25 @@ end;
 $$;
 comment on function learn_internal.issue_certificates(uuid[], bigint[], timestamptz[]) is
   'Issues the certificates of completed courses: who, which course, when. Once each.';
-revoke all on function learn_internal.issue_certificates(uuid[], bigint[], timestamptz[])
-  from public;
 
--- functions/credentials/request_faucet.sql
+-- functions/credentials/is_next_status.sql
 
--- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
--- the outbox. The request is the newest of the user in learn.faucet_requests. It is of the moment in which
--- it comes in (learn.clock()), whatever p_occurred_at says: nobody gets more by asking late.
--- Errors: LX001 malformed account, amount out of range; LX002; LX004 user inactive;
--- LX008 user or account had something within the interval; LX013.
-create or replace function learn.request_faucet(
-  p_user_id         uuid,
-  p_account         text,
-  p_amount          numeric,
-  p_ip              inet default null,
-  p_occurred_at     timestamptz default null,
-  p_idempotency_key text default null
-)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- backends write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_call learn_internal.call := learn_internal.begin_call(
-    'request_faucet', p_user_id,
-    -- not the address: a retry may come from another
-    jsonb_build_object('account', p_account, 'amount', trim_scale(p_amount)),
-    p_occurred_at, p_idempotency_key);
-begin
-  if (v_call.replay).replayed then
-    return v_call.replay;
-  end if;
-  perform learn_internal.require_size('p_account', length(p_account), 200);
-  if p_amount is null or not (p_amount > 0
-      and p_amount <= learn_internal.setting_number('faucet_max_hbar'))
-    or scale(trim_scale(p_amount)) > 8
-    or coalesce(p_account, '') !~ E'^(0|[1-9][0-9]{0,18})(\\.(0|[1-9][0-9]{0,18})){2}$'
-  then
-    raise exception 'account or amount is malformed'
-      using errcode = 'LX001',
-        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), p_amount),
-        hint = format('An account is like 0.0.1234; the amount is above 0 and at most %s hbar '
-          '(setting faucet_max_hbar), with at most 8 decimals.',
-          learn_internal.setting_number('faucet_max_hbar'));
-  end if;
-  -- The turn of the account (with others of the same hash), while no statement of many rows has them all.
-  perform from learn_internal.turns t where t.name = 'faucet' for share;
-  perform from learn_internal.turns t
-  where t.name = 'faucet ' || (hashtextextended(p_account, 0) & 255) for update;
-  perform set_config('learn_internal.has_faucet_turn', 'yes', true);
-  insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, request_ip)
-  values (p_user_id, p_account, p_amount, p_ip);
-  perform set_config('learn_internal.has_faucet_turn', '', true);
-  return learn_internal.end_call(v_call);
-end;
-$$;
-comment on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text) is
-  'Asks the faucet for test hbar for an account, once per user and per account in 24 hours '
-  '(settings). A worker pays.';
-revoke all on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text)
-  from public;
-grant execute on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text)
-  to learn_app;
-
--- functions/credentials/revoke_certificate.sql
-
--- Declares a certificate invalid, for a reason: verify_certificate() says so from then on.
--- The row stays, so that the course does not give another. Again, it changes nothing.
--- Errors: LX001 no reason; LX003 unknown certificate.
-create or replace function learn.revoke_certificate(p_certificate_number text, p_reason text)
+-- Whether a transaction or a request to the faucet may go from one status to another.
+-- Forward only: submitted before it is confirmed or completed, so that what is under way is always
+-- known; pending ones may fail without having been submitted.
+create or replace function learn_internal.is_next_status(p_from text, p_to text)
 returns boolean
-language plpgsql
-volatile
-security definer                  -- backends write no table
+language sql
+immutable
+parallel safe
 set search_path = pg_catalog, pg_temp
-set jit = off
 as $$
-declare
-  v_user_id uuid;
-begin
-  perform learn_internal.require_size('p_certificate_number', length(p_certificate_number), 200);
-  p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
-  perform learn_internal.hold_content();
-  if coalesce(p_reason, '') !~ E'\\S' then
-    raise exception 'a certificate is revoked for a reason'
-      using errcode = 'LX001', detail = format('p_reason = %L', p_reason),
-        hint = 'Say why: learn.nft_certificates.revoked_reason keeps it.';
-  end if;
-  update learn.nft_certificates c
-  set revoked_at = learn.clock(), revoked_reason = p_reason
-  where c.certificate_number = p_certificate_number and c.revoked_at is null
-  returning c.user_id into v_user_id;
-  if found then
-    perform learn_internal.audit('revoke_certificate', 'certificate', v_user_id,
-      jsonb_build_object('certificate_number', p_certificate_number));
-    return true;
-  end if;
-  if not exists (
-    select from learn.nft_certificates c where c.certificate_number = p_certificate_number)
-  then
-    raise exception 'there is no such certificate'
-      using errcode = 'LX003',
-        detail = format('p_certificate_number = %s', coalesce(p_certificate_number, 'null')),
-        hint = 'Look it up in learn.nft_certificates.';
-  end if;
-  return false;
-end;
+  select (p_from, p_to) in (
+    ('pending', 'submitted'), ('pending', 'failed'),
+    ('submitted', 'confirmed'), ('submitted', 'completed'), ('submitted', 'failed'));
 $$;
-comment on function learn.revoke_certificate(text, text) is
-  'Declares a certificate invalid, for a reason. True: it is now; false: it was before.';
-revoke all on function learn.revoke_certificate(text, text) from public;
-grant execute on function learn.revoke_certificate(text, text) to learn_app;
+comment on function learn_internal.is_next_status(text, text) is
+  'Whether a transaction or a request to the faucet may go from one status to another.';
 
 -- views/credentials/credential_damage.sql
 
@@ -762,7 +816,6 @@ create or replace trigger nft_certificates_hold
   before insert or update of course_id on learn.nft_certificates
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger nft_certificates_hold on learn.nft_certificates is 'Keeps content as it is.';
 
 -- When certificates are written without what they say: the title of the course, and the day
 -- on which the user completed it (today, where that is not known). issue_certificates()
@@ -790,15 +843,12 @@ end;
 $$;
 comment on function learn_internal.fill_certificates() is
   'Row trigger: fills in the title and the day of a certificate.';
-revoke all on function learn_internal.fill_certificates() from public;
 
 create or replace trigger fill_certificates
   before insert on learn.nft_certificates
   for each row
   when (new.course_title is null or new.completed_on is null)
   execute function learn_internal.fill_certificates();
-comment on trigger fill_certificates on learn.nft_certificates is
-  'Fills in the title and the day where they are missing.';
 
 -- When a certificate is changed: what it says stays, its token is written once, and a revocation
 -- is final. It goes only with its user. The course goes from it when the course is deleted.
@@ -821,7 +871,6 @@ end;
 $$;
 comment on function learn_internal.keep_certificates() is
   'Row trigger: refuses changes of what certificates say, and delete (LX010).';
-revoke all on function learn_internal.keep_certificates() from public;
 
 create or replace trigger keep_certificates
   before update on learn.nft_certificates
@@ -840,13 +889,10 @@ create or replace trigger keep_certificates
     or old.revoked_at is not null and (old.revoked_at, old.revoked_reason)
       is distinct from (new.revoked_at, new.revoked_reason))
   execute function learn_internal.keep_certificates();
-comment on trigger keep_certificates on learn.nft_certificates is
-  'Refuses changes of what certificates say (LX010).';
 
 create or replace trigger certificates_stay
   before delete on learn.nft_certificates
   for each row execute function learn_internal.keep_certificates();
-comment on trigger certificates_stay on learn.nft_certificates is 'Refuses delete (LX010).';
 
 -- When certificates are issued: where NFTs are minted, a worker is asked to.
 -- Errors: LX003 the setting is missing.
@@ -875,15 +921,12 @@ end;
 $$;
 comment on function learn_internal.announce_certificates() is
   'Statement trigger: asks for the NFTs of new certificates.';
-revoke all on function learn_internal.announce_certificates() from public;
 
 create or replace trigger announce_certificates
   after insert on learn.nft_certificates
   referencing new table as new_certificates
   for each statement
   execute function learn_internal.announce_certificates();
-comment on trigger announce_certificates on learn.nft_certificates is
-  'Asks for the NFTs of new certificates.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -895,7 +938,6 @@ create or replace trigger refuse_times
     least(new.issued_at, new.minted_at, new.revoked_at))
     or learn_internal.is_off_date(new.completed_on, new.completed_on))
   execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
-comment on trigger refuse_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of issued_at, minted_at, revoked_at, completed_on on learn.nft_certificates
@@ -905,7 +947,6 @@ create or replace trigger refuse_new_times
     or new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at)
     or new.completed_on is distinct from old.completed_on and learn_internal.is_off_date(new.completed_on, new.completed_on))
   execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
-comment on trigger refuse_new_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';
 
 -- triggers/credentials/faucet_requests.sql
 
@@ -934,14 +975,11 @@ end;
 $$;
 comment on function learn_internal.queue_faucet_requests() is
   'Statement trigger: requests to the faucet take turns, with content held.';
-revoke all on function learn_internal.queue_faucet_requests() from public;
 
 create or replace trigger faucet_requests_hold
   before insert on learn.faucet_requests
   for each statement
   execute function learn_internal.queue_faucet_requests();
-comment on trigger faucet_requests_hold on learn.faucet_requests is
-  'Requests take turns; keeps content as it is.';
 
 -- When a request to the faucet is written: until when it limits the next is filled in. One that is yet to be
 -- paid is of this moment, whatever its writer says, so that no limit is evaded by an earlier date. When it
@@ -985,23 +1023,18 @@ $$;
 comment on function learn_internal.keep_faucet_requests() is
   'Row trigger: requests to the faucet move forward only (LX010); fills in when they came, '
   'until when they limit the next, and when they were completed.';
-revoke all on function learn_internal.keep_faucet_requests() from public;
 
 create or replace trigger keep_faucet_requests
   before update on learn.faucet_requests
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.keep_faucet_requests();
-comment on trigger keep_faucet_requests on learn.faucet_requests is
-  'Requests move forward only (LX010).';
 
 create or replace trigger limit_faucet_requests
   before insert on learn.faucet_requests
   for each row
   when (new.limited_until is null or new.status = 'pending')
   execute function learn_internal.keep_faucet_requests();
-comment on trigger limit_faucet_requests on learn.faucet_requests is
-  'Fills in limited_until; what is yet to be paid is of this moment.';
 
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
 -- Statements take turns since before their first row: see faucet_requests_hold.
@@ -1070,15 +1103,12 @@ end;
 $$;
 comment on function learn_internal.serve_faucet_requests() is
   'Statement trigger: users and accounts wait between requests (LX008); asks a worker to pay.';
-revoke all on function learn_internal.serve_faucet_requests() from public;
 
 create or replace trigger serve_faucet_requests
   after insert on learn.faucet_requests
   referencing new table as new_requests
   for each statement
   execute function learn_internal.serve_faucet_requests();
-comment on trigger serve_faucet_requests on learn.faucet_requests is
-  'Users and accounts wait between requests (LX008); asks a worker to pay.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1089,7 +1119,6 @@ create or replace trigger refuse_times
     greatest(new.requested_at, new.completed_at),
     least(new.requested_at, new.completed_at)))
   execute function learn_internal.refuse_times('requested_at', 'completed_at');
-comment on trigger refuse_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of requested_at, completed_at on learn.faucet_requests
@@ -1097,7 +1126,6 @@ create or replace trigger refuse_new_times
   when (new.requested_at is distinct from old.requested_at and learn_internal.is_off_time(new.requested_at, new.requested_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('requested_at', 'completed_at');
-comment on trigger refuse_new_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';
 
 -- triggers/credentials/transactions.sql
 
@@ -1109,7 +1137,6 @@ create or replace trigger transactions_hold
   before insert or update of course_id, achievement_id on learn.transactions
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger transactions_hold on learn.transactions is 'Keeps content as it is.';
 
 -- When a transaction is written: its page in the explorer is filled in. When it is changed:
 -- the status moves forward only, and who it belongs to and the network's id stay.
@@ -1146,22 +1173,18 @@ end;
 $$;
 comment on function learn_internal.keep_transactions() is
   'Row trigger: transactions move forward only (LX010); fills in hashscan_url and updated_at.';
-revoke all on function learn_internal.keep_transactions() from public;
 
 create or replace trigger keep_transactions
   before update on learn.transactions
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.keep_transactions();
-comment on trigger keep_transactions on learn.transactions is
-  'Transactions move forward only (LX010).';
 
 create or replace trigger link_transactions
   before insert on learn.transactions
   for each row
   when (new.tx_id is not null and new.hashscan_url is null)
   execute function learn_internal.keep_transactions();
-comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1172,7 +1195,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at, new.consensus_timestamp),
     least(new.created_at, new.updated_at, new.consensus_timestamp)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
-comment on trigger refuse_times on learn.transactions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, consensus_timestamp on learn.transactions
@@ -1181,9 +1203,8 @@ create or replace trigger refuse_new_times
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
     or new.consensus_timestamp is distinct from old.consensus_timestamp and learn_internal.is_off_time(new.consensus_timestamp, new.consensus_timestamp))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
-comment on trigger refuse_new_times on learn.transactions is 'Refuses times out of bounds (LX001).';
 
--- functions/notifications/claim_outbox.sql
+-- functions/notifications/outbox.sql
 
 -- Gives a worker the oldest messages that are due, and to nobody else until they are completed,
 -- have failed or the setting outbox_timeout_seconds has run out. Commit before doing the work:
@@ -1255,10 +1276,7 @@ $$;
 comment on function learn.claim_outbox(integer, text[], text) is
   'Gives a worker the oldest due messages (of these topics), for outbox_timeout_seconds. '
   'Commit, do the work, then complete_outbox() or fail_outbox().';
-revoke all on function learn.claim_outbox(integer, text[], text) from public;
 grant execute on function learn.claim_outbox(integer, text[], text) to learn_app;
-
--- functions/notifications/complete_outbox.sql
 
 -- Marks messages as done: nobody gets them again. Completing one again, one that is gone, or one
 -- that somebody else has claimed meanwhile is no error: what was done was done.
@@ -1286,10 +1304,7 @@ end;
 $$;
 comment on function learn.complete_outbox(bigint[]) is
   'Marks messages as done; returns how many were not yet.';
-revoke all on function learn.complete_outbox(bigint[]) from public;
 grant execute on function learn.complete_outbox(bigint[]) to learn_app;
-
--- functions/notifications/fail_outbox.sql
 
 -- Ends claims without success: the messages come again after a pause that doubles with each
 -- attempt, and are given up after outbox_max_attempts. What is completed or given up stays so.
@@ -1341,8 +1356,58 @@ $$;
 comment on function learn.fail_outbox(bigint[], text, text) is
   'Ends claims without success; returns how many. The messages come again after a growing pause '
   'and are given up after outbox_max_attempts.';
-revoke all on function learn.fail_outbox(bigint[], text, text) from public;
 grant execute on function learn.fail_outbox(bigint[], text, text) to learn_app;
+
+-- Deletes messages that were completed before a time. Those that are open or given up stay.
+-- Errors: LX001 no time.
+-- no grant: for operators, as learn_owner.
+create or replace function learn.purge_outbox(p_before timestamptz)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_deleted bigint;
+begin
+  if p_before is null then
+    raise exception 'it takes a time before which to purge'
+      using errcode = 'LX001', detail = 'p_before = null',
+        hint = 'For instance: learn.purge_outbox(now() - interval ''30 days'').';
+  end if;
+  delete from learn.outbox o where o.completed_at < p_before;
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end;
+$$;
+comment on function learn.purge_outbox(timestamptz) is
+  'Deletes messages that were completed before a time; returns how many.';
+
+-- Lets messages that were given up begin again, when what made them fail is mended.
+-- no grant: for operators, as learn_owner.
+create or replace function learn.retry_outbox(p_ids bigint[])
+returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_retried integer;
+begin
+  perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
+  update learn.outbox o
+  set failed_at = null, attempts = 0, available_at = learn.clock()
+  where o.id = any (p_ids) and o.failed_at is not null;
+  get diagnostics v_retried = row_count;
+  return v_retried;
+end;
+$$;
+comment on function learn.retry_outbox(bigint[]) is
+  'Lets messages that were given up begin again; returns how many.';
 
 -- functions/notifications/fill_placeholders.sql
 
@@ -1384,7 +1449,6 @@ end;
 $$;
 comment on function learn_internal.fill_placeholders(text, jsonb, boolean) is
   'A text with its placeholders filled in; those without a value are left out. p_is_url: percent-encoded.';
-revoke all on function learn_internal.fill_placeholders(text, jsonb, boolean) from public;
 
 -- functions/notifications/mark_read.sql
 
@@ -1427,7 +1491,6 @@ $$;
 comment on function learn.mark_read(uuid, bigint[]) is
   'Marks notifications of a user as read, all or those with the given ids; returns how many '
   'were unread.';
-revoke all on function learn.mark_read(uuid, bigint[]) from public;
 grant execute on function learn.mark_read(uuid, bigint[]) to learn_app, learn_user;
 
 -- functions/notifications/notify_facts.sql
@@ -1534,7 +1597,6 @@ end;
 $$;
 comment on function learn_internal.notify_facts(learn_internal.notice[]) is
   'Tells users of facts by the rules, each fact once, and a jump of levels once.';
-revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from public;
 
 -- functions/notifications/purge_notifications.sql
 
@@ -1573,64 +1635,6 @@ end;
 $$;
 comment on function learn.purge_notifications(timestamptz) is
   'Deletes the notifications older than a time, read or not; returns how many.';
-revoke all on function learn.purge_notifications(timestamptz) from public;
-
--- functions/notifications/purge_outbox.sql
-
--- Deletes messages that were completed before a time. Those that are open or given up stay.
--- Errors: LX001 no time.
--- no grant: for operators, as learn_owner.
-create or replace function learn.purge_outbox(p_before timestamptz)
-returns bigint
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_deleted bigint;
-begin
-  if p_before is null then
-    raise exception 'it takes a time before which to purge'
-      using errcode = 'LX001', detail = 'p_before = null',
-        hint = 'For instance: learn.purge_outbox(now() - interval ''30 days'').';
-  end if;
-  delete from learn.outbox o where o.completed_at < p_before;
-  get diagnostics v_deleted = row_count;
-  return v_deleted;
-end;
-$$;
-comment on function learn.purge_outbox(timestamptz) is
-  'Deletes messages that were completed before a time; returns how many.';
-revoke all on function learn.purge_outbox(timestamptz) from public;
-
--- functions/notifications/retry_outbox.sql
-
--- Lets messages that were given up begin again, when what made them fail is mended.
--- no grant: for operators, as learn_owner.
-create or replace function learn.retry_outbox(p_ids bigint[])
-returns integer
-language plpgsql
-volatile
-security definer
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_retried integer;
-begin
-  perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
-  update learn.outbox o
-  set failed_at = null, attempts = 0, available_at = learn.clock()
-  where o.id = any (p_ids) and o.failed_at is not null;
-  get diagnostics v_retried = row_count;
-  return v_retried;
-end;
-$$;
-comment on function learn.retry_outbox(bigint[]) is
-  'Lets messages that were given up begin again; returns how many.';
-revoke all on function learn.retry_outbox(bigint[]) from public;
 
 -- functions/notifications/unread_count.sql
 
@@ -1656,7 +1660,6 @@ begin
 end;
 $$;
 comment on function learn.unread_count(uuid) is 'How many notifications a user has not read.';
-revoke all on function learn.unread_count(uuid) from public;
 grant execute on function learn.unread_count(uuid) to learn_app, learn_user, learn_readonly;
 
 -- views/notifications/dead_outbox.sql
@@ -1737,15 +1740,12 @@ $$;
 comment on function learn_internal.announce_notifications() is
   'Statement trigger: sends new notifications to the channel learn_events and, where webhooks '
   'are switched on, to the outbox.';
-revoke all on function learn_internal.announce_notifications() from public;
 
 create or replace trigger announce_notifications
   after insert on learn.notifications
   referencing new table as new_rows
   for each statement
   execute function learn_internal.announce_notifications();
-comment on trigger announce_notifications on learn.notifications is
-  'Sends them to the channel learn_events and to the outbox.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -1756,7 +1756,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.read_at),
     least(new.created_at, new.read_at)))
   execute function learn_internal.refuse_times('created_at', 'read_at');
-comment on trigger refuse_times on learn.notifications is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, read_at on learn.notifications
@@ -1764,7 +1763,6 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.read_at is distinct from old.read_at and learn_internal.is_off_time(new.read_at, new.read_at))
   execute function learn_internal.refuse_times('created_at', 'read_at');
-comment on trigger refuse_new_times on learn.notifications is 'Refuses times out of bounds (LX001).';
 
 -- triggers/notifications/notification_rules.sql
 
@@ -1775,16 +1773,12 @@ create or replace trigger notification_rules_change
   before insert or update or delete on learn.notification_rules
   for each statement
   execute function learn_internal.change_content();
-comment on trigger notification_rules_change on learn.notification_rules is
-  'A change blocks learners.';
 
 -- When rules of notifications change: which facts are reported is noted with their types.
 create or replace trigger notification_rules_consequences
   after insert or update or delete on learn.notification_rules
   for each statement
   execute function learn_internal.note_consequences();
-comment on trigger notification_rules_consequences on learn.notification_rules is
-  'Notes with activity types which facts are reported.';
 
 -- functions/credentials/require_new_token.sql
 
@@ -1817,91 +1811,6 @@ end;
 $$;
 comment on function learn_internal.require_new_token(text, text, bigint) is
   'Refuses a token that a certificate or an achievement has already (LX010).';
-revoke all on function learn_internal.require_new_token(text, text, bigint) from public;
-
--- functions/credentials/achievement_minted.sql
-
--- Notes the NFT that was minted for an achievement of a user, once: the worker's answer to a message
--- nft_mint that names an achievement. The same again changes nothing.
--- Errors: LX001 blank token, negative serial number; LX002; LX003 the user does not have the achievement,
--- or no such transaction; LX010 it was minted as another token, or the token is another's.
-create or replace function learn.achievement_minted(
-  p_user_id       uuid,
-  p_slug          text,
-  p_token_id      text,
-  p_collection_id text default null,
-  p_serial_number bigint default null,
-  p_metadata_uri  text default null,
-  p_tx_id         text default null
-)
-returns boolean
-language plpgsql
-volatile
-security definer                  -- workers write no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_earned learn.user_achievements;
-begin
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  p_token_id := learn_internal.require_text('p_token_id', p_token_id, 200, true);
-  p_collection_id := learn_internal.require_text('p_collection_id', p_collection_id, 200, true);
-  p_metadata_uri := learn_internal.require_text('p_metadata_uri', p_metadata_uri, 2000, true);
-  perform learn_internal.require_size('p_tx_id', length(p_tx_id), 200);
-  perform learn_internal.hold_content();
-  if coalesce(p_token_id, '') !~ E'\\S' or p_serial_number < 0 then
-    raise exception 'a minted achievement has a token'
-      using errcode = 'LX001',
-        detail = format('p_token_id = %L, p_serial_number = %s', p_token_id, p_serial_number),
-        hint = 'Give the id of the token, and of an NFT in a collection its serial number, from 0.';
-  end if;
-  perform from learn.user_stats s where s.user_id = p_user_id for no key update;
-  if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'The user may have been erased since; burn the token.';
-  end if;
-  select e.* into v_earned
-  from learn.user_achievements e
-  join learn.achievements a on a.id = e.achievement_id
-  where e.user_id = p_user_id and a.slug = p_slug;
-  if not found then
-    raise exception 'the user does not have the achievement'
-      using errcode = 'LX003', detail = format('p_user_id = %s, p_slug = %s', p_user_id, coalesce(p_slug, 'null')),
-        hint = 'It may have been revoked since: look at learn.user_achievements, and burn the token.';
-  end if;
-  if v_earned.token_id is not null then
-    if (v_earned.token_id, v_earned.collection_id, v_earned.serial_number, v_earned.metadata_uri, v_earned.tx_id)
-      is distinct from (p_token_id, p_collection_id, p_serial_number, p_metadata_uri, p_tx_id)
-    then
-      raise exception 'the achievement was minted already'
-        using errcode = 'LX010',
-          detail = format('%s is token %s, serial number %s, transaction %s', p_slug, v_earned.token_id,
-            coalesce(v_earned.serial_number::text, 'none'), coalesce(v_earned.tx_id, 'none')),
-          hint = 'An achievement is minted once; burn the other token.';
-    end if;
-    return false;
-  end if;
-  if p_tx_id is not null and not exists (
-    select from learn.transactions t where t.user_id = p_user_id and t.tx_id = p_tx_id)
-  then
-    raise exception 'the user has no such transaction'
-      using errcode = 'LX003', detail = format('p_tx_id = %s', p_tx_id),
-        hint = 'Record it first: learn.record_transaction().';
-  end if;
-  perform learn_internal.require_new_token(p_token_id, p_collection_id, p_serial_number);
-  update learn.user_achievements e
-  set token_id = p_token_id, collection_id = p_collection_id, serial_number = p_serial_number,
-    metadata_uri = p_metadata_uri, tx_id = p_tx_id, minted_at = learn.clock()
-  where e.user_id = p_user_id and e.achievement_id = v_earned.achievement_id;
-  return true;
-end;
-$$;
-comment on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) is
-  'Notes the NFT that was minted for an achievement of a user, once. True: it is noted now; false: it was before.';
-revoke all on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) from public;
-grant execute on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) to learn_app;
 
 -- functions/credentials/request_achievement_nft.sql
 
@@ -1962,7 +1871,6 @@ end;
 $$;
 comment on function learn.request_achievement_nft(uuid, text, timestamptz, text) is
   'Asks for an NFT of an achievement that a user has earned (else LX007): a message nft_mint in the outbox.';
-revoke all on function learn.request_achievement_nft(uuid, text, timestamptz, text) from public;
 grant execute on function learn.request_achievement_nft(uuid, text, timestamptz, text) to learn_app, learn_user;
 
 -- functions/notifications/encode_for_url.sql
@@ -1985,7 +1893,6 @@ as $$
   ) b;
 $$;
 comment on function learn_internal.encode_for_url(text) is 'A text as a part of a URL, percent-encoded.';
-revoke all on function learn_internal.encode_for_url(text) from public;
 
 -- functions/notifications/subject_words.sql
 
@@ -2031,6 +1938,5 @@ end;
 $$;
 comment on function learn_internal.subject_words(text, text, bigint, text) is
   'Name and slug of what a fact is about, in a reader''s language.';
-revoke all on function learn_internal.subject_words(text, text, bigint, text) from public;
 
 reset role;

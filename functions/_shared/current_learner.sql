@@ -28,5 +28,4 @@ $$;
 comment on function learn.current_learner() is
   'Who a session of learn_user acts for: the learner of its login role, else the setting learn.user_id, else the '
   'claim sub in request.jwt.claims; null: nobody.';
-revoke all on function learn.current_learner() from public;
 grant execute on function learn.current_learner() to learn_app, learn_user, learn_readonly;

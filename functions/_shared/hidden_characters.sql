@@ -32,4 +32,3 @@ as $$
 $$;
 comment on function learn_internal.hidden_characters() is
   'A pattern for characters that nobody sees, or that turn the direction of a text, where no script needs them.';
-revoke all on function learn_internal.hidden_characters() from public;

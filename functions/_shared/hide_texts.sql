@@ -34,4 +34,3 @@ end;
 $$;
 comment on function learn_internal.hide_texts(regclass) is
   'Keeps texts of a table from being sampled by ANALYZE: statistics outlive an erased user.';
-revoke all on function learn_internal.hide_texts(regclass) from public;

@@ -13,4 +13,3 @@ end;
 $$;
 comment on function learn_internal.is_learner() is
   'Whether the session acts as a member of learn_user, and not of learn_app.';
-revoke all on function learn_internal.is_learner() from public;

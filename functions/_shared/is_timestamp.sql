@@ -16,4 +16,3 @@ end;
 $$;
 comment on function learn_internal.is_timestamp(text) is
   'Whether a text is a (finite) point in time.';
-revoke all on function learn_internal.is_timestamp(text) from public;

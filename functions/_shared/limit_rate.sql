@@ -36,4 +36,3 @@ end;
 $$;
 comment on function learn_internal.limit_rate(uuid, text) is
   'Counts a call of a user, or refuses it (LX008) when there were too many in the seconds before.';
-revoke all on function learn_internal.limit_rate(uuid, text) from public;

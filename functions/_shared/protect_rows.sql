@@ -14,4 +14,3 @@ end;
 $$;
 comment on function learn_internal.protect_rows(regclass, text) is
   'Row-level security for a table: learn_user reads what fulfils the condition, learn_app and learn_readonly all.';
-revoke all on function learn_internal.protect_rows(regclass, text) from public;

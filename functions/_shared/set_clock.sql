@@ -10,4 +10,3 @@ as $$
 $$;
 comment on function learn_internal.set_clock(timestamptz) is
   'Stops learn.clock() at a time; null lets it run again. For tests.';
-revoke all on function learn_internal.set_clock(timestamptz) from public;

@@ -102,4 +102,3 @@ end;
 $$;
 comment on function learn_internal.summarize(learn_internal.call) is
   'What has happened to a user since a call began.';
-revoke all on function learn_internal.summarize(learn_internal.call) from public;

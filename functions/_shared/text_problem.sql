@@ -34,4 +34,3 @@ end;
 $$;
 comment on function learn_internal.text_problem(text, boolean) is
   'What is wrong with a text that people see, in words; null when nothing is. p_is_line: it is one line.';
-revoke all on function learn_internal.text_problem(text, boolean) from public;

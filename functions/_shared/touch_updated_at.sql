@@ -12,4 +12,3 @@ end;
 $$;
 comment on function learn_internal.touch_updated_at() is
   'Row trigger: sets updated_at to the time of the change.';
-revoke all on function learn_internal.touch_updated_at() from public;

@@ -38,5 +38,4 @@ $$;
 comment on function learn.avatar_collection(uuid) is
   'All avatars as one user sees them: unlocked or not, which is shown, and the slugs of the '
   'achievements that unlock each.';
-revoke all on function learn.avatar_collection(uuid) from public;
 grant execute on function learn.avatar_collection(uuid) to learn_app, learn_user, learn_readonly;

@@ -16,4 +16,3 @@ as $$
 $$;
 comment on function learn_internal.count_problem(jsonb, text) is
   'What is wrong with a count in criteria, in words; null when nothing is.';
-revoke all on function learn_internal.count_problem(jsonb, text) from public;

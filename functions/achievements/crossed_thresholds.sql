@@ -20,5 +20,3 @@ $$;
 comment on function learn_internal.crossed_thresholds(
   uuid, text, text, bigint, bigint, timestamptz) is
   'The achievements whose thresholds a value has crossed on its way from an old one to a new one.';
-revoke all on function learn_internal.crossed_thresholds(
-  uuid, text, text, bigint, bigint, timestamptz) from public;

@@ -79,4 +79,3 @@ end;
 $$;
 comment on function learn_internal.metric_steps(uuid, text, text) is
   'What counts for a user''s metric, in order, each with what it adds and the value after it.';
-revoke all on function learn_internal.metric_steps(uuid, text, text) from public;

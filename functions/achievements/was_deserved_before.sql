@@ -59,5 +59,3 @@ $$;
 comment on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz) is
   'Whether a user''s metric had reached a threshold by a point in time already; '
   'null when facts cannot tell.';
-revoke all on function learn_internal.was_deserved_before(uuid, text, text, bigint, timestamptz)
-  from public;

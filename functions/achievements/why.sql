@@ -107,5 +107,4 @@ end;
 $$;
 comment on function learn.why(uuid, text) is
   'Why a user has an achievement, or not yet: each condition (needed and had) and the facts that count.';
-revoke all on function learn.why(uuid, text) from public;
 grant execute on function learn.why(uuid, text) to learn_app, learn_user, learn_readonly;

@@ -90,4 +90,3 @@ end;
 $$;
 comment on function learn_internal.advance_runs(learn_internal.run_event[]) is
   'Moves the runs that facts lengthen or end, by when they occurred; returns what that earns.';
-revoke all on function learn_internal.advance_runs(learn_internal.run_event[]) from public;

@@ -33,5 +33,3 @@ end;
 $$;
 comment on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz) is
   'Counts a day of a user for the metrics of distinct days; returns what that earns.';
-revoke all on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz)
-  from public;

@@ -21,4 +21,3 @@ end;
 $$;
 comment on function learn_internal.has_happened(uuid, text, text, text) is
   'Whether a fact that happens once per subject has happened to a user.';
-revoke all on function learn_internal.has_happened(uuid, text, text, text) from public;

@@ -16,4 +16,3 @@ $$;
 comment on function learn_internal.is_countable(jsonb) is
   'Whether a value of a fact''s properties can be summed up: missing, null, '
   'or a number of at most 1e12.';
-revoke all on function learn_internal.is_countable(jsonb) from public;

@@ -35,4 +35,3 @@ end;
 $$;
 comment on function learn_internal.note_consequences() is
   'Statement trigger: notes with activity types what facts can cause.';
-revoke all on function learn_internal.note_consequences() from public;

@@ -23,4 +23,3 @@ end;
 $$;
 comment on function learn_internal.number_property(jsonb, text) is
   'A number in a fact''s properties, rounded to a whole one; null when missing.';
-revoke all on function learn_internal.number_property(jsonb, text) from public;

@@ -31,4 +31,3 @@ end;
 $$;
 comment on function learn_internal.recorded_xp(uuid, text) is
   'What a fact that a backend records pays: null, by its rule, or 0 when there were enough today.';
-revoke all on function learn_internal.recorded_xp(uuid, text) from public;

@@ -77,4 +77,3 @@ end;
 $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text, boolean) is
   'Writes facts to the log, in the given order; those of the past pay what they carry and make no day active.';
-revoke all on function learn_internal.write_facts(learn_internal.fact[], text, boolean) from public;

@@ -32,5 +32,4 @@ $$;
 comment on function learn.refresh_analytics() is
   'Adds what has changed since the last time to the tallies behind the views of analytics, which are '
   'exact at any time; returns how many changes. From a scheduler, every few minutes.';
-revoke all on function learn.refresh_analytics() from public;
 grant execute on function learn.refresh_analytics() to learn_app;

@@ -17,4 +17,3 @@ end;
 $$;
 comment on function learn_internal.settle_tallies() is
   'Makes the tallies what a recount of the rows says.';
-revoke all on function learn_internal.settle_tallies() from public;

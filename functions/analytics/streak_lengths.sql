@@ -38,5 +38,4 @@ $$;
 comment on function learn.streak_lengths() is
   'Per length of a streak in days: learners whose streak is so long as of their today, and learners '
   'whose longest one is. Read it as learn.streak_distribution.';
-revoke all on function learn.streak_lengths() from public;
 grant execute on function learn.streak_lengths() to learn_app, learn_readonly;

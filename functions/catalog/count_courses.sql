@@ -19,4 +19,3 @@ as $$
 $$;
 comment on function learn_internal.count_courses(bigint[]) is
   'Counts the published lessons and levels of courses again.';
-revoke all on function learn_internal.count_courses(bigint[]) from public;

@@ -23,4 +23,3 @@ as $$
 $$;
 comment on function learn_internal.is_result(jsonb) is
   'Whether a document is the result of a query: columns and rows of as many values.';
-revoke all on function learn_internal.is_result(jsonb) from public;

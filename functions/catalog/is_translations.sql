@@ -17,4 +17,3 @@ as $$
 $$;
 comment on function learn_internal.is_translations(jsonb) is
   'Whether a document holds translations: texts by field by language tag.';
-revoke all on function learn_internal.is_translations(jsonb) from public;

@@ -27,4 +27,3 @@ $$;
 comment on function learn_internal.refresh_parents() is
   'Statement trigger of content: recounts what the rows belong to. Arguments: the function that '
   'recounts, and the column of what it recounts.';
-revoke all on function learn_internal.refresh_parents() from public;

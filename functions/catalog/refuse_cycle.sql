@@ -36,4 +36,3 @@ $$;
 comment on function learn_internal.refuse_cycle() is
   'Statement trigger of prerequisite tables: refuses cycles (LX012). Arguments: '
   'dependent and prerequisite column.';
-revoke all on function learn_internal.refuse_cycle() from public;

@@ -36,4 +36,3 @@ end;
 $$;
 comment on function learn_internal.require_lesson(uuid, bigint) is
   'Refuses an unknown (LX003), unpublished (LX004) or locked (LX005) lesson.';
-revoke all on function learn_internal.require_lesson(uuid, bigint) from public;

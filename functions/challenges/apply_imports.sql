@@ -161,4 +161,3 @@ end;
 $$;
 comment on function learn_internal.apply_imports(uuid[], bigint[], integer[]) is
   'Lets imported progress count: levels, challenges, tracks, and the XP of the rows.';
-revoke all on function learn_internal.apply_imports(uuid[], bigint[], integer[]) from public;

@@ -41,5 +41,4 @@ $$;
 comment on function learn.challenge_status(uuid) is
   'Every active challenge as one user sees it; levels are '
   '[{"level": 1, "name": "…", "completed": true, "xp_reward": 20}, …].';
-revoke all on function learn.challenge_status(uuid) from public;
 grant execute on function learn.challenge_status(uuid) to learn_app, learn_user, learn_readonly;

@@ -54,5 +54,3 @@ end;
 $$;
 comment on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[]) is
   'Completes challenges for users, writes the facts, moves the tracks, and unlocks what is next.';
-revoke all on function learn_internal.complete_challenges(uuid[], bigint[], timestamptz[])
-  from public;

@@ -56,4 +56,3 @@ $$;
 comment on function learn.import_old_progress() is
   'Imports the rows of old_progress_table; returns how many were imported, unchanged since, and '
   'rejected. The reasons are in the rows.';
-revoke all on function learn.import_old_progress() from public;

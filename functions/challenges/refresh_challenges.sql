@@ -37,4 +37,3 @@ $$;
 comment on function learn_internal.refresh_challenges(bigint[]) is
   'Completes challenges for everybody who has passed all that is left of them, and recounts their '
   'tracks, after a change of levels.';
-revoke all on function learn_internal.refresh_challenges(bigint[]) from public;

@@ -74,4 +74,3 @@ $$;
 comment on function learn_internal.refuse_dead_ends() is
   'Statement trigger: refuses challenges that would wait for each other by prerequisites of their own and of '
   'their tracks (LX012).';
-revoke all on function learn_internal.refuse_dead_ends() from public;

@@ -49,5 +49,4 @@ $$;
 comment on function learn.schedule_daily_challenges(integer) is
   'Picks a challenge for each of the coming days (UTC, today first) that has none; '
   'none comes twice within 30 days.';
-revoke all on function learn.schedule_daily_challenges(integer) from public;
 grant execute on function learn.schedule_daily_challenges(integer) to learn_app;

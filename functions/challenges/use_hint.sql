@@ -39,7 +39,5 @@ $$;
 comment on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text) is
   'Notes that a user looks at a hint, counted from 1, which lowers what passing the level pays; '
   'again, it is free.';
-revoke all on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
-  from public;
 grant execute on function learn.use_hint(uuid, bigint, integer, integer, timestamptz, text)
   to learn_app, learn_user;

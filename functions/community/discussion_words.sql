@@ -17,4 +17,3 @@ as $$
 $$;
 comment on function learn_internal.discussion_words(text, text[], text) is
   'What a discussion is found by: title (weight A), tags (B), content (C).';
-revoke all on function learn_internal.discussion_words(text, text[], text) from public;

@@ -10,4 +10,3 @@ as $$
 $$;
 comment on function learn_internal.is_moderator(uuid) is
   'Whether a user is a moderator or an administrator.';
-revoke all on function learn_internal.is_moderator(uuid) from public;

@@ -15,4 +15,3 @@ as $$
 $$;
 comment on function learn_internal.is_tag_list(text[]) is
   'Whether a list holds at most 10 distinct tags in lower case, of at most 50 characters.';
-revoke all on function learn_internal.is_tag_list(text[]) from public;

@@ -35,4 +35,3 @@ end;
 $$;
 comment on function learn_internal.lock_post(bigint, bigint) is
   'Finds a discussion or a reply and locks it, the discussion first (LX003).';
-revoke all on function learn_internal.lock_post(bigint, bigint) from public;

@@ -15,4 +15,3 @@ as $$
 $$;
 comment on function learn_internal.normalize_tags(text[]) is
   'Tags in lower case, trimmed, each once.';
-revoke all on function learn_internal.normalize_tags(text[]) from public;

@@ -27,4 +27,3 @@ end;
 $$;
 comment on function learn_internal.recount_posts(uuid[]) is
   'Counts replies and votes of the posts of users again.';
-revoke all on function learn_internal.recount_posts(uuid[]) from public;

@@ -95,7 +95,5 @@ comment on function learn.search_discussions(text, bigint, text, text[], integer
   'best first: titles count more than tags, tags more than content. With a null or blank one, '
   'pinned ones first, then the newest. p_tags: all of them. headline is an extract of '
   'the content with what was found between **; escape it before you show it.';
-revoke all on function learn.search_discussions(text, bigint, text, text[], integer, integer)
-  from public;
 grant execute on function learn.search_discussions(text, bigint, text, text[], integer, integer)
   to learn_app, learn_user, learn_readonly;

@@ -62,5 +62,4 @@ $$;
 comment on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) is
   'Votes for (upvote) or against (downvote) a discussion or a reply; the same again takes the vote '
   'back. unlocked says what the vote is now: {"vote": "upvote"}, or null for none.';
-revoke all on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) from public;
 grant execute on function learn.vote(uuid, text, bigint, bigint, timestamptz, text) to learn_app, learn_user;

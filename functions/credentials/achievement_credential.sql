@@ -53,5 +53,4 @@ $$;
 comment on function learn.achievement_credential(uuid, text) is
   'An earned achievement as an unsigned credential of Open Badges 3.0; '
   'null when the user has not earned it.';
-revoke all on function learn.achievement_credential(uuid, text) from public;
 grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_user, learn_readonly;

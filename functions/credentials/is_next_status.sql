@@ -14,4 +14,3 @@ as $$
 $$;
 comment on function learn_internal.is_next_status(text, text) is
   'Whether a transaction or a request to the faucet may go from one status to another.';
-revoke all on function learn_internal.is_next_status(text, text) from public;

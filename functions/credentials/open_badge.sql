@@ -46,4 +46,3 @@ end;
 $$;
 comment on function learn_internal.open_badge(text, timestamptz, text, jsonb) is
   'An unsigned AchievementCredential of Open Badges 3.0.';
-revoke all on function learn_internal.open_badge(text, timestamptz, text, jsonb) from public;

@@ -12,4 +12,3 @@ as $$
 $$;
 comment on function learn_internal.public_name(uuid) is
   'The name under which credentials of a user are shown; null: none.';
-revoke all on function learn_internal.public_name(uuid) from public;

@@ -55,5 +55,4 @@ end;
 $$;
 comment on function learn.request_achievement_nft(uuid, text, timestamptz, text) is
   'Asks for an NFT of an achievement that a user has earned (else LX007): a message nft_mint in the outbox.';
-revoke all on function learn.request_achievement_nft(uuid, text, timestamptz, text) from public;
 grant execute on function learn.request_achievement_nft(uuid, text, timestamptz, text) to learn_app, learn_user;

@@ -27,4 +27,3 @@ end;
 $$;
 comment on function learn_internal.require_new_token(text, text, bigint) is
   'Refuses a token that a certificate or an achievement has already (LX010).';
-revoke all on function learn_internal.require_new_token(text, text, bigint) from public;

@@ -22,4 +22,3 @@ exception
 end;
 $$;
 comment on function learn_internal.is_timezone(text) is 'Whether a name is an IANA time zone.';
-revoke all on function learn_internal.is_timezone(text) from public;

@@ -55,5 +55,4 @@ $$;
 comment on function learn.link_wallet(uuid, text, text, timestamptz, text) is
   'Links a wallet to a user. The nonce is what the wallet has signed and the backend has verified; '
   'each serves once.';
-revoke all on function learn.link_wallet(uuid, text, text, timestamptz, text) from public;
 grant execute on function learn.link_wallet(uuid, text, text, timestamptz, text) to learn_app;

@@ -28,5 +28,4 @@ $$;
 comment on function learn.lock_users(uuid[]) is
   'Locks learners until the transaction ends, for transactions that do something for several of them; '
   'returns how many there are.';
-revoke all on function learn.lock_users(uuid[]) from public;
 grant execute on function learn.lock_users(uuid[]) to learn_app;

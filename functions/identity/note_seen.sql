@@ -23,4 +23,3 @@ end;
 $$;
 comment on function learn_internal.note_seen(uuid[], timestamptz[]) is
   'Notes when users learned last, in users and in user_stats.';
-revoke all on function learn_internal.note_seen(uuid[], timestamptz[]) from public;

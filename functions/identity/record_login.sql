@@ -28,5 +28,4 @@ end;
 $$;
 comment on function learn.record_login(uuid, timestamptz, text) is
   'Notes that a user has logged in: learn.users.last_login_at. It makes no day active.';
-revoke all on function learn.record_login(uuid, timestamptz, text) from public;
 grant execute on function learn.record_login(uuid, timestamptz, text) to learn_app;

@@ -59,5 +59,4 @@ end;
 $$;
 comment on function learn.register_user(text, text, text, text, text) is
   'Makes a user and returns the id. Time zone: an IANA name; locale: a language tag.';
-revoke all on function learn.register_user(text, text, text, text, text) from public;
 grant execute on function learn.register_user(text, text, text, text, text) to learn_app;

@@ -19,4 +19,3 @@ end;
 $$;
 comment on function learn_internal.require_timezones(text[]) is
   'Refuses names that are no IANA time zones (LX001).';
-revoke all on function learn_internal.require_timezones(text[]) from public;

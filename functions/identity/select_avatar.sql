@@ -36,5 +36,4 @@ end;
 $$;
 comment on function learn.select_avatar(uuid, bigint, timestamptz, text) is
   'Selects the avatar that a user shows: a default one or one of the user''s own; null: none.';
-revoke all on function learn.select_avatar(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.select_avatar(uuid, bigint, timestamptz, text) to learn_app, learn_user;

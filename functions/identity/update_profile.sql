@@ -117,5 +117,4 @@ $$;
 comment on function learn.update_profile(uuid, jsonb, timestamptz, text) is
   'Changes the fields of a user''s profile that the object has: {"bio": "…", "timezone": "Asia/Manila", '
   '"onboarding_completed": true}. A new email is not verified; {"evm_address": null} unlinks the wallet.';
-revoke all on function learn.update_profile(uuid, jsonb, timestamptz, text) from public;
 grant execute on function learn.update_profile(uuid, jsonb, timestamptz, text) to learn_app, learn_user;

@@ -48,4 +48,3 @@ end;
 $$;
 comment on function learn_internal.username_key(text) is
   'What usernames are unique by: folded by Unicode''s NFKD and CaseFolding, without what cannot be seen.';
-revoke all on function learn_internal.username_key(text) from public;

@@ -35,5 +35,4 @@ end;
 $$;
 comment on function learn.verify_email(uuid, text, timestamptz, text) is
   'Notes that a user has proved the email to be theirs, as long as it is the one of the profile.';
-revoke all on function learn.verify_email(uuid, text, timestamptz, text) from public;
 grant execute on function learn.verify_email(uuid, text, timestamptz, text) to learn_app;

@@ -86,5 +86,4 @@ $$;
 comment on function learn.close_period(text, text, date) is
   'Keeps the standings of a finished day, week or month and pays its rewards by rank, once; returns the '
   'number of users on the board. Null p_on: the last one.';
-revoke all on function learn.close_period(text, text, date) from public;
 grant execute on function learn.close_period(text, text, date) to learn_app;

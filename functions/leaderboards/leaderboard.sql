@@ -71,6 +71,5 @@ $$;
 comment on function learn.leaderboard(text, text, integer, integer, date, uuid[]) is
   'A page of a board (day, week, month, all_time; of the period in which p_on lies, today if null), '
   'or of the same board among some users: exact and live, ties share a rank.';
-revoke all on function learn.leaderboard(text, text, integer, integer, date, uuid[]) from public;
 grant execute on function learn.leaderboard(text, text, integer, integer, date, uuid[])
   to learn_app, learn_user, learn_readonly;

@@ -139,6 +139,5 @@ comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], 
   'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
   'board among some users, up to p_span '
   'before and after.';
-revoke all on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) from public;
 grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
   to learn_app, learn_user, learn_readonly;

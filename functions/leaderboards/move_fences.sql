@@ -37,4 +37,3 @@ end;
 $$;
 comment on function learn_internal.move_fences(learn_internal.board_step[]) is
   'Counts users, or takes them away, in the stretches of boards where their values lie.';
-revoke all on function learn_internal.move_fences(learn_internal.board_step[]) from public;

@@ -24,4 +24,3 @@ end;
 $$;
 comment on function learn_internal.period_start(text, date) is
   'First day of the period in which a day lies; -infinity for all_time. LX001: no such period.';
-revoke all on function learn_internal.period_start(text, date) from public;

@@ -45,5 +45,4 @@ $$;
 comment on function learn.refresh_leaderboard() is
   'Folds what users have gained into the boards, which keeps them fast; returns how many changes. '
   'Call it every minute or so.';
-revoke all on function learn.refresh_leaderboard() from public;
 grant execute on function learn.refresh_leaderboard() to learn_app;

@@ -17,4 +17,3 @@ end;
 $$;
 comment on function learn_internal.require_cohort(uuid[]) is
   'Refuses a cohort of more than 10,000 users (LX001).';
-revoke all on function learn_internal.require_cohort(uuid[]) from public;

@@ -44,4 +44,3 @@ end;
 $$;
 comment on function learn_internal.split_fence(text, text, date, bigint) is
   'Splits a crowded stretch of a board.';
-revoke all on function learn_internal.split_fence(text, text, date, bigint) from public;

@@ -11,4 +11,3 @@ begin
 end;
 $$;
 comment on function learn_internal.today_of(uuid) is 'A user''s own date by the clock.';
-revoke all on function learn_internal.today_of(uuid) from public;

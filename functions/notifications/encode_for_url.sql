@@ -16,4 +16,3 @@ as $$
   ) b;
 $$;
 comment on function learn_internal.encode_for_url(text) is 'A text as a part of a URL, percent-encoded.';
-revoke all on function learn_internal.encode_for_url(text) from public;

@@ -36,4 +36,3 @@ end;
 $$;
 comment on function learn_internal.fill_placeholders(text, jsonb, boolean) is
   'A text with its placeholders filled in; those without a value are left out. p_is_url: percent-encoded.';
-revoke all on function learn_internal.fill_placeholders(text, jsonb, boolean) from public;

@@ -37,5 +37,4 @@ $$;
 comment on function learn.mark_read(uuid, bigint[]) is
   'Marks notifications of a user as read, all or those with the given ids; returns how many '
   'were unread.';
-revoke all on function learn.mark_read(uuid, bigint[]) from public;
 grant execute on function learn.mark_read(uuid, bigint[]) to learn_app, learn_user;

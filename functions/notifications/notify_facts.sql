@@ -100,4 +100,3 @@ end;
 $$;
 comment on function learn_internal.notify_facts(learn_internal.notice[]) is
   'Tells users of facts by the rules, each fact once, and a jump of levels once.';
-revoke all on function learn_internal.notify_facts(learn_internal.notice[]) from public;

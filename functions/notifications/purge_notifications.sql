@@ -33,4 +33,3 @@ end;
 $$;
 comment on function learn.purge_notifications(timestamptz) is
   'Deletes the notifications older than a time, read or not; returns how many.';
-revoke all on function learn.purge_notifications(timestamptz) from public;

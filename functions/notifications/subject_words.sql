@@ -40,4 +40,3 @@ end;
 $$;
 comment on function learn_internal.subject_words(text, text, bigint, text) is
   'Name and slug of what a fact is about, in a reader''s language.';
-revoke all on function learn_internal.subject_words(text, text, bigint, text) from public;

@@ -20,5 +20,4 @@ begin
 end;
 $$;
 comment on function learn.unread_count(uuid) is 'How many notifications a user has not read.';
-revoke all on function learn.unread_count(uuid) from public;
 grant execute on function learn.unread_count(uuid) to learn_app, learn_user, learn_readonly;

@@ -27,4 +27,3 @@ $$;
 comment on function learn.check_integrity(uuid) is
   'Recomputes every projection from facts and compares, of one user or (null) of everybody and of what belongs '
   'to nobody; no row when all is well. Reads only.';
-revoke all on function learn.check_integrity(uuid) from public;

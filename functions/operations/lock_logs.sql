@@ -29,4 +29,3 @@ end;
 $$;
 comment on function learn_internal.lock_logs() is
   'Takes the locks that making partitions needs, all at once or none.';
-revoke all on function learn_internal.lock_logs() from public;

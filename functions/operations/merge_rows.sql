@@ -55,4 +55,3 @@ $$;
 comment on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) is
   'Adds rows that are missing and updates those that differ; touches nothing where none does. '
   'Returns how many.';
-revoke all on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) from public;

@@ -29,4 +29,3 @@ end;
 $$;
 comment on function learn_internal.use_product(text) is
   'Says that the database holds a product, or refuses because it holds another one.';
-revoke all on function learn_internal.use_product(text) from public;

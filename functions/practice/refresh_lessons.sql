@@ -25,4 +25,3 @@ $$;
 comment on function learn_internal.refresh_lessons(bigint[]) is
   'Completes lessons for everybody who has solved all that is left of them, '
   'after a change of content.';
-revoke all on function learn_internal.refresh_lessons(bigint[]) from public;

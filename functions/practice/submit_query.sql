@@ -75,7 +75,5 @@ comment on function learn.submit_query(
   uuid, bigint, text, boolean, text, integer, timestamptz, text) is
   'Records a graded run of a query for an exercise: an error message when it did not execute, '
   'duration in milliseconds.';
-revoke all on function learn.submit_query(
-  uuid, bigint, text, boolean, text, integer, timestamptz, text) from public;
 grant execute on function learn.submit_query(
   uuid, bigint, text, boolean, text, integer, timestamptz, text) to learn_app;

@@ -47,5 +47,4 @@ end;
 $$;
 comment on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) is
   'Notes the tier that a user has chosen for a course: easy, medium, hard, or what its lessons have; null: none.';
-revoke all on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) from public;
 grant execute on function learn.choose_difficulty(uuid, bigint, text, timestamptz, text) to learn_app, learn_user;

@@ -118,7 +118,5 @@ $$;
 comment on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text) is
   'Completes a lesson for a user: score in percent (0 to 100), time in seconds. '
   'Again, it pays nothing, but makes the day active.';
-revoke all on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
-  from public;
 grant execute on function learn.complete_lesson(uuid, bigint, double precision, integer, timestamptz, text)
   to learn_app, learn_user;

@@ -34,5 +34,4 @@ $$;
 comment on function learn.enroll_in_course(uuid, bigint, timestamptz, text) is
   'Enrols a user in a course whose required prerequisites are completed, and unlocks '
   'its first level.';
-revoke all on function learn.enroll_in_course(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.enroll_in_course(uuid, bigint, timestamptz, text) to learn_app, learn_user;

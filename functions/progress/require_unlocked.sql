@@ -35,4 +35,3 @@ end;
 $$;
 comment on function learn_internal.require_unlocked(uuid[], bigint[]) is
   'Refuses lessons in levels that their users have not unlocked (LX005).';
-revoke all on function learn_internal.require_unlocked(uuid[], bigint[]) from public;

@@ -74,5 +74,4 @@ end;
 $$;
 comment on function learn.reset_progress(uuid, text, bigint, timestamptz, text) is
   'Lets a user begin a lesson, course, challenge, track or skill again. What was earned stays, and is not paid again.';
-revoke all on function learn.reset_progress(uuid, text, bigint, timestamptz, text) from public;
 grant execute on function learn.reset_progress(uuid, text, bigint, timestamptz, text) to learn_app, learn_user;

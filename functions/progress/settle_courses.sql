@@ -65,4 +65,3 @@ end;
 $$;
 comment on function learn_internal.settle_courses(uuid[], bigint[]) is
   'Brings users'' progress in courses up to date: levels, numbers, completion.';
-revoke all on function learn_internal.settle_courses(uuid[], bigint[]) from public;

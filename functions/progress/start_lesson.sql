@@ -40,5 +40,4 @@ $$;
 comment on function learn.start_lesson(uuid, bigint, timestamptz, text) is
   'Notes that a user starts a lesson; the time to its completion counts from here. '
   'Starting again changes nothing.';
-revoke all on function learn.start_lesson(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.start_lesson(uuid, bigint, timestamptz, text) to learn_app, learn_user;

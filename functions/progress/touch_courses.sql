@@ -27,4 +27,3 @@ end;
 $$;
 comment on function learn_internal.touch_courses(learn_internal.lesson_time[]) is
   'Adds time spent in lessons, in seconds, to the courses of users who are enrolled.';
-revoke all on function learn_internal.touch_courses(learn_internal.lesson_time[]) from public;

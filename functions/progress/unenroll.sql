@@ -32,5 +32,4 @@ end;
 $$;
 comment on function learn.unenroll(uuid, bigint, timestamptz, text) is
   'Takes a user out of a course. What was completed and earned stays, and is not paid again.';
-revoke all on function learn.unenroll(uuid, bigint, timestamptz, text) from public;
 grant execute on function learn.unenroll(uuid, bigint, timestamptz, text) to learn_app, learn_user;

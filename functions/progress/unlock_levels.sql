@@ -90,4 +90,3 @@ end;
 $$;
 comment on function learn_internal.unlock_levels(uuid[], bigint[]) is
   'Unlocks levels that are due for users in courses, and completes those that are complete.';
-revoke all on function learn_internal.unlock_levels(uuid[], bigint[]) from public;

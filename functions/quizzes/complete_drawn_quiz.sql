@@ -34,5 +34,3 @@ $$;
 comment on function learn_internal.complete_drawn_quiz(
   learn.drawn_quizzes, learn_internal.graded_answer[]) is
   'Answers as those of a drawn quiz, what was left out as skipped; null where they are of another.';
-revoke all on function learn_internal.complete_drawn_quiz(
-  learn.drawn_quizzes, learn_internal.graded_answer[]) from public;

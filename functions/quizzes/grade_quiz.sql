@@ -56,4 +56,3 @@ end;
 $$;
 comment on function learn_internal.grade_quiz(text, jsonb) is
   'The answers of a quiz, graded by the question bank (LX001 where they make no sense).';
-revoke all on function learn_internal.grade_quiz(text, jsonb) from public;

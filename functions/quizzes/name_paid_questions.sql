@@ -33,4 +33,3 @@ end;
 $$;
 comment on function learn_internal.name_paid_questions(uuid, bigint, text) is
   'Names the questions that a quiz has paid for before its answers were written.';
-revoke all on function learn_internal.name_paid_questions(uuid, bigint, text) from public;

@@ -29,4 +29,3 @@ end;
 $$;
 comment on function learn_internal.open_paid_day(uuid) is
   'What quizzes have paid a learner today, by the clock.';
-revoke all on function learn_internal.open_paid_day(uuid) from public;

@@ -29,4 +29,3 @@ as $$
 $$;
 comment on function learn_internal.options_problem(jsonb, text) is
   'What is wrong with the options of a question; null when nothing is.';
-revoke all on function learn_internal.options_problem(jsonb, text) from public;

@@ -39,4 +39,3 @@ as $$
 $$;
 comment on function learn_internal.quiz_problem(text, jsonb) is
   'What is wrong with the answers of a quiz, the first of it; null when nothing is.';
-revoke all on function learn_internal.quiz_problem(text, jsonb) from public;

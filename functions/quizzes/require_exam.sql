@@ -26,4 +26,3 @@ end;
 $$;
 comment on function learn_internal.require_exam(text) is
   'An exam that may be taken; refuses unknown ones (LX003) and retired ones (LX004).';
-revoke all on function learn_internal.require_exam(text) from public;

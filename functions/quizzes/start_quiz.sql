@@ -79,5 +79,4 @@ $$;
 comment on function learn.start_quiz(uuid, text, integer, text[]) is
   'Draws a quiz: unseen questions first, then those last answered wrongly; closes one left open. Returns '
   'the questions without the key, and when the time is up (null: no limit).';
-revoke all on function learn.start_quiz(uuid, text, integer, text[]) from public;
 grant execute on function learn.start_quiz(uuid, text, integer, text[]) to learn_app, learn_user;

@@ -82,7 +82,5 @@ $$;
 comment on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text) is
   'Submits a completed quiz, graded by the question bank: '
   '[{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …], times in seconds.';
-revoke all on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
-  from public;
 grant execute on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
   to learn_app, learn_user;

@@ -62,7 +62,5 @@ end;
 $$;
 comment on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text) is
   'Puts points into a skill, of which a user has as many as XP, each to be used once.';
-revoke all on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
-  from public;
 grant execute on function learn.allocate_skill_points(uuid, bigint, integer, timestamptz, text)
   to learn_app, learn_user;

@@ -79,5 +79,3 @@ end;
 $$;
 comment on function learn_internal.apply_allocations(uuid[], bigint[], boolean[], timestamptz[]) is
   'Checks points that were put into skills (LX001, LX006), and lets levels follow.';
-revoke all on function learn_internal.apply_allocations(uuid[], bigint[], boolean[], timestamptz[])
-  from public;

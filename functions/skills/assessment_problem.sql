@@ -69,4 +69,3 @@ $$;
 comment on function learn_internal.assessment_problem(jsonb, jsonb) is
   'What is wrong with the questions and responses of an assessment, the first of it; '
   'null when nothing is.';
-revoke all on function learn_internal.assessment_problem(jsonb, jsonb) from public;

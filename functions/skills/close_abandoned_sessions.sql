@@ -50,5 +50,4 @@ $$;
 comment on function learn.close_abandoned_sessions() is
   'Closes learning sessions that have been open for longer than session_timeout_minutes, and drawn '
   'quizzes whose time is up, as not completed; returns how many.';
-revoke all on function learn.close_abandoned_sessions() from public;
 grant execute on function learn.close_abandoned_sessions() to learn_app;

@@ -55,4 +55,3 @@ end;
 $$;
 comment on function learn_internal.settle_skills(uuid[], bigint[], timestamptz[]) is
   'Brings the levels of users'' skills in line with their points, and reports what was reached.';
-revoke all on function learn_internal.settle_skills(uuid[], bigint[], timestamptz[]) from public;

@@ -49,5 +49,4 @@ $$;
 comment on function learn.skill_tree(uuid) is
   'Every skill as one user sees it: level, points, how many are available and fit, and which '
   'prerequisites are missing. is_unlockable: not begun, and nothing is missing.';
-revoke all on function learn.skill_tree(uuid) from public;
 grant execute on function learn.skill_tree(uuid) to learn_app, learn_user, learn_readonly;

@@ -57,7 +57,5 @@ comment on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestampt
   'Submits a completed assessment, graded by the database: '
   '[{"id": "q1", "category": "caching", "correct_answer": "B"}, …] and '
   '[{"id": "q1", "answer": "B"}, …]. What it says of the user is in assessment_results.';
-revoke all on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestamptz, text)
-  from public;
 grant execute on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestamptz, text)
   to learn_app;

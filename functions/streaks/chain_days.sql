@@ -32,4 +32,3 @@ end;
 $$;
 comment on function learn_internal.chain_days(learn_internal.local_days[]) is
   'Which of a learner''s local dates, zone by zone, are active days: those later by both clocks.';
-revoke all on function learn_internal.chain_days(learn_internal.local_days[]) from public;

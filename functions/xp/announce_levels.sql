@@ -21,4 +21,3 @@ end;
 $$;
 comment on function learn_internal.announce_levels(learn_internal.rise[]) is
   'Writes a fact for each level that users have reached for the first time.';
-revoke all on function learn_internal.announce_levels(learn_internal.rise[]) from public;

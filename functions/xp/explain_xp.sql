@@ -84,5 +84,4 @@ $$;
 comment on function learn.explain_xp(uuid, date, date) is
   'Where a user''s XP of some days comes from: each row of the ledger with rule, multiplier, cap and '
   'source, in words.';
-revoke all on function learn.explain_xp(uuid, date, date) from public;
 grant execute on function learn.explain_xp(uuid, date, date) to learn_app, learn_user, learn_readonly;

@@ -39,4 +39,3 @@ end;
 $$;
 comment on function learn_internal.paid_today(uuid, text) is
   'XP that a type of fact has paid a learner today, by the clock and by the zones of now and of then.';
-revoke all on function learn_internal.paid_today(uuid, text) from public;

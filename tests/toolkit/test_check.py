@@ -412,7 +412,7 @@ def test_the_work_of_a_check_grows_with_the_number_of_files(tmp_path: Path, serv
         took = time.process_time() - began
         with connect(server.url(), autocommit=True) as connection:
             while connection.execute("select 1 from pg_stat_activity where datname = 'linear'").fetchone():
-                time.sleep(0.01)  # a session counts what it read when it ends, a moment after its client has gone
+                time.sleep(0.01)  # a session counts what it read when it ends, after its client has gone
             rows = connection.execute(
                 "select tup_returned + tup_fetched from pg_stat_database where datname = 'linear'"
             ).fetchone()

@@ -6,7 +6,6 @@ create or replace trigger achievements_change
   before insert or update of criteria, is_active or delete on learn.achievements
   for each statement
   execute function learn_internal.change_content();
-comment on trigger achievements_change on learn.achievements is 'A change blocks learners.';
 
 -- When an achievement is written: its criteria must make sense, and a change of the rule is dated.
 -- Errors: LX011 criteria are not of the grammar, or name an unknown metric.
@@ -34,13 +33,11 @@ end;
 $$;
 comment on function learn_internal.check_criteria() is
   'Row trigger: validates an achievement''s criteria (LX011).';
-revoke all on function learn_internal.check_criteria() from public;
 
 create or replace trigger check_criteria
   before insert or update of criteria, is_active on learn.achievements
   for each row
   execute function learn_internal.check_criteria();
-comment on trigger check_criteria on learn.achievements is 'Validates the criteria (LX011).';
 
 -- When an achievement is written: its thresholds are indexed, or taken out of the index
 -- while it is inactive.
@@ -64,14 +61,11 @@ end;
 $$;
 comment on function learn_internal.index_criteria() is
   'Row trigger: indexes the thresholds of an active achievement.';
-revoke all on function learn_internal.index_criteria() from public;
 
 create or replace trigger index_criteria
   after insert or update of criteria, is_active on learn.achievements
   for each row
   execute function learn_internal.index_criteria();
-comment on trigger index_criteria on learn.achievements is
-  'Indexes the thresholds of an active achievement.';
 
 -- When an achievement is deleted: not while somebody holds it, because another of its name would be earned again.
 -- Errors: LX009.
@@ -93,9 +87,23 @@ end;
 $$;
 comment on function learn_internal.keep_held_achievements() is
   'Row trigger: an achievement that somebody holds is not deleted (LX009).';
-revoke all on function learn_internal.keep_held_achievements() from public;
 
 create or replace trigger keep_held_achievements
   before delete on learn.achievements
   for each row execute function learn_internal.keep_held_achievements();
-comment on trigger keep_held_achievements on learn.achievements is 'Refuses delete while somebody holds it (LX009).';
+
+-- What happens when rows of learn.revoked_achievements are written.
+
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- Errors: LX001.
+create or replace trigger refuse_times
+  before insert on learn.revoked_achievements
+  for each row
+  when (learn_internal.is_off_time(new.revoked_at, new.revoked_at))
+  execute function learn_internal.refuse_times('revoked_at');
+
+create or replace trigger refuse_new_times
+  before update of revoked_at on learn.revoked_achievements
+  for each row
+  when (new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at))
+  execute function learn_internal.refuse_times('revoked_at');

@@ -18,7 +18,6 @@ end;
 $$;
 comment on function learn_internal.keep_achievement_tokens() is
   'Row trigger: refuses changes of the tokens of achievements (LX010).';
-revoke all on function learn_internal.keep_achievement_tokens() from public;
 
 create or replace trigger keep_achievement_tokens
   before update on learn.user_achievements
@@ -28,8 +27,6 @@ create or replace trigger keep_achievement_tokens
       is distinct from (new.token_id, new.collection_id, new.serial_number, new.metadata_uri, new.tx_id,
         new.minted_at))
   execute function learn_internal.keep_achievement_tokens();
-comment on trigger keep_achievement_tokens on learn.user_achievements is
-  'Refuses changes of tokens (LX010).';
 
 -- When achievements are deleted otherwise than by revoke_achievement(): refused. They would be earned, and paid, again.
 -- Errors: LX009.
@@ -61,14 +58,12 @@ end;
 $$;
 comment on function learn_internal.keep_achievements() is
   'Statement trigger: achievements go only by revoke_achievement(), or with the user (LX009).';
-revoke all on function learn_internal.keep_achievements() from public;
 
 create or replace trigger keep_achievements
   after delete on learn.user_achievements
   referencing old table as lost
   for each statement
   execute function learn_internal.keep_achievements();
-comment on trigger keep_achievements on learn.user_achievements is 'Refuses delete (LX009) but by revoke_achievement().';
 
 -- When achievements are earned: their avatars are unlocked, and earning them is a fact, which pays
 -- their XP.
@@ -124,15 +119,12 @@ $$;
 comment on function learn_internal.announce_achievements() is
   'Statement trigger: unlocks the avatars of earned achievements and writes '
   'achievement_earned facts.';
-revoke all on function learn_internal.announce_achievements() from public;
 
 create or replace trigger announce_achievements
   after insert on learn.user_achievements
   referencing new table as earned
   for each statement
   execute function learn_internal.announce_achievements();
-comment on trigger announce_achievements on learn.user_achievements is
-  'Unlocks avatars and writes achievement_earned facts.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -141,11 +133,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
-comment on trigger refuse_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of earned_at on learn.user_achievements
   for each row
   when (new.earned_at is distinct from old.earned_at and learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
-comment on trigger refuse_new_times on learn.user_achievements is 'Refuses times out of bounds (LX001).';

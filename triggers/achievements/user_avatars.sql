@@ -7,11 +7,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.unlocked_at, new.unlocked_at))
   execute function learn_internal.refuse_times('unlocked_at');
-comment on trigger refuse_times on learn.user_avatars is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at on learn.user_avatars
   for each row
   when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at))
   execute function learn_internal.refuse_times('unlocked_at');
-comment on trigger refuse_new_times on learn.user_avatars is 'Refuses times out of bounds (LX001).';

@@ -7,15 +7,12 @@ create or replace trigger activity_log_truncate
   before truncate on learn.activity_log
   for each statement
   execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_truncate on learn.activity_log is 'Refuses truncate (LX009).';
 
 -- When a fact is changed or deleted: refused.
 create or replace trigger activity_log_is_append_only
   before update or delete on learn.activity_log
   for each row
   execute function learn_internal.refuse_change();
-comment on trigger activity_log_is_append_only on learn.activity_log is
-  'Refuses update and delete (LX009).';
 
 -- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
 -- leave nothing out, set-based, so that this row trigger does not fire for them.
@@ -56,12 +53,15 @@ end;
 $$;
 comment on function learn_internal.complete_activity() is
   'Row trigger: fills local_date and is_qualifying of a fact.';
-revoke all on function learn_internal.complete_activity() from public;
 
 create or replace trigger complete_activity
   before insert on learn.activity_log
   for each row
   when (new.local_date is null or new.is_qualifying is null)
   execute function learn_internal.complete_activity();
-comment on trigger complete_activity on learn.activity_log is
-  'Fills local_date and is_qualifying where left out.';
+
+-- When someone empties the default partition: refused.
+create or replace trigger activity_log_default_truncate
+  before truncate on learn.activity_log_default
+  for each statement
+  execute function learn_internal.refuse_truncate();

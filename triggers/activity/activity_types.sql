@@ -6,7 +6,6 @@ create or replace trigger activity_types_change
   before update of key or delete on learn.activity_types
   for each statement
   execute function learn_internal.change_content();
-comment on trigger activity_types_change on learn.activity_types is 'A change blocks learners.';
 
 -- When activity types are renamed or deleted: not those that facts have, because the log keeps
 -- their keys.
@@ -31,11 +30,8 @@ end;
 $$;
 comment on function learn_internal.keep_activity_types() is
   'Row trigger: activity types that facts have keep their keys (LX001).';
-revoke all on function learn_internal.keep_activity_types() from public;
 
 create or replace trigger keep_activity_types
   after update of key or delete on learn.activity_types
   for each row
   execute function learn_internal.keep_activity_types();
-comment on trigger keep_activity_types on learn.activity_types is
-  'Activity types that facts have keep their keys (LX001).';

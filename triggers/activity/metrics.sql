@@ -6,7 +6,6 @@ create or replace trigger metrics_change
   before insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.change_content();
-comment on trigger metrics_change on learn.metrics is 'A change blocks learners.';
 
 -- When a metric is redefined: the change is dated. Its key stays, because criteria name it.
 -- Errors: LX001 the key changes.
@@ -28,7 +27,6 @@ end;
 $$;
 comment on function learn_internal.date_metrics() is
   'Row trigger: dates a metric''s definition, and keeps its key (LX001).';
-revoke all on function learn_internal.date_metrics() from public;
 
 create or replace trigger date_metrics
   before update on learn.metrics
@@ -38,16 +36,12 @@ create or replace trigger date_metrics
     is distinct from (new.key, new.activity_type, new.aggregate, new.property,
       new.filter, new.scope_property, new.reset_activity_type, new.reset_filter))
   execute function learn_internal.date_metrics();
-comment on trigger date_metrics on learn.metrics is
-  'Dates a metric''s definition, and keeps its key (LX001).';
 
 -- When metrics change: what each type of fact can cause is noted with the type.
 create or replace trigger metrics_consequences
   after insert or update or delete on learn.metrics
   for each statement
   execute function learn_internal.note_consequences();
-comment on trigger metrics_consequences on learn.metrics is
-  'Notes with activity types what facts can cause.';
 
 -- When metrics are defined or redefined: their values are recounted from the log, for everybody. So
 -- a metric that comes late knows the past; what it deserves is granted by backfill_achievement().
@@ -116,19 +110,15 @@ end;
 $$;
 comment on function learn_internal.recount_metrics() is
   'Statement trigger: recounts new and redefined metrics for everybody.';
-revoke all on function learn_internal.recount_metrics() from public;
 
 create or replace trigger metrics_inserted
   after insert on learn.metrics
   referencing new table as new_metrics
   for each statement
   execute function learn_internal.recount_metrics();
-comment on trigger metrics_inserted on learn.metrics is 'Recounts the new metrics.';
 
 create or replace trigger metrics_updated
   after update on learn.metrics
   referencing old table as old_metrics new table as new_metrics
   for each statement
   execute function learn_internal.recount_metrics();
-comment on trigger metrics_updated on learn.metrics is
-  'Recounts the metrics that are defined differently now.';

@@ -269,12 +269,9 @@ $$;
 comment on function learn_internal.process_activities() is
   'The engine, a statement trigger: facts move streaks, pay XP, count in metrics '
   'and earn achievements.';
-revoke all on function learn_internal.process_activities() from public;
 
 create or replace trigger process_activities
   after insert on learn.activity_log
   referencing new table as new_facts
   for each statement
   execute function learn_internal.process_activities();
-comment on trigger process_activities on learn.activity_log is
-  'The engine: streaks, XP, levels, metrics, achievements.';

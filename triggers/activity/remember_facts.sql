@@ -108,7 +108,6 @@ end;
 $$;
 comment on function learn_internal.remember_facts() is
   'Statement trigger: what deleted rows say to have happened once does not happen again.';
-revoke all on function learn_internal.remember_facts() from public;
 
 create or replace trigger are_remembered
   after delete on learn.user_lesson_progress

@@ -5,7 +5,6 @@ create or replace trigger course_levels_change
   before insert or update of is_published, position, course_id or delete on learn.course_levels
   for each statement
   execute function learn_internal.change_content();
-comment on trigger course_levels_change on learn.course_levels is 'A change blocks learners.';
 
 -- When levels of courses change: the lessons of one that is published or unpublished come and go
 -- with it, and progress follows, in both courses where a level moves from one to another.
@@ -40,21 +39,18 @@ end;
 $$;
 comment on function learn_internal.course_levels_updated() is
   'Statement trigger: recounts courses whose levels changed.';
-revoke all on function learn_internal.course_levels_updated() from public;
 
 create or replace trigger course_levels_updated
   after update on learn.course_levels
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.course_levels_updated();
-comment on trigger course_levels_updated on learn.course_levels is 'Recounts the courses.';
 
 create or replace trigger course_levels_touch
   before update on learn.course_levels
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger course_levels_touch on learn.course_levels is 'Keeps updated_at.';
 
 -- When levels of courses are deleted: progress follows, and the level behind may be due.
 create or replace trigger course_levels_deleted
@@ -62,7 +58,6 @@ create or replace trigger course_levels_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger course_levels_deleted on learn.course_levels is 'Recounts the courses.';
 
 -- When courses get levels: those that are due are unlocked.
 create or replace trigger course_levels_inserted
@@ -70,4 +65,3 @@ create or replace trigger course_levels_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger course_levels_inserted on learn.course_levels is 'Recounts the courses.';

@@ -9,7 +9,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at),
     least(new.created_at, new.updated_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_times on learn.course_ratings is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at on learn.course_ratings
@@ -17,4 +16,3 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_new_times on learn.course_ratings is 'Refuses times out of bounds (LX001).';

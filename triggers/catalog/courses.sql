@@ -5,7 +5,6 @@ create or replace trigger courses_change
   before update of is_published, track_id or delete on learn.courses
   for each statement
   execute function learn_internal.change_content();
-comment on trigger courses_change on learn.courses is 'A change blocks learners.';
 
 -- When courses change: the lessons of one that is published or unpublished come and go with it, who
 -- has completed all of one that is published completes it, and tracks follow when a course
@@ -42,21 +41,18 @@ end;
 $$;
 comment on function learn_internal.courses_updated() is
   'Statement trigger: recounts what a published or unpublished course belongs to.';
-revoke all on function learn_internal.courses_updated() from public;
 
 create or replace trigger courses_updated
   after update on learn.courses
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.courses_updated();
-comment on trigger courses_updated on learn.courses is 'Recounts lessons, progress and tracks.';
 
 create or replace trigger courses_touch
   before update on learn.courses
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger courses_touch on learn.courses is 'Keeps updated_at.';
 
 -- When courses are deleted: their tracks may be complete without them.
 create or replace trigger courses_deleted
@@ -64,4 +60,3 @@ create or replace trigger courses_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger courses_deleted on learn.courses is 'Recounts the tracks.';

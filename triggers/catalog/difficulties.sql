@@ -6,7 +6,6 @@ create or replace trigger difficulties_change
   before update of key, xp_multiplier on learn.difficulties
   for each statement
   execute function learn_internal.change_content();
-comment on trigger difficulties_change on learn.difficulties is 'A change blocks learners.';
 
 -- When difficulties multiply XP differently: lessons of that tier weigh differently in mastery.
 create or replace function learn_internal.difficulties_updated()
@@ -30,11 +29,9 @@ end;
 $$;
 comment on function learn_internal.difficulties_updated() is
   'Statement trigger: recounts courses with lessons of difficulties that changed.';
-revoke all on function learn_internal.difficulties_updated() from public;
 
 create or replace trigger difficulties_updated
   after update on learn.difficulties
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.difficulties_updated();
-comment on trigger difficulties_updated on learn.difficulties is 'Recounts mastery.';

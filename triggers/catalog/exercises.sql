@@ -5,7 +5,6 @@ create or replace trigger exercises_change
   before insert or update of is_published, lesson_id or delete on learn.exercises
   for each statement
   execute function learn_internal.change_content();
-comment on trigger exercises_change on learn.exercises is 'A change blocks learners.';
 
 -- When exercises are deleted: the lesson may be left solved.
 create or replace trigger exercises_deleted
@@ -13,8 +12,6 @@ create or replace trigger exercises_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_lessons', 'lesson_id');
-comment on trigger exercises_deleted on learn.exercises is
-  'Completes lessons that this leaves solved.';
 
 -- When exercises change: one that is unpublished, or moved to another lesson,
 -- may leave its lesson solved.
@@ -37,12 +34,9 @@ end;
 $$;
 comment on function learn_internal.exercises_updated() is
   'Statement trigger: completes lessons that a change of exercises leaves solved.';
-revoke all on function learn_internal.exercises_updated() from public;
 
 create or replace trigger exercises_updated
   after update on learn.exercises
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.exercises_updated();
-comment on trigger exercises_updated on learn.exercises is
-  'Completes lessons that this leaves solved.';

@@ -5,8 +5,6 @@ create or replace trigger learning_path_tracks_change
   before insert or update or delete on learn.learning_path_tracks
   for each statement
   execute function learn_internal.change_content();
-comment on trigger learning_path_tracks_change on learn.learning_path_tracks is
-  'A change blocks learners.';
 
 -- When tracks are taken out of learning paths, alone or with the track: learners' progress follows.
 create or replace trigger path_tracks_deleted
@@ -14,7 +12,6 @@ create or replace trigger path_tracks_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_deleted on learn.learning_path_tracks is 'Recounts the paths.';
 
 -- When tracks are put into learning paths: learners' progress follows.
 create or replace trigger path_tracks_inserted
@@ -22,7 +19,6 @@ create or replace trigger path_tracks_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_inserted on learn.learning_path_tracks is 'Recounts the paths.';
 
 -- When tracks move between learning paths: both paths' progress follows.
 create or replace trigger path_tracks_updated
@@ -30,4 +26,3 @@ create or replace trigger path_tracks_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_goals', 'path_id');
-comment on trigger path_tracks_updated on learn.learning_path_tracks is 'Recounts the paths.';

@@ -5,7 +5,6 @@ create or replace trigger learning_paths_change
   before update of is_published or delete on learn.learning_paths
   for each statement
   execute function learn_internal.change_content();
-comment on trigger learning_paths_change on learn.learning_paths is 'A change blocks learners.';
 
 -- When learning paths change: one that is published may be complete for some learners already.
 create or replace function learn_internal.paths_updated()
@@ -26,18 +25,15 @@ end;
 $$;
 comment on function learn_internal.paths_updated() is
   'Statement trigger: recounts published and unpublished paths.';
-revoke all on function learn_internal.paths_updated() from public;
 
 create or replace trigger paths_updated
   after update on learn.learning_paths
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.paths_updated();
-comment on trigger paths_updated on learn.learning_paths is 'Recounts the paths.';
 
 create or replace trigger paths_touch
   before update on learn.learning_paths
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger paths_touch on learn.learning_paths is 'Keeps updated_at.';

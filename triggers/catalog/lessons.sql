@@ -8,7 +8,6 @@ create or replace trigger lessons_change
     or delete on learn.lessons
   for each statement
   execute function learn_internal.change_content();
-comment on trigger lessons_change on learn.lessons is 'A change blocks learners.';
 
 -- When lessons change: one that is published, unpublished or moved changes the percentages of its
 -- courses and tracks, and one that is published is complete for those who have solved its
@@ -65,14 +64,12 @@ end;
 $$;
 comment on function learn_internal.lessons_updated() is
   'Statement trigger: recounts courses and tracks of published, unpublished and moved lessons.';
-revoke all on function learn_internal.lessons_updated() from public;
 
 create or replace trigger lessons_updated
   after update on learn.lessons
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.lessons_updated();
-comment on trigger lessons_updated on learn.lessons is 'Recounts courses and tracks.';
 
 -- When a lesson is changed, its updated_at says so. What is generated is not known here yet, so no condition of
 -- the trigger can compare whole rows.
@@ -90,13 +87,11 @@ begin
 end;
 $$;
 comment on function learn_internal.touch_lessons() is 'Row trigger: sets updated_at to the time of a change.';
-revoke all on function learn_internal.touch_lessons() from public;
 
 create or replace trigger lessons_touch
   before update on learn.lessons
   for each row
   execute function learn_internal.touch_lessons();
-comment on trigger lessons_touch on learn.lessons is 'Keeps updated_at.';
 
 -- When a lesson of a course is written, or one is unpublished: the course follows from the level,
 -- and is_available from what is published.
@@ -133,7 +128,6 @@ end;
 $$;
 comment on function learn_internal.place_lessons() is
   'Row trigger: a lesson belongs to the course of its level, and is available when all is published.';
-revoke all on function learn_internal.place_lessons() from public;
 
 create or replace trigger place_lessons
   before insert on learn.lessons
@@ -141,7 +135,6 @@ create or replace trigger place_lessons
   when (new.course_id is not null or new.course_level_id is not null
     or new.is_available <> new.is_published)
   execute function learn_internal.place_lessons();
-comment on trigger place_lessons on learn.lessons is 'Keeps course_id and is_available.';
 
 create or replace trigger move_lessons
   before update on learn.lessons
@@ -149,7 +142,6 @@ create or replace trigger move_lessons
   when (new.course_id is not null or new.course_level_id is not null
     or new.is_available <> new.is_published)
   execute function learn_internal.place_lessons();
-comment on trigger move_lessons on learn.lessons is 'Keeps course_id and is_available.';
 
 -- When lessons are deleted, alone or with their level: progress in their courses follows.
 -- (Tracks hear of it from the rows of track_lessons that go with them.)
@@ -158,7 +150,6 @@ create or replace trigger lessons_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger lessons_deleted on learn.lessons is 'Recounts the courses.';
 
 -- When lessons are added to courses: progress follows.
 create or replace trigger lessons_inserted
@@ -166,4 +157,3 @@ create or replace trigger lessons_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_courses', 'course_id');
-comment on trigger lessons_inserted on learn.lessons is 'Recounts the courses.';

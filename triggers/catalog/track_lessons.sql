@@ -5,7 +5,6 @@ create or replace trigger track_lessons_change
   before insert or update or delete on learn.track_lessons
   for each statement
   execute function learn_internal.change_content();
-comment on trigger track_lessons_change on learn.track_lessons is 'A change blocks learners.';
 
 -- When lessons are taken out of tracks, alone or with the lesson: learners' percentages follow.
 create or replace trigger track_lessons_deleted
@@ -13,7 +12,6 @@ create or replace trigger track_lessons_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger track_lessons_deleted on learn.track_lessons is 'Recounts the tracks.';
 
 -- When lessons are put into tracks: learners' percentages follow.
 create or replace trigger track_lessons_inserted
@@ -21,7 +19,6 @@ create or replace trigger track_lessons_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger track_lessons_inserted on learn.track_lessons is 'Recounts the tracks.';
 
 -- When lessons move between tracks: both tracks' percentages follow.
 create or replace trigger track_lessons_updated
@@ -29,4 +26,3 @@ create or replace trigger track_lessons_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger track_lessons_updated on learn.track_lessons is 'Recounts the tracks.';

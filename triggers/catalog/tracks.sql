@@ -5,7 +5,6 @@ create or replace trigger tracks_change
   before update of is_published, difficulty or delete on learn.tracks
   for each statement
   execute function learn_internal.change_content();
-comment on trigger tracks_change on learn.tracks is 'A change blocks learners.';
 
 -- When tracks change: one that is published, unpublished or of another difficulty changes
 -- what paths and difficulties ask for.
@@ -29,21 +28,18 @@ end;
 $$;
 comment on function learn_internal.tracks_updated() is
   'Statement trigger: recounts what a published or unpublished track belongs to.';
-revoke all on function learn_internal.tracks_updated() from public;
 
 create or replace trigger tracks_updated
   after update on learn.tracks
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.tracks_updated();
-comment on trigger tracks_updated on learn.tracks is 'Recounts paths and difficulties.';
 
 create or replace trigger tracks_touch
   before update on learn.tracks
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger tracks_touch on learn.tracks is 'Keeps updated_at.';
 
 -- When tracks are deleted: their difficulty may be complete without them. (Their paths hear
 -- of it from the rows of learning_path_tracks that go with them.)
@@ -62,11 +58,9 @@ end;
 $$;
 comment on function learn_internal.tracks_deleted() is
   'Statement trigger: recounts the difficulties of deleted tracks.';
-revoke all on function learn_internal.tracks_deleted() from public;
 
 create or replace trigger tracks_deleted
   after delete on learn.tracks
   referencing old table as old_rows
   for each statement
   execute function learn_internal.tracks_deleted();
-comment on trigger tracks_deleted on learn.tracks is 'Recounts difficulties.';

@@ -6,8 +6,6 @@ create or replace trigger challenge_levels_change
   on learn.challenge_levels
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenge_levels_change on learn.challenge_levels is
-  'A change blocks learners.';
 
 -- When levels of challenges are deleted: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -16,8 +14,6 @@ create or replace trigger challenge_levels_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_deleted on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';
 
 -- When levels of challenges are added: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -26,8 +22,6 @@ create or replace trigger challenge_levels_inserted
   referencing new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_inserted on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';
 
 -- When levels of challenges are moved: a challenge may be complete by now, and its track may have
 -- one item more or less.
@@ -36,5 +30,3 @@ create or replace trigger challenge_levels_updated
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_challenges', 'challenge_id');
-comment on trigger challenge_levels_updated on learn.challenge_levels is
-  'Completes challenges, recounts tracks.';

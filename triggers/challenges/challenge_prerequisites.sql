@@ -6,8 +6,6 @@ create or replace trigger challenge_prerequisites_change
   before insert or update or delete on learn.challenge_prerequisites
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenge_prerequisites_change on learn.challenge_prerequisites is
-  'A change blocks learners.';
 
 -- When a challenge gets a prerequisite: no cycle.
 create or replace trigger challenge_prerequisites_inserted
@@ -15,8 +13,6 @@ create or replace trigger challenge_prerequisites_inserted
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
-comment on trigger challenge_prerequisites_inserted on learn.challenge_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- When a challenge's prerequisite changes: no cycle.
 create or replace trigger challenge_prerequisites_updated
@@ -24,12 +20,9 @@ create or replace trigger challenge_prerequisites_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('challenge_id', 'prerequisite_challenge_id');
-comment on trigger challenge_prerequisites_updated on learn.challenge_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- When prerequisites of challenges are written: no dead end by way of both kinds.
 create or replace trigger challenge_prerequisites_wait
   after insert or update on learn.challenge_prerequisites
   for each statement
   execute function learn_internal.refuse_dead_ends();
-comment on trigger challenge_prerequisites_wait on learn.challenge_prerequisites is 'Refuses dead ends (LX012).';

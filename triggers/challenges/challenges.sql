@@ -6,7 +6,6 @@ create or replace trigger challenges_change
   before update of is_active, track_id or delete on learn.challenges
   for each statement
   execute function learn_internal.change_content();
-comment on trigger challenges_change on learn.challenges is 'A change blocks learners.';
 
 -- When challenges change: tracks follow when one comes, goes or moves.
 create or replace function learn_internal.challenges_updated()
@@ -29,21 +28,18 @@ end;
 $$;
 comment on function learn_internal.challenges_updated() is
   'Statement trigger: recounts the tracks of challenges that changed.';
-revoke all on function learn_internal.challenges_updated() from public;
 
 create or replace trigger challenges_updated
   after update on learn.challenges
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.challenges_updated();
-comment on trigger challenges_updated on learn.challenges is 'Recounts the tracks.';
 
 create or replace trigger challenges_touch
   before update on learn.challenges
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger challenges_touch on learn.challenges is 'Keeps updated_at.';
 
 -- When challenges are deleted: their tracks may be complete without them.
 create or replace trigger challenges_deleted
@@ -51,11 +47,63 @@ create or replace trigger challenges_deleted
   referencing old table as old_rows
   for each statement
   execute function learn_internal.refresh_parents('refresh_tracks', 'track_id');
-comment on trigger challenges_deleted on learn.challenges is 'Recounts the tracks.';
 
 -- When challenges come into tracks: no dead end by what their tracks ask for.
 create or replace trigger challenges_wait
   after insert or update of track_id on learn.challenges
   for each statement
   execute function learn_internal.refuse_dead_ends();
-comment on trigger challenges_wait on learn.challenges is 'Refuses dead ends (LX012).';
+
+-- When the challenge of a day is written without a multiplier: passing it pays as much as the highest level of
+-- the challenge does, and at most twice its base. Why: see docs/economy.md.
+create or replace function learn_internal.fill_multiplier()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  select least(2, trunc(max(l.xp_reward)::numeric / nullif(c.xp_base, 0), 2)) into new.xp_multiplier
+  from learn.challenges c
+  left join learn.challenge_levels l on l.challenge_id = c.id
+  where c.id = new.challenge_id
+  group by c.xp_base;
+  new.xp_multiplier := coalesce(new.xp_multiplier, 2);
+  return new;
+end;
+$$;
+comment on function learn_internal.fill_multiplier() is
+  'Row trigger: a daily challenge pays as much as the highest level of its challenge.';
+
+create or replace trigger fill_multiplier
+  before insert on learn.daily_challenges
+  for each row
+  when (new.xp_multiplier is null)
+  execute function learn_internal.fill_multiplier();
+
+-- When a challenge of a day is deleted, alone or with its challenge: who has passed it does not pass
+-- another one of that day for pay. Before it is gone, and its attempts with it.
+create or replace function learn_internal.remember_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select a.user_id, 'daily_challenge_completed', 'date', old.date::text
+  from learn.daily_challenge_attempts a
+  where a.daily_challenge_id = old.id and a.passed
+  order by a.user_id
+  on conflict do nothing;
+  return old;
+end;
+$$;
+comment on function learn_internal.remember_days() is
+  'Row trigger: who has passed a challenge of the day has passed the day.';
+
+create or replace trigger remember_days
+  before delete on learn.daily_challenges
+  for each row execute function learn_internal.remember_days();

@@ -7,8 +7,6 @@ create or replace trigger daily_challenge_attempts_hold
   before insert on learn.daily_challenge_attempts
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger daily_challenge_attempts_hold on learn.daily_challenge_attempts is
-  'Keeps content as it is.';
 
 -- Who passes has at least the lowest pass mark of the challenge's levels, times the day's modifier: levels without
 -- a mark have none.
@@ -31,13 +29,11 @@ end;
 $$;
 comment on function learn_internal.judge_daily_attempts() is
   'Row trigger: an attempt below the pass mark of its challenge does not pass.';
-revoke all on function learn_internal.judge_daily_attempts() from public;
 
 create or replace trigger judge_attempts
   before insert on learn.daily_challenge_attempts
   for each row when (new.passed)
   execute function learn_internal.judge_daily_attempts();
-comment on trigger judge_attempts on learn.daily_challenge_attempts is 'Heeds the pass mark.';
 
 create or replace function learn_internal.daily_challenge_attempts_inserted()
 returns trigger
@@ -105,22 +101,18 @@ end;
 $$;
 comment on function learn_internal.daily_challenge_attempts_inserted() is
   'Statement trigger: attempts at daily challenges become facts; passed ones pay.';
-revoke all on function learn_internal.daily_challenge_attempts_inserted() from public;
 
 create or replace trigger daily_challenge_attempts_inserted
   after insert on learn.daily_challenge_attempts
   referencing new table as new_rows
   for each statement
   execute function learn_internal.daily_challenge_attempts_inserted();
-comment on trigger daily_challenge_attempts_inserted on learn.daily_challenge_attempts is
-  'Facts and XP.';
 
 create or replace trigger results_stay
   after update of score, passed, completed_at on learn.daily_challenge_attempts
   for each row when ((old.score, old.passed, old.completed_at)
     is distinct from (new.score, new.passed, new.completed_at))
   execute function learn_internal.refuse_change();
-comment on trigger results_stay on learn.daily_challenge_attempts is 'Refuses another result (LX009).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -131,7 +123,6 @@ create or replace trigger refuse_times
     greatest(new.completed_at, new.recorded_at),
     least(new.completed_at, new.recorded_at)))
   execute function learn_internal.refuse_times('completed_at', 'recorded_at');
-comment on trigger refuse_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at, recorded_at on learn.daily_challenge_attempts
@@ -139,4 +130,3 @@ create or replace trigger refuse_new_times
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
     or new.recorded_at is distinct from old.recorded_at and learn_internal.is_off_time(new.recorded_at, new.recorded_at))
   execute function learn_internal.refuse_times('completed_at', 'recorded_at');
-comment on trigger refuse_new_times on learn.daily_challenge_attempts is 'Refuses times out of bounds (LX001).';

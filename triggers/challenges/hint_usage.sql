@@ -38,19 +38,16 @@ end;
 $$;
 comment on function learn_internal.fill_hints() is
   'Row trigger: a hint must be there (LX003), and its penalty is the level''s.';
-revoke all on function learn_internal.fill_hints() from public;
 
 create or replace trigger fill_hints
   before insert on learn.hint_usage
   for each row
   execute function learn_internal.fill_hints();
-comment on trigger fill_hints on learn.hint_usage is 'Fills in the penalty.';
 
 create or replace trigger results_stay
   after update of xp_penalty, used_at on learn.hint_usage
   for each row when ((old.xp_penalty, old.used_at) is distinct from (new.xp_penalty, new.used_at))
   execute function learn_internal.refuse_change();
-comment on trigger results_stay on learn.hint_usage is 'Refuses another penalty (LX009).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -59,11 +56,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.used_at, new.used_at))
   execute function learn_internal.refuse_times('used_at');
-comment on trigger refuse_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of used_at on learn.hint_usage
   for each row
   when (new.used_at is distinct from old.used_at and learn_internal.is_off_time(new.used_at, new.used_at))
   execute function learn_internal.refuse_times('used_at');
-comment on trigger refuse_new_times on learn.hint_usage is 'Refuses times out of bounds (LX001).';

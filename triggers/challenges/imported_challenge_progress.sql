@@ -6,8 +6,6 @@ create or replace trigger imported_progress_hold
   before insert or update on learn.imported_challenge_progress
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger imported_progress_hold on learn.imported_challenge_progress is
-  'Keeps content as it is.';
 
 -- When imported progress is deleted, alone or with its challenge: what is left is recounted from
 -- the attempts. What it paid stays paid.
@@ -16,8 +14,6 @@ create or replace trigger imported_progress_deleted
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.level_attempts_deleted();
-comment on trigger imported_progress_deleted on learn.imported_challenge_progress is
-  'Recounts progress.';
 
 -- When imported progress is written: it counts and pays.
 create or replace function learn_internal.imported_progress_inserted()
@@ -37,15 +33,12 @@ end;
 $$;
 comment on function learn_internal.imported_progress_inserted() is
   'Statement trigger: imported progress counts and pays.';
-revoke all on function learn_internal.imported_progress_inserted() from public;
 
 create or replace trigger imported_progress_inserted
   after insert on learn.imported_challenge_progress
   referencing new table as new_rows
   for each statement
   execute function learn_internal.imported_progress_inserted();
-comment on trigger imported_progress_inserted on learn.imported_challenge_progress is
-  'Imported progress counts and pays.';
 
 -- When imported progress grows: new levels count, and the difference in XP is paid. It does not
 -- shrink.
@@ -98,15 +91,12 @@ $$;
 comment on function learn_internal.imported_progress_updated() is
   'Statement trigger: what imported progress grew by counts and is paid; '
   'it does not shrink (LX001).';
-revoke all on function learn_internal.imported_progress_updated() from public;
 
 create or replace trigger imported_progress_updated
   after update on learn.imported_challenge_progress
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.imported_progress_updated();
-comment on trigger imported_progress_updated on learn.imported_challenge_progress is
-  'What it grew by counts and is paid (LX001 when it shrinks).';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -115,11 +105,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of imported_at on learn.imported_challenge_progress
   for each row
   when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_new_times on learn.imported_challenge_progress is 'Refuses times out of bounds (LX001).';

@@ -26,7 +26,6 @@ end;
 $$;
 comment on function learn_internal.judge_attempts() is
   'Row trigger: an attempt below the pass mark of its level does not pass.';
-revoke all on function learn_internal.judge_attempts() from public;
 
 create or replace trigger judge_attempts
   before insert on learn.level_attempts
@@ -80,7 +79,6 @@ end;
 $$;
 comment on function learn_internal.level_attempts_deleted() is
   'Statement trigger: recounts the progress of deleted attempts.';
-revoke all on function learn_internal.level_attempts_deleted() from public;
 
 create or replace trigger level_attempts_deleted
   after delete on learn.level_attempts
@@ -94,11 +92,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at on learn.level_attempts
   for each row
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_new_times on learn.level_attempts is 'Refuses times out of bounds (LX001).';

@@ -168,7 +168,6 @@ end;
 $$;
 comment on function learn_internal.level_attempts_inserted() is
   'Statement trigger: attempts count, first passes pay, the last level completes the challenge.';
-revoke all on function learn_internal.level_attempts_inserted() from public;
 
 create or replace trigger level_attempts_inserted
   after insert on learn.level_attempts

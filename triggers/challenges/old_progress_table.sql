@@ -7,11 +7,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of imported_at on learn.old_progress_table
   for each row
   when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
-comment on trigger refuse_new_times on learn.old_progress_table is 'Refuses times out of bounds (LX001).';

@@ -4,8 +4,6 @@ create or replace trigger challenge_progress_deleted
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.recount_lost_items('challenges', 'challenge_id');
-comment on trigger challenge_progress_deleted on learn.user_challenge_progress is
-  'Recounts tracks.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -16,7 +14,6 @@ create or replace trigger refuse_times
     greatest(new.unlocked_at, new.started_at, new.completed_at),
     least(new.unlocked_at, new.started_at, new.completed_at)))
   execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
-comment on trigger refuse_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at, started_at, completed_at on learn.user_challenge_progress
@@ -25,4 +22,3 @@ create or replace trigger refuse_new_times
     or new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('unlocked_at', 'started_at', 'completed_at');
-comment on trigger refuse_new_times on learn.user_challenge_progress is 'Refuses times out of bounds (LX001).';

@@ -64,28 +64,24 @@ end;
 $$;
 comment on function learn_internal.votes_written() is
   'Statement trigger: votes count for others'' posts (LX010), changed ones differently, deleted ones no more.';
-revoke all on function learn_internal.votes_written() from public;
 
 create or replace trigger votes_inserted
   after insert on learn.discussion_votes
   referencing new table as new_rows
   for each statement
   execute function learn_internal.votes_written();
-comment on trigger votes_inserted on learn.discussion_votes is 'Votes count.';
 
 create or replace trigger votes_updated
   after update on learn.discussion_votes
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.votes_written();
-comment on trigger votes_updated on learn.discussion_votes is 'Changed votes count differently.';
 
 create or replace trigger votes_deleted
   after delete on learn.discussion_votes
   referencing old table as old_rows
   for each statement
   execute function learn_internal.votes_written();
-comment on trigger votes_deleted on learn.discussion_votes is 'Deleted votes count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -94,11 +90,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at on learn.discussion_votes
   for each row
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_new_times on learn.discussion_votes is 'Refuses times out of bounds (LX001).';

@@ -5,7 +5,6 @@ create or replace trigger discussions_hold
   before insert or update of course_id on learn.discussions
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger discussions_hold on learn.discussions is 'Keeps content as it is.';
 
 -- When a discussion is started: its tags are normalized. Updates are left to the CHECK, because
 -- a row trigger before updates would have PostgreSQL compute `words` again with every count.
@@ -22,14 +21,12 @@ end;
 $$;
 comment on function learn_internal.tag_discussions() is
   'Row trigger: normalizes the tags of a new discussion.';
-revoke all on function learn_internal.tag_discussions() from public;
 
 create or replace trigger tag_discussions
   before insert on learn.discussions
   for each row
   when (new.tags <> '{}')
   execute function learn_internal.tag_discussions();
-comment on trigger tag_discussions on learn.discussions is 'Normalizes tags.';
 
 -- When a discussion is edited by hand: updated_at says so. After the update and not before it,
 -- because a row trigger before updates would have PostgreSQL compute `words` again with every count.
@@ -47,7 +44,6 @@ end;
 $$;
 comment on function learn_internal.date_discussions() is
   'Row trigger: sets updated_at of a discussion that was edited.';
-revoke all on function learn_internal.date_discussions() from public;
 
 create or replace trigger date_discussions
   after update of title, content, category, tags on learn.discussions
@@ -56,7 +52,6 @@ create or replace trigger date_discussions
       is distinct from (new.title, new.content, new.category, new.tags)
     and new.updated_at = old.updated_at)
   execute function learn_internal.date_discussions();
-comment on trigger date_discussions on learn.discussions is 'Keeps updated_at.';
 
 -- When discussions are started: each is a fact of its author.
 create or replace function learn_internal.discussions_inserted()
@@ -92,14 +87,12 @@ end;
 $$;
 comment on function learn_internal.discussions_inserted() is
   'Statement trigger: new discussions become facts.';
-revoke all on function learn_internal.discussions_inserted() from public;
 
 create or replace trigger discussions_inserted
   after insert on learn.discussions
   referencing new table as new_rows
   for each statement
   execute function learn_internal.discussions_inserted();
-comment on trigger discussions_inserted on learn.discussions is 'New discussions become facts.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -110,7 +103,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at),
     least(new.created_at, new.updated_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_times on learn.discussions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at on learn.discussions
@@ -118,4 +110,3 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at');
-comment on trigger refuse_new_times on learn.discussions is 'Refuses times out of bounds (LX001).';

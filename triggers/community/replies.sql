@@ -5,7 +5,6 @@ create or replace trigger replies_hold
   before insert or update of is_solution, first_accepted_at on learn.replies
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger replies_hold on learn.replies is 'Keeps content as it is.';
 
 -- When a reply is accepted by hand: it has a date, and keeps it, so that it is a fact once.
 create or replace function learn_internal.date_solutions()
@@ -25,14 +24,12 @@ end;
 $$;
 comment on function learn_internal.date_solutions() is
   'Row trigger: an accepted reply has a date, and keeps it.';
-revoke all on function learn_internal.date_solutions() from public;
 
 create or replace trigger date_solutions
   before insert on learn.replies
   for each row
   when (new.is_solution and new.first_accepted_at is null)
   execute function learn_internal.date_solutions();
-comment on trigger date_solutions on learn.replies is 'Dates an accepted reply.';
 
 create or replace trigger keep_solution_dates
   before update of is_solution, first_accepted_at on learn.replies
@@ -40,8 +37,6 @@ create or replace trigger keep_solution_dates
   when (new.is_solution and new.first_accepted_at is null
     or old.first_accepted_at is distinct from new.first_accepted_at)
   execute function learn_internal.date_solutions();
-comment on trigger keep_solution_dates on learn.replies is
-  'An accepted reply has a date, and keeps it.';
 
 -- When a reply is edited, its updated_at says so. Counts and acceptance are no edits.
 create or replace trigger replies_touch
@@ -49,7 +44,6 @@ create or replace trigger replies_touch
   for each row
   when (old.content <> new.content)
   execute function learn_internal.touch_updated_at();
-comment on trigger replies_touch on learn.replies is 'Keeps updated_at.';
 
 -- When replies are posted, accepted, moved or deleted: posting one is a fact of its author, and so is the first that
 -- is accepted in a discussion of somebody else, once per discussion, whatever becomes of it later. The discussions
@@ -153,30 +147,24 @@ end;
 $$;
 comment on function learn_internal.replies_written() is
   'Statement trigger: replies become facts, solve their discussions, and count there.';
-revoke all on function learn_internal.replies_written() from public;
 
 create or replace trigger replies_inserted
   after insert on learn.replies
   referencing new table as new_rows
   for each statement
   execute function learn_internal.replies_written();
-comment on trigger replies_inserted on learn.replies is
-  'New replies become facts and count in their discussions.';
 
 create or replace trigger replies_updated
   after update on learn.replies
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.replies_written();
-comment on trigger replies_updated on learn.replies is
-  'Accepted replies become facts and solve their discussions.';
 
 create or replace trigger replies_deleted
   after delete on learn.replies
   referencing old table as old_rows
   for each statement
   execute function learn_internal.replies_written();
-comment on trigger replies_deleted on learn.replies is 'Deleted replies count no more.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -187,7 +175,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at, new.first_accepted_at),
     least(new.created_at, new.updated_at, new.first_accepted_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
-comment on trigger refuse_times on learn.replies is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, first_accepted_at on learn.replies
@@ -196,4 +183,3 @@ create or replace trigger refuse_new_times
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
     or new.first_accepted_at is distinct from old.first_accepted_at and learn_internal.is_off_time(new.first_accepted_at, new.first_accepted_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'first_accepted_at');
-comment on trigger refuse_new_times on learn.replies is 'Refuses times out of bounds (LX001).';

@@ -23,14 +23,11 @@ end;
 $$;
 comment on function learn_internal.queue_faucet_requests() is
   'Statement trigger: requests to the faucet take turns, with content held.';
-revoke all on function learn_internal.queue_faucet_requests() from public;
 
 create or replace trigger faucet_requests_hold
   before insert on learn.faucet_requests
   for each statement
   execute function learn_internal.queue_faucet_requests();
-comment on trigger faucet_requests_hold on learn.faucet_requests is
-  'Requests take turns; keeps content as it is.';
 
 -- When a request to the faucet is written: until when it limits the next is filled in. One that is yet to be
 -- paid is of this moment, whatever its writer says, so that no limit is evaded by an earlier date. When it
@@ -74,23 +71,18 @@ $$;
 comment on function learn_internal.keep_faucet_requests() is
   'Row trigger: requests to the faucet move forward only (LX010); fills in when they came, '
   'until when they limit the next, and when they were completed.';
-revoke all on function learn_internal.keep_faucet_requests() from public;
 
 create or replace trigger keep_faucet_requests
   before update on learn.faucet_requests
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.keep_faucet_requests();
-comment on trigger keep_faucet_requests on learn.faucet_requests is
-  'Requests move forward only (LX010).';
 
 create or replace trigger limit_faucet_requests
   before insert on learn.faucet_requests
   for each row
   when (new.limited_until is null or new.status = 'pending')
   execute function learn_internal.keep_faucet_requests();
-comment on trigger limit_faucet_requests on learn.faucet_requests is
-  'Fills in limited_until; what is yet to be paid is of this moment.';
 
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
 -- Statements take turns since before their first row: see faucet_requests_hold.
@@ -159,15 +151,12 @@ end;
 $$;
 comment on function learn_internal.serve_faucet_requests() is
   'Statement trigger: users and accounts wait between requests (LX008); asks a worker to pay.';
-revoke all on function learn_internal.serve_faucet_requests() from public;
 
 create or replace trigger serve_faucet_requests
   after insert on learn.faucet_requests
   referencing new table as new_requests
   for each statement
   execute function learn_internal.serve_faucet_requests();
-comment on trigger serve_faucet_requests on learn.faucet_requests is
-  'Users and accounts wait between requests (LX008); asks a worker to pay.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -178,7 +167,6 @@ create or replace trigger refuse_times
     greatest(new.requested_at, new.completed_at),
     least(new.requested_at, new.completed_at)))
   execute function learn_internal.refuse_times('requested_at', 'completed_at');
-comment on trigger refuse_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of requested_at, completed_at on learn.faucet_requests
@@ -186,4 +174,3 @@ create or replace trigger refuse_new_times
   when (new.requested_at is distinct from old.requested_at and learn_internal.is_off_time(new.requested_at, new.requested_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('requested_at', 'completed_at');
-comment on trigger refuse_new_times on learn.faucet_requests is 'Refuses times out of bounds (LX001).';

@@ -6,7 +6,6 @@ create or replace trigger nft_certificates_hold
   before insert or update of course_id on learn.nft_certificates
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger nft_certificates_hold on learn.nft_certificates is 'Keeps content as it is.';
 
 -- When certificates are written without what they say: the title of the course, and the day
 -- on which the user completed it (today, where that is not known). issue_certificates()
@@ -34,15 +33,12 @@ end;
 $$;
 comment on function learn_internal.fill_certificates() is
   'Row trigger: fills in the title and the day of a certificate.';
-revoke all on function learn_internal.fill_certificates() from public;
 
 create or replace trigger fill_certificates
   before insert on learn.nft_certificates
   for each row
   when (new.course_title is null or new.completed_on is null)
   execute function learn_internal.fill_certificates();
-comment on trigger fill_certificates on learn.nft_certificates is
-  'Fills in the title and the day where they are missing.';
 
 -- When a certificate is changed: what it says stays, its token is written once, and a revocation
 -- is final. It goes only with its user. The course goes from it when the course is deleted.
@@ -65,7 +61,6 @@ end;
 $$;
 comment on function learn_internal.keep_certificates() is
   'Row trigger: refuses changes of what certificates say, and delete (LX010).';
-revoke all on function learn_internal.keep_certificates() from public;
 
 create or replace trigger keep_certificates
   before update on learn.nft_certificates
@@ -84,13 +79,10 @@ create or replace trigger keep_certificates
     or old.revoked_at is not null and (old.revoked_at, old.revoked_reason)
       is distinct from (new.revoked_at, new.revoked_reason))
   execute function learn_internal.keep_certificates();
-comment on trigger keep_certificates on learn.nft_certificates is
-  'Refuses changes of what certificates say (LX010).';
 
 create or replace trigger certificates_stay
   before delete on learn.nft_certificates
   for each row execute function learn_internal.keep_certificates();
-comment on trigger certificates_stay on learn.nft_certificates is 'Refuses delete (LX010).';
 
 -- When certificates are issued: where NFTs are minted, a worker is asked to.
 -- Errors: LX003 the setting is missing.
@@ -119,15 +111,12 @@ end;
 $$;
 comment on function learn_internal.announce_certificates() is
   'Statement trigger: asks for the NFTs of new certificates.';
-revoke all on function learn_internal.announce_certificates() from public;
 
 create or replace trigger announce_certificates
   after insert on learn.nft_certificates
   referencing new table as new_certificates
   for each statement
   execute function learn_internal.announce_certificates();
-comment on trigger announce_certificates on learn.nft_certificates is
-  'Asks for the NFTs of new certificates.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -139,7 +128,6 @@ create or replace trigger refuse_times
     least(new.issued_at, new.minted_at, new.revoked_at))
     or learn_internal.is_off_date(new.completed_on, new.completed_on))
   execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
-comment on trigger refuse_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of issued_at, minted_at, revoked_at, completed_on on learn.nft_certificates
@@ -149,4 +137,3 @@ create or replace trigger refuse_new_times
     or new.revoked_at is distinct from old.revoked_at and learn_internal.is_off_time(new.revoked_at, new.revoked_at)
     or new.completed_on is distinct from old.completed_on and learn_internal.is_off_date(new.completed_on, new.completed_on))
   execute function learn_internal.refuse_times('issued_at', 'minted_at', 'revoked_at', 'completed_on');
-comment on trigger refuse_new_times on learn.nft_certificates is 'Refuses times out of bounds (LX001).';

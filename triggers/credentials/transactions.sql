@@ -6,7 +6,6 @@ create or replace trigger transactions_hold
   before insert or update of course_id, achievement_id on learn.transactions
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger transactions_hold on learn.transactions is 'Keeps content as it is.';
 
 -- When a transaction is written: its page in the explorer is filled in. When it is changed:
 -- the status moves forward only, and who it belongs to and the network's id stay.
@@ -43,22 +42,18 @@ end;
 $$;
 comment on function learn_internal.keep_transactions() is
   'Row trigger: transactions move forward only (LX010); fills in hashscan_url and updated_at.';
-revoke all on function learn_internal.keep_transactions() from public;
 
 create or replace trigger keep_transactions
   before update on learn.transactions
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.keep_transactions();
-comment on trigger keep_transactions on learn.transactions is
-  'Transactions move forward only (LX010).';
 
 create or replace trigger link_transactions
   before insert on learn.transactions
   for each row
   when (new.tx_id is not null and new.hashscan_url is null)
   execute function learn_internal.keep_transactions();
-comment on trigger link_transactions on learn.transactions is 'Fills in hashscan_url.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -69,7 +64,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at, new.consensus_timestamp),
     least(new.created_at, new.updated_at, new.consensus_timestamp)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
-comment on trigger refuse_times on learn.transactions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, consensus_timestamp on learn.transactions
@@ -78,4 +72,3 @@ create or replace trigger refuse_new_times
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
     or new.consensus_timestamp is distinct from old.consensus_timestamp and learn_internal.is_off_time(new.consensus_timestamp, new.consensus_timestamp))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
-comment on trigger refuse_new_times on learn.transactions is 'Refuses times out of bounds (LX001).';

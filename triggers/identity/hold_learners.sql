@@ -4,49 +4,39 @@
 create or replace trigger hold_learners
   before insert on learn.activity_log
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.activity_log is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.course_ratings
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.course_ratings is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.discussion_votes
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.discussion_votes is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.drawn_quizzes
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.drawn_quizzes is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.hint_usage
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.hint_usage is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before delete on learn.idempotency_keys
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.idempotency_keys is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.learning_sessions
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.learning_sessions is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.notifications
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.notifications is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.user_answers
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.user_answers is 'Keeps content and users as they are.';
 
 create or replace trigger hold_learners
   before insert or update on learn.users
   for each statement execute function learn_internal.hold_content_first();
-comment on trigger hold_learners on learn.users is 'Keeps content and users as they are.';

@@ -24,7 +24,6 @@ end;
 $$;
 comment on function learn_internal.keep_keys() is
   'Row trigger: whose a row is, and what it is about, stays (LX010).';
-revoke all on function learn_internal.keep_keys() from public;
 
 create or replace trigger keep_keys after update of id on learn.users
   for each row when (old.id is distinct from new.id)

@@ -42,217 +42,174 @@ end;
 $$;
 comment on function learn_internal.stop_learners() is
   'Statement trigger: nobody else writes for learners until the deletion commits.';
-revoke all on function learn_internal.stop_learners() from public;
 
 create or replace trigger stop_learners
   before delete on learn.users
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.users is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.assessment_results
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.assessment_results is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.course_ratings
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.course_ratings is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.daily_challenge_attempts
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.daily_challenge_attempts is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.discussion_votes
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.discussion_votes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.discussions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.discussions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.faucet_requests
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.faucet_requests is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.drawn_quizzes
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.drawn_quizzes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.hint_usage
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.hint_usage is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.imported_challenge_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.imported_challenge_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.learning_sessions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.learning_sessions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.level_attempts
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.level_attempts is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.nft_certificates
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.nft_certificates is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.notifications
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.notifications is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.period_standings
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.period_standings is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.query_submissions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.query_submissions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.quiz_attempts
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.quiz_attempts is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.replies
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.replies is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.revoked_achievements
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.revoked_achievements is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.streak_freezes
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.streak_freezes is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.transactions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.transactions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_achievements
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_achievements is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_activity_days
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_activity_days is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_answers
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_answers is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_avatars
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_avatars is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_challenge_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_challenge_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_course_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_course_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_credentials
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_credentials is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_difficulty_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_difficulty_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_exercise_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_exercise_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_lesson_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_lesson_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_level_unlocks
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_level_unlocks is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_metrics
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_metrics is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_path_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_path_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_skills
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_skills is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_stats
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_stats is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_track_progress
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.user_track_progress is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.avatars
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.avatars is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.daily_challenges
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.daily_challenges is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.exam_types
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.exam_types is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.questions
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.questions is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.closed_periods
   for each statement execute function learn_internal.stop_learners();
-comment on trigger stop_learners on learn.closed_periods is 'Waits for learners, and has them wait.';
 
 create or replace trigger stop_learners
   before delete on learn.user_timezones

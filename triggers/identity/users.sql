@@ -28,7 +28,6 @@ end;
 $$;
 comment on function learn_internal.check_avatar() is
   'Row trigger: a user shows only avatars that are the user''s (LX010).';
-revoke all on function learn_internal.check_avatar() from public;
 
 create or replace trigger check_avatar
   before update of selected_avatar_id on learn.users
@@ -36,14 +35,12 @@ create or replace trigger check_avatar
   when (new.selected_avatar_id is not null
     and new.selected_avatar_id is distinct from old.selected_avatar_id)
   execute function learn_internal.check_avatar();
-comment on trigger check_avatar on learn.users is 'Only own avatars are shown (LX010).';
 
 create or replace trigger check_first_avatar
   before insert on learn.users
   for each row
   when (new.selected_avatar_id is not null)
   execute function learn_internal.check_avatar();
-comment on trigger check_first_avatar on learn.users is 'Only own avatars are shown (LX010).';
 
 -- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
 -- been there. Before, because afterwards nobody knows the week of registration. The user's row is
@@ -80,14 +77,11 @@ end;
 $$;
 comment on function learn_internal.tally_deleted_users() is
   'Row trigger: takes out of the tallies what was counted of a user, before the user is deleted.';
-revoke all on function learn_internal.tally_deleted_users() from public;
 
 create or replace trigger tally_deleted_users
   before delete on learn.users
   for each row
   execute function learn_internal.tally_deleted_users();
-comment on trigger tally_deleted_users on learn.users is
-  'Takes out of the tallies what was counted of the user.';
 
 -- When a user's row is changed, its updated_at says so; that the user was seen is no change.
 create or replace trigger users_touch
@@ -96,7 +90,6 @@ create or replace trigger users_touch
   when ((old.last_login_at, old.last_active_at) is not distinct from (new.last_login_at, new.last_active_at)
     and old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger users_touch on learn.users is 'Keeps updated_at.';
 
 -- When a user moves to another time zone, or lets days start at another time: since when, and what was before,
 -- is kept. Days that were are not rewritten.
@@ -126,7 +119,6 @@ end;
 $$;
 comment on function learn_internal.keep_zone() is
   'Row trigger: keeps the zone that a user had, when it is changed for another.';
-revoke all on function learn_internal.keep_zone() from public;
 
 create or replace trigger keep_zone
   before update on learn.users
@@ -134,14 +126,12 @@ create or replace trigger keep_zone
   when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
     is distinct from (new.timezone, new.day_starts_at, new.zone_number, new.zone_since))
   execute function learn_internal.keep_zone();
-comment on trigger keep_zone on learn.users is 'Keeps the zone that the user had.';
 
 create or replace trigger keep_first_zone
   before insert on learn.users
   for each row
   when (new.zone_number <> 0 or new.zone_since is not null)
   execute function learn_internal.keep_zone();
-comment on trigger keep_first_zone on learn.users is 'A user begins with one zone.';
 
 -- When a user moves to another time zone: it must be one. Days that were are not rewritten.
 -- Errors: LX001 unknown time zone.
@@ -158,14 +148,12 @@ end;
 $$;
 comment on function learn_internal.check_timezone() is
   'Row trigger: refuses an unknown time zone (LX001).';
-revoke all on function learn_internal.check_timezone() from public;
 
 create or replace trigger check_timezone
   after update of timezone on learn.users
   for each row
   when (new.timezone <> old.timezone)
   execute function learn_internal.check_timezone();
-comment on trigger check_timezone on learn.users is 'Refuses an unknown time zone (LX001).';
 
 -- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
 -- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
@@ -186,7 +174,6 @@ end;
 $$;
 comment on function learn_internal.mark_user_boards() is
   'Row trigger: marks the boards of a user to be recounted. Argument: the metric; empty for all.';
-revoke all on function learn_internal.mark_user_boards() from public;
 
 create or replace trigger users_seen
   after update of username, is_active, show_on_leaderboard on learn.users
@@ -194,14 +181,12 @@ create or replace trigger users_seen
   when ((old.username, old.is_active, old.show_on_leaderboard)
     is distinct from (new.username, new.is_active, new.show_on_leaderboard))
   execute function learn_internal.mark_user_boards('');
-comment on trigger users_seen on learn.users is 'Boards show who wants to be seen, by name.';
 
 create or replace trigger users_moved
   after update of timezone, day_starts_at on learn.users
   for each row
   when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
   execute function learn_internal.mark_user_boards('current_streak');
-comment on trigger users_moved on learn.users is 'Streaks end at midnight of the time zone.';
 
 -- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
 -- import: what they earn by it, they are not notified of.
@@ -247,15 +232,12 @@ end;
 $$;
 comment on function learn_internal.register_users() is
   'Statement trigger: makes users'' stats rows and writes user_registered facts.';
-revoke all on function learn_internal.register_users() from public;
 
 create or replace trigger register_users
   after insert on learn.users
   referencing new table as new_users
   for each statement
   execute function learn_internal.register_users();
-comment on trigger register_users on learn.users is
-  'Makes stats rows and writes user_registered facts.';
 
 -- When users are deleted: they leave the boards at once.
 create or replace function learn_internal.recount_deleted_boards()
@@ -275,14 +257,12 @@ end;
 $$;
 comment on function learn_internal.recount_deleted_boards() is
   'Statement trigger: takes deleted users off the boards.';
-revoke all on function learn_internal.recount_deleted_boards() from public;
 
 create or replace trigger users_gone
   after delete on learn.users
   referencing old table as old_users
   for each statement
   execute function learn_internal.recount_deleted_boards();
-comment on trigger users_gone on learn.users is 'Takes deleted users off the boards.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -293,7 +273,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.updated_at, new.last_login_at, new.last_active_at),
     least(new.created_at, new.updated_at, new.last_login_at, new.last_active_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
-comment on trigger refuse_times on learn.users is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, last_login_at, last_active_at on learn.users
@@ -303,4 +282,3 @@ create or replace trigger refuse_new_times
     or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at)
     or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
-comment on trigger refuse_new_times on learn.users is 'Refuses times out of bounds (LX001).';

@@ -8,7 +8,6 @@ create or replace trigger refuse_times
   when (learn_internal.is_off_time(new.closed_at, new.closed_at)
     or learn_internal.is_off_date(new.starts_on, new.starts_on))
   execute function learn_internal.refuse_times('closed_at', 'starts_on');
-comment on trigger refuse_times on learn.closed_periods is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of closed_at, starts_on on learn.closed_periods
@@ -16,4 +15,3 @@ create or replace trigger refuse_new_times
   when (new.closed_at is distinct from old.closed_at and learn_internal.is_off_time(new.closed_at, new.closed_at)
     or new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
   execute function learn_internal.refuse_times('closed_at', 'starts_on');
-comment on trigger refuse_new_times on learn.closed_periods is 'Refuses times out of bounds (LX001).';

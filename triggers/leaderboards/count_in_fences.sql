@@ -52,25 +52,21 @@ end;
 $$;
 comment on function learn_internal.count_in_fences() is
   'Statement trigger: counts users of boards by stretches of values.';
-revoke all on function learn_internal.count_in_fences() from public;
 
 create or replace trigger scores_inserted
   after insert on learn_internal.board_scores
   referencing new table as new_rows
   for each statement
   execute function learn_internal.count_in_fences();
-comment on trigger scores_inserted on learn_internal.board_scores is 'Counts who has come.';
 
 create or replace trigger scores_updated
   after update on learn_internal.board_scores
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.count_in_fences();
-comment on trigger scores_updated on learn_internal.board_scores is 'Counts who has moved.';
 
 create or replace trigger scores_deleted
   after delete on learn_internal.board_scores
   referencing old table as old_rows
   for each statement
   execute function learn_internal.count_in_fences();
-comment on trigger scores_deleted on learn_internal.board_scores is 'Counts who has gone.';

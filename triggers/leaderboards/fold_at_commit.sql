@@ -15,12 +15,9 @@ end;
 $$;
 comment on function learn_internal.fold_at_commit() is
   'Deferred trigger: folds the boards when the transaction that has asked for it commits.';
-revoke all on function learn_internal.fold_at_commit() from public;
 
 create constraint trigger fold_at_commit
   after insert on learn_internal.fold_requests
   deferrable initially deferred
   for each row
   execute function learn_internal.fold_at_commit();
-comment on trigger fold_at_commit on learn_internal.fold_requests is
-  'Folds the boards when the transaction commits.';

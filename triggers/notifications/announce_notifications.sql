@@ -63,15 +63,12 @@ $$;
 comment on function learn_internal.announce_notifications() is
   'Statement trigger: sends new notifications to the channel learn_events and, where webhooks '
   'are switched on, to the outbox.';
-revoke all on function learn_internal.announce_notifications() from public;
 
 create or replace trigger announce_notifications
   after insert on learn.notifications
   referencing new table as new_rows
   for each statement
   execute function learn_internal.announce_notifications();
-comment on trigger announce_notifications on learn.notifications is
-  'Sends them to the channel learn_events and to the outbox.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -82,7 +79,6 @@ create or replace trigger refuse_times
     greatest(new.created_at, new.read_at),
     least(new.created_at, new.read_at)))
   execute function learn_internal.refuse_times('created_at', 'read_at');
-comment on trigger refuse_times on learn.notifications is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at, read_at on learn.notifications
@@ -90,4 +86,3 @@ create or replace trigger refuse_new_times
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.read_at is distinct from old.read_at and learn_internal.is_off_time(new.read_at, new.read_at))
   execute function learn_internal.refuse_times('created_at', 'read_at');
-comment on trigger refuse_new_times on learn.notifications is 'Refuses times out of bounds (LX001).';

@@ -17,14 +17,16 @@ end;
 $$;
 comment on function learn_internal.refuse_audit_change() is
   'Trigger: refuses update, delete and truncate of audit_log (LX009).';
-revoke all on function learn_internal.refuse_audit_change() from public;
 
 create or replace trigger audit_log_is_append_only
   before update or delete on learn.audit_log
   for each row execute function learn_internal.refuse_audit_change();
-comment on trigger audit_log_is_append_only on learn.audit_log is 'Append-only (LX009).';
 
 create or replace trigger audit_log_truncate
   before truncate on learn.audit_log
   for each statement execute function learn_internal.refuse_audit_change();
-comment on trigger audit_log_truncate on learn.audit_log is 'Append-only (LX009).';
+
+-- When someone empties the default partition: refused.
+create or replace trigger audit_log_default_truncate
+  before truncate on learn.audit_log_default
+  for each statement execute function learn_internal.refuse_audit_change();

@@ -40,7 +40,6 @@ end;
 $$;
 comment on function learn_internal.audit_row() is
   'Row trigger: writes down in audit_log who changed a row, and what.';
-revoke all on function learn_internal.audit_row() from public;
 
 -- When rights of users change.
 create or replace trigger audit
@@ -48,120 +47,90 @@ create or replace trigger audit
   for each row
   when ((old.role, old.is_active, old.is_verified) is distinct from (new.role, new.is_active, new.is_verified))
   execute function learn_internal.audit_row();
-comment on trigger audit on learn.users is 'Writes down who changed what a user may.';
 
 create or replace trigger audit after insert or update or delete on learn.achievements
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.achievements is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.activity_types
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.activity_types is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.avatars
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.avatars is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.challenge_levels
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.challenge_levels is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.challenge_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.challenge_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.challenges
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.challenges is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.course_levels
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.course_levels is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.course_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.course_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.courses
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.courses is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.daily_challenges
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.daily_challenges is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.difficulties
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.difficulties is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.exam_types
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.exam_types is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.exercises
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.exercises is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.learning_path_tracks
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.learning_path_tracks is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.learning_paths
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.learning_paths is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.lessons
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.lessons is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.level_thresholds
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.level_thresholds is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.metrics
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.metrics is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.notification_rules
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.notification_rules is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.period_rewards
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.period_rewards is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.platform_settings
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.platform_settings is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.questions
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.questions is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.skill_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.skill_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.skills
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.skills is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.track_lessons
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.track_lessons is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.track_prerequisites
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.track_prerequisites is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.tracks
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.tracks is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.xp_rules
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.xp_rules is 'Writes down who changed what.';
 
 create or replace trigger audit after insert or update or delete on learn.rate_limits
   for each row execute function learn_internal.audit_row();
-comment on trigger audit on learn.rate_limits is 'Writes down who changed what.';

@@ -7,11 +7,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of created_at on learn.idempotency_keys
   for each row
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at))
   execute function learn_internal.refuse_times('created_at');
-comment on trigger refuse_new_times on learn.idempotency_keys is 'Refuses times out of bounds (LX001).';

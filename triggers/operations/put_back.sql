@@ -22,7 +22,6 @@ end;
 $$;
 comment on function learn_internal.put_back() is
   'Statement trigger: deleted rows that follow from others are put back.';
-revoke all on function learn_internal.put_back() from public;
 
 create or replace trigger put_back
   after delete on learn.user_exercise_progress

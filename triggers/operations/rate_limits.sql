@@ -22,9 +22,7 @@ end;
 $$;
 comment on function learn_internal.check_rate_limit() is
   'Row trigger: refuses a limit of what is not counted (LX001).';
-revoke all on function learn_internal.check_rate_limit() from public;
 
 create or replace trigger check_rate_limit
   before insert or update on learn.rate_limits
   for each row execute function learn_internal.check_rate_limit();
-comment on trigger check_rate_limit on learn.rate_limits is 'Only of functions that count (LX001).';

@@ -24,7 +24,6 @@ end;
 $$;
 comment on function learn_internal.refuse_by_hand() is
   'Trigger: refuses what is written by hand where only Laurel writes (LX010). Argument: the hint.';
-revoke all on function learn_internal.refuse_by_hand() from public;
 
 -- by row, which holds for its partitions too
 create or replace trigger refuse_by_hand

@@ -23,12 +23,9 @@ end;
 $$;
 comment on function learn_internal.settings_updated() is
   'Statement trigger: applies a change of level_completion_policy.';
-revoke all on function learn_internal.settings_updated() from public;
 
 create or replace trigger settings_updated
   after update on learn.platform_settings
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.settings_updated();
-comment on trigger settings_updated on learn.platform_settings is
-  'Applies a change of level_completion_policy.';

@@ -8,7 +8,6 @@ create or replace trigger query_submissions_hold
   before insert on learn.query_submissions
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger query_submissions_hold on learn.query_submissions is 'Keeps content as it is.';
 
 -- 2. One submission after the other, by user: what a lesson is worth depends on the submissions before its
 -- completion and not on those after it. Facts are written together, but before what follows from them.
@@ -113,15 +112,12 @@ end;
 $$;
 comment on function learn_internal.grade_submissions() is
   'Statement trigger: submissions become facts, solve exercises and complete lessons.';
-revoke all on function learn_internal.grade_submissions() from public;
 
 create or replace trigger grade_submissions
   after insert on learn.query_submissions
   referencing new table as new_submissions
   for each statement
   execute function learn_internal.grade_submissions();
-comment on trigger grade_submissions on learn.query_submissions is
-  'Submissions become facts, solve exercises and complete lessons.';
 
 -- 3. Submissions stay as they were judged.
 create or replace trigger results_stay
@@ -129,7 +125,6 @@ create or replace trigger results_stay
   for each row when ((old.is_correct, old.error_message, old.submitted_at)
     is distinct from (new.is_correct, new.error_message, new.submitted_at))
   execute function learn_internal.refuse_change();
-comment on trigger results_stay on learn.query_submissions is 'Refuses another result (LX009).';
 
 -- 4. Submissions that are deleted, alone or with their exercise: progress is what the others say.
 create or replace function learn_internal.submissions_deleted()
@@ -164,14 +159,12 @@ end;
 $$;
 comment on function learn_internal.submissions_deleted() is
   'Statement trigger: recounts the exercises of deleted submissions.';
-revoke all on function learn_internal.submissions_deleted() from public;
 
 create or replace trigger submissions_deleted
   after delete on learn.query_submissions
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.submissions_deleted();
-comment on trigger submissions_deleted on learn.query_submissions is 'Recounts the exercises.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -180,11 +173,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.submitted_at, new.submitted_at))
   execute function learn_internal.refuse_times('submitted_at');
-comment on trigger refuse_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of submitted_at on learn.query_submissions
   for each row
   when (new.submitted_at is distinct from old.submitted_at and learn_internal.is_off_time(new.submitted_at, new.submitted_at))
   execute function learn_internal.refuse_times('submitted_at');
-comment on trigger refuse_new_times on learn.query_submissions is 'Refuses times out of bounds (LX001).';

@@ -7,11 +7,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
-comment on trigger refuse_times on learn.user_exercise_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of solved_at on learn.user_exercise_progress
   for each row
   when (new.solved_at is distinct from old.solved_at and learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
-comment on trigger refuse_new_times on learn.user_exercise_progress is 'Refuses times out of bounds (LX001).';

@@ -17,14 +17,11 @@ end;
 $$;
 comment on function learn_internal.derive_track_progress() is
   'Row trigger: status and percentage follow from the items of a track.';
-revoke all on function learn_internal.derive_track_progress() from public;
 
 create or replace trigger derive_track_progress
   before insert or update on learn.user_track_progress
   for each row
   execute function learn_internal.derive_track_progress();
-comment on trigger derive_track_progress on learn.user_track_progress is
-  'Status and percentage follow.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -33,11 +30,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.user_track_progress
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.user_track_progress is 'Refuses times out of bounds (LX001).';

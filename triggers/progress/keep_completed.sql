@@ -16,7 +16,6 @@ begin
 end;
 $$;
 comment on function learn_internal.keep_completed() is 'Row trigger: a completion stays (LX009).';
-revoke all on function learn_internal.keep_completed() from public;
 
 create or replace trigger keep_completed
   after update of completed_at on learn.user_course_progress

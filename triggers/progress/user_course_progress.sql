@@ -6,8 +6,6 @@ create or replace trigger user_course_progress_hold
   before insert or update on learn.user_course_progress
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_course_progress_hold on learn.user_course_progress is
-  'Keeps content as it is.';
 
 -- When enrolments are deleted, alone or with the course: the tracks concerned are recounted.
 create or replace trigger course_progress_deleted
@@ -15,7 +13,6 @@ create or replace trigger course_progress_deleted
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.recount_lost_items('courses', 'course_id');
-comment on trigger course_progress_deleted on learn.user_course_progress is 'Recounts tracks.';
 
 -- When users are enrolled: required prerequisites must be completed, enrolling is a fact, the first
 -- level is unlocked, and lessons of the course that were completed before count.
@@ -105,15 +102,12 @@ end;
 $$;
 comment on function learn_internal.course_progress_inserted() is
   'Statement trigger: enrolments are checked (LX006), become facts, and unlock the first level.';
-revoke all on function learn_internal.course_progress_inserted() from public;
 
 create or replace trigger course_progress_inserted
   after insert on learn.user_course_progress
   referencing new table as new_rows
   for each statement
   execute function learn_internal.course_progress_inserted();
-comment on trigger course_progress_inserted on learn.user_course_progress is
-  'Checks prerequisites, writes facts, unlocks the first level.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -124,7 +118,6 @@ create or replace trigger refuse_times
     greatest(new.enrolled_at, new.completed_at, new.last_activity_at),
     least(new.enrolled_at, new.completed_at, new.last_activity_at)))
   execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
-comment on trigger refuse_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of enrolled_at, completed_at, last_activity_at on learn.user_course_progress
@@ -133,4 +126,3 @@ create or replace trigger refuse_new_times
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at)
     or new.last_activity_at is distinct from old.last_activity_at and learn_internal.is_off_time(new.last_activity_at, new.last_activity_at))
   execute function learn_internal.refuse_times('enrolled_at', 'completed_at', 'last_activity_at');
-comment on trigger refuse_new_times on learn.user_course_progress is 'Refuses times out of bounds (LX001).';

@@ -8,8 +8,6 @@ create or replace trigger user_lesson_progress_hold
   before insert or update on learn.user_lesson_progress
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_lesson_progress_hold on learn.user_lesson_progress is
-  'Keeps content as it is.';
 
 -- 2. A row that is written by hand: status and date agree, and a completion stays.
 create or replace function learn_internal.date_completions()
@@ -42,15 +40,12 @@ end;
 $$;
 comment on function learn_internal.date_completions() is
   'Row trigger: a completed lesson has a date, and keeps it (LX009).';
-revoke all on function learn_internal.date_completions() from public;
 
 create or replace trigger date_completions
   before insert on learn.user_lesson_progress
   for each row
   when ((new.status = 'completed') <> (new.completed_at is not null))
   execute function learn_internal.date_completions();
-comment on trigger date_completions on learn.user_lesson_progress is
-  'Makes status and completed_at agree.';
 
 create or replace trigger keep_completions
   before update on learn.user_lesson_progress
@@ -59,8 +54,6 @@ create or replace trigger keep_completions
     or old.completed_at is not null and new.completed_at is distinct from old.completed_at
     or old.started_at is not null and new.started_at is distinct from old.started_at)
   execute function learn_internal.date_completions();
-comment on trigger keep_completions on learn.user_lesson_progress is
-  'A completion is sticky (LX009).';
 
 -- A start that is moved: it is dated neither ahead of the clock nor absurdly far back. Rows that are new, and
 -- completions, are asked where they become facts.
@@ -71,7 +64,6 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('started_at', 'completed_at');
-comment on trigger refuse_new_times on learn.user_lesson_progress is 'Refuses times out of bounds (LX001).';
 
 -- 3. What has become started or completed, by a new row or by a change.
 create or replace function learn_internal.lesson_progress_written()
@@ -194,23 +186,18 @@ end;
 $$;
 comment on function learn_internal.lesson_progress_written() is
   'Statement trigger: started lessons become facts; completed ones pay and move courses and tracks.';
-revoke all on function learn_internal.lesson_progress_written() from public;
 
 create or replace trigger lesson_progress_inserted
   after insert on learn.user_lesson_progress
   referencing new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_written();
-comment on trigger lesson_progress_inserted on learn.user_lesson_progress is
-  'Started and completed lessons become facts.';
 
 create or replace trigger lesson_progress_updated
   after update on learn.user_lesson_progress
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.lesson_progress_written();
-comment on trigger lesson_progress_updated on learn.user_lesson_progress is
-  'Started and completed lessons become facts.';
 
 -- 4. Progress that is deleted, alone or with its lesson: the courses and tracks concerned are recounted. A lesson
 -- whose exercises are all solved is completed again: delete the submissions first.
@@ -265,11 +252,9 @@ end;
 $$;
 comment on function learn_internal.lesson_progress_deleted() is
   'Statement trigger: recounts the courses and tracks of deleted lesson progress.';
-revoke all on function learn_internal.lesson_progress_deleted() from public;
 
 create or replace trigger lesson_progress_deleted
   after delete on learn.user_lesson_progress
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.lesson_progress_deleted();
-comment on trigger lesson_progress_deleted on learn.user_lesson_progress is 'Recounts courses and tracks.';

@@ -9,7 +9,6 @@ create or replace trigger refuse_times
     greatest(new.unlocked_at, new.completed_at),
     least(new.unlocked_at, new.completed_at)))
   execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
-comment on trigger refuse_times on learn.user_level_unlocks is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at, completed_at on learn.user_level_unlocks
@@ -17,4 +16,3 @@ create or replace trigger refuse_new_times
   when (new.unlocked_at is distinct from old.unlocked_at and learn_internal.is_off_time(new.unlocked_at, new.unlocked_at)
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
-comment on trigger refuse_new_times on learn.user_level_unlocks is 'Refuses times out of bounds (LX001).';

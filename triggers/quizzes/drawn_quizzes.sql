@@ -7,7 +7,6 @@ create or replace trigger refuse_times
   when (learn_internal.is_off_time(
     greatest(new.started_at, new.closed_at), least(new.started_at, new.closed_at)))
   execute function learn_internal.refuse_times('started_at', 'closed_at');
-comment on trigger refuse_times on learn.drawn_quizzes is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of started_at, closed_at on learn.drawn_quizzes
@@ -15,4 +14,3 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.closed_at is distinct from old.closed_at and learn_internal.is_off_time(new.closed_at, new.closed_at))
   execute function learn_internal.refuse_times('started_at', 'closed_at');
-comment on trigger refuse_new_times on learn.drawn_quizzes is 'Refuses times out of bounds (LX001).';

@@ -4,4 +4,3 @@ create or replace trigger questions_touch
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger questions_touch on learn.questions is 'Keeps updated_at.';

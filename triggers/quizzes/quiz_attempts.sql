@@ -6,7 +6,6 @@ create or replace trigger quiz_attempts_hold
   before insert on learn.quiz_attempts
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger quiz_attempts_hold on learn.quiz_attempts is 'Keeps rules as they are.';
 
 -- 2. One quiz after the other, by user and time. Answers that the same statement writes tell which
 -- questions were right, whatever the writer of the quiz says. Facts are written many at a time.
@@ -98,15 +97,12 @@ end;
 $$;
 comment on function learn_internal.quizzes_completed() is
   'Statement trigger: quizzes, right answers and perfect scores become facts, which pay.';
-revoke all on function learn_internal.quizzes_completed() from public;
 
 create or replace trigger quizzes_completed
   after insert on learn.quiz_attempts
   referencing new table as new_rows
   for each statement
   execute function learn_internal.quizzes_completed();
-comment on trigger quizzes_completed on learn.quiz_attempts is
-  'Quizzes, right answers and perfect scores become facts.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -115,11 +111,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.quiz_attempts
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.quiz_attempts is 'Refuses times out of bounds (LX001).';

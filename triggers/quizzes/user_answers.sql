@@ -20,14 +20,12 @@ end;
 $$;
 comment on function learn_internal.fill_answers() is
   'Row trigger: grades an answer that comes without a grade.';
-revoke all on function learn_internal.fill_answers() from public;
 
 create or replace trigger fill_answers
   before insert on learn.user_answers
   for each row
   when (new.question_id is not null and (new.correct_answer is null or new.is_correct is null))
   execute function learn_internal.fill_answers();
-comment on trigger fill_answers on learn.user_answers is 'Grades what comes without a grade.';
 
 -- When answers are written: what is correct comes from the questions, never from the writer. Where
 -- their quiz was written before them, and so was paid without names, the questions are named now.
@@ -84,14 +82,12 @@ end;
 $$;
 comment on function learn_internal.grade_answers() is
   'Statement trigger: answers are graded by the questions, whatever their writer says (LX001).';
-revoke all on function learn_internal.grade_answers() from public;
 
 create or replace trigger grade_answers
   after insert on learn.user_answers
   referencing new table as new_rows
   for each statement
   execute function learn_internal.grade_answers();
-comment on trigger grade_answers on learn.user_answers is 'Grades by the questions.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -100,11 +96,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.answered_at, new.answered_at))
   execute function learn_internal.refuse_times('answered_at');
-comment on trigger refuse_times on learn.user_answers is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of answered_at on learn.user_answers
   for each row
   when (new.answered_at is distinct from old.answered_at and learn_internal.is_off_time(new.answered_at, new.answered_at))
   execute function learn_internal.refuse_times('answered_at');
-comment on trigger refuse_new_times on learn.user_answers is 'Refuses times out of bounds (LX001).';

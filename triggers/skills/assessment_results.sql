@@ -6,8 +6,6 @@ create or replace trigger assessment_results_hold
   before insert on learn.assessment_results
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger assessment_results_hold on learn.assessment_results is
-  'Keeps content as it is.';
 
 -- When assessments are written: they are graded, what they say of the user is noted with them, and
 -- they are facts. An initial one sets the user's skill level, later ones raise it, if the setting says so.
@@ -147,15 +145,12 @@ end;
 $$;
 comment on function learn_internal.assessments_completed() is
   'Statement trigger: grades assessments, recommends, sets skill levels; they become facts.';
-revoke all on function learn_internal.assessments_completed() from public;
 
 create or replace trigger assessments_completed
   after insert on learn.assessment_results
   referencing new table as new_rows
   for each statement
   execute function learn_internal.assessments_completed();
-comment on trigger assessments_completed on learn.assessment_results is
-  'Grades, recommends, sets the skill level; a fact.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -164,11 +159,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of completed_at on learn.assessment_results
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
-comment on trigger refuse_new_times on learn.assessment_results is 'Refuses times out of bounds (LX001).';

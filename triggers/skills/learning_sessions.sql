@@ -43,14 +43,12 @@ end;
 $$;
 comment on function learn_internal.sessions_ended() is
   'Statement trigger: notes what users'' XP has gained in sessions that end; they become facts.';
-revoke all on function learn_internal.sessions_ended() from public;
 
 create or replace trigger sessions_ended
   after update on learn.learning_sessions
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.sessions_ended();
-comment on trigger sessions_ended on learn.learning_sessions is 'Notes the XP gained; facts.';
 
 -- When learning sessions are started: the user's XP at the start is noted. Sessions that are
 -- written as ended, from elsewhere, say themselves what they earned; they are learning acts, too.
@@ -89,14 +87,12 @@ end;
 $$;
 comment on function learn_internal.sessions_started() is
   'Statement trigger: notes the XP that users have when their sessions start.';
-revoke all on function learn_internal.sessions_started() from public;
 
 create or replace trigger sessions_started
   after insert on learn.learning_sessions
   referencing new table as new_rows
   for each statement
   execute function learn_internal.sessions_started();
-comment on trigger sessions_started on learn.learning_sessions is 'Notes the XP at the start.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -107,7 +103,6 @@ create or replace trigger refuse_times
     greatest(new.started_at, new.ended_at),
     least(new.started_at, new.ended_at)))
   execute function learn_internal.refuse_times('started_at', 'ended_at');
-comment on trigger refuse_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of started_at, ended_at on learn.learning_sessions
@@ -115,4 +110,3 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.ended_at is distinct from old.ended_at and learn_internal.is_off_time(new.ended_at, new.ended_at))
   execute function learn_internal.refuse_times('started_at', 'ended_at');
-comment on trigger refuse_new_times on learn.learning_sessions is 'Refuses times out of bounds (LX001).';

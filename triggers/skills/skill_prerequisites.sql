@@ -6,8 +6,6 @@ create or replace trigger skill_prerequisites_change
   before insert or update or delete on learn.skill_prerequisites
   for each statement
   execute function learn_internal.change_content();
-comment on trigger skill_prerequisites_change on learn.skill_prerequisites is
-  'A change blocks learners.';
 
 -- When a skill gets a prerequisite: no cycle.
 create or replace trigger skill_prerequisites_inserted
@@ -15,8 +13,6 @@ create or replace trigger skill_prerequisites_inserted
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
-comment on trigger skill_prerequisites_inserted on learn.skill_prerequisites is
-  'Refuses a cycle (LX012).';
 
 -- When a skill's prerequisite changes: no cycle.
 create or replace trigger skill_prerequisites_updated
@@ -24,5 +20,3 @@ create or replace trigger skill_prerequisites_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('skill_id', 'prerequisite_skill_id');
-comment on trigger skill_prerequisites_updated on learn.skill_prerequisites is
-  'Refuses a cycle (LX012).';

@@ -6,7 +6,6 @@ create or replace trigger skills_change
   before insert or update of max_level, xp_per_level, parent_skill_id or delete on learn.skills
   for each statement
   execute function learn_internal.change_content();
-comment on trigger skills_change on learn.skills is 'A change blocks learners.';
 
 -- When levels of skills take other points, or there are more or fewer of them: the levels of all
 -- who have points there are recounted. What was reached or mastered stays reported.
@@ -41,21 +40,18 @@ end;
 $$;
 comment on function learn_internal.skills_updated() is
   'Statement trigger: recounts the levels of skills that take other points.';
-revoke all on function learn_internal.skills_updated() from public;
 
 create or replace trigger skills_updated
   after update on learn.skills
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.skills_updated();
-comment on trigger skills_updated on learn.skills is 'Recounts levels.';
 
 create or replace trigger skills_touch
   before update on learn.skills
   for each row
   when (old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
-comment on trigger skills_touch on learn.skills is 'Keeps updated_at.';
 
 -- When skills get other parents: no cycle.
 create or replace trigger skill_parents_updated
@@ -63,7 +59,6 @@ create or replace trigger skill_parents_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
-comment on trigger skill_parents_updated on learn.skills is 'Refuses a cycle of parents (LX012).';
 
 -- When skills are added: no cycle of parents.
 create or replace trigger skills_inserted
@@ -71,4 +66,3 @@ create or replace trigger skills_inserted
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('id', 'parent_skill_id');
-comment on trigger skills_inserted on learn.skills is 'Refuses a cycle of parents (LX012).';

@@ -6,7 +6,6 @@ create or replace trigger user_skills_hold
   before insert or update on learn.user_skills
   for each statement
   execute function learn_internal.hold_content_first();
-comment on trigger user_skills_hold on learn.user_skills is 'Keeps content as it is.';
 
 -- When users' skills are deleted: only with the user or with the skill, because levels that were
 -- reached would be reported again.
@@ -37,15 +36,12 @@ end;
 $$;
 comment on function learn_internal.user_skills_deleted() is
   'Statement trigger: users'' skills go only with the user or the skill (LX009).';
-revoke all on function learn_internal.user_skills_deleted() from public;
 
 create or replace trigger user_skills_deleted
   after delete on learn.user_skills
   referencing old table as deleted_rows
   for each statement
   execute function learn_internal.user_skills_deleted();
-comment on trigger user_skills_deleted on learn.user_skills is
-  'Refuses delete (LX009), except with the user or the skill.';
 
 -- When users begin skills: points, room and prerequisites are checked, and levels follow.
 -- Errors: LX001 more points than there are, or than fit; LX006 prerequisites at level 0.
@@ -66,15 +62,12 @@ end;
 $$;
 comment on function learn_internal.user_skills_inserted() is
   'Statement trigger: checks points in skills that users begin (LX001, LX006); levels follow.';
-revoke all on function learn_internal.user_skills_inserted() from public;
 
 create or replace trigger user_skills_inserted
   after insert on learn.user_skills
   referencing new table as new_rows
   for each statement
   execute function learn_internal.user_skills_inserted();
-comment on trigger user_skills_inserted on learn.user_skills is
-  'Checks points (LX001) and prerequisites (LX006); levels follow.';
 
 -- When users have more points in skills: points and room are checked, and levels follow. Fewer
 -- points are always good. What does not touch points is left alone, as the levels that are
@@ -130,15 +123,12 @@ end;
 $$;
 comment on function learn_internal.user_skills_updated() is
   'Statement trigger: checks more points in skills (LX001); levels follow.';
-revoke all on function learn_internal.user_skills_updated() from public;
 
 create or replace trigger user_skills_updated
   after update on learn.user_skills
   referencing old table as old_rows new table as new_rows
   for each statement
   execute function learn_internal.user_skills_updated();
-comment on trigger user_skills_updated on learn.user_skills is
-  'Checks points (LX001); levels follow.';
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -149,7 +139,6 @@ create or replace trigger refuse_times
     greatest(new.unlocked_at, new.allocated_at, new.mastered_at),
     least(new.unlocked_at, new.allocated_at, new.mastered_at)))
   execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
-comment on trigger refuse_times on learn.user_skills is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of unlocked_at, allocated_at, mastered_at on learn.user_skills
@@ -158,4 +147,3 @@ create or replace trigger refuse_new_times
     or new.allocated_at is distinct from old.allocated_at and learn_internal.is_off_time(new.allocated_at, new.allocated_at)
     or new.mastered_at is distinct from old.mastered_at and learn_internal.is_off_time(new.mastered_at, new.mastered_at))
   execute function learn_internal.refuse_times('unlocked_at', 'allocated_at', 'mastered_at');
-comment on trigger refuse_new_times on learn.user_skills is 'Refuses times out of bounds (LX001).';

@@ -9,7 +9,6 @@ create or replace trigger refuse_times
     greatest(new.granted_on, new.used_on),
     least(new.granted_on, new.used_on)))
   execute function learn_internal.refuse_times('granted_on', 'used_on');
-comment on trigger refuse_times on learn.streak_freezes is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of granted_on, used_on on learn.streak_freezes
@@ -17,4 +16,3 @@ create or replace trigger refuse_new_times
   when (new.granted_on is distinct from old.granted_on and learn_internal.is_off_date(new.granted_on, new.granted_on)
     or new.used_on is distinct from old.used_on and learn_internal.is_off_date(new.used_on, new.used_on))
   execute function learn_internal.refuse_times('granted_on', 'used_on');
-comment on trigger refuse_new_times on learn.streak_freezes is 'Refuses times out of bounds (LX001).';

@@ -7,11 +7,9 @@ create or replace trigger refuse_times
   for each row
   when (learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
-comment on trigger refuse_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';
 
 create or replace trigger refuse_new_times
   before update of activity_date on learn.user_activity_days
   for each row
   when (new.activity_date is distinct from old.activity_date and learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
-comment on trigger refuse_new_times on learn.user_activity_days is 'Refuses times out of bounds (LX001).';

@@ -6,8 +6,6 @@ create or replace trigger level_thresholds_change
   before insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.change_content();
-comment on trigger level_thresholds_change on learn.level_thresholds is
-  'A change blocks learners.';
 
 -- When the level curve is changed: it must be one, and everybody's level follows it.
 -- Levels that were reached stay reached: nothing is announced, and no achievement is taken away.
@@ -50,19 +48,14 @@ end;
 $$;
 comment on function learn_internal.apply_level_curve() is
   'Statement trigger: checks the level curve (LX001) and applies it to all users.';
-revoke all on function learn_internal.apply_level_curve() from public;
 
 create or replace trigger apply_level_curve
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.apply_level_curve();
-comment on trigger apply_level_curve on learn.level_thresholds is
-  'Checks the level curve (LX001) and applies it to all users.';
 
 -- When the level curve changes: the totals of XP at which something happens are noted again.
 create or replace trigger level_thresholds_marks
   after insert or update or delete or truncate on learn.level_thresholds
   for each statement
   execute function learn_internal.note_xp_marks();
-comment on trigger level_thresholds_marks on learn.level_thresholds is
-  'Notes the totals of XP at which something happens.';

@@ -6,12 +6,15 @@ create or replace trigger xp_transactions_truncate
   before truncate on learn.xp_transactions
   for each statement
   execute function learn_internal.refuse_truncate();
-comment on trigger xp_transactions_truncate on learn.xp_transactions is 'Refuses truncate (LX009).';
 
 -- When a ledger row is changed or deleted: refused.
 create or replace trigger xp_transactions_is_append_only
   before update or delete on learn.xp_transactions
   for each row
   execute function learn_internal.refuse_change();
-comment on trigger xp_transactions_is_append_only on learn.xp_transactions is
-  'Refuses update and delete (LX009).';
+
+-- When someone empties the default partition: refused.
+create or replace trigger xp_transactions_default_truncate
+  before truncate on learn.xp_transactions_default
+  for each statement
+  execute function learn_internal.refuse_truncate();

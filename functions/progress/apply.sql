@@ -1,0 +1,216 @@
+-- After completed lessons have got a first score that is full, or lost a full one: a lesson without exercises that was
+-- completed without a score is perfect when the first one that comes is full. That is a fact, which pays, once.
+-- The caller has matched new and old rows.
+create or replace function learn_internal.apply_late_scores(p_lessons learn_internal.lesson_event[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+begin
+  for c in
+    select p.user_id, p.lesson_id
+    from unnest(p_lessons) l
+    join learn.user_lesson_progress p
+      on p.user_id = l.user_id and p.lesson_id = l.lesson_id and p.score = 100
+    where not exists (select from learn.exercises e where e.lesson_id = l.lesson_id)
+    order by p.user_id, p.lesson_id
+  loop
+    perform from learn.user_stats s where s.user_id = c.user_id for no key update;
+    v_facts := v_facts || (
+      c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
+      learn.clock())::learn_internal.fact;
+  end loop;
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+  -- It has paid: now, or with the completion, where a full score was taken away.
+  insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+  select l.user_id, 'lesson_perfect', 'lesson', l.lesson_id::text
+  from unnest(p_lessons) l
+  order by 1, 4
+  on conflict do nothing;
+end;
+$$;
+comment on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) is
+  'Writes the facts of first scores that are full and have come after the completion, once each.';
+
+-- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
+-- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
+-- completed, ordered by user, and locks the users in that order.
+-- Errors: LX001 a completion ahead of the clock, or before 1970.
+create or replace function learn_internal.apply_lesson_completions(
+  p_completions learn_internal.completion[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c              learn_internal.completion;
+  v_lesson       record;             -- all that a completion asks of it
+  v_solved       record;             -- how its exercises were solved
+  v_perfect      learn.activity_types;
+  v_properties   jsonb;
+  v_is_perfect   boolean;
+  v_user_id      uuid;
+  v_lesson_id    bigint;
+  v_learner      record;             -- the learner's zone
+  v_zone         learn_internal.local_date;
+  v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
+  v_is_recorded  boolean;
+  v_fast_seconds integer;
+  v_now          timestamptz := learn.clock();
+  v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
+  v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
+  v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
+begin
+  foreach c in array p_completions loop
+    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('completed_at', c.completed_at);
+    end if;
+    if c.user_id is distinct from v_user_id then
+      select s.user_id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
+        select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded
+      into v_learner
+      from learn.user_stats s
+      join learn.users u on u.id = s.user_id
+      where s.user_id = c.user_id
+      for no key update of s;
+      v_user_id := v_learner.user_id;
+      v_has_recorded := v_learner.has_recorded;
+    end if;
+    if c.completed_at < v_learner.zone_since then
+      v_zone := learn_internal.local_date(c.user_id, c.completed_at);
+    else
+      v_zone.local_date :=
+        (c.completed_at at time zone v_learner.timezone - v_learner.day_starts_at)::date;
+      v_zone.zone_number := v_learner.zone_number;
+    end if;
+    if c.lesson_id is distinct from v_lesson_id then
+      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
+        t.pays, t.is_qualifying,
+        case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit,
+        (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
+        exists (
+          select from learn.exercises e
+          where e.lesson_id = l.id and e.is_published) as has_exercises,
+        array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id) as track_ids
+      into v_lesson
+      from learn.lessons l
+      join learn.activity_types t on t.key = 'lesson_completed'
+      where l.id = c.lesson_id;
+      v_lesson_id := v_lesson.id;
+    end if;
+    -- A score below the pass mark is kept, and completes nothing; of an attempt beyond a hard limit, the time is.
+    if (v_lesson.pass_score is not null or v_lesson.hard_limit is not null)
+      and not v_lesson.has_exercises
+    then
+      if v_lesson.pass_score is not null and coalesce(c.score < v_lesson.pass_score, true)
+        or c.seconds > v_lesson.hard_limit
+      then
+        update learn.user_lesson_progress p
+        set status = 'in_progress', completed_at = null,
+          score = case when c.seconds > v_lesson.hard_limit then null else p.score end
+        where p.user_id = c.user_id and p.lesson_id = c.lesson_id;
+        continue;
+      end if;
+    end if;
+    if v_lesson.has_exercises and c.started_at is not null and v_fast_seconds is null then
+      v_fast_seconds := learn_internal.setting_number('speed_runner_seconds');
+    end if;
+
+    v_is_perfect := coalesce(c.score = 100, false);
+    v_properties := jsonb_build_object(
+      'slug', v_lesson.slug, 'difficulty', v_lesson.difficulty,
+      'has_exercises', v_lesson.has_exercises);
+    -- How well it was done is known from submissions, and only where these have solved all of it.
+    if v_lesson.has_exercises then
+      select count(*) = count(*) filter (where x.is_first_try) as is_first_try,
+        count(*) = count(x.solved_at) and sum(x.wrong_submissions) = 0 as is_flawless,
+        count(*) = count(x.solved_at) and sum(x.failed_submissions) = 0 as is_clean,
+        count(*) = count(x.solved_at) as is_solved
+      into v_solved
+      from learn.exercises e
+      left join learn.user_exercise_progress x on x.user_id = c.user_id and x.exercise_id = e.id
+      where e.lesson_id = c.lesson_id and e.is_published;
+      v_is_perfect := v_solved.is_first_try;
+      v_properties := v_properties || jsonb_build_object(
+        'is_clean', v_solved.is_clean, 'is_first_try', v_solved.is_first_try,
+        'is_flawless', v_solved.is_flawless,
+        'is_fast', v_solved.is_solved and coalesce(c.completed_at >= c.started_at
+          and c.completed_at < c.started_at + v_fast_seconds * interval '1 second', false));
+    end if;
+
+    -- What is remembered has paid: it was recorded from outside, or its row was deleted. It is done again.
+    v_is_recorded := v_has_recorded;
+    if v_has_recorded then
+      v_is_recorded := exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = c.user_id and r.activity_type = 'lesson_completed'
+          and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text);
+    end if;
+    if not v_is_recorded then
+      v_facts := v_facts || (
+        c.user_id, 'lesson_completed', 'lesson', c.lesson_id::text, v_properties,
+        round(coalesce(v_lesson.xp_reward, v_lesson.pays, 0)
+          * coalesce(v_lesson.multiplier, 1))::integer,
+        c.completed_at, v_zone.local_date, v_zone.zone_number, v_lesson.is_qualifying
+      )::learn_internal.logged_fact;
+    else
+      v_facts := v_facts || (
+        c.user_id, 'lesson_repeated', 'lesson', c.lesson_id::text, '{}', null,
+        c.completed_at, v_zone.local_date, v_zone.zone_number,
+        (select t.is_qualifying from learn.activity_types t where t.key = 'lesson_repeated')
+      )::learn_internal.logged_fact;
+    end if;
+    if v_is_perfect then
+      if v_perfect.key is null then
+        select * into v_perfect from learn.activity_types t where t.key = 'lesson_perfect';
+      end if;
+      if not exists (
+        select from learn_internal.recorded_subjects r
+        where r.user_id = c.user_id and r.activity_type = 'lesson_perfect'
+          and r.subject_type = 'lesson' and r.subject_id = c.lesson_id::text)
+      then
+        v_facts := v_facts || (
+          c.user_id, 'lesson_perfect', 'lesson', c.lesson_id::text, '{}', null,
+          c.completed_at, v_zone.local_date, v_zone.zone_number, v_perfect.is_qualifying
+        )::learn_internal.logged_fact;
+      end if;
+    end if;
+    if v_lesson.course_id is not null then
+      v_in_courses := v_in_courses || c;
+    end if;
+    if v_lesson.is_available then
+      for v_i in 1 .. cardinality(v_lesson.track_ids) loop
+        v_steps := v_steps
+          || (c.user_id, v_lesson.track_ids[v_i], c.completed_at)::learn_internal.track_step;
+      end loop;
+    end if;
+  end loop;
+
+  if cardinality(v_facts) > 0 then
+    insert into learn.activity_log
+      (user_id, activity_type, subject_type, subject_id, properties, xp,
+       occurred_at, local_date, zone_number, is_qualifying, recorded_at)
+    select f.user_id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp,
+      f.occurred_at, f.local_date, f.zone_number, f.is_qualifying, v_now
+    from unnest(v_facts) f;
+  end if;
+  if cardinality(v_in_courses) > 0 then
+    perform learn_internal.advance_courses(
+      array_agg(i.user_id), array_agg(i.lesson_id), array_agg(i.completed_at))
+    from unnest(v_in_courses) i;
+  end if;
+  if cardinality(v_steps) > 0 then
+    perform learn_internal.advance_tracks(v_steps);
+  end if;
+end;
+$$;
+comment on function learn_internal.apply_lesson_completions(learn_internal.completion[]) is
+  'Writes the facts of newly completed lessons, and moves their courses and tracks.';

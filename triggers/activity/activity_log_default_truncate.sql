@@ -1,7 +1,0 @@
--- When someone empties the default partition: refused.
-create or replace trigger activity_log_default_truncate
-  before truncate on learn.activity_log_default
-  for each statement
-  execute function learn_internal.refuse_truncate();
-comment on trigger activity_log_default_truncate on learn.activity_log_default is
-  'Refuses truncate (LX009).';

@@ -1,0 +1,75 @@
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
+  format('%s %s = %s',
+    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
+from learn_internal.metric_recounts r
+full join learn.user_metrics m
+  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
+where coalesce(r.value, 0) <> coalesce(m.value, 0)
+union all
+select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'none'
+    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
+  case when d.user_id is null then 'none'
+    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
+from learn_internal.metric_day_recounts r
+full join learn_internal.user_metric_days d
+  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
+    and d.activity_date = r.activity_date
+where r.user_id is null or d.user_id is null
+union all
+select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    r.reset_at, r.last_at),
+  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
+    u.reset_at, u.last_at)
+from learn_internal.run_recounts r
+full join learn_internal.user_runs u
+  on r.user_id = u.user_id and r.metric = u.metric and r.scope = u.scope
+where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
+
+-- Where what is noted of rules is not what they say: a part of check_integrity(). Rules are nobody's: no user is named.
+create or replace view learn_internal.rule_damage (check_name, user_id, expected, actual) as
+select 'rules_are_noted', null::uuid,
+  case when d.is_missing then d.note else 'nothing such' end, case when d.is_missing then 'none' else d.note end
+from (
+  select w.note, sum(w.amount) > 0 as is_missing
+  from (
+    select 1 as amount, format('type %s', c) as note from learn_internal.type_consequences c
+    union all
+    select -1, format('type %s', (t.key, t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs, t.notifies))
+    from learn.activity_types t
+    union all
+    select 1, format('feed %s', f) from learn_internal.due_feeds f
+    union all
+    select -1, format('feed %s', (o.activity_type, o.metric, o.is_scoped, o.aggregate, o.property, o.filter,
+      o.scope_property, o.is_board))
+    from learn_internal.metric_feeds o
+    union all
+    select 1, format('threshold %s', (a.id, l.metric, l.scope, l.threshold, l.is_sole))
+    from learn.achievements a
+    cross join lateral (select distinct * from learn_internal.criteria_leaves(a.criteria)) l
+    where a.is_active
+    union all
+    select -1, format('threshold %s', (t.achievement_id, t.metric, t.scope, t.threshold, t.is_sole))
+    from learn_internal.achievement_thresholds t
+    union all
+    select 1, format('mark %s', m.xp)
+    from (
+      select t.min_xp as xp from learn.level_thresholds t
+      union
+      select t.threshold from learn_internal.achievement_thresholds t where t.metric = 'xp' and t.scope = ''
+    ) m
+    union all
+    select -1, format('mark %s', m.xp) from learn_internal.xp_marks m
+  ) w
+  group by w.note
+  having sum(w.amount) <> 0
+) d;
+comment on view learn_internal.rule_damage is
+  'Where what is noted of rules is not what they say; no row when all is well.';

@@ -1,0 +1,59 @@
+-- The days that distinct_days metrics have counted, recounted from the log:
+-- what user_metric_days must say.
+create or replace view learn_internal.metric_day_recounts as
+select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
+where m.aggregate = 'distinct_days';
+comment on view learn_internal.metric_day_recounts is
+  'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+with fed as not materialized (
+  select f.user_id, f.local_date, m.key as metric, m.aggregate, s.scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn_internal.counted_facts f
+  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
+  cross join lateral (
+    select ''
+    union all
+    select f.properties ->> m.scope_property
+    where f.properties ->> m.scope_property <> ''
+  ) s(scope)
+)
+select t.user_id, t.metric, t.scope,
+  case t.aggregate
+    when 'max' then greatest(max(t.amount), 0)
+    when 'distinct_days' then count(distinct t.local_date)
+    else sum(t.amount)
+  end::bigint as value
+from fed t
+where t.aggregate <> 'run' and t.amount is not null
+group by t.user_id, t.metric, t.scope, t.aggregate
+union all
+select r.user_id, r.metric, r.scope,
+  count(*) filter (where not r.is_reset and not r.is_over)
+from (
+  -- by when they occurred; a fact that does both ends a run and begins the next
+  select e.*, coalesce(bool_or(e.is_reset) over (
+    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
+    rows between unbounded preceding and 1 preceding), false) as is_over
+  from learn_internal.run_facts e
+) r
+group by r.user_id, r.metric, r.scope;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
+create or replace view learn_internal.run_recounts as
+select f.user_id, f.metric, f.scope,
+  max(f.occurred_at) filter (where f.is_reset) as reset_at,
+  max(f.occurred_at) filter (where not f.is_reset) as last_at
+from learn_internal.run_facts f
+group by f.user_id, f.metric, f.scope;
+comment on view learn_internal.run_recounts is
+  'When runs were ended last and made longer last, recounted from activity_log.';

@@ -1,0 +1,96 @@
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.streak_states as
+with runs as (
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
+  from (
+    select a.user_id, a.activity_date, a.is_freeze,
+      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
+    from learn.user_activity_days a
+    window w as (partition by a.user_id order by a.activity_date)
+  ) d
+  group by d.user_id, d.run
+)
+select r.user_id,
+  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
+  max(r.days)::integer as longest_streak,
+  sum(r.days)::integer as active_days,
+  max(r.last_date) as last_activity_date
+from runs r
+group by r.user_id;
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';
+
+-- Where active days, streaks and freezes are not what the facts say: the part of
+-- check_integrity() about streaks.
+create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
+select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
+  case when r.user_id is null then 'no ' || d.activity_date
+    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
+  case when d.user_id is null then 'no ' || r.activity_date
+    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
+from learn_internal.activity_day_recounts r
+full join learn.user_activity_days d
+  on r.user_id = d.user_id and r.activity_date = d.activity_date
+where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
+union all
+select 'streak_follows_from_days', s.user_id,
+  format('current %s, longest %s, days %s, last %s',
+    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+    coalesce(r.active_days, 0), r.last_activity_date),
+  format('current %s, longest %s, days %s, last %s',
+    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+from learn.user_stats s
+left join learn_internal.streak_states r on r.user_id = s.user_id
+where (s.current_streak, s.longest_streak, s.active_days)
+  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+  or s.last_activity_date is distinct from r.last_activity_date
+union all
+select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+from learn.user_stats s
+left join (
+  select f.user_id, count(*) as held from learn.streak_freezes f
+  where f.used_on is null group by f.user_id
+) z on z.user_id = s.user_id
+where s.streak_freezes <> coalesce(z.held, 0)
+union all
+select 'freezes_cover_what_follows_from_days', h.user_id,
+  'days ' || array(select u from unnest(h.due) u order by u)::text,
+  'days ' || h.used::text
+from (
+  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
+    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
+  from learn.streak_freezes f
+  group by f.user_id
+) h
+where h.due <> h.used;
+comment on view learn_internal.streak_damage is
+  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
+
+-- How long each user's streak is, and when it ends unless another day becomes active: at the end of
+-- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
+-- last day was counted by another zone, by whichever of the two clocks is later.
+-- Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.streak_ends as
+select e.user_id, e.days, greatest(
+  (e.lost_on + e.day_starts_at) at time zone e.timezone,
+  (
+    select (e.lost_on + z.day_starts_at) at time zone z.timezone
+    from learn.user_timezones z
+    where z.user_id = e.user_id and z.number = e.last_zone_number
+  )) as ends_at
+from (
+  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
+    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
+      select coalesce(
+        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
+      from learn_internal.freeze_days f
+      where f.user_id = s.user_id
+    ) end as lost_on
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.current_streak > 0
+) e;
+comment on view learn_internal.streak_ends is
+  'Length of streaks in days, and the moment from which they are lost.';
