@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import venv
@@ -175,6 +176,41 @@ def test_down_stops_and_keeps_the_data(project: Path, run_dbtool: RunDbtool) -> 
     assert run_dbtool("down", cwd=project).exit_code == 0
     assert "nothing to apply" in run_dbtool("migrate", cwd=project).stdout  # starts it again
     assert server.is_running()
+
+
+def test_a_port_is_for_who_has_the_password_and_stays_until_it_is_given_up(
+    project: Path, run_dbtool: RunDbtool
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = run_dbtool("up", "--port", str(port), "--json", cwd=project)
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads(done.stdout)
+    url, file = answer["tcp_url"], Path(answer["password_file"])
+    assert url == f"postgresql://postgres@localhost:{port}/app"
+    assert file.stat().st_mode & 0o077 == 0
+    password = file.read_text().strip()
+    assert password not in done.stdout + done.stderr + (project / ".dbtool/server.log").read_text()
+    with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+        psycopg.connect(url)
+    with psycopg.connect(url, password=password) as connection:
+        assert connection.execute("select name from shop.cheap").fetchall() == [("pen",)]
+
+    run_dbtool("down", cwd=project)
+    assert f"by TCP: {url}, with the password in {file}" in run_dbtool("up", cwd=project).stdout
+    psycopg.connect(url, password=password).close()
+    assert "by TCP" not in run_dbtool("up", "--port", "0", cwd=project).stdout
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        psycopg.connect(url, password=password)
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        done = run_dbtool("up", "--port", str(port), cwd=project)
+        assert done.exit_code != 0
+        assert "another program has the port" in done.stderr
+    assert run_dbtool("up", "--port", "0", cwd=project).exit_code == 0
 
 
 def test_destroy_needs_a_yes(project: Path, run_dbtool: RunDbtool) -> None:

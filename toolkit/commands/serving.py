@@ -126,13 +126,19 @@ def completion(ctx: click.Context, shell: str) -> None:
 @click.command("up")
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Listen on this port of localhost too, for tools that need TCP; 0: no more. It is kept.",
+)
 @project_option
 @json_option
 @pass_context
-def up(context: Context, systems: tuple[str, ...], demo: bool) -> None:
+def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None) -> None:
     """Start the embedded server, migrate, seed, show the status.
 
-    The server keeps its data in .dbtool/ beside the project and listens on a private Unix socket only. The
+    The server keeps its data in .dbtool/ beside the project and listens on a private Unix socket only, unless
+    --port is given: then on localhost too, for who has the password in .dbtool/password. The
     database is app. With names, each SYSTEM gets a database of its name with its seeds alone; the project's
     default system is the one of app. Run it again at any time: it brings the databases up to date, also where
     migrations that no release has yet were amended: rows stay.
@@ -149,7 +155,7 @@ def up(context: Context, systems: tuple[str, ...], demo: bool) -> None:
     databases = {name if name != default else "app": [name] for name in systems} or {"app": []}
     report = output.reporter(as_json=context.as_json)
     server = EmbeddedServer(context.embedded_home)
-    was_running = server.start(report.notice)
+    was_running = server.start(report.notice, port)
     state = "runs already" if was_running else "started"
     say(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
 
@@ -172,6 +178,8 @@ def up(context: Context, systems: tuple[str, ...], demo: bool) -> None:
             option = f" --database-url '{url}'" if overruled else choice
             say(f"shell: {program_name()} psql{option}")
             say(f"URL: {url}")
+            if tcp := server.tcp_url(database):
+                say(f"by TCP: {tcp}, with the password in {server.password_file}")
     urls = {database: server.url(database) for database in databases}
     context.answer = {
         "url": next(iter(urls.values())),
@@ -179,3 +187,5 @@ def up(context: Context, systems: tuple[str, ...], demo: bool) -> None:
         "applied": applied,
         "databases": urls,
     }
+    if tcp := server.tcp_url(next(iter(databases))):
+        context.answer |= {"tcp_url": tcp, "password_file": str(server.password_file)}

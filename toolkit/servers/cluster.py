@@ -160,6 +160,8 @@ def failure(message: str, log: str, data: Path) -> DbtoolError:
     hint = None
     if os.strerror(errno.ENOSPC) in log or "No space left" in log:
         hint = f"the disk is full: {_free_megabytes(data)} MB are free for {data}"
+    elif "Address already in use" in log:
+        hint = "another program has the port: give a free one (dbtool up --port N), or none (--port 0)"
     elif "Permission denied" in log or "could not change permissions" in log:
         hint = f"the user that PostgreSQL runs as must own {data} on a file system with Unix permissions"
     elif "shared memory" in log and "still in use" in log:

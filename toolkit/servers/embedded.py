@@ -1,14 +1,15 @@
 """The embedded server: a PostgreSQL of the project's own, started by `dbtool up`, its data in `.dbtool/`.
 
-It listens on a Unix socket in a short private folder and on no TCP port, so any number of projects run side
-by side. It survives reboots, crashes and `kill -9`: what runs is decided by asking the system, not by a
-lock file that was left.
+It listens on a Unix socket in a short private folder and, unless asked to, on no TCP port, so any number of
+projects run side by side. It survives reboots, crashes and `kill -9`: what runs is decided by asking the
+system, not by a lock file that was left.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -18,8 +19,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
-from toolkit.connection import connect, own_server, socket_url
+from toolkit.connection import PORT, SUPERUSER, connect, own_server, socket_url
 from toolkit.errors import DbtoolError, LockTimeout
 from toolkit.servers import cluster
 from toolkit.servers.account import Account, can_enter, end, end_servers_in, is_alive, run_as, server_account
@@ -79,22 +81,32 @@ class EmbeddedServer:
             return own_server(socket_url(lock.socket_dir, dbname, lock.port), data)
         return own_server(socket_url(cluster.socket_folder(data, self._uid), dbname), data)
 
-    def start(self, report: Report | None = None) -> bool:
+    def tcp_url(self, dbname: str = "app") -> str | None:
+        """libpq URL for tools that need TCP, without the password; None without a port."""
+        port = self._port()
+        return f"postgresql://{SUPERUSER}@localhost:{port}/{quote(dbname, safe='')}" if port else None
+
+    def start(self, report: Report | None = None, port: int | None = None) -> bool:
         """Start it, making its data and the database `app` at first; returns whether it was running already.
 
-        Several processes may call this at once. `report` hears about what takes long. Raises DbtoolError
-        with the server's own words when it does not start, and LockTimeout when another dbtool holds it for
-        two minutes.
+        With a `port` it listens on that one of localhost too, from now on, for who has the password; with 0
+        no more; where it runs with another one, it is started again. Several processes may call this at once.
+        `report` hears about what takes long. Raises DbtoolError with the server's own words when it does not
+        start, and LockTimeout when another dbtool holds it for two minutes.
         """
         _ = self._account  # says so where dbtool cannot run servers
         with self._locked():
             self._keep_private()
             self._rotate_log()
+            if port is not None:
+                self._write(self.home / "port", str(port))
             was_running = self._find_running(report or (lambda _: None))
             if not was_running:
                 data = self._prepare(report or (lambda _: None))
                 self._launch(data, report or (lambda _: None))
             self.ensure_database("app")
+            if self._port() and not self.password_file.exists():
+                self._set_password()
             return was_running
 
     def stop(self) -> bool:
@@ -116,7 +128,7 @@ class EmbeddedServer:
             self._stop(data)
             shutil.rmtree(cluster.socket_folder(data, self._uid), ignore_errors=True)
             cluster.remove(self.home, data)
-            for leftover in self._logs():
+            for leftover in (*self._logs(), self.password_file, self.home / "port"):
                 leftover.unlink(missing_ok=True)
             return True
 
@@ -136,6 +148,35 @@ class EmbeddedServer:
     @property
     def _uid(self) -> int:
         return self._account.uid if self._account else os.geteuid()
+
+    @property
+    def password_file(self) -> Path:
+        """The password for TCP, which nobody but the owner of the folder can read."""
+        return self.home / "password"
+
+    def _port(self) -> int:
+        """The port of localhost on which it listens too; 0: none."""
+        try:
+            return int((self.home / "port").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def _set_password(self) -> None:
+        """Make a password for TCP. The file is written last: where it is, the password holds."""
+        from psycopg import sql
+
+        password = secrets.token_urlsafe(24)
+        with connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("set log_statement = 'none'; set log_min_error_statement = 'panic'")
+            connection.execute(
+                sql.SQL("alter role {} password {}").format(sql.Identifier(SUPERUSER), sql.Literal(password))
+            )
+        self._write(self.password_file, password)
+
+    def _write(self, path: Path, text: str) -> None:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text + "\n")
+        self._belongs_to_home(path)
 
     # -- one at a time ---------------------------------------------------------------------------------------
 
@@ -215,10 +256,10 @@ class EmbeddedServer:
         told = False
         while data and (lock := cluster.serving(data)):
             if lock.is_ready:
-                if lock.socket is not None and lock.socket.exists():
+                if lock.socket is not None and lock.socket.exists() and lock.port == (self._port() or PORT):
                     cluster.claim(self.home, data)
                     return True
-                self._stop(data)  # its socket was cleaned away
+                self._stop(data)  # its socket was cleaned away, or another port is asked for
                 return False
             if time.monotonic() > deadline:
                 raise DbtoolError(f"the server in {self.home} stays {lock.status!r}", hint=f"see {self.log}")
@@ -289,6 +330,8 @@ class EmbeddedServer:
     def _try_launch(self, data: Path, report: Report) -> str | None:
         """One attempt; returns None when the server is up, else what it said."""
         options = f"-c unix_socket_directories={shlex.quote(str(self._make_socket_dir(data)))}"
+        if self._port():
+            options += f" -c listen_addresses=localhost -c port={self._port()}"
         with self._open_log() as log:
             begin = log.seek(0, os.SEEK_END)
             starting = self._pg_ctl("start", data, START_TIMEOUT_SECONDS, "-o", options, output=log)
@@ -309,17 +352,7 @@ class EmbeddedServer:
         self, verb: str, data: Path, timeout: int, *more: str, output: Any
     ) -> subprocess.Popen[bytes]:
         """Has pg_ctl start or stop the server and wait for it."""
-        words = [
-            self.binaries.program("pg_ctl"),
-            verb,
-            "-s",
-            "-w",
-            "-t",
-            str(timeout),
-            "-D",
-            str(data),
-            *more,
-        ]
+        words = [self.binaries.program("pg_ctl"), verb, "-sw", "-t", str(timeout), "-D", str(data), *more]
         return subprocess.Popen(
             words, cwd="/", env=cluster.server_environment(), stdin=subprocess.DEVNULL, stdout=output,
             stderr=output, start_new_session=True, **run_as(self._account),
@@ -333,9 +366,10 @@ class EmbeddedServer:
     def _make_socket_dir(self, data: Path) -> Path:
         """An empty private folder for the socket. Our server does not run: what is in it is left over."""
         folder = cluster.socket_folder(data, self._uid)
-        orphan = cluster.read_lock_file(folder, ".s.PGSQL.5432.lock")
-        if orphan is not None and orphan.data == data and cluster.is_server(orphan):
-            end(orphan.pid, signal.SIGQUIT, 10)  # its data was deleted under it
+        for path in folder.glob(".s.PGSQL.*.lock"):
+            orphan = cluster.read_lock_file(folder, path.name)
+            if orphan is not None and orphan.data == data and cluster.is_server(orphan):
+                end(orphan.pid, signal.SIGQUIT, 10)  # its data was deleted under it
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         if self._account:
