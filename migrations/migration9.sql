@@ -68,7 +68,7 @@ as $$
   where u.id = p_user_id and u.preferences -> 'name_on_credentials' is distinct from 'false';
 $$;
 comment on function learn_internal.public_name(uuid) is
-  'The name under which credentials of a user are shown; null: none.';
+  'Hook: the name under which credentials of a user are shown; null: none.';
 
 -- functions/credentials/achievement_credential.sql
 
@@ -1937,6 +1937,6 @@ begin
 end;
 $$;
 comment on function learn_internal.subject_words(text, text, bigint, text) is
-  'Name and slug of what a fact is about, in a reader''s language.';
+  'Hook: name and slug of what a fact is about, in a reader''s language.';
 
 reset role;

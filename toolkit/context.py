@@ -47,6 +47,7 @@ class Context:
     role: str | None = None
     target_option: str | None = None
     database_option: str | None = None
+    wants_base: bool = False
     as_json: bool = False
     yes: bool = False
     yes_production: str | None = None
@@ -61,11 +62,14 @@ class Context:
 
     @cached_property
     def project(self) -> Project:
-        if self.project_dir is not None:
-            return Project.open(self.project_dir)
-        found = Project.find(self.cwd)
-        if found.root != self.cwd.resolve():
-            say(f"project: {found.root}", err=True)
+        """The project in use, said on stderr unless it is what the folder or --project names, and no more."""
+        found = Project.find(self.cwd) if self.project_dir is None else Project.open(self.project_dir)
+        if self.wants_base:
+            if found.base is None:
+                raise UsageProblem(f"{found} stands on no other project", hint="See `extends` in the manual.")
+            found = Project(found.base.root)
+        if found.base or self.wants_base or (self.project_dir is None and found.root != self.cwd.resolve()):
+            say(f"project: {found}", err=True)
         return found
 
     def print_answer(self, error: DbtoolError | None = None) -> None:

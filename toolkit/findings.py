@@ -8,7 +8,7 @@ from typing import Literal
 OWN_RULES = (
     *("function-comment", "function-search-path", "function-jit", "function-public", "function-overload"),
     *("unqualified-name", "table-comment", "foreign-key-index", "leading-column", "plpgsql", "silence"),
-    *("rollback-missing", "rollback-exact", "source-form"),
+    *("rollback-missing", "rollback-exact", "source-form", "base-object"),
 )
 """The rules about what scripts build, as opposed to squawk's about how they do it."""
 Area = Literal["script", "source", "drift", "rollback", "shipped", "convention", "lint"]

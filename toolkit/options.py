@@ -50,6 +50,13 @@ project_option = click.option(
     callback=_store("project_dir"),
     help="Folder with schema.sql and migrations/. Default: the nearest upwards, else the packaged SQL.",
 )
+base_option = click.option(
+    "--base",
+    is_flag=True,
+    expose_value=False,
+    callback=_store("wants_base"),
+    help="Only what the project stands on (`extends`).",
+)
 database_url_option = click.option(
     "--database-url",
     metavar="URL",

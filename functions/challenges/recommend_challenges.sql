@@ -49,6 +49,6 @@ begin
 end;
 $$;
 comment on function learn.recommend_challenges(uuid, integer) is
-  'Challenges that a user should try next, at most p_limit: not above the user''s skill level, or, when all of '
+  'Hook: challenges that a user should try next, at most p_limit: not above the user''s skill level, or, when all of '
   'these are done, the harder ones.';
 grant execute on function learn.recommend_challenges(uuid, integer) to learn_app, learn_user, learn_readonly;

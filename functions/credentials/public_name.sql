@@ -11,4 +11,4 @@ as $$
   where u.id = p_user_id and u.preferences -> 'name_on_credentials' is distinct from 'false';
 $$;
 comment on function learn_internal.public_name(uuid) is
-  'The name under which credentials of a user are shown; null: none.';
+  'Hook: the name under which credentials of a user are shown; null: none.';

@@ -39,4 +39,4 @@ begin
 end;
 $$;
 comment on function learn_internal.subject_words(text, text, bigint, text) is
-  'Name and slug of what a fact is about, in a reader''s language.';
+  'Hook: name and slug of what a fact is about, in a reader''s language.';

@@ -118,6 +118,8 @@ def amend(connect: Connect, project: Project, *, with_new: bool) -> Amended:
         layouts[home] = _insert(layouts[home], Part("", piece.defines, piece))
     if project.released >= 0:
         migrations.migrate(connect, project, to=project.released or "schema")
+    elif project.base:
+        migrations.migrate(connect, project.base)
     texts: dict[Path, str] = {}
     with connect() as conn, conn.transaction(force_rollback=True):
         waiting: list[Part] = []

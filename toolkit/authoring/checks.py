@@ -11,7 +11,7 @@ from toolkit.catalog.read import Catalog, Difference, Observer, diff, parent
 from toolkit.errors import DbtoolError, ScriptFailed
 from toolkit.findings import Finding
 from toolkit.history import migrations
-from toolkit.lint import conventions, rules
+from toolkit.lint import based, conventions, rules
 from toolkit.output import Onlooker
 from toolkit.project import shipped, sources
 from toolkit.project.layout import Project, Script
@@ -47,8 +47,10 @@ def check(
     new = [script for script, is_barred in zip(scripts, barred, strict=True) if not is_barred]
     findings = [*unrunnable, *conventions.without_rollback(project, new), *shipped.edited(project)]
     findings += [*found.unreadable, *found.findings]
+    if project.base:
+        migrations.migrate(connect, project.base)
     if not unrunnable:
-        findings += amending.second_texts(project)
+        findings += [*amending.second_texts(project), *based.second_texts(project, scripts, found)]
         findings += _Walk(connect, project, scripts, barred, settings, notice).run(found)
     return [each for each in findings if each.rule not in settings.exclude]
 
@@ -111,7 +113,8 @@ class _Walk:
         barred = self.barred
         since = self.settings.since
         is_first = since is not None and state < len(barred) and self.scripts[state].number == since
-        if state == len(barred) or not barred[state] or not barred[state - 1] or is_first:
+        is_base = state == 0 and self.project.base is not None
+        if state == len(barred) or not barred[state] or not barred[state - 1] or is_first or is_base:
             self.catalogs[state] = self.observer.read()
         self.roles[state] = {row[0] for row in self.observer.conn.execute("select rolname from pg_roles")}
 
@@ -136,7 +139,9 @@ class _Walk:
         with self.connect() as conn:
             now = self.catalogs[len(self.scripts)]
             place = self.places.get(f"migration{self.settings.since}", 0)
-            old = self.catalogs[place] if place else None
+            old = self.catalogs[place] if place or self.project.base else None
+            if self.project.base:
+                self.findings += based.findings(self.catalogs[0], now, self.project.base)
             self.findings += rules.findings(
                 conn, self.project, self.scripts, found, self.settings, old, self.notice
             )

@@ -215,11 +215,15 @@ def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Chang
     """
     by_name = sources.by_name()
     with conn.transaction(force_rollback=True):
-        before = live(conn)
+        before = {
+            key: item
+            for key, item in live(conn).items()
+            if item.name not in sources.beneath or item.name in by_name
+        }
         orphans = {item.key: item for item in before.values() if item.name not in by_name}
         stale = {item.key: item for item in _other_signatures(conn, before.values(), by_name)}
         reset(conn, [item for item in before.values() if item.key not in orphans])
-        bare = live(conn)
+        bare = {key: item for key, item in live(conn).items() if key in before}
         settle(conn, sources.pieces, stale.values(), lambda item: by_name.get(item.name))
         wanted = live(conn)
         # Signatures that only the server can tell: what no source has replaced.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +15,10 @@ from psycopg import sql
 
 from toolkit.catalog import read as catalog
 from toolkit.catalog.queries import COMMON
+from toolkit.configuration import OWN_FILE
 from toolkit.connection import connect
 from toolkit.history import migrations
-from toolkit.project.layout import Project, Script
+from toolkit.project.layout import EXTENDS, Project, Script
 
 if TYPE_CHECKING:
     from toolkit.servers.throwaway import ThrowawayServer
@@ -33,9 +35,17 @@ class Built:
 def differences(server: ThrowawayServer, project: Project, other: Project) -> list[str]:
     """What is different in a database that `project` builds from one that `other` builds, a line for each."""
     with TemporaryDirectory() as folder:
+        stand_like(project, Path(folder))
         wanted, varying = what_they_build(server, other.scripts(), Path(folder))
         texts = [script.text for script in project.scripts()]
         return differences_between(wanted, build(server, texts, Path(folder), varying))
+
+
+def stand_like(project: Project, folder: Path) -> None:
+    """Has what is built in a folder stand on what the project stands on."""
+    if project.base:
+        text = f"{EXTENDS} = {json.dumps(str(project.base.root))}\n"
+        (folder / OWN_FILE).write_text(text, encoding="utf-8")
 
 
 def differences_between(wanted: Built, built: Built) -> list[str]:

@@ -15,6 +15,7 @@ from toolkit.context import Context
 from toolkit.options import (
     GivenPath,
     allow_newer_option,
+    base_option,
     fleet_options,
     json_option,
     limit_options,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 )
 @limit_options
 @fleet_options
+@base_option
 @target_options
 @json_option
 @pass_context
@@ -125,6 +127,7 @@ def _migrate_in_short(answer: Any) -> str:
 @limit_options
 @yes_option
 @yes_production_option
+@base_option
 @target_options
 @json_option
 @pass_context
@@ -171,6 +174,7 @@ def rollback(context: Context, to: str | None, steps: int | None, limits: Limits
 @limit_options
 @yes_option
 @yes_production_option
+@base_option
 @target_options
 @json_option
 @pass_context
@@ -229,6 +233,7 @@ def repair(
 @click.option("--force", is_flag=True, help="Adopt it although it differs.")
 @click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
 @wait_option
+@base_option
 @target_options
 @json_option
 @pass_context

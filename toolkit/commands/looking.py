@@ -15,6 +15,7 @@ from toolkit.context import Context
 from toolkit.errors import PendingMigrations
 from toolkit.options import (
     allow_newer_option,
+    base_option,
     fleet_options,
     json_option,
     pass_context,
@@ -34,6 +35,7 @@ _STATUS_STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
 @click.command("status")
 @allow_newer_option
 @fleet_options
+@base_option
 @target_options
 @json_option
 @pass_context
@@ -53,8 +55,9 @@ def status(context: Context, allow_newer: bool, jobs: int) -> None:
     project, label = context.project, context.target().label
     context.answer = {"target": label, "scripts": [], "invalid_indexes": []}
     with context.reading() as connection:
-        states = status(connection, project)
+        by_project = [(each, status(connection, each)) for each in project.stack]
         invalid = invalid_indexes(connection)
+    states = [entry for _, found in by_project for entry in found]
     context.answer["scripts"] = [_status_as_json(context, entry) for entry in states]
     context.answer["invalid_indexes"] = [
         {"index": each.identity, "table": each.table, "drop": each.drop} for each in invalid
@@ -65,7 +68,8 @@ def status(context: Context, allow_newer: bool, jobs: int) -> None:
         print_table(("state", "script", "applied at", "file", "description"), rows, styles)
         for index in invalid:
             say(f"warning: {index}", err=True)
-    refuse_problems(states, project, allow_newer=allow_newer)
+    for each, found in by_project:
+        refuse_problems(found, each, allow_newer=allow_newer)
     pending = sum(entry.state in (PENDING, RUNNING) for entry in states)
     if pending:
         raise PendingMigrations(f"{pending} pending on {label}", hint="Run `dbtool migrate`.")
@@ -115,6 +119,7 @@ _HISTORY_STYLES = {"undone": "yellow", "stopped": "red"}
 
 @click.command("history")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the newest N only.")
+@base_option
 @target_options
 @json_option
 @pass_context
@@ -200,6 +205,7 @@ def report(context: Context, output: Path, days: int) -> None:
 @trust_option
 @click.option("--kept-in", type=click.Path(file_okay=False, path_type=Path), hidden=True)
 @fleet_options
+@base_option
 @target_options
 @json_option
 @pass_context

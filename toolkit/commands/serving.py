@@ -171,7 +171,8 @@ def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None)
         with connect_to() as connection:
             seeds.seed(connection, context.project, names, demo=demo, report=report)
             connection.autocommit = True
-            applied = [entry.id for entry in migrations.status(connection, context.project)]
+            stack = context.project.stack
+            applied = [entry.id for each in stack for entry in migrations.status(connection, each)]
         if not context.as_json:
             say(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
             choice = "" if database == "app" else f" --database {database}"

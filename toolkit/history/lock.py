@@ -166,6 +166,11 @@ def create_schema(connection: Connection, schema: str) -> None:
         raise denied(connection, error, f"make the schema {schema} for its history") from error
 
 
+def stand_on(connection: Connection, schema: str, below: str) -> None:
+    """Notes at the schema of a history on which other history of the database its project stands."""
+    connection.execute(f"comment on schema {schema} is 'on {below}'".encode())
+
+
 def denied(connection: Connection, error: errors.InsufficientPrivilege, what: str) -> DbtoolError:
     """What to say when the role may not do something, with the statement that an administrator has to run."""
     role = connection.info.user

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from toolkit.errors import DbtoolError, UsageProblem, did_you_mean, summed
 from toolkit.history.history import Applied, History, fold, remap
+from toolkit.history.lock import stand_on
 from toolkit.history.run import Connect, File, exclusive_run, session
 from toolkit.history.status import (
     LATE,
@@ -23,16 +24,8 @@ from toolkit.history.status import (
     status,
 )
 from toolkit.output import Reporter
-from toolkit.project.layout import (
-    ROLLBACK_SUFFIX,
-    SCHEMA_ID,
-    Project,
-    Script,
-    irreversible,
-    is_transactional,
-    own_limits,
-    read_sql,
-)
+from toolkit.project.directives import irreversible, is_transactional, own_limits
+from toolkit.project.layout import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, read_sql
 from toolkit.sql.execute import Connection
 from toolkit.sql.limits import Limits
 from toolkit.sql.script import refuse_unfit
@@ -56,12 +49,14 @@ def migrate(
 ) -> list[Script]:
     """Applies what is pending, up to version `to`, and returns it; with `dry_run` it only returns it.
 
-    Raises HistoryProblem, applying nothing, for edited, missing (unless `allow_newer` and all are newer than
-    the project's), unfinished and (unless `allow_late`) late scripts; LockTimeout when another run holds the
+    What the project stands on comes first, all of it. Raises HistoryProblem, applying nothing more, for
+    edited, missing (unless `allow_newer` and all are newer than the project's), unfinished and (unless
+    `allow_late`) late scripts; LockTimeout when another run holds the
     lock for longer than `limits` allow; ScriptFailed for a file that cannot be applied, of which nothing is
     kept unless it runs without transaction, while the files before it stay.
     """
     report = report or Reporter()
+    below: list[Script] = []
     limit = _limit(to, {script.number for script in project.scripts()})
     if limit == NOTHING:
         raise UsageProblem(
@@ -70,18 +65,23 @@ def migrate(
     with session(connect, report) as connection:
         plan = _pending(connection, project, limit, allow_late, allow_newer)
         files = [sql_file(project, script.path, script.text) for script in plan]
+        if project.base:  # all of it, and first
+            options = {"dry_run": dry_run, "allow_late": allow_late, "allow_newer": allow_newer}
+            below = migrate(connect, project.base, **options, limits=limits, report=report)
         if dry_run or not plan:
-            return plan
+            return below + plan
         with exclusive_run(connect, connection, project.history, limits, report) as run:
             # Another run may have applied them while this one waited, or the files may have changed.
             plan = _pending(connection, project, limit, allow_late, allow_newer)
             files = [sql_file(project, script.path, script.text) for script in plan]
             run.history.look()
             remap(run.history, project.scripts()[0])
+            if project.base:
+                stand_on(connection, project.history, project.base.history)
             for script, file in zip(plan, files, strict=True):
                 with report.step("applying", "applied", script.id):
                     run.apply(script, file)
-            return plan
+            return below + plan
 
 
 def rollback(
@@ -103,6 +103,7 @@ def rollback(
     with session(connect, report) as connection:
         plan = _to_undo(connection, project, to, steps)
         files = rollback_files(project, plan)
+        _refuse_beneath(connection, project, plan)
         if not plan:
             return []
         confirm(plan)
@@ -118,6 +119,28 @@ def rollback(
                 with report.step("undoing", "undid", applied.id):
                     run.undo(applied.stem, file, is_last=remaining == 0)
             return plan
+
+
+_ABOVE = """
+select nspname::text from pg_catalog.pg_namespace
+ where obj_description(oid, 'pg_namespace') = %s and nspname ~ '^dbtool(_|$)' order by 1
+"""
+
+
+def _refuse_beneath(connection: Connection, project: Project, plan: Sequence[Applied]) -> None:
+    """Raises DbtoolError when something that stands on the project came after what is to be undone."""
+    for (schema,) in connection.execute(_ABOVE, [f"on {project.history}"]).fetchall():
+        later = [
+            each.id
+            for each in History(connection, str(schema)).read()
+            if plan and each.applied_at > plan[-1].applied_at
+        ]
+        if later:
+            raise DbtoolError(
+                f"a project that stands on this one has applied {summed(later)} since; nothing was undone",
+                detail=f"its history is in the schema {schema}",
+                hint="Undo these first, with `dbtool rollback` in that project.",
+            )
 
 
 def scripts_up_to(project: Project, version: int | str) -> list[Script]:

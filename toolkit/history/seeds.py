@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,8 @@ class SeedSet:
 
 def systems(project: Project) -> list[str]:
     """The names of the systems that have seeds: core first, the others in alphabetical order."""
-    if not project.seeds_dir.is_dir():
-        return []
-    names = (path.name for path in project.seeds_dir.iterdir() if path.is_dir())
+    folders = [each.seeds_dir for each in project.stack if each.seeds_dir.is_dir()]
+    names = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
     return sorted(
         (name for name in names if not name.startswith((".", "_"))), key=lambda name: (name != CORE, name)
     )
@@ -49,7 +49,10 @@ def default_system(project: Project) -> str | None:
 
 
 def plan(project: Project, names: Sequence[str] = (), *, demo: bool = False) -> list[SeedSet]:
-    """What a run loads: core, then the named systems (none: all). Raises UsageProblem for an unknown name."""
+    """What a run loads: core, then the named systems (none: all). Raises UsageProblem for an unknown name.
+
+    Where the project stands on another, the files that this has of a system come first.
+    """
     known = systems(project)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -59,7 +62,12 @@ def plan(project: Project, names: Sequence[str] = (), *, demo: bool = False) -> 
         )
     core = [name for name in known if name == CORE]
     chosen = list(dict.fromkeys([*core, *(names or known)]))
-    return [SeedSet(name, _files(project.seeds_dir / name, demo=demo)) for name in chosen]
+    return [
+        SeedSet(
+            name, tuple(path for each in project.stack for path in _files(each.seeds_dir / name, demo=demo))
+        )
+        for name in chosen
+    ]
 
 
 def seed(
@@ -83,8 +91,10 @@ def seed(
     report = report or Reporter()
     plan(project, names)
     make_ready(connection, report)
-    with exclusive(connection, wait, report.waiting, project.history):
-        _refuse_unless_migrated(connection, project)
+    with ExitStack() as locks:
+        for each in project.stack:
+            locks.enter_context(exclusive(connection, wait, report.waiting, each.history))
+            _refuse_unless_migrated(connection, each)
         sets = plan(project, _choose(connection, project, names, mix=mix), demo=demo)
         for seeds in sets:
             with report.step("seeding", "seeded", seeds.system):
@@ -94,10 +104,12 @@ def seed(
 
 def _rules(project: Project) -> dict[str, Any]:
     """What seeds/seeds.toml says; empty where the systems of a project do not exclude one another."""
-    path = project.seeds_dir / RULES
-    if not path.is_file():
+    found: dict[str, Any] = {}
+    paths = [path for each in project.stack if (path := each.seeds_dir / RULES).is_file()]
+    if not paths:
         return {}
-    found = parse_toml(path.read_text(encoding="utf-8"), project.relative(path))
+    for path in paths:
+        found |= parse_toml(path.read_text(encoding="utf-8"), project.relative(path))
     wrong = [
         key for key, value in found.items() if key not in ("default", "held") or not isinstance(value, str)
     ]

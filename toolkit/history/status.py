@@ -36,7 +36,7 @@ class ScriptState:
 
     @property
     def id(self) -> str:
-        return f"migration{self.number}" if self.number else SCHEMA_ID
+        return self.script.id if self.script else f"migration{self.number}" if self.number else SCHEMA_ID
 
     @property
     def applied_at(self) -> datetime | None:

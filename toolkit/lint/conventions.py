@@ -14,7 +14,8 @@ from postgast import pg_query_pb2 as pg
 from toolkit.catalog.queries import COMMON
 from toolkit.errors import DbtoolError
 from toolkit.findings import Finding
-from toolkit.project.layout import Project, Script, is_transactional, read_sql
+from toolkit.project.directives import is_transactional
+from toolkit.project.layout import Project, Script, read_sql
 from toolkit.project.sources import Sources
 from toolkit.sql.script import refuse_unfit
 from toolkit.sql.statements import Name, Statement, creates, parse, qualified, routine_body

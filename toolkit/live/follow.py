@@ -60,7 +60,7 @@ def follow(connect: Connect, project: Project, report: Reporter) -> bool:
 
 
 def _bring_along(connection: Connection, project: Project) -> None:
-    texts = [(each.number, each.text) for each in project.scripts()]
+    texts = project.texts()
     before = differences_from(connection, texts)
     tables = [each for each in before if each.difference.kind not in _OF_SOURCES]
     lost = [each for each in tables if _loses_rows(connection, each)]

@@ -102,7 +102,8 @@ def clone_schema(
         server.drop_database(name)
         clone_url = make()
         with closing(connect(clone_url, autocommit=True)) as clone:
-            _replay(clone, History(target, project.history).read())
+            for each in project.stack:
+                _replay(clone, History(target, each.history).read())
     return clone_url, notes
 
 

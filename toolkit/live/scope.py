@@ -183,32 +183,43 @@ def _catalog(entries: list[tuple[str, str, str]], needs: dict[str, list[str]]) -
     return Catalog(objects, {user: frozenset(names) for user, names in needs.items()})
 
 
-def applied_texts(applied: Sequence[Applied], project: Project, *, trust_all: bool = False) -> Texts:
-    """The scripts as they were applied: the project's files where they say the same, else the history's.
+def applied_texts(
+    histories: Sequence[tuple[Project, Sequence[Applied]]], *, trust_all: bool = False
+) -> Texts:
+    """The scripts as they were applied: the projects' files where they say the same, else the history's.
+
+    Those of several projects come as they were applied, numbered anew, after the schema of the first.
 
     Whoever may write to the history's tables may have put anything there, so one such text takes the rights
     of a superuser from all of them, unless `trust_all`. Raises HistoryProblem when a text is nowhere.
     """
-    scripts = project.scripts()
-    files = {script.number: script.text for script in scripts}
-    with suppress(HistoryProblem):  # it has other texts than those that were squashed
-        applied = fold(applied, scripts[0])
-    unknown = [each.id for each in applied if each.text is None and each.number not in files]
-    if unknown:
-        raise HistoryProblem(
-            f"the text of {', '.join(unknown)} is neither in the history nor in {project.root}",
-            hint="Get the file from where the project was when it was applied.",
-        )
-    texts, foreign = [], []
-    for each in applied:
-        file = files.get(each.number)
-        if each.text is None or (file is not None and _is_same(each.text, file)):
-            assert file is not None
-            texts.append((each.number, file))
-        else:
-            texts.append((each.number, each.text))
-            foreign.append(each.id)
-    return Texts(tuple(texts), tuple(foreign), project.setup, is_trusted=trust_all or not foreign)
+    found: list[tuple[Applied, str]] = []
+    foreign: list[str] = []
+    for project, applied in histories:
+        scripts = project.scripts()
+        files = {script.number: script.text for script in scripts}
+        with suppress(HistoryProblem):  # it has other texts than those that were squashed
+            applied = fold(applied, scripts[0])
+        unknown = [each.id for each in applied if each.text is None and each.number not in files]
+        if unknown:
+            raise HistoryProblem(
+                f"the text of {', '.join(unknown)} is neither in the history nor in {project.root}",
+                hint="Get the file from where the project was when it was applied.",
+            )
+        for each in applied:
+            file = files.get(each.number)
+            if each.text is None or (file is not None and _is_same(each.text, file)):
+                assert file is not None
+                found.append((each, file))
+            else:
+                found.append((each, each.text))
+                foreign.append(project.prefix + each.id)
+    texts = [(each.number, text) for each, text in found]
+    if len(histories) > 1:
+        later = sorted(found[1:], key=lambda one: one[0].applied_at)
+        texts = list(enumerate(text for _, text in [*found[:1], *later]))
+    setup = histories[-1][0].setup
+    return Texts(tuple(texts), tuple(foreign), setup, is_trusted=trust_all or not foreign)
 
 
 # What a script's text, or what PostgreSQL makes of it, depends on.

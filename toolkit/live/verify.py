@@ -14,7 +14,7 @@ from toolkit.catalog.read import Catalog, Difference, parent, split_on
 from toolkit.connection import connect as connect_url
 from toolkit.errors import Drift, HistoryProblem
 from toolkit.history.history import ADOPTED, Applied, History
-from toolkit.history.lock import exclusive, of
+from toolkit.history.lock import exclusive, of, stand_on
 from toolkit.history.migrations import LIMITS, migrate, scripts_up_to
 from toolkit.history.run import Connect, session
 from toolkit.live import mend
@@ -107,21 +107,25 @@ def verify(
     many runs from building the same. Raises HistoryProblem when nothing was applied, or a text is not known.
     """
     conn.execute("set transaction isolation level repeatable read, read only")
-    history = History(conn, project.history)
-    applied = history.read()
-    if not applied:
+    histories = [(each, History(conn, each.history).read()) for each in project.stack]
+    histories = [(each, found) for each, found in histories if found]
+    if not histories:
         raise HistoryProblem(
             "there is nothing to verify: dbtool has applied nothing to this database",
             hint="`dbtool migrate` builds it; `dbtool baseline N` adopts one that was built by other means.",
         )
-    rows = conn.execute(of(project.history, _APPLIED_BY)).fetchall() if applied[0].text else ()
+    rows = [
+        row
+        for each, found in histories
+        for row in (conn.execute(of(each.history, _APPLIED_BY)).fetchall() if found[0].text else ())
+    ]
     owners = tuple(dict.fromkeys(name for (name,) in rows)) or (conn.info.user,)
-    texts = applied_texts(applied, project, trust_all=trust_target).surrounded_like(conn)
+    texts = applied_texts(histories, trust_all=trust_target).surrounded_like(conn)
     for script in texts.foreign:
         notice(f"warning: the history's text of {script} is not that of a file of the project")
     live = read_live(conn, owners)
     texts = replace(texts, settings=settings_of(conn))
-    return applied, _compared(conn, texts, live, server, url, kept_in)
+    return histories[-1][1], _compared(conn, texts, live, server, url, kept_in)
 
 
 def differences_from(
@@ -261,7 +265,7 @@ def baseline(
                 )
             scripts = [each for each in scripts if each.number <= nearest[0].number]
             report.notice(f"it is {scripts[-1].id}, or nearest to that")
-        texts = [(script.number, script.text) for script in scripts]
+        texts = project.texts(scripts)
         found = differences_from(connection, texts, server, url, project.setup)
         if found and not force:
             rest = len(found) - AT_MOST
@@ -277,6 +281,8 @@ def baseline(
         history = History(connection, project.history)
         with exclusive(connection, wait, report.waiting, project.history), history.transaction():
             _refuse_history(connection, project)
+            if project.base:
+                stand_on(connection, project.history, project.base.history)
             for script in scripts:
                 history.mark(script, 0, ADOPTED)
     return Adopted(scripts, found)
@@ -291,6 +297,8 @@ def _most_alike(conn: Connection, project: Project, server: str | None) -> list[
         throwaway.create_database("detect")
         connect_to = partial(connect_url, throwaway.url("detect"), application_name="dbtool baseline")
         try:
+            if project.base:
+                migrate(connect_to, project.base)
             with closing(connect_to(autocommit=True)) as observer:
                 seen = catalog.Observer(observer)
 

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from toolkit import __version__
 from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.project.directives import irreversible, is_transactional
 from toolkit.sql.script import extensions_in
 
 SCHEMA_ID = "schema"
 HISTORY = "history"
 """The setting that keeps the history of one of several projects in a database apart."""
+EXTENDS, PACKAGED = "extends", "laurel"
+"""The setting for the project on which one stands: "laurel" is the packaged one, else it is a folder."""
 SETUP = "setup"
 """The setting for a file with what a project expects of a server: roles, extensions, schemas of others."""
 RELEASED = "released"
@@ -24,11 +28,6 @@ _MIGRATION_NAME = re.compile(r"migration([0-9]+)(?:[_-]+(.*))?")
 # What `dbtool squash` leaves at the top of schema.sql: for which scripts it stands, and the digest of the
 # texts that were applied. Of a file that was squashed more than once, each older history has its own line.
 _SQUASHED = re.compile(r"^-- squashed: through migration([0-9]+) as ([0-9a-f]{64})$", re.MULTILINE)
-_DIRECTIVE = re.compile(
-    r"--\s*(transactional|irreversible|lock_timeout|statement_timeout)\s*:\s*(.*)", re.IGNORECASE
-)
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, None: 1.0}
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,8 @@ class Project:
     """The SQL files below one folder."""
 
     root: Path
+    prefix: str = ""
+    """What messages put before the names of its scripts and files, where another project stands on it."""
 
     @classmethod
     def find(cls, start: Path) -> Project:
@@ -126,6 +127,39 @@ class Project:
         """True for the SQL inside the installed package, which is not to be written to."""
         return self.root == _packaged_roots()[0]
 
+    def __str__(self) -> str:
+        """What it is, for people: `Laurel 0.1.0, packaged`, or its folder and on what it stands."""
+        name = f"Laurel {__version__}, packaged" if self.is_packaged else str(self.root)
+        return f"{name}, on {self.base}" if self.base else name
+
+    @cached_property
+    def base(self) -> Project | None:
+        """The project on which this one stands, with a history of its own in the same database; else None.
+
+        Raises UsageProblem where the setting `extends` names none.
+        """
+        from toolkit.configuration import read_setting
+
+        named = read_setting(self.root, EXTENDS)
+        if named is None:
+            return None
+        roots = _packaged_roots() if named == PACKAGED else ((self.root / str(named)).resolve(),)
+        root = next((each for each in roots if _is_project(each)), self.root)
+        if root == self.root or read_setting(root, EXTENDS) is not None:
+            raise UsageProblem(
+                f"{EXTENDS} = {named!r} in {self.root} names no project to stand on",
+                hint=f'It is "{PACKAGED}", or a folder with schema.sql and migrations/ that extends none.',
+            )
+        base = Project(root, f"{PACKAGED if named == PACKAGED else root.name}:")
+        if base.history == self.history:
+            raise UsageProblem(f"{self.root} and {root} have one history", hint=f"Set another `{HISTORY}`.")
+        return base
+
+    @property
+    def stack(self) -> tuple[Project, ...]:
+        """The project on which this one stands, if there is one, and this one."""
+        return (self.base, self) if self.base else (self,)
+
     @cached_property
     def released(self) -> int | None:
         """The number of the last script that a release has; -1 for none at all, None where nothing is said.
@@ -141,13 +175,15 @@ class Project:
     def history(self) -> str:
         """The schema with its history: dbtool, or dbtool_NAME for the name in the setting `history`.
 
+        NAME is `own` where nothing is said and the project stands on another.
+
         Raises UsageProblem for a name that is none.
         """
         from toolkit.configuration import read_setting
 
         name = read_setting(self.root, HISTORY)
         if name is None:
-            return "dbtool"
+            return "dbtool" if read_setting(self.root, EXTENDS) is None else "dbtool_own"
         if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
             raise UsageProblem(
                 f"{HISTORY} = {name!r} is no name", hint="It is made of a-z, 0-9 and _, at most 40 of them."
@@ -162,7 +198,8 @@ class Project:
         name = read_setting(self.root, SETUP)
         if name is not None and not (isinstance(name, str) and (self.root / name).is_file()):
             raise UsageProblem(f"{SETUP} = {name!r} names no file of {self.root}")
-        return read_sql(self.root / name) if name else ""
+        before = f"{self.base.setup}\n" if self.base else ""
+        return before + (read_sql(self.root / name) if name else "")
 
     @property
     def schema_file(self) -> Path:
@@ -186,7 +223,7 @@ class Project:
 
         Raises DbtoolError for a file whose name does not say its number and for two files with one number.
         """
-        found = {0: _script(SCHEMA_ID, 0, self.schema_file)}
+        found = {0: _script(self.prefix + SCHEMA_ID, 0, self.schema_file)}
         for path in self._migration_files():
             match = _MIGRATION_NAME.fullmatch(path.stem)
             number = int(match[1]) if match else 0
@@ -200,17 +237,27 @@ class Project:
                     f"two files claim migration {number}: {found[number].path.name} and {path.name}",
                     hint="Give one of them the next free number.",
                 )
-            found[number] = _script(f"migration{number}", number, path)
+            found[number] = _script(f"{self.prefix}migration{number}", number, path)
         return [found[number] for number in sorted(found)]
+
+    def texts(self, scripts: Iterable[Script] | None = None) -> list[tuple[int, str]]:
+        """Numbers and texts of scripts, else of all; what it stands on comes first, numbered likewise."""
+        own = [(each.number, each.text) for each in (self.scripts() if scripts is None else scripts)]
+        below = [text for _, text in self.base.texts()] if self.base else []
+        return list(enumerate([*below, *(text for _, text in own)])) if below else own
 
     @property
     def extensions(self) -> set[str]:
         """Those that its scripts make, as they are written."""
-        return extensions_in(script.text for script in self.scripts())
+        return extensions_in(text for _, text in self.texts())
 
     def relative(self, path: Path) -> str:
         """The path as messages show it: below the project's root, with forward slashes."""
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        if self.base and path.is_relative_to(self.base.root) and not self.root.is_relative_to(self.base.root):
+            return self.base.relative(path)
+        if path.is_relative_to(self.root):
+            return self.prefix + path.relative_to(self.root).as_posix()
+        return self.base.relative(path) if self.base else str(path)
 
     def _migration_files(self) -> Iterator[Path]:
         if self.migrations_dir.is_dir():
@@ -264,43 +311,6 @@ def checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def is_transactional(text: str, path: Path) -> bool:
-    """Whether a script runs in one transaction: unless its leading comments say `-- transactional: false`."""
-    for line, value in _directives(text, "transactional"):
-        if value.lower() not in ("true", "false"):
-            raise DbtoolError(f"{path}:{line}: transactional must be true or false, not {value!r}")
-        return value.lower() == "true"
-    return True
-
-
-def irreversible(text: str, path: Path) -> str | None:
-    """Why a script cannot be undone, where its leading comments say so."""
-    for line, value in _directives(text, "irreversible"):
-        if not value:
-            raise DbtoolError(f"{path}:{line}: irreversible needs a reason: -- irreversible: why")
-        return value
-    return None
-
-
-def own_limits(text: str, path: Path) -> dict[str, float]:
-    """The seconds that `-- lock_timeout: 2s` and `-- statement_timeout: 10min` give: `lock`, `statement`."""
-    found: dict[str, float] = {}
-    for name in ("lock_timeout", "statement_timeout"):
-        for line, value in _directives(text, name):
-            match = _DURATION.fullmatch(value.lower())
-            if not match:
-                raise DbtoolError(f"{path}:{line}: {name} must be a time such as 500ms, 2s, 5min or 0")
-            found.setdefault(name.removesuffix("_timeout"), float(match[1]) * _SECONDS[match[2]])
-    return found
-
-
-def _directives(text: str, name: str) -> Iterator[tuple[int, str]]:
-    for number, line in _leading_line_comments(text):
-        match = _DIRECTIVE.fullmatch(line)
-        if match and match[1].lower() == name:
-            yield number, match[2].strip()
-
-
 @dataclass(frozen=True)
 class Squash:
     """One history that a schema.sql stands for."""
@@ -332,33 +342,6 @@ def digest(scripts: Iterable[tuple[int, str]], before: str = "") -> str:
 def natural_key(name: str) -> list[tuple[int, str]]:
     """A sort key that puts file2 before file10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
-
-
-def _leading_line_comments(text: str) -> Iterator[tuple[int, str]]:
-    """The `--` comments before the first statement with their line numbers; block comments are skipped."""
-    position = 0
-    while position < len(text):
-        if text[position].isspace():
-            position += 1
-        elif text.startswith(("--", "\\restrict"), position):
-            end = text.find("\n", position)
-            end = len(text) if end < 0 else end
-            yield text.count("\n", 0, position) + 1, text[position:end].rstrip()
-            position = end
-        elif text.startswith("/*", position):
-            position = _block_comment_end(text, position)
-        else:
-            return
-
-
-def _block_comment_end(text: str, start: int) -> int:
-    """Where the block comment that begins at `start` ends; PostgreSQL nests them."""
-    depth = 0
-    for match in re.compile(r"/\*|\*/").finditer(text, start):
-        depth += 1 if match[0] == "/*" else -1
-        if depth == 0:
-            return match.end()
-    return len(text)
 
 
 def _script(id: str, number: int, path: Path) -> Script:

@@ -31,8 +31,11 @@ from toolkit.sql.statements import (
     unquote,
 )
 
+ON_BASE = "base-object"
+"""The rule that a project leaves alone what it stands on."""
 NAMED = ("routine", "relation")
 """The kinds of objects that other objects name."""
+_HOOK = re.compile(r"comment on function ([^\s(]+)\([^)]*\)\s+is\s+'Hook: ")
 _WHAT = {"functions": "function", "triggers": "trigger", "views": "view"}
 _BELONGS = {"routine": "functions", "relation": "views", "trigger": "triggers", "event trigger": "triggers"}
 
@@ -57,6 +60,8 @@ class Sources:
     unreadable: tuple[Finding, ...]
     in_use: bool = True
     """False for a project with none of the three folders: its functions live in migrations alone."""
+    beneath: frozenset[Name] = frozenset()
+    """What the project makes on which this one stands: none of this one's business, but for hooks."""
 
     def by_name(self) -> dict[Name, Piece]:
         """The file that defines each object; of two, the first."""
@@ -97,8 +102,25 @@ def read(project: Project) -> Sources:
             findings += _form(label, folder.name, path.stem, statements, names)
             signatures = tuple(input_types(each) for name, each in made if name.kind == "routine")
             pieces.append(Piece(label, text.strip() + "\n", names, signatures))
+    beneath: set[Name] = set()
+    if project.base:
+        below = read(project.base)
+        hooks = hooks_of(below)
+        texts = (script.text for script in project.base.scripts())
+        beneath = {name for text in texts for each in parse(text) if (name := creates(each))}
+        beneath |= set(below.by_name())
+        for name in home.keys() & beneath - hooks:
+            message = f"is {project.base}'s; what may be replaced: {', '.join(sorted(map(str, hooks)))}"
+            unreadable.append(Finding("source", home[name], None, str(name), message, ON_BASE))
     in_use = any(folder.is_dir() for folder in project.source_dirs)
-    return Sources(tuple(pieces), tuple(findings), tuple(unreadable), in_use)
+    return Sources(tuple(pieces), tuple(findings), tuple(unreadable), in_use, frozenset(beneath))
+
+
+def hooks_of(sources: Sources) -> set[Name]:
+    """The functions that projects on top may replace: their comment says so, it begins with `Hook: `."""
+    marked = {name for piece in sources.pieces for name in _HOOK.findall(piece.text)}
+    names = (name for piece in sources.pieces for name in piece.defines)
+    return {name for name in names if name.kind == "routine" and name.identity in marked}
 
 
 def in_order(pieces: list[Piece]) -> list[Piece]:
