@@ -10,7 +10,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SQL = ("schema.sql", "schema.rollback.sql", "migrations", "functions", "triggers", "views", "seeds")
+SQL = (
+    "schema.sql",
+    "schema.rollback.sql",
+    *("migrations", "functions", "triggers", "views", "seeds", "simulate"),
+)
 
 
 class ShipSql(BuildHookInterface[Any]):

@@ -44,6 +44,7 @@ COMMANDS = {
     "repair": "Finish or undo what stopped, accept edits of comments, forget or restore missing files.",
     "history": "Show who applied and undid what, when, and how long it took.",
     "seed": "Load the reference data of the named systems, or of all.",
+    "simulate": "Let made-up learners learn: a history, or live calls.",
     "import-questions": "Import a question bank from a CSV file.",
     "new": "Write the next migration from the changed sources.",
     "squash": "Put schema.sql and the first migrations together.",
@@ -59,6 +60,7 @@ MODULES = {
     "authoring": ("new", "watch", "squash", "check"),
     "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
     "looking": ("status", "verify", "history", "report"),
+    "simulating": ("simulate",),
     "serving": ("up", "down", "test", "psql", "completion"),
 }
 

@@ -136,6 +136,20 @@ def reporter(*, as_json: bool = False) -> Reporter:
     return kind(to_stderr=as_json)
 
 
+@contextmanager
+def progress(text: str, total: float) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal's stderr while a block lasts, which gets a function that moves it."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(_cell(text), total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
 def print_json(data: Any) -> None:
     """JSON on stdout, for programs."""
     text = json.dumps(_masked(data), indent=2, ensure_ascii=False, default=str)

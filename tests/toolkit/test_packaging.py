@@ -15,7 +15,16 @@ from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
-SQL = ("schema.sql", "schema.rollback.sql", "migrations", "functions", "triggers", "views", "seeds")
+SQL = (
+    "schema.sql",
+    "schema.rollback.sql",
+    "migrations",
+    "functions",
+    "triggers",
+    "views",
+    "seeds",
+    "simulate",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,138 @@
+"""Simulated learners. How they behave is the project's SQL (simulate/): here it is only run, day by day."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.project.layout import Project, read_sql
+from toolkit.sql.execute import Connection
+
+TOLD_DAYS = 14
+"""Of what was earned longer ago, no notifications are left."""
+REAL = 20
+"""So many learners that no simulation has made are real ones; fewer are samples."""
+CONTENT = """
+    select exists (select from learn.lessons) or exists (select from learn.challenges)
+      or exists (select from learn.questions)
+"""
+HELD = "select name from learn.products order by added_at, name"
+OTHERS = "select count(*) from learn.users where username !~ '-[0-9]+-[0-9]+$' and username !~ '^live-'"
+MONTH = """
+    select learn_internal.set_clock(%(day)s::timestamp at time zone 'UTC'),
+      learn.ensure_partitions(%(day)s), learn_internal.set_clock(null)
+"""
+ANALYZE = """
+    select 'analyze ' || string_agg(c.oid::regclass::text, ', ') from pg_class c
+    where c.relkind in ('r', 'p') and c.relnamespace = any ('{learn,learn_internal}'::regnamespace[])
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """What to simulate."""
+
+    learners: int
+    days: int
+    """Up to yesterday (UTC)."""
+    seed: int = 1
+    rate: float = 3.0
+    """Acts of a session, on average, after the first."""
+
+
+def folder(project: Project) -> Path:
+    """The folder with the model. Raises UsageProblem where the project has none."""
+    found = project.root / "simulate"
+    if not found.is_dir():
+        raise UsageProblem("the project has no simulate/: nothing says how its learners behave")
+    return found
+
+
+def held(connection: Connection) -> list[str]:
+    """The products of the database. Raises DbtoolError where it is none of Laurel's."""
+    if connection.execute("select to_regclass('learn.products')").fetchone() == (None,):
+        raise DbtoolError("the database is not built", hint="Run `dbtool migrate` and `dbtool seed` first.")
+    return [str(name) for (name,) in connection.execute(HELD)]
+
+
+def has_content(connection: Connection) -> bool:
+    """Whether there is anything to learn."""
+    return connection.execute(CONTENT).fetchone() == (True,)
+
+
+def has_real_learners(connection: Connection) -> bool:
+    """Whether more learners are there than simulations have made and samples bring."""
+    (number,) = connection.execute(OTHERS).fetchone() or (0,)
+    return int(number) >= REAL
+
+
+def learner_ids(connection: Connection, seed: int) -> list[UUID]:
+    """The learners of a seed, in the order in which they were thought of."""
+    query = """
+        select (regexp_match(u.username, '[0-9]+$'))[1]::bigint, u.id
+        from learn.users u
+        where u.username ~ %s
+        order by 1
+    """
+    found = connection.execute(query, [f"-{seed}-[0-9]{{1,9}}$"]).fetchall()
+    return [user for number, user in found if user == learner_id(seed, number)]
+
+
+def learner_id(seed: int, number: int) -> UUID:
+    """As in simulate/learners.sql."""
+    return UUID(hashlib.md5(f"simulate {seed} {number}".encode(), usedforsecurity=False).hexdigest())
+
+
+def write_history(
+    connection: Connection,
+    project: Project,
+    history: History,
+    on_day: Callable[[int, int], None] = lambda _done, _of: None,
+) -> dict[str, Any]:
+    """Lets learners learn for some days, each a transaction; returns what came of it.
+
+    The connection is autocommit, and learn_owner's afterwards. Raises UsageProblem where the seed's
+    learners are there already.
+    """
+    if learner_ids(connection, history.seed):
+        raise UsageProblem(
+            f"the database has learners of seed {history.seed} already", hint="Give another one with --seed."
+        )
+    begun = time.perf_counter()
+    connection.execute("set role learn_owner")
+    connection.execute("set jit = off")
+    connection.execute("select set_config('learn_simulate.seed', %s, false)", [str(history.seed)])
+    (before,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
+    for name in ("learners.sql", "day.sql"):
+        connection.execute(read_sql(folder(project) / name).encode())
+    (today,) = connection.execute("select (learn.clock() at time zone 'UTC')::date").fetchone() or ()
+    planned = connection.execute(
+        "select pg_temp.plan_learners(%s, (%s::date - %s), %s, %s)",
+        [history.learners, today, history.days, history.days, history.rate],
+    )
+    days = [day for (day,) in planned.fetchall()]
+    acts = 0
+    for number, day in enumerate(days):
+        if number == 0 or day.month != days[number - 1].month:
+            connection.execute(MONTH, {"day": day})
+        (done,) = connection.execute(
+            "select pg_temp.live_day(%s, %s)", [day, (today - day).days > TOLD_DAYS]
+        ).fetchone() or (0,)
+        acts += done
+        on_day(number + 1, len(days))
+    (facts,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
+    (analyze,) = connection.execute(ANALYZE).fetchone() or ("",)
+    connection.execute(analyze.encode())
+    return {
+        "learners": len(learner_ids(connection, history.seed)),
+        "days": history.days,
+        "acts": acts,
+        "facts": facts - before,
+        "seconds": round(time.perf_counter() - begun, 2),
+    }
