@@ -5,6 +5,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTING := $(VENV)/.ready-for-tests
 
 .PHONY: help up down test check bench lint
 help:
@@ -15,10 +16,13 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measure"
 
-up down test check: $(READY)
+up down check: $(READY)
 	@$(BIN)/dbtool $@ $(ARGS)
 
-bench: $(READY)
+test: $(TESTING)
+	@$(BIN)/dbtool $@ $(ARGS)
+
+bench: $(TESTING)
 	@$(BIN)/python bench/run.py $(ARGS)
 	@$(BIN)/python bench/calls.py $(ARGS)
 	@$(BIN)/python bench/quiz.py $(ARGS)
@@ -27,7 +31,7 @@ bench: $(READY)
 	@$(BIN)/python bench/analytics.py $(ARGS)
 	@$(BIN)/python bench/migrate.py $(ARGS)
 
-lint: $(READY)
+lint: $(TESTING)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(wildcard hatch_build.py toolkit tests bench)
@@ -37,5 +41,10 @@ $(READY): pyproject.toml hatch_build.py
 	  if sys.version_info < (3, 10) else 0)'
 	@echo "installing into $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TESTING): $(READY)
+	@echo "installing what the tests need into $(VENV) (once)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
