@@ -6,13 +6,15 @@ page is not what this script would write.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from toolkit.project import sources
+from toolkit.project.layout import Project
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -102,22 +104,9 @@ def render(connection: Connection) -> str:
 
 
 def domains() -> dict[str, str]:
-    """The domain of each function, view, table and type: its folder, else its section of schema.sql."""
-    section, found = "", {}
-    for line in (ROOT / "schema.sql").read_text(encoding="utf-8").splitlines():
-        heading = re.match(r"-- ── (\w+)", line)
-        section = heading[1] if heading else section
-        made = re.match(r"create (?:table|type) learn\.(\w+)", line)
-        if made:
-            found[made[1]] = section
-    order = list(dict.fromkeys(found.values()))
-    for kind in ("functions", "views"):
-        for path in (ROOT / kind).glob("*/*.sql"):
-            text = path.read_text(encoding="utf-8")
-            for name in re.findall(r"^create or replace (?:function|view)\s+learn\.(\w+)", text, re.M):
-                found[name] = path.parent.name
-    last = len(order)
-    return dict(sorted(found.items(), key=lambda each: order.index(each[1]) if each[1] in order else last))
+    """The domain of each function, view, table and type of the schema learn."""
+    found = sources.domains(Project.open(ROOT))
+    return {name.removeprefix("learn."): where for name, where in found.items() if name.startswith("learn.")}
 
 
 def _functions(connection: Connection) -> dict[str, tuple[str, str, str, str]]:

@@ -51,6 +51,7 @@ COMMANDS = {
     "check": "Prove that sources, migrations and rollbacks agree.",
     "test": "Run pytest on a throwaway PostgreSQL.",
     "report": "Write a page of numbers for a product owner.",
+    "docs": "Write pages about the database for those who build on it.",
     "psql": "Open a shell on the target database.",
     "completion": "Print the script that completes dbtool in a shell.",
 }
@@ -59,7 +60,7 @@ COMMANDS = {
 MODULES = {
     "authoring": ("new", "watch", "squash", "check"),
     "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
-    "looking": ("status", "verify", "history", "report"),
+    "looking": ("status", "verify", "history", "report", "docs"),
     "simulating": ("simulate",),
     "serving": ("up", "down", "test", "psql", "completion"),
 }

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.toolkit.shop import Shop
 from toolkit.servers.throwaway import ThrowawayServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture
@@ -40,3 +49,18 @@ def released(shop: Shop, first_migration: dict[str, str]) -> Shop:
 def server_option(server: ThrowawayServer) -> str:
     """What `--server` takes to let a command make its databases on the server of this test session."""
     return server.url()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium of the system. CI has it and demands it ($DBTOOL_REQUIRE_CHROMIUM)."""
+    if CHROMIUM is None:
+        if os.environ.get("DBTOOL_REQUIRE_CHROMIUM"):
+            pytest.fail("no chromium on PATH: apt-get install chromium")
+        pytest.skip("no chromium on PATH: pages were NOT looked at in a browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()

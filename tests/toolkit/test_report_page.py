@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +16,6 @@ from toolkit.servers.choose import ThrowawayServer
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SECTIONS = ("daily", "weekly", "retention", "streaks", "courses", "tracks", "xp", "badges")
 PHONE, DESK = 360, 1280
 # Shapes that are there to be seen: with a size, and a colour that the style resolves.
@@ -36,21 +33,6 @@ def page_file(server: ThrowawayServer, template: str, tmp_path_factory: pytest.T
     with database(server, template, "report_page", acts=400) as url, connect(url) as connection:
         file.write_text(report.render(report.read(connection, "postgresql://db/app", 60)), encoding="utf-8")
     return file
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium of the system. CI has it and demands it ($DBTOOL_REQUIRE_CHROMIUM)."""
-    if CHROMIUM is None:
-        if os.environ.get("DBTOOL_REQUIRE_CHROMIUM"):
-            pytest.fail("no chromium on PATH: apt-get install chromium")
-        pytest.skip("no chromium on PATH: the report was NOT looked at in a browser")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=[(PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")], ids=str)

@@ -199,6 +199,42 @@ def report(context: Context, output: Path, days: int) -> None:
     say(f"wrote {output} ({len(page.encode()) / 1000:.0f} kB)")
 
 
+@click.command("docs")
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("site"),
+    show_default=True,
+    help="The folder of the pages; those of an earlier run are replaced.",
+)
+@target_options
+@json_option
+@pass_context
+def docs(context: Context, output: Path) -> None:
+    """Write pages about the database for those who build on it: tables, functions, rules, a search.
+
+    Plain files that need no server and no network. What they say comes from the catalog of the target,
+    domains and errors from the project's sources; with Graphviz installed there are pictures, too.
+    """
+    from toolkit.project import sources
+    from toolkit.report import site
+
+    projects = context.project.stack
+    glossaries = [each.root / "docs/glossary.md" for each in projects]
+    words = site.Words(
+        {name: where for each in projects for name, where in sources.domains(each).items()},
+        {name: text for each in projects for name, text in sources.errors(each).items()},
+        "\n\n".join(path.read_text(encoding="utf-8") for path in glossaries if path.is_file()),
+    )
+    with context.connect() as connection:
+        pages = site.write(connection, output, words)
+    context.answer = {"folder": str(output), "pages": pages}
+    say(f"wrote {pages} pages: open {output}/index.html", err=context.as_json)
+    if not site.can_draw():
+        say("without pictures: there is no Graphviz here (apt install graphviz)", err=True)
+
+
 @click.command("verify")
 @click.option("--sql", "as_sql", is_flag=True, help="Print only the script that would mend everything.")
 @click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")

@@ -157,6 +157,38 @@ def file_for(name: Name, returns_trigger: bool) -> str:
     return f"{folder}/<domain>/{simple_name(name)}.sql"
 
 
+def domains(project: Project) -> dict[str, str]:
+    """The domain of each object, by its name with the schema: the folder of its source, else its section.
+
+    Sections of schema.sql begin with a comment `-- ── name`. Domains come in the order of the sections.
+    """
+    section, found = "", {}
+    for line in read_sql(project.root / "schema.sql").splitlines():
+        heading = re.match(r"-- ── (\w+)", line)
+        section = heading[1] if heading else section
+        made = re.match(r"create (?:table|type|domain) ([\w.]+)", line)
+        if made and section:
+            found[made[1]] = section
+    order = list(dict.fromkeys(found.values()))
+    for piece in read(project).pieces:
+        parts = piece.label.split("/")
+        if len(parts) == 3:
+            found |= {name.identity: parts[1] for name in piece.defines if name.kind in NAMED}
+    last = len(order)
+    return dict(sorted(found.items(), key=lambda each: order.index(each[1]) if each[1] in order else last))
+
+
+def errors(project: Project) -> dict[str, str]:
+    """What the sources say after `-- Errors:` in the comment before a function, by its name."""
+    header = re.compile(r"((?:^--.*\n)+)create (?:or replace )?function\s+([\w.]+)", re.MULTILINE)
+    return {
+        name: " ".join(comment.partition("-- Errors:")[2].replace("\n--", "").split())
+        for piece in read(project).pieces
+        for comment, name in header.findall(piece.text)
+        if "-- Errors:" in comment
+    }
+
+
 def _form(
     label: str, folder: str, stem: str, statements: list[Statement], names: tuple[Name, ...]
 ) -> Iterator[Finding]:

@@ -1,0 +1,164 @@
+"""`dbtool docs`: pages about a database, complete, without a dead link, and looked at in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from tests.conftest import ROOT, RunDbtool
+from tests.toolkit.shop import Shop
+from toolkit.cli import cli
+from toolkit.connection import connect
+from toolkit.report import site
+from toolkit.servers.throwaway import ThrowawayServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+EMPTY = {"meta", "link", "input", "br"}
+
+
+class Anchors(HTMLParser):
+    """The ids and links of a page; and whether its tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self._open: list[str] = []
+        self.feed(re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL))
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.links += [given["href"] or ""] if "href" in given else []
+        if tag not in EMPTY:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, self.getpos()
+
+
+@pytest.fixture(scope="module")
+def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages about Laurel with the SQL platform."""
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    server.create_database("site", template=template)
+    project = ["--project", str(ROOT), "--database-url", server.url("site")]
+    done = CliRunner().invoke(cli, ["docs", "--output", str(folder), *project, "--json"])
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["pages"] == len(list(folder.glob("*.html")))
+    return folder
+
+
+def test_no_link_is_dead_and_every_public_object_is_described_once(
+    pages: Path, server: ThrowawayServer
+) -> None:
+    found = {path.name: Anchors(path.read_text(encoding="utf-8")) for path in pages.glob("*.html")}
+    searched = json.loads(
+        (pages / "search.js").read_text(encoding="utf-8").split("= ", 1)[1].split(";\n", 1)[0]
+    )
+    links = {link for page in found.values() for link in page.links} | {href for _, _, href, _ in searched}
+    dead = []
+    for link in links - {"data:,", "site.css"}:
+        page, _, anchor = link.partition("#")
+        dead += [] if page in found and (not anchor or anchor in found[page].ids) else [link]
+    assert dead == []
+    with connect(server.url("site")) as connection:
+        public = {
+            name
+            for (name,) in connection.execute(
+                "select 'learn.' || proname from pg_proc where pronamespace = 'learn'::regnamespace union all"
+                " select 'learn.' || relname from pg_class where relnamespace = 'learn'::regnamespace"
+                " and relkind in ('r', 'p', 'v', 'c') and not relispartition"
+            )
+        }
+    ids = [name for page in found.values() for name in page.ids]
+    assert public <= set(ids)
+    assert len([name for name in ids if "." in name]) == len({name for name in ids if "." in name})
+
+
+def test_a_function_has_its_errors_an_example_and_what_it_writes(pages: Path) -> None:
+    text = (pages / "progress.html").read_text(encoding="utf-8")
+    article = text.split('<article id="learn.complete_lesson">')[1].split("</article>")[0]
+    assert "LX007 exercises are not solved yet" in article
+    assert "select * from learn.complete_lesson(p_user_id =&gt;" in article
+    assert '<a href="progress.html#learn.user_lesson_progress">' in article
+    assert "Called by learn_app, learn_user." in article
+    assert "Completes a lesson for a user" in article
+
+
+def test_every_example_is_a_call_that_the_database_understands(pages: Path, server: ThrowawayServer) -> None:
+    with connect(server.url("site")) as connection:
+        catalog = site._read(connection, "site.sql", {"hidden": site.HIDDEN})
+        examples = [each["example"] for each in catalog["functions"] if each["example"] and each["callers"]]
+        assert len(examples) > 80
+        for example in examples:
+            connection.execute(f"prepare example as {example}")
+            connection.execute("deallocate example")
+
+
+def test_rules_are_in_words(pages: Path) -> None:
+    text = (pages / "rules.html").read_text(encoding="utf-8")
+    assert "queries executed ≥ 1" in text
+    assert 'id="first-lesson"' in text
+    assert site._criteria({"all": [{"metric": "a_b", "at_least": 1000}, {"any": []}]}) == "a b ≥ 1,000 and "
+
+
+def test_other_projects_have_pages_too_and_other_files_are_not_touched(
+    released: Shop, run_dbtool: RunDbtool, tmp_path: Path
+) -> None:
+    project = ("--project", released.root, "--database-url", released.url)
+    assert run_dbtool("migrate", *project).exit_code == 0
+    folder = tmp_path / "pages"
+    assert run_dbtool("docs", "--output", folder, *project).exit_code == 0
+    assert {"index.html", "prices.html"} <= {path.name for path in folder.iterdir()}
+    assert not (folder / "rules.html").exists()
+    assert run_dbtool("docs", "--output", folder, *project).exit_code == 0  # again
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "index.html").write_text("mine")
+    refused = run_dbtool("docs", "--output", precious, *project)
+    assert refused.exit_code == 1
+    assert "has other files in it" in refused.stderr
+    assert (precious / "index.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_in_a_browser(pages: Path, browser: Browser, width: int, scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        offline=True,
+    )
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    for path in sorted(pages.glob("*.html")):
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+
+    page.goto((pages / "index.html").as_uri())
+    page.keyboard.press("/")
+    page.keyboard.type("complete lesson")
+    assert page.locator("#found a").first.inner_text().startswith("learn.complete_lesson")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/progress.html#learn.complete_lesson")
+    assert page.locator("article:target h3").is_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("no such thing at all")
+    assert page.locator("#found").inner_text() == "nothing has these words"
+    page.keyboard.press("Escape")
+    assert not page.locator("#found").is_visible()
+    assert said == []
+    context.close()
