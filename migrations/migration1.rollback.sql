@@ -58,6 +58,7 @@ drop function learn.check_integrity(uuid);
 drop function learn.ensure_partitions(date);
 drop function learn.rebuild_all();
 drop function learn.rebuild_user(uuid);
+drop function learn.wait_for_lsn(pg_lsn,interval);
 drop function learn_internal.audit(text,text,uuid,jsonb,jsonb,jsonb);
 drop function learn_internal.audit_row();
 drop function learn_internal.begin_call(text,uuid,jsonb,timestamp with time zone,text);

@@ -170,7 +170,7 @@ begin
     raise exception 'the transaction is malformed'
       using errcode = 'LX001',
         detail = format('p_tx_id = %L, p_tx_type = %L, p_amount_hbar = %s, from %L to %L',
-          left(p_tx_id, 50), left(p_tx_type, 50), p_amount_hbar, left(p_from_account, 50),
+          left(p_tx_id, 50), left(p_tx_type, 50), left(p_amount_hbar::text, 50), left(p_from_account, 50),
           left(p_to_account, 50)),
         hint = 'Ids and accounts are words of at most 200 characters, the type is in lower case, '
           'the amount is 0 or more, in hbar with at most 8 decimals.';
@@ -381,7 +381,7 @@ begin
   then
     raise exception 'account or amount is malformed'
       using errcode = 'LX001',
-        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), p_amount),
+        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), left(p_amount::text, 50)),
         hint = format('An account is like 0.0.1234; the amount is above 0 and at most %s hbar '
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));

@@ -145,6 +145,7 @@ CALLS = {
     "verify_email": f"{_USER}, p_email => 'ada@example.org', {_TAIL}",
     "view_discussion": "p_discussion_id => %(discussion)s",
     "vote": f"p_user_id => %(moderator)s, p_vote_type => 'upvote', p_reply_id => %(reply)s, {_TAIL}",
+    "wait_for_lsn": "p_lsn => '0/1', p_timeout => '1 second'",
     "why": f"{_USER}, p_slug => %(earned)s",
     "xp_for_level": "p_level => 7",
 }

@@ -24,7 +24,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests import parallel, stock
+from tests.clusters import laurel as laurel
 from tests.fixtures import learn as learn
+from tests.parallel import pytest_addoption as pytest_addoption
 from tests.parallel import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.parallel import pytest_sessionfinish as pytest_sessionfinish
 from tests.parallel import pytest_terminal_summary as pytest_terminal_summary

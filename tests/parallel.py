@@ -22,6 +22,7 @@ MOST_WORKERS = 8
 RAN_ON = pytest.StashKey[str]()
 LEFT_OUT = pytest.StashKey[int]()
 COUNTED_ON = pytest.StashKey[str]()
+COUNTS = pytest.StashKey[list[str]]()
 FACTS = """
     select current_setting('fsync'), current_setting('autovacuum'),
       case when current_setting('jit') = 'off' or pg_jit_available() then current_setting('jit')
@@ -35,6 +36,11 @@ def kind_of_server() -> str | None:
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
         return first
     return os.environ.get("DBTOOL_TEST_KIND") or first
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test ARGS='tests/suites --large'`."""
+    parser.addoption("--large", action="store_true", help="suites of tests/suites in full, for some minutes")
 
 
 def report_server(config: pytest.Config, server: ThrowawayServer) -> None:
@@ -81,6 +87,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["ran_on"] = session.config.stash.get(RAN_ON, None)
         output["counted_on"] = session.config.stash.get(COUNTED_ON, None)
         output["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+        output["counts"] = session.config.stash.get(COUNTS, [])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -92,6 +99,7 @@ def pytest_testnodedown(node: Any) -> None:
     if output.get("counted_on"):
         node.config.stash[COUNTED_ON] = output["counted_on"]
     node.config.stash[LEFT_OUT] = output.get("left_out", 0)
+    node.config.stash.setdefault(COUNTS, []).extend(output.get("counts", []))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -100,6 +108,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if COUNTED_ON in config.stash:
         terminalreporter.ensure_newline()
         terminalreporter.write_line(f"compiled statements counted on {config.stash[COUNTED_ON]}")
+    terminalreporter.ensure_newline()
+    counts: list[str] = config.stash.get(COUNTS, [])
+    for line in sorted(counts):
+        terminalreporter.write_line(line)
     if ran_on is None:  # nothing needed a server
         return
     workers = getattr(config.option, "numprocesses", None) or 0

@@ -100,7 +100,7 @@ begin
   then
     raise exception 'account or amount is malformed'
       using errcode = 'LX001',
-        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), p_amount),
+        detail = format('p_account = %L, p_amount = %s', left(p_account, 50), left(p_amount::text, 50)),
         hint = format('An account is like 0.0.1234; the amount is above 0 and at most %s hbar '
           '(setting faucet_max_hbar), with at most 8 decimals.',
           learn_internal.setting_number('faucet_max_hbar'));

@@ -1,0 +1,1 @@
+"""Standbys, backups, restores and upgrades, with servers of the tests' own."""
