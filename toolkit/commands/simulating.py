@@ -98,6 +98,8 @@ def simulate(
     answer = context.answer = {"target": context.target().label, "seed": seed, "history": None, "live": None}
     with context.connect(autocommit=True) as connection:
         _allow(context, connection, system, learners)
+        if is_live:
+            model.require_role(connection, live_clients.ROLE)
         there = model.learner_ids(connection, seed)
         if not (is_live and there):
             history = model.History(learners, days, seed, 3.0 if is_live or rate is None else rate)

@@ -72,6 +72,18 @@ def has_real_learners(connection: Connection) -> bool:
     return int(number) >= REAL
 
 
+def require_role(connection: Connection, role: str) -> None:
+    """Raises DbtoolError where who connects may not act as a role."""
+    (user, may) = connection.execute(
+        "select session_user, pg_has_role(session_user, %s, 'member')", [role]
+    ).fetchone() or ("", False)
+    if not may:
+        raise DbtoolError(
+            f"{user} is not a member of {role}, as which learners call",
+            hint=f"Let an administrator run: grant {role} to {user};",
+        )
+
+
 def learner_ids(connection: Connection, seed: int) -> list[UUID]:
     """The learners of a seed, in the order in which they were thought of."""
     query = """

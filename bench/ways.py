@@ -1,0 +1,204 @@
+"""One completion of a lesson with all that follows, written in five ways, and how long each takes.
+
+In Python it is as the quiz document describes: one query for the stats, and checks in Python. By psycopg,
+with prepared statements: an object mapper would take longer.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from database import HERE, Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+
+DEPTHS = (0, 500, 5000)
+EACH = 12  # learners of each depth
+COMPLETE: LiteralString = "select learn.complete_lesson(%(user)s, %(lesson)s)"
+WAYS: dict[str, LiteralString | None] = {
+    "bare insert": "insert into bench.lesson_progress (user_id, lesson_id, status, completed_at)"
+    " values (%(user)s, %(lesson)s, 'completed', now())",
+    "hand-written function": "select bench.complete(%(user)s, %(lesson)s, %(track)s)",
+    "complete_lesson()": COMPLETE,
+    "naive triggers": "insert into naive.progress (user_id, lesson_id) values (%(user)s, %(lesson)s)",
+    "in Python": None,
+}
+BY_CALL: LiteralString = "select id from learn.lessons where slug like 'bench-%%' and id %% 4 > 0 order by id"
+
+STATS = """
+    select (select count(*) from app.progress p where p.user_id = %(user)s),
+      (select coalesce(sum(x.amount), 0)::bigint from app.xp x where x.user_id = %(user)s),
+      array(select distinct a.at::date from app.activity a where a.user_id = %(user)s order by 1 desc),
+      (select jsonb_object_agg(k.kind, k.number) from (
+        select a.kind, count(*) as number from app.activity a where a.user_id = %(user)s group by a.kind) k),
+      (select count(*) from app.tracks t where t.user_id = %(user)s and t.done = t.total)
+"""
+TRACK = """
+    insert into app.tracks (user_id, track_id, done, total)
+    select %(user)s, k.track_id,
+      (select count(*) from learn.track_lessons o
+        join app.progress p on p.lesson_id = o.lesson_id and p.user_id = %(user)s
+        where o.track_id = k.track_id),
+      (select count(*) from learn.track_lessons o where o.track_id = k.track_id)
+    from learn.track_lessons k where k.lesson_id = %(lesson)s
+    on conflict (user_id, track_id) do update set done = excluded.done, total = excluded.total
+"""
+LEFT = """
+    select c.slug, c.metric, c.threshold from app.achievements c
+    where not exists (select from app.user_achievements u where u.user_id = %(user)s and u.slug = c.slug)
+"""
+
+
+def complete_in_python(connection: Connection, user: Any, lesson: int) -> None:
+    """A completed lesson and all that follows."""
+    given = {"user": user, "lesson": lesson, "subject": str(lesson)}
+    run = connection.execute
+    with connection.transaction():
+        run("insert into app.progress (user_id, lesson_id) values (%(user)s, %(lesson)s)", given)
+        run(
+            "insert into app.activity (user_id, kind, subject)"
+            " values (%(user)s, 'lesson_completed', %(subject)s)",
+            given,
+        )
+        run("insert into app.xp (user_id, amount) values (%(user)s, 50)", given)
+        run(TRACK.encode(), given)
+        lessons, xp, days, kinds, tracks = run(STATS.encode(), given).fetchone() or (0, 0, [], {}, 0)
+        streak, level = _streak(days), _level(xp)
+        run(
+            "insert into app.stats (user_id, total_xp, level, streak)"
+            " values (%(user)s, %(xp)s, %(level)s, %(streak)s)"
+            " on conflict (user_id) do update"
+            " set total_xp = excluded.total_xp, level = excluded.level, streak = excluded.streak",
+            {**given, "xp": xp, "level": level, "streak": streak},
+        )
+        values = {
+            **(kinds or {}),
+            "lessons_completed": lessons,
+            "xp": xp,
+            "level_reached": level,
+            "active_days": len(days),
+            "current_streak": streak,
+            "tracks_completed": tracks,
+        }
+        for slug, metric, threshold in run(LEFT.encode(), given).fetchall():
+            if values.get(metric, 0) >= threshold:
+                run(
+                    "insert into app.user_achievements (user_id, slug) values (%(user)s, %(slug)s)",
+                    {**given, "slug": slug},
+                )
+
+
+def _streak(days: list[date]) -> int:
+    streak = 0
+    while streak < len(days) and days[streak] == days[0] - timedelta(days=streak):
+        streak += 1
+    return streak
+
+
+def _level(xp: int) -> int:
+    level = 1
+    while level < 100 and 50 * (level + 1) * level <= xp:
+        level += 1
+    return level
+
+
+def one(connection: Connection, query: str, *arguments: object) -> Any:
+    """The first column of the first row."""
+    row = connection.execute(query.encode(), arguments).fetchone()
+    return row[0] if row else None
+
+
+def column(connection: Connection, query: str, *arguments: object) -> list[Any]:
+    """The first column of all rows."""
+    return [row[0] for row in connection.execute(query.encode(), arguments)]
+
+
+def build_ways(connection: Connection) -> None:
+    """The tables of the other ways, and learners with so much behind them, in all ways."""
+    connection.execute((HERE / "handwritten.sql").read_bytes())
+    naive = (HERE / "naive.sql").read_text(encoding="utf-8")
+    connection.execute(f"create schema naive; {naive}".encode())
+    connection.execute(
+        f"create schema app; {naive.partition('-- triggers')[0].replace('naive.', 'app.')}".encode()
+    )
+    connection.execute("alter table naive.progress disable trigger user")
+    for depth in DEPTHS:
+        users = column(
+            connection,
+            "insert into learn.users (username) select 'depth-' || %s || '-' || g"
+            " from generate_series(1, %s) g returning id",
+            *(depth, EACH),
+        )
+        past = f"""
+            create temporary table past as
+            select u.id as user_id, l.id as lesson_id, now() - (25 + l.place / 20) * interval '1 day' as at
+            from unnest(%s::uuid[]) u(id)
+            cross join (select l.id, row_number() over (order by l.id desc) as place
+              from ({BY_CALL} limit {depth}) l) l
+        """
+        connection.execute(past.encode(), (users,))
+        for statement in (
+            "insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)"
+            " select user_id, lesson_id, 'completed', at from past order by user_id, at",
+            "insert into bench.lesson_progress (user_id, lesson_id, status, completed_at)"
+            " select user_id, lesson_id, 'completed', at from past",
+            "insert into bench.written_progress select * from bench.lesson_progress"
+            " where user_id in (select user_id from past)",
+        ):
+            connection.execute(statement.encode())
+        for schema in ("naive", "app"):
+            for statement in (
+                "insert into {0}.progress select user_id, lesson_id, at from past",
+                "insert into {0}.activity (user_id, kind, subject, at)"
+                " select user_id, 'lesson_completed', lesson_id::text, at from past",
+                "insert into {0}.xp (user_id, amount, created_at) select user_id, 50, at from past",
+            ):
+                connection.execute(statement.format(schema).encode())
+        connection.execute("drop table past")
+    connection.execute("alter table naive.progress enable trigger user")
+    connection.execute(
+        "insert into bench.stats (user_id) select id from learn.users where username like 'depth%'"
+    )
+    connection.execute("vacuum analyze")
+
+
+def time_ways(connection: Connection, rounds: int) -> dict[str, dict[str, dict[int, float]]]:
+    """Median milliseconds of a completion, flushed and not, by way and by how many are behind the learner."""
+    lessons = column(connection, BY_CALL)
+    learners = {
+        depth: column(connection, "select id from learn.users where username like %s", f"depth-{depth}-%")
+        for depth in DEPTHS
+    }
+    times: dict[str, dict[str, dict[int, list[float]]]] = {
+        mode: {way: {depth: [] for depth in DEPTHS} for way in WAYS} for mode in ("flushed", "not flushed")
+    }
+    for number in range(rounds + 1):
+        for mode, setting in (("flushed", "on"), ("not flushed", "off")):
+            connection.execute(f"set synchronous_commit = {setting}".encode())
+            for depth, users in learners.items():
+                lesson = lessons[depth + number * 2 + (mode == "flushed")]
+                track = one(
+                    connection, "select track_id from learn.track_lessons where lesson_id = %s", lesson
+                )
+                for user in users:
+                    given = {"user": user, "lesson": lesson, "track": track}
+                    for way, statement in WAYS.items():
+                        begun = time.perf_counter()
+                        if statement is None:
+                            complete_in_python(connection, user, lesson)
+                        else:
+                            connection.execute(statement, given, prepare=True)
+                        if number:  # the first round makes plans
+                            times[mode][way][depth].append((time.perf_counter() - begun) * 1e3)
+    connection.execute("reset synchronous_commit")
+    return {
+        mode: {
+            way: {depth: round(statistics.median(values), 3) for depth, values in by_depth.items()}
+            for way, by_depth in by_way.items()
+        }
+        for mode, by_way in times.items()
+    }
