@@ -77,7 +77,7 @@ drop function learn_internal.limit_rate(uuid,text);
 drop function learn_internal.lock_logs();
 drop function learn_internal.merge_rows(regclass,text[],jsonb,text[]);
 drop function learn_internal.put_back();
-drop function learn_internal.rebuild_users(uuid[]);
+drop function learn_internal.rebuild_users(uuid[],boolean);
 drop function learn_internal.refuse_audit_change();
 drop function learn_internal.refuse_by_hand();
 drop function learn_internal.refuse_change();

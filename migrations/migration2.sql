@@ -602,7 +602,6 @@ create or replace trigger hold_learners
 -- locks what it deletes row by row, as the rows lie, and the user before all that goes with them; calls lock
 -- in the order of docs/engine.md#locks. So that neither ends as the victim of a deadlock, one waits for the
 -- other here, before the first row is locked.
--- It tries for short whiles, letting go in between, so that learners never queue behind it for long.
 -- Old idempotency keys are deleted while learners go on: see hold_learners. A call that deletes, such as a vote that is taken back, has its locks already: it stops nobody.
 -- Errors: 55P03 after 50 tries.
 create or replace function learn_internal.stop_learners()
@@ -611,7 +610,6 @@ language plpgsql
 volatile
 security definer                  -- the lock is the owner's
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
 as $$
 begin
   -- what goes with a user, or inside a call
@@ -622,21 +620,7 @@ begin
   then
     return null;
   end if;
-  for v_try in 1 .. 50 loop
-    begin
-      lock table learn_internal.content_lock in exclusive mode;
-      return null;
-    exception
-      when lock_not_available then
-        if v_try = 50 then
-          raise exception 'learners are busy: there was no moment to delete in'
-            using errcode = sqlstate, detail = format('table %s', tg_relid::regclass),
-              hint = 'Nothing was deleted. Try again when no long transaction is under way: '
-                'select * from pg_stat_activity order by xact_start.';
-        end if;
-    end;
-    perform pg_sleep(0.01 * v_try);
-  end loop;
+  perform learn_internal.wait_for_learners(format('table %s', tg_relid::regclass));
   return null;
 end;
 $$;
@@ -1267,6 +1251,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if learn_internal.is_merging() then
+    return new;
+  end if;
   raise exception 'a row of % stays whose it is and what it is about', tg_table_name
     using errcode = 'LX010',
       detail = (
@@ -1476,5 +1463,668 @@ create or replace trigger keep_keys after update of user_id, metric, scope on le
 create or replace trigger keep_keys after update of user_id on learn_internal.recorded_payments
   for each row when (old.user_id is distinct from new.user_id)
   execute function learn_internal.keep_keys();
+
+-- functions/identity/combine_rows.sql
+
+-- Before the rows of one account move to another: where both have a row for the same thing, the one that stays gets the
+-- better of the two, the sum, or the later word. What is left over of the other goes with its account. The caller has
+-- locked both, and nobody else writes for learners.
+create or replace function learn_internal.combine_rows(p_from uuid, p_into uuid)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_from learn_internal.paid_questions;
+  v_into learn_internal.paid_questions;
+begin
+  -- Lessons. A completion moves with its fact, and takes the place of a lesson that was only begun.
+  update learn.user_lesson_progress f
+  set started_at = coalesce(f.started_at, i.started_at), score = greatest(f.score, i.score),
+    time_spent_seconds = coalesce(
+      case when f.time_spent_seconds < 2147483647 - i.time_spent_seconds
+        then f.time_spent_seconds + i.time_spent_seconds end, f.time_spent_seconds, i.time_spent_seconds)
+  from learn.user_lesson_progress i
+  where f.user_id = p_from and i.user_id = p_into and i.lesson_id = f.lesson_id
+    and i.completed_at is null and f.completed_at is not null;
+  delete from learn.user_lesson_progress i
+  using learn.user_lesson_progress f
+  where f.user_id = p_from and i.user_id = p_into and i.lesson_id = f.lesson_id
+    and i.completed_at is null and f.completed_at is not null;
+  update learn.user_lesson_progress i
+  set started_at = coalesce(i.started_at, f.started_at), score = greatest(i.score, f.score),
+    time_spent_seconds = coalesce(
+      case when i.time_spent_seconds < 2147483647 - f.time_spent_seconds
+        then i.time_spent_seconds + f.time_spent_seconds end, i.time_spent_seconds, f.time_spent_seconds)
+  from learn.user_lesson_progress f
+  where f.user_id = p_from and i.user_id = p_into and i.lesson_id = f.lesson_id;
+
+  update learn.user_course_progress i
+  set preferred_difficulty = coalesce(i.preferred_difficulty, f.preferred_difficulty),
+    last_activity_at = greatest(i.last_activity_at, f.last_activity_at)
+  from learn.user_course_progress f
+  where f.user_id = p_from and i.user_id = p_into and i.course_id = f.course_id;
+  update learn.course_ratings i
+  set rating = f.rating, review = f.review, updated_at = f.updated_at
+  from learn.course_ratings f
+  where f.user_id = p_from and i.user_id = p_into and i.course_id = f.course_id and f.updated_at > i.updated_at;
+
+  -- Challenges. Of imported progress the larger one counts, as if it had grown.
+  update learn.daily_challenge_attempts i
+  set score = f.score, passed = f.passed,
+    xp_earned = case when f.passed > i.passed then f.xp_earned else i.xp_earned end,
+    completed_at = case when f.passed > i.passed then f.completed_at else i.completed_at end
+  from learn.daily_challenge_attempts f
+  where f.user_id = p_from and i.user_id = p_into and i.daily_challenge_id = f.daily_challenge_id
+    and (f.passed > i.passed or f.passed = i.passed and f.score > i.score);
+  update learn.imported_challenge_progress i
+  set completed_levels = array(select distinct l from unnest(i.completed_levels || f.completed_levels) l order by l),
+    total_xp = greatest(i.total_xp, f.total_xp)
+  from learn.imported_challenge_progress f
+  where f.user_id = p_from and i.user_id = p_into and i.challenge_id = f.challenge_id
+    and (not f.completed_levels <@ i.completed_levels or f.total_xp > i.total_xp);
+
+  -- Points add up, as far as the skill takes them.
+  update learn.user_skills i
+  set points_allocated = least(k.max_level::bigint * k.xp_per_level, i.points_allocated::bigint + f.points_allocated),
+    highest_level = greatest(i.highest_level, f.highest_level), unlocked_at = least(i.unlocked_at, f.unlocked_at),
+    allocated_at = greatest(i.allocated_at, f.allocated_at), mastered_at = coalesce(i.mastered_at, f.mastered_at)
+  from learn.user_skills f
+  join learn.skills k on k.id = f.skill_id
+  where f.user_id = p_from and i.user_id = p_into and i.skill_id = f.skill_id;
+
+  -- Nobody votes for a post of their own; of two votes for a post the later one counts.
+  delete from learn.discussion_votes v
+  where v.user_id in (p_from, p_into) and coalesce(
+    (select d.author_id from learn.discussions d where d.id = v.discussion_id),
+    (select r.author_id from learn.replies r where r.id = v.reply_id)) in (p_from, p_into);
+  update learn.discussion_votes i
+  set vote_type = f.vote_type, created_at = f.created_at
+  from learn.discussion_votes f
+  where f.user_id = p_from and i.user_id = p_into and f.created_at > i.created_at
+    and (f.discussion_id = i.discussion_id or f.reply_id = i.reply_id);
+
+  -- What the one that stays has had of an achievement, or lost, is how it stands.
+  delete from learn.user_avatars v
+  using learn.achievements a
+  where v.user_id = p_from and a.unlocks_avatar_id = v.avatar_id
+    and exists (
+      select from learn.revoked_achievements r where r.user_id = p_into and r.achievement_id = a.id)
+    and not exists (
+      select from learn.user_achievements o
+      join learn.achievements b on b.id = o.achievement_id and b.unlocks_avatar_id = v.avatar_id and b.id <> a.id
+      where o.user_id in (p_from, p_into));
+  delete from learn.user_achievements f
+  where f.user_id = p_from and exists (
+    select from learn.revoked_achievements r where r.user_id = p_into and r.achievement_id = f.achievement_id);
+  delete from learn.revoked_achievements f
+  where f.user_id = p_from and exists (
+    select from learn.user_achievements i where i.user_id = p_into and i.achievement_id = f.achievement_id);
+  -- A course has one certificate; another stays valid without it, because its code has been given away. A token that is
+  -- minted stays with the achievement.
+  update learn.nft_certificates f set course_id = null
+  where f.user_id = p_from and exists (
+    select from learn.nft_certificates i where i.user_id = p_into and i.course_id = f.course_id);
+  update learn.faucet_requests f
+  set limited_until = n.requested_at
+  from (
+    select r.user_id, r.id, min(o.requested_at) as requested_at
+    from learn.faucet_requests r
+    join learn.faucet_requests o on o.user_id = case r.user_id when p_from then p_into else p_from end
+      and (o.requested_at, o.id) > (r.requested_at, r.id) and o.requested_at < r.limited_until and o.status <> 'failed'
+    where r.user_id in (p_from, p_into) and r.status <> 'failed'
+    group by r.user_id, r.id
+  ) n
+  where f.user_id = n.user_id and f.id = n.id;
+
+  -- What was done today and lately, for what is limited.
+  update learn_internal.recorded_payments i
+  set facts = case when f.day > i.day then 0 else i.facts end + case when f.day < i.day then 0 else f.facts end,
+    day = greatest(i.day, f.day)
+  from learn_internal.recorded_payments f
+  where f.user_id = p_from and i.user_id = p_into and i.activity_type = f.activity_type;
+  update learn_internal.recent_calls i
+  set called_at = array(select a from unnest(i.called_at || f.called_at) a order by a)
+  from learn_internal.recent_calls f
+  where f.user_id = p_from and i.user_id = p_into and i.kind = f.kind;
+  v_from := learn_internal.open_paid_day(p_from);
+  v_into := learn_internal.open_paid_day(p_into);
+  if v_from.perfect > 0 or v_from.unnamed <> '{}' or v_from.question_ids <> '{}' then
+    insert into learn_internal.paid_questions
+      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
+    values (p_into, v_into.opened_at, v_into.timezone, v_into.day_starts_at,
+      array(select distinct q from unnest(v_from.question_ids || v_into.question_ids) q),
+      coalesce((
+        select jsonb_object_agg(u.exam, u.answers)
+        from (
+          select e.key as exam, sum(e.value::integer) as answers
+          from (select * from jsonb_each_text(v_from.unnamed) union all select * from jsonb_each_text(v_into.unnamed)) e
+          group by e.key
+        ) u), '{}'),
+      v_from.perfect + v_into.perfect)
+    on conflict (user_id) do update
+      set opened_at = excluded.opened_at, timezone = excluded.timezone, day_starts_at = excluded.day_starts_at,
+        question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
+  end if;
+  -- Which days they cover follows from the days of both; a retry is answered by who is there.
+  update learn.streak_freezes f set used_on = null where f.user_id = p_from and f.used_on is not null;
+  update learn.idempotency_keys k set response = jsonb_set(k.response, '{user_id}', to_jsonb(p_into))
+  where k.user_id = p_from and k.response is not null;
+end;
+$$;
+comment on function learn_internal.combine_rows(uuid, uuid) is
+  'Where two accounts have a row for the same thing: the one that stays gets the better, the sum or the later word.';
+
+-- functions/identity/fact_identity.sql
+
+-- What a fact is about that happens to a learner once; null where it may happen again. Of achievements: being earned
+-- and revoked are one history.
+create or replace function learn_internal.fact_identity(
+  p_type text, p_subject_type text, p_subject_id text, p_properties jsonb, p_happens_once boolean
+)
+returns text[]
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p_type in ('achievement_earned', 'achievement_revoked')
+      then array['achievement', p_properties ->> 'achievement_id']
+    when p_type = 'user_registered' then array[p_type]
+    when p_type in ('xp_awarded', 'period_rewarded') and p_properties ->> 'source_id' is not null
+      then array[p_type, p_properties ->> 'source_type', p_properties ->> 'source_id']
+    when p_type = 'solution_accepted' then array[p_type, p_properties ->> 'discussion_id']
+    when p_type = 'streak_freeze_used' or p_happens_once and p_subject_id is not null
+      then array[p_type, p_subject_type, p_subject_id]
+  end;
+$$;
+comment on function learn_internal.fact_identity(text, text, text, jsonb, boolean) is
+  'What a fact is about that happens to a learner once; null where it may happen again.';
+
+-- functions/identity/wait_for_learners.sql
+
+-- Waits until nobody writes for learners, and has those who come wait until this transaction ends. It tries for short
+-- whiles, letting go in between, so that learners never queue behind it for long.
+-- Errors: 55P03 after 50 tries.
+create or replace function learn_internal.wait_for_learners(p_for text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+begin
+  for v_try in 1 .. 50 loop
+    begin
+      lock table learn_internal.content_lock in exclusive mode;
+      return;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise exception 'learners are busy: there was no moment to delete in'
+            using errcode = sqlstate, detail = p_for,
+              hint = 'Nothing was deleted. Try again when no long transaction is under way: '
+                'select * from pg_stat_activity order by xact_start.';
+        end if;
+    end;
+    perform pg_sleep(0.01 * v_try);
+  end loop;
+end;
+$$;
+comment on function learn_internal.wait_for_learners(text) is
+  'Waits until nobody writes for learners, and has those who come wait until the transaction ends (55P03).';
+
+-- functions/identity/move_facts.sql
+
+-- Moves the facts of one account to another, and what they have paid: each once. What both have done counts, and has
+-- paid, as it did for the one that stays; for the other it becomes a repetition, which makes its day active and pays
+-- nothing, or stays behind and goes with the account, as does what takes such a payment back. The caller has locked
+-- both, and nobody else writes for learners. Returns the payments that are left out.
+create or replace function learn_internal.move_facts(p_from uuid, p_into uuid)
+returns bigint[]
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_lost     bigint[];              -- facts of the one that stays, which the other's are better than
+  v_out      bigint[];              -- facts that happened to both
+  v_unpaid   bigint[];              -- right answers that have paid the one that stays on the same day
+  v_payments bigint[];              -- what these have paid
+  v_again    bigint[];              -- what takes such payments back
+  v_has_moved boolean := (select u.zone_number > 0 from learn.users u where u.id = p_into);
+begin
+  -- The better rank of a period stays, and what it has paid. Nobody accepts their own solution for XP.
+  v_lost := array(
+    select l.id
+    from learn.activity_log l
+    where l.user_id = p_into and (
+      l.activity_type = 'period_rewarded' and l.properties ->> 'source_id' in (
+        select format('%s %s %s', f.metric, f.period, to_char(f.starts_on, 'YYYY-MM-DD'))
+        from learn.period_standings f
+        join learn.period_standings i on i.user_id = p_into
+          and (i.metric, i.period, i.starts_on) = (f.metric, f.period, f.starts_on)
+        where f.user_id = p_from and f.rank < i.rank and f.xp_paid > 0)
+      or l.activity_type = 'solution_accepted' and l.properties ->> 'discussion_id' in (
+        select d.id::text from learn.discussions d where d.author_id = p_from)));
+  update learn.period_standings i
+  set value = f.value, rank = f.rank, xp_paid = greatest(f.xp_paid, i.xp_paid)
+  from learn.period_standings f
+  where f.user_id = p_from and i.user_id = p_into
+    and (i.metric, i.period, i.starts_on) = (f.metric, f.period, f.starts_on) and f.rank < i.rank;
+
+  v_out := array(
+    with facts as materialized (
+      select l.user_id, l.id, l.activity_type, l.properties, learn_internal.fact_identity(
+        l.activity_type, l.subject_type, l.subject_id, l.properties, t.happens_once) as identity
+      from learn.activity_log l
+      join learn.activity_types t on t.key = l.activity_type
+      where l.user_id in (p_from, p_into)
+    )
+    select f.id
+    from facts f
+    where f.user_id = p_from and (f.identity in (
+        select i.identity from facts i
+        where i.user_id = p_into and i.identity is not null and i.id <> all (v_lost))
+      or f.activity_type = 'user_registered'
+      or f.activity_type = 'solution_accepted' and f.properties ->> 'discussion_id' in (
+        select d.id::text from learn.discussions d where d.author_id = p_into)));
+  v_unpaid := array(
+    with answers as materialized (
+      select l.user_id, l.id, l.local_date, l.properties -> 'question_id' as question_id
+      from learn.activity_log l
+      where l.user_id in (p_from, p_into) and l.activity_type = 'question_answered_correctly'
+        and l.subject_type = 'quiz' and l.xp is distinct from 0 and jsonb_typeof(l.properties -> 'question_id') = 'number'
+        and not exists (
+          select from learn_internal.withdrawn_facts w
+          where w.user_id = l.user_id and w.fact_id = l.id and w.is_taken_back)
+    )
+    select a.id from answers a
+    where a.user_id = p_from and (a.question_id, a.local_date) in (
+      select i.question_id, i.local_date from answers i where i.user_id = p_into));
+
+  -- Payments have the moment of their fact. Several answers of a quiz are paid alike: so many of them.
+  v_payments := array(
+    with facts as materialized (
+      select l.user_id, l.activity_type, l.recorded_at,
+        case when l.activity_type in ('xp_awarded', 'period_rewarded') then l.properties ->> 'source_id'
+          else l.subject_id end as source_id, count(*) as facts
+      from learn.activity_log l
+      where l.user_id in (p_from, p_into) and l.id = any (v_out || v_unpaid || v_lost)
+      group by 1, 2, 3, 4
+    )
+    select t.id
+    from (
+      select x.id, f.facts, row_number() over (
+        partition by x.user_id, x.activity_type, x.source_id, x.created_at order by x.id desc) as place
+      from learn.xp_transactions x
+      join facts f on f.user_id = x.user_id and f.activity_type = x.activity_type and f.recorded_at = x.created_at
+        and f.source_id is not distinct from x.source_id
+      where x.user_id in (p_from, p_into)
+    ) t
+    where t.place <= t.facts);
+  v_again := array(
+    select l.id from learn.activity_log l
+    where l.user_id in (p_from, p_into) and l.activity_type in ('xp_reversed', 'period_reward_reversed')
+      and l.subject_id = any (v_payments::text[]));
+  v_payments := v_payments || array(
+    select x.id from learn.xp_transactions x
+    where x.user_id in (p_from, p_into) and x.activity_type in ('xp_reversed', 'period_reward_reversed')
+      and x.source_id = any (v_payments::text[]));
+  v_lost := v_lost || array(select l.id from learn.activity_log l where l.user_id = p_into and l.id = any (v_again));
+  v_out := v_out || v_again;
+
+  -- What attempts and quizzes note as paid is what is left of it.
+  update learn.level_attempts a set xp_earned = 0
+  where a.user_id = p_from and a.xp_earned > 0 and a.challenge_id || ':' || a.level_number in (
+    select l.subject_id from learn.activity_log l
+    where l.user_id = p_from and l.activity_type = 'challenge_level_passed' and l.id = any (v_out));
+  update learn.quiz_attempts a set xp_earned = greatest(0, a.xp_earned - p.xp)
+  from (
+    select x.source_id, sum(x.amount) as xp
+    from learn.xp_transactions x
+    where x.user_id = p_from and x.id = any (v_payments) and x.activity_type = 'question_answered_correctly'
+    group by x.source_id
+  ) p
+  where a.user_id = p_from and a.id::text = p.source_id;
+  delete from learn.notifications n where n.user_id = p_from and n.fact_id = any (v_out);
+
+  -- To the account that goes, and to the one that stays: as local dates of then, in the zones of the one that stays.
+  update learn.activity_log l set user_id = p_from where l.user_id = p_into and l.id = any (v_lost);
+  update learn.xp_transactions x set user_id = p_from where x.user_id = p_into and x.id = any (v_payments);
+  update learn.activity_log l
+  set user_id = p_into,
+    zone_number = case when v_has_moved then (learn_internal.local_date(p_into, l.occurred_at)).zone_number else 0 end,
+    activity_type = case when l.id <> all (v_out) then l.activity_type
+      when l.activity_type = 'lesson_completed' then 'lesson_repeated' else 'done_before' end,
+    properties = case when l.id <> all (v_out) then l.properties else '{}' end,
+    xp = case when l.id <> all (v_out || v_unpaid) then l.xp else 0 end
+  where l.user_id = p_from and (l.id <> all (v_out) or l.is_qualifying) and l.id <> all (v_lost);
+  update learn.xp_transactions x set user_id = p_into where x.user_id = p_from and x.id <> all (v_payments);
+  return v_payments;
+end;
+$$;
+comment on function learn_internal.move_facts(uuid, uuid) is
+  'Moves the facts of one account to another, and what they have paid, each once; returns the payments that are left out.';
+
+-- functions/identity/rebuilt_tables.sql
+
+-- The tables of learners whose rows do not move when two accounts become one, because they follow from others and are
+-- made anew: every other one with a user_id (author_id) moves.
+create or replace function learn_internal.rebuilt_tables()
+returns regclass[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select '{learn.user_stats,learn.user_metrics,learn.user_activity_days,learn.user_timezones,learn_internal.user_runs,
+    learn_internal.user_metric_days,learn_internal.local_days,learn_internal.board_gains,
+    learn_internal.board_scores}'::regclass[];
+$$;
+comment on function learn_internal.rebuilt_tables() is
+  'The tables of learners whose rows follow from others: merge_users() makes them anew, and moves all others.';
+
+-- functions/identity/move_rows.sql
+
+-- Moves the rows of one account to another, of every table that the catalog has, in one statement: so foreign keys
+-- between them hold before and after. A row whose place is taken (by any unique index) stays, and goes with the
+-- account: combine_rows() has made the best of both. Returns how many have moved, by table.
+create or replace function learn_internal.move_rows(p_from uuid, p_into uuid)
+returns jsonb
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_updates text;
+  v_counts  text;
+  v_moved   jsonb;
+begin
+  select string_agg(format('m%s as (update %s m set %I = $2 where m.%I = $1%s returning 1)',
+      t.number, t.oid::regclass, t.key, t.key, t.taken), ', ' order by t.number),
+    string_agg(format('select %L, count(*) from m%s', t.name, t.number), ' union all ' order by t.number)
+  into v_updates, v_counts
+  from (
+    select c.oid, c.relname as name, a.attname as key, row_number() over (order by c.relnamespace, c.relname) as number,
+      coalesce((
+        select string_agg(format(' and not (%s and exists (select from %s o where o.%I = $2%s and %s))',
+          p.predicate, c.oid::regclass, a.attname, k.columns, p.predicate), '')
+        from pg_index i
+        cross join lateral (
+          select coalesce(string_agg(format(
+              case when i.indnullsnotdistinct then ' and o.%I is not distinct from m.%I' else ' and o.%I = m.%I' end,
+              o.attname, o.attname), ''), '') as columns,
+            bool_or(o.attidentity <> '') as has_identity
+          from pg_attribute o
+          where o.attrelid = c.oid and o.attnum = any (i.indkey) and o.attnum <> a.attnum
+        ) k
+        cross join lateral (select coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') as predicate) p
+        where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey) and i.indexprs is null
+          and k.has_identity is not true), '') as taken
+    from pg_attribute a
+    join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
+    where c.relnamespace in ('learn'::regnamespace, 'learn_internal'::regnamespace)
+      and a.attname in ('user_id', 'author_id') and not a.attisdropped
+      and c.oid <> all (learn_internal.rebuilt_tables()::oid[])
+      and c.oid not in ('learn.activity_log'::regclass, 'learn.xp_transactions'::regclass)  -- move_facts()
+  ) t;
+  execute format('with %s select coalesce(jsonb_object_agg(c.name, c.rows) filter (where c.rows > 0), ''{}'')'
+    ' from (%s) c(name, rows)', v_updates, v_counts)
+  into v_moved using p_from, p_into;
+  return v_moved;
+end;
+$$;
+comment on function learn_internal.move_rows(uuid, uuid) is
+  'Moves the rows of one account to another, of every table that is not rebuilt and whose place is not taken; how many, by table.';
+
+-- functions/identity/replay_user.sql
+
+-- After facts of another account have come to a learner, whatever their dates: all that follows from facts is made
+-- anew, and what is complete or deserved only now, by both together, is completed, paid and earned by the engine.
+-- p_from_date: the first date that may count otherwise; null: none does. The caller has locked the learner.
+create or replace function learn_internal.replay_user(p_user_id uuid, p_from_date date)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_days  date[] := array(
+    select d.activity_date from learn.user_activity_days d where d.user_id = p_user_id and not d.is_freeze);
+  v_now   timestamptz := learn.clock();
+  v_stats learn.user_stats;
+begin
+  -- Days, and what analytics count of them
+  if exists (
+    select from learn.activity_log l where l.user_id = p_user_id and l.is_qualifying and l.zone_number > 0)
+  then
+    delete from learn_internal.local_days d where d.user_id = p_user_id;
+    insert into learn_internal.local_days (user_id, zone_number, local_date, first_at, last_at)
+    select r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at
+    from learn_internal.local_day_recounts r
+    where r.user_id = p_user_id;
+    perform learn_internal.settle_days(p_user_id);
+  else
+    insert into learn.user_activity_days as d (user_id, activity_date)
+    select distinct p_user_id, l.local_date
+    from learn.activity_log l
+    where l.user_id = p_user_id and l.is_qualifying
+    on conflict (user_id, activity_date) do update set is_freeze = false where d.is_freeze;
+  end if;
+  insert into learn_internal.tally_changes (measure, day, item, value)
+  with days(day, value) as (
+    select d.activity_date, 1 from learn.user_activity_days d where d.user_id = p_user_id and not d.is_freeze
+    union all
+    select o, -1 from unnest(v_days) o
+  )
+  select 'active_days', d.day, '', sum(d.value) from days d group by d.day having sum(d.value) <> 0
+  union all
+  select 'active_weeks', w.week, to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), sum(w.value)
+  from learn.user_stats s
+  cross join (
+    select distinct date_trunc('week', d.day::timestamp)::date as week, d.value from days d
+  ) w
+  where s.user_id = p_user_id
+  group by w.week, s.registered_on
+  having sum(w.value) <> 0;
+  perform learn_internal.settle_streak(p_user_id, p_from_date);
+
+  perform learn_internal.settle_skills(array_agg(u.user_id), array_agg(u.skill_id), array_agg(v_now))
+  from learn.user_skills u
+  where u.user_id = p_user_id;
+  perform learn_internal.rebuild_users(array[p_user_id], p_tallies => false);
+
+  -- What both together have completed
+  perform learn_internal.complete_solved_lessons(array_agg(v.user_id), array_agg(v.lesson_id))
+  from learn_internal.solved_lessons v
+  where v.user_id = p_user_id and not exists (
+    select from learn.user_lesson_progress p
+    where p.user_id = v.user_id and p.lesson_id = v.lesson_id and p.completed_at is not null)
+  having count(*) > 0;
+  perform learn_internal.complete_challenges(array_agg(f.user_id), array_agg(f.challenge_id), array_agg(f.last_passed_at))
+  from learn_internal.full_challenges f
+  join learn.user_challenge_progress p on p.user_id = f.user_id and p.challenge_id = f.challenge_id
+  where f.user_id = p_user_id and p.completed_at is null
+  having count(*) > 0;
+  perform learn_internal.unlock_challenges(array[p_user_id], v_now)
+  where exists (select from learn.user_challenge_progress p where p.user_id = p_user_id);
+
+  -- Levels and achievements, until nothing is new
+  loop
+    select s.* into v_stats from learn.user_stats s where s.user_id = p_user_id;
+    if v_stats.current_level > v_stats.highest_level then
+      update learn.user_stats s set highest_level = s.current_level where s.user_id = p_user_id;
+      perform learn_internal.announce_levels(array[(
+        p_user_id, v_stats.highest_level, v_stats.current_level, v_now, '{}')::learn_internal.rise]);
+    end if;
+    insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
+    select distinct on (d.achievement_id) d.user_id, d.achievement_id, v_now, d.evidence
+    from learn_internal.deserved_achievements d
+    where d.user_id = p_user_id
+      and (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
+    order by d.achievement_id
+    on conflict (user_id, achievement_id) do nothing;
+    exit when not found;
+  end loop;
+end;
+$$;
+comment on function learn_internal.replay_user(uuid, date) is
+  'Makes anew what follows from a learner''s facts, and completes, pays and earns what is due only now.';
+
+-- functions/identity/merge_users.sql
+
+-- Makes two accounts of one person one. Everything of p_from comes to p_into, each fact once: what both have done, earned
+-- or voted for counts and pays once, as it did for p_into, and the better result stays. Streaks, levels and boards are
+-- those of the days and facts of both; what is complete or deserved only by both together is paid and earned now. p_into
+-- keeps its name, email, time zone and role; what its profile leaves out comes from the other. p_from is gone then.
+-- Merging the same two again changes nothing. Nobody else writes for learners until this commits, so do nothing else
+-- in the transaction.
+-- Errors: LX001 no two accounts; LX002; LX004 one of them is inactive; 55P03 learners were too busy: call it again.
+create or replace function learn.merge_users(p_from uuid, p_into uuid)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer                  -- backends write no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_call     learn_internal.call;
+  v_from     learn.users;
+  v_tokens   learn.user_achievements[];
+  v_token    learn.user_achievements;
+  v_payments bigint[];
+  v_moved    jsonb;
+  v_first    date;
+begin
+  if p_from is null or p_into is null or p_from = p_into then
+    raise exception 'merging takes two accounts'
+      using errcode = 'LX001',
+        detail = format('p_from = %s, p_into = %s', coalesce(p_from::text, 'null'), coalesce(p_into::text, 'null')),
+        hint = 'Pass the account that goes, and the one that stays.';
+  end if;
+  perform learn_internal.wait_for_learners('merge_users');
+  perform from learn.user_stats s where s.user_id in (p_from, p_into) order by s.user_id for update;
+  v_call := learn_internal.begin_call('merge_users', p_into, '{}', null, null);
+  select u.* into v_from from learn.users u where u.id = p_from;
+  if not found then
+    if exists (
+      select from learn.audit_log a
+      where a.about_user = p_from and a.action = 'merge_users' and a.object_key ->> 'into' = p_into::text)
+    then
+      v_call.replay := learn_internal.summarize(v_call);
+      v_call.replay.replayed := true;
+      return v_call.replay;
+    end if;
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_from = %s', p_from),
+        hint = 'Look it up in learn.users; what was merged into another account is in learn.audit_trail().';
+  elsif not v_from.is_active then
+    raise exception 'the user is inactive'
+      using errcode = 'LX004', detail = format('p_from = %s', p_from),
+        hint = 'Set learn.users.is_active first, if the account may go on in another.';
+  end if;
+
+  perform set_config('learn_internal.merging', 'yes', true);
+  perform learn_internal.combine_rows(p_from, p_into);
+  v_tokens := array(
+    select f
+    from learn.user_achievements f
+    join learn.user_achievements i on i.user_id = p_into and i.achievement_id = f.achievement_id
+    where f.user_id = p_from and f.token_id is not null);
+  update learn.user_achievements f
+  set token_id = null, collection_id = null, serial_number = null, metadata_uri = null, tx_id = null, minted_at = null
+  where f.user_id = p_from and f.achievement_id in (select t.achievement_id from unnest(v_tokens) t);
+  v_first := (
+    select min(d.activity_date) from learn.user_activity_days d where d.user_id = p_from and not d.is_freeze);
+  v_payments := learn_internal.move_facts(p_from, p_into);
+  v_moved := learn_internal.move_rows(p_from, p_into);
+  foreach v_token in array v_tokens loop
+    update learn.user_achievements i
+    set token_id = v_token.token_id, collection_id = v_token.collection_id, serial_number = v_token.serial_number,
+      metadata_uri = v_token.metadata_uri, tx_id = v_token.tx_id, minted_at = v_token.minted_at
+    where i.user_id = p_into and i.achievement_id = v_token.achievement_id and i.token_id is null;
+  end loop;
+  update learn.level_attempts a
+  set attempt_number = n.number
+  from (
+    select l.id, row_number() over (
+      partition by l.challenge_id, l.level_number order by l.created_at, l.id) as number
+    from learn.level_attempts l
+    where l.user_id = p_into
+  ) n
+  where a.user_id = p_into and a.id = n.id and a.attempt_number <> n.number;
+  -- What workers have not done yet is for the one who is there.
+  update learn.outbox o
+  set key = replace(o.key, p_from::text, p_into::text), payload = o.payload || jsonb_build_object('user_id', p_into)
+  where o.completed_at is null and (o.topic, o.key) in (
+    select 'faucet', p_from || ' ' || r.id from learn.faucet_requests r where r.user_id = p_into
+    union all
+    select 'nft_mint', c.certificate_number from learn.nft_certificates c where c.user_id = p_into
+    union all
+    select 'nft_mint', format('achievement %s %s', p_from, a.id) from learn.user_achievements a where a.user_id = p_into
+    union all
+    select 'notification', p_from || ' ' || n.id from learn.notifications n where n.user_id = p_into);
+
+  -- The profile: unique values change hands first.
+  update learn.users u set email = null, evm_address = null, hedera_account_id = null, selected_avatar_id = null
+  where u.id = p_from;
+  update learn.users u
+  set email = coalesce(u.email, v_from.email),
+    is_verified = case when u.email is null then v_from.is_verified else u.is_verified end,
+    display_name = coalesce(u.display_name, v_from.display_name), bio = coalesce(u.bio, v_from.bio),
+    avatar_url = coalesce(u.avatar_url, v_from.avatar_url), avatar_emoji = coalesce(u.avatar_emoji, v_from.avatar_emoji),
+    evm_address = coalesce(u.evm_address, v_from.evm_address),
+    hedera_account_id = coalesce(u.hedera_account_id, v_from.hedera_account_id),
+    selected_avatar_id = coalesce(u.selected_avatar_id, v_from.selected_avatar_id),
+    preferences = case when pg_column_size(v_from.preferences || u.preferences) <= 65536
+      then v_from.preferences || u.preferences else u.preferences end,
+    onboarding_completed = u.onboarding_completed or v_from.onboarding_completed,
+    skill_level = case when 'advanced' in (u.skill_level, v_from.skill_level) then 'advanced'
+      else greatest(u.skill_level, v_from.skill_level) end,
+    last_login_at = greatest(u.last_login_at, v_from.last_login_at),
+    last_active_at = greatest(u.last_active_at, v_from.last_active_at)
+  where u.id = p_into;
+  update learn.user_stats s set last_active_at = greatest(s.last_active_at, f.last_active_at)
+  from learn.user_stats f
+  where s.user_id = p_into and f.user_id = p_from;
+  delete from learn.users u where u.id = p_from;
+  perform set_config('learn_internal.merging', '', true);
+
+  perform learn_internal.replay_user(p_into, v_first);
+  perform learn_internal.audit('merge_users', 'user', p_from, jsonb_build_object('into', p_into));
+  perform learn_internal.audit('merge_users', 'user', p_into, jsonb_build_object('from', p_from), null,
+    jsonb_build_object('rows', v_moved, 'payments_left_out', cardinality(v_payments)));
+  return learn_internal.end_call(v_call);
+end;
+$$;
+comment on function learn.merge_users(uuid, uuid) is
+  'Makes two accounts of one person one: everything of p_from comes to p_into, each fact once, and p_from is gone.';
+grant execute on function learn.merge_users(uuid, uuid) to learn_app;
+
+-- functions/identity/is_merging.sql
+
+-- Whether merge_users() is under way: rows may change hands then. The setting says so for next to nothing; that it is
+-- true says the context, which nobody can set.
+create or replace function learn_internal.is_merging()
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_context text;
+begin
+  if coalesce(current_setting('learn_internal.merging', true), '') <> 'yes' then
+    return false;
+  end if;
+  get diagnostics v_context = pg_context;
+  -- the words around it are those of lc_messages, and quote_all_identifiers quotes
+  return strpos(replace(v_context, '"', ''), ' learn.merge_users(') > 0;
+end;
+$$;
+comment on function learn_internal.is_merging() is 'Whether merge_users() is under way.';
 
 reset role;

@@ -1134,7 +1134,7 @@ begin
     group by r.user_id, r.skill_id
     having count(*) = 2
   ) c;
-  if v_changes.more_user_ids is not null then
+  if v_changes.more_user_ids is not null and not learn_internal.is_merging() then
     perform learn_internal.apply_allocations(
       v_changes.more_user_ids, v_changes.more_skill_ids, v_changes.more_begun, v_changes.more_at);
   end if;

@@ -87,6 +87,7 @@ CALLS = {
     " p_field => 'title', p_base => 'Lesson'",
     "lock_users": "p_user_ids => array[%(user)s, %(author)s]",
     "mark_read": _USER,
+    "merge_users": "p_from => %(author)s, p_into => %(user)s",
     "pin_discussion": "p_user_id => %(moderator)s, p_discussion_id => %(discussion)s",
     "post_discussion": f"{_USER}, p_title => 'Gas?', p_content => 'What does it cost?',"
     f" p_tags => '{{gas}}', {_TAIL}",

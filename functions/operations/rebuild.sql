@@ -2,8 +2,9 @@
 -- XP and levels from the ledger, metrics, progress in exercises, courses, challenges, tracks,
 -- paths and difficulties, and the tallies behind the analytics, which are everybody's.
 -- Nothing is paid, earned or lost: the ledger, the log and what was earned are the facts;
--- an achievement whose row was lost is put back from the log.
-create or replace function learn_internal.rebuild_users(p_user_ids uuid[])
+-- an achievement whose row was lost is put back from the log. p_tallies: the tallies, too, which costs as much as
+-- there are learners.
+create or replace function learn_internal.rebuild_users(p_user_ids uuid[], p_tallies boolean default true)
 returns void
 language plpgsql
 volatile
@@ -196,10 +197,12 @@ begin
 
   -- Leaderboards and analytics
   perform learn_internal.recount_boards(p_user_ids);
-  perform learn_internal.settle_tallies();
+  if p_tallies then
+    perform learn_internal.settle_tallies();
+  end if;
 end;
 $$;
-comment on function learn_internal.rebuild_users(uuid[]) is
+comment on function learn_internal.rebuild_users(uuid[], boolean) is
   'Recomputes every projection of users from facts.';
 
 -- Recomputes the projections of all users, set-based. Locks everybody's stats row until

@@ -50,8 +50,9 @@ begin
   else
     if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
       or new.tx_id is distinct from old.tx_id and old.tx_id is not null
-      or (new.user_id, new.id, new.hedera_account_id, new.amount_hbar, new.requested_at)
-        <> (old.user_id, old.id, old.hedera_account_id, old.amount_hbar, old.requested_at)
+      or (new.id, new.hedera_account_id, new.amount_hbar, new.requested_at)
+        <> (old.id, old.hedera_account_id, old.amount_hbar, old.requested_at)
+      or new.user_id <> old.user_id and not learn_internal.is_merging()
     then
       raise exception 'a request to the faucet moves forward only'
         using errcode = 'LX010',

@@ -21,7 +21,8 @@ begin
   if tg_op = 'UPDATE' then
     if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
       or new.tx_id is distinct from old.tx_id and old.tx_id is not null
-      or (new.user_id, new.id) <> (old.user_id, old.id)
+      or new.id <> old.id
+      or new.user_id <> old.user_id and not learn_internal.is_merging()
     then
       raise exception 'a transaction moves forward only'
         using errcode = 'LX010',

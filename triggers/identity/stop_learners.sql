@@ -2,7 +2,6 @@
 -- locks what it deletes row by row, as the rows lie, and the user before all that goes with them; calls lock
 -- in the order of docs/engine.md#locks. So that neither ends as the victim of a deadlock, one waits for the
 -- other here, before the first row is locked.
--- It tries for short whiles, letting go in between, so that learners never queue behind it for long.
 -- Old idempotency keys are deleted while learners go on: see hold_learners. A call that deletes, such as a vote that is taken back, has its locks already: it stops nobody.
 -- Errors: 55P03 after 50 tries.
 create or replace function learn_internal.stop_learners()
@@ -11,7 +10,6 @@ language plpgsql
 volatile
 security definer                  -- the lock is the owner's
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
 as $$
 begin
   -- what goes with a user, or inside a call
@@ -22,21 +20,7 @@ begin
   then
     return null;
   end if;
-  for v_try in 1 .. 50 loop
-    begin
-      lock table learn_internal.content_lock in exclusive mode;
-      return null;
-    exception
-      when lock_not_available then
-        if v_try = 50 then
-          raise exception 'learners are busy: there was no moment to delete in'
-            using errcode = sqlstate, detail = format('table %s', tg_relid::regclass),
-              hint = 'Nothing was deleted. Try again when no long transaction is under way: '
-                'select * from pg_stat_activity order by xact_start.';
-        end if;
-    end;
-    perform pg_sleep(0.01 * v_try);
-  end loop;
+  perform learn_internal.wait_for_learners(format('table %s', tg_relid::regclass));
   return null;
 end;
 $$;

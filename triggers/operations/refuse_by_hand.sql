@@ -12,6 +12,7 @@ declare
   v_context text;
 begin
   get diagnostics v_context = pg_context;
+  v_context := replace(v_context, '"', '');  -- quote_all_identifiers quotes
   if strpos(v_context, 'learn_internal.rebuild_users(') > 0
     or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
   then
