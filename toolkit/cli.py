@@ -32,6 +32,7 @@ from toolkit.output import say
 
 # Command name → what it does, in the order of `--help`.
 COMMANDS = {
+    "init": "Start a project of your own, also on top of Laurel.",
     "up": "Start the embedded server, migrate, seed, show the status.",
     "down": "Stop the embedded server.",
     "migrate": "Apply schema.sql and the migrations in numeric order.",
@@ -58,7 +59,7 @@ COMMANDS = {
 # The modules of toolkit.commands with their commands, functions of the same name (with _ for -). A module is
 # imported only when one of its commands is used: that keeps `--help` fast.
 MODULES = {
-    "authoring": ("new", "watch", "squash", "check"),
+    "authoring": ("init", "new", "watch", "squash", "check"),
     "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
     "looking": ("status", "verify", "history", "report", "docs"),
     "simulating": ("simulate",),

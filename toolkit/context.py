@@ -62,13 +62,13 @@ class Context:
 
     @cached_property
     def project(self) -> Project:
-        """The project in use, said on stderr unless it is what the folder or --project names, and no more."""
+        """The project in use, which is said on stderr unless --project has said it."""
         found = Project.find(self.cwd) if self.project_dir is None else Project.open(self.project_dir)
         if self.wants_base:
             if found.base is None:
                 raise UsageProblem(f"{found} stands on no other project", hint="See `extends` in the manual.")
             found = Project(found.base.root)
-        if found.base or self.wants_base or (self.project_dir is None and found.root != self.cwd.resolve()):
+        if self.project_dir is None or found.base or self.wants_base:
             say(f"project: {found}", err=True)
         return found
 

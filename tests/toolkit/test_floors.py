@@ -13,11 +13,11 @@ from tests.conftest import ROOT
 # From the ground up: modules and subpackages of toolkit. Those of one floor know nothing of one another.
 FLOORS = (
     ("errors", "findings"),
-    ("configuration", "connection", "output", "report", "sql"),
+    ("client", "configuration", "connection", "output", "report", "sql"),
     ("project", "catalog", "servers", "targets"),
     ("history", "lint", "context"),
     ("authoring", "options"),
-    ("live",),
+    ("live", "plugin"),
     ("commands",),
     ("cli", "__main__"),
 )

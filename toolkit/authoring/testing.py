@@ -14,6 +14,7 @@ from toolkit.errors import DbtoolError, UsageProblem
 
 SERVER_VARIABLE = "DBTOOL_TEST_SERVER"
 KIND_VARIABLE = "DBTOOL_TEST_KIND"
+PLUGIN = "toolkit.plugin"
 PASSED, FAILED, INTERRUPTED, _, USAGE, NOTHING_COLLECTED = range(6)  # pytest's exit codes
 HIDDEN = ("DBTOOL_DATABASE_URL", "DATABASE_URL")
 # What libpq may need to let somebody in; none of it says where.
@@ -31,7 +32,7 @@ def run_pytest(
     and KeyboardInterrupt when it ended because of Ctrl-C.
     """
     if importlib.util.find_spec("pytest") is None:
-        raise DbtoolError("dbtool test needs pytest", hint="pip install 'laurel-dbtool[test]'")
+        raise DbtoolError("dbtool test needs pytest", hint="pip install pytest")
     environment = {name: value for name, value in without_libpq(environ).items() if name not in HIDDEN}
     environment |= {name: environ[name] for name in SHOWN if name in environ}
     environment |= {SERVER_VARIABLE: server_url, KIND_VARIABLE: kind}
@@ -44,7 +45,7 @@ def run_pytest(
     # Ctrl-C reaches pytest too, which ends in its own way; the server must stay until then.
     before = signal.signal(signal.SIGINT, leave_it_to_pytest)
     try:
-        code = _run([sys.executable, "-m", "pytest", *args], root, environment)
+        code = _run([sys.executable, "-m", "pytest", "-p", PLUGIN, *args], root, environment)
     finally:
         signal.signal(signal.SIGINT, before)
     if code == INTERRUPTED and interrupts:

@@ -13,6 +13,27 @@ from toolkit.options import json_option, pass_context, project_option, target_op
 from toolkit.output import say
 
 
+@click.command("init")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--extends", type=click.Choice(["laurel"]), help="Stand on the packaged Laurel.")
+@click.option("--name", metavar="NAME", help="Of its schema, history and seeds. Default: the folder's.")
+@project_option
+@json_option
+@pass_context
+def init(context: Context, folder: Path, extends: str | None, name: str | None) -> None:
+    """Start a project in DIR: schema, a migration with its rollback, and a test, all of which pass.
+
+    With --extends laurel: a table, a trigger that records facts, a metric and a badge of your own.
+    """
+    from toolkit.authoring.start import start
+
+    written = [str(path) for path in start(folder, extends, name)]
+    context.answer = {"files": written}
+    for path in () if context.as_json else written:
+        say(f"wrote {path}")
+    say(f"next: cd {folder}; dbtool test; dbtool check; dbtool up", err=context.as_json)
+
+
 @click.command("new")
 @click.argument("description", required=False)
 @click.option("--amend", is_flag=True, help="Only bring migrations that no release has to the sources.")

@@ -102,14 +102,14 @@ class Project:
             if lacks:
                 raise UsageProblem(
                     f"{folder} is half a project: it has no {lacks}",
-                    hint="A project has schema.sql and migrations/; name another with --project DIR.",
+                    hint="It needs both. --project names another folder, and `dbtool init` starts a project.",
                 )
         for folder in _packaged_roots():
             if _is_project(folder):
                 return cls(folder)
         raise UsageProblem(
             f"no project found in {start} or above it",
-            hint="A project is a folder with schema.sql and migrations/; name one with --project DIR.",
+            hint="A folder with schema.sql and migrations/: --project names one, `dbtool init` starts one.",
         )
 
     @classmethod
@@ -357,8 +357,12 @@ def _lacks(folder: Path) -> str | None:
     """What a folder with one half of a project lacks."""
     if (folder / "schema.sql").is_file():
         return "migrations/"
-    has_migrations = any((folder / "migrations").glob("migration[0-9]*.sql"))
-    return "schema.sql" if has_migrations else None
+    if any((folder / "migrations").glob("migration[0-9]*.sql")):
+        return "schema.sql"
+    from toolkit.configuration import read_setting
+
+    says = any(read_setting(folder, name) is not None for name in (EXTENDS, HISTORY, RELEASED))
+    return "schema.sql and no migrations/" if says else None
 
 
 def _packaged_roots() -> tuple[Path, Path]:
