@@ -138,12 +138,13 @@ insert into learn_internal.turns (name) select 'faucet ' || n from generate_seri
 -- Arabic scripts and of the scripts of India and its neighbours, in emoji, and behind Chinese characters.
 create or replace function learn_internal.hidden_characters()
 returns text
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select
+begin
+  return
     E'[\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u200B\\u200E\\u200F\\u202A-\\u202E\\u2060-\\u206F'
       || E'\\u3164\\uFDD0-\\uFDEF\\uFEFF\\uFFA0\\uFFF0-\\uFFFC\\uFFFE\\uFFFF\\U0001BCA0-\\U0001BCA3'
       || E'\\U0001D173-\\U0001D17A\\U000E0000-\\U000E001F\\U000E0080-\\U000E00FF\\U000E01F0-\\U000E0FFF]'
@@ -164,6 +165,7 @@ as $$
     -- tags: a few behind a black flag, which they make that of a country
     || '|' || E'(?<![\\U0001F3F4\\U000E0020-\\U000E007E])[\\U000E0020-\\U000E007F]'
     || '|' || E'[\\U000E0020-\\U000E007F]{8,}';
+end;
 $$;
 comment on function learn_internal.hidden_characters() is
   'A pattern for characters that nobody sees, or that turn the direction of a text, where no script needs them.';
@@ -207,6 +209,58 @@ $$;
 comment on function learn_internal.text_problem(text, boolean) is
   'What is wrong with a text that people see, in words; null when nothing is. p_is_line: it is one line.';
 
+-- ── _shared: domains ─────────────────────────────────────────────────────────────────────────────
+
+-- What the values of learners' tables keep to, where it concerns one value. Domains and no CHECKs: PostgreSQL reads a
+-- CHECK from text in every statement, which costs a learner 5 to 30 µs for each; a domain's once per session.
+
+create domain learn.label as text constraint labels_are_limited check (length(value) <= 200);
+comment on domain learn.label is 'A key or kind of something: at most 200 characters.';
+create domain learn.reference as text constraint references_are_limited check (length(value) <= 500);
+comment on domain learn.reference is 'An id or slug of something, as text: at most 500 characters.';
+create domain learn.remark as text constraint remarks_are_limited check (length(value) <= 4000);
+comment on domain learn.remark is 'A text for people: at most 4,000 characters.';
+create domain learn.properties as jsonb constraint properties_are_limited check (pg_column_size(value) <= 65536);
+comment on domain learn.properties is 'What is known of a fact: at most 64 kB.';
+create domain learn.progress_status as text
+  constraint status_is_known check (value in ('not_started', 'in_progress', 'completed'));
+comment on domain learn.progress_status is 'not_started, in_progress or completed.';
+create domain learn.percentage as numeric constraint percentage_is_in_range check (value between 0 and 100);
+comment on domain learn.percentage is '0 to 100.';
+create domain learn.quantity as integer constraint quantity_is_not_negative check (value >= 0);
+comment on domain learn.quantity is 'A number of things, or of seconds: 0 or more.';
+create domain learn.total as bigint constraint total_is_not_negative check (value >= 0);
+comment on domain learn.total is 'A sum that is never negative.';
+create domain learn.difference as integer constraint difference_is_not_zero check (value <> 0);
+comment on domain learn.difference is 'What is added or, negative, taken away: not 0.';
+create domain learn.level as integer constraint level_is_positive check (value >= 1);
+comment on domain learn.level is 'A level: 1 or more.';
+create domain learn.name as text constraint names_can_be_shown check (
+  length(value) <= 200 and learn_internal.text_problem(value, true) is null);
+comment on domain learn.name is 'A name that people see: one line of at most 200 characters.';
+create domain learn.address as text constraint addresses_can_be_shown check (
+  length(value) <= 2000 and learn_internal.text_problem(value, true) is null);
+comment on domain learn.address is 'A URL or the like: one line of at most 2,000 characters.';
+create domain learn.message as text constraint messages_can_be_shown check (
+  length(value) <= 10000 and learn_internal.text_problem(value) is null);
+comment on domain learn.message is 'A text that people see: at most 10,000 characters, with line breaks.';
+create domain learn.evidence as jsonb constraint evidence_is_limited check (pg_column_size(value) <= 262144);
+comment on domain learn.evidence is 'What an achievement was earned by: at most 256 kB.';
+create domain learn.notice_type as text constraint type_is_a_slug check (
+  value ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(value) <= 50);
+comment on domain learn.notice_type is 'A kind of notifications.';
+create domain learn.notice_title as text constraint title_is_not_blank check (
+  value ~ '\S' and length(value) <= 300 and learn_internal.text_problem(value, true) is null);
+comment on domain learn.notice_title is 'One line of 1 to 300 characters.';
+create domain learn.action_url as text constraint action_url_leads_somewhere check (
+  value ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)' and value !~* '^(javascript|data|vbscript):'
+  and length(value) <= 2000 and learn_internal.text_problem(value, true) is null);
+comment on domain learn.action_url is 'Where a notification leads: a path or a URL, and no script.';
+create domain learn.query_text as text constraint query_text_is_not_blank check (value ~ '\S' and length(value) <= 100000);
+comment on domain learn.query_text is 'A query that a learner has run: 1 to 100,000 characters.';
+create domain learn.query_error as text constraint query_errors_are_limited check (length(value) <= 10000);
+comment on domain learn.query_error is 'What a query failed with: at most 10,000 characters.';
+
 create type learn.award_summary as (
   user_id          uuid,
   xp_awarded       integer,
@@ -237,7 +291,8 @@ create type learn_internal.call as (
   last_achievement bigint,
   replay           learn.award_summary,
   last_unlock      bigint,
-  last_challenge   bigint
+  last_challenge   bigint,
+  today            date
 );
 comment on type learn_internal.call is
   'A public call under way: what held before it, or the answer to replay.';
@@ -500,25 +555,19 @@ comment on column learn_internal.wallet_nonces.hash is 'SHA-256 of the nonce, in
 
 create table learn.user_stats (
   user_id            uuid primary key references learn.users on delete cascade,
-  total_xp           bigint not null default 0,
-  reward_xp          bigint not null default 0,
-  current_level      integer not null default 1,
-  highest_level      integer not null default 1,
-  current_streak     integer not null default 0,
-  longest_streak     integer not null default 0,
-  active_days        integer not null default 0,
+  total_xp           learn.total not null default 0,
+  reward_xp          learn.total not null default 0,
+  current_level      learn.level not null default 1,
+  highest_level      learn.level not null default 1,
+  current_streak     learn.quantity not null default 0,
+  longest_streak     learn.quantity not null default 0,
+  active_days        learn.quantity not null default 0,
   last_activity_date date,
   last_active_at     timestamptz,
   last_zone_number   integer not null default 0,
   settled_zone       integer not null default 0,
-  streak_freezes     integer not null default 0,
-  registered_on      date not null default (learn.clock() at time zone 'UTC')::date,
-  constraint total_xp_is_not_negative check (total_xp >= 0),
-  constraint reward_xp_is_not_negative check (reward_xp >= 0),
-  constraint levels_are_positive check (current_level >= 1 and highest_level >= 1),
-  constraint streaks_are_not_negative check (
-    current_streak >= 0 and longest_streak >= current_streak
-    and active_days >= 0 and streak_freezes >= 0)
+  streak_freezes     learn.quantity not null default 0,
+  registered_on      date not null default (learn.clock() at time zone 'UTC')::date
 ) with (fillfactor = 70);
 comment on table learn.user_stats is
   'One row per user, made by trigger; its lock orders everything that happens to that user. '
@@ -743,25 +792,18 @@ where key in ('period_rewarded', 'period_reward_reversed');
 create table learn.activity_log (
   user_id         uuid not null references learn.users on delete cascade,
   id              bigint generated always as identity,
-  activity_type   text not null,
-  subject_type    text,
-  subject_id      text,
-  properties      jsonb not null default '{}',
+  activity_type   learn.label not null,
+  subject_type    learn.label,
+  subject_id      learn.reference,
+  properties      learn.properties not null default '{}',
   xp              integer,
   occurred_at     timestamptz not null default learn.clock(),
   local_date      date not null,
   zone_number     integer not null default 0,
   is_qualifying   boolean not null,
   recorded_at     timestamptz not null default learn.clock(),
-  idempotency_key text,
-  primary key (user_id, id, recorded_at),
-  constraint sizes_are_limited check (
-    length(activity_type) <= 200 and length(subject_type) <= 200 and length(subject_id) <= 500
-    and pg_column_size(properties) <= 65536 and length(idempotency_key) <= 200),
-  constraint local_date_is_that_of_some_place check (
-    local_date <= (occurred_at at time zone 'UTC')::date + 1
-    and (local_date >= (occurred_at at time zone 'UTC')::date - 1
-      or not is_qualifying and local_date >= '1970-01-01'))
+  idempotency_key learn.label,
+  primary key (user_id, id, recorded_at)
 ) partition by range (recorded_at);
 comment on table learn.activity_log is
   'What happened: append-only (LX009), partitioned by month of recorded_at. A row that is inserted '
@@ -895,10 +937,9 @@ create index metric_feeds_metric on learn_internal.metric_feeds (metric);
 create table learn.user_metrics (
   user_id uuid not null references learn.users on delete cascade,
   metric  text not null references learn.metrics on delete cascade,
-  scope   text not null default '',
+  scope   learn.label not null default '',
   value   bigint not null default 0,
-  primary key (user_id, metric, scope),
-  constraint sizes_are_limited check (length(scope) <= 200)
+  primary key (user_id, metric, scope)
 ) with (fillfactor = 70);
 comment on table learn.user_metrics is
   'Value of each metric for each user and scope: a projection of activity_log.';
@@ -949,18 +990,14 @@ grant select on learn.xp_rules to learn_app, learn_readonly;
 create table learn.xp_transactions (
   user_id       uuid not null references learn.users on delete cascade,
   id            bigint generated always as identity,
-  amount        integer not null,
-  activity_type text not null,
-  source_type   text not null,
-  source_id     text,
-  description   text,
+  amount        learn.difference not null,
+  activity_type learn.label not null,
+  source_type   learn.label not null,
+  source_id     learn.reference,
+  description   learn.remark,
   earned_on     date not null,
   created_at    timestamptz not null default learn.clock(),
-  primary key (user_id, created_at, id),
-  constraint amount_is_not_zero check (amount <> 0),
-  constraint sizes_are_limited check (
-    length(activity_type) <= 200 and length(source_type) <= 200 and length(source_id) <= 500
-    and length(description) <= 4000)
+  primary key (user_id, created_at, id)
 ) partition by range (created_at);
 comment on table learn.xp_transactions is
   'The ledger: append-only (LX009), partitioned by month of created_at. '
@@ -1011,9 +1048,8 @@ create table learn.user_activity_days (
   user_id       uuid not null references learn.users on delete cascade,
   activity_date date not null,
   is_freeze     boolean not null default false,
-  flown_over    integer not null default 0,
-  primary key (user_id, activity_date),
-  constraint flown_over_is_not_negative check (flown_over >= 0)
+  flown_over    learn.quantity not null default 0,
+  primary key (user_id, activity_date)
 );
 comment on table learn.user_activity_days is
   'The user''s local days with a qualifying activity, and the missed days that '
@@ -1452,17 +1488,12 @@ grant select on learn.course_ratings to learn_app, learn_readonly;
 create table learn.user_lesson_progress (
   user_id            uuid not null references learn.users on delete cascade,
   lesson_id          bigint not null references learn.lessons on delete cascade,
-  status             text not null default 'not_started',
-  score              numeric,
-  time_spent_seconds integer,
+  status             learn.progress_status not null default 'not_started',
+  score              learn.percentage,
+  time_spent_seconds learn.quantity,
   started_at         timestamptz,
   completed_at       timestamptz,
-  primary key (user_id, lesson_id),
-  constraint status_is_known check (status in ('not_started', 'in_progress', 'completed')),
-  constraint completed_lessons_have_a_date check (
-    (status = 'completed') = (completed_at is not null)),
-  constraint score_is_a_percentage check (score between 0 and 100),
-  constraint time_spent_is_not_negative check (time_spent_seconds >= 0)
+  primary key (user_id, lesson_id)
 ) with (fillfactor = 90);
 comment on table learn.user_lesson_progress is
   'Where a user stands with a lesson. A row that becomes completed pays XP and moves tracks, '
@@ -1478,15 +1509,12 @@ grant select on learn.user_lesson_progress to learn_app, learn_readonly;
 create table learn.user_track_progress (
   user_id             uuid not null references learn.users on delete cascade,
   track_id            bigint not null references learn.tracks on delete cascade,
-  status              text not null default 'not_started',
-  items_completed     integer not null default 0,
+  status              learn.progress_status not null default 'not_started',
+  items_completed     learn.quantity not null default 0,
   total_items         integer not null,
   progress_percentage numeric(5, 2) not null default 0,
   completed_at        timestamptz,
-  primary key (user_id, track_id),
-  constraint items_completed_are_items check (items_completed between 0 and total_items),
-  constraint progress_is_a_percentage check (progress_percentage between 0 and 100),
-  constraint status_is_known check (status in ('not_started', 'in_progress', 'completed'))
+  primary key (user_id, track_id)
 ) with (fillfactor = 70);
 comment on table learn.user_track_progress is
   'How many of a track''s published items a user has completed: live. completed_at is sticky.';
@@ -1605,17 +1633,13 @@ create table learn.query_submissions (
   user_id       uuid not null references learn.users on delete cascade,
   id            bigint generated always as identity,
   exercise_id   bigint not null references learn.exercises on delete cascade,
-  query_text    text not null,
+  query_text    learn.query_text not null,
   is_correct    boolean not null,
-  error_message text,
-  duration_ms   integer,
+  error_message learn.query_error,
+  duration_ms   learn.quantity,
   submitted_at  timestamptz not null default learn.clock(),
   primary key (user_id, id),
-  constraint query_text_is_not_blank check (query_text ~ '\S'),
-  constraint failing_query_is_not_correct check (error_message is null or not is_correct),
-  constraint duration_is_not_negative check (duration_ms >= 0),
-  constraint sizes_are_limited check (
-    length(query_text) <= 100000 and length(error_message) <= 10000)
+  constraint failing_query_is_not_correct check (error_message is null or not is_correct)
 );
 comment on table learn.query_submissions is
   'Every run of a query for an exercise. Solving all published exercises of a lesson completes it.';
@@ -1628,18 +1652,12 @@ grant select on learn.query_submissions to learn_app, learn_readonly;
 create table learn.user_exercise_progress (
   user_id            uuid not null references learn.users on delete cascade,
   exercise_id        bigint not null references learn.exercises on delete cascade,
-  submissions        integer not null,
-  wrong_submissions  integer not null,
-  failed_submissions integer not null,
+  submissions        learn.quantity not null,
+  wrong_submissions  learn.quantity not null,
+  failed_submissions learn.quantity not null,
   is_first_try       boolean not null,
   solved_at          timestamptz,
-  primary key (user_id, exercise_id),
-  constraint submissions_add_up check (
-    failed_submissions >= 0 and wrong_submissions >= failed_submissions
-    and submissions >= wrong_submissions and submissions >= 1),
-  constraint solved_exercises_have_a_correct_submission check (
-    (solved_at is not null) = (submissions > wrong_submissions)),
-  constraint first_tries_are_solved check (not is_first_try or solved_at is not null)
+  primary key (user_id, exercise_id)
 ) with (fillfactor = 80);
 comment on table learn.user_exercise_progress is
   'What a user''s submissions for an exercise add up to.';
@@ -1754,27 +1772,18 @@ create table learn.user_achievements (
   achievement_id bigint not null references learn.achievements on delete cascade,
   id             bigint generated always as identity,
   earned_at      timestamptz not null default learn.clock(),
-  evidence       jsonb not null default '{}',
-  token_id       text,
-  collection_id  text,
-  serial_number  bigint,
-  metadata_uri   text,
-  tx_id          text,
+  evidence       learn.evidence not null default '{}',
+  token_id       learn.name,
+  collection_id  learn.name,
+  serial_number  learn.total,
+  metadata_uri   learn.address,
+  tx_id          learn.name,
   minted_at      timestamptz,
   primary key (user_id, achievement_id),
   constraint user_achievements_are_in_order unique (user_id, id),
   constraint token_data_belong_to_a_token check (
-    token_id is not null
-    or coalesce(collection_id, serial_number::text, metadata_uri, tx_id) is null),
-  constraint minted_achievements_have_a_token check ((minted_at is null) = (token_id is null)),
-  constraint token_id_is_not_blank check (token_id ~ '\S'),
-  constraint serial_number_is_not_negative check (serial_number >= 0),
-  constraint sizes_are_limited check (
-    pg_column_size(evidence) <= 262144 and length(token_id) <= 200 and length(collection_id) <= 200
-    and length(metadata_uri) <= 2000 and length(tx_id) <= 200),
-  constraint texts_are_canonical check (token_id is null or coalesce(
-    learn_internal.text_problem(token_id, true), learn_internal.text_problem(collection_id, true),
-    learn_internal.text_problem(metadata_uri, true), learn_internal.text_problem(tx_id, true)) is null)
+    minted_at is null and coalesce(token_id, collection_id, serial_number::text, metadata_uri, tx_id) is null
+    or minted_at is not null and coalesce(token_id ~ '\S', false))
 );
 comment on table learn.user_achievements is
   'Achievements a user has earned. Sticky: only revoke_achievement() takes one away.';
@@ -3254,27 +3263,17 @@ grant select on learn.notification_rules to learn_app, learn_readonly;
 create table learn.notifications (
   user_id    uuid not null references learn.users on delete cascade,
   id         bigint generated always as identity,
-  type       text not null,
-  title      text not null,
-  message    text,
-  action_url text,
+  type       learn.notice_type not null,
+  title      learn.notice_title not null,
+  message    learn.message,
+  action_url learn.action_url,
   is_read    boolean not null default false,
   created_at timestamptz not null default learn.clock(),
   read_at    timestamptz,
   fact_id    bigint,
   told_in    bigint not null default (extract(epoch from statement_timestamp()) * 1000000)::bigint,
   primary key (user_id, id),
-  constraint action_url_leads_somewhere check (
-    action_url ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)' and action_url !~* '^(javascript|data|vbscript):'),
-  constraint type_is_a_slug check (
-    type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),
-  constraint title_is_not_blank check (title ~ '\S'),
-  constraint read_notifications_say_when check (is_read = (read_at is not null)),
-  constraint sizes_are_limited check (
-    length(title) <= 300 and length(message) <= 10000 and length(action_url) <= 2000),
-  constraint texts_are_canonical check (coalesce(
-    learn_internal.text_problem(title, true), learn_internal.text_problem(message),
-    learn_internal.text_problem(action_url, true)) is null)
+  constraint read_notifications_say_when check (is_read = (read_at is not null))
 ) with (fillfactor = 90);
 comment on table learn.notifications is
   'What was reported to users, the newest with the highest id: by rules, or written by the owner.';
@@ -3518,7 +3517,8 @@ begin
     select a.attname
     from pg_attribute a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
-      and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
+      and (select coalesce(nullif(y.typbasetype, 0), y.oid) from pg_type y where y.oid = a.atttypid)
+        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
       and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
         'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
         'timezone', 'tx_type', 'type', 'vote_type')

@@ -4,11 +4,13 @@
 
 builds Laurel as it was at a commit and as it is in this checkout, and times in both, not flushed: a bare
 insert of the same row; `complete_lesson` (the first call of a session, one learner's next lesson, the same
-lesson again, random learners and lessons); `submit_query` (wrong, and one that solves a lesson); loads of one
-statement with their commit; calls a second with one client and with eight.
+lesson again, the first act of a day, one that earns a badge, one that is a new level, and a mix: new learners
+in random order with their first 20 lessons, with all that these bring); `submit_query` (wrong, and one that
+solves a lesson); loads of one statement with their commit; calls a second with one client and with eight. In
+databases of their own: a quiz of 90 questions, and a level of a challenge.
 
-Each call is one transaction over one connection, prepared. Every kind is also given in CPU time of the
-server's process (Linux): on a machine with other work to do that is steadier than the clock.
+Each call is one transaction over one connection, prepared, by a member of `learn_app`. Every kind is also
+given in CPU time of the server's process (Linux): on a machine with other work it is the steadier one.
 `$DBTOOL_TEST_SERVER` names the server: `stock` is one that nobody has configured.
 """
 
@@ -25,15 +27,17 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from database import HERE, Connection, is_whole
+import quiz
+from database import HERE, Connection, fill, is_whole
+from psycopg.types.json import Jsonb
 from run import build, rows
 
 from toolkit.history import migrations, seeds
@@ -48,6 +52,11 @@ BARE: LiteralString = (
     " values (%(user)s, %(lesson)s, 'completed', now()) on conflict do nothing"
 )
 COMPLETE: LiteralString = "select learn.complete_lesson(%(user)s, %(lesson)s)"
+YESTERDAY: LiteralString = (
+    "select learn.complete_lesson(%(user)s, %(lesson)s, p_occurred_at => now() - interval '1 day')"
+)
+QUIZ: LiteralString = "select learn.submit_quiz(%(user)s, 'bench', %(answers)s)"
+LEVEL: LiteralString = "select learn.submit_level_attempt(%(user)s, %(challenge)s, 1, 80, true)"
 SUBMIT: LiteralString = "select learn.submit_query(%(user)s, %(exercise)s, 'select 1', %(right)s)"
 LOAD: LiteralString = """
     insert into {table} (user_id, lesson_id, status, completed_at)
@@ -130,6 +139,7 @@ def prepare(name: str, url: str, commit: str | None) -> Side:
     connection.close()
     connection = psycopg.connect(url, autocommit=True)
     connection.execute("set synchronous_commit = off")
+    connection.execute("set role learn_app")
     return Side(name, url, connection, users, lessons, exercises)
 
 
@@ -137,14 +147,14 @@ def time_calls(sides: list[Side], learners: int, rounds: int) -> None:
     """Learners go through lessons and exercises, each call on one side and then on the other."""
     for side in sides:
         side.run("first call of a session", COMPLETE, user=side.users[0], lesson=side.lessons[0])
+        for number in range(8):  # plans are made in the first five calls
+            side.connection.execute(COMPLETE, {"user": side.users[0], "lesson": side.lessons[number]})
     for number in range(1, learners + 1):
         for side in sides:  # far from the next level, and the day has begun
             side.connection.execute("select learn.award_xp(%s, 495050)", (side.users[number],))
             side.connection.execute(COMPLETE, {"user": side.users[number], "lesson": side.lessons[0]})
-    chance = random.Random(7)
     for step in range(1, rounds + 1):
         for number in range(1, learners + 1):
-            anyone, any_lesson = chance.randrange(1000, len(sides[0].users)), chance.randrange(1000, 6000)
             for side in sides:
                 user = side.users[number]
                 side.run("bare", BARE, user=user, lesson=side.lessons[step])
@@ -154,8 +164,66 @@ def time_calls(sides: list[Side], learners: int, rounds: int) -> None:
                 side.run(
                     "submit_query, solves", SUBMIT, user=user, exercise=side.exercises[-step], right=True
                 )
-                side.run("random bare", BARE, user=side.users[anyone], lesson=side.lessons[any_lesson])
-                side.run("random mix", COMPLETE, user=side.users[anyone], lesson=side.lessons[any_lesson])
+
+
+def time_rare(sides: list[Side], learners: int) -> None:
+    """What not every call brings: a day, a badge (five lessons), a level (300 XP, with the sixth lesson)."""
+    for number in range(200, 200 + learners):
+        for side in sides:
+            user, newcomer = side.users[number], side.users[number + 200]
+            side.connection.execute("select learn.award_xp(%s, 495050)", (user,))
+            side.connection.execute(YESTERDAY, {"user": user, "lesson": side.lessons[0]})
+            side.run("first act of a day", COMPLETE, user=user, lesson=side.lessons[1])
+            for lesson in side.lessons[2:4]:
+                side.connection.execute(COMPLETE, {"user": user, "lesson": lesson})
+            side.run("a badge", COMPLETE, user=user, lesson=side.lessons[4])
+            for lesson in side.lessons[:5]:
+                side.connection.execute(COMPLETE, {"user": newcomer, "lesson": lesson})
+            side.run("a level", COMPLETE, user=newcomer, lesson=side.lessons[5])
+
+
+def time_mix(sides: list[Side], learners: int) -> None:
+    """New learners, each with 20 random lessons, in random order: days, badges and levels as they come."""
+    chance = random.Random(7)
+    calls = [number for number in range(1000, 1000 + learners) for _ in range(20)]
+    chance.shuffle(calls)
+    for number in calls:
+        lesson = chance.randrange(1000, 6000)
+        for side in sides:
+            side.run("mix, bare", BARE, user=side.users[number], lesson=side.lessons[lesson])
+            side.run("mix", COMPLETE, user=side.users[number], lesson=side.lessons[lesson])
+
+
+def time_products(url: Callable[[str], str], project: Project, side: Side, rounds: int) -> None:
+    """A quiz of 90 questions, and the first level of a challenge, in the databases of their products."""
+    fill(url("quiz"), project, "core", "comptia_quiz")
+    fill(url("challenges"), project, "core", "progressive_flow")
+    with psycopg.connect(url("quiz"), autocommit=True) as connection:
+        answers = Jsonb(quiz.build(connection))
+        users = quiz.make_learners(connection, "new", rounds, 0)
+        connection.execute("vacuum analyze")
+        connection.execute("set synchronous_commit = off; set role learn_app")
+        for user in users:
+            replace(side, connection=connection).run(
+                "a quiz of 90 questions", QUIZ, user=user, answers=answers
+            )
+    with psycopg.connect(url("challenges"), autocommit=True) as connection:
+        users = quiz.make_learners(connection, "new", rounds, 0)
+        connection.execute("insert into learn.challenges (slug, title) values ('bench', 'Bench')")
+        connection.execute(
+            "insert into learn.challenge_levels (challenge_id, level_number, level_name, requirements,"
+            " test_cases, passing_criteria, xp_reward)"
+            " select id, n, 'Level', '[]', '[{}]', '{}', 50 from learn.challenges, generate_series(1, 5) n"
+            " where slug = 'bench'"
+        )
+        (challenge,) = rows(connection, "select id from learn.challenges where slug = 'bench'")
+        connection.execute("vacuum analyze")
+        connection.execute("set synchronous_commit = off; set role learn_app")
+        for user in users:
+            connection.execute("select learn.check_and_unlock_challenges(%s)", (user,))
+            replace(side, connection=connection).run(
+                "a level of a challenge", LEVEL, user=user, challenge=challenge
+            )
 
 
 def time_bulk(side: Side, sizes: list[int]) -> dict[str, float]:
@@ -179,6 +247,7 @@ def client(url: str, users: list[Any], lessons: list[Any], until: float, seed: i
     chance, calls = random.Random(seed), 0
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
+        connection.execute("set role learn_app")
         while time.time() < until:
             arguments = {"user": chance.choice(users), "lesson": chance.choice(lessons)}
             connection.execute(COMPLETE, arguments, prepare=True)
@@ -198,14 +267,18 @@ def summary(side: Side) -> dict[str, float]:
     """What is compared: ratios, so that machines can be."""
     median = {kind: statistics.median(values) for kind, values in side.times.items()}
     cpu = {kind: statistics.median(values) for kind, values in side.cpu.items()}
-    mix = sorted(side.times["random mix"])
+    mix = sorted(side.times["mix"])
+    single = sorted(side.times["complete_lesson"])
     result = {
         "bare, µs": median["bare"],
         "first call, ms": median["first call of a session"] / 1000,
-        "random mix ÷ bare, means": statistics.mean(mix) / statistics.mean(side.times["random bare"]),
-        "random mix, p99 ÷ p50": mix[len(mix) * 99 // 100] / median["random mix"],
+        "mix ÷ bare, means": statistics.mean(mix) / statistics.mean(side.times["mix, bare"]),
+        "mix, p50 ÷ bare": median["mix"] / median["mix, bare"],
+        "mix, p99 ÷ p50": mix[len(mix) * 99 // 100] / median["mix"],
+        "complete_lesson, p99 ÷ p50": single[len(single) * 99 // 100] / median["complete_lesson"],
+        "submit_query, solves ÷ complete_lesson": median["submit_query, solves"] / median["complete_lesson"],
     }
-    for kind in ("complete_lesson", "again", "submit_query, wrong", "submit_query, solves"):
+    for kind in sorted(median.keys() - {"bare", "mix", "mix, bare", "first call of a session"}):
         result[f"{kind} ÷ bare"] = median[kind] / median["bare"]
         if cpu["bare"]:
             result[f"{kind}, CPU µs"] = cpu[kind]
@@ -230,12 +303,18 @@ def main() -> int:
             sides.append(side)
             stack.callback(side.connection.close)
         time_calls(sides, learners, steps)
+        time_rare(sides, learners)
+        time_mix(sides, learners)
+        for name in ("quiz", "challenges"):
+            server.create_database(name)
+        time_products(server.url, Project.find(HERE), sides[-1], learners)
         results = {side.name: summary(side) for side in sides}
         for side in sides:
             for clients in (1, 8):
                 speed = time_clients(side, clients, 2 if options.quick else 10)
                 results[side.name][f"calls a second, clients: {clients}"] = speed
         for side in sides:
+            side.connection.execute("reset role")
             # (no large loads of before: where they grow with the square, they take minutes)
             results[side.name] |= time_bulk(side, sizes if side.name == "after" else sizes[:1])
         if not all(is_whole(side.connection) for side in sides):

@@ -1,12 +1,25 @@
 -- What the engine is measured against.
--- bench.lesson_progress: the same rows as learn.user_lesson_progress with the same keys, and nothing that follows.
+-- bench.lesson_progress: the same rows as learn.user_lesson_progress with the same keys, checked as a table of one's own
+-- would be, and nothing that follows. Written out, so that it stays the same whatever becomes of Laurel's.
 -- bench.complete(): one function that writes the rows that the engine writes for a completion, with no rule in it.
 create schema bench;
 
-create table bench.lesson_progress (like learn.user_lesson_progress including all);
-alter table bench.lesson_progress
-  add foreign key (user_id) references learn.users on delete cascade,
-  add foreign key (lesson_id) references learn.lessons on delete cascade;
+create table bench.lesson_progress (
+  user_id            uuid not null references learn.users on delete cascade,
+  lesson_id          bigint not null references learn.lessons on delete cascade,
+  status             text not null default 'not_started'
+    check (status in ('not_started', 'in_progress', 'completed')),
+  score              numeric check (score between 0 and 100),
+  time_spent_seconds integer check (time_spent_seconds >= 0),
+  started_at         timestamptz,
+  completed_at       timestamptz,
+  primary key (user_id, lesson_id),
+  check ((status = 'completed') = (completed_at is not null))
+) with (fillfactor = 90);
+create index on bench.lesson_progress (lesson_id, user_id);
+create index on bench.lesson_progress (user_id, completed_at desc) where completed_at is not null;
+grant usage on schema bench to learn_app;
+grant insert on bench.lesson_progress to learn_app;
 
 create table bench.written_progress (like bench.lesson_progress including all);
 alter table bench.written_progress

@@ -119,12 +119,12 @@ begin
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  select u.is_active,
-    -- the time as learn.clock() tells it
-    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+  select u.is_active, coalesce(p_occurred_at, o.now_is, now()),  -- the time as learn.clock() tells it
+    (coalesce(o.now_is, now()) at time zone u.timezone - u.day_starts_at)::date,
     (select r.max_calls from learn.rate_limits r where r.kind = p_function)
-  into v_is_active, v_call.occurred_at, v_max_calls
+  into v_is_active, v_call.occurred_at, v_call.today, v_max_calls
   from learn.users u
+  left join learn_internal.clock_override o on o.is_only_row
   where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'
@@ -428,6 +428,46 @@ $$;
 comment on function learn_internal.require_text(text, text, integer, boolean) is
   'A text that people will see, as it is kept; LX001 where it cannot be. p_is_line: a name or a title.';
 
+-- Refuses a group of facts (of one type and local date) that cannot be: of an unknown type, malformed, at an impossible
+-- time, or on a date on which nobody on earth was then. Late ones, which make no day active, may be on any day since.
+-- Errors: LX001.
+create or replace function learn_internal.require_sound_facts(
+  p_type_is_known boolean, p_activity_type text, p_is_qualifying boolean, p_local_date date,
+  p_recorded_at timestamptz, p_first_at timestamptz, p_last_at timestamptz, p_malformed text
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not p_type_is_known then
+    raise exception 'unknown activity type'
+      using errcode = 'LX001', detail = coalesce(p_activity_type, 'null'),
+        hint = 'Add it to learn.activity_types first.';
+  elsif p_malformed is not null then
+    raise exception 'a fact is malformed'
+      using errcode = 'LX001', detail = p_malformed,
+        hint = 'Properties are a JSON object; a subject has both a type and an id.';
+  end if;
+  perform learn_internal.require_possible_time('occurred_at', least(p_first_at, p_recorded_at));
+  perform learn_internal.require_possible_time(
+    'occurred_at or recorded_at', greatest(p_last_at, p_recorded_at));
+  if p_local_date > (p_first_at at time zone 'UTC')::date + 1
+    or p_local_date < (p_last_at at time zone 'UTC')::date - 1
+      and (p_is_qualifying or p_local_date < '1970-01-01')
+  then
+    raise exception 'a local date is that of no place'
+      using errcode = 'LX001',
+        detail = format('local_date = %s, occurred_at = %s', p_local_date, p_last_at at time zone 'UTC'),
+        hint = 'Leave local_date out: it follows from occurred_at and the user''s time zone.';
+  end if;
+end;
+$$;
+comment on function learn_internal.require_sound_facts(
+  boolean, text, boolean, date, timestamptz, timestamptz, timestamptz, text) is
+  'Refuses a group of facts of an unknown type, malformed, or of an impossible time or date (LX001).';
+
 -- functions/_shared/summarize.sql
 
 -- What has happened to a user since a call began.
@@ -442,7 +482,6 @@ as $$
 declare
   v_summary      learn.award_summary;
   v_last_date    date;
-  v_today        date;
   v_has_earned   boolean := false;
   v_has_unlocked boolean := false;
   v_has_challenges boolean := false;
@@ -450,18 +489,13 @@ declare
   v_avatars      jsonb;
 begin
   select s.user_id, least(s.total_xp - p_call.total_xp, 2147483647), s.total_xp,
-    s.current_level, s.current_level > p_call.current_level, s.current_streak,
-    s.last_activity_date, (
-      -- the time as learn.clock() tells it
-      coalesce((select o.now_is from learn_internal.clock_override o), now())
-      at time zone u.timezone - u.day_starts_at)::date
+    s.current_level, s.current_level > p_call.current_level, s.current_streak, s.last_activity_date
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
     v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
-    v_last_date, v_today
+    v_last_date
   from learn.user_stats s
-  join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
-  if v_last_date is null or v_last_date < v_today - 1 then
+  if v_last_date is null or p_call.today is null or v_last_date < p_call.today - 1 then
     v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
   end if;
   v_summary.unlocked := '{}';

@@ -1002,6 +1002,7 @@ begin
       show_on_leaderboard = v_new.show_on_leaderboard,
       is_verified = u.is_verified and lower(v_new.email) is not distinct from lower(u.email)
     where u.id = p_user_id and to_jsonb(v_new) is distinct from to_jsonb(v_old);
+    v_call.today := null;  -- it may be another one now
   exception
     when unique_violation or check_violation or invalid_datetime_format or datetime_field_overflow then
       get stacked diagnostics v_constraint = constraint_name, v_message = message_text;

@@ -116,6 +116,7 @@ drop function learn_internal.note_xp_marks();
 drop function learn_internal.open_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
 drop function learn_internal.open_moved_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
 drop function learn_internal.paid_today(uuid,text);
+drop function learn_internal.paid_today_within_caps(bigint[],uuid[],text[],integer[]);
 drop function learn_internal.process_activities();
 drop function learn_internal.recorded_xp(uuid,text);
 drop function learn_internal.recount_metrics();

@@ -56,7 +56,6 @@ drop trigger refuse_new_times on learn.user_level_unlocks;
 drop trigger refuse_new_times on learn.user_path_progress;
 drop trigger refuse_new_times on learn.user_track_progress;
 drop trigger refuse_times on learn.course_ratings;
-drop trigger refuse_times on learn.query_submissions;
 drop trigger refuse_times on learn.user_course_progress;
 drop trigger refuse_times on learn.user_difficulty_progress;
 drop trigger refuse_times on learn.user_exercise_progress;

@@ -10,17 +10,23 @@ create or replace function learn.localized(
   p_translations jsonb, p_locale text, p_field text, p_base text
 )
 returns text
-language sql
+language plpgsql                  -- keeps its plan, where an SQL function would be parsed
+                                  -- in every statement
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
-  select coalesce(
+begin
+  if p_translations is null or p_translations = '{}' then
+    return p_base;
+  end if;
+  return coalesce(
     nullif(p_translations -> p_locale ->> p_field, ''),
     nullif(p_translations -> translate(p_locale, '_', '-') ->> p_field, ''),
     nullif(p_translations -> lower(split_part(translate(p_locale, '_', '-'), '-', 1)) ->> p_field, ''),
     p_base);
+end;
 $$;
 comment on function learn.localized(jsonb, text, text, text) is
   'A field of translations ({"fil": {"title": "…"}}) in a locale such as fil or fil-PH; '
@@ -1228,9 +1234,9 @@ declare
   v_steps     learn_internal.track_step[] := p_steps;
   v_items     integer[] := array[1];  -- how many each step is worth
   v_row       learn.user_track_progress;
-  v_user_ids  uuid[] := '{}'::uuid[];
-  v_track_ids bigint[] := '{}'::bigint[];
-  v_at        timestamptz[] := '{}'::timestamptz[];
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
 begin
   if cardinality(p_steps) > 1 then
     select
@@ -1247,7 +1253,11 @@ begin
   for v_i in 1 .. cardinality(v_steps) loop
     g := v_steps[v_i];
     update learn.user_track_progress p
-    set items_completed = p.items_completed + v_items[v_i]
+    set items_completed = p.items_completed + v_items[v_i],
+      status = case when p.completed_at is null then 'in_progress' else 'completed' end,
+      -- as derive_track_progress() says, without its price
+      progress_percentage = case when p.total_items = 0 then 0
+        else round(100.0 * (p.items_completed + v_items[v_i]) / p.total_items, 2) end
     where p.user_id = g.user_id and p.track_id = g.track_id
     returning p.* into v_row;
     if not found then
@@ -2257,14 +2267,9 @@ create or replace trigger submissions_deleted
   for each statement
   execute function learn_internal.submissions_deleted();
 
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- A time that is moved: it is neither ahead of the clock nor absurdly far back. Those of new rows are asked where they
+-- become facts.
 -- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.query_submissions
-  for each row
-  when (learn_internal.is_off_time(new.submitted_at, new.submitted_at))
-  execute function learn_internal.refuse_times('submitted_at');
-
 create or replace trigger refuse_new_times
   before update of submitted_at on learn.query_submissions
   for each row
@@ -2315,7 +2320,7 @@ comment on function learn_internal.apply_late_scores(learn_internal.lesson_event
 
 -- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
 -- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
--- completed, ordered by user, and locks the users in that order.
+-- completed, and locks the users in their order.
 -- Errors: LX001 a completion ahead of the clock, or before 1970.
 create or replace function learn_internal.apply_lesson_completions(
   p_completions learn_internal.completion[]
@@ -2339,18 +2344,21 @@ declare
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
   v_is_recorded  boolean;
   v_fast_seconds integer;
-  v_now          timestamptz := learn.clock();
-  v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
-  v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
-  v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
+  v_now          timestamptz;
+  v_facts        learn_internal.logged_fact[];
+  v_steps        learn_internal.track_step[];
+  v_in_courses   learn_internal.completion[];
 begin
+  if cardinality(p_completions) > 1 then
+    select array_agg(a order by a.user_id, a.completed_at, a.lesson_id) into p_completions
+    from unnest(p_completions) a;
+  end if;
   foreach c in array p_completions loop
-    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
-      perform learn_internal.require_possible_time('completed_at', c.completed_at);
-    end if;
     if c.user_id is distinct from v_user_id then
       select s.user_id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
-        select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded
+        select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded,
+        -- the time as learn.clock() tells it
+        coalesce((select o.now_is from learn_internal.clock_override o), now()) as now_is
       into v_learner
       from learn.user_stats s
       join learn.users u on u.id = s.user_id
@@ -2358,6 +2366,10 @@ begin
       for no key update of s;
       v_user_id := v_learner.user_id;
       v_has_recorded := v_learner.has_recorded;
+      v_now := v_learner.now_is;
+    end if;
+    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('completed_at', c.completed_at);
     end if;
     if c.completed_at < v_learner.zone_since then
       v_zone := learn_internal.local_date(c.user_id, c.completed_at);
@@ -2469,7 +2481,7 @@ begin
     end if;
   end loop;
 
-  if cardinality(v_facts) > 0 then
+  if v_facts is not null then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, zone_number, is_qualifying, recorded_at)
@@ -2477,12 +2489,12 @@ begin
       f.occurred_at, f.local_date, f.zone_number, f.is_qualifying, v_now
     from unnest(v_facts) f;
   end if;
-  if cardinality(v_in_courses) > 0 then
+  if v_in_courses is not null then
     perform learn_internal.advance_courses(
       array_agg(i.user_id), array_agg(i.lesson_id), array_agg(i.completed_at))
     from unnest(v_in_courses) i;
   end if;
-  if cardinality(v_steps) > 0 then
+  if v_steps is not null then
     perform learn_internal.advance_tracks(v_steps);
   end if;
 end;
@@ -2970,24 +2982,30 @@ declare
   v_completions learn_internal.completion[];
   v_starts      learn_internal.lesson_event[];
   v_times       learn_internal.lesson_time[];
+  v_has_times   boolean;
   v_perfect     learn_internal.lesson_event[];   -- a first score that is full and has come after the completion
 begin
   if tg_op = 'INSERT' then
     select
       array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
-          n.time_spent_seconds)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
-        filter (where n.completed_at is not null),
-      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
-        filter (where n.started_at is not null),
-      array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
-          greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
-        filter (where n.time_spent_seconds > 0 or n.started_at is not null)
-    into v_completions, v_starts, v_times
+          n.time_spent_seconds)::learn_internal.completion) filter (where n.completed_at is not null),
+      bool_or(n.time_spent_seconds > 0 or n.started_at is not null)
+    into v_completions, v_has_times
     from new_rows n;
+    if v_has_times then
+      select
+        array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+          filter (where n.started_at is not null),
+        array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+            greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
+      into v_starts, v_times
+      from new_rows n
+      where n.time_spent_seconds > 0 or n.started_at is not null;
+    end if;
   elsif exists (select from new_rows) then
     select
       array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
-          c.seconds - coalesce(c.old_seconds, 0))::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
+          c.seconds - coalesce(c.old_seconds, 0))::learn_internal.completion)
         filter (where c.completed_at is not null and c.old_completed_at is null),
       array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
         filter (where c.started_at is not null and c.old_started_at is null),
@@ -3149,9 +3167,11 @@ create or replace trigger lesson_progress_deleted
 
 -- triggers/progress/derive_track_progress.sql
 
--- When track progress is written: status and percentage follow. A trigger and no generated columns,
+-- When track progress is written: status and percentage follow; a step by one item says them itself, in
+-- advance_tracks(). A trigger and no generated columns,
 -- because their expressions are read from text anew for every statement, which costs several times
 -- as much.
+-- Errors: LX001 more items completed than there are.
 create or replace function learn_internal.derive_track_progress()
 returns trigger
 language plpgsql
@@ -3159,6 +3179,12 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if new.items_completed > new.total_items then
+    raise exception 'more items are completed than there are'
+      using errcode = 'LX001',
+        detail = format('items_completed = %s, total_items = %s', new.items_completed, new.total_items),
+        hint = 'learn.rebuild_user() counts them anew.';
+  end if;
   new.status := case when new.completed_at is not null then 'completed'
     when new.items_completed > 0 then 'in_progress' else 'not_started' end;
   new.progress_percentage := case when new.total_items = 0 then 0
@@ -3170,7 +3196,7 @@ comment on function learn_internal.derive_track_progress() is
   'Row trigger: status and percentage follow from the items of a track.';
 
 create or replace trigger derive_track_progress
-  before insert or update on learn.user_track_progress
+  before insert or update of total_items, completed_at on learn.user_track_progress
   for each row
   execute function learn_internal.derive_track_progress();
 

@@ -52,12 +52,12 @@ begin
       using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
         hint = 'Register the user first: learn.register_user().';
   end if;
-  select u.is_active,
-    -- the time as learn.clock() tells it
-    coalesce(p_occurred_at, (select o.now_is from learn_internal.clock_override o), now()),
+  select u.is_active, coalesce(p_occurred_at, o.now_is, now()),  -- the time as learn.clock() tells it
+    (coalesce(o.now_is, now()) at time zone u.timezone - u.day_starts_at)::date,
     (select r.max_calls from learn.rate_limits r where r.kind = p_function)
-  into v_is_active, v_call.occurred_at, v_max_calls
+  into v_is_active, v_call.occurred_at, v_call.today, v_max_calls
   from learn.users u
+  left join learn_internal.clock_override o on o.is_only_row
   where u.id = p_user_id;
   if not v_is_active then
     raise exception 'the user is inactive'

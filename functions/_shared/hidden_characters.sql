@@ -3,12 +3,13 @@
 -- Arabic scripts and of the scripts of India and its neighbours, in emoji, and behind Chinese characters.
 create or replace function learn_internal.hidden_characters()
 returns text
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select
+begin
+  return
     E'[\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u200B\\u200E\\u200F\\u202A-\\u202E\\u2060-\\u206F'
       || E'\\u3164\\uFDD0-\\uFDEF\\uFEFF\\uFFA0\\uFFF0-\\uFFFC\\uFFFE\\uFFFF\\U0001BCA0-\\U0001BCA3'
       || E'\\U0001D173-\\U0001D17A\\U000E0000-\\U000E001F\\U000E0080-\\U000E00FF\\U000E01F0-\\U000E0FFF]'
@@ -29,6 +30,7 @@ as $$
     -- tags: a few behind a black flag, which they make that of a country
     || '|' || E'(?<![\\U0001F3F4\\U000E0020-\\U000E007E])[\\U000E0020-\\U000E007F]'
     || '|' || E'[\\U000E0020-\\U000E007F]{8,}';
+end;
 $$;
 comment on function learn_internal.hidden_characters() is
   'A pattern for characters that nobody sees, or that turn the direction of a text, where no script needs them.';

@@ -15,7 +15,8 @@ begin
     select a.attname
     from pg_attribute a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
-      and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
+      and (select coalesce(nullif(y.typbasetype, 0), y.oid) from pg_type y where y.oid = a.atttypid)
+        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
       and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
         'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
         'timezone', 'tx_type', 'type', 'vote_type')

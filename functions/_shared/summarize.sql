@@ -10,7 +10,6 @@ as $$
 declare
   v_summary      learn.award_summary;
   v_last_date    date;
-  v_today        date;
   v_has_earned   boolean := false;
   v_has_unlocked boolean := false;
   v_has_challenges boolean := false;
@@ -18,18 +17,13 @@ declare
   v_avatars      jsonb;
 begin
   select s.user_id, least(s.total_xp - p_call.total_xp, 2147483647), s.total_xp,
-    s.current_level, s.current_level > p_call.current_level, s.current_streak,
-    s.last_activity_date, (
-      -- the time as learn.clock() tells it
-      coalesce((select o.now_is from learn_internal.clock_override o), now())
-      at time zone u.timezone - u.day_starts_at)::date
+    s.current_level, s.current_level > p_call.current_level, s.current_streak, s.last_activity_date
   into v_summary.user_id, v_summary.xp_awarded, v_summary.total_xp,
     v_summary.current_level, v_summary.leveled_up, v_summary.current_streak,
-    v_last_date, v_today
+    v_last_date
   from learn.user_stats s
-  join learn.users u on u.id = s.user_id
   where s.user_id = p_call.user_id;
-  if v_last_date is null or v_last_date < v_today - 1 then
+  if v_last_date is null or p_call.today is null or v_last_date < p_call.today - 1 then
     v_summary.current_streak := learn.calculate_user_streak(p_call.user_id);
   end if;
   v_summary.unlocked := '{}';

@@ -54,14 +54,16 @@ begin
       null,
       coalesce((select max(l.id) from learn.user_level_unlocks l where l.user_id = s.user_id), 0),
       coalesce((
-        select max(c.id) from learn.user_challenge_progress c where c.user_id = s.user_id), 0)
+        select max(c.id) from learn.user_challenge_progress c where c.user_id = s.user_id), 0),
+      (learn.clock() at time zone l.timezone - l.day_starts_at)::date
     )::learn_internal.call order by u.first_position)
   into v_calls
   from (
     select b.user_id, min(b.position) as first_position
     from learn_internal.batch_rows(p_batch) b group by b.user_id
   ) u
-  join learn.user_stats s on s.user_id = u.user_id;
+  join learn.user_stats s on s.user_id = u.user_id
+  join learn.users l on l.id = u.user_id;
 
   -- Users of whom something is new. A key that was used before is a retry.
   select array_agg(distinct b.user_id) into v_user_ids
@@ -127,12 +129,12 @@ begin
       select u.position,
         (u.user_id, u.function_name, u.idempotency_key, u.arguments_hash, u.occurred_at,
           u.total_xp, u.current_level, u.last_achievement, u.replay, u.last_unlock,
-          u.last_challenge
+          u.last_challenge, u.today
         )::learn_internal.call as call
       from unnest(v_calls) with ordinality
         u(user_id, function_name, idempotency_key, arguments_hash, occurred_at,
           total_xp, current_level, last_achievement, replay, last_unlock,
-          last_challenge, position)
+          last_challenge, today, position)
     ) c
   ), kept as (
     update learn.idempotency_keys k

@@ -157,9 +157,9 @@ declare
   v_steps     learn_internal.track_step[] := p_steps;
   v_items     integer[] := array[1];  -- how many each step is worth
   v_row       learn.user_track_progress;
-  v_user_ids  uuid[] := '{}'::uuid[];
-  v_track_ids bigint[] := '{}'::bigint[];
-  v_at        timestamptz[] := '{}'::timestamptz[];
+  v_user_ids  uuid[];
+  v_track_ids bigint[];
+  v_at        timestamptz[];
 begin
   if cardinality(p_steps) > 1 then
     select
@@ -176,7 +176,11 @@ begin
   for v_i in 1 .. cardinality(v_steps) loop
     g := v_steps[v_i];
     update learn.user_track_progress p
-    set items_completed = p.items_completed + v_items[v_i]
+    set items_completed = p.items_completed + v_items[v_i],
+      status = case when p.completed_at is null then 'in_progress' else 'completed' end,
+      -- as derive_track_progress() says, without its price
+      progress_percentage = case when p.total_items = 0 then 0
+        else round(100.0 * (p.items_completed + v_items[v_i]) / p.total_items, 2) end
     where p.user_id = g.user_id and p.track_id = g.track_id
     returning p.* into v_row;
     if not found then

@@ -40,7 +40,7 @@ comment on function learn_internal.apply_late_scores(learn_internal.lesson_event
 
 -- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
 -- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
--- completed, ordered by user, and locks the users in that order.
+-- completed, and locks the users in their order.
 -- Errors: LX001 a completion ahead of the clock, or before 1970.
 create or replace function learn_internal.apply_lesson_completions(
   p_completions learn_internal.completion[]
@@ -64,18 +64,21 @@ declare
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
   v_is_recorded  boolean;
   v_fast_seconds integer;
-  v_now          timestamptz := learn.clock();
-  v_facts        learn_internal.logged_fact[] := '{}'::learn_internal.logged_fact[];
-  v_steps        learn_internal.track_step[] := '{}'::learn_internal.track_step[];
-  v_in_courses   learn_internal.completion[] := '{}'::learn_internal.completion[];
+  v_now          timestamptz;
+  v_facts        learn_internal.logged_fact[];
+  v_steps        learn_internal.track_step[];
+  v_in_courses   learn_internal.completion[];
 begin
+  if cardinality(p_completions) > 1 then
+    select array_agg(a order by a.user_id, a.completed_at, a.lesson_id) into p_completions
+    from unnest(p_completions) a;
+  end if;
   foreach c in array p_completions loop
-    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
-      perform learn_internal.require_possible_time('completed_at', c.completed_at);
-    end if;
     if c.user_id is distinct from v_user_id then
       select s.user_id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
-        select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded
+        select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded,
+        -- the time as learn.clock() tells it
+        coalesce((select o.now_is from learn_internal.clock_override o), now()) as now_is
       into v_learner
       from learn.user_stats s
       join learn.users u on u.id = s.user_id
@@ -83,6 +86,10 @@ begin
       for no key update of s;
       v_user_id := v_learner.user_id;
       v_has_recorded := v_learner.has_recorded;
+      v_now := v_learner.now_is;
+    end if;
+    if c.completed_at > v_now + interval '5 minutes' or c.completed_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('completed_at', c.completed_at);
     end if;
     if c.completed_at < v_learner.zone_since then
       v_zone := learn_internal.local_date(c.user_id, c.completed_at);
@@ -194,7 +201,7 @@ begin
     end if;
   end loop;
 
-  if cardinality(v_facts) > 0 then
+  if v_facts is not null then
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, zone_number, is_qualifying, recorded_at)
@@ -202,12 +209,12 @@ begin
       f.occurred_at, f.local_date, f.zone_number, f.is_qualifying, v_now
     from unnest(v_facts) f;
   end if;
-  if cardinality(v_in_courses) > 0 then
+  if v_in_courses is not null then
     perform learn_internal.advance_courses(
       array_agg(i.user_id), array_agg(i.lesson_id), array_agg(i.completed_at))
     from unnest(v_in_courses) i;
   end if;
-  if cardinality(v_steps) > 0 then
+  if v_steps is not null then
     perform learn_internal.advance_tracks(v_steps);
   end if;
 end;

@@ -30,8 +30,8 @@ begin
         hint = 'Name the first and the last day, both included, from 1970 on.';
   end if;
   return query
-  select x.id, x.happened_at, x.earned_on, x.what, x.amount, x.rule_amount, x.multiplier,
-    x.daily_cap, x.source_type, x.source_id,
+  select x.id, x.happened_at, x.earned_on, x.what, x.amount::integer, x.rule_amount, x.multiplier,
+    x.daily_cap, x.source_type::text, x.source_id::text,
     case
       when x.activity_type = 'xp_reversed' then
         concat_ws(': ', 'taken back', x.description)

@@ -40,9 +40,15 @@ select c.relname || '.' || a.attname
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   and a.attgenerated = ''
+join pg_type y on y.oid = a.atttypid
 where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-  and (a.atttypid in ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype)
-    or a.atttypid in ('text[]'::regtype, 'jsonb[]'::regtype))
+  and coalesce(nullif(y.typbasetype, 0), a.atttypid) in ('text'::regtype, 'varchar'::regtype,
+    'jsonb'::regtype, 'text[]'::regtype, 'jsonb[]'::regtype)
+  and not exists (
+    select from pg_constraint d
+    where d.contypid = a.atttypid and (
+      pg_get_constraintdef(d.oid) ~ '\\m(length|pg_column_size)\\(VALUE\\) <= [0-9]+'
+      or pg_get_constraintdef(d.oid) ~ '\\mVALUE = ANY \\(ARRAY\\['))
   and not exists (
     select from pg_constraint k
     where k.conrelid = c.oid and k.convalidated and (

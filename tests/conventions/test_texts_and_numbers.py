@@ -70,11 +70,13 @@ NO_NAMES = {
     "user_track_progress",
 }
 COLUMNS = """
-select c.relname::text, a.attname::text, format_type(a.atttypid, null)
+select c.relname::text, a.attname::text, b.base
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+join pg_type y on y.oid = a.atttypid
+cross join lateral format_type(coalesce(nullif(y.typbasetype, 0), y.oid), null) b(base)
 where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-  and format_type(a.atttypid, null) = any (%s)
+  and b.base = any (%s)
 order by 1, 2
 """
 REFUSALS = ("23514", "22003", "LX")

@@ -13,14 +13,17 @@ from tests.conftest import FreshDatabase
 
 MARKER = "erasemarker"
 TEXTS = """
-    select a.attrelid::regclass::text, a.attname::text, format_type(a.atttypid, null), k.attname::text
+    select a.attrelid::regclass::text, a.attname::text,
+      format_type(coalesce(nullif(y.typbasetype, 0), y.oid), null), k.attname::text
     from pg_attribute a
+    join pg_type y on y.oid = a.atttypid
     join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
     join pg_attribute k on k.attrelid = c.oid
       and (k.attname in ('user_id', 'author_id') or c.oid = 'learn.users'::regclass and k.attname = 'id')
     where c.relnamespace in ('learn'::regnamespace, 'learn_internal'::regnamespace)
       and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-      and a.atttypid in ('text'::regtype, 'jsonb'::regtype) and a.attname not in (
+      and coalesce(nullif(y.typbasetype, 0), y.oid) in ('text'::regtype, 'jsonb'::regtype)
+      and a.attname not in (
         'activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale', 'metric',
         'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
         'timezone', 'tx_type', 'type', 'vote_type')

@@ -68,11 +68,13 @@ EDITS = {
     "jsonb": ["""'{{"x": 1}}'""", "'[]'"],
 }
 COLUMNS = """
-    select n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, null)
+    select n.nspname::text, c.relname::text, a.attname::text,
+      format_type(coalesce(nullif(y.typbasetype, 0), y.oid), null)
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
       and a.attgenerated = '' and a.attidentity = ''
+    join pg_type y on y.oid = a.atttypid
     where n.nspname in ('learn', 'learn_internal') and c.relkind in ('r', 'p') and not c.relispartition
     order by 1, 2, 3
 """

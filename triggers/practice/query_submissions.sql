@@ -166,14 +166,9 @@ create or replace trigger submissions_deleted
   for each statement
   execute function learn_internal.submissions_deleted();
 
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- A time that is moved: it is neither ahead of the clock nor absurdly far back. Those of new rows are asked where they
+-- become facts.
 -- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.query_submissions
-  for each row
-  when (learn_internal.is_off_time(new.submitted_at, new.submitted_at))
-  execute function learn_internal.refuse_times('submitted_at');
-
 create or replace trigger refuse_new_times
   before update of submitted_at on learn.query_submissions
   for each row

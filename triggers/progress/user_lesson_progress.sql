@@ -82,24 +82,30 @@ declare
   v_completions learn_internal.completion[];
   v_starts      learn_internal.lesson_event[];
   v_times       learn_internal.lesson_time[];
+  v_has_times   boolean;
   v_perfect     learn_internal.lesson_event[];   -- a first score that is full and has come after the completion
 begin
   if tg_op = 'INSERT' then
     select
       array_agg((n.user_id, n.lesson_id, n.completed_at, n.started_at, n.score,
-          n.time_spent_seconds)::learn_internal.completion order by n.user_id, n.completed_at, n.lesson_id)
-        filter (where n.completed_at is not null),
-      array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
-        filter (where n.started_at is not null),
-      array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
-          greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
-        filter (where n.time_spent_seconds > 0 or n.started_at is not null)
-    into v_completions, v_starts, v_times
+          n.time_spent_seconds)::learn_internal.completion) filter (where n.completed_at is not null),
+      bool_or(n.time_spent_seconds > 0 or n.started_at is not null)
+    into v_completions, v_has_times
     from new_rows n;
+    if v_has_times then
+      select
+        array_agg((n.user_id, n.lesson_id, n.started_at)::learn_internal.lesson_event)
+          filter (where n.started_at is not null),
+        array_agg((n.user_id, n.lesson_id, coalesce(n.time_spent_seconds, 0),
+            greatest(n.started_at, n.completed_at))::learn_internal.lesson_time)
+      into v_starts, v_times
+      from new_rows n
+      where n.time_spent_seconds > 0 or n.started_at is not null;
+    end if;
   elsif exists (select from new_rows) then
     select
       array_agg((c.user_id, c.lesson_id, c.completed_at, c.started_at, c.score,
-          c.seconds - coalesce(c.old_seconds, 0))::learn_internal.completion order by c.user_id, c.completed_at, c.lesson_id)
+          c.seconds - coalesce(c.old_seconds, 0))::learn_internal.completion)
         filter (where c.completed_at is not null and c.old_completed_at is null),
       array_agg((c.user_id, c.lesson_id, c.started_at)::learn_internal.lesson_event)
         filter (where c.started_at is not null and c.old_started_at is null),
