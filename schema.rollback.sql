@@ -114,6 +114,8 @@ drop table learn.user_stats;
 drop table learn_internal.wallet_nonces;
 drop table learn.user_credentials;
 drop table learn.user_timezones;
+drop table learn_internal.integrity_findings;
+drop table learn_internal.integrity_state;
 drop table learn.users;
 drop function learn_internal.hide_texts(regclass);
 drop function learn_internal.protect_rows(regclass, text);

@@ -3375,6 +3375,30 @@ comment on column learn_internal.tally_changes.id is
   'Says nothing about the order of commits, and nobody goes by it.';
 create index tally_changes_key on learn_internal.tally_changes (measure, day, item);
 
+-- ── operations: checking in slices ───────────────────────────────────────────────────────────────
+
+create table learn_internal.integrity_state (
+  is_only_row    boolean primary key default true,
+  checked_until  uuid,
+  round_began_at timestamptz,
+  constraint integrity_state_has_one_row check (is_only_row)
+);
+comment on table learn_internal.integrity_state is
+  'How far check_slice() has come: the last learner that it has checked; null: it begins anew.';
+insert into learn_internal.integrity_state default values;
+
+create table learn_internal.integrity_findings (
+  id         bigint generated always as identity primary key,
+  found_at   timestamptz not null default learn.clock(),
+  check_name text not null,
+  about_user uuid references learn.users on delete cascade,
+  expected   text,
+  actual     text
+);
+create index integrity_findings_about_user on learn_internal.integrity_findings (about_user);
+comment on table learn_internal.integrity_findings is
+  'What check_slice() has found, until it checks the same learner again. about_user is null: it is nobody''s.';
+
 -- ── trust: the rows of one learner ───────────────────────────────────────────────────────────────
 
 create table learn_internal.learner_roles (

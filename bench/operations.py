@@ -151,8 +151,8 @@ def load_content(connection: Connection, courses: int) -> None:
     )
 
 
-def load_learners(connection: Connection, users: int, report: Callable[[str], None]) -> None:
-    """Users with ten courses each: two completed, the others begun; 50 lessons on up to 25 days."""
+def load_learners(connection: Connection, users: int, report: Callable[[str], None], days: int = 1) -> None:
+    """Users with ten courses each: two completed, the others begun; 50 lessons on 25 days, `days` apart."""
     connection.execute(
         "create table public.bench_users as"
         " select g as number, (g - 1) %% %s as original, gen_random_uuid() as id"
@@ -175,7 +175,8 @@ def load_learners(connection: Connection, users: int, report: Callable[[str], No
     connection.execute(REGISTER.format("<=").encode(), {"originals": ORIGINALS})
     for first in range(1, ORIGINALS, BATCH):
         for statement in (ENROL, COMPLETE):
-            connection.execute(statement, {"first": first, "last": first + BATCH - 1})
+            spread = statement.replace("interval '1 day'", f"interval '{days} days'").encode()
+            connection.execute(spread, {"first": first, "last": first + BATCH - 1})
         if first == 1:  # statistics know that the tables are not empty, as in a database that grows
             connection.execute("vacuum analyze")
     report(f"{min(users, ORIGINALS):,} learners through the engine: {time.perf_counter() - begun:.1f} s")

@@ -686,7 +686,48 @@ $$;
 comment on function learn_internal.touch_updated_at() is
   'Row trigger: sets updated_at to the time of the change.';
 
--- functions/operations/check_integrity.sql
+-- functions/operations/check.sql
+
+-- check_integrity() of one learner, by key: planned once per session, which takes longer than to check.
+create or replace function learn_internal.check_learner(p_user_id uuid)
+returns table (check_name text, user_id uuid, expected text, actual text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- see docs/engine.md#plans
+set enable_seqscan = off
+set enable_mergejoin = off
+set enable_hashjoin = off
+set jit = off
+as $$
+begin
+  return query select * from learn_internal.damage d where d.user_id = p_user_id;
+end;
+$$;
+comment on function learn_internal.check_learner(uuid) is
+  'Where projections of one learner are not what follows from facts.';
+
+-- What is not as it follows from facts, of everybody (p_learners_too) or only of what is nobody's. The statements join
+-- sets with sets: by hashes, with memory for them, whatever is known of the tables' sizes.
+create or replace function learn_internal.check_everybody(p_learners_too boolean)
+returns table (check_name text, user_id uuid, expected text, actual text)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_mergejoin = off
+set work_mem = '64MB'
+set jit = off
+as $$
+begin
+  return query select * from learn_internal.common_damage;
+  if p_learners_too then
+    return query select * from learn_internal.damage;
+  end if;
+end;
+$$;
+comment on function learn_internal.check_everybody(boolean) is
+  'Where projections that are nobody''s are not what follows from facts, and (p_learners_too) those of all learners.';
 
 -- Recomputes every projection from facts, set-based, and compares: of one user by key, or of everybody.
 -- No row when all is well. Reads only.
@@ -698,12 +739,11 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan  -- for the user that it is about
 set jit = off
 as $$
 begin
   if p_user_id is null then
-    return query select * from learn_internal.damage;
+    return query select * from learn_internal.check_everybody(true);
     return;
   end if;
   if not exists (select from learn.users u where u.id = p_user_id) then
@@ -711,12 +751,69 @@ begin
       using errcode = 'LX002', detail = format('p_user_id = %s', p_user_id),
         hint = 'Pass the id of a row of learn.users, or null for everybody.';
   end if;
-  return query select * from learn_internal.damage d where d.user_id = p_user_id;
+  return query select * from learn_internal.check_learner(p_user_id);
 end;
 $$;
 comment on function learn.check_integrity(uuid) is
   'Recomputes every projection from facts and compares, of one user or (null) of everybody and of what belongs '
   'to nobody; no row when all is well. Reads only.';
+
+-- Checks the next learners, a share of all, from where the last call stopped: for a scheduler. A round begins with
+-- what is nobody's. Returns what it has found, and keeps it in integrity_findings until the learner is checked again.
+-- Errors: LX001 p_share is not between 0 and 1.
+-- no grant: for operators, as learn_owner.
+create or replace function learn.check_slice(p_share double precision default 0.01)
+returns table (check_name text, user_id uuid, expected text, actual text)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- for where it goes on
+set jit = off
+as $$
+declare
+  v_after uuid;
+  v_user  uuid;
+  v_limit bigint;
+begin
+  if p_share is null or p_share <= 0 or p_share > 1 then
+    raise exception 'a slice is a share of the learners'
+      using errcode = 'LX001', detail = format('p_share = %s', coalesce(p_share::text, 'null')),
+        hint = 'Pass a number above 0, 1 at most: 0.01 is a hundredth.';
+  end if;
+  select s.checked_until into v_after from learn_internal.integrity_state s for update;
+  select ceil(p_share * count(*)) into v_limit from learn.users;
+
+  if v_after is null then
+    update learn_internal.integrity_state set round_began_at = learn.clock();
+    delete from learn_internal.integrity_findings f where f.about_user is null;
+    insert into learn_internal.integrity_findings (check_name, expected, actual)
+    select d.check_name, d.expected, d.actual from learn_internal.check_everybody(false) d;
+  end if;
+  for v_user in
+    select u.id from learn.users u
+    where v_after is null or u.id > v_after
+    order by u.id
+    limit v_limit
+  loop
+    delete from learn_internal.integrity_findings f where f.about_user = v_user;
+    insert into learn_internal.integrity_findings (check_name, about_user, expected, actual)
+    select * from learn_internal.check_learner(v_user);
+    v_after := v_user;
+  end loop;
+  update learn_internal.integrity_state
+  set checked_until = case when exists (select from learn.users u where u.id > v_after) then v_after end;
+
+  return query
+  select f.check_name, f.about_user, f.expected, f.actual
+  from learn_internal.integrity_findings f
+  where f.found_at = learn.clock()
+  order by f.id;
+end;
+$$;
+comment on function learn.check_slice(double precision) is
+  'Checks the next share of the learners, from where the last call stopped, and returns what it has found: '
+  'check_integrity() in slices, for a scheduler.';
 
 -- functions/operations/ensure.sql
 
@@ -929,7 +1026,7 @@ comment on function learn_internal.merge_rows(regclass, text[], jsonb, text[]) i
   'Adds rows that are missing and updates those that differ; touches nothing where none does. '
   'Returns how many.';
 
--- functions/operations/rebuild.sql
+-- functions/operations/rebuild_users.sql
 
 -- Recomputes every projection of users from facts: active days and streaks,
 -- XP and levels from the ledger, metrics, progress in exercises, courses, challenges, tracks,
@@ -942,6 +1039,10 @@ returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
+set enable_mergejoin = off
+set jit = off
+set work_mem = '64MB'
 as $$
 begin
   perform learn_internal.hold_content();
@@ -967,7 +1068,9 @@ begin
   insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
   select r.user_id, r.activity_date, r.is_freeze
   from learn_internal.activity_day_recounts r
-  where r.user_id = any (p_user_ids) and not r.is_freeze
+  where r.user_id = any (p_user_ids) and not r.is_freeze and not exists (
+    select from learn.user_activity_days e
+    where e.user_id = r.user_id and e.activity_date = r.activity_date and not e.is_freeze)
   on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
     where d.is_freeze <> excluded.is_freeze;
 
@@ -998,11 +1101,19 @@ begin
   where s.user_id = any (p_user_ids) and x.user_id = s.user_id;
 
   -- Metrics
-  delete from learn.user_metrics m where m.user_id = any (p_user_ids);
-  insert into learn.user_metrics (user_id, metric, scope, value)
-  select r.user_id, r.metric, r.scope, r.value
-  from learn_internal.metric_recounts r
-  where r.user_id = any (p_user_ids) and r.value <> 0;
+  insert into learn.user_metrics (user_id, metric, scope, value)  -- those that differ
+  select w.user_id, w.metric, w.scope, sum(w.due)
+  from (
+    select r.user_id, r.metric, r.scope, r.value as due, 0 as value
+    from learn_internal.metric_recounts r
+    where r.user_id = any (p_user_ids)
+    union all
+    select m.user_id, m.metric, m.scope, 0, m.value from learn.user_metrics m where m.user_id = any (p_user_ids)
+  ) w
+  group by w.user_id, w.metric, w.scope
+  having sum(w.due) <> sum(w.value)
+  on conflict (user_id, metric, scope) do update set value = excluded.value;
+  delete from learn.user_metrics m where m.user_id = any (p_user_ids) and m.value = 0;
 
   delete from learn_internal.user_runs u where u.user_id = any (p_user_ids);
   insert into learn_internal.user_runs (user_id, metric, scope, reset_at, last_at)
@@ -1110,7 +1221,7 @@ begin
   where c.user_id = any (p_user_ids) and c.activity_type = 'challenge_completed'
     and p.user_id = c.user_id and p.challenge_id::text = c.subject_id and p.completed_at is null;
 
-  perform learn_internal.settle_courses(p_user_ids, (select array_agg(c.id) from learn.courses c));
+  perform learn_internal.recount_courses(p_user_ids);
   perform learn_internal.recount_tracks(p_user_ids, (select array_agg(t.id) from learn.tracks t));
   perform learn_internal.write_facts(array_agg(f::learn_internal.fact))
   from learn_internal.refresh_paths(
@@ -1129,7 +1240,10 @@ begin
   where p.user_id = any (p_user_ids) and p.completed_at is not null;
 
   -- Leaderboards and analytics
-  perform learn_internal.recount_boards(p_user_ids);
+  perform learn_internal.recount_boards(array_agg(distinct d.user_id))
+  from learn_internal.board_damage d
+  where d.user_id = any (p_user_ids)
+  having count(*) > 0;
   if p_tallies then
     perform learn_internal.settle_tallies();
   end if;
@@ -1137,6 +1251,8 @@ end;
 $$;
 comment on function learn_internal.rebuild_users(uuid[], boolean) is
   'Recomputes every projection of users from facts.';
+
+-- functions/operations/rebuild.sql
 
 -- Recomputes the projections of all users, set-based. Locks everybody's stats row until
 -- the transaction ends. Returns the number of users.

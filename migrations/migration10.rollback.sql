@@ -40,6 +40,7 @@ drop view learn.my_dashboard;
 drop view learn.user_dashboard;
 drop view learn_internal.board_damage;
 drop view learn_internal.board_recounts;
+drop view learn_internal.board_stretch_damage;
 drop view learn_internal.board_totals;
 drop view learn_internal.board_values;
 drop function learn.rank_percentile(uuid,text);

@@ -325,7 +325,16 @@ create or replace view learn_internal.board_recounts as
 select f.user_id, f.metric, p.period, p.starts_on,
   (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value,
   'infinity'::timestamptz as lapses_at
-from learn_internal.board_facts f
+from (  -- first by days, of which there are fewer than facts
+  select d.user_id, d.metric, d.local_date, bool_or(d.is_maximum) as is_maximum,
+    case when bool_or(d.is_maximum) then max(d.amount) else sum(d.amount) end as amount
+  from learn_internal.board_facts d
+  where d.amount is not null
+    and d.local_date >= (select date_trunc('month', s.kept_from::timestamp)::date - 6 from learn_internal.board_state s)
+    and d.recorded_at >= (
+      select date_trunc('month', s.kept_from::timestamp) - interval '8 days' from learn_internal.board_state s)
+  group by d.user_id, d.metric, d.local_date
+) f
 cross join lateral (
   values
     ('day', f.local_date, f.local_date + 1),
@@ -334,8 +343,7 @@ cross join lateral (
     ('month', date_trunc('month', f.local_date::timestamp)::date,
       (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
 ) p(period, starts_on, ends_on)
-where f.amount is not null
-  and p.ends_on > (select s.kept_from from learn_internal.board_state s)
+where p.ends_on > (select s.kept_from from learn_internal.board_state s)
 group by f.user_id, f.metric, p.period, p.starts_on
 union all
 select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value, 'infinity'::timestamptz
@@ -382,30 +390,33 @@ comment on view learn_internal.board_values is
 
 -- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
 create or replace view learn_internal.board_damage as
-select 'boards_follow_from_facts' as check_name, coalesce(r.user_id, b.user_id) as user_id,
-  format('%s %s %s: %s until %s', coalesce(r.metric, b.metric), coalesce(r.period, b.period),
-    coalesce(r.starts_on, b.starts_on), coalesce(r.value, 0), r.lapses_at) as expected,
-  format('%s until %s', coalesce(b.value, 0), b.lapses_at) as actual
+select 'boards_follow_from_facts' as check_name, w.user_id,
+  format('%s %s %s: %s until %s', w.metric, w.period, w.starts_on, sum(w.due), max(w.lapses_at) filter (where w.is_due))
+    as expected,
+  format('%s until %s', sum(w.value), max(w.lapses_at) filter (where not w.is_due)) as actual
 from (
-  select c.*
+  select c.user_id, c.metric, c.period, c.starts_on, c.value as due, 0 as value, c.lapses_at, true as is_due
   from learn_internal.board_recounts c
   join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
   where not exists (
     select from learn_internal.board_gains k
     where k.user_id = c.user_id
       and (k.metric = '' or k.metric = 'current_streak' and c.metric = 'current_streak'))
-) r
-full join (
-  select v.*
+  union all
+  select v.user_id, v.metric, v.period, v.starts_on, 0, v.value, v.lapses_at, false
   from learn_internal.board_values v
   where v.period = 'all_time' or (v.starts_on + case v.period
       when 'day' then interval '1 day' when 'week' then interval '7 days'
       else interval '1 month' end)::date
     > (select s.kept_from from learn_internal.board_state s)
-) b on r.user_id = b.user_id and b.metric = r.metric and b.period = r.period
-  and b.starts_on = r.starts_on
-where coalesce(r.value, 0) <> coalesce(b.value, 0) or r.lapses_at <> b.lapses_at
-union all
+) w
+group by w.user_id, w.metric, w.period, w.starts_on
+having sum(w.due) <> sum(w.value) or min(w.lapses_at) <> max(w.lapses_at);
+comment on view learn_internal.board_damage is
+  'Where boards are not what the facts say; no row when all is well.';
+
+-- Where stretches of boards do not count the users in them: the part of check_integrity() about boards that is nobody's.
+create or replace view learn_internal.board_stretch_damage (check_name, user_id, expected, actual) as
 select 'stretches_of_boards_are_counted', null::uuid,
   format('%s %s %s from %s: %s', f.metric, f.period, f.starts_on, f.floor, c.users), f.users::text
 from (
@@ -420,8 +431,8 @@ cross join lateral (
     and s.value > 0 and s.value >= f.floor and s.value < f.until
 ) c
 where f.users <> c.users;
-comment on view learn_internal.board_damage is
-  'Where boards are not what the facts say; no row when all is well.';
+comment on view learn_internal.board_stretch_damage is
+  'Where stretches of boards do not count the users in them; no row when all is well.';
 
 -- functions/leaderboards/recount.sql
 

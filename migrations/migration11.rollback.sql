@@ -12,6 +12,7 @@ drop view learn.streak_distribution;
 drop view learn.track_funnel;
 drop view learn.weekly_active_learners;
 drop view learn.weekly_xp_by_source;
+drop view learn_internal.common_damage;
 drop view learn_internal.damage;
 drop view learn_internal.tally_damage;
 drop view learn_internal.tally_differences;

@@ -138,7 +138,6 @@ drop view learn_internal.achievement_recounts;
 drop view learn_internal.activity_damage;
 drop view learn_internal.deserved_achievements;
 drop view learn_internal.domain_facts;
-drop view learn_internal.metric_day_recounts;
 drop view learn_internal.metric_recounts;
 drop view learn_internal.reward_values;
 drop view learn_internal.rule_damage;
@@ -151,7 +150,6 @@ drop view learn_internal.xp_damage;
 drop view learn_internal.xp_recounts;
 drop function learn.calculate_level_from_xp(bigint);
 drop function learn_internal.criteria_leaves(jsonb);
-drop function learn_internal.metric_scopes(jsonb,text);
 drop function learn_internal.number_property(jsonb,text);
 drop function learn_internal.satisfies_criteria(uuid,jsonb);
 drop function learn_internal.walk_streak(uuid,date);
@@ -160,8 +158,10 @@ drop view learn_internal.activity_day_recounts;
 drop view learn_internal.due_feeds;
 drop view learn_internal.freeze_days;
 drop view learn_internal.local_day_recounts;
+drop view learn_internal.metric_day_recounts;
 drop view learn_internal.run_facts;
 drop function learn_internal.chain_days(learn_internal.local_days[]);
+drop function learn_internal.metric_scopes(jsonb,text);
 drop view learn_internal.counted_facts;
 
 -- Partitions that ensure_partitions() has made since have a trigger of their own.

@@ -393,27 +393,19 @@ comment on view learn_internal.domain_facts is
 -- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
 -- Filter by user_id or metric: both conditions reach the tables.
 create or replace view learn_internal.run_facts as
-select f.user_id, m.key as metric, s.scope, f.occurred_at, f.id, false as is_reset
-from learn.metrics m
+select f.user_id, m.metric, case when m.is_scoped then f.properties ->> m.scope_property else '' end as scope,
+  f.occurred_at, f.id, m.is_reset
+from (
+  select r.key as metric, e.activity_type, e.filter, e.is_reset, s.is_scoped, r.scope_property
+  from learn.metrics r
+  cross join lateral (
+    values (r.activity_type, r.filter, false), (r.reset_activity_type, r.reset_filter, true)
+  ) e(activity_type, filter, is_reset)
+  cross join (values (false), (true)) s(is_scoped)
+  where r.aggregate = 'run' and (r.scope_property is not null or not s.is_scoped)
+) m
 join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
-cross join lateral (
-  select ''
-  union all
-  select f.properties ->> m.scope_property
-  where f.properties ->> m.scope_property <> ''
-) s(scope)
-where m.aggregate = 'run'
-union all
-select f.user_id, m.key, s.scope, f.occurred_at, f.id, true
-from learn.metrics m
-join learn_internal.counted_facts f on f.activity_type = m.reset_activity_type
-  and f.properties @> m.reset_filter
-cross join lateral (
-  select ''
-  union all
-  select f.properties ->> m.scope_property
-  where f.properties ->> m.scope_property <> ''
-) s(scope);
+where not m.is_scoped or f.properties ->> m.scope_property <> '';
 comment on view learn_internal.run_facts is 'The facts that lengthen runs or end them.';
 
 -- functions/activity/has_happened.sql
@@ -2315,49 +2307,38 @@ comment on view learn_internal.xp_recounts is
 -- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
 -- the part of check_integrity() about XP.
 create or replace view learn_internal.xp_damage (check_name, user_id, expected, actual) as
-select 'total_xp_is_the_ledger_sum', s.user_id, x.total_xp::text, s.total_xp::text
+select c.check_name, s.user_id, c.expected::text, c.actual::text
 from learn.user_stats s
 join learn_internal.xp_recounts x on x.user_id = s.user_id
-where s.total_xp <> x.total_xp
+cross join lateral (
+  values
+    ('total_xp_is_the_ledger_sum', x.total_xp, s.total_xp),
+    ('reward_xp_is_that_of_rewards', x.reward_xp, s.reward_xp),
+    ('level_follows_the_curve', learn.calculate_level_from_xp(s.total_xp), s.current_level),
+    ('levels_are_announced', x.highest_level, s.highest_level)
+) c(check_name, expected, actual)
+where c.expected <> c.actual
 union all
-select 'reward_xp_is_that_of_rewards', s.user_id, x.reward_xp::text, s.reward_xp::text
-from learn.user_stats s
-join learn_internal.xp_recounts x on x.user_id = s.user_id
-where s.reward_xp <> x.reward_xp
-union all
-select 'level_follows_the_curve', s.user_id,
-  learn.calculate_level_from_xp(s.total_xp)::text, s.current_level::text
-from learn.user_stats s
-where s.current_level <> learn.calculate_level_from_xp(s.total_xp)
-union all
-select 'levels_are_announced', s.user_id, x.highest_level::text, s.highest_level::text
-from learn.user_stats s
-join learn_internal.xp_recounts x on x.user_id = s.user_id
-where s.highest_level <> x.highest_level
-union all
-select 'facts_are_paid', coalesce(f.user_id, t.user_id),
-  format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(f.xp, 0)),
-  format('%s: %s', coalesce(f.activity_type, t.activity_type), coalesce(t.xp, 0))
+select 'facts_are_paid', w.user_id,
+  format('%s: %s', w.activity_type, sum(w.due)), format('%s: %s', w.activity_type, sum(w.paid))
 from (
-  select l.user_id, l.activity_type, sum(l.xp) as xp
+  select l.user_id, l.activity_type, coalesce(l.xp, 0) as due, 0 as paid
   from learn.activity_log l
   where l.activity_type in (
     'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
     'period_reward_reversed')
-  group by l.user_id, l.activity_type
-) f
-full join (
-  select t.user_id, t.activity_type, sum(t.amount) as xp
+  union all
+  select t.user_id, t.activity_type, 0, t.amount
   from learn.xp_transactions t
   where t.activity_type in (
     'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
     'period_reward_reversed')
-  group by t.user_id, t.activity_type
-) t on f.user_id = t.user_id and f.activity_type = t.activity_type
-where coalesce(f.xp, 0) <> coalesce(t.xp, 0)
-  and not (coalesce(t.xp, 0) < f.xp and exists (  -- a cap for the day has cut it
+) w
+group by w.user_id, w.activity_type
+having sum(w.due) <> sum(w.paid)
+  and not (sum(w.paid) < sum(w.due) and exists (  -- a cap for the day has cut it
     select from learn.xp_rules r
-    where r.activity_type = f.activity_type and r.daily_cap is not null));
+    where r.activity_type = w.activity_type and r.daily_cap is not null));
 comment on view learn_internal.xp_damage is
   'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
   'no row when all is well.';
@@ -2711,21 +2692,31 @@ comment on view learn_internal.achievement_recounts is
 
 -- Where achievements are not what the facts say: the part of check_integrity() about achievements.
 create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
-select 'achievements_follow_from_facts', coalesce(r.user_id, u.user_id),
-  case when r.user_id is null then 'no achievement ' || u.achievement_id
-    else 'achievement ' || r.achievement_id end,
-  case when u.user_id is null then 'no achievement ' || r.achievement_id
-    else 'achievement ' || u.achievement_id end
-from learn_internal.achievement_recounts r
-full join learn.user_achievements u
-  on r.user_id = u.user_id and r.achievement_id = u.achievement_id
-where r.user_id is null or u.user_id is null
+select 'achievements_follow_from_facts', w.user_id,
+  case when sum(w.due) > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
+  case when sum(w.due) > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
+from (
+  select r.user_id, r.achievement_id, 1 as due from learn_internal.achievement_recounts r
+  union all
+  select u.user_id, u.achievement_id, -1 from learn.user_achievements u
+) w
+group by w.user_id, w.achievement_id
+having sum(w.due) <> 0
 union all
-select 'reached_achievements_are_earned', d.user_id, d.slug, 'not earned'
-from learn_internal.deserved_achievements d
-where (d.is_sole or learn_internal.satisfies_criteria(d.user_id, d.criteria))
-  and not learn_internal.was_deserved_before(
-    d.user_id, d.metric, d.scope, d.threshold, d.criteria_changed_at);
+select 'reached_achievements_are_earned', v.user_id, a.slug, 'not earned'
+from learn_internal.achievement_thresholds t
+join learn.achievements a on a.id = t.achievement_id
+join learn_internal.reward_values v on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
+where case  -- in this order, because the last two are dear
+  when exists (
+    select from learn.user_achievements u
+    where u.user_id = v.user_id and u.achievement_id = t.achievement_id) then false
+  when exists (
+    select from learn.revoked_achievements r
+    where r.user_id = v.user_id and r.achievement_id = t.achievement_id) then false
+  else (t.is_sole or learn_internal.satisfies_criteria(v.user_id, a.criteria))
+    and not learn_internal.was_deserved_before(v.user_id, t.metric, t.scope, t.threshold, a.criteria_changed_at)
+end;
 comment on view learn_internal.achievement_damage is
   'Where achievements are not what the facts say; no row when all is well.';
 
@@ -3630,68 +3621,6 @@ create or replace trigger refuse_new_times
   for each row
   when (new.activity_date is distinct from old.activity_date and learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
-
--- views/activity/recounts.sql
-
--- The days that distinct_days metrics have counted, recounted from the log:
--- what user_metric_days must say.
-create or replace view learn_internal.metric_day_recounts as
-select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
-from learn.metrics m
-join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
-cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
-where m.aggregate = 'distinct_days';
-comment on view learn_internal.metric_day_recounts is
-  'Days counted by distinct_days metrics, recounted from activity_log.';
-
--- Metrics recounted from the log by the definitions of today: what user_metrics must say.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.metric_recounts as
-with fed as not materialized (
-  select f.user_id, f.local_date, m.key as metric, m.aggregate, s.scope,
-    case when m.property is null then 1
-      else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn_internal.counted_facts f
-  join learn.metrics m on m.activity_type = f.activity_type and f.properties @> m.filter
-  cross join lateral (
-    select ''
-    union all
-    select f.properties ->> m.scope_property
-    where f.properties ->> m.scope_property <> ''
-  ) s(scope)
-)
-select t.user_id, t.metric, t.scope,
-  case t.aggregate
-    when 'max' then greatest(max(t.amount), 0)
-    when 'distinct_days' then count(distinct t.local_date)
-    else sum(t.amount)
-  end::bigint as value
-from fed t
-where t.aggregate <> 'run' and t.amount is not null
-group by t.user_id, t.metric, t.scope, t.aggregate
-union all
-select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and not r.is_over)
-from (
-  -- by when they occurred; a fact that does both ends a run and begins the next
-  select e.*, coalesce(bool_or(e.is_reset) over (
-    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
-    rows between unbounded preceding and 1 preceding), false) as is_over
-  from learn_internal.run_facts e
-) r
-group by r.user_id, r.metric, r.scope;
-comment on view learn_internal.metric_recounts is
-  'Metrics recounted from activity_log, one row per user, metric and scope.';
-
--- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
-create or replace view learn_internal.run_recounts as
-select f.user_id, f.metric, f.scope,
-  max(f.occurred_at) filter (where f.is_reset) as reset_at,
-  max(f.occurred_at) filter (where not f.is_reset) as last_at
-from learn_internal.run_facts f
-group by f.user_id, f.metric, f.scope;
-comment on view learn_internal.run_recounts is
-  'When runs were ended last and made longer last, recounted from activity_log.';
 
 -- functions/achievements/metric_steps.sql
 
@@ -4662,15 +4591,22 @@ comment on view learn_internal.streak_states is
 -- Where active days, streaks and freezes are not what the facts say: the part of
 -- check_integrity() about streaks.
 create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
-select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'no ' || d.activity_date
-    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
-  case when d.user_id is null then 'no ' || r.activity_date
-    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
-from learn_internal.activity_day_recounts r
-full join learn.user_activity_days d
-  on r.user_id = d.user_id and r.activity_date = d.activity_date
-where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
+select 'active_days_follow_from_facts', w.user_id,
+  case when bool_or(w.is_due) then format('%s freeze=%s flown over=%s', w.activity_date,
+      bool_or(w.is_freeze) filter (where w.is_due), max(w.flown_over) filter (where w.is_due))
+    else 'no ' || w.activity_date end,
+  case when bool_and(w.is_due) then 'no ' || w.activity_date
+    else format('%s freeze=%s flown over=%s', w.activity_date,
+      bool_or(w.is_freeze) filter (where not w.is_due), max(w.flown_over) filter (where not w.is_due)) end
+from (
+  select r.user_id, r.activity_date, r.is_freeze, r.flown_over, true as is_due
+  from learn_internal.activity_day_recounts r
+  union all
+  select d.user_id, d.activity_date, d.is_freeze, d.flown_over, false
+  from learn.user_activity_days d
+) w
+group by w.user_id, w.activity_date
+having count(*) = 1 or bool_and(w.is_freeze) <> bool_or(w.is_freeze) or min(w.flown_over) <> max(w.flown_over)
 union all
 select 'streak_follows_from_days', s.user_id,
   format('current %s, longest %s, days %s, last %s',
@@ -4732,40 +4668,101 @@ from (
 comment on view learn_internal.streak_ends is
   'Length of streaks in days, and the moment from which they are lost.';
 
+-- views/activity/recounts.sql
+
+-- The days that distinct_days metrics have counted, recounted from the log:
+-- what user_metric_days must say.
+create or replace view learn_internal.metric_day_recounts as
+select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
+from learn.metrics m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
+where m.aggregate = 'distinct_days';
+comment on view learn_internal.metric_day_recounts is
+  'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+select t.user_id, t.metric, t.scope,
+  case when bool_or(t.is_maximum) then greatest(max(t.amount), 0) else sum(t.amount) end::bigint as value
+from (
+  select f.user_id, m.metric, m.aggregate = 'max' as is_maximum,
+    case when m.is_scoped then f.properties ->> m.scope_property else '' end as scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn_internal.counted_facts f
+  join learn_internal.due_feeds m on m.activity_type = f.activity_type and f.properties @> m.filter
+  where m.aggregate in ('count', 'sum', 'max')
+    and (not m.is_scoped or f.properties ->> m.scope_property <> '')
+) t
+where t.amount is not null
+group by t.user_id, t.metric, t.scope
+union all
+select d.user_id, d.metric, d.scope, count(*)
+from learn_internal.metric_day_recounts d
+group by d.user_id, d.metric, d.scope
+union all
+select r.user_id, r.metric, r.scope,
+  count(*) filter (where not r.is_reset and not r.is_over)
+from (
+  -- by when they occurred; a fact that does both ends a run and begins the next
+  select e.*, coalesce(bool_or(e.is_reset) over (
+    partition by e.user_id, e.metric, e.scope order by e.occurred_at desc, e.id desc, e.is_reset
+    rows between unbounded preceding and 1 preceding), false) as is_over
+  from learn_internal.run_facts e
+) r
+group by r.user_id, r.metric, r.scope;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
+create or replace view learn_internal.run_recounts as
+select f.user_id, f.metric, f.scope,
+  max(f.occurred_at) filter (where f.is_reset) as reset_at,
+  max(f.occurred_at) filter (where not f.is_reset) as last_at
+from learn_internal.run_facts f
+group by f.user_id, f.metric, f.scope;
+comment on view learn_internal.run_recounts is
+  'When runs were ended last and made longer last, recounted from activity_log.';
+
 -- views/activity/damage.sql
 
 -- Where metrics are not what the facts say: the part of check_integrity() about activity.
 create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
-select 'metrics_follow_from_facts', coalesce(r.user_id, m.user_id),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(r.value, 0)),
-  format('%s %s = %s',
-    coalesce(r.metric, m.metric), coalesce(r.scope, m.scope), coalesce(m.value, 0))
-from learn_internal.metric_recounts r
-full join learn.user_metrics m
-  on r.user_id = m.user_id and m.metric = r.metric and m.scope = r.scope
-where coalesce(r.value, 0) <> coalesce(m.value, 0)
+select 'metrics_follow_from_facts', w.user_id,
+  format('%s %s = %s', w.metric, w.scope, sum(w.due)), format('%s %s = %s', w.metric, w.scope, sum(w.value))
+from (
+  select r.user_id, r.metric, r.scope, r.value as due, 0 as value from learn_internal.metric_recounts r
+  union all
+  select m.user_id, m.metric, m.scope, 0, m.value from learn.user_metrics m
+) w
+group by w.user_id, w.metric, w.scope
+having sum(w.due) <> sum(w.value)
 union all
-select 'metric_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'none'
-    else format('%s %s %s', r.metric, r.scope, r.activity_date) end,
-  case when d.user_id is null then 'none'
-    else format('%s %s %s', d.metric, d.scope, d.activity_date) end
-from learn_internal.metric_day_recounts r
-full join learn_internal.user_metric_days d
-  on r.user_id = d.user_id and d.metric = r.metric and d.scope = r.scope
-    and d.activity_date = r.activity_date
-where r.user_id is null or d.user_id is null
+select 'metric_days_follow_from_facts', w.user_id,
+  case when sum(w.due) > 0 then format('%s %s %s', w.metric, w.scope, w.activity_date) else 'none' end,
+  case when sum(w.due) > 0 then 'none' else format('%s %s %s', w.metric, w.scope, w.activity_date) end
+from (
+  select r.user_id, r.metric, r.scope, r.activity_date, 1 as due from learn_internal.metric_day_recounts r
+  union all
+  select d.user_id, d.metric, d.scope, d.activity_date, -1 from learn_internal.user_metric_days d
+) w
+group by w.user_id, w.metric, w.scope, w.activity_date
+having sum(w.due) <> 0
 union all
-select 'runs_follow_from_facts', coalesce(r.user_id, u.user_id),
-  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
-    r.reset_at, r.last_at),
-  format('%s %s: ended %s, longer %s', coalesce(r.metric, u.metric), coalesce(r.scope, u.scope),
-    u.reset_at, u.last_at)
-from learn_internal.run_recounts r
-full join learn_internal.user_runs u
-  on r.user_id = u.user_id and r.metric = u.metric and r.scope = u.scope
-where (r.reset_at, r.last_at) is distinct from (u.reset_at, u.last_at);
+select 'runs_follow_from_facts', w.user_id,
+  format('%s %s: ended %s, longer %s', w.metric, w.scope, max(w.due_reset), max(w.due_last)),
+  format('%s %s: ended %s, longer %s', w.metric, w.scope, max(w.reset_at), max(w.last_at))
+from (
+  select r.user_id, r.metric, r.scope, r.reset_at as due_reset, r.last_at as due_last,
+    null::timestamptz as reset_at, null::timestamptz as last_at
+  from learn_internal.run_recounts r
+  union all
+  select u.user_id, u.metric, u.scope, null, null, u.reset_at, u.last_at from learn_internal.user_runs u
+) w
+group by w.user_id, w.metric, w.scope
+having (max(w.due_reset), max(w.due_last)) is distinct from (max(w.reset_at), max(w.last_at));
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';
 

@@ -109,6 +109,7 @@ drop function learn_internal.lesson_progress_written();
 drop function learn_internal.lessons_updated();
 drop function learn_internal.paths_updated();
 drop function learn_internal.place_lessons();
+drop function learn_internal.recount_courses(uuid[]);
 drop function learn_internal.recount_lost_items();
 drop function learn_internal.recount_tracks(uuid[],bigint[]);
 drop function learn_internal.refresh_courses(bigint[]);

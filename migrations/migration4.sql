@@ -2083,17 +2083,20 @@ comment on view learn_internal.exercise_recounts is
 -- Where progress in exercises is not what the submissions say: the part of check_integrity()
 -- about practice.
 create or replace view learn_internal.practice_damage (check_name, user_id, expected, actual) as
-select 'exercise_progress_follows_from_submissions', coalesce(r.user_id, p.user_id),
-  format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
-    (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)),
-  format('exercise %s: %s', coalesce(r.exercise_id, p.exercise_id),
-    (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at))
-from learn_internal.exercise_recounts r
-full join learn.user_exercise_progress p
-  on r.user_id = p.user_id and r.exercise_id = p.exercise_id
-where (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at)
-  is distinct from (p.submissions, p.wrong_submissions,
-    p.failed_submissions, p.is_first_try, p.solved_at);
+select 'exercise_progress_follows_from_submissions', w.user_id,
+  format('exercise %s: %s', w.exercise_id, max(w.progress::text) filter (where w.is_due)),
+  format('exercise %s: %s', w.exercise_id, max(w.progress::text) filter (where not w.is_due))
+from (
+  select r.user_id, r.exercise_id, true as is_due,
+    (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at) as progress
+  from learn_internal.exercise_recounts r
+  union all
+  select p.user_id, p.exercise_id, false,
+    (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at)
+  from learn.user_exercise_progress p
+) w
+group by w.user_id, w.exercise_id
+having max(w.progress::text) filter (where w.is_due) is distinct from max(w.progress::text) filter (where not w.is_due);
 comment on view learn_internal.practice_damage is
   'Where progress in exercises is not what the submissions say; no row when all is well.';
 
@@ -3776,41 +3779,58 @@ comment on view learn_internal.track_recounts is 'Items completed per user and t
 -- without a fact: a part of check_integrity(). What is remembered is passed over: it was recorded from outside, or
 -- its row has been deleted and perhaps written again. So is what content no longer has.
 create or replace view learn_internal.date_damage (check_name, user_id, expected, actual) as
-select 'progress_is_dated_by_facts', coalesce(f.user_id, r.user_id),
-  format('%s %s: %s', coalesce(f.activity_type, r.activity_type), coalesce(f.subject_id, r.subject_id),
-    coalesce(f.at::text, 'never')),
-  coalesce(r.at::text, 'never')
+select c.check_name, d.user_id, c.expected, c.actual
 from (
-  select l.user_id, l.activity_type, l.subject_type, l.subject_id, min(l.occurred_at) as at
-  from learn.activity_log l
-  where l.activity_type in ('lesson_completed', 'lesson_started', 'course_enrolled', 'course_completed',
-      'level_completed', 'track_completed', 'path_completed', 'difficulty_completed', 'challenge_completed',
-      'skill_mastered')
-    and case l.subject_type
-      when 'lesson' then exists (select from learn.lessons c where c.id::text = l.subject_id)
-      when 'course' then exists (select from learn.courses c where c.id::text = l.subject_id)
-      when 'course_level' then exists (select from learn.course_levels c where c.id::text = l.subject_id)
-      when 'track' then exists (select from learn.tracks c where c.id::text = l.subject_id)
-      when 'path' then exists (select from learn.learning_paths c where c.id::text = l.subject_id)
-      when 'difficulty' then exists (select from learn.difficulties c where c.key = l.subject_id)
-      when 'challenge' then exists (select from learn.challenges c where c.id::text = l.subject_id)
-      when 'skill' then exists (select from learn.skills c where c.id::text = l.subject_id)
-    end
-  group by l.user_id, l.activity_type, l.subject_type, l.subject_id
-) f
-full join (select * from learn_internal.dated_rows d where d.at is not null) r
-  on f.user_id = r.user_id and f.activity_type = r.activity_type and f.subject_type = r.subject_type
-    and f.subject_id = r.subject_id
-where f.at is distinct from r.at
-  and (r.at is not null or f.activity_type <> 'skill_mastered' or not exists (  -- full_skills_are_mastered
-    select from learn.user_skills u where u.user_id = f.user_id and u.skill_id::text = f.subject_id))
-  and (f.at is not null or r.activity_type <> 'difficulty_completed')    -- it may have been renamed
-  and not exists (
-  select from learn_internal.recorded_subjects m
-  where m.user_id = coalesce(f.user_id, r.user_id)
-    and m.activity_type = coalesce(f.activity_type, r.activity_type)
-    and m.subject_type = coalesce(f.subject_type, r.subject_type)
-    and m.subject_id = coalesce(f.subject_id, r.subject_id))
+  select w.user_id, w.activity_type, w.subject_id, max(w.subject_type) as subject_type, min(w.fact_at) as fact_at,
+    max(w.row_at) as row_at
+  from (
+    select l.user_id, l.activity_type, l.subject_type, l.subject_id, l.occurred_at as fact_at,
+      null::timestamptz as row_at
+    from learn.activity_log l
+    where l.activity_type = any (case l.subject_type
+      when 'lesson' then array['lesson_completed', 'lesson_started']
+      when 'course' then array['course_enrolled', 'course_completed']
+      when 'course_level' then array['level_completed']
+      when 'track' then array['track_completed']
+      when 'path' then array['path_completed']
+      when 'difficulty' then array['difficulty_completed']
+      when 'challenge' then array['challenge_completed']
+      when 'skill' then array['skill_mastered'] end)
+    union all
+    select r.user_id, r.activity_type, r.subject_type, r.subject_id, null, r.at
+    from learn_internal.dated_rows r
+    where r.at is not null
+  ) w
+  group by w.user_id, w.activity_type, w.subject_id
+  having min(w.fact_at) is distinct from max(w.row_at)
+) d
+cross join lateral (
+  select 'progress_is_dated_by_facts',
+    format('%s %s: %s', d.activity_type, d.subject_id, coalesce(d.fact_at::text, 'never')),
+    coalesce(d.row_at::text, 'never')
+  where (d.row_at is not null or d.activity_type <> 'skill_mastered' or not exists (  -- full_skills_are_mastered
+      select from learn.user_skills u where u.user_id = d.user_id and u.skill_id::text = d.subject_id))
+    and (d.fact_at is not null or d.activity_type <> 'difficulty_completed')  -- it may have been renamed
+    and (d.row_at is not null or case d.subject_type
+      when 'lesson' then exists (select from learn.lessons c where c.id::text = d.subject_id)
+      when 'course' then exists (select from learn.courses c where c.id::text = d.subject_id)
+      when 'course_level' then exists (select from learn.course_levels c where c.id::text = d.subject_id)
+      when 'track' then exists (select from learn.tracks c where c.id::text = d.subject_id)
+      when 'path' then exists (select from learn.learning_paths c where c.id::text = d.subject_id)
+      when 'difficulty' then exists (select from learn.difficulties c where c.key = d.subject_id)
+      when 'challenge' then exists (select from learn.challenges c where c.id::text = d.subject_id)
+      when 'skill' then exists (select from learn.skills c where c.id::text = d.subject_id)
+    end)
+    and not exists (
+    select from learn_internal.recorded_subjects m
+    where m.user_id = d.user_id and m.activity_type = d.activity_type and m.subject_type = d.subject_type
+      and m.subject_id = d.subject_id)
+  union all
+  select case d.activity_type when 'lesson_completed' then 'completed_lessons_are_facts'
+      when 'course_enrolled' then 'enrolments_are_facts' else 'completed_courses_are_facts' end,
+    format('a fact for %s %s', d.subject_type, d.subject_id), 'none'
+  where d.fact_at is null and d.activity_type in ('lesson_completed', 'course_enrolled', 'course_completed')
+) c(check_name, expected, actual)
 union all
 select 'achievements_are_dated_by_facts', u.user_id, format('achievement %s: %s', u.achievement_id, r.earned_at),
   u.earned_at::text
@@ -3841,20 +3861,6 @@ where not exists (
     select from learn.user_course_progress p
     where p.user_id = v.user_id and p.course_id = l.course_id))
 union all
-select 'completed_lessons_are_facts', p.user_id,
-  format('a fact for lesson %s', p.lesson_id), 'none'
-from learn.user_lesson_progress p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'lesson_completed'
-  and f.subject_type = 'lesson' and f.subject_id = p.lesson_id::text
-where p.completed_at is not null and f.id is null
-union all
-select 'enrolments_are_facts', p.user_id,
-  format('a fact for course %s', p.course_id), 'none'
-from learn.user_course_progress p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_enrolled'
-  and f.subject_type = 'course' and f.subject_id = p.course_id::text
-where f.id is null
-union all
 select 'course_progress_follows_from_lessons', p.user_id,
   format('course %s: lessons %s of %s, levels %s of %s, weight %s of %s, %s seconds', p.course_id,
     coalesce(r.lessons_completed, 0), c.total_lessons, coalesce(v.levels_completed, 0),
@@ -3881,13 +3887,6 @@ from learn.user_course_progress p
 join learn.courses c on c.id = p.course_id and c.is_published
 where p.completion_percentage = 100 and p.completed_at is null
 union all
-select 'completed_courses_are_facts', p.user_id,
-  format('a fact for course %s', p.course_id), 'none'
-from learn.user_course_progress p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = 'course_completed'
-  and f.subject_type = 'course' and f.subject_id = p.course_id::text
-where p.completed_at is not null and f.id is null
-union all
 select 'due_levels_are_unlocked', d.user_id, format('level %s unlocked', d.course_level_id),
   'locked'
 from learn_internal.due_level_unlocks d
@@ -3900,16 +3899,21 @@ join learn.user_level_unlocks u
   on u.user_id = r.user_id and u.course_level_id = r.course_level_id
 where u.completed_at is null
 union all
-select 'track_progress_follows_from_items', coalesce(r.user_id, p.user_id),
-  format('track %s: %s of %s',
-    coalesce(r.track_id, p.track_id), coalesce(r.items_completed, 0), coalesce(z.total_items, 0)),
-  format('track %s: %s of %s',
-    coalesce(r.track_id, p.track_id), coalesce(p.items_completed, 0), coalesce(p.total_items, 0))
-from learn_internal.track_recounts r
-full join learn.user_track_progress p on r.user_id = p.user_id and r.track_id = p.track_id
-left join learn_internal.track_sizes z on z.track_id = coalesce(r.track_id, p.track_id)
-where coalesce(r.items_completed, 0) <> coalesce(p.items_completed, 0)
-  or coalesce(z.total_items, 0) <> coalesce(p.total_items, 0)
+select 'track_progress_follows_from_items', w.user_id,
+  format('track %s: %s of %s', w.track_id, w.due, coalesce(z.total_items, 0)),
+  format('track %s: %s of %s', w.track_id, w.completed, w.total)
+from (
+  select c.user_id, c.track_id, sum(c.due) as due, sum(c.completed) as completed, sum(c.total) as total
+  from (
+    select r.user_id, r.track_id, r.items_completed as due, 0 as completed, 0 as total
+    from learn_internal.track_recounts r
+    union all
+    select p.user_id, p.track_id, 0, p.items_completed, p.total_items from learn.user_track_progress p
+  ) c
+  group by c.user_id, c.track_id
+) w
+left join learn_internal.track_sizes z on z.track_id = w.track_id
+where w.due <> w.completed or coalesce(z.total_items, 0) <> w.total
 union all
 select 'full_tracks_are_completed', p.user_id,
   format('track %s completed', p.track_id), 'not completed'
@@ -3917,16 +3921,21 @@ from learn.user_track_progress p
 join learn.tracks t on t.id = p.track_id and t.is_published
 where p.total_items > 0 and p.items_completed = p.total_items and p.completed_at is null
 union all
-select 'path_progress_follows_from_tracks', coalesce(r.user_id, p.user_id),
-  format('path %s: %s of %s',
-    coalesce(r.path_id, p.path_id), coalesce(r.tracks_completed, 0), coalesce(z.total_tracks, 0)),
-  format('path %s: %s of %s',
-    coalesce(r.path_id, p.path_id), coalesce(p.tracks_completed, 0), coalesce(p.total_tracks, 0))
-from learn_internal.path_recounts r
-full join learn.user_path_progress p on r.user_id = p.user_id and r.path_id = p.path_id
-left join learn_internal.path_sizes z on z.path_id = coalesce(r.path_id, p.path_id)
-where coalesce(r.tracks_completed, 0) <> coalesce(p.tracks_completed, 0)
-  or coalesce(z.total_tracks, 0) <> coalesce(p.total_tracks, 0)
+select 'path_progress_follows_from_tracks', w.user_id,
+  format('path %s: %s of %s', w.path_id, w.due, coalesce(z.total_tracks, 0)),
+  format('path %s: %s of %s', w.path_id, w.completed, w.total)
+from (
+  select c.user_id, c.path_id, sum(c.due) as due, sum(c.completed) as completed, sum(c.total) as total
+  from (
+    select r.user_id, r.path_id, r.tracks_completed as due, 0 as completed, 0 as total
+    from learn_internal.path_recounts r
+    union all
+    select p.user_id, p.path_id, 0, p.tracks_completed, p.total_tracks from learn.user_path_progress p
+  ) c
+  group by c.user_id, c.path_id
+) w
+left join learn_internal.path_sizes z on z.path_id = w.path_id
+where w.due <> w.completed or coalesce(z.total_tracks, 0) <> w.total
 union all
 select 'full_paths_are_completed', p.user_id,
   format('path %s completed', p.path_id), 'not completed'
@@ -3943,5 +3952,65 @@ where not exists (
 comment on view learn_internal.progress_damage is
   'Where progress in lessons, courses, tracks, paths and difficulties is not what was done there; '
   'no row when all is well.';
+
+-- functions/progress/recount_courses.sql
+
+-- Recounts users' progress in courses, set-based, and settles what is due to be unlocked or completed, where there is
+-- something. The caller has locked the users.
+create or replace function learn_internal.recount_courses(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- for one user or for a million: plans that differ
+as $$
+begin
+  update learn.user_course_progress p
+  set lessons_completed = r.lessons_completed, total_lessons = r.total_lessons,
+    levels_completed = r.levels_completed, total_levels = r.total_levels,
+    weight_completed = r.weight_completed, total_weight = r.total_weight,
+    time_spent_seconds = r.time_spent_seconds, last_activity_at = r.last_activity_at
+  from (
+    select q.user_id, q.course_id, coalesce(l.lessons_completed, 0) as lessons_completed, c.total_lessons,
+      coalesce(v.levels_completed, 0) as levels_completed, c.total_levels,
+      coalesce(l.weight_completed, 0) as weight_completed, c.total_weight,
+      coalesce(l.time_spent_seconds, 0) as time_spent_seconds,
+      greatest(q.last_activity_at, l.last_activity_at) as last_activity_at
+    from learn.user_course_progress q
+    join learn.courses c on c.id = q.course_id
+    left join (
+      select * from learn_internal.course_recounts x where x.user_id = any (p_user_ids)
+    ) l on l.user_id = q.user_id and l.course_id = q.course_id
+    left join (
+      select * from learn_internal.course_level_recounts x where x.user_id = any (p_user_ids)
+    ) v on v.user_id = q.user_id and v.course_id = q.course_id
+    where q.user_id = any (p_user_ids)
+  ) r
+  where p.user_id = r.user_id and p.course_id = r.course_id
+    and (p.lessons_completed, p.total_lessons, p.levels_completed, p.total_levels, p.weight_completed,
+      p.total_weight, p.time_spent_seconds, p.last_activity_at) is distinct from (r.lessons_completed,
+      r.total_lessons, r.levels_completed, r.total_levels, r.weight_completed, r.total_weight,
+      r.time_spent_seconds, r.last_activity_at);
+  -- what is due to be unlocked or completed
+  perform learn_internal.settle_courses(array_agg(distinct d.user_id), array_agg(distinct d.course_id))
+  from (
+    select u.user_id, u.course_id from learn_internal.due_level_unlocks u
+    where u.user_id = any (p_user_ids)
+    union all
+    select v.user_id, v.course_id
+    from learn_internal.level_recounts v
+    join learn.user_level_unlocks u
+      on u.user_id = v.user_id and u.course_level_id = v.course_level_id and u.completed_at is null
+    where v.user_id = any (p_user_ids)
+    union all
+    select p.user_id, p.course_id
+    from learn.user_course_progress p
+    where p.user_id = any (p_user_ids) and p.completion_percentage = 100 and p.completed_at is null
+  ) d
+  having count(*) > 0;
+end;
+$$;
+comment on function learn_internal.recount_courses(uuid[]) is
+  'Recounts users'' progress in courses, and settles what is due to be unlocked or completed.';
 
 reset role;

@@ -51,6 +51,7 @@ CALLS = {
     "check_achievements": _USER,
     "check_and_unlock_challenges": _USER,
     "check_integrity": _USER,
+    "check_slice": "p_share => 0.5",
     "choose_difficulty": f"{_USER}, p_course_id => %(course)s, p_difficulty => %(tier)s, {_TAIL}",
     "claim_outbox": "p_limit => 10, p_worker => 'me'",
     "clock": "",

@@ -28,8 +28,8 @@ FACTS = {
     " nft_certificates notifications outbox period_standings recorded_subjects"
     " local_days recorded_payments revoked_achievements streak_freezes transactions withdrawn_facts"
     " xp_transactions",
-    "means of the machine": "audit_log board_state clock_override content_lock fold_requests rate_limits"
-    " recent_calls turns",
+    "means of the machine": "audit_log board_state clock_override content_lock fold_requests"
+    " integrity_findings integrity_state rate_limits recent_calls turns",
 }
 # Of these tables, the columns that follow from something else.
 DERIVED = {

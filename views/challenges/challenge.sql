@@ -28,19 +28,22 @@ comment on view learn_internal.challenge_recounts is
 -- says: the part of check_integrity() about challenges. The ledger may have paid more than attempts
 -- note: for attempts that were deleted, and for facts that a backend has recorded.
 create or replace view learn_internal.challenge_damage (check_name, user_id, expected, actual) as
-select 'challenge_progress_follows_from_attempts', coalesce(r.user_id, p.user_id),
-  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
-    (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
-      coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)),
-  format('challenge %s: %s', coalesce(r.challenge_id, p.challenge_id),
-    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score))
-from learn_internal.challenge_recounts r
-full join learn.user_challenge_progress p
-  on r.user_id = p.user_id and r.challenge_id = p.challenge_id
-where (coalesce(r.levels_completed, '{}'), coalesce(r.current_level, 0),
-    coalesce(r.total_attempts, 0), coalesce(r.time_spent_seconds, 0), r.best_score)
-  is distinct from (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds,
-    p.best_score)
+select 'challenge_progress_follows_from_attempts', w.user_id,
+  format('challenge %s: %s', w.challenge_id,
+    coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,)')),
+  format('challenge %s: %s', w.challenge_id, max(w.progress::text) filter (where not w.is_due))
+from (
+  select r.user_id, r.challenge_id, true as is_due, (coalesce(r.levels_completed, '{}'), r.current_level,
+    r.total_attempts, r.time_spent_seconds, r.best_score) as progress
+  from learn_internal.challenge_recounts r
+  union all
+  select p.user_id, p.challenge_id, false,
+    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score)
+  from learn.user_challenge_progress p
+) w
+group by w.user_id, w.challenge_id
+having coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,)')
+  is distinct from max(w.progress::text) filter (where not w.is_due)
 union all
 select 'attempted_challenges_are_unlocked', p.user_id,
   format('challenge %s unlocked', p.challenge_id), 'locked'

@@ -1,22 +1,30 @@
 -- Where projections are not what follows from facts, in all domains: each has a view of its damage, which says
--- what is checked. A condition on user_id reaches all of them.
+-- what is checked.
+
+-- What belongs to learners. A condition on user_id reaches all of them.
 create or replace view learn_internal.damage (check_name, user_id, expected, actual) as
 select * from learn_internal.identity_damage
 union all select * from learn_internal.xp_damage
 union all select * from learn_internal.streak_damage
 union all select * from learn_internal.activity_damage
-union all select * from learn_internal.catalog_damage
 union all select * from learn_internal.practice_damage
 union all select * from learn_internal.quiz_damage
 union all select * from learn_internal.challenge_damage
 union all select * from learn_internal.skill_damage
 union all select * from learn_internal.progress_damage
 union all select * from learn_internal.date_damage
-union all select * from learn_internal.rule_damage
 union all select * from learn_internal.achievement_damage
 union all select * from learn_internal.community_damage
 union all select * from learn_internal.credential_damage
-union all select * from learn_internal.board_damage
-union all select * from learn_internal.tally_damage;
+union all select * from learn_internal.board_damage;
 comment on view learn_internal.damage is
-  'Where projections are not what follows from facts, in all domains; no row when all is well.';
+  'Where projections of learners are not what follows from facts, in all domains; no row when all is well.';
+
+-- What belongs to nobody: content, rules, and what is counted of everybody.
+create or replace view learn_internal.common_damage (check_name, user_id, expected, actual) as
+select * from learn_internal.catalog_damage
+union all select * from learn_internal.rule_damage
+union all select * from learn_internal.board_stretch_damage
+union all select * from learn_internal.tally_damage;
+comment on view learn_internal.common_damage is
+  'Where projections that are nobody''s are not what follows from facts; no row when all is well.';

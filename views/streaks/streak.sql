@@ -25,15 +25,22 @@ comment on view learn_internal.streak_states is
 -- Where active days, streaks and freezes are not what the facts say: the part of
 -- check_integrity() about streaks.
 create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
-select 'active_days_follow_from_facts', coalesce(r.user_id, d.user_id),
-  case when r.user_id is null then 'no ' || d.activity_date
-    else format('%s freeze=%s flown over=%s', r.activity_date, r.is_freeze, r.flown_over) end,
-  case when d.user_id is null then 'no ' || r.activity_date
-    else format('%s freeze=%s flown over=%s', d.activity_date, d.is_freeze, d.flown_over) end
-from learn_internal.activity_day_recounts r
-full join learn.user_activity_days d
-  on r.user_id = d.user_id and r.activity_date = d.activity_date
-where (r.is_freeze, r.flown_over) is distinct from (d.is_freeze, d.flown_over)
+select 'active_days_follow_from_facts', w.user_id,
+  case when bool_or(w.is_due) then format('%s freeze=%s flown over=%s', w.activity_date,
+      bool_or(w.is_freeze) filter (where w.is_due), max(w.flown_over) filter (where w.is_due))
+    else 'no ' || w.activity_date end,
+  case when bool_and(w.is_due) then 'no ' || w.activity_date
+    else format('%s freeze=%s flown over=%s', w.activity_date,
+      bool_or(w.is_freeze) filter (where not w.is_due), max(w.flown_over) filter (where not w.is_due)) end
+from (
+  select r.user_id, r.activity_date, r.is_freeze, r.flown_over, true as is_due
+  from learn_internal.activity_day_recounts r
+  union all
+  select d.user_id, d.activity_date, d.is_freeze, d.flown_over, false
+  from learn.user_activity_days d
+) w
+group by w.user_id, w.activity_date
+having count(*) = 1 or bool_and(w.is_freeze) <> bool_or(w.is_freeze) or min(w.flown_over) <> max(w.flown_over)
 union all
 select 'streak_follows_from_days', s.user_id,
   format('current %s, longest %s, days %s, last %s',

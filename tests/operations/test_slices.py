@@ -1,0 +1,57 @@
+"""check_slice(): check_integrity() a few learners at a time, for a scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.client import Learn
+
+FINDINGS = "select check_name, about_user from learn_internal.integrity_findings order by id"
+
+
+def check(learn: Learn, share: float | None) -> list[tuple[Any, ...]]:
+    return [row[:2] for row in learn.tuples("select * from learn.check_slice(%s)", [share])]
+
+
+def damage(learn: Learn, freezes: int) -> None:
+    learn.connection.execute("update learn.user_stats set streak_freezes = %s", [freezes])
+
+
+def test_slices_reach_every_learner_once_a_round(learn: Learn) -> None:
+    users = sorted(learn.make_user() for _ in range(10))
+    damage(learn, 2)
+    found = [check(learn, 0.3) for _ in range(4)]
+    assert [len(slice) for slice in found] == [3, 6, 9, 10]  # one transaction: what it has found so far
+    assert found[-1] == [("freezes_held_are_counted", user) for user in users]
+    damage(learn, 0)
+    assert check(learn, 1) == []
+    assert learn.tuples(FINDINGS) == []
+
+
+def test_a_round_begins_with_what_is_nobodys(learn: Learn) -> None:
+    for _ in range(4):
+        learn.make_user()
+    track = learn.make_track(learn.make_lesson(0))
+    assert check(learn, 0.5) == []
+    learn.connection.execute("update learn.tracks set total_items = 9 where id = %s", [track.id])
+    assert check(learn, 0.5) == []
+    assert check(learn, 0.5) == [("track_sizes_follow_from_items", None)]
+    learn.connection.execute("update learn.tracks set total_items = 1 where id = %s", [track.id])
+    assert check(learn, 1) == [("track_sizes_follow_from_items", None)]
+    assert check(learn, 1) == []
+
+
+def test_findings_go_with_their_learner(learn: Learn) -> None:
+    user = learn.make_user()
+    damage(learn, 1)
+    assert check(learn, 1) == [("freezes_held_are_counted", user)]
+    learn.connection.execute("delete from learn.users")
+    assert learn.tuples(FINDINGS) == check(learn, 1) == []
+
+
+@pytest.mark.parametrize("share", [None, 0, -1, 1.01, float("nan")])
+def test_a_slice_is_a_share(learn: Learn, share: float | None) -> None:
+    with learn.refuses("LX001"):
+        check(learn, share)
