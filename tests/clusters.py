@@ -35,9 +35,11 @@ SETTINGS = {
     **throwaway.SETTINGS,
     "synchronous_commit": "on",
     "wal_level": "logical",
-    "max_wal_senders": "5",
-    "max_replication_slots": "5",
-    "max_logical_replication_workers": "2",
+    "max_wal_senders": "20",
+    "max_replication_slots": "20",
+    "max_worker_processes": "20",
+    "max_logical_replication_workers": "12",
+    "max_sync_workers_per_subscription": "8",
     "max_wal_size": "128MB",
     "restart_after_crash": "on",
     "hot_standby": "on",
@@ -149,17 +151,22 @@ class Cluster:
             self._dog.wait(30)
         self._dog = None
 
-    def run(self, program: str, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, program: str, *words: str, stdin: str = "", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """One of the version's programs, as the server's user."""
-        return subprocess.run(
+        done = subprocess.run(
             [self.binaries.program(program), *words],
             cwd=self.data.parent,
             env=cluster.server_environment(),
             capture_output=True,
             text=True,
-            **{"check": True, **options},
+            input=stdin,
+            check=False,
             **run_as(server_account()),
         )
+        assert not check or done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+        return done
 
     def follow(self, *, slot: str | None = None) -> Cluster:
         """A standby of this one, not yet started."""
