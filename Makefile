@@ -2,8 +2,11 @@
 # and again when pyproject.toml changes. ARGS go to the command: make test ARGS='tests/xp -k streak'
 PYTHON ?= python3
 ARGS ?=
+# LOCKED=1: what requirements.lock has, by its hashes, and nothing else.
+LOCKED ?=
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 TESTING := $(VENV)/.ready-for-tests
 
@@ -41,10 +44,11 @@ $(READY): pyproject.toml hatch_build.py
 	  if sys.version_info < (3, 10) else 0)'
 	@echo "installing into $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(if $(LOCKED),$(INSTALL) --require-hashes --requirement requirements.lock && \
+	  $(INSTALL) --no-deps --no-build-isolation --editable .,$(INSTALL) --editable .)
 	@touch $@
 
 $(TESTING): $(READY)
-	@echo "installing what the tests need into $(VENV) (once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(if $(LOCKED),:,echo "installing what the tests need into $(VENV) (once)")
+	@$(if $(LOCKED),:,$(INSTALL) --editable '.[test]')
 	@touch $@

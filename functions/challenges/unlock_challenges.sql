@@ -56,6 +56,7 @@ begin
   select p.challenge_id
   from learn.user_challenge_progress p
   where p.user_id = p_user_id and p.id > v_call.last_challenge
+    and p.id <= pg_sequence_last_value('learn.user_challenge_progress_id_seq')
   order by p.id;
 end;
 $$;

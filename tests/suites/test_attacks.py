@@ -37,7 +37,7 @@ REPORTS = {
 # What a learner's own session has no business with, beside what TRUSTED has.
 BACKENDS = {
     *("achievement_minted", "audit_trail", "close_abandoned_sessions", "erase_user", "link_wallet"),
-    *("record_login", "refresh_analytics", "refresh_leaderboard", "schedule_daily_challenges"),
+    *("merge_users", "record_login", "refresh_analytics", "refresh_leaderboard", "schedule_daily_challenges"),
     *("streak_lengths", "verify_email"),
 }
 TABLES = """

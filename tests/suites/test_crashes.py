@@ -57,22 +57,21 @@ def failures(payers: list[Payer]) -> str:
     return ", ".join(f"{number:,} {code}" for code, number in sorted(total.items()))
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    words = ["ps", "-o", "pid=", "--ppid", str(pid)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return [int(word) for word in done.stdout.split()]
+def processes(cluster: Cluster) -> list[int]:
+    """Of the server, but for the first one and the one that is asked."""
+    with cluster.connect("postgres") as connection:
+        query = "select pid from pg_stat_activity where pid <> pg_backend_pid()"
+        return [pid for (pid,) in connection.execute(query).fetchall()]
 
 
 def kill(cluster: Cluster, dice: random.Random, way: str) -> None:
     """End the server, or one of its processes, and have it come up again."""
     if way == "one process":
         with contextlib.suppress(ProcessLookupError):
-            os.kill(dice.choice(children(cluster.pid())), signal.SIGKILL)
+            os.kill(dice.choice(processes(cluster)), signal.SIGKILL)
         return
     if way == "all processes":
-        parent = cluster.pid()
-        for each in [parent, *children(parent)]:
+        for each in [cluster.pid(), *processes(cluster)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
         cluster.stop(signal.SIGKILL)
