@@ -54,7 +54,12 @@ if TYPE_CHECKING:
     "--clients", metavar="C", type=click.IntRange(1, 500), help="Live: how many connections. Default: 4."
 )
 @click.option(
-    "--seconds", metavar="S", type=click.FloatRange(0, min_open=True), default=60, show_default=True
+    "--seconds",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    default=60,
+    show_default=True,
+    help="Live: how long.",
 )
 @click.option("--calls", metavar="N", type=click.IntRange(1), help="Live: stop after so many calls.")
 @yes_option
