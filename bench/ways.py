@@ -166,8 +166,11 @@ def build_ways(connection: Connection) -> None:
     connection.execute("vacuum analyze")
 
 
-def time_ways(connection: Connection, rounds: int) -> dict[str, dict[str, dict[int, float]]]:
-    """Median milliseconds of a completion, flushed and not, by way and by how many are behind the learner."""
+def time_ways(connection: Connection, rounds: int, run: int) -> dict[str, dict[str, dict[int, float]]]:
+    """Median milliseconds of a completion, flushed and not, by way and by how many are behind the learner.
+
+    Each `run` (from 1) takes lessons of its own.
+    """
     lessons = column(connection, BY_CALL)
     learners = {
         depth: column(connection, "select id from learn.users where username like %s", f"depth-{depth}-%")
@@ -180,7 +183,7 @@ def time_ways(connection: Connection, rounds: int) -> dict[str, dict[str, dict[i
         for mode, setting in (("flushed", "on"), ("not flushed", "off")):
             connection.execute(f"set synchronous_commit = {setting}".encode())
             for depth, users in learners.items():
-                lesson = lessons[depth + number * 2 + (mode == "flushed")]
+                lesson = lessons[depth + (run * (rounds + 1) + number) * 2 + (mode == "flushed")]
                 track = one(
                     connection, "select track_id from learn.track_lessons where lesson_id = %s", lesson
                 )
