@@ -121,7 +121,7 @@ def write_history(
     connection.execute("set jit = off")
     connection.execute("select set_config('learn_simulate.seed', %s, false)", [str(history.seed)])
     (before,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
-    for name in ("learners.sql", "day.sql"):
+    for name in ("learners.sql", "around.sql", "day.sql"):
         connection.execute(read_sql(folder(project) / name).encode())
     (today,) = connection.execute("select (learn.clock() at time zone 'UTC')::date").fetchone() or ()
     planned = connection.execute(
