@@ -733,6 +733,7 @@ create table learn.activity_types (
   happens_once  boolean not null default false,
   is_internal   boolean not null default false,
   is_on_boards  boolean not null default true,
+  is_built_in   boolean not null default false,
   pays          integer,
   is_capped     boolean not null default false,
   feeds_metrics boolean not null default false,
@@ -762,6 +763,8 @@ comment on column learn.activity_types.is_internal is
   'Written by Laurel alone: record_activity() refuses it (LX010).';
 comment on column learn.activity_types.is_on_boards is
   'Boards count the XP that it pays. That of rewards for ranks they do not: it would decide the next ones.';
+comment on column learn.activity_types.is_built_in is
+  'Laurel''s own, which its triggers write: it keeps its key, and whether it happens once and is internal (LX010).';
 comment on column learn.activity_types.notifies is
   'An active rule in notification_rules reports it to users. Kept by the triggers of that table.';
 grant select on learn.activity_types to learn_app, learn_readonly;
@@ -3569,5 +3572,7 @@ where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')
   and (c.oid = 'learn.users'::regclass or exists (
     select from pg_attribute a
     where a.attrelid = c.oid and a.attname in ('user_id', 'author_id') and not a.attisdropped));
+
+update learn.activity_types set is_built_in = true;
 
 reset role;

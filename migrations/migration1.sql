@@ -857,6 +857,12 @@ begin
     'create trigger %I before truncate on learn.%I for each statement execute function '
     'learn_internal.refuse_truncate()',
     v_partition || '_truncate', v_partition);
+  if p_table = 'activity_log' then
+    execute format(
+      'create trigger refuse_by_hand before insert on learn.%I for each statement when (pg_trigger_depth() = 0) '
+      'execute function learn_internal.refuse_by_hand(%L)',
+      v_partition, 'Insert into learn.activity_log.');
+  end if;
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
   perform learn_internal.hide_texts(format('learn.%I', v_partition)::regclass);
@@ -1048,6 +1054,8 @@ set enable_mergejoin = off
 set jit = off
 set work_mem = '64MB'
 as $$
+declare
+  v_moved uuid[];
 begin
   perform learn_internal.hold_content();
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
@@ -1063,20 +1071,37 @@ begin
   where f.user_id = any (p_user_ids) and f.activity_type = 'user_registered'
     and s.user_id = f.user_id and s.registered_on <> f.local_date;
 
-  -- Days and streaks
+  -- Days and streaks; of those who have learned in several zones, only where they need it
+  v_moved := array(
+    select distinct d.user_id from learn_internal.streak_damage d
+    where d.user_id = any (p_user_ids)
+      and d.check_name in ('local_days_follow_from_facts', 'zones_of_days_are_noted'));
+  if v_moved <> '{}' then
+    delete from learn_internal.local_days d where d.user_id = any (v_moved);
+    insert into learn_internal.local_days (user_id, zone_number, local_date, first_at, last_at)
+    select r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at
+    from learn_internal.moved_learners m
+    join learn_internal.local_day_recounts r on r.user_id = m.user_id
+    where m.user_id = any (v_moved);
+    update learn.user_stats s set last_zone_number = 0, settled_zone = 0 where s.user_id = any (v_moved);
+    perform learn_internal.settle_days(m.user_id)
+    from learn_internal.moved_learners m
+    where m.user_id = any (v_moved);
+  end if;
   delete from learn.user_activity_days d
-  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date, d.is_freeze) not in (
-    select r.user_id, r.activity_date, r.is_freeze
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date, d.is_freeze, d.flown_over) not in (
+    select r.user_id, r.activity_date, r.is_freeze, r.flown_over
     from learn_internal.activity_day_recounts r
     where r.user_id = any (p_user_ids));
-  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
-  select r.user_id, r.activity_date, r.is_freeze
+  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze, flown_over)
+  select r.user_id, r.activity_date, r.is_freeze, r.flown_over
   from learn_internal.activity_day_recounts r
   where r.user_id = any (p_user_ids) and not r.is_freeze and not exists (
     select from learn.user_activity_days e
     where e.user_id = r.user_id and e.activity_date = r.activity_date and not e.is_freeze)
-  on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
-    where d.is_freeze <> excluded.is_freeze;
+  on conflict (user_id, activity_date) do update
+    set is_freeze = excluded.is_freeze, flown_over = excluded.flown_over
+    where (d.is_freeze, d.flown_over) <> (excluded.is_freeze, excluded.flown_over);
 
   perform learn_internal.settle_streak(f.user_id, null)
   from (
@@ -1278,7 +1303,9 @@ begin
   if found then
     perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
     from (
-      select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f
+      select f.metric, f.period, f.starts_on from learn_internal.board_fences f
+      union
+      select s.metric, s.period, s.starts_on from learn_internal.board_scores s
     ) b;
   end if;
   return cardinality(v_user_ids);
@@ -1869,7 +1896,7 @@ create or replace trigger put_back
 
 -- When somebody writes by hand what only follows from something else: refused. The ledger follows from facts; progress
 -- and completions from what was done. A row written by hand would be half of it: neither paid, counted nor reported.
--- The engine and the triggers of other tables write inside of triggers; of functions, these two write at the top.
+-- The engine and the triggers of other tables write inside of triggers; of functions, these write at the top.
 -- Errors: LX010.
 create or replace function learn_internal.refuse_by_hand()
 returns trigger
@@ -1884,8 +1911,10 @@ begin
   v_context := replace(v_context, '"', '');  -- quote_all_identifiers quotes
   if strpos(v_context, 'learn_internal.rebuild_users(') > 0
     or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
+    or strpos(v_context, 'learn.close_period(') > 0
+    or learn_internal.is_merging()
   then
-    return case when tg_level = 'ROW' then new end;
+    return case when tg_level = 'ROW' then coalesce(new, old) end;
   end if;
   raise exception '% is written by Laurel', tg_table_name
     using errcode = 'LX010', detail = format('%s of %s by hand', lower(tg_op), tg_relid::regclass),
@@ -1901,6 +1930,12 @@ create or replace trigger refuse_by_hand
   for each row when (pg_trigger_depth() = 0)
   execute function learn_internal.refuse_by_hand('XP is paid by learn.award_xp(), and for facts, by learn.xp_rules.');
 
+-- where facts would be no more than rows; months have the same from ensure_month()
+create or replace trigger refuse_by_hand
+  before insert on learn.activity_log_default
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Insert into learn.activity_log.');
+
 create or replace trigger refuse_by_hand
   before insert on learn.user_exercise_progress
   for each statement when (pg_trigger_depth() = 0)
@@ -1912,7 +1947,7 @@ create or replace trigger refuse_by_hand
   execute function learn_internal.refuse_by_hand('Complete its lessons: the course follows. An enrolment may be inserted as completed.');
 
 create or replace trigger refuse_by_hand
-  before insert or update of completed_at on learn.user_level_unlocks
+  before insert or update of unlocked_at, completed_at on learn.user_level_unlocks
   for each statement when (pg_trigger_depth() = 0)
   execute function learn_internal.refuse_by_hand('Complete lessons of the level before: unlocks follow.');
 
@@ -1932,10 +1967,56 @@ create or replace trigger refuse_by_hand
   execute function learn_internal.refuse_by_hand('Complete its tracks: the difficulty follows.');
 
 create or replace trigger refuse_by_hand
-  before insert or update of current_level, levels_completed, unlocked_at, completed_at on learn.user_challenge_progress
+  before insert or update of current_level, levels_completed, unlocked_at, started_at, completed_at on learn.user_challenge_progress
   for each statement when (pg_trigger_depth() = 0)
   execute function learn_internal.refuse_by_hand(
     'Insert into learn.level_attempts, or bring old progress by learn.import_old_progress(): progress follows.');
+
+create or replace trigger refuse_by_hand
+  before insert or update or delete on learn.user_timezones
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Update timezone or day_starts_at of learn.users: what they were is kept.');
+
+create or replace trigger refuse_by_hand
+  before update on learn.closed_periods
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Standings are kept by learn.close_period().');
+
+create or replace trigger refuse_by_hand
+  before insert or update on learn.period_standings
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Standings are kept by learn.close_period().');
+
+-- What has happened is not forgotten, and the machine keeps its parts.
+create or replace trigger refuse_by_hand
+  before update or delete on learn_internal.recorded_subjects
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('What was paid for once is taken back by learn.reverse_xp().');
+
+create or replace trigger refuse_by_hand
+  before delete on learn_internal.withdrawn_facts
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('Correct the question, and call learn.regrade_question().');
+
+create or replace trigger refuse_by_hand
+  before delete on learn_internal.recorded_payments
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand('The setting recorded_payments_per_day says how many facts pay.');
+
+create or replace trigger refuse_by_hand
+  before delete on learn_internal.board_state
+  for each statement
+  execute function learn_internal.refuse_by_hand('It has one row.');
+
+create or replace trigger refuse_by_hand
+  before delete on learn_internal.content_lock
+  for each statement
+  execute function learn_internal.refuse_by_hand('It has one row.');
+
+create or replace trigger refuse_by_hand
+  before update or delete on learn_internal.turns
+  for each statement
+  execute function learn_internal.refuse_by_hand('Who takes turns waits for these rows.');
 
 -- functions/operations/wait_for_lsn.sql
 

@@ -411,7 +411,13 @@ from (
     > (select s.kept_from from learn_internal.board_state s)
 ) w
 group by w.user_id, w.metric, w.period, w.starts_on
-having sum(w.due) <> sum(w.value) or min(w.lapses_at) <> max(w.lapses_at);
+having sum(w.due) <> sum(w.value) or min(w.lapses_at) <> max(w.lapses_at)
+union all
+select 'names_on_boards_are_usernames', s.user_id, lower(u.username), s.name
+from learn_internal.board_scores s
+join learn.users u on u.id = s.user_id
+where s.name <> lower(u.username) and not exists (
+  select from learn_internal.board_gains k where k.user_id = s.user_id and k.metric = '');
 comment on view learn_internal.board_damage is
   'Where boards are not what the facts say; no row when all is well.';
 
@@ -430,7 +436,14 @@ cross join lateral (
   where s.metric = f.metric and s.period = f.period and s.starts_on = f.starts_on
     and s.value > 0 and s.value >= f.floor and s.value < f.until
 ) c
-where f.users <> c.users;
+where f.users <> c.users
+union all
+select 'stretches_of_boards_are_counted', null::uuid,
+  format('%s %s %s from 1', b.metric, b.period, b.starts_on), 'no stretch'
+from (select distinct s.metric, s.period, s.starts_on from learn_internal.board_scores s where s.value > 0) b
+where not exists (
+  select from learn_internal.board_fences f
+  where f.metric = b.metric and f.period = b.period and f.starts_on = b.starts_on and f.floor = 1);
 comment on view learn_internal.board_stretch_damage is
   'Where stretches of boards do not count the users in them; no row when all is well.';
 

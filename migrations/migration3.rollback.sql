@@ -5,6 +5,7 @@ set role learn_owner;
 drop trigger achievement_thresholds_marks on learn_internal.achievement_thresholds;
 drop trigger achievements_change on learn.achievements;
 drop trigger activity_log_default_truncate on learn.activity_log_default;
+drop trigger activity_log_hold on learn.activity_log;
 drop trigger activity_log_is_append_only on learn.activity_log;
 drop trigger activity_log_truncate on learn.activity_log;
 drop trigger activity_types_change on learn.activity_types;
@@ -24,6 +25,9 @@ drop trigger are_remembered on learn.user_track_progress;
 drop trigger check_criteria on learn.achievements;
 drop trigger complete_activity on learn.activity_log;
 drop trigger date_metrics on learn.metrics;
+drop trigger dates_stay on learn.user_achievements;
+drop trigger freezes_deleted on learn.streak_freezes;
+drop trigger freezes_inserted on learn.streak_freezes;
 drop trigger index_criteria on learn.achievements;
 drop trigger keep_achievement_tokens on learn.user_achievements;
 drop trigger keep_achievements on learn.user_achievements;
@@ -60,6 +64,7 @@ drop trigger refuse_truncate on learn.user_level_unlocks;
 drop trigger refuse_truncate on learn.user_path_progress;
 drop trigger refuse_truncate on learn.user_skills;
 drop trigger refuse_truncate on learn.user_track_progress;
+drop trigger results_stay on learn.streak_freezes;
 drop trigger xp_rules_change on learn.xp_rules;
 drop trigger xp_rules_consequences on learn.xp_rules;
 drop trigger xp_transactions_default_truncate on learn.xp_transactions_default;
@@ -100,6 +105,7 @@ drop function learn_internal.crossed_thresholds(uuid,text,text,bigint,bigint,tim
 drop function learn_internal.date_metrics();
 drop function learn_internal.earn_achievements(learn_internal.win[]);
 drop function learn_internal.feed_metric(uuid,learn_internal.metric_feeds,jsonb[],date,timestamp with time zone);
+drop function learn_internal.freezes_by_hand();
 drop function learn_internal.give_streak_freezes(uuid,date,integer,text,timestamp with time zone);
 drop function learn_internal.has_happened(uuid,text,text,text);
 drop function learn_internal.index_criteria();
@@ -112,6 +118,7 @@ drop function learn_internal.local_date(uuid,timestamp with time zone);
 drop function learn_internal.metric_steps(uuid,text,text);
 drop function learn_internal.move_level(learn.user_stats,bigint,timestamp with time zone);
 drop function learn_internal.note_consequences();
+drop function learn_internal.note_streak_freezes(uuid,date,integer,text,timestamp with time zone);
 drop function learn_internal.note_xp_marks();
 drop function learn_internal.open_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
 drop function learn_internal.open_moved_day(learn.user_stats,date,integer,timestamp with time zone,timestamp with time zone,timestamp with time zone);
@@ -157,12 +164,13 @@ drop function learn_internal.was_deserved_before(uuid,text,text,bigint,timestamp
 drop view learn_internal.activity_day_recounts;
 drop view learn_internal.due_feeds;
 drop view learn_internal.freeze_days;
-drop view learn_internal.local_day_recounts;
 drop view learn_internal.metric_day_recounts;
+drop view learn_internal.moved_learners;
 drop view learn_internal.run_facts;
 drop function learn_internal.chain_days(learn_internal.local_days[]);
 drop function learn_internal.metric_scopes(jsonb,text);
 drop view learn_internal.counted_facts;
+drop view learn_internal.local_day_recounts;
 
 -- Partitions that ensure_partitions() has made since have a trigger of their own.
 do $$

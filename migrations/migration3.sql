@@ -677,6 +677,7 @@ begin
     select from learn.idempotency_keys k where k.user_id = b.user_id and k.key = b.idempotency_key);
 
   -- A key that was used before is a retry, and so is its second appearance here.
+  perform set_config('learn_internal.writes_facts', 'yes', true);  -- not by hand: see complete_activity()
   with rows as materialized (
     select b.* from learn_internal.batch_rows(p_batch) b
   ), fresh as (
@@ -725,6 +726,7 @@ begin
   cross join lateral learn_internal.local_date(k.user_id, k.occurred_at) d
   where k.is_kept
   order by k.position;
+  perform set_config('learn_internal.writes_facts', '', true);
 
   -- The answers: of this call, and, where everything of a user was a retry, the first one.
   return query
@@ -921,12 +923,18 @@ begin
   end loop;
 
   if cardinality(v_rows) > 0 then
+    if pg_trigger_depth() = 0 then  -- not by hand: see complete_activity()
+      perform set_config('learn_internal.writes_facts', 'yes', true);
+    end if;
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, zone_number, is_qualifying, idempotency_key, recorded_at)
     select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
       r.occurred_at, r.local_date, r.zone_number, r.is_qualifying, p_idempotency_key, v_now
     from unnest(v_rows) r;
+    if pg_trigger_depth() = 0 then
+      perform set_config('learn_internal.writes_facts', '', true);
+    end if;
   end if;
 end;
 $$;
@@ -1374,8 +1382,8 @@ grant execute on function learn.revoke_achievement(uuid, text, text, timestamptz
 -- triggers/activity/activity_log.sql
 
 -- What happens when rows of learn.activity_log are written, in the order in which triggers fire.
--- See also process_activities.sql.
--- Errors: LX001, LX002, LX009.
+-- See also complete_activity.sql, process_activities.sql.
+-- Errors: LX001, LX002, LX009, LX010.
 
 -- When someone empties the log: refused.
 create or replace trigger activity_log_truncate
@@ -1389,9 +1397,20 @@ create or replace trigger activity_log_is_append_only
   for each row
   execute function learn_internal.refuse_change();
 
--- When a fact is written by hand: what its writer left out is filled in. Laurel's own triggers
--- leave nothing out, set-based, so that this row trigger does not fire for them.
--- Errors: LX001 unknown activity type, a time ahead of the clock or before 1970; LX002 unknown user.
+-- When someone empties the default partition: refused.
+create or replace trigger activity_log_default_truncate
+  before truncate on learn.activity_log_default
+  for each statement
+  execute function learn_internal.refuse_truncate();
+
+-- triggers/activity/complete_activity.sql
+
+-- A fact that is written by hand, and neither by a function nor by the trigger of another table, is one from outside, as
+-- record_activity() takes it: what follows from its type and from the learner's zone is filled in, whatever the writer
+-- says; what has happened is not written twice; what pays is bounded. XP it may carry, which no other fact from outside
+-- may, and be an award. Functions say that it is them, by a setting, because to look costs more than they do.
+-- Errors: LX001 unknown activity type, a malformed fact, a time ahead of the clock or before 1970; LX002 unknown user;
+-- LX010 a type that Laurel writes itself, or XP taken away.
 create or replace function learn_internal.complete_activity()
 returns trigger
 language plpgsql
@@ -1399,62 +1418,89 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_type    learn.activity_types;
+  v_problem text;
 begin
   perform learn_internal.require_possible_time('occurred_at', new.occurred_at);
   perform learn_internal.require_possible_time('recorded_at', new.recorded_at);
-  if new.local_date is null then
-    select d.local_date, d.zone_number into new.local_date, new.zone_number
-    from learn_internal.local_date(new.user_id, new.occurred_at) d;
-    if new.local_date is null then
-      raise exception 'unknown user'
-        using errcode = 'LX002',
-          detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
-          hint = 'Register the user first.';
+  select * into v_type from learn.activity_types t where t.key = new.activity_type;
+  if v_type.key = 'xp_awarded' then
+    v_problem := case when coalesce(new.xp, 0) <= 0 then format('an award is positive: %s', new.xp) end;
+    new.properties := '{"source_type": "manual"}' || new.properties;
+  else
+    v_problem := learn_internal.activity_problem(
+      new.activity_type, new.subject_type, new.subject_id, new.properties);
+    if v_problem is null and new.xp < 0 then
+      v_problem := format('%s would take XP away: %s', v_type.key, new.xp);
     end if;
   end if;
-  if new.is_qualifying is null then
-    select t.is_qualifying into new.is_qualifying
-    from learn.activity_types t
-    where t.key = new.activity_type;
-    if not found then
-      raise exception 'unknown activity type'
-        using errcode = 'LX001',
-          detail = format('activity_type = %s', coalesce(new.activity_type, 'null')),
-          hint = 'Add it to learn.activity_types first.';
+  if v_problem is not null then
+    raise exception 'the fact cannot be written by hand'
+      using errcode = case when new.xp < 0 then 'LX010'
+          else learn_internal.activity_problem_code(new.activity_type) end, detail = v_problem,
+        hint = 'Laurel writes internal types itself, when a function such as learn.grant_achievement() or '
+          'learn.reverse_xp() is called, or their rows are inserted.';
+  end if;
+
+  if v_type.pays > 0 and new.xp is null or v_type.happens_once or v_type.key = 'xp_awarded' then
+    perform from learn.user_stats s where s.user_id = new.user_id for no key update;
+  end if;
+  select d.local_date, d.zone_number into new.local_date, new.zone_number
+  from learn_internal.local_date(new.user_id, new.occurred_at) d;
+  if new.local_date is null then
+    raise exception 'unknown user'
+      using errcode = 'LX002',
+        detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
+        hint = 'Register the user first.';
+  end if;
+  new.is_qualifying := v_type.is_qualifying;
+  if new.subject_id is not null and (v_type.happens_once or v_type.key = 'xp_awarded') then
+    if learn_internal.has_happened(
+      new.user_id, new.activity_type, new.subject_type, new.subject_id)
+    then
+      return null;
     end if;
+    insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+    values (new.user_id, new.activity_type, new.subject_type, new.subject_id)
+    on conflict do nothing;
+  end if;
+  if v_type.pays > 0 and new.xp is null then
+    new.xp := learn_internal.recorded_xp(new.user_id, new.activity_type);
   end if;
   return new;
 end;
 $$;
 comment on function learn_internal.complete_activity() is
-  'Row trigger: fills local_date and is_qualifying of a fact.';
+  'Row trigger: a fact that is written by hand is taken as record_activity() takes it (LX001, LX002, LX010).';
 
 create or replace trigger complete_activity
   before insert on learn.activity_log
   for each row
-  when (new.local_date is null or new.is_qualifying is null)
+  when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
   execute function learn_internal.complete_activity();
 
--- When someone empties the default partition: refused.
-create or replace trigger activity_log_default_truncate
-  before truncate on learn.activity_log_default
+-- Content and rules are held, before.
+create or replace trigger activity_log_hold
+  before insert on learn.activity_log
   for each statement
-  execute function learn_internal.refuse_truncate();
+  when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
+  execute function learn_internal.hold_content_first();
 
 -- triggers/activity/activity_types.sql
 
 -- What happens when rows of learn.activity_types are written, in the order in which triggers fire.
--- Errors: LX001.
+-- Errors: LX001, LX010.
 
 -- When activity types are renamed or deleted: this blocks learners.
 create or replace trigger activity_types_change
-  before update of key or delete on learn.activity_types
+  before update of key, is_on_boards or delete on learn.activity_types
   for each statement
   execute function learn_internal.change_content();
 
--- When activity types are renamed or deleted: not those that facts have, because the log keeps
--- their keys.
--- Errors: LX001 there are facts of the type.
+-- When activity types are renamed or deleted, or come onto the boards: not those that facts have, because the log and
+-- the boards keep what they were; and those that Laurel writes are never renamed, deleted or written by others.
+-- Errors: LX001 there are facts of the type; LX010 it is Laurel's own.
 create or replace function learn_internal.keep_activity_types()
 returns trigger
 language plpgsql
@@ -1463,21 +1509,27 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if (tg_op = 'DELETE' or new.key <> old.key)
+  if old.is_built_in and (tg_op = 'DELETE' or (new.key, new.is_built_in, new.is_internal, new.happens_once)
+    is distinct from (old.key, old.is_built_in, old.is_internal, old.happens_once))
+  then
+    raise exception 'the activity type % is Laurel''s own', old.key
+      using errcode = 'LX010', detail = format('key = %s', old.key),
+        hint = 'What it pays say learn.xp_rules, and what it counts learn.metrics.';
+  elsif (tg_op = 'DELETE' or new.key <> old.key or new.is_on_boards <> old.is_on_boards)
     and exists (select from learn.activity_log f where f.activity_type = old.key)
   then
     raise exception 'there are facts of the activity type %', old.key
       using errcode = 'LX001', detail = format('key = %s', old.key),
         hint = 'The log is append-only: leave the type, and add another one.';
   end if;
-  return null;
+  return case when tg_op = 'DELETE' then old else new end;
 end;
 $$;
 comment on function learn_internal.keep_activity_types() is
-  'Row trigger: activity types that facts have keep their keys (LX001).';
+  'Row trigger: activity types that facts have, and Laurel''s own, keep their keys (LX001, LX010).';
 
 create or replace trigger keep_activity_types
-  after update of key or delete on learn.activity_types
+  before update of key, is_built_in, is_internal, happens_once, is_on_boards or delete on learn.activity_types
   for each row
   execute function learn_internal.keep_activity_types();
 
@@ -1639,28 +1691,11 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_is_late boolean;
-  v_longest integer;
 begin
   insert into learn.streak_freezes (user_id, granted_on, is_earned)
   select p_user_id, p_date, p_activity_type = 'streak_freeze_earned'
   from generate_series(1, p_count);
-  update learn.user_stats s set streak_freezes = s.streak_freezes + p_count
-  where s.user_id = p_user_id
-  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
-  if v_is_late then
-    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
-      p_user_id, 'current_streak', '', v_longest,
-      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
-  end if;
-  insert into learn.activity_log
-    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
-  values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
-  -- the streak ends later now
-  insert into learn_internal.board_gains (user_id, metric, local_date)
-  select p_user_id, m.key, '-infinity' from learn.metrics m
-  where m.key = 'current_streak' and m.is_board;
+  perform learn_internal.note_streak_freezes(p_user_id, p_date, p_count, p_activity_type, p_at);
 end;
 $$;
 comment on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz) is
@@ -1695,9 +1730,11 @@ begin
       using errcode = 'LX001', detail = format('p_count = %s', coalesce(p_count::text, 'null')),
         hint = 'Pass a count from 1 to 100.';
   end if;
+  perform set_config('learn_internal.writes_facts', 'yes', true);  -- not by hand: see complete_activity()
   perform learn_internal.give_streak_freezes(
     p_user_id, d.local_date, p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn_internal.local_date(p_user_id, v_call.occurred_at) d;
+  perform set_config('learn_internal.writes_facts', '', true);
   perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
     p_new => jsonb_build_object('count', p_count));
   return learn_internal.end_call(v_call);
@@ -2988,6 +3025,13 @@ create or replace trigger refuse_new_times
   when (new.earned_at is distinct from old.earned_at and learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
 
+-- When it was earned stays: a fact says so.
+-- Errors: LX009.
+create or replace trigger dates_stay
+  after update of earned_at on learn.user_achievements
+  for each row when (old.earned_at <> new.earned_at)
+  execute function learn_internal.refuse_change();
+
 -- functions/achievements/crossed_thresholds.sql
 
 -- The achievements whose thresholds a user's value has crossed on its way from an old one to a new one.
@@ -3585,7 +3629,75 @@ create or replace trigger refuse_new_times
 
 -- triggers/streaks/streak_freezes.sql
 
--- What happens when rows of learn.streak_freezes are written.
+-- What happens when rows of learn.streak_freezes are written: by hand they are granted, or taken away, as functions do
+-- it. What earns freezes and what they cover follows from days.
+-- Errors: LX001 a date out of bounds; LX009 another date; LX010 one that was earned, or covers a day, by hand.
+
+create or replace function learn_internal.freezes_by_hand()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := learn.clock();
+  v     record;
+begin
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s
+  where s.user_id in (select c.user_id from changed_rows c)
+  order by s.user_id for no key update;
+  if tg_op = 'DELETE' then
+    for v in
+      select distinct c.user_id from changed_rows c join learn.users u on u.id = c.user_id order by 1
+    loop
+      perform learn_internal.settle_streak(v.user_id, null);
+      insert into learn_internal.board_gains (user_id, metric, local_date)
+      select v.user_id, m.key, '-infinity' from learn.metrics m
+      where m.key = 'current_streak' and m.is_board;
+    end loop;
+    return null;
+  end if;
+  for v in
+    select c.user_id, c.granted_on, count(*)::integer as freezes, bool_or(c.is_earned) as is_earned,
+      bool_or(c.used_on is not null) as is_used, u.timezone, u.day_starts_at
+    from changed_rows c
+    join learn.users u on u.id = c.user_id
+    group by c.user_id, c.granted_on, u.id
+    order by c.user_id, c.granted_on
+  loop
+    if v.is_earned or v.is_used then
+      raise exception 'freezes are earned and used by days'
+        using errcode = 'LX010', detail = format('user_id = %s, granted_on = %s', v.user_id, v.granted_on),
+          hint = 'Write user_id and granted_on: the day that it covers follows.';
+    end if;
+    perform learn_internal.note_streak_freezes(v.user_id, v.granted_on, v.freezes, 'streak_freeze_granted',
+      least(v_now, (v.granted_on + v.day_starts_at) at time zone v.timezone));
+  end loop;
+  return null;
+end;
+$$;
+comment on function learn_internal.freezes_by_hand() is
+  'Statement trigger: freezes that are written or deleted by hand are granted, or taken away (LX010).';
+
+create or replace trigger freezes_inserted
+  after insert on learn.streak_freezes
+  referencing new table as changed_rows
+  for each statement when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
+  execute function learn_internal.freezes_by_hand();
+
+create or replace trigger freezes_deleted
+  after delete on learn.streak_freezes
+  referencing old table as changed_rows
+  for each statement when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
+  execute function learn_internal.freezes_by_hand();
+
+create or replace trigger results_stay
+  after update of granted_on, is_earned on learn.streak_freezes
+  for each row
+  when ((old.granted_on, old.is_earned) is distinct from (new.granted_on, new.is_earned))
+  execute function learn_internal.refuse_change();
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
@@ -4084,7 +4196,9 @@ declare
   v_new    learn_internal.logged_fact[];
   v_now    timestamptz := learn.clock();
   v_stats  learn.user_stats;
+  v_writes text := current_setting('learn_internal.writes_facts', true);
 begin
+  perform set_config('learn_internal.writes_facts', 'yes', true);  -- not by hand: see complete_activity()
   if p_from is not null then
     select array_agg((p_user_id, n.type, n.subject_type, n.subject_id, n.properties, null, v_now, n.day, 0,
       false)::learn_internal.logged_fact order by n.day, n.type)
@@ -4141,6 +4255,7 @@ begin
       n.local_date, n.is_qualifying
     from unnest(v_new) n;
   end if;
+  perform set_config('learn_internal.writes_facts', coalesce(v_writes, ''), true);
   return v_stats;
 end;
 $$;
@@ -4562,112 +4677,6 @@ select a.key,
 from learn.activity_types a;
 comment on view learn_internal.type_consequences is 'What facts of each type can cause, by the rules of today.';
 
--- views/streaks/streak.sql
-
--- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
--- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
-create or replace view learn_internal.streak_states as
-with runs as (
-  select d.user_id, max(d.activity_date) as last_date,
-    count(*) filter (where not d.is_freeze) as days
-  from (
-    select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
-    from learn.user_activity_days a
-    window w as (partition by a.user_id order by a.activity_date)
-  ) d
-  group by d.user_id, d.run
-)
-select r.user_id,
-  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
-  max(r.days)::integer as longest_streak,
-  sum(r.days)::integer as active_days,
-  max(r.last_date) as last_activity_date
-from runs r
-group by r.user_id;
-comment on view learn_internal.streak_states is
-  'Streaks recounted from user_activity_days, one row per user with any.';
-
--- Where active days, streaks and freezes are not what the facts say: the part of
--- check_integrity() about streaks.
-create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
-select 'active_days_follow_from_facts', w.user_id,
-  case when bool_or(w.is_due) then format('%s freeze=%s flown over=%s', w.activity_date,
-      bool_or(w.is_freeze) filter (where w.is_due), max(w.flown_over) filter (where w.is_due))
-    else 'no ' || w.activity_date end,
-  case when bool_and(w.is_due) then 'no ' || w.activity_date
-    else format('%s freeze=%s flown over=%s', w.activity_date,
-      bool_or(w.is_freeze) filter (where not w.is_due), max(w.flown_over) filter (where not w.is_due)) end
-from (
-  select r.user_id, r.activity_date, r.is_freeze, r.flown_over, true as is_due
-  from learn_internal.activity_day_recounts r
-  union all
-  select d.user_id, d.activity_date, d.is_freeze, d.flown_over, false
-  from learn.user_activity_days d
-) w
-group by w.user_id, w.activity_date
-having count(*) = 1 or bool_and(w.is_freeze) <> bool_or(w.is_freeze) or min(w.flown_over) <> max(w.flown_over)
-union all
-select 'streak_follows_from_days', s.user_id,
-  format('current %s, longest %s, days %s, last %s',
-    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
-    coalesce(r.active_days, 0), r.last_activity_date),
-  format('current %s, longest %s, days %s, last %s',
-    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
-from learn.user_stats s
-left join learn_internal.streak_states r on r.user_id = s.user_id
-where (s.current_streak, s.longest_streak, s.active_days)
-  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
-  or s.last_activity_date is distinct from r.last_activity_date
-union all
-select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
-from learn.user_stats s
-left join (
-  select f.user_id, count(*) as held from learn.streak_freezes f
-  where f.used_on is null group by f.user_id
-) z on z.user_id = s.user_id
-where s.streak_freezes <> coalesce(z.held, 0)
-union all
-select 'freezes_cover_what_follows_from_days', h.user_id,
-  'days ' || array(select u from unnest(h.due) u order by u)::text,
-  'days ' || h.used::text
-from (
-  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
-    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
-  from learn.streak_freezes f
-  group by f.user_id
-) h
-where h.due <> h.used;
-comment on view learn_internal.streak_damage is
-  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
-
--- How long each user's streak is, and when it ends unless another day becomes active: at the end of
--- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
--- last day was counted by another zone, by whichever of the two clocks is later.
--- Filter by user_id: the condition reaches the tables.
-create or replace view learn_internal.streak_ends as
-select e.user_id, e.days, greatest(
-  (e.lost_on + e.day_starts_at) at time zone e.timezone,
-  (
-    select (e.lost_on + z.day_starts_at) at time zone z.timezone
-    from learn.user_timezones z
-    where z.user_id = e.user_id and z.number = e.last_zone_number
-  )) as ends_at
-from (
-  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
-    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
-      select coalesce(
-        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
-      from learn_internal.freeze_days f
-      where f.user_id = s.user_id
-    ) end as lost_on
-  from learn.user_stats s
-  join learn.users u on u.id = s.user_id
-  where s.current_streak > 0
-) e;
-comment on view learn_internal.streak_ends is
-  'Length of streaks in days, and the moment from which they are lost.';
-
 -- views/activity/recounts.sql
 
 -- The days that distinct_days metrics have counted, recounted from the log:
@@ -4806,5 +4815,212 @@ from (
 ) d;
 comment on view learn_internal.rule_damage is
   'Where what is noted of rules is not what they say; no row when all is well.';
+
+-- functions/streaks/note_streak_freezes.sql
+
+-- What follows from freezes that a user has got, held from a local date on: they are counted, those that come late may
+-- cover a day of the past, and it is a fact. The caller has locked the user.
+create or replace function learn_internal.note_streak_freezes(
+  p_user_id uuid, p_date date, p_count integer, p_activity_type text, p_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_late boolean;
+  v_longest integer;
+begin
+  update learn.user_stats s
+  set streak_freezes = (
+    select count(*) from learn.streak_freezes f where f.user_id = p_user_id and f.used_on is null)
+  where s.user_id = p_user_id
+  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
+  if v_is_late then
+    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
+      p_user_id, 'current_streak', '', v_longest,
+      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
+  end if;
+  insert into learn.activity_log
+    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
+  values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
+  -- the streak ends later now
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select p_user_id, m.key, '-infinity' from learn.metrics m
+  where m.key = 'current_streak' and m.is_board;
+end;
+$$;
+comment on function learn_internal.note_streak_freezes(uuid, date, integer, text, timestamptz) is
+  'What follows from freezes that a user has got: counts them, settles the streak, writes the fact.';
+
+-- views/streaks/moved_learners.sql
+
+-- Learners who have learned in several zones, recounted from the log: their active days, and which zone the last one is of.
+-- The last zone is settled when its days have come to follow each other, and no fact can be in doubt any more: see
+-- settle_days(), which may not have noticed yet (-1).
+create or replace view learn_internal.moved_learners as
+select m.user_id, m.chain, (m.last_day).zone_number as last_zone_number,
+  case when (m.last_day).zone_number = m.zones and exists (
+      select from unnest(m.chain) c
+      where c.zone_number = m.zones and c.activity_date < (m.last_day).activity_date)
+      and not exists (
+      select from unnest(m.days) d
+      where d.zone_number < m.zones and d.local_date > (m.last_day).activity_date - 4)
+    then m.zones else -1 end as settled_zone
+from (
+  select d.user_id, d.days, d.zones, c.chain, c.chain[cardinality(c.chain)] as last_day
+  from (
+    select r.user_id, max(r.zone_number) as zones, array_agg(
+      (r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at, false)::learn_internal.local_days) as days
+    from learn_internal.local_day_recounts r
+    group by r.user_id
+    having max(r.zone_number) > 0
+  ) d
+  cross join lateral (
+    select array_agg((h.activity_date, h.zone_number, h.flown_over)::learn_internal.chained_day
+      order by h.activity_date) as chain
+    from learn_internal.chain_days(d.days) h
+  ) c
+) m;
+comment on view learn_internal.moved_learners is
+  'Learners who have learned in several zones: their active days recounted, and whether the last zone is settled.';
+
+-- views/streaks/streak.sql
+
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.streak_states as
+with runs as (
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
+  from (
+    select a.user_id, a.activity_date, a.is_freeze,
+      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
+    from learn.user_activity_days a
+    window w as (partition by a.user_id order by a.activity_date)
+  ) d
+  group by d.user_id, d.run
+)
+select r.user_id,
+  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
+  max(r.days)::integer as longest_streak,
+  sum(r.days)::integer as active_days,
+  max(r.last_date) as last_activity_date
+from runs r
+group by r.user_id;
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';
+
+-- Where active days, streaks and freezes are not what the facts say: the part of
+-- check_integrity() about streaks.
+create or replace view learn_internal.streak_damage (check_name, user_id, expected, actual) as
+select 'active_days_follow_from_facts', w.user_id,
+  case when bool_or(w.is_due) then format('%s freeze=%s flown over=%s', w.activity_date,
+      bool_or(w.is_freeze) filter (where w.is_due), max(w.flown_over) filter (where w.is_due))
+    else 'no ' || w.activity_date end,
+  case when bool_and(w.is_due) then 'no ' || w.activity_date
+    else format('%s freeze=%s flown over=%s', w.activity_date,
+      bool_or(w.is_freeze) filter (where not w.is_due), max(w.flown_over) filter (where not w.is_due)) end
+from (
+  select r.user_id, r.activity_date, r.is_freeze, r.flown_over, true as is_due
+  from learn_internal.activity_day_recounts r
+  union all
+  select d.user_id, d.activity_date, d.is_freeze, d.flown_over, false
+  from learn.user_activity_days d
+) w
+group by w.user_id, w.activity_date
+having count(*) = 1 or bool_and(w.is_freeze) <> bool_or(w.is_freeze) or min(w.flown_over) <> max(w.flown_over)
+union all
+select 'streak_follows_from_days', s.user_id,
+  format('current %s, longest %s, days %s, last %s',
+    coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0),
+    coalesce(r.active_days, 0), r.last_activity_date),
+  format('current %s, longest %s, days %s, last %s',
+    s.current_streak, s.longest_streak, s.active_days, s.last_activity_date)
+from learn.user_stats s
+left join learn_internal.streak_states r on r.user_id = s.user_id
+where (s.current_streak, s.longest_streak, s.active_days)
+  <> (coalesce(r.current_streak, 0), coalesce(r.longest_streak, 0), coalesce(r.active_days, 0))
+  or s.last_activity_date is distinct from r.last_activity_date
+union all
+select 'freezes_held_are_counted', s.user_id, coalesce(z.held, 0)::text, s.streak_freezes::text
+from learn.user_stats s
+left join (
+  select f.user_id, count(*) as held from learn.streak_freezes f
+  where f.used_on is null group by f.user_id
+) z on z.user_id = s.user_id
+where s.streak_freezes <> coalesce(z.held, 0)
+union all
+select 'freezes_cover_what_follows_from_days', h.user_id,
+  'days ' || array(select u from unnest(h.due) u order by u)::text,
+  'days ' || h.used::text
+from (
+  select f.user_id, (learn_internal.walk_streak(f.user_id, null)).used_on as due,
+    coalesce(array_agg(f.used_on order by f.used_on) filter (where f.used_on is not null), '{}') as used
+  from learn.streak_freezes f
+  group by f.user_id
+) h
+where h.due <> h.used
+union all
+-- first and last acts may be inner ones, where the zone has long been settled: see local_days
+select 'local_days_follow_from_facts', w.user_id,
+  format('%s of zone %s: active %s, within %s and %s', w.local_date, w.zone_number,
+    bool_or(w.is_active) filter (where w.is_due), min(w.first_at) filter (where w.is_due),
+    max(w.last_at) filter (where w.is_due)),
+  format('active %s, within %s and %s', bool_or(w.is_active) filter (where not w.is_due),
+    min(w.first_at) filter (where not w.is_due), max(w.last_at) filter (where not w.is_due))
+from (
+  select l.user_id, l.zone_number, l.local_date, l.first_at, l.last_at, true as is_due, exists (
+    select from unnest(m.chain) c
+    where c.zone_number = l.zone_number and c.activity_date = l.local_date) as is_active
+  from learn_internal.moved_learners m
+  join learn_internal.local_day_recounts l on l.user_id = m.user_id
+  union all
+  select d.user_id, d.zone_number, d.local_date, d.first_at, d.last_at, false, d.is_active
+  from learn_internal.local_days d
+) w
+group by w.user_id, w.zone_number, w.local_date
+having count(*) = 1 or bool_and(w.is_active) <> bool_or(w.is_active)
+  or min(w.first_at) filter (where not w.is_due) < min(w.first_at) filter (where w.is_due)
+  or max(w.last_at) filter (where not w.is_due) > max(w.last_at) filter (where w.is_due)
+  or max(w.first_at) filter (where not w.is_due) > max(w.last_at) filter (where not w.is_due)
+union all
+select 'zones_of_days_are_noted', s.user_id,
+  format('last zone %s, settled %s', coalesce(m.last_zone_number, 0), coalesce(m.settled_zone, 0)),
+  format('last zone %s, settled %s', s.last_zone_number, s.settled_zone)
+from learn.user_stats s
+left join learn_internal.moved_learners m on m.user_id = s.user_id
+where s.last_zone_number <> coalesce(m.last_zone_number, 0)
+  or s.settled_zone <> coalesce(m.settled_zone, 0) and (m.user_id is null or s.settled_zone <> -1);
+comment on view learn_internal.streak_damage is
+  'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
+
+-- How long each user's streak is, and when it ends unless another day becomes active: at the end of
+-- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
+-- last day was counted by another zone, by whichever of the two clocks is later.
+-- Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.streak_ends as
+select e.user_id, e.days, greatest(
+  (e.lost_on + e.day_starts_at) at time zone e.timezone,
+  (
+    select (e.lost_on + z.day_starts_at) at time zone z.timezone
+    from learn.user_timezones z
+    where z.user_id = e.user_id and z.number = e.last_zone_number
+  )) as ends_at
+from (
+  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
+    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
+      select coalesce(
+        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
+      from learn_internal.freeze_days f
+      where f.user_id = s.user_id
+    ) end as lost_on
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.current_streak > 0
+) e;
+comment on view learn_internal.streak_ends is
+  'Length of streaks in days, and the moment from which they are lost.';
 
 reset role;

@@ -1006,9 +1006,9 @@ create or replace trigger daily_challenge_attempts_inserted
   execute function learn_internal.daily_challenge_attempts_inserted();
 
 create or replace trigger results_stay
-  after update of score, passed, completed_at on learn.daily_challenge_attempts
-  for each row when ((old.score, old.passed, old.completed_at)
-    is distinct from (new.score, new.passed, new.completed_at))
+  after update of score, passed, completed_at, recorded_at on learn.daily_challenge_attempts
+  for each row when ((old.score, old.passed, old.completed_at, old.recorded_at)
+    is distinct from (new.score, new.passed, new.completed_at, new.recorded_at))
   execute function learn_internal.refuse_change();
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
@@ -1030,7 +1030,7 @@ create or replace trigger refuse_new_times
 
 -- triggers/challenges/hint_usage.sql
 
--- What happens when the use of a hint is written: its penalty is the one that the level says, and stays.
+-- What happens when the use of a hint is written: its penalty is the one that the level says, and stays, as the use does.
 -- Errors: LX003 the level has no such hint; LX005 the challenge is locked; LX009 it would cost something else.
 create or replace function learn_internal.fill_hints()
 returns trigger
@@ -1094,6 +1094,17 @@ create or replace trigger refuse_new_times
   for each row
   when (new.used_at is distinct from old.used_at and learn_internal.is_off_time(new.used_at, new.used_at))
   execute function learn_internal.refuse_times('used_at');
+
+-- A hint that was used has been used, whatever begins again: it goes with its level.
+-- Errors: LX009.
+create or replace trigger hints_stay
+  before delete on learn.hint_usage
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_change();
+
+create or replace trigger hint_usage_truncate
+  before truncate on learn.hint_usage
+  for each statement execute function learn_internal.refuse_truncate();
 
 -- triggers/challenges/level_attempts_inserted.sql
 
@@ -1560,6 +1571,32 @@ create or replace trigger remember_days
   before delete on learn.daily_challenges
   for each row execute function learn_internal.remember_days();
 
+-- When the challenge of a day is moved to another day, or becomes another one: not when somebody has attempted it.
+-- Errors: LX009.
+create or replace function learn_internal.keep_attempted_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from learn.daily_challenge_attempts a where a.daily_challenge_id = old.id) then
+    raise exception 'the challenge of the day has been attempted'
+      using errcode = 'LX009', detail = format('id = %s, date = %s', old.id, old.date),
+        hint = 'Schedule another one for another day.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_attempted_days() is
+  'Row trigger: a challenge of the day that was attempted stays the one of its day (LX009).';
+
+create or replace trigger keep_attempted_days
+  after update of date, challenge_id on learn.daily_challenges
+  for each row when ((old.date, old.challenge_id) is distinct from (new.date, new.challenge_id))
+  execute function learn_internal.keep_attempted_days();
+
 -- views/challenges/challenge.sql
 
 -- Progress in challenges recounted from the attempts and from what was imported: what
@@ -1594,19 +1631,20 @@ comment on view learn_internal.challenge_recounts is
 create or replace view learn_internal.challenge_damage (check_name, user_id, expected, actual) as
 select 'challenge_progress_follows_from_attempts', w.user_id,
   format('challenge %s: %s', w.challenge_id,
-    coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,)')),
+    coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,,)')),
   format('challenge %s: %s', w.challenge_id, max(w.progress::text) filter (where not w.is_due))
 from (
   select r.user_id, r.challenge_id, true as is_due, (coalesce(r.levels_completed, '{}'), r.current_level,
-    r.total_attempts, r.time_spent_seconds, r.best_score) as progress
+    r.total_attempts, r.time_spent_seconds, r.best_score, r.started_at) as progress
   from learn_internal.challenge_recounts r
   union all
   select p.user_id, p.challenge_id, false,
-    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score)
+    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score,
+      p.started_at)
   from learn.user_challenge_progress p
 ) w
 group by w.user_id, w.challenge_id
-having coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,)')
+having coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,,)')
   is distinct from max(w.progress::text) filter (where not w.is_due)
 union all
 select 'attempted_challenges_are_unlocked', p.user_id,
@@ -1809,9 +1847,12 @@ create or replace trigger judge_attempts
 
 -- 4. Attempts stay as they were judged.
 create or replace trigger results_stay
-  after update of score, passed, time_spent_seconds, created_at on learn.level_attempts
+  after update of score, passed, attempt_number, hints_used, time_spent_seconds, created_at
+  on learn.level_attempts
   for each row when ((old.score, old.passed, old.time_spent_seconds, old.created_at)
-    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at))
+    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at)
+    or pg_trigger_depth() = 0
+      and (old.attempt_number, old.hints_used) is distinct from (new.attempt_number, new.hints_used))
   execute function learn_internal.refuse_change();
 
 -- 5. Attempts that are deleted, alone or with their level: the progress that they made is recounted.
@@ -1918,7 +1959,7 @@ create or replace trigger imported_progress_inserted
 
 -- When imported progress grows: new levels count, and the difference in XP is paid. It does not
 -- shrink.
--- Errors: LX001 fewer levels, less XP, or another user or challenge.
+-- Errors: LX001 fewer levels, less XP.
 create or replace function learn_internal.imported_progress_updated()
 returns trigger
 language plpgsql
@@ -1937,7 +1978,7 @@ begin
   into v_changes
   from (
     select g.*, (g.levels, g.total_xp) <> (g.old_levels, g.old_total_xp) as is_changed,
-      g.old_levels is null or not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
+      not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
     from (
       -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
       select r.user_id, r.challenge_id, max(r.completed_levels) filter (where r.is_new) as levels,
@@ -1951,7 +1992,7 @@ begin
       ) r
       group by r.user_id, r.challenge_id
     ) g
-    where g.levels is not null
+    where g.levels is not null and g.old_levels is not null  -- not where merge_users() moves rows
   ) c;
   if v_changes.bad is not null then
     raise exception 'imported progress does not shrink'
@@ -1987,6 +2028,13 @@ create or replace trigger refuse_new_times
   for each row
   when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
+
+-- When it was imported stays: what follows is dated by it.
+-- Errors: LX009.
+create or replace trigger results_stay
+  after update of imported_at on learn.imported_challenge_progress
+  for each row when (old.imported_at <> new.imported_at)
+  execute function learn_internal.refuse_change();
 
 -- triggers/catalog/prerequisites.sql
 

@@ -13,6 +13,8 @@ drop trigger refuse_new_times on learn.user_answers;
 drop trigger refuse_times on learn.drawn_quizzes;
 drop trigger refuse_times on learn.quiz_attempts;
 drop trigger refuse_times on learn.user_answers;
+drop trigger results_stay on learn.quiz_attempts;
+drop trigger results_stay on learn.user_answers;
 drop function learn.import_questions(jsonb);
 drop function learn.regrade_question(bigint,boolean);
 drop function learn.start_quiz(uuid,text,integer,text[]);

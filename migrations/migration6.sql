@@ -527,6 +527,14 @@ create or replace trigger refuse_new_times
   when (new.answered_at is distinct from old.answered_at and learn_internal.is_off_time(new.answered_at, new.answered_at))
   execute function learn_internal.refuse_times('answered_at');
 
+-- Answers stay what they were answers to; that a question is gone is no change of theirs.
+-- Errors: LX009.
+create or replace trigger results_stay
+  after update of question_id, answered_at on learn.user_answers
+  for each row when (pg_trigger_depth() = 0
+    and (old.question_id, old.answered_at) is distinct from (new.question_id, new.answered_at))
+  execute function learn_internal.refuse_change();
+
 -- triggers/quizzes/questions_touch.sql
 
 -- When a question is changed, its updated_at says so.
@@ -658,6 +666,13 @@ create or replace trigger refuse_new_times
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
 
+-- Quizzes stay as they were graded: regrade_question() grades again, where the key was wrong.
+-- Errors: LX009 another time.
+create or replace trigger results_stay
+  after update of completed_at on learn.quiz_attempts
+  for each row when (pg_trigger_depth() = 0 and old.completed_at <> new.completed_at)
+  execute function learn_internal.refuse_change();
+
 -- functions/quizzes/require_exam.sql
 
 -- Refuses an exam that is unknown or retired.
@@ -777,7 +792,7 @@ grant execute on function learn.start_quiz(uuid, text, integer, text[]) to learn
 -- functions/quizzes/complete_drawn_quiz.sql
 
 -- Answers as those of a quiz that was drawn: with the questions that were left out, which were skipped.
--- Null where they are of other questions, and so not of this quiz.
+-- Null where others are among them, and so they are not of this quiz: but its questions wait while its time is up.
 -- Errors: LX004 the time is up.
 create or replace function learn_internal.complete_drawn_quiz(
   p_drawn learn.drawn_quizzes, p_answers learn_internal.graded_answer[]
@@ -790,7 +805,7 @@ as $$
 declare
   v_asked bigint[] := array(select a.question_id from unnest(p_answers) a);
 begin
-  if not v_asked <@ p_drawn.question_ids then
+  if not v_asked && p_drawn.question_ids then
     return null;
   end if;
   if learn.clock() > p_drawn.ends_at
@@ -800,6 +815,8 @@ begin
       using errcode = 'LX004',
         detail = format('it was started at %s and ended at %s', p_drawn.started_at, p_drawn.ends_at),
         hint = 'Start another: learn.start_quiz().';
+  elsif not v_asked <@ p_drawn.question_ids then
+    return null;
   end if;
   return p_answers || array(
     select (cardinality(p_answers) + row_number() over (order by l.place), q.id, null,

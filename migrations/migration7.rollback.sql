@@ -10,6 +10,8 @@ drop trigger refuse_new_times on learn.user_skills;
 drop trigger refuse_times on learn.assessment_results;
 drop trigger refuse_times on learn.learning_sessions;
 drop trigger refuse_times on learn.user_skills;
+drop trigger results_stay on learn.assessment_results;
+drop trigger results_stay on learn.learning_sessions;
 drop trigger sessions_ended on learn.learning_sessions;
 drop trigger sessions_started on learn.learning_sessions;
 drop trigger skill_parents_updated on learn.skills;

@@ -1156,7 +1156,9 @@ begin
   if tg_op = 'UPDATE' then
     if new.status <> old.status and not learn_internal.is_next_status(old.status, new.status)
       or new.tx_id is distinct from old.tx_id and old.tx_id is not null
-      or new.id <> old.id
+      or (new.id, new.tx_type) <> (old.id, old.tx_type)
+      or (new.amount_hbar, new.from_account, new.to_account) is distinct from
+        (old.amount_hbar, old.from_account, old.to_account)
       or new.user_id <> old.user_id and not learn_internal.is_merging()
     then
       raise exception 'a transaction moves forward only'

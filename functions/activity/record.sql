@@ -72,6 +72,7 @@ begin
     select from learn.idempotency_keys k where k.user_id = b.user_id and k.key = b.idempotency_key);
 
   -- A key that was used before is a retry, and so is its second appearance here.
+  perform set_config('learn_internal.writes_facts', 'yes', true);  -- not by hand: see complete_activity()
   with rows as materialized (
     select b.* from learn_internal.batch_rows(p_batch) b
   ), fresh as (
@@ -120,6 +121,7 @@ begin
   cross join lateral learn_internal.local_date(k.user_id, k.occurred_at) d
   where k.is_kept
   order by k.position;
+  perform set_config('learn_internal.writes_facts', '', true);
 
   -- The answers: of this call, and, where everything of a user was a retry, the first one.
   return query

@@ -66,12 +66,18 @@ begin
   end loop;
 
   if cardinality(v_rows) > 0 then
+    if pg_trigger_depth() = 0 then  -- not by hand: see complete_activity()
+      perform set_config('learn_internal.writes_facts', 'yes', true);
+    end if;
     insert into learn.activity_log
       (user_id, activity_type, subject_type, subject_id, properties, xp,
        occurred_at, local_date, zone_number, is_qualifying, idempotency_key, recorded_at)
     select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
       r.occurred_at, r.local_date, r.zone_number, r.is_qualifying, p_idempotency_key, v_now
     from unnest(v_rows) r;
+    if pg_trigger_depth() = 0 then
+      perform set_config('learn_internal.writes_facts', '', true);
+    end if;
   end if;
 end;
 $$;

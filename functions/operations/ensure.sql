@@ -34,6 +34,12 @@ begin
     'create trigger %I before truncate on learn.%I for each statement execute function '
     'learn_internal.refuse_truncate()',
     v_partition || '_truncate', v_partition);
+  if p_table = 'activity_log' then
+    execute format(
+      'create trigger refuse_by_hand before insert on learn.%I for each statement when (pg_trigger_depth() = 0) '
+      'execute function learn_internal.refuse_by_hand(%L)',
+      v_partition, 'Insert into learn.activity_log.');
+  end if;
   execute format('comment on table learn.%I is %L',
     v_partition, 'Rows of ' || to_char(p_month, 'YYYY-MM') || ' (UTC).');
   perform learn_internal.hide_texts(format('learn.%I', v_partition)::regclass);

@@ -18,7 +18,9 @@ begin
   if found then
     perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
     from (
-      select distinct f.metric, f.period, f.starts_on from learn_internal.board_fences f
+      select f.metric, f.period, f.starts_on from learn_internal.board_fences f
+      union
+      select s.metric, s.period, s.starts_on from learn_internal.board_scores s
     ) b;
   end if;
   return cardinality(v_user_ids);

@@ -14,6 +14,8 @@ set enable_mergejoin = off
 set jit = off
 set work_mem = '64MB'
 as $$
+declare
+  v_moved uuid[];
 begin
   perform learn_internal.hold_content();
   perform from learn.user_stats s where s.user_id = any (p_user_ids)
@@ -29,20 +31,37 @@ begin
   where f.user_id = any (p_user_ids) and f.activity_type = 'user_registered'
     and s.user_id = f.user_id and s.registered_on <> f.local_date;
 
-  -- Days and streaks
+  -- Days and streaks; of those who have learned in several zones, only where they need it
+  v_moved := array(
+    select distinct d.user_id from learn_internal.streak_damage d
+    where d.user_id = any (p_user_ids)
+      and d.check_name in ('local_days_follow_from_facts', 'zones_of_days_are_noted'));
+  if v_moved <> '{}' then
+    delete from learn_internal.local_days d where d.user_id = any (v_moved);
+    insert into learn_internal.local_days (user_id, zone_number, local_date, first_at, last_at)
+    select r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at
+    from learn_internal.moved_learners m
+    join learn_internal.local_day_recounts r on r.user_id = m.user_id
+    where m.user_id = any (v_moved);
+    update learn.user_stats s set last_zone_number = 0, settled_zone = 0 where s.user_id = any (v_moved);
+    perform learn_internal.settle_days(m.user_id)
+    from learn_internal.moved_learners m
+    where m.user_id = any (v_moved);
+  end if;
   delete from learn.user_activity_days d
-  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date, d.is_freeze) not in (
-    select r.user_id, r.activity_date, r.is_freeze
+  where d.user_id = any (p_user_ids) and (d.user_id, d.activity_date, d.is_freeze, d.flown_over) not in (
+    select r.user_id, r.activity_date, r.is_freeze, r.flown_over
     from learn_internal.activity_day_recounts r
     where r.user_id = any (p_user_ids));
-  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze)
-  select r.user_id, r.activity_date, r.is_freeze
+  insert into learn.user_activity_days as d (user_id, activity_date, is_freeze, flown_over)
+  select r.user_id, r.activity_date, r.is_freeze, r.flown_over
   from learn_internal.activity_day_recounts r
   where r.user_id = any (p_user_ids) and not r.is_freeze and not exists (
     select from learn.user_activity_days e
     where e.user_id = r.user_id and e.activity_date = r.activity_date and not e.is_freeze)
-  on conflict (user_id, activity_date) do update set is_freeze = excluded.is_freeze
-    where d.is_freeze <> excluded.is_freeze;
+  on conflict (user_id, activity_date) do update
+    set is_freeze = excluded.is_freeze, flown_over = excluded.flown_over
+    where (d.is_freeze, d.flown_over) <> (excluded.is_freeze, excluded.flown_over);
 
   perform learn_internal.settle_streak(f.user_id, null)
   from (

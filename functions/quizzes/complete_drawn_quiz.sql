@@ -1,5 +1,5 @@
 -- Answers as those of a quiz that was drawn: with the questions that were left out, which were skipped.
--- Null where they are of other questions, and so not of this quiz.
+-- Null where others are among them, and so they are not of this quiz: but its questions wait while its time is up.
 -- Errors: LX004 the time is up.
 create or replace function learn_internal.complete_drawn_quiz(
   p_drawn learn.drawn_quizzes, p_answers learn_internal.graded_answer[]
@@ -12,7 +12,7 @@ as $$
 declare
   v_asked bigint[] := array(select a.question_id from unnest(p_answers) a);
 begin
-  if not v_asked <@ p_drawn.question_ids then
+  if not v_asked && p_drawn.question_ids then
     return null;
   end if;
   if learn.clock() > p_drawn.ends_at
@@ -22,6 +22,8 @@ begin
       using errcode = 'LX004',
         detail = format('it was started at %s and ended at %s', p_drawn.started_at, p_drawn.ends_at),
         hint = 'Start another: learn.start_quiz().';
+  elsif not v_asked <@ p_drawn.question_ids then
+    return null;
   end if;
   return p_answers || array(
     select (cardinality(p_answers) + row_number() over (order by l.place), q.id, null,

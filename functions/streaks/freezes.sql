@@ -27,28 +27,11 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_is_late boolean;
-  v_longest integer;
 begin
   insert into learn.streak_freezes (user_id, granted_on, is_earned)
   select p_user_id, p_date, p_activity_type = 'streak_freeze_earned'
   from generate_series(1, p_count);
-  update learn.user_stats s set streak_freezes = s.streak_freezes + p_count
-  where s.user_id = p_user_id
-  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
-  if v_is_late then
-    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
-      p_user_id, 'current_streak', '', v_longest,
-      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
-  end if;
-  insert into learn.activity_log
-    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
-  values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
-  -- the streak ends later now
-  insert into learn_internal.board_gains (user_id, metric, local_date)
-  select p_user_id, m.key, '-infinity' from learn.metrics m
-  where m.key = 'current_streak' and m.is_board;
+  perform learn_internal.note_streak_freezes(p_user_id, p_date, p_count, p_activity_type, p_at);
 end;
 $$;
 comment on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz) is
@@ -83,9 +66,11 @@ begin
       using errcode = 'LX001', detail = format('p_count = %s', coalesce(p_count::text, 'null')),
         hint = 'Pass a count from 1 to 100.';
   end if;
+  perform set_config('learn_internal.writes_facts', 'yes', true);  -- not by hand: see complete_activity()
   perform learn_internal.give_streak_freezes(
     p_user_id, d.local_date, p_count, 'streak_freeze_granted', v_call.occurred_at)
   from learn_internal.local_date(p_user_id, v_call.occurred_at) d;
+  perform set_config('learn_internal.writes_facts', '', true);
   perform learn_internal.audit('grant_streak_freezes', 'streak_freezes', p_user_id,
     p_new => jsonb_build_object('count', p_count));
   return learn_internal.end_call(v_call);

@@ -80,7 +80,9 @@ declare
   v_new    learn_internal.logged_fact[];
   v_now    timestamptz := learn.clock();
   v_stats  learn.user_stats;
+  v_writes text := current_setting('learn_internal.writes_facts', true);
 begin
+  perform set_config('learn_internal.writes_facts', 'yes', true);  -- not by hand: see complete_activity()
   if p_from is not null then
     select array_agg((p_user_id, n.type, n.subject_type, n.subject_id, n.properties, null, v_now, n.day, 0,
       false)::learn_internal.logged_fact order by n.day, n.type)
@@ -137,6 +139,7 @@ begin
       n.local_date, n.is_qualifying
     from unnest(v_new) n;
   end if;
+  perform set_config('learn_internal.writes_facts', coalesce(v_writes, ''), true);
   return v_stats;
 end;
 $$;

@@ -360,3 +360,16 @@ def test_who_may_do_what(learn: Learn, user: UUID, challenge: Challenge) -> None
         for name, argument in (("schedule_daily_challenges", 1), ("submit_daily_challenge", user)):
             with learn.fails("42501"):
                 learn.call(name, argument)
+
+
+def test_a_challenge_of_the_day_that_was_attempted_stays_the_one_of_its_day(learn: Learn) -> None:
+    user, challenge, other = learn.make_user(), learn.make_challenge((5,)), learn.make_challenge((5,))
+    learn.make_daily(challenge, learn.clock().date())
+    changes = ("date = date + 1", f"challenge_id = {other.id}")
+    for change in changes:
+        with learn.connection.transaction(force_rollback=True):
+            learn.connection.execute(f"update learn.daily_challenges set {change}".encode())
+    learn.submit_daily_challenge(user)
+    for change in changes:
+        with learn.refuses("LX009"):
+            learn.connection.execute(f"update learn.daily_challenges set {change}".encode())

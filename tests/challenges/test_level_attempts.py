@@ -540,3 +540,13 @@ def test_backends_call_and_read_and_write_nothing(learn: Learn, user: UUID, chal
             learn.submit_level_attempt(user, challenge, 2)
         with learn.fails("42501"):
             learn.use_hint(user, challenge, 1, 2)
+
+
+def test_a_hint_that_was_used_costs_whatever_begins_again(
+    learn: Learn, user: UUID, challenge: Challenge
+) -> None:
+    learn.use_hint(user, challenge, 1, 1)
+    with learn.refuses("LX009"):
+        learn.connection.execute("delete from learn.hint_usage")
+    learn.reset_progress(user, "challenge", challenge.id)
+    assert learn.submit_level_attempt(user, challenge, 1).xp_awarded == 10 - 3

@@ -343,3 +343,22 @@ def test_a_session_that_says_so_is_not_merging(learn: Learn) -> None:
         learn.connection.execute(
             "update learn.activity_log set user_id = %s where user_id = %s", [other, one]
         )
+
+
+def test_imported_progress_comes_along(learn: Learn) -> None:
+    """Of one challenge that only one had brought, and of one that both had."""
+    one, two = learn.make_user(), learn.make_user()
+    alone, both = learn.make_challenge((5, 5)), learn.make_challenge((5, 5))
+    for user, challenge, levels, xp in ((one, alone, [1], 10), (one, both, [1, 2], 30), (two, both, [1], 20)):
+        learn.connection.execute(
+            "insert into learn.imported_challenge_progress"
+            " (user_id, challenge_id, completed_levels, total_xp) values (%s, %s, %s, %s)",
+            [user, challenge.id, levels, xp],
+        )
+    learn.merge_users(one, two)
+    assert learn.tuples(
+        "select challenge_id, completed_levels, total_xp from learn.imported_challenge_progress"
+        " where user_id = %s order by 1",
+        [two],
+    ) == [(alone.id, [1], 10), (both.id, [1, 2], 30)]
+    assert learn.check_integrity() == []

@@ -8,6 +8,7 @@ from tests.client import Learn
 
 SCORES = "boards_follow_from_facts"
 FENCES = "stretches_of_boards_are_counted"
+NAMES = "names_on_boards_are_usernames"
 
 
 def damaged(learn: Learn, statement: str) -> set[str]:
@@ -49,6 +50,9 @@ def damaged(learn: Learn, statement: str) -> set[str]:
         ),
         ("delete from learn_internal.board_scores where metric = 'current_streak'", {SCORES}),
         ("update learn_internal.board_fences set users = users + 1", {FENCES}),
+        ("delete from learn_internal.board_fences where period = 'week'", {FENCES}),
+        ("update learn_internal.board_fences set floor = 2 where period = 'week'", {FENCES}),
+        ("update learn_internal.board_scores set name = 'two' where name = 'one'", {NAMES}),
         (
             "delete from learn.xp_transactions where amount = 5",
             {SCORES, "facts_are_paid", "total_xp_is_the_ledger_sum"},

@@ -59,6 +59,7 @@ class World:
             app.enroll_in_course(user, course)
             for lesson in self.owner.lessons_of(course):
                 app.complete_lesson(user, lesson)
+        app.use_hint(user, self.challenge, 1, 1)
         app.pass_challenge(user, self.challenge)
         if self.owner.value("select count(*) from learn.daily_challenge_attempts") == 0:
             app.submit_daily_challenge(user)
@@ -109,7 +110,7 @@ def world(learn: Learn, app: Learn) -> World:
     levels = learn.make_course(0, completion_xp=300)
     for _ in range(2):
         learn.make_lesson(0, course=levels, level=learn.make_course_level(levels))
-    challenge = learn.make_challenge((10, 20), track=track)
+    challenge = learn.make_challenge((10, 20), track=track, hints=[5])
     learn.need_challenge(learn.make_challenge((10,)), challenge)
     learn.make_daily(challenge, learn.clock().date())
     reply = learn.make_reply(user, learn.make_discussion(asker))
@@ -168,7 +169,7 @@ def test_whatever_is_deleted_and_done_again_pays_and_counts_nothing(world: World
         assert world.act() in (0, 7 if "replies" in deleted else 0), deleted
         assert {key for key, value in world.metrics().items() if value != before.get(key)} <= repeats, deleted
         assert learn.check_integrity() == [], deleted
-    assert refused == {"nft_certificates", "user_achievements", "user_skills"}
+    assert refused == {"nft_certificates", "user_achievements", "user_skills", "hint_usage"}
     learn.rebuild_all()
     assert world.act() == 0
     assert learn.check_integrity() == []
@@ -393,7 +394,7 @@ def test_a_full_score_from_the_start_pays_its_bonus_once(learn: Learn, app: Lear
 # Emptying these forgets nothing that pays.
 HARMLESS = {
     "assessment_results", "course_ratings", "discussion_votes", "discussions", "drawn_quizzes",
-    "faucet_requests", "hint_usage", "learning_sessions", "nft_certificates", "period_standings",
+    "faucet_requests", "learning_sessions", "nft_certificates", "period_standings",
     "quiz_attempts", "replies", "revoked_achievements", "transactions", "user_answers", "user_avatars",
 }  # fmt: skip
 

@@ -97,6 +97,10 @@ def test_after_its_time_it_is_not_taken(learn: Learn, user: UUID, exam: str) -> 
     learn.set_clock("2035-06-13 12:05:11")
     with learn.refuses("LX004"):  # whatever the caller says of the time
         learn.submit_quiz(user, exam, reply(learn, questions, 5), at="2035-06-13 12:01")
+    other = next(question for question in learn.questions(exam) if question not in questions)
+    with learn.refuses("LX004"):  # nor with some of its questions among others
+        learn.submit_quiz(user, exam, reply(learn, [other, *questions[:3]], 4))
+    assert learn.submit_quiz(user, exam, reply(learn, [other], 1)).xp_awarded == 10
     learn.set_clock("2035-06-13 12:05:10")  # on the way for a few seconds
     assert learn.submit_quiz(user, exam, reply(learn, questions, 5)).xp_awarded == 70
 

@@ -142,3 +142,10 @@ create or replace trigger refuse_new_times
   for each row
   when (new.earned_at is distinct from old.earned_at and learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
+
+-- When it was earned stays: a fact says so.
+-- Errors: LX009.
+create or replace trigger dates_stay
+  after update of earned_at on learn.user_achievements
+  for each row when (old.earned_at <> new.earned_at)
+  execute function learn_internal.refuse_change();

@@ -107,3 +107,29 @@ comment on function learn_internal.remember_days() is
 create or replace trigger remember_days
   before delete on learn.daily_challenges
   for each row execute function learn_internal.remember_days();
+
+-- When the challenge of a day is moved to another day, or becomes another one: not when somebody has attempted it.
+-- Errors: LX009.
+create or replace function learn_internal.keep_attempted_days()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from learn.daily_challenge_attempts a where a.daily_challenge_id = old.id) then
+    raise exception 'the challenge of the day has been attempted'
+      using errcode = 'LX009', detail = format('id = %s, date = %s', old.id, old.date),
+        hint = 'Schedule another one for another day.';
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.keep_attempted_days() is
+  'Row trigger: a challenge of the day that was attempted stays the one of its day (LX009).';
+
+create or replace trigger keep_attempted_days
+  after update of date, challenge_id on learn.daily_challenges
+  for each row when ((old.date, old.challenge_id) is distinct from (new.date, new.challenge_id))
+  execute function learn_internal.keep_attempted_days();

@@ -109,9 +109,9 @@ create or replace trigger daily_challenge_attempts_inserted
   execute function learn_internal.daily_challenge_attempts_inserted();
 
 create or replace trigger results_stay
-  after update of score, passed, completed_at on learn.daily_challenge_attempts
-  for each row when ((old.score, old.passed, old.completed_at)
-    is distinct from (new.score, new.passed, new.completed_at))
+  after update of score, passed, completed_at, recorded_at on learn.daily_challenge_attempts
+  for each row when ((old.score, old.passed, old.completed_at, old.recorded_at)
+    is distinct from (new.score, new.passed, new.completed_at, new.recorded_at))
   execute function learn_internal.refuse_change();
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.

@@ -1,4 +1,4 @@
--- What happens when the use of a hint is written: its penalty is the one that the level says, and stays.
+-- What happens when the use of a hint is written: its penalty is the one that the level says, and stays, as the use does.
 -- Errors: LX003 the level has no such hint; LX005 the challenge is locked; LX009 it would cost something else.
 create or replace function learn_internal.fill_hints()
 returns trigger
@@ -62,3 +62,14 @@ create or replace trigger refuse_new_times
   for each row
   when (new.used_at is distinct from old.used_at and learn_internal.is_off_time(new.used_at, new.used_at))
   execute function learn_internal.refuse_times('used_at');
+
+-- A hint that was used has been used, whatever begins again: it goes with its level.
+-- Errors: LX009.
+create or replace trigger hints_stay
+  before delete on learn.hint_usage
+  for each row when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_change();
+
+create or replace trigger hint_usage_truncate
+  before truncate on learn.hint_usage
+  for each statement execute function learn_internal.refuse_truncate();

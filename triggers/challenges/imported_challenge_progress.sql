@@ -42,7 +42,7 @@ create or replace trigger imported_progress_inserted
 
 -- When imported progress grows: new levels count, and the difference in XP is paid. It does not
 -- shrink.
--- Errors: LX001 fewer levels, less XP, or another user or challenge.
+-- Errors: LX001 fewer levels, less XP.
 create or replace function learn_internal.imported_progress_updated()
 returns trigger
 language plpgsql
@@ -61,7 +61,7 @@ begin
   into v_changes
   from (
     select g.*, (g.levels, g.total_xp) <> (g.old_levels, g.old_total_xp) as is_changed,
-      g.old_levels is null or not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
+      not g.old_levels <@ g.levels or g.total_xp < g.old_total_xp as is_bad
     from (
       -- New and old rows are matched by grouping, in the same time per row for any number: see docs/engine.md
       select r.user_id, r.challenge_id, max(r.completed_levels) filter (where r.is_new) as levels,
@@ -75,7 +75,7 @@ begin
       ) r
       group by r.user_id, r.challenge_id
     ) g
-    where g.levels is not null
+    where g.levels is not null and g.old_levels is not null  -- not where merge_users() moves rows
   ) c;
   if v_changes.bad is not null then
     raise exception 'imported progress does not shrink'
@@ -111,3 +111,10 @@ create or replace trigger refuse_new_times
   for each row
   when (new.imported_at is distinct from old.imported_at and learn_internal.is_off_time(new.imported_at, new.imported_at))
   execute function learn_internal.refuse_times('imported_at');
+
+-- When it was imported stays: what follows is dated by it.
+-- Errors: LX009.
+create or replace trigger results_stay
+  after update of imported_at on learn.imported_challenge_progress
+  for each row when (old.imported_at <> new.imported_at)
+  execute function learn_internal.refuse_change();

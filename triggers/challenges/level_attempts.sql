@@ -36,9 +36,12 @@ create or replace trigger judge_attempts
 
 -- 4. Attempts stay as they were judged.
 create or replace trigger results_stay
-  after update of score, passed, time_spent_seconds, created_at on learn.level_attempts
+  after update of score, passed, attempt_number, hints_used, time_spent_seconds, created_at
+  on learn.level_attempts
   for each row when ((old.score, old.passed, old.time_spent_seconds, old.created_at)
-    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at))
+    is distinct from (new.score, new.passed, new.time_spent_seconds, new.created_at)
+    or pg_trigger_depth() = 0
+      and (old.attempt_number, old.hints_used) is distinct from (new.attempt_number, new.hints_used))
   execute function learn_internal.refuse_change();
 
 -- 5. Attempts that are deleted, alone or with their level: the progress that they made is recounted.

@@ -117,3 +117,10 @@ create or replace trigger refuse_new_times
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
+
+-- Quizzes stay as they were graded: regrade_question() grades again, where the key was wrong.
+-- Errors: LX009 another time.
+create or replace trigger results_stay
+  after update of completed_at on learn.quiz_attempts
+  for each row when (pg_trigger_depth() = 0 and old.completed_at <> new.completed_at)
+  execute function learn_internal.refuse_change();

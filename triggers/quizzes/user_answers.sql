@@ -102,3 +102,11 @@ create or replace trigger refuse_new_times
   for each row
   when (new.answered_at is distinct from old.answered_at and learn_internal.is_off_time(new.answered_at, new.answered_at))
   execute function learn_internal.refuse_times('answered_at');
+
+-- Answers stay what they were answers to; that a question is gone is no change of theirs.
+-- Errors: LX009.
+create or replace trigger results_stay
+  after update of question_id, answered_at on learn.user_answers
+  for each row when (pg_trigger_depth() = 0
+    and (old.question_id, old.answered_at) is distinct from (new.question_id, new.answered_at))
+  execute function learn_internal.refuse_change();

@@ -165,3 +165,10 @@ create or replace trigger refuse_new_times
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
+
+-- Assessments stay as they were judged.
+-- Errors: LX009.
+create or replace trigger results_stay
+  after update on learn.assessment_results
+  for each row when (pg_trigger_depth() = 0 and old.* is distinct from new.*)
+  execute function learn_internal.refuse_change();

@@ -110,3 +110,14 @@ create or replace trigger refuse_new_times
   when (new.started_at is distinct from old.started_at and learn_internal.is_off_time(new.started_at, new.started_at)
     or new.ended_at is distinct from old.ended_at and learn_internal.is_off_time(new.ended_at, new.ended_at))
   execute function learn_internal.refuse_times('started_at', 'ended_at');
+
+-- When a session began stays, and so does what ended it.
+-- Errors: LX009.
+create or replace trigger results_stay
+  after update of session_type, started_at, ended_at, xp_at_start, xp_earned, is_completed on learn.learning_sessions
+  for each row when (pg_trigger_depth() = 0
+    and ((old.session_type, old.started_at, old.xp_at_start)
+      is distinct from (new.session_type, new.started_at, new.xp_at_start)
+      or old.ended_at is not null and (old.ended_at, old.xp_earned, old.is_completed)
+        is distinct from (new.ended_at, new.xp_earned, new.is_completed)))
+  execute function learn_internal.refuse_change();

@@ -30,19 +30,20 @@ comment on view learn_internal.challenge_recounts is
 create or replace view learn_internal.challenge_damage (check_name, user_id, expected, actual) as
 select 'challenge_progress_follows_from_attempts', w.user_id,
   format('challenge %s: %s', w.challenge_id,
-    coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,)')),
+    coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,,)')),
   format('challenge %s: %s', w.challenge_id, max(w.progress::text) filter (where not w.is_due))
 from (
   select r.user_id, r.challenge_id, true as is_due, (coalesce(r.levels_completed, '{}'), r.current_level,
-    r.total_attempts, r.time_spent_seconds, r.best_score) as progress
+    r.total_attempts, r.time_spent_seconds, r.best_score, r.started_at) as progress
   from learn_internal.challenge_recounts r
   union all
   select p.user_id, p.challenge_id, false,
-    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score)
+    (p.levels_completed, p.current_level, p.total_attempts, p.time_spent_seconds, p.best_score,
+      p.started_at)
   from learn.user_challenge_progress p
 ) w
 group by w.user_id, w.challenge_id
-having coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,)')
+having coalesce(max(w.progress::text) filter (where w.is_due), '({},0,0,0,,)')
   is distinct from max(w.progress::text) filter (where not w.is_due)
 union all
 select 'attempted_challenges_are_unlocked', p.user_id,

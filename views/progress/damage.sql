@@ -138,6 +138,13 @@ from (
 left join learn_internal.track_sizes z on z.track_id = w.track_id
 where w.due <> w.completed or coalesce(z.total_items, 0) <> w.total
 union all
+select 'track_progress_follows_from_items', p.user_id, format('track %s: status and percentage', p.track_id),
+  format('%s of %s: %s, %s %%', p.items_completed, p.total_items, p.status, p.progress_percentage)
+from learn.user_track_progress p
+where p.status <> case when p.completed_at is not null then 'completed'
+    when p.items_completed > 0 then 'in_progress' else 'not_started' end
+  or p.progress_percentage <> coalesce(round(100.0 * p.items_completed / nullif(p.total_items, 0), 2), 0)
+union all
 select 'full_tracks_are_completed', p.user_id,
   format('track %s completed', p.track_id), 'not completed'
 from learn.user_track_progress p

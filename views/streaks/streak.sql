@@ -71,7 +71,38 @@ from (
   from learn.streak_freezes f
   group by f.user_id
 ) h
-where h.due <> h.used;
+where h.due <> h.used
+union all
+-- first and last acts may be inner ones, where the zone has long been settled: see local_days
+select 'local_days_follow_from_facts', w.user_id,
+  format('%s of zone %s: active %s, within %s and %s', w.local_date, w.zone_number,
+    bool_or(w.is_active) filter (where w.is_due), min(w.first_at) filter (where w.is_due),
+    max(w.last_at) filter (where w.is_due)),
+  format('active %s, within %s and %s', bool_or(w.is_active) filter (where not w.is_due),
+    min(w.first_at) filter (where not w.is_due), max(w.last_at) filter (where not w.is_due))
+from (
+  select l.user_id, l.zone_number, l.local_date, l.first_at, l.last_at, true as is_due, exists (
+    select from unnest(m.chain) c
+    where c.zone_number = l.zone_number and c.activity_date = l.local_date) as is_active
+  from learn_internal.moved_learners m
+  join learn_internal.local_day_recounts l on l.user_id = m.user_id
+  union all
+  select d.user_id, d.zone_number, d.local_date, d.first_at, d.last_at, false, d.is_active
+  from learn_internal.local_days d
+) w
+group by w.user_id, w.zone_number, w.local_date
+having count(*) = 1 or bool_and(w.is_active) <> bool_or(w.is_active)
+  or min(w.first_at) filter (where not w.is_due) < min(w.first_at) filter (where w.is_due)
+  or max(w.last_at) filter (where not w.is_due) > max(w.last_at) filter (where w.is_due)
+  or max(w.first_at) filter (where not w.is_due) > max(w.last_at) filter (where not w.is_due)
+union all
+select 'zones_of_days_are_noted', s.user_id,
+  format('last zone %s, settled %s', coalesce(m.last_zone_number, 0), coalesce(m.settled_zone, 0)),
+  format('last zone %s, settled %s', s.last_zone_number, s.settled_zone)
+from learn.user_stats s
+left join learn_internal.moved_learners m on m.user_id = s.user_id
+where s.last_zone_number <> coalesce(m.last_zone_number, 0)
+  or s.settled_zone <> coalesce(m.settled_zone, 0) and (m.user_id is null or s.settled_zone <> -1);
 comment on view learn_internal.streak_damage is
   'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
 
