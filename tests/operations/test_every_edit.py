@@ -54,7 +54,9 @@ FREE = {
         idempotency_keys.* rate_limits.* recent_calls.* recorded_payments.* paid_questions.* wallet_nonces.*
         recorded_subjects.-insert withdrawn_facts.-insert withdrawn_facts.is_taken_back
         withdrawn_facts.withdrawn_at learner_roles.* old_progress_table.* revoked_achievements.*""",
-    "the machine": "board_state.* content_lock.* clock_override.* fold_requests.* tally_changes.*",
+    "the machine": """
+        board_state.* integrity_state.* integrity_findings.* content_lock.* clock_override.*
+        fold_requests.* tally_changes.*""",
 }
 RULES = {*FACTS["content and rules"].split(), *DERIVED} - {"discussions", "replies"}
 # Counts that are written as they are, and said by check_integrity().
