@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.connection import connect, describe_url, parse_url, with_defaults, with_role
-from toolkit.errors import DbtoolError, UsageProblem, grant_hint
+from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.output import print_json, say
 from toolkit.project.layout import Project
 from toolkit.targets.named import named_target, read_targets
@@ -130,17 +130,11 @@ class Context:
     @contextlib.contextmanager
     def reading(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """A connection for looking, in one transaction: what was set for the database does not matter."""
-        from psycopg.errors import InsufficientPrivilege
+        from toolkit.sql.execute import denials, pin
 
-        from toolkit.sql.execute import pin
-
-        with self.connect() as connection:
-            try:
-                pin(connection, local=True)
-                yield connection
-            except InsufficientPrivilege as error:
-                said = error.diag.message_primary or str(error)
-                raise DbtoolError(said, hint=grant_hint(said, self.role or connection.info.user)) from error
+        with self.connect() as connection, denials(connection, self.role):
+            pin(connection, local=True)
+            yield connection
 
     @cached_property
     def _target(self) -> Target:

@@ -119,22 +119,46 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 # What a refusal of PostgreSQL's names, and the privilege that would have been enough.
 _DENIED = re.compile(
-    r"permission denied for (schema|database|tablespace|table|view|sequence|function|type) (.+)"
+    r"""(?x) permission\ denied\ (?:for\ (?P<kind>schema|database|tablespace|table|view|sequence|function|type
+        |language|foreign\ server|foreign-data\ wrapper)\ (?P<name>.+)|to\ set\ parameter\ "(?P<setting>.+)"
+        |to\ set\ role\ "(?P<set>.+)"|to\ (?P<make>create)\ role)
+      | must\ be\ (?:member\ of|able\ to\ SET)\ (?:ROLE|role)\ "(?P<member>.+)\""""
 )
-_WANTED = {"schema": "usage, create", "database": "create", "tablespace": "create", "function": "execute"}
+_WANTED = {
+    **dict.fromkeys(("type", "sequence", "language", "foreign server", "foreign-data wrapper"), "usage"),
+    "schema": "usage, create",
+    "database": "create",
+    "tablespace": "create",
+    "function": "execute",
+}
 
 
-def grant_hint(message: str, role: str | None) -> str | None:
-    """Which GRANT an administrator has to run, as far as PostgreSQL's message says what was missing."""
+def grant_hint(message: str, role: str | None, statement: str = "") -> str | None:
+    """What an administrator has to run, as far as PostgreSQL's message says what was missing."""
     found = _DENIED.search(message)
     if not found:
         return None
-    kind, name = found[1], found[2].strip()
-    to = "ROLE (who connects)" if role is None else role if role.isidentifier() else f'"{role}"'
-    grants = [f"{_WANTED.get(kind, 'select')} on {'' if kind in ('table', 'view') else f'{kind} '}{name}"]
-    if kind == "schema" and name.startswith("dbtool"):
-        grants = [f"usage on schema {name}", f"select on all tables in schema {name}"]
+    kind, to = found["kind"], "ROLE (who connects)" if role is None else _quoted(role)
+    if kind in ("table", "view"):
+        verbs = ("references", "insert", "update", "delete", "truncate")
+        wanted = next((verb for verb in verbs if verb in statement.lower()), "select")
+        grants = [f"{wanted} on {_quoted(found['name'])}"]
+    elif kind == "schema" and found["name"].startswith("dbtool"):
+        grants = [f"usage on schema {found['name']}", f"select on all tables in schema {found['name']}"]
+    elif kind:
+        grants = [f"{_WANTED[kind]} on {kind.replace('-', ' ')} {_quoted(found['name'])}"]
+    elif found["setting"]:
+        grants = [f"set on parameter {found['setting']}"]
+    elif found["make"]:
+        return f"An administrator has to run: alter role {to} createrole;"
+    else:
+        grants = [_quoted(found["set"] or found["member"])]
     return f"An administrator has to run: {' '.join(f'grant {each} to {to};' for each in grants)}"
+
+
+def _quoted(name: str) -> str:
+    name = name.strip()
+    return name if re.fullmatch(r"[a-z_][\w.$]*", name) else f'"{name}"'
 
 
 def from_psycopg(error: psycopg.Error) -> DbtoolError:

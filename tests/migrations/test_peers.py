@@ -31,8 +31,9 @@ copy x from stdin;
 
 COPY public.notes (id, text) FROM stdin;
 \.
-COPY public.notes FROM stdin WITH (format csv);
-3,"a
+-- copy public.notes from stdin;
+set work_mem = '4MB'; COPY public.notes FROM stdin WITH (format csv, quote '"', delimiter ';');
+3;"a
 b"
 \.
 \unrestrict k
@@ -322,6 +323,19 @@ def test_the_error_of_a_newer_history_names_the_option(workshop: Workshop) -> No
         ("permission denied for schema app", "grant usage, create on schema app to ann;"),
         ("permission denied for table app.t", "grant select on app.t to ann;"),
         ("permission denied for schema dbtool_face", "grant usage on schema dbtool_face to ann;"),
+        ("permission denied for tablespace fast disk", 'grant create on tablespace "fast disk" to ann;'),
+        ("permission denied for type mood", "grant usage on type mood to ann;"),
+        ("permission denied for sequence s", "grant usage on sequence s to ann;"),
+        ("permission denied for language c", "grant usage on language c to ann;"),
+        ("permission denied for foreign server s", "grant usage on foreign server s to ann;"),
+        (
+            'permission denied to set parameter "log_statement"',
+            "grant set on parameter log_statement to ann;",
+        ),
+        ('must be member of role "owner"', "grant owner to ann;"),
+        ('must be able to SET ROLE "owner"', "grant owner to ann;"),
+        ('permission denied to set role "owner"', "grant owner to ann;"),
+        ("permission denied to create role", "alter role ann createrole;"),
     ],
 )
 def test_each_privilege_has_its_grant(message: str, grant: str) -> None:

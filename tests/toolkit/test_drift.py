@@ -369,6 +369,12 @@ alter default privileges in schema app revoke select on tables from pg_monitor
 ! alter materialized view app.kept owner to pg_monitor
 ! alter procedure app.clean(int) owner to pg_monitor
 alter operator app.===(int, int) owner to pg_monitor
+alter function app.scale(int, int) depends on extension plpgsql
+alter index app.kept_id depends on extension plpgsql
+alter trigger seen on app.parts depends on extension plpgsql
+create cast (int as app.mood) with function app.mood_of(int)
+create event trigger another on sql_drop execute function app.watch()
+create user mapping for pg_monitor server s
 alter text search configuration app.words owner to pg_monitor
 alter collation app.plain owner to pg_monitor
 """

@@ -445,7 +445,8 @@ def test_system_postgresql_serves_where_there_is_no_wheel(
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root's servers run as another user")
-def test_programs_in_a_closed_folder_are_copied_once(tmp_path: Path) -> None:
+def test_programs_in_a_closed_folder_are_copied_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DBTOOL_PG_BIN", raising=False)  # those of the system are never copied
     account = server_account()
     package = find_binaries().bin.parent.parent
     closed = tmp_path / "closed"

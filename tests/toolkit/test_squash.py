@@ -15,7 +15,7 @@ from toolkit.authoring import squash
 from toolkit.errors import DbtoolError
 from toolkit.history import migrations
 from toolkit.project.layout import Project
-from toolkit.servers.throwaway import ThrowawayServer
+from toolkit.servers.throwaway import ThrowawayServer, embedded
 
 SECOND = """
 -- migration2: A price list
@@ -282,6 +282,33 @@ def test_what_rollbacks_leave_behind_is_named(grown: Shop, server: ThrowawayServ
     with pytest.raises(DbtoolError) as refused:
         squash.squash(grown.project, 3, server)
     assert "schema shop added" in (refused.value.detail or "")
+
+
+def test_a_rollback_that_fails_is_named_and_one_that_is_irreversible_counts_as_none(
+    grown: Shop, server: ThrowawayServer
+) -> None:
+    wrong = {
+        "schema.rollback.sql": "drop schema shop;",
+        "migrations/migration2.rollback.sql": "\nselect nothing",
+    }
+    grown.write(wrong)
+    (grown.root / "migrations/migration2.rollback.sql").write_text("-- a\n\nselect nothing")
+    with pytest.raises(DbtoolError) as refused:
+        squash.squash(grown.project, 3, server)
+    assert "migration2.rollback.sql:3: column" in (refused.value.detail or "")
+    grown.write({"migrations/migration2.rollback.sql": "-- irreversible: nobody knows how"})
+    squashed = squash.squash(grown.project, 3, server)
+    assert (squashed.rollback, "migration2" in squashed.notes[0]) == (None, True)
+
+
+def test_roles_that_a_script_makes_are_made_once_for_each_database(grown: Shop) -> None:
+    made = f"create role squash_test_role;\n{grown.read('schema.sql')}"
+    grown.write(
+        {"schema.sql": made, "schema.rollback.sql": "drop schema shop cascade; drop role squash_test_role;"}
+    )
+    with embedded() as own:
+        assert squash.squash(grown.project, 3, own).rollback
+        assert "squash_test_role" not in own.roles()
 
 
 def test_an_error_names_the_file_that_people_wrote(grown: Shop, server: ThrowawayServer) -> None:

@@ -116,6 +116,8 @@ def amend(connect: Connect, project: Project, *, with_new: bool) -> Amended:
     for piece in fresh:
         home = _home(piece, layouts)
         layouts[home] = _insert(layouts[home], Part("", piece.defines, piece))
+    with connect() as conn:
+        given = live(conn).keys()  # by the project's setup
     if project.released >= 0:
         migrations.migrate(connect, project, to=project.released or "schema")
     elif project.base:
@@ -135,7 +137,7 @@ def amend(connect: Connect, project: Project, *, with_new: bool) -> Amended:
                 texts |= _rollback(conn, project, script, base, before)
         if waiting:
             raise _stuck(conn, waiting)
-        left = drift.compare(conn, found, read_catalog(conn)).findings if found.in_use else ()
+        left = drift.compare(conn, found, read_catalog(conn), given).findings if found.in_use else ()
     if left and with_new:
         raise DbtoolError(
             "what a release has can only be changed by a new migration; nothing was written",

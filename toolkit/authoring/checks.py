@@ -14,7 +14,7 @@ from toolkit.history import migrations
 from toolkit.lint import based, conventions, rules
 from toolkit.output import Onlooker
 from toolkit.project import shipped, sources
-from toolkit.project.layout import Project, Script
+from toolkit.project.layout import Project, Script, Snapshot
 from toolkit.project.sources import Sources
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def check(
     could not be checked. What is older than migration `since`, else the one in the settings, only has to run.
     Raises DbtoolError only when the server fails, never for a fault of the project.
     """
+    project = Snapshot(project.root, project.prefix)
     settings = rules.Settings.read(project, since)
     try:
         scripts = project.scripts()
@@ -113,8 +114,7 @@ class _Walk:
         barred = self.barred
         since = self.settings.since
         is_first = since is not None and state < len(barred) and self.scripts[state].number == since
-        is_base = state == 0 and self.project.base is not None
-        if state == len(barred) or not barred[state] or not barred[state - 1] or is_first or is_base:
+        if state in (0, len(barred)) or not barred[state] or not barred[state - 1] or is_first:
             self.catalogs[state] = self.observer.read()
         self.roles[state] = {row[0] for row in self.observer.conn.execute("select rolname from pg_roles")}
 
@@ -139,7 +139,7 @@ class _Walk:
         with self.connect() as conn:
             now = self.catalogs[len(self.scripts)]
             place = self.places.get(f"migration{self.settings.since}", 0)
-            old = self.catalogs[place] if place or self.project.base else None
+            old = self.catalogs[place].objects.keys()
             if self.project.base:
                 self.findings += based.findings(self.catalogs[0], now, self.project.base)
             self.findings += rules.findings(
@@ -147,7 +147,7 @@ class _Walk:
             )
             if found.in_use and not found.unreadable:
                 try:
-                    self.findings += drift.compare(conn, found, now).findings
+                    self.findings += drift.compare(conn, found, now, self.catalogs[0].objects).findings
                 except Unsettled as error:
                     self.findings += error.findings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -207,11 +207,14 @@ class Changes:
     """The routines, views and triggers as the sources make them."""
 
 
-def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Changes:
+def compare(
+    conn: Connection[Any], sources: Sources, database: Catalog, given: Container[Key] = ()
+) -> Changes:
     """Runs every source on the database, whose catalog is `database`, and returns what that changed.
 
     Before that, what sources give an object is taken away (comments, grants, triggers), so that a source that
-    forgets one is found. Raises Unsettled when a source cannot be run.
+    forgets one is found. What was `given` before the scripts needs none. Raises Unsettled when a source
+    cannot be run.
     """
     by_name = sources.by_name()
     with conn.transaction(force_rollback=True):
@@ -220,9 +223,10 @@ def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Chang
             for key, item in live(conn).items()
             if item.name not in sources.beneath or item.name in by_name
         }
-        orphans = {item.key: item for item in before.values() if item.name not in by_name}
+        others = (item for item in before.values() if item.name not in by_name)
+        orphans = {item.key: item for item in others if item.key not in given}
         stale = {item.key: item for item in _other_signatures(conn, before.values(), by_name)}
-        reset(conn, [item for item in before.values() if item.key not in orphans])
+        reset(conn, [item for item in before.values() if item.name in by_name])
         bare = {key: item for key, item in live(conn).items() if key in before}
         settle(conn, sources.pieces, stale.values(), lambda item: by_name.get(item.name))
         wanted = live(conn)
@@ -230,7 +234,7 @@ def compare(conn: Connection[Any], sources: Sources, database: Catalog) -> Chang
         stale |= {
             key: item
             for key, item in bare.items()
-            if item.name.kind == "routine" and key not in orphans and _untouched(item, wanted.get(key))
+            if item.name.kind == "routine" and item.name in by_name and _untouched(item, wanted.get(key))
         }
         after = read_catalog(conn)
     surplus = orphans | stale

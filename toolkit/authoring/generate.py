@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -89,11 +89,18 @@ class _Texts:
 
 
 def new_migration(
-    conn: Connection[Any], project: Project, description: str, today: date, *, empty: bool = False
+    conn: Connection[Any],
+    project: Project,
+    description: str,
+    today: date,
+    *,
+    empty: bool = False,
+    given: Container[Key] = (),
 ) -> NewMigration:
     """Writes the next migration and its rollback; never overwrites.
 
-    `conn` is to a throwaway database that holds all migrations; it is left as it was. With `empty`, or when
+    `conn` is to a throwaway database that holds all migrations, and before them what was `given`; it is left
+    as it was. With `empty`, or when
     no source changed, the files hold only the header. What is written was run both ways before and found
     exact. Raises DbtoolError, writing nothing, when a source cannot be run or the pair is not exact.
     """
@@ -106,9 +113,9 @@ def new_migration(
     found = sources.read(project)
     by_hand = empty or not found.in_use
     with conn.transaction(force_rollback=True):
-        texts = _Texts() if by_hand else _texts(conn, project, found, render)
+        texts = _Texts() if by_hand else _texts(conn, project, found, render, given)
         files = {is_undo: render(texts.undo if is_undo else texts.body, is_undo) for is_undo in (False, True)}
-        _verify(conn, files, None if by_hand else found)
+        _verify(conn, files, None if by_hand else found, given)
     path = project.migrations_dir / f"migration{number}.sql"
     rollback_path = project.migrations_dir / f"migration{number}.rollback.sql"
     _write({path: files[False], rollback_path: files[True]})
@@ -123,12 +130,16 @@ def new_migration(
 
 
 def _texts(
-    conn: Connection[Any], project: Project, found: Sources, render: Callable[[str, bool], str]
+    conn: Connection[Any],
+    project: Project,
+    found: Sources,
+    render: Callable[[str, bool], str],
+    given: Container[Key],
 ) -> _Texts:
     """What the next migration does and what its rollback does; the database is left as it was."""
     found.require_readable()
     base = read_catalog(conn)
-    changes = drift.compare(conn, found, base)
+    changes = drift.compare(conn, found, base, given)
     if not changes.changed and not changes.surplus:
         return _Texts()
     role = _role(conn, render(_ROLE_PROBE, False))
@@ -242,13 +253,15 @@ def _transition(
     return settled, "\n\n".join(parts)
 
 
-def _verify(conn: Connection[Any], files: Mapping[bool, str], found: Sources | None) -> None:
+def _verify(
+    conn: Connection[Any], files: Mapping[bool, str], found: Sources | None, given: Container[Key]
+) -> None:
     """Runs the pair as it will be written. Raises DbtoolError unless it leads to the sources and back."""
     base = read_catalog(conn)
     with conn.transaction(force_rollback=True):
         try:
             _run(conn, files[False], "the new migration")
-            there = drift.compare(conn, found, read_catalog(conn)).findings if found else ()
+            there = drift.compare(conn, found, read_catalog(conn), given).findings if found else ()
             _run(conn, files[True], "the new rollback")
             back = diff(base, read_catalog(conn))
         except ScriptFailed as error:

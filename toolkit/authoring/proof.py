@@ -37,8 +37,7 @@ def differences(server: ThrowawayServer, project: Project, other: Project) -> li
     with TemporaryDirectory() as folder:
         stand_like(project, Path(folder))
         wanted, varying = what_they_build(server, other.scripts(), Path(folder))
-        texts = [script.text for script in project.scripts()]
-        return differences_between(wanted, build(server, texts, Path(folder), varying))
+        return differences_between(wanted, build(server, project.scripts(), Path(folder), varying))
 
 
 def stand_like(project: Project, folder: Path) -> None:
@@ -58,16 +57,18 @@ def what_they_build(
     server: ThrowawayServer, scripts: Sequence[Script], folder: Path
 ) -> tuple[Built, frozenset[tuple[str, str]]]:
     """What the files build, and the columns that are different every time."""
-    texts = [script.text for script in scripts]
-    first = build(server, texts, folder, frozenset())
-    varying = varying_columns(first.rows, build(server, texts, folder, frozenset()).rows)
-    return build(server, texts, folder, varying) if varying else first, varying
+    first = build(server, scripts, folder, frozenset())
+    varying = varying_columns(first.rows, build(server, scripts, folder, frozenset()).rows)
+    return build(server, scripts, folder, varying) if varying else first, varying
 
 
 def build(
-    server: ThrowawayServer, texts: Sequence[str], folder: Path, varying: frozenset[tuple[str, str]]
+    server: ThrowawayServer,
+    texts: Sequence[Script | str],
+    folder: Path,
+    varying: frozenset[tuple[str, str]],
 ) -> Built:
-    """What these texts build, the first of which is the schema's."""
+    """What these scripts build, the first of which is the schema."""
     with database(server, texts, folder) as (connect_to, project):
         migrations.migrate(connect_to, project)
         with connect_to() as conn:
@@ -78,7 +79,11 @@ class database:  # noqa: N801  a context manager
     """A new database and a project of these texts, whose first is the schema."""
 
     def __init__(
-        self, server: ThrowawayServer, texts: Sequence[str], folder: Path, rollback: str | None = None
+        self,
+        server: ThrowawayServer,
+        texts: Sequence[Script | str],
+        folder: Path,
+        rollback: str | None = None,
     ) -> None:
         self._server, self._texts, self._root, self._rollback = server, texts, folder, rollback
 
@@ -86,17 +91,22 @@ class database:  # noqa: N801  a context manager
         (self._root / "migrations").mkdir(exist_ok=True)
         for old in (self._root / "migrations").iterdir():
             old.unlink()
-        for number, text in enumerate(self._texts):
-            name = f"migrations/migration{number}.sql" if number else "schema.sql"
-            (self._root / name).write_text(text, encoding="utf-8")
+        for number, each in enumerate(self._texts):
+            name, text = f"migration{number}.sql", each if isinstance(each, str) else each.text
+            if isinstance(each, Script):
+                name = each.path.name
+            path = self._root / (f"migrations/{name}" if number else "schema.sql")
+            path.write_text(text, encoding="utf-8")
         if self._rollback is not None:
             (self._root / "schema.rollback.sql").write_text(self._rollback, encoding="utf-8")
+        self._roles = self._server.roles()
         self._server.create_database("squash")
         url = self._server.url("squash")
         return partial(connect, url, application_name="dbtool squash"), Project.open(self._root)
 
     def __exit__(self, *_: object) -> None:
         self._server.drop_database("squash")
+        self._server.drop_new_roles(self._roles)
 
 
 _COLUMNS = f"""{COMMON}

@@ -259,12 +259,12 @@ def _rollback(
 
     None, and why, where some script has none. Raises DbtoolError, which names what is left behind.
     """
-    missing = [script.id for script in scripts if script.rollback_text is None]
+    missing = [each.id for each in scripts if each.rollback_text is None or each.irreversible]
     texts = [scripts[0].rollback_text] if scripts[0].rollback_text is not None else []
     if not missing:
         texts.append(
             "\n".join(
-                f"-- Undoes {script.id}.\n\n{script.rollback_text}\n{RESET_SETTINGS};\n"
+                f"-- Undoes {script.id}.\n\n{script.rollback_text}\n;\n{RESET_SETTINGS};\n"
                 for script in reversed(scripts)
             )
         )
@@ -277,19 +277,35 @@ def _rollback(
             try:
                 migrations.rollback(connect_to, project, to=0)
             except ScriptFailed as error:
-                left = ["\n".join(filter(None, [error.message.split(": ", 1)[-1], error.detail]))]
+                where = _undoing(text, error.line or 1, scripts)
+                left = [f"{where}: {error.message.split(': ', 1)[-1]}"]
                 continue
             with connect_to() as conn:
                 left = [str(each) for each in catalog.diff(empty, catalog.read(conn))]
             if not left:
                 return text, ""
     if missing:
-        return None, f"schema.sql has no rollback, since {_listed(missing)} has none"
+        return (
+            None,
+            f"schema.sql has no rollback, since there is none, or no exact one, of {_listed(missing)}",
+        )
     raise DbtoolError(
         "the rollbacks of these scripts, one after another, leave something behind; nothing was written",
         detail="\n".join(left[:20]),
         hint="`dbtool check` says which file; correct it, or remove the rollbacks that are not exact.",
     )
+
+
+def _undoing(text: str, line: int, scripts: Sequence[Script]) -> str:
+    """File and line of the origin of a line in the rollbacks of all, or in that of the schema."""
+    before = text.split("\n")[:line]
+    for at, each in enumerate(reversed(before)):
+        if each.startswith("-- Undoes "):
+            path = next(
+                (script.rollback_path for script in scripts if each == f"-- Undoes {script.id}."), None
+            )
+            return f"{path.name}:{at - 1}" if path else each
+    return f"schema.rollback.sql:{line}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import psycopg
 
 from toolkit.authoring import drift
 from toolkit.authoring.drift import Unsettled, settle
+from toolkit.authoring.generate import FrozenTexts
 from toolkit.catalog.objects import Live, live
 from toolkit.catalog.read import read as read_catalog
 from toolkit.project import sources
@@ -42,9 +43,11 @@ class Watcher:
         found.require_readable()
         by_name = found.by_name()
         self._names = set(by_name)
+        known = FrozenTexts.read(self._project.scripts()).texts
         with self._connect() as conn:
             changes = drift.compare(conn, found, read_catalog(conn))
-            settle(conn, changes.changed, changes.surplus, lambda item: by_name.get(item.name))
+            gone = [item for item in changes.surplus if item.name in known or item.name in by_name]
+            settle(conn, changes.changed, gone, lambda item: by_name.get(item.name))
         for piece in changes.changed:
             self._say(f"replaced {piece.label}")
 

@@ -7,7 +7,7 @@ that PostgreSQL prints is qualified, and reads only catalogs that any role may r
 
 from __future__ import annotations
 
-from toolkit.catalog.rare import RARE, grants, member
+from toolkit.catalog.rare import RARE, grants, member, needs
 
 COMMON = """
 with user_schema as materialized (
@@ -122,7 +122,7 @@ select 'constraint',
   left join relation c on c.oid = k.conrelid
  where k.contype not in ('n', 't') and (k.conrelid = 0 or c.oid is not null)"""
 
-INDEXES = """
+INDEXES = f"""
 select 'index', i.indexrelid::regclass::text, jsonb_build_object(
          'table', i.indrelid::regclass::text,
          'part of', (select h.inhparent::regclass::text from pg_inherits h where h.inhrelid = i.indexrelid),
@@ -134,6 +134,7 @@ select 'index', i.indexrelid::regclass::text, jsonb_build_object(
                                   from pg_attribute a
                                  where a.attrelid = i.indexrelid and a.attstattarget >= 0),
          'tablespace', (select t.spcname from pg_tablespace t where t.oid = x.reltablespace),
+         'depends on', {needs("pg_class", "i.indexrelid")},
          'comment', obj_description(i.indexrelid, 'pg_class'))
   from pg_index i
   join relation c on c.oid = i.indrelid
@@ -160,11 +161,12 @@ select 'sequence', c.oid::regclass::text, jsonb_build_object(
   from pg_sequence q
   join relation c on c.oid = q.seqrelid"""
 
-TRIGGERS = """
+TRIGGERS = f"""
 select 'trigger', quote_ident(t.tgname) || ' on ' || t.tgrelid::regclass::text, jsonb_build_object(
          'definition', pg_get_triggerdef(t.oid),
          'enabled', t.tgenabled,
          'cloned', t.tgparentid <> 0,
+         'depends on', {needs("pg_trigger", "t.oid")},
          'comment', obj_description(t.oid, 'pg_trigger'))
   from pg_trigger t
   join relation c on c.oid = t.tgrelid
@@ -175,6 +177,7 @@ select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else '
        p.oid::regprocedure::text,
        jsonb_build_object(
          'definition', case when p.prokind <> 'a' then pg_get_functiondef(p.oid) end,
+         'depends on', {needs("pg_proc", "p.oid")},
          'aggregate', (select to_jsonb(a) - '{{aggfnoid,aggsortop,aggtranstype,aggmtranstype}}'::text[]
                               || jsonb_build_object('state', a.aggtranstype::regtype::text,
                                                     'moving state', a.aggmtranstype::regtype::text,
@@ -198,6 +201,9 @@ select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::
          'definition', pg_get_viewdef(c.oid),
          'options', c.reloptions,
          'populated', c.relispopulated,
+         'toast options', (select t.reloptions from pg_class t where t.oid = c.reltoastrelid),
+         'access method', (select a.amname from pg_am a where a.oid = c.relam),
+         'depends on', {needs("pg_class", "c.oid")},
          'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
          'owner', pg_get_userbyid(c.relowner),
          'grants', {grants("c.relacl", "r", "c.relowner")},
@@ -239,7 +245,7 @@ select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 
   from pg_type t
   join user_schema s on s.oid = t.typnamespace
   left join pg_class c on c.oid = t.typrelid
- where t.typtype in ('e', 'd', 'r', 'c', 'b') and (c.oid is null or c.relkind = 'c')
+ where (t.typtype in ('e', 'd', 'r', 'c', 'b') or not t.typisdefined) and (c.oid is null or c.relkind = 'c')
    and not (t.typtype = 'b' and t.typelem <> 0) and not {member("pg_type", "t.oid")}"""
 
 POLICIES = """

@@ -24,6 +24,14 @@ def member(catalog: str, oid: str) -> str:
     )
 
 
+def needs(catalog: str, oid: str) -> str:
+    """SQL for the extensions with which an object goes."""
+    return (
+        "(select jsonb_agg(x.extname order by x.extname) from pg_depend d join pg_extension x on x.oid ="
+        f" d.refobjid where d.classid = '{catalog}'::regclass and d.objid = {oid} and d.deptype = 'x')"
+    )
+
+
 def _plain(kind: str, catalog: str, facts: str = "'{}'::jsonb") -> str:
     """SQL for rarely used objects: that they exist, their comment, and the facts given."""
     return f"""

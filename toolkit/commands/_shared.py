@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.output import ask, ask_for, say
 
 if TYPE_CHECKING:
+    from toolkit.project.layout import Project
+    from toolkit.servers.throwaway import ThrowawayServer
     from toolkit.targets.fleet import Outcome
 
 
@@ -68,6 +71,25 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
         "answer": outcome.answer,
         "message": outcome.message,
     }
+
+
+@contextmanager
+def project_server(project: Project, kind: str | None) -> Iterator[ThrowawayServer]:
+    """A throwaway server for a project's files, with what they name and do not make.
+
+    New databases on it get the project's setup first, and the name that the files give to theirs.
+    """
+    from toolkit.servers.choose import open_throwaway
+    from toolkit.sql.surroundings import surroundings
+
+    scripts = [script for each in project.stack for script in each.scripts()]
+    texts = [text for each in scripts for text in (each.text, each.rollback_text) if text]
+    found = surroundings([project.setup, *texts])
+    with open_throwaway(kind, extensions=project.extensions) as server:
+        server.setup, server.called = project.setup, found.database
+        if server.provide(found.roles, found.tablespaces, found.creators) or found.tablespaces:
+            say(f"note: the throwaway server was given what the files name: {found}", err=True)
+        yield server
 
 
 def confirm(context: Context, what: str, declined: str) -> None:

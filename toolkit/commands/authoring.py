@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from toolkit.commands._shared import project_server
 from toolkit.context import Context
-from toolkit.options import json_option, pass_context, project_option, target_options, yes_option
+from toolkit.options import GivenPath, json_option, pass_context, project_option, target_options, yes_option
 from toolkit.output import say
 
 
@@ -53,28 +54,32 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     text: it is rewritten where it stands. `--amend` does that alone, and puts new objects there too.
     """
     from toolkit.authoring import amending, generate
+    from toolkit.catalog.objects import live
     from toolkit.connection import connect
     from toolkit.errors import UsageProblem
     from toolkit.history import migrations
-    from toolkit.servers.choose import open_throwaway
 
     project = context.project
     if amend == (description is not None) or (amend and empty):
         raise UsageProblem("give a description, or --amend alone")
     amended = amending.NOTHING
     made = None
-    with open_throwaway(server, extensions=project.extensions) as throwaway:
-        throwaway.setup = project.setup
+    with project_server(project, server) as throwaway:
         if not empty and (amend or project.released is not None):
             throwaway.create_database("amend")
             connect_to = partial(connect, throwaway.url("amend"), application_name="dbtool new")
             amended = amending.amend(connect_to, project, with_new=amend)
+            throwaway.drop_database("amend")
         if description is not None and not amended.is_all:
             throwaway.create_database("new")
             connect_to = partial(connect, throwaway.url("new"), application_name="dbtool new")
+            with connect_to() as conn:
+                given = live(conn).keys()
             migrations.migrate(connect_to, project)
             with connect_to() as conn:
-                made = generate.new_migration(conn, project, description, date.today(), empty=empty)
+                made = generate.new_migration(
+                    conn, project, description, date.today(), empty=empty, given=given
+                )
     written = [project.relative(path) for path in (made.path, made.rollback_path)] if made else []
     rewritten = [project.relative(path) for path in amended.files]
     labels = [*amended.changed, *amended.added, *(made.sources if made else ())]
@@ -111,11 +116,9 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     the migrations that follow; one that has only some is refused until it has them.
     """
     from toolkit.authoring.squash import squash, write
-    from toolkit.servers.choose import open_throwaway
 
     project = context.project
-    with open_throwaway(server, extensions=project.extensions) as throwaway:
-        throwaway.setup = project.setup
+    with project_server(project, server) as throwaway:
         squashed = squash(project, version, throwaway)
     replaced = [project.relative(script.path) for script in squashed.replaced]
     for note in squashed.notes:
@@ -135,7 +138,7 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
 @click.option(
     "--same-as",
     metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=GivenPath(exists=True, file_okay=False, path_type=Path),
     help="Prove instead that the project in DIR, an earlier checkout, builds the same.",
 )
 @click.option(
@@ -163,11 +166,9 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
     from toolkit.connection import connect
     from toolkit.errors import CheckFailed
     from toolkit.project.layout import Project
-    from toolkit.servers.choose import open_throwaway
 
     project = context.project
-    with open_throwaway(server, extensions=project.extensions) as throwaway:
-        throwaway.setup = project.setup
+    with project_server(project, server) as throwaway:
         if same_as is not None:
             found = proof.differences(throwaway, project, Project.open(same_as))
             _check_report_proof(context, same_as, found)

@@ -280,6 +280,7 @@ TEXT_LENGTH = 90
 @click.command("plan")
 @click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
 @click.option("--allow-late", is_flag=True, help="Include migrations below the newest applied one.")
+@allow_newer_option
 @click.option("--server", metavar="KIND", help="Where to measure: container, embedded or a superuser's URL.")
 @click.option("--verbose", is_flag=True, help="Show every statement, not only what touches tables there.")
 @trust_option
@@ -290,6 +291,7 @@ def plan(
     context: Context,
     to: str | None,
     allow_late: bool,
+    allow_newer: bool,
     server: str | None,
     verbose: bool,
     trust_target: bool,
@@ -317,6 +319,7 @@ def plan(
             throwaway,
             to=to,
             allow_late=allow_late,
+            allow_newer=allow_newer,
             trust_target=trust_target,
         )
     context.answer.update(dataclasses.asdict(made), verdict=made.verdict)
@@ -365,12 +368,15 @@ def _plan_print_effect(effect: Effect) -> None:
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
 @click.option("--mix", is_flag=True, help="Load a system into a database that holds another; no name: all.")
+@allow_newer_option
 @wait_option
 @yes_production_option
 @target_options
 @json_option
 @pass_context
-def seed(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, wait: float) -> None:
+def seed(
+    context: Context, systems: tuple[str, ...], demo: bool, mix: bool, allow_newer: bool, wait: float
+) -> None:
     """Load the reference data of the named systems; none named: of the one that the database holds.
 
     seeds/core comes first; each system is loaded in one transaction. It may be run again at any time. Where
@@ -394,6 +400,7 @@ def seed(context: Context, systems: tuple[str, ...], demo: bool, mix: bool, wait
             systems,
             demo=demo,
             mix=mix,
+            allow_newer=allow_newer,
             wait=wait,
             report=output.reporter(as_json=context.as_json),
         )

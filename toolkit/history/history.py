@@ -134,7 +134,7 @@ select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.ap
 """
 _READ = """
 select y.migration_id, coalesce(a.applied_at, y.applied_at_utc at time zone 'UTC'), a.checksum,
-       case when y.migration_id || ' ' || a.checksum <> all(%s) then a.text end
+       case when y.migration_id || ' ' || a.checksum <> all(string_to_array(%s, e'\n')) then a.text end
   from dbtool._yoyo_migration y
   left join dbtool.applied_script a using (migration_hash)
 """
@@ -205,7 +205,7 @@ class History:
         if not has_yoyo:
             return []
         if has_own:
-            known = [f"{script.stem} {script.checksum}" for script in unless]
+            known = "\n".join(f"{script.stem} {script.checksum}" for script in unless)  # not one by one
             rows = self._connection.execute(of(self.schema, _READ), [known]).fetchall()
         else:
             rows = self._connection.execute(of(self.schema, _READ_YOYO_ONLY)).fetchall()

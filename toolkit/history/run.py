@@ -23,6 +23,7 @@ from toolkit.sql.execute import (
     WAITED,
     Connection,
     as_connected,
+    denials,
     failure,
     forget_session,
     pin,
@@ -189,7 +190,8 @@ class Run:
             with self._watch.during():
                 yield
         except psycopg.Error as error:
-            failed = failure(error, file.source, file.text, None, is_lost=self.connection.closed)
+            lost, user = self.connection.closed, self.connection.info.user
+            failed = failure(error, file.source, file.text, None, is_lost=lost, role=user)
             self._blame(failed)
             raise failed from error
         except ScriptFailed as error:
@@ -212,7 +214,8 @@ def session(connect: Connect, report: Reporter) -> Iterator[Connection]:
         connection.autocommit = True
         refuse_transaction_pooling(connect, connection)
         make_ready(connection, report)
-        yield connection
+        with denials(connection):
+            yield connection
 
 
 def make_ready(connection: Connection, report: Reporter) -> None:

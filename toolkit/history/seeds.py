@@ -77,6 +77,7 @@ def seed(
     *,
     demo: bool = False,
     mix: bool = False,
+    allow_newer: bool = False,
     wait: float = WAIT_SECONDS,
     report: Reporter | None = None,
 ) -> list[SeedSet]:
@@ -94,7 +95,7 @@ def seed(
     with ExitStack() as locks:
         for each in project.stack:
             locks.enter_context(exclusive(connection, wait, report.waiting, each.history))
-            _refuse_unless_migrated(connection, each)
+            _refuse_unless_migrated(connection, each, allow_newer=allow_newer)
         sets = plan(project, _choose(connection, project, names, mix=mix), demo=demo)
         for seeds in sets:
             with report.step("seeding", "seeded", seeds.system):
@@ -170,9 +171,9 @@ def _load(connection: Connection, project: Project, seeds: SeedSet, *, mix: bool
         forget_session(connection)
 
 
-def _refuse_unless_migrated(connection: Connection, project: Project) -> None:
+def _refuse_unless_migrated(connection: Connection, project: Project, *, allow_newer: bool) -> None:
     states = status(connection, project)
-    refuse_problems(states, project)
+    refuse_problems(states, project, allow_newer=allow_newer)
     pending = [entry.id for entry in states if entry.state == PENDING]
     if pending:
         raise PendingMigrations(

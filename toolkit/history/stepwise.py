@@ -191,7 +191,8 @@ def run_each(
             line = statement.line + (inner or 1) - 1
             message = error.diag.message_primary or " ".join(str(error).split())
             _stop(connection, journal, number, stay, message, is_open=statement.is_alone)
-            failed = failure(error, source, text, line, kept=statements[:stay], of=len(statements))
+            ran, of, user = statements[:stay], len(statements), connection.info.user
+            failed = failure(error, source, text, line, kept=ran, of=of, role=user)
             if is_undone and again(failed):
                 journal.begin(stay)
                 number = stay + 1

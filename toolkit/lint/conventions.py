@@ -287,6 +287,10 @@ def without_partitioned(
             elif statement.kind == "index_stmt" and node.relation.relname in partitioned:
                 partitioned.add(node.idxname)
                 exempt.update((label, line) for line in _lines(statement))
+            elif (
+                statement.kind == "rename_stmt" and node.relation.relname in partitioned and not node.subname
+            ):
+                partitioned.add(node.newname)
             elif statement.kind == "drop_stmt" and node.remove_type == pg.OBJECT_INDEX:
                 dropped = {each.list.items[-1].string.sval for each in node.objects}
                 if dropped & partitioned:

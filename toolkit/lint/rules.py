@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from toolkit.project.sources import Sources
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from toolkit.catalog.read import Catalog
+    from toolkit.catalog.read import Key
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,14 @@ def findings(
     scripts: Sequence[Script],
     sources: Sources,
     settings: Settings,
-    old: Catalog | None,
+    old: Collection[Key],
     notice: Callable[[str], None],
 ) -> list[Finding]:
     """What the rules find in the files, and in the database that the migrations have built.
 
     squawk does not look at migrations of a release: nobody may change them any more. `old` is what there was
-    before the first script that is checked. `notice` is called when the server has no plpgsql_check.
+    before the first script that is checked: of earlier ones, or of the project's setup. `notice` is called
+    when the server has no plpgsql_check.
     """
     files = conventions.read(project, scripts, sources)
     places = files.places()
@@ -90,10 +91,10 @@ def findings(
     else:
         notice("the server has no plpgsql_check, so functions were not checked by it")
         idle.append(plpgsql.RULE)
-    if old is not None:
-        was = {f"{kind} {identity}" for kind, identity in old.objects}
-        past = {project.relative(each.path) for each in scripts if settings.is_old(each)}
-        found = [each for each in found if each.file not in past and (each.file or each.object not in was)]
+    routines = ("procedure", "aggregate")
+    was = {f"{'function' if kind in routines else kind} {identity}" for kind, identity in old}
+    past = {project.relative(each.path) for each in scripts if settings.is_old(each)}
+    found = [each for each in found if each.file not in past and (each.file or each.object not in was)]
     kept = [label for label in files.texts if label not in fixed]
     texts = {label: files.texts[label] for label in kept}
     return list(silences.apply(found, texts, files.scripts if files.sources else (), idle))

@@ -26,25 +26,33 @@ from toolkit.servers.binaries import find_clients, psql_call
 from toolkit.servers.throwaway import ThrowawayServer
 from toolkit.sql.execute import Connection, send
 from toolkit.sql.script import extensions_in, split
+from toolkit.sql.surroundings import TAKEN, Surroundings
 
 DUMP_OPTIONS = (
     "--schema-only",
-    "--no-publications",
     "--no-subscriptions",
     "--no-security-labels",
     "--no-tablespaces",
     "--lock-wait-timeout=5s",
 )
 DUMP_TIMEOUT_SECONDS = 300
-TAKEN = ("postgres", "template0", "template1")
-_ROLES = """
-select rolname from pg_roles where rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)' order by 1
+_SURROUNDINGS = """
+with role as (
+  select oid, rolname::text as name, rolsuper
+    from pg_roles where rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)'
+)
+select array(select name from role order by 1),
+       array(select spcname::text from pg_tablespace where spcname !~ '^pg_' order by 1),
+       case when current_database() <> all(%s) then current_database()::text end,
+       array(select name from role where not rolsuper
+                and (has_database_privilege(oid, current_database(), 'create')
+                     or has_schema_privilege(oid, to_regnamespace('public')::oid, 'create')))
 """
-_TABLESPACES = "select spcname from pg_catalog.pg_tablespace where spcname !~ '^pg_' order by 1"
 # psql's own commands, which newer versions of pg_dump write around a dump.
 _LACKING = re.compile(r'extension ("[^"]+") is not available')
 _COMMENTS = re.compile(r"(?:\s+|--.*\n)*")
 _ABOUT = re.compile(r"(?i)(alter|grant|revoke|comment|create event trigger)\b")
+_PUBLICATION = re.compile(r"(?i)(create|alter)\s+publication\b")
 _META = re.compile(r"(?m)^\\(un)?restrict .*$")
 
 
@@ -71,18 +79,17 @@ def clone_schema(
             f" there are no programs of {theirs} here, nor Docker's image postgres:{theirs}; what the one"
             " takes the other may refuse"
         )
-    roles, tablespaces = (
-        [name for (name,) in target.execute(query).fetchall()] for query in (_ROLES, _TABLESPACES)
-    )
+    around = surroundings_of(target)
+    roles = around.roles
+    server.provide(roles, around.tablespaces, around.creators)
 
-    def make() -> str:
+    def make(*, setup: bool = False) -> str:
         if not is_trusted:
-            return server.create_restricted(name)
-        server.create_database(name)
+            return server.create_restricted(name, setup=setup)
+        server.create_database(name, setup=setup)
         return server.url(name)
 
     clone_url = make()
-    server.provide(roles, tablespaces)
     with closing(connect(server.url(name), autocommit=True)) as superuser:
         if not is_trusted:
             server.lend(roles)
@@ -100,11 +107,20 @@ def clone_schema(
             f"the clone was built from the texts of what was applied, since pg_dump failed: {reason}"
         )
         server.drop_database(name)
-        clone_url = make()
+        server.setup = project.setup
+        clone_url = make(setup=True)
         with closing(connect(clone_url, autocommit=True)) as clone:
             for each in project.stack:
                 _replay(clone, History(target, each.history).read())
     return clone_url, notes
+
+
+def surroundings_of(conn: Connection) -> Surroundings:
+    """What the connection's database has around it."""
+    row = conn.execute(_SURROUNDINGS, [list(TAKEN)]).fetchone()
+    assert row is not None
+    roles, spaces, database, creators = row
+    return Surroundings(tuple(roles), tuple(spaces), database, tuple(creators))
 
 
 def reworded(
@@ -124,7 +140,7 @@ def reworded(
     if dump is None:
         return None
     name = "reworded"
-    clone_url = server.create_restricted(name)
+    clone_url = server.create_restricted(name, setup=False)
     if is_trusted:
         clone_url = server.url(name)
     try:
@@ -132,7 +148,7 @@ def reworded(
             closing(connect(server.url(name), autocommit=True)) as superuser,
             closing(connect(clone_url, autocommit=True)) as clone,
         ):
-            roles = [name for (name,) in (target or superuser).execute(_ROLES).fetchall()]
+            roles = surroundings_of(target or superuser).roles
             server.provide(roles)
             if not is_trusted:
                 server.lend(roles)
@@ -197,7 +213,7 @@ def _restore(clone: Connection, dump: str, superuser: Connection, extensions: se
     """Runs a dump; returns why it could not be run.
 
     Left out are settings that the clone's server lacks, and what says whose something is and who may use it
-    where that needs more rights. `superuser` makes the extensions that may be made.
+    where that needs more rights. `superuser` makes publications, and the extensions that may be made.
     """
     if send(clone, dump).error is None:
         return ""
@@ -207,7 +223,8 @@ def _restore(clone: Connection, dump: str, superuser: Connection, extensions: se
             continue
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             text = _COMMENTS.sub("", statement.text, count=1)
-            if extensions_in([text]) & extensions and send(superuser, statement.text).error is None:
+            may_be_made = extensions_in([text]) & extensions or _PUBLICATION.match(text)
+            if may_be_made and send(superuser, statement.text).error is None:
                 continue
             if _ABOUT.match(text):
                 continue
@@ -282,6 +299,7 @@ def plan(
     *,
     to: int | str | None = None,
     allow_late: bool = False,
+    allow_newer: bool = False,
     trust_target: bool = False,
 ) -> Plan:
     """Measures the pending scripts on a clone of the target's schema; the target itself is only read.
@@ -298,7 +316,9 @@ def plan(
         connection.execute("set default_transaction_read_only = on")
         return connection
 
-    scripts = migrations.migrate(reading, project, to=to, allow_late=allow_late, dry_run=True)
+    scripts = migrations.migrate(
+        reading, project, to=to, allow_late=allow_late, allow_newer=allow_newer, dry_run=True
+    )
     if not scripts:
         return Plan((), (), ())
     files = [(each.id, migrations.sql_file(project, each.path, each.text)) for each in scripts]

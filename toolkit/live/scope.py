@@ -19,10 +19,11 @@ from toolkit.connection import connect
 from toolkit.errors import HistoryProblem, ScriptFailed
 from toolkit.history import migrations
 from toolkit.history.history import fold
-from toolkit.live.plan import TAKEN, does_not_run, reworded
+from toolkit.live.plan import does_not_run, reworded, surroundings_of
 from toolkit.project.layout import SCHEMA_ID, Project
 from toolkit.sql.script import same_but_comments
 from toolkit.sql.statements import quote, split_qualified, unquote
+from toolkit.sql.surroundings import made_roles
 
 if TYPE_CHECKING:
     from toolkit.history.history import Applied
@@ -30,14 +31,6 @@ if TYPE_CHECKING:
     from toolkit.sql.execute import Connection
 
 DATABASE = "reference"
-_SURROUNDINGS = """
-select array(select rolname::text from pg_roles
-              where rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)' order by 1)
-union all select array(select spcname::text from pg_tablespace where spcname !~ '^pg_' order by 1)
-union all select array[current_database()::text]
-"""
-_MADE_ROLE = re.compile(r'(?i)\bcreate\s+(?:role|user|group)\s+(?:if\s+not\s+exists\s+)?("(?:[^"]|"")+"|\w+)')
-_MADE_SOMEHOW = re.compile(r"(?i)\bcreate\s+(?:role|user|group)\s+(?:%|'\s*\|\|)")
 OpenServer = Callable[[], "AbstractContextManager[ThrowawayServer]"]
 
 
@@ -59,18 +52,21 @@ class Texts:
     tablespaces: tuple[str, ...] = ()
     database: str = DATABASE
 
+    creators: tuple[str, ...] = ()
+    """Those of the roles that may make things in the target."""
+
     def surrounded_like(self, conn: Connection) -> Texts:
         """The same, with what they find around the connection's database: roles, tablespaces, its name."""
-        roles, spaces, database = (row[0] for row in conn.execute(_SURROUNDINGS).fetchall())
+        around = surroundings_of(conn)
         all_ = "\n".join(text for _, text in self.scripts)
-        made = {unquote(name) for name in _MADE_ROLE.findall(all_)}
-        if _MADE_SOMEHOW.search(all_):  # by dynamic SQL
-            made |= {name for name in roles if _word(name, all_)}
+        made = made_roles(all_, around.roles)
+        name = around.database
         return replace(
             self,
-            roles=tuple(name for name in roles if name not in made and _word(name, all_)),
-            tablespaces=tuple(name for name in spaces if _word(name, all_)),
-            database=database[0] if _word(database[0], all_) and database[0] not in TAKEN else DATABASE,
+            roles=tuple(name for name in around.roles if name not in made and _word(name, all_)),
+            tablespaces=tuple(name for name in around.tablespaces if _word(name, all_)),
+            database=name if name and _word(name, all_) else DATABASE,
+            creators=around.creators,
         )
 
 
@@ -101,10 +97,10 @@ def build(
     """
     server.setup = texts.setup
     name = texts.database
+    given = server.provide(texts.roles, texts.tablespaces, texts.creators)
     if texts.is_trusted:
         server.create_database(name)
     url = server.url(name) if texts.is_trusted else server.create_restricted(name)
-    given = server.provide(texts.roles, texts.tablespaces)
     if not texts.is_trusted:
         server.lend(texts.roles)
     connect_to = partial(connect, url, application_name="dbtool", options=texts.settings)
@@ -159,7 +155,7 @@ def _word(name: str, text: str) -> bool:
 def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) -> Reference:
     """The same as `build` on a server of that version, kept in a folder for other runs with these texts."""
     key = [major, texts.is_trusted, texts.setup, texts.settings, texts.scripts]
-    key += [texts.roles, texts.tablespaces, texts.database]
+    key += [texts.roles, texts.tablespaces, texts.database, texts.creators]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     path = folder / f"{name}.json"
     if not path.exists():
@@ -251,6 +247,8 @@ _WITHOUT_SCHEMA = (
     *("cast", "transform", "language", "access method", "foreign data wrapper", "foreign server"),
     *("subscription", "user mapping"),
 )
+_OF_ANOTHER = ("cast", "transform", "event trigger", "user mapping")
+"""What stands in no schema, and is the project's when it is for something of the project's."""
 
 
 @dataclass(frozen=True)
@@ -278,7 +276,7 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
         for key, facts in reference.built.objects.items()
         if reference.empty.objects.get(key) != facts or key[0] == "extension"
     }
-    made = {_renamed_key(key, reference.builder, live.owners[-1]) for key in made}
+    made = {_renamed_key(key, reference.builder, live) for key in made}
     made -= {("role", quote(name)) for name in (*live.owners, reference.builder)}
     made -= {("role", name) for name in reference.given}
     gone = {name for name in reference.unnamed if ("table", name) not in live.catalog.objects}
@@ -292,6 +290,7 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
         None
     }
     relations = {identity for kind, identity in made if kind in ("table", "foreign table")}
+    identities = {identity for kind, identity in made if kind != "role"}
     later = _later_partitions(live.catalog, built)
     ours = {
         key
@@ -299,7 +298,11 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
         if key in made
         or (
             key not in reference.built.objects  # else it was there before the scripts
-            and (_schema(key) in schemas or _relation(key, live.catalog) in relations)
+            and (
+                _schema(key) in schemas
+                or _relation(key, live.catalog) in relations
+                or (key[0] in _OF_ANOTHER and live.catalog.needs.get(key[1], frozenset()) & identities)
+            )
             and not {_relation(key, live.catalog), key[1]} & later
         )
     }
@@ -394,15 +397,20 @@ def _renamed(reference: Reference, live: LiveDatabase) -> Catalog:
         if facts.get("grants"):
             pattern = re.compile(rf"(^| by ){re.escape(reference.builder)}(?==|$)")
             facts["grants"] = sorted(pattern.sub(rf"\g<1>{to}", line) for line in facts["grants"])
-        objects[_renamed_key(key, reference.builder, to)] = json.dumps(facts)
+        objects[_renamed_key(key, reference.builder, live)] = json.dumps(facts)
     return Catalog(objects)
 
 
-def _renamed_key(key: Key, builder: str, to: str) -> Key:
+def _renamed_key(key: Key, builder: str, live: LiveDatabase) -> Key:
+    """The key of what belongs to the role that ran the scripts: of the last owner who has such a thing."""
     kind, identity = key
-    for start in {"default privileges": f"of {builder} ", "user mapping": f"{builder} on "}.items():
-        if kind == start[0] and identity.startswith(start[1]):
-            return kind, identity.replace(builder, to, 1)
+    for which, start in (
+        ("default privileges", f"of {quote(builder)} "),
+        ("user mapping", f"{quote(builder)} on "),
+    ):
+        if kind == which and identity.startswith(start):
+            keys = [(kind, identity.replace(quote(builder), quote(name), 1)) for name in live.owners]
+            return next((each for each in reversed(keys) if each in live.catalog.objects), keys[-1])
     return key
 
 

@@ -223,8 +223,16 @@ class Project:
 
         Raises DbtoolError for a file whose name does not say its number and for two files with one number.
         """
-        found = {0: _script(self.prefix + SCHEMA_ID, 0, self.schema_file)}
-        for path in self._migration_files():
+        rollback = self.schema_file.with_name("schema" + ROLLBACK_SUFFIX)
+        undone_by = rollback if rollback.is_file() else None
+        found = {0: Script(self.prefix + SCHEMA_ID, 0, self.schema_file, undone_by)}
+        folder = self.migrations_dir
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        for name in sorted(names):
+            lower = name.lower()
+            if not lower.endswith(".sql") or lower.endswith(ROLLBACK_SUFFIX) or lower.startswith("."):
+                continue
+            path = folder / name
             match = _MIGRATION_NAME.fullmatch(path.stem)
             number = int(match[1]) if match else 0
             if number < 1:
@@ -237,7 +245,9 @@ class Project:
                     f"two files claim migration {number}: {found[number].path.name} and {path.name}",
                     hint="Give one of them the next free number.",
                 )
-            found[number] = _script(f"{self.prefix}migration{number}", number, path)
+            beside = name[: -len(".sql")] + ROLLBACK_SUFFIX
+            undone_by = folder / beside if beside in names else None
+            found[number] = Script(f"{self.prefix}migration{number}", number, path, undone_by)
         return [found[number] for number in sorted(found)]
 
     def texts(self, scripts: Iterable[Script] | None = None) -> list[tuple[int, str]]:
@@ -248,8 +258,8 @@ class Project:
 
     @property
     def extensions(self) -> set[str]:
-        """Those that its scripts make, as they are written."""
-        return extensions_in(text for _, text in self.texts())
+        """Those that its scripts and its setup make, as they are written."""
+        return extensions_in([self.setup, *(text for _, text in self.texts())])
 
     def relative(self, path: Path) -> str:
         """The path as messages show it: below the project's root, with forward slashes."""
@@ -259,12 +269,17 @@ class Project:
             return self.prefix + path.relative_to(self.root).as_posix()
         return self.base.relative(path) if self.base else str(path)
 
-    def _migration_files(self) -> Iterator[Path]:
-        if self.migrations_dir.is_dir():
-            for path in sorted(self.migrations_dir.iterdir()):
-                name = path.name.lower()
-                if name.endswith(".sql") and not name.endswith(ROLLBACK_SUFFIX) and not name.startswith("."):
-                    yield path
+
+class Snapshot(Project):
+    """A project whose scripts are read once: for what goes through them again and again."""
+
+    @cached_property
+    def _scripts(self) -> list[Script]:
+        return super().scripts()
+
+    def scripts(self) -> list[Script]:
+        """Every script, as it was when they were asked for first."""
+        return self._scripts
 
 
 def read_sql(path: Path) -> str:
@@ -342,11 +357,6 @@ def digest(scripts: Iterable[tuple[int, str]], before: str = "") -> str:
 def natural_key(name: str) -> list[tuple[int, str]]:
     """A sort key that puts file2 before file10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
-
-
-def _script(id: str, number: int, path: Path) -> Script:
-    rollback = path.with_name(path.name[: -len(".sql")] + ROLLBACK_SUFFIX)
-    return Script(id, number, path, rollback if rollback.is_file() else None)
 
 
 def _is_project(folder: Path) -> bool:

@@ -24,7 +24,9 @@ from toolkit.output import say
 from toolkit.servers import cluster
 from toolkit.servers.account import end, run_as, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, find_compiling, for_account
+from toolkit.sql.execute import send
 from toolkit.sql.outside import NOWHERE, keep_inside
+from toolkit.sql.script import split
 
 START_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -65,6 +67,7 @@ select quote_ident(r.rolname) from pg_catalog.pg_roles r
                            or p.rolreplication or p.rolbypassrls)
                       and pg_catalog.pg_has_role(r.oid, p.oid, 'member'))
 """
+_OF_CLUSTER = ("create_role_stmt", "create_table_space_stmt")
 LOCK_CLASS = 0x6462746F  # "dbto": keeps these advisory locks apart from others
 # Waits on a pipe whose other end only the owner holds: when the owner ends, in whatever way, so does the
 # server.
@@ -95,8 +98,11 @@ class ThrowawayServer:
         self._databases: dict[str, str] = {}
         self.setup = ""
         """SQL for each new database that is no copy, as superuser."""
+        self.called: str | None = None
+        """The name that SQL knows its database by, on a server of dbtool's own."""
         self._told: set[str] = set()
         self._provided: list[sql.Composed] = []
+        self._creators: list[str] = []
         self._admin = self._connect()
         self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
         self.version: str = (self._admin.info.parameter_status("server_version") or "").split()[0]
@@ -113,9 +119,9 @@ class ThrowawayServer:
         """libpq URL (or key=value string) of a database of this server."""
         return with_database(self._url, self._databases.get(dbname, dbname))
 
-    def create_database(self, name: str, template: str | None = None) -> None:
+    def create_database(self, name: str, template: str | None = None, *, setup: bool = True) -> None:
         """Make a database, as a copy of another one that nobody is connected to when `template` is given."""
-        real = self._prefix + name
+        real = self._prefix + name if self._prefix or not self.called else self.called
         statement: sql.Composed = sql.SQL("create database {}").format(sql.Identifier(real))
         if template is not None:
             statement += sql.SQL(" template {}").format(
@@ -126,9 +132,27 @@ class ThrowawayServer:
         self._execute(statement)
         self._databases[name] = real
         self._keep_inside(real, is_restricted=False)
-        if self.setup and template is None:
+        if self.setup and template is None and setup:
             with connect(self.url(name), application_name="dbtool setup", autocommit=True) as connection:
-                connection.execute(self.setup.encode())
+                self._set_up(connection)
+        if self._creators and template is None:
+            self._admit(name)
+
+    def _set_up(self, connection: psycopg.Connection[Any]) -> None:
+        """Runs the setup. What it makes in the cluster is there already for a second database."""
+        for statement in split(self.setup, "the setup"):
+            error = send(connection, statement.text, statement.rows).error
+            is_again = isinstance(error, psycopg.errors.DuplicateObject) and statement.kind in _OF_CLUSTER
+            if error and not is_again:
+                raise DbtoolError(f"line {statement.line} of the setup: {' '.join(str(error).split())}")
+
+    def _admit(self, name: str) -> None:
+        """Lets roles that were provided make things in a database."""
+        roles = sql.SQL(", ").join(map(sql.Identifier, self._creators))
+        with connect(self.url(name), application_name="dbtool setup", autocommit=True) as connection:
+            database = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL("grant create on database {} to {}").format(database, roles))
+            connection.execute(sql.SQL("grant create on schema public to {}").format(roles))
 
     def drop_database(self, name: str) -> None:
         """Drop a database that `create_database` made, ending its connections; does nothing for another."""
@@ -136,7 +160,16 @@ class ThrowawayServer:
         if real is not None:
             self._execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(real)))
 
-    def create_restricted(self, name: str) -> str:
+    def roles(self) -> set[str]:
+        """The names of all roles."""
+        return {name for (name,) in self._admin.execute("select rolname from pg_roles").fetchall()}
+
+    def drop_new_roles(self, before: set[str]) -> None:
+        """Drop the roles that were made since, on a server of dbtool's own."""
+        for name in set() if self._prefix else self.roles() - before:
+            self._execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+    def create_restricted(self, name: str, *, setup: bool = True) -> str:
         """Make a database for SQL that nobody vouches for, and give the URL that its owner logs in with.
 
         The owner is no superuser and a member of no powerful role: neither files nor programs of the server's
@@ -148,7 +181,7 @@ class ThrowawayServer:
         if self._guest is None:
             self._guest = self._make_guest()
         role, password = self._guest
-        self.create_database(name)
+        self.create_database(name, setup=setup)
         self._keep_inside(self._databases[name], is_restricted=True)
         self._execute(
             sql.SQL("alter database {} owner to {}").format(
@@ -163,13 +196,16 @@ class ThrowawayServer:
             raise
         return url
 
-    def provide(self, roles: Iterable[str], tablespaces: Iterable[str] = ()) -> list[str]:
-        """Make what a script may name and another cluster has: roles without any rights, and tablespaces.
+    def provide(
+        self, roles: Iterable[str], tablespaces: Iterable[str] = (), creators: Collection[str] = ()
+    ) -> list[str]:
+        """Make what a script may name and another cluster has: roles without rights, and tablespaces.
 
-        Returns the roles that had to be made. On a server of somebody else all of it goes at the end.
+        The `creators` among them may make things in the databases that come after. Returns the roles that had
+        to be made. On a server of somebody else all of it goes at the end.
         """
-        there = {name for (name,) in self._admin.execute("select rolname from pg_roles").fetchall()}
-        made = [name for name in roles if name not in there]
+        made = [name for name in roles if name not in self.roles()]
+        self._creators = [name for name in roles if name in creators]
         for name in made:
             self._execute(sql.SQL("create role {}").format(sql.Identifier(name)))
             self._provided.append(sql.SQL("drop role {}").format(sql.Identifier(name)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import psycopg
 from psycopg import generators
 from psycopg.pq import ExecStatus
 
-from toolkit.errors import ScriptFailed, grant_hint
+from toolkit.errors import DbtoolError, ScriptFailed, grant_hint
 from toolkit.sql.limits import Limits
 from toolkit.sql.outside import HINT, NOWHERE, kept_inside
 from toolkit.sql.script import excerpt, failing_line, split
@@ -116,7 +116,17 @@ def run_whole(connection: Connection, text: str, source: str) -> None:
     outcome = send(connection, f"{sql}\n;{RESET_SETTINGS};{_pins(connection)}", rows)
     if outcome.error is not None:
         line = failing_line(text, split(text, source), outcome.completed, outcome.error.diag)
-        raise failure(outcome.error, source, text, line)
+        raise failure(outcome.error, source, text, line, role=connection.info.user)
+
+
+@contextlib.contextmanager
+def denials(connection: Connection, role: str | None = None) -> Iterator[None]:
+    """Says of what dbtool itself may not do what an administrator has to run."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        said = error.diag.message_primary or str(error)
+        raise DbtoolError(said, hint=grant_hint(said, role or connection.info.user)) from error
 
 
 def failure(
@@ -128,8 +138,9 @@ def failure(
     kept: Sequence[Statement] | None = None,
     of: int = 0,
     is_lost: bool = False,
+    role: str | None = None,
 ) -> ScriptFailed:
-    """The server's error as dbtool shows it.
+    """The server's error as dbtool shows it, with what the `role` lacks.
 
     `kept` is what stays of a script that ran without transaction. `is_lost`: the connection broke outside
     the script's own statements, and so perhaps during the commit.
@@ -161,7 +172,7 @@ def failure(
     elif NOWHERE in f"{message}{diagnostic.message_detail}":
         hint = HINT
     elif error.sqlstate == "42501":
-        hint = hint or grant_hint(message, None)
+        hint = hint or grant_hint(message, role, text.split("\n")[line - 1] if line else text)
     return ScriptFailed(
         f"{source}{f':{line}' if line else ''}: {message}{state}",
         detail="\n".join(part for part in details if part) or None,

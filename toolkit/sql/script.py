@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TRANSACTION_CONTROL = "transaction_stmt"
 # How a statement begins that `refuse_unfit` may refuse; also one that begins with no word.
 _SUSPECT = re.compile(
-    r"abort|begin|commit|copy|end|prepare|release|rollback|savepoint|set|start|\W", re.IGNORECASE
+    r"abort|begin|commit|copy|end|lock|prepare|release|rollback|savepoint|set|start|\W", re.IGNORECASE
 )
 # BEGIN, START, COMMIT, ROLLBACK by their numbers; savepoints may be in a transaction of dbtool's.
 _OWN_TRANSACTION = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
@@ -73,12 +73,24 @@ def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
                     detail="It would break the promise that the file is applied as a whole or not at all.",
                     hint="Remove it, or make '-- transactional: false' the first line of the file.",
                 )
-            in_block = transactional or name in ("TRANS_STMT_BEGIN", "TRANS_STMT_START", *_OWN_TRANSACTION)
-        elif statement.kind == "variable_set_stmt" and statement.node.is_local and not in_block:
+            goes_on = name in ("TRANS_STMT_BEGIN", "TRANS_STMT_START", *_OWN_TRANSACTION)
+            in_block = transactional or goes_on or statement.node.chain
+        elif not in_block and (lost := _only_in_transaction(statement)):
             raise DbtoolError(
-                f"{where}: SET LOCAL has no effect here: each statement is a transaction of its own",
-                hint="Write SET; dbtool puts it back when the file ends.",
+                f"{where}: {lost} has no effect here: each statement is a transaction of its own",
+                hint="Write SET; dbtool puts it back when the file ends."
+                if lost == "SET LOCAL"
+                else "Write BEGIN and COMMIT around it and what it is meant for.",
             )
+
+
+def _only_in_transaction(statement: Statement) -> str | None:
+    """What a statement is called that does nothing outside of a transaction with others."""
+    if statement.kind == "variable_set_stmt" and statement.node.is_local:
+        return "SET LOCAL"
+    if statement.kind == "variable_set_stmt" and statement.node.name == "TRANSACTION":
+        return "SET TRANSACTION"
+    return {"constraints_set_stmt": "SET CONSTRAINTS", "lock_stmt": "LOCK TABLE"}.get(statement.kind)
 
 
 def extensions_in(texts: Iterable[str]) -> set[str]:

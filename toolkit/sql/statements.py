@@ -97,7 +97,7 @@ class SyntaxProblem(Exception):  # noqa: N818
 
 
 _RESTRICT = re.compile(r"(?m)^\\(?:un)?restrict\b.*$")
-_COPY = re.compile(r"(?im)^[ \t]*copy\b[^;]*?\bfrom\s+stdin\b[^;]*;[^\n]*\n")
+_COPY = re.compile(r'(?i)(?<![\w."$])copy\b[^;]*?\bfrom\s+stdin\b[^;]*;[^\n]*\n')
 _END_OF_ROWS = re.compile(r"(?m)^\\\.[ \t]*$\n?")
 
 
@@ -114,14 +114,23 @@ def client_side(text: str) -> tuple[str, tuple[str, ...]]:
         end = _END_OF_ROWS.search(text, seen)
         if end is None:
             break
-        try:
-            postgast.scan(_RESTRICT.sub(_blank, text[done : copy.start()]))
-        except postgast.PgQueryError:
-            continue  # it stands in a quoted text
+        if not _begins_statement(_RESTRICT.sub(_blank, text[done : copy.start()])):
+            continue  # it stands in a quoted text, or in a comment
         rows.append(text[seen : end.start()])
         parts += [text[done:seen], _blank(text[seen : end.end()])]
         done = seen = end.end()
     return _RESTRICT.sub(_blank, "".join([*parts, text[done:]])), tuple(rows)
+
+
+def _begins_statement(before: str) -> bool:
+    """Whether a statement begins behind this text."""
+    try:
+        tokens = postgast.scan(before).tokens
+    except postgast.PgQueryError:
+        return False
+    code = [token for token in tokens if token.token not in _COMMENT_TOKENS]
+    in_comment = tokens and tokens[-1].token == pg.SQL_COMMENT and tokens[-1].end == len(before.encode())
+    return not in_comment and (not code or code[-1].token == pg.ASCII_59)
 
 
 def _blank(part: str | re.Match[str]) -> str:
