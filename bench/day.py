@@ -90,7 +90,7 @@ def build(url: str, users: int, days: int, rate: float) -> None:
         ):
             connection.execute(statement.encode())
         made = simulate.write_history(
-            connection, Project.find(HERE), simulate.History(users, days, rate=rate), _progress
+            connection, Project.find(HERE), simulate.MadeUp(users, days, rate=rate), _progress
         )
         connection.execute("reset role")
         connection.execute(

@@ -54,7 +54,7 @@ def simulated(product: str, server: ThrowawayServer, bare: str) -> Iterator[str]
 
 def write(url: str, learners: int = LEARNERS, seed: int = SEED) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        made = simulate.write_history(connection, PROJECT, simulate.History(learners, DAYS, seed))
+        made = simulate.write_history(connection, PROJECT, simulate.MadeUp(learners, DAYS, seed))
     assert made["facts"] > made["acts"] > learners
 
 
@@ -132,7 +132,7 @@ def test_the_same_seed_does_the_same_and_another_one_does_not(server: ThrowawayS
             found.append(connection.execute(query).fetchall())
             if number == 0:
                 with pytest.raises(UsageProblem):
-                    simulate.write_history(connection, PROJECT, simulate.History(1, 1, seed))
+                    simulate.write_history(connection, PROJECT, simulate.MadeUp(1, 1, seed))
         server.drop_database(name)
     assert found[0] == found[1]
     assert {row[0] for row in found[0]}.isdisjoint({row[0] for row in found[2]})

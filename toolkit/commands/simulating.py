@@ -12,7 +12,7 @@ from toolkit.options import json_option, pass_context, target_options, yes_optio
 from toolkit.output import print_table, progress, say
 
 if TYPE_CHECKING:
-    from toolkit.live.simulate import History
+    from toolkit.live.simulate import MadeUp
     from toolkit.sql.execute import Connection
 
 
@@ -107,7 +107,7 @@ def simulate(
             model.require_role(connection, live_clients.ROLE)
         there = model.learner_ids(connection, seed)
         if not (is_live and there):
-            history = model.History(learners, days, seed, 3.0 if is_live or rate is None else rate)
+            history = model.MadeUp(learners, days, seed, 3.0 if is_live or rate is None else rate)
             answer["history"] = made = _history(context, connection, history)
             if not context.as_json:
                 per_second = round(made["facts"] / max(made["seconds"], 0.01))
@@ -157,7 +157,7 @@ def _allow(context: Context, connection: Connection, system: str | None, learner
         confirm(context, f"Add {learners} simulated learners to the real ones", "nothing was simulated")
 
 
-def _history(context: Context, connection: Connection, history: History) -> dict[str, Any]:
+def _history(context: Context, connection: Connection, history: MadeUp) -> dict[str, Any]:
     """Writes the history; where there is nothing to learn, after the sample content."""
     from toolkit.history import seeds
     from toolkit.live import simulate as model

@@ -57,14 +57,14 @@ class Load:
 
 
 @dataclass
-class Outcome:
+class Answers:
     """Milliseconds of the calls that succeeded, by function, and what the others were refused with."""
 
     times: dict[str, list[float]] = field(default_factory=dict)
     errors: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: float = 0.0
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: Answers) -> None:
         for function, values in other.times.items():
             self.times.setdefault(function, []).extend(values)
         self.errors.update(other.errors)
@@ -102,7 +102,7 @@ def read_acts(text: str) -> list[Act]:
     ]
 
 
-def run(load: Load, on_progress: Callable[[float], None] = lambda _: None) -> Outcome:
+def run(load: Load, on_progress: Callable[[float], None] = lambda _: None) -> Answers:
     """Runs the clients, each a process with a connection of its own, until time or calls are up."""
     spawn = multiprocessing.get_context("spawn")
     stop, done = spawn.Event(), spawn.Array("q", load.clients)
@@ -114,7 +114,7 @@ def run(load: Load, on_progress: Callable[[float], None] = lambda _: None) -> Ou
         theirs.close()
         pipes.append(ours)
         processes.append(process)
-    outcome, begun = Outcome(), time.monotonic()
+    outcome, begun = Answers(), time.monotonic()
     waiting: list[Any] = list(pipes)
     try:
         while waiting:
@@ -130,14 +130,14 @@ def run(load: Load, on_progress: Callable[[float], None] = lambda _: None) -> Ou
     return outcome
 
 
-def _received(pipe: Any) -> Outcome:
+def _received(pipe: Any) -> Answers:
     try:
         found = pipe.recv()
     except EOFError:
         raise DbtoolError("a client has ended without a word") from None
     if isinstance(found, str):
         raise DbtoolError(found)
-    assert isinstance(found, Outcome)
+    assert isinstance(found, Answers)
     return found
 
 
@@ -152,12 +152,12 @@ def _client(
         answer.send(f"client {number + 1}: {' '.join(str(error).split())}")
 
 
-def _work(load: Load, number: int, stop: Event, done: SynchronizedArray[int]) -> Outcome:
+def _work(load: Load, number: int, stop: Event, done: SynchronizedArray[int]) -> Answers:
     import psycopg
     from psycopg.rows import dict_row
     from psycopg.types.json import set_json_loads
 
-    chance, outcome = Random(f"{load.seed} {number}"), Outcome()  # noqa: S311  no secret
+    chance, outcome = Random(f"{load.seed} {number}"), Answers()  # noqa: S311  no secret
     weights, learners = [act.weight for act in load.acts], list(load.learners)
     mine = None if load.calls is None else len(range(number, load.calls, load.clients))
     with connect(

@@ -35,7 +35,7 @@ ANALYZE = """
 
 
 @dataclass(frozen=True)
-class History:
+class MadeUp:
     """What to simulate."""
 
     learners: int
@@ -104,7 +104,7 @@ def learner_id(seed: int, number: int) -> UUID:
 def write_history(
     connection: Connection,
     project: Project,
-    history: History,
+    history: MadeUp,
     on_day: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> dict[str, Any]:
     """Lets learners learn for some days, each a transaction; returns what came of it.
