@@ -123,6 +123,23 @@ def surroundings_of(conn: Connection) -> Surroundings:
     return Surroundings(tuple(roles), tuple(spaces), database, tuple(creators))
 
 
+# What a script's text, or what PostgreSQL makes of it, depends on.
+_MEANING = (
+    *("datestyle", "intervalstyle", "timezone", "search_path", "xmloption", "transform_null_equals"),
+    *("array_nulls", "check_function_bodies", "default_toast_compression"),
+)
+
+
+def settings_of(conn: Connection) -> str:
+    """The settings with which psql would begin on a database, as options of a connection."""
+    rows = conn.execute(
+        "select name, regexp_replace(reset_val, '([\\\\ ])', '\\\\\\1', 'g') from pg_catalog.pg_settings"
+        " where lower(name) = any(%s) and reset_val is distinct from boot_val",
+        [list(_MEANING)],
+    )
+    return " ".join(f"-c {name}={value}" for name, value in rows)
+
+
 def reworded(
     url: str,
     server: ThrowawayServer,
@@ -330,7 +347,8 @@ def plan(
             if any(database in file.text for _, file in files) and database not in TAKEN:
                 name = database  # which a script may name
             clone_url, notes = clone_schema(target, url, server, name, project, is_trusted=trust_target)
-        with closing(connect(clone_url, autocommit=True)) as clone:
+            settings = settings_of(target)
+        with closing(connect(clone_url, autocommit=True, options=settings)) as clone:
             forecasts = forecast(clone, files)
     finally:
         server.drop_database(name)

@@ -218,23 +218,6 @@ def applied_texts(
     return Texts(tuple(texts), tuple(foreign), setup, is_trusted=trust_all or not foreign)
 
 
-# What a script's text, or what PostgreSQL makes of it, depends on.
-_MEANING = (
-    *("datestyle", "intervalstyle", "timezone", "search_path", "xmloption", "transform_null_equals"),
-    *("array_nulls", "check_function_bodies", "default_toast_compression"),
-)
-
-
-def settings_of(conn: Connection) -> str:
-    """The settings with which psql would begin on a database, as options of a connection."""
-    rows = conn.execute(
-        "select name, regexp_replace(reset_val, '([\\\\ ])', '\\\\\\1', 'g') from pg_catalog.pg_settings"
-        " where lower(name) = any(%s) and reset_val is distinct from boot_val",
-        [list(_MEANING)],
-    )
-    return " ".join(f"-c {name}={value}" for name, value in rows)
-
-
 def _is_same(text: str, file: str) -> bool:
     return text == file or same_but_comments(text, file)
 

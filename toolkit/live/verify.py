@@ -19,7 +19,7 @@ from toolkit.history.migrations import LIMITS, migrate, scripts_up_to
 from toolkit.history.run import Connect, session
 from toolkit.live import mend
 from toolkit.live.mend import Mending
-from toolkit.live.plan import reworded
+from toolkit.live.plan import reworded, settings_of
 from toolkit.live.scope import (
     LiveDatabase,
     Reference,
@@ -29,7 +29,6 @@ from toolkit.live.scope import (
     build_once,
     comparable,
     perhaps_theirs,
-    settings_of,
 )
 from toolkit.output import Onlooker, Reporter
 from toolkit.project.layout import Project, Script
