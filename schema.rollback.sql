@@ -3,6 +3,7 @@
 
 set role learn_owner;
 
+drop table learn.content_reviews;
 drop table learn_internal.learner_roles;
 alter table learn.users drop constraint users_selected_avatar_id_fkey;
 alter table learn.user_achievements drop constraint achievement_transaction_is_the_users;
@@ -118,6 +119,7 @@ drop table learn_internal.integrity_findings;
 drop table learn_internal.integrity_state;
 drop table learn.users;
 drop function learn_internal.hide_texts(regclass);
+drop function learn_internal.content_tables();
 drop function learn_internal.protect_rows(regclass, text);
 drop function learn.current_learner();
 drop function learn_internal.username_key(text);
@@ -175,7 +177,7 @@ do $$
 declare
   v_role text;
 begin
-  foreach v_role in array array['learn_readonly', 'learn_user', 'learn_app', 'learn_owner'] loop
+  foreach v_role in array array['learn_readonly', 'learn_user', 'learn_app', 'learn_editor', 'learn_owner'] loop
     begin
       execute format('drop role if exists %I', v_role);
     exception

@@ -4,9 +4,9 @@
 --
 -- Two schemas: `learn` is public (callers use its functions, tables and views),
 -- `learn_internal` is not.
--- Four roles: `learn_owner` owns every object and cannot log in; `learn_app` is what backends are
--- granted; `learn_user` acts for one learner only; `learn_readonly` is for people and dashboards. Grant
--- them to login roles of your own.
+-- Five roles: `learn_owner` owns every object and cannot log in; `learn_editor` saves and publishes content;
+-- `learn_app` is what backends are granted; `learn_user` acts for one learner only; `learn_readonly` is for people and
+-- dashboards. Grant them to login roles of your own.
 -- Every key of a user-owned row starts with user_id, and foreign keys point only to the same
 -- user's rows or to the catalog: that is what lets a deployment shard by user. Their other indexes
 -- end with user_id, so that a plan made while a table was small finds one user's row by either.
@@ -22,7 +22,7 @@ begin
       using errcode = '0A000', detail = 'Names are compared as Unicode has them.',
         hint = 'Make the database anew: create database … encoding ''UTF8'' template template0;';
   end if;
-  foreach v_role in array array['learn_owner', 'learn_app', 'learn_user', 'learn_readonly'] loop
+  foreach v_role in array array['learn_owner', 'learn_editor', 'learn_app', 'learn_user', 'learn_readonly'] loop
     if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
       begin
         execute format('create role %I nologin', v_role);
@@ -34,6 +34,7 @@ begin
             using errcode = '42501',
               detail = format('missing role: %s', v_role),
               hint = 'Let an administrator run: create role learn_owner nologin; '
+                'create role learn_editor nologin; '
                 'create role learn_app nologin; '
                 'create role learn_user nologin; '
                 'create role learn_readonly nologin; '
@@ -77,7 +78,7 @@ alter default privileges revoke usage on types from public;
 comment on schema learn is
   'Learning progress and rewards: the public functions, tables and views of Laurel.';
 comment on schema learn_internal is 'Internals of Laurel: nothing here is for callers.';
-grant usage on schema learn to learn_app, learn_user, learn_readonly;
+grant usage on schema learn to learn_editor, learn_app, learn_user, learn_readonly;
 
 -- functions/_shared/clock.sql
 
@@ -100,7 +101,7 @@ $$;
 comment on function learn.clock() is
   'The time Laurel goes by: the start of the transaction, unless a test has set another. '
   'App roles cannot set it.';
-grant execute on function learn.clock() to learn_app, learn_user, learn_readonly;
+grant execute on function learn.clock() to learn_editor, learn_app, learn_user, learn_readonly;
 
 create table learn_internal.clock_override (
   is_only_row boolean primary key default true,
@@ -686,6 +687,8 @@ grant select on learn.platform_settings to learn_app, learn_readonly;
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('max_event_age_days', '30', 'number', 'How far back p_occurred_at may lie, in days.'),
+  ('content_needs_review', 'false', 'boolean',
+    'Editors publish content only after somebody else has approved it as it is.'),
   ('recorded_payments_per_day', '1000', 'number',
     'Facts of a type that a backend records for a user on a day and that pay; those beyond are kept and pay nothing.'),
   ('speed_runner_seconds', '60', 'number',
@@ -3417,7 +3420,8 @@ create unique index learner_roles_name_is_unique on learn_internal.learner_roles
 -- functions/_shared/current_learner.sql
 
 -- Who a session of learn_user acts for. A role of its own comes first, since settings are the session's to change:
--- then the setting learn.user_id, then the claim sub that PostgREST, Supabase or PostGraphile have verified.
+-- then the setting learn.user_id, then the claim sub that PostgREST or Supabase have verified (request.jwt.claims), or
+-- PostGraphile (jwt.claims.sub).
 -- Errors: LX001 the setting or the claim is no UUID.
 create or replace function learn.current_learner()
 returns uuid
@@ -3432,20 +3436,21 @@ declare
   v_claims text := nullif(current_setting('request.jwt.claims', true), '');
 begin
   if v_user is null then
-    v_user := coalesce(nullif(current_setting('learn.user_id', true), ''), v_claims::jsonb ->> 'sub')::uuid;
+    v_user := coalesce(nullif(current_setting('learn.user_id', true), ''), v_claims::jsonb ->> 'sub',
+      nullif(current_setting('jwt.claims.sub', true), ''))::uuid;
   end if;
   return v_user;
 exception
-  when invalid_text_representation then
+  when data_exception then
     raise exception 'who the learner is cannot be read'
       using errcode = 'LX001',
-        detail = 'neither learn.user_id nor the claim sub of request.jwt.claims is a UUID',
+        detail = 'neither learn.user_id nor the claim sub is a UUID',
         hint = 'Set learn.user_id to the id of a row of learn.users, or neither.';
 end;
 $$;
 comment on function learn.current_learner() is
   'Who a session of learn_user acts for: the learner of its login role, else the setting learn.user_id, else the '
-  'claim sub in request.jwt.claims; null: nobody.';
+  'claim sub in request.jwt.claims or jwt.claims.sub; null: nobody.';
 grant execute on function learn.current_learner() to learn_app, learn_user, learn_readonly;
 
 -- functions/_shared/protect_rows.sql
@@ -3499,6 +3504,74 @@ select learn_internal.protect_rows(t, c) from (values
   ('learn.discussions', 'true'),
   ('learn.replies', 'true')
 ) p(t, c);
+
+-- functions/catalog/content_tables.sql
+
+-- Content for editors who are no owners: drafts that are saved, submitted, approved by somebody else where that is asked
+-- for, and published. The tables that it is about, and the column that says whether learners see a row; empty: they do
+-- at once.
+create or replace function learn_internal.content_tables()
+returns jsonb
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select '{
+    "learning_paths": "is_published", "tracks": "is_published", "courses": "is_published",
+    "course_levels": "is_published", "lessons": "is_published", "exercises": "is_published",
+    "challenges": "is_active", "achievements": "is_active", "exam_types": "is_active", "questions": "is_active",
+    "notification_rules": "is_active", "challenge_levels": "", "daily_challenges": "", "skills": "", "avatars": "",
+    "learning_path_tracks": "", "track_lessons": "", "track_prerequisites": "", "course_prerequisites": "",
+    "challenge_prerequisites": "", "skill_prerequisites": ""}'::jsonb;
+$$;
+comment on function learn_internal.content_tables() is
+  'The tables that editors write, with the column that says whether learners see a row; empty: they do at once.';
+
+-- What learn_editor reads: content and rules, drafts and answers included, and nothing of learners.
+create table learn.content_reviews (
+  table_name   text not null,
+  content_id   bigint not null,
+  state        text not null,
+  content_hash text not null,
+  note         text,
+  submitted_by text not null,
+  submitted_at timestamptz not null default learn.clock(),
+  reviewed_by  text,
+  reviewed_at  timestamptz,
+  primary key (table_name, content_id),
+  constraint state_is_known check (state in ('submitted', 'approved', 'returned')),
+  constraint reviews_have_a_reviewer check (
+    (state = 'submitted') = (reviewed_at is null) and (reviewed_at is null) = (reviewed_by is null)),
+  constraint nobody_reviews_their_own check (reviewed_by <> submitted_by),
+  constraint content_hash_is_one check (content_hash ~ '^[0-9a-f]{64}$'),
+  constraint sizes_are_limited check (
+    length(table_name) <= 63 and length(note) <= 2000 and length(submitted_by) <= 200 and length(reviewed_by) <= 200),
+  constraint texts_are_canonical check (coalesce(
+    learn_internal.text_problem(note), learn_internal.text_problem(submitted_by, true),
+    learn_internal.text_problem(reviewed_by, true), learn_internal.text_problem(table_name, true)) is null)
+);
+comment on table learn.content_reviews is
+  'Where drafts stand: the last step of review_content() for each row of content. What came before is in audit_log.';
+comment on column learn.content_reviews.content_hash is 'SHA-256 of the row that was submitted: a changed one is another.';
+comment on column learn.content_reviews.note is 'What the last one to act had to say.';
+
+do $$
+declare
+  v_table name;
+begin
+  for v_table in select jsonb_object_keys(learn_internal.content_tables()) loop
+    execute format('grant select on learn.%I to learn_editor', v_table);
+    if (select c.relrowsecurity from pg_class c where c.oid = format('learn.%I', v_table)::regclass) then
+      execute format('create policy every_draft on learn.%I for select to learn_editor using (true)', v_table);
+    end if;
+  end loop;
+end;
+$$;
+grant select on learn.content_reviews, learn.difficulties, learn.level_thresholds, learn.activity_types, learn.metrics,
+  learn.xp_rules, learn.period_rewards, learn.platform_settings
+  to learn_editor;
+grant select on learn.content_reviews to learn_app, learn_readonly;
 
 -- What learn_user reads: of learners' tables what backends read of them, of content what gives no answer away.
 do $$

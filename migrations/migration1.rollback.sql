@@ -8,6 +8,7 @@ drop trigger audit on learn.avatars;
 drop trigger audit on learn.challenge_levels;
 drop trigger audit on learn.challenge_prerequisites;
 drop trigger audit on learn.challenges;
+drop trigger audit on learn.content_reviews;
 drop trigger audit on learn.course_levels;
 drop trigger audit on learn.course_prerequisites;
 drop trigger audit on learn.courses;

@@ -1673,6 +1673,9 @@ create or replace trigger audit after insert or update or delete on learn.xp_rul
 create or replace trigger audit after insert or update or delete on learn.rate_limits
   for each row execute function learn_internal.audit_row();
 
+create or replace trigger audit after insert or update or delete on learn.content_reviews
+  for each row execute function learn_internal.audit_row();
+
 -- triggers/operations/audit_log.sql
 
 -- What happens when rows of learn.audit_log are written.

@@ -1363,7 +1363,7 @@ grant execute on function learn.refresh_leaderboard() to learn_app;
 -- views/leaderboards/leaderboard.sql
 
 -- Everybody who learned, or was seen, in the last 30 days, ranked by XP, by challenges and by streak.
-create or replace view learn.current_leaderboard as
+create or replace view learn.current_leaderboard with (security_barrier) as
 select b.user_id, b.username, b.display_name, b.avatar_url, b.total_xp, b.current_level,
   b.challenges_completed, b.current_streak,
   rank() over (order by b.total_xp desc) as xp_rank,

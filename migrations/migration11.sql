@@ -136,7 +136,7 @@ comment on function learn_internal.settle_tallies() is
 
 -- How many learners hold each achievement, those that nobody holds included. The column rarity is what
 -- its author calls it; the share says what it is.
-create or replace view learn.achievement_rarity as
+create or replace view learn.achievement_rarity with (security_barrier) as
 select a.id as achievement_id, a.slug, a.name, a.system, a.rarity, a.is_active, a.is_hidden,
   coalesce(h.holders, 0) as holders, l.learners,
   round(coalesce(h.holders, 0)::numeric / nullif(l.learners, 0), 4) as share

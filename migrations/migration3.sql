@@ -2256,7 +2256,7 @@ end;
 $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
-grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.calculate_level_from_xp(bigint) to learn_editor, learn_app, learn_user, learn_readonly;
 
 -- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
 -- achievements whose thresholds the total or the level has crossed. A level is reached once: what was
@@ -2315,7 +2315,7 @@ begin
 end;
 $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
-grant execute on function learn.xp_for_level(integer) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.xp_for_level(integer) to learn_editor, learn_app, learn_user, learn_readonly;
 
 -- views/xp/xp.sql
 
@@ -2695,7 +2695,7 @@ comment on function learn_internal.was_deserved_before(uuid, text, text, bigint,
 
 -- Every active achievement that is no secret, with how many have earned it. Names are the base texts: translate
 -- with learn.localized().
-create or replace view learn.achievement_catalog as
+create or replace view learn.achievement_catalog with (security_barrier) as
 select a.id, a.slug, a.name, a.description, a.icon, a.category, a.system,
   a.rarity, a.criteria, a.xp_reward,
   v.slug as unlocks_avatar, a.display_order, coalesce(e.times_earned, 0) as times_earned, a.translations
@@ -2708,7 +2708,7 @@ left join (
 where a.is_active and not a.is_hidden;
 comment on view learn.achievement_catalog is
   'Active achievements that are no secret, with how many users have earned each.';
-grant select on learn.achievement_catalog to learn_app, learn_user, learn_readonly;
+grant select on learn.achievement_catalog to learn_editor, learn_app, learn_user, learn_readonly;
 
 -- Achievements recounted from the log: earned, and not revoked since.
 -- What user_achievements must say.
@@ -4442,7 +4442,7 @@ where a.times is distinct from 0 and a.xp_each is distinct from 0;
 comment on view learn.economy is
   'What each act can pay a learner at most, in an hour, a day and in all, by the rules and content of today. Null in xp_a_day: '
   'nothing bounds it; in xp_in_all: it comes again every day.';
-grant select on learn.economy to learn_app, learn_readonly;
+grant select on learn.economy to learn_editor, learn_app, learn_readonly;
 
 -- triggers/activity/remember_facts.sql
 

@@ -328,7 +328,7 @@ cross join lateral (
 comment on view learn.question_stats is
   'Answers per question: how often correct and skipped, accuracy in percent, time in seconds.';
 comment on column learn.question_stats.accuracy_percentage is 'Null: nobody has answered it.';
-grant select on learn.question_stats to learn_app, learn_readonly;
+grant select on learn.question_stats to learn_editor, learn_app, learn_readonly;
 
 -- views/quizzes/quiz.sql
 
@@ -410,7 +410,7 @@ comment on view learn_internal.quiz_damage is
 
 -- The questions as learners may see them before they answer: without the key, and without the explanations,
 -- which give it away.
-create or replace view learn.quiz_questions as
+create or replace view learn.quiz_questions with (security_barrier) as
 select q.id, q.exam_type, q.external_id, q.domain, q.question_text, (
     select jsonb_object_agg(o.key, jsonb_build_object('text', o.value -> 'text'))
     from jsonb_each(q.options) o

@@ -94,6 +94,7 @@ CALLS = {
     f" p_tags => '{{gas}}', {_TAIL}",
     "post_reply": f"{_USER}, p_discussion_id => %(discussion)s, p_content => 'Use a faucet.',"
     f" p_parent_reply_id => %(reply)s, {_TAIL}",
+    "publish_content": "p_table => 'courses', p_content => %(draft)s",
     "purge_notifications": "p_before => %(later)s",
     "purge_outbox": "p_before => %(later)s",
     "rank_percentile": _USER,
@@ -117,8 +118,10 @@ CALLS = {
     "reset_progress": f"{_USER}, p_kind => 'course', p_id => %(course)s, {_TAIL}",
     "retry_outbox": "p_ids => %(dead_messages)s",
     "reverse_xp": f"{_USER}, p_transaction_id => %(payment)s, p_reason => 'paid by mistake', {_TAIL}",
+    "review_content": "p_table => 'courses', p_content => %(draft)s, p_step => 'submit', p_note => 'Done.'",
     "revoke_achievement": f"{_USER}, p_slug => %(earned)s, p_reason => 'cheated', {_TAIL}",
     "revoke_certificate": "p_certificate_number => %(certificate)s, p_reason => 'cheated'",
+    "save_content": "p_table => 'courses', p_content => %(content)s",
     "schedule_daily_challenges": "p_days => 3",
     "search_discussions": "p_query => 'contract -nothing', p_tags => '{hedera}'",
     "select_avatar": f"{_USER}, p_avatar_id => %(avatar)s, {_TAIL}",
@@ -139,7 +142,9 @@ CALLS = {
     f" p_time_taken_seconds => 300, {_TAIL}",
     "unaccept_solution": f"p_user_id => %(author)s, p_reply_id => %(solution)s, {_TAIL}",
     "unenroll": f"{_USER}, p_course_id => %(course)s, {_TAIL}",
+    "unlink_content": "p_table => 'track_lessons', p_content => %(link)s",
     "unread_count": _USER,
+    "unpublish_content": "p_table => 'courses', p_content => %(draft)s",
     "update_profile": f"{_USER}, p_profile => %(profile)s, {_TAIL}",
     "use_hint": f"{_USER}, p_challenge_id => %(challenge)s, p_level_number => 1, p_hint_number => 1, {_TAIL}",
     "user_rank": _USER,
@@ -228,7 +233,8 @@ def make_scene(learn: Learn) -> Scene:
         "select certificate_number, verify_code from learn.certificates(%s)", [user]
     )
     exercises = learn.make_lesson(2)
-    learn.make_path(learn.make_track(exercises, difficulty="beginner"))
+    track = learn.make_track(exercises, difficulty="beginner")
+    learn.make_path(track)
     learn.submit_query(user, exercises.exercises[0], False, "syntax error")
     practised = learn.make_lesson(1).exercises[0]
     learn.connection.execute(
@@ -283,6 +289,9 @@ def make_scene(learn: Learn) -> Scene:
         "payment": learn.transactions(user)[-1],
         "course": course.id,
         "tier": "hard",
+        "draft": Jsonb({"id": course.id}),
+        "content": Jsonb({"slug": "a-draft", "title": "A draft"}),
+        "link": Jsonb({"track_id": track.id, "lesson_id": exercises.id}),
         "practised": practised,
         "profile": Jsonb({"bio": "I like joins.", "timezone": "Asia/Manila", "onboarding_completed": True}),
         "new_course": learn.make_course(1).id,

@@ -17,4 +17,4 @@ $$;
 comment on function learn.clock() is
   'The time Laurel goes by: the start of the transaction, unless a test has set another. '
   'App roles cannot set it.';
-grant execute on function learn.clock() to learn_app, learn_user, learn_readonly;
+grant execute on function learn.clock() to learn_editor, learn_app, learn_user, learn_readonly;

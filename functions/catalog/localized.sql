@@ -25,4 +25,4 @@ $$;
 comment on function learn.localized(jsonb, text, text, text) is
   'A field of translations ({"fil": {"title": "…"}}) in a locale such as fil or fil-PH; '
   'the base text where there is no translation.';
-grant execute on function learn.localized(jsonb, text, text, text) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.localized(jsonb, text, text, text) to learn_editor, learn_app, learn_user, learn_readonly;

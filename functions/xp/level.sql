@@ -16,7 +16,7 @@ end;
 $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
-grant execute on function learn.calculate_level_from_xp(bigint) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.calculate_level_from_xp(bigint) to learn_editor, learn_app, learn_user, learn_readonly;
 
 -- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
 -- achievements whose thresholds the total or the level has crossed. A level is reached once: what was
@@ -75,4 +75,4 @@ begin
 end;
 $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
-grant execute on function learn.xp_for_level(integer) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.xp_for_level(integer) to learn_editor, learn_app, learn_user, learn_readonly;

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.clients.pages import FOLDER, program
-from tests.conftest import ROOT
-from toolkit.connection import connect
-from toolkit.history import migrations, seeds
-from toolkit.project.layout import Project
-from toolkit.servers.embedded import EmbeddedServer
 
 PACKAGES = ["pg@8", "typescript@5", "@types/pg@8", "@types/node@20"]
 OPTIONS = """{"compilerOptions": {"strict": true, "noUncheckedIndexedAccess": true, "target": "es2022",
@@ -37,28 +31,6 @@ def needs(*programs: str, file: str | None = None) -> None:
         pytest.fail(f"not installed: {', '.join(missing)}")
     if missing:
         pytest.skip(f"clients that are not installed: {', '.join(missing)}")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database with demo content on an embedded server with a port: `dbtool up --port N --demo`."""
-    server = EmbeddedServer(tmp_path_factory.mktemp("server"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    try:
-        server.start(port=port)
-        project = Project.open(ROOT)
-        migrations.migrate(lambda: connect(server.url()), project)
-        with connect(server.url()) as connection:
-            seeds.seed(connection, project, ["sql_platform"], demo=True)
-        with connect(server.url(), autocommit=True) as connection:
-            connection.execute("create role backend login password 'secret' in role learn_app")
-        yield f"postgresql://backend:secret@localhost:{port}/app"
-        with connect(server.url()) as connection:
-            assert connection.execute("select * from learn.check_integrity()").fetchall() == []
-    finally:
-        server.destroy()
 
 
 def run(words: Sequence[str], url: str, text: str | None = None, cwd: Path | None = None) -> str:

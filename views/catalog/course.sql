@@ -1,6 +1,6 @@
 -- The published courses for browsing, each with what leads to it and how it is received.
 -- Titles are the base texts: translate with learn.localized().
-create or replace view learn.course_catalog as
+create or replace view learn.course_catalog with (security_barrier) as
 select c.id, c.slug, c.track_id, t.slug as track, c.title, c.description, c.category, c.language,
   c.difficulty, c.estimated_hours, c.icon_url, c.color, c.position, c.completion_xp,
   c.translations, c.is_featured,
@@ -29,7 +29,7 @@ comment on column learn.course_catalog.prerequisites is
   '[{"course_id": 1, "slug": "…", "title": "…", "is_required": true}, …]: published ones, '
   'required ones first.';
 comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
-grant select on learn.course_catalog to learn_app, learn_user, learn_readonly;
+grant select on learn.course_catalog to learn_editor, learn_app, learn_user, learn_readonly;
 
 -- What a course is made of: its published lessons, in published levels where they belong to one.
 -- Counted whether the course itself is published or not, as with tracks.

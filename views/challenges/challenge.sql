@@ -149,7 +149,7 @@ comment on view learn.my_challenge_prerequisites is 'challenge_prerequisites_sta
 grant select on learn.my_challenge_prerequisites to learn_app, learn_user, learn_readonly;
 
 -- Daily challenges with how many took part and how they did.
-create or replace view learn.daily_challenge_board as
+create or replace view learn.daily_challenge_board with (security_barrier) as
 select d.id, d.date, d.challenge_id, c.slug, c.title, c.category, c.difficulty, c.xp_base,
   d.difficulty_modifier, d.xp_multiplier, d.special_requirements,
   s.participants_count, s.passed_count, s.average_score
@@ -167,7 +167,7 @@ grant select on learn.daily_challenge_board to learn_app, learn_user, learn_read
 
 -- The attempts at each daily challenge, ranked by score: 1, 2, 2, 4. Users who are on no board are
 -- not on this one. Filter by daily_challenge_id: the condition reaches the table.
-create or replace view learn.daily_challenge_ranks as
+create or replace view learn.daily_challenge_ranks with (security_barrier) as
 select a.daily_challenge_id, a.user_id, u.username, u.display_name, a.score, a.passed, a.xp_earned,
   a.completed_at, rank() over (partition by a.daily_challenge_id order by a.score desc) as rank
 from learn.daily_challenge_attempts a

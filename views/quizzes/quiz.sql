@@ -76,7 +76,7 @@ comment on view learn_internal.quiz_damage is
 
 -- The questions as learners may see them before they answer: without the key, and without the explanations,
 -- which give it away.
-create or replace view learn.quiz_questions as
+create or replace view learn.quiz_questions with (security_barrier) as
 select q.id, q.exam_type, q.external_id, q.domain, q.question_text, (
     select jsonb_object_agg(o.key, jsonb_build_object('text', o.value -> 'text'))
     from jsonb_each(q.options) o

@@ -69,4 +69,4 @@ cross join lateral (
 comment on view learn.question_stats is
   'Answers per question: how often correct and skipped, accuracy in percent, time in seconds.';
 comment on column learn.question_stats.accuracy_percentage is 'Null: nobody has answered it.';
-grant select on learn.question_stats to learn_app, learn_readonly;
+grant select on learn.question_stats to learn_editor, learn_app, learn_readonly;

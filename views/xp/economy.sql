@@ -106,4 +106,4 @@ where a.times is distinct from 0 and a.xp_each is distinct from 0;
 comment on view learn.economy is
   'What each act can pay a learner at most, in an hour, a day and in all, by the rules and content of today. Null in xp_a_day: '
   'nothing bounds it; in xp_in_all: it comes again every day.';
-grant select on learn.economy to learn_app, learn_readonly;
+grant select on learn.economy to learn_editor, learn_app, learn_readonly;
