@@ -113,5 +113,6 @@ drop function learn_internal.tidy_text(text,boolean);
 drop function learn_internal.touch_updated_at();
 drop function learn_internal.trim_text(text);
 drop function learn_internal.use_product(text);
+drop view learn.jobs;
 
 reset role;

@@ -8,6 +8,7 @@ drop view learn.achievement_rarity;
 drop view learn.cohort_retention;
 drop view learn.course_funnel;
 drop view learn.daily_active_learners;
+drop view learn.health;
 drop view learn.streak_distribution;
 drop view learn.track_funnel;
 drop view learn.weekly_active_learners;

@@ -53,6 +53,9 @@ COMMANDS = {
     "test": "Run pytest on a throwaway PostgreSQL.",
     "report": "Write a page of numbers for a product owner.",
     "docs": "Write pages about the database for those who build on it.",
+    "doctor": "Say what ails a database, and what mends it.",
+    "schedule": "Print a crontab, or a script for pg_cron, with every job.",
+    "rules": "Show who would gain or lose what by changed rules.",
     "psql": "Open a shell on the target database.",
     "completion": "Print the script that completes dbtool in a shell.",
 }
@@ -63,6 +66,7 @@ MODULES = {
     "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
     "looking": ("status", "verify", "history", "report", "docs"),
     "simulating": ("simulate",),
+    "operating": ("doctor", "schedule", "rules"),
     "serving": ("up", "down", "test", "psql", "completion"),
 }
 
