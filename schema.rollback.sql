@@ -130,6 +130,7 @@ drop type learn_internal.post_step;
 drop type learn_internal.post;
 drop type learn_internal.attempt;
 drop type learn_internal.track_step;
+drop type learn_internal.lesson_terms;
 drop type learn_internal.completion;
 drop type learn_internal.lesson_event;
 drop type learn_internal.streak_walk;

@@ -346,6 +346,23 @@ create type learn_internal.completion as (
 comment on type learn_internal.completion is
   'A lesson that a user has just completed; seconds: what this attempt took.';
 
+create type learn_internal.lesson_terms as (
+  id            bigint,
+  slug          text,
+  difficulty    text,
+  xp_reward     integer,
+  course_id     bigint,
+  is_available  boolean,
+  pass_score    numeric,
+  hard_limit    integer,
+  has_exercises boolean,
+  track_ids     bigint[],
+  multiplier    numeric,
+  pays          integer,
+  is_qualifying boolean
+);
+comment on type learn_internal.lesson_terms is 'What a completion asks of its lesson.';
+
 create type learn_internal.track_step as (user_id uuid, track_id bigint, at timestamptz);
 comment on type learn_internal.track_step is 'An item of a track that a user has just completed, and when.';
 

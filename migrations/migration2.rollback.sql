@@ -4,7 +4,6 @@ set role learn_owner;
 
 drop trigger check_avatar on learn.users;
 drop trigger check_first_avatar on learn.users;
-drop trigger check_timezone on learn.users;
 drop trigger hold_learners on learn.activity_log;
 drop trigger hold_learners on learn.course_ratings;
 drop trigger hold_learners on learn.discussion_votes;
@@ -135,7 +134,6 @@ drop function learn.set_password_hash(uuid,text);
 drop function learn.update_profile(uuid,jsonb,timestamp with time zone,text);
 drop function learn.verify_email(uuid,text,timestamp with time zone,text);
 drop function learn_internal.check_avatar();
-drop function learn_internal.check_timezone();
 drop function learn_internal.combine_rows(uuid,uuid);
 drop function learn_internal.fact_identity(text,text,text,jsonb,boolean);
 drop function learn_internal.is_merging();

@@ -3075,16 +3075,16 @@ declare
   v_next  learn_internal.run_event;
   v_count integer := cardinality(p_events);
   v_place integer := 0;
-  v_now   timestamptz := learn.clock();
   v_old   bigint;
   v_value bigint;
   v_peak  bigint;
-  v_win   learn_internal.win;
-  v_won   learn_internal.win[] := '{}'::learn_internal.win[];
+  v_won   learn_internal.win[];
 begin
-  p_events := array(
-    select v from unnest(p_events) v
-    order by (v).user_id, (v).metric, (v).scope, (v).at, (v).id, (v).is_end desc);
+  if v_count > 1 then
+    p_events := array(
+      select v from unnest(p_events) v
+      order by (v).user_id, (v).metric, (v).scope, (v).at, (v).id, (v).is_end desc);
+  end if;
   foreach e in array p_events loop
     v_place := v_place + 1;
     if v_run.user_id is null then
@@ -3138,11 +3138,10 @@ begin
         from learn.metrics m
         where m.key = e.metric and m.is_board and e.scope = '';
       end if;
-      foreach v_win in array learn_internal.crossed_thresholds(
-        e.user_id, e.metric, e.scope, v_old, v_peak, greatest(v_now, e.at))
-      loop
-        v_won := v_won || v_win;
-      end loop;
+      if v_peak > v_old then
+        v_won := v_won || learn_internal.crossed_thresholds(
+          e.user_id, e.metric, e.scope, v_old, v_peak, greatest(learn.clock(), e.at));
+      end if;
       v_run.user_id := null;
     end if;
   end loop;
@@ -3245,12 +3244,13 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  m            learn.metrics;
+  m            record;
   v_properties jsonb;
-  v_events     learn_internal.run_event[] := '{}'::learn_internal.run_event[];
+  v_events     learn_internal.run_event[];
 begin
   for m in
-    select * from learn.metrics d where d.reset_activity_type = p_activity_type
+    select d.key, d.reset_filter, d.scope_property from learn.metrics d
+    where d.reset_activity_type = p_activity_type
   loop
     for v_i in 1 .. cardinality(p_ids) loop
       v_properties := p_properties[v_i];
@@ -3416,7 +3416,6 @@ declare
   v_user_id uuid := (p_stats).user_id;
   v_last    date := (p_stats).last_activity_date;
   v_streak  integer := 0;            -- the run that this day continues
-  v_now     timestamptz := learn.clock();
   v_stats   learn.user_stats;
   v_every   integer;
   v_won     learn_internal.win[];
@@ -3442,7 +3441,7 @@ begin
       where d.user_id = v_user_id and d.activity_date between v_week and v_week + 6
         and not d.is_freeze);
   elsif (p_stats).streak_freezes > 0 and p_date > v_last + 1 then
-    perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, v_now);
+    perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, learn.clock());
   end if;
 
   insert into learn.user_activity_days (user_id, activity_date) values (v_user_id, p_date)
@@ -3489,7 +3488,7 @@ begin
       where f.user_id = v_user_id and f.used_on is null and f.granted_on < p_date)
     then
       perform learn_internal.give_streak_freezes(
-        v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+        v_user_id, p_date, 1, 'streak_freeze_earned', learn.clock());
     end if;
   end if;
   v_won := learn_internal.crossed_thresholds(

@@ -2335,13 +2335,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c              learn_internal.completion;
-  v_lesson       record;             -- all that a completion asks of it
+  v_lesson       learn_internal.lesson_terms;
+  v_lessons      learn_internal.lesson_terms[];
+  v_lesson_ids   bigint[] := array[(p_completions[1]).lesson_id];
+  v_places       integer[] := array[1];  -- of each completion, that of its lesson
   v_solved       record;             -- how its exercises were solved
   v_perfect      learn.activity_types;
   v_properties   jsonb;
   v_is_perfect   boolean;
   v_user_id      uuid;
-  v_lesson_id    bigint;
   v_learner      record;             -- the learner's zone
   v_zone         learn_internal.local_date;
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
@@ -2353,10 +2355,33 @@ declare
   v_in_courses   learn_internal.completion[];
 begin
   if cardinality(p_completions) > 1 then
-    select array_agg(a order by a.user_id, a.completed_at, a.lesson_id) into p_completions
-    from unnest(p_completions) a;
+    v_lesson_ids := array(select distinct a.lesson_id from unnest(p_completions) a order by a.lesson_id);
+    select array_agg(
+        (a.user_id, a.lesson_id, a.completed_at, a.started_at, a.score, a.seconds)::learn_internal.completion
+        order by a.user_id, a.completed_at, a.lesson_id),
+      array_agg(a.place order by a.user_id, a.completed_at, a.lesson_id)
+    into p_completions, v_places
+    from (
+      select u.*, (dense_rank() over (order by u.lesson_id))::integer as place from unnest(p_completions) u
+    ) a;
   end if;
-  foreach c in array p_completions loop
+  -- each lesson once, however many complete it
+  v_lessons := array(
+    select (l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
+      case when l.time_limit_is_hard then l.time_limit_seconds end,
+      -- not `exists`, of which a plan for many lessons would read all exercises
+      coalesce((select true from learn.exercises e where e.lesson_id = l.id and e.is_published limit 1), false),
+      array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id),
+      (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty),
+      t.pays, t.is_qualifying)::learn_internal.lesson_terms
+    from learn.lessons l
+    join learn.activity_types t on t.key = 'lesson_completed'
+    where l.id = any (v_lesson_ids));
+  if cardinality(v_lessons) > 1 then
+    v_lessons := array(select l from unnest(v_lessons) l order by l.id);
+  end if;
+  for v_i in 1 .. cardinality(p_completions) loop
+    c := p_completions[v_i];
     if c.user_id is distinct from v_user_id then
       select s.user_id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
         select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded,
@@ -2381,20 +2406,8 @@ begin
         (c.completed_at at time zone v_learner.timezone - v_learner.day_starts_at)::date;
       v_zone.zone_number := v_learner.zone_number;
     end if;
-    if c.lesson_id is distinct from v_lesson_id then
-      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
-        t.pays, t.is_qualifying,
-        case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit,
-        (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
-        exists (
-          select from learn.exercises e
-          where e.lesson_id = l.id and e.is_published) as has_exercises,
-        array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id) as track_ids
-      into v_lesson
-      from learn.lessons l
-      join learn.activity_types t on t.key = 'lesson_completed'
-      where l.id = c.lesson_id;
-      v_lesson_id := v_lesson.id;
+    if c.lesson_id is distinct from v_lesson.id then
+      v_lesson := v_lessons[v_places[v_i]];
     end if;
     -- A score below the pass mark is kept, and completes nothing; of an attempt beyond a hard limit, the time is.
     if (v_lesson.pass_score is not null or v_lesson.hard_limit is not null)
@@ -2477,9 +2490,9 @@ begin
       v_in_courses := v_in_courses || c;
     end if;
     if v_lesson.is_available then
-      for v_i in 1 .. cardinality(v_lesson.track_ids) loop
+      for v_j in 1 .. cardinality(v_lesson.track_ids) loop
         v_steps := v_steps
-          || (c.user_id, v_lesson.track_ids[v_i], c.completed_at)::learn_internal.track_step;
+          || (c.user_id, v_lesson.track_ids[v_j], c.completed_at)::learn_internal.track_step;
       end loop;
     end if;
   end loop;
@@ -2909,8 +2922,7 @@ create or replace trigger refuse_new_times
 -- 1. Before anything is written: content is held.
 create or replace trigger user_lesson_progress_hold
   before insert or update on learn.user_lesson_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
+  for each statement execute function learn_internal.hold_content_first();
 
 -- 2. A row that is written by hand: status and date agree, and a completion stays.
 create or replace function learn_internal.date_completions()
@@ -3073,16 +3085,13 @@ begin
   if tg_op = 'UPDATE' and v_completions is not null then
     perform set_config('learn_internal.lessons_updated', 'yes', true);
   elsif tg_op = 'INSERT' and current_setting('learn_internal.lessons_updated', true) = 'yes' then
-    if not exists (select from new_rows) then
-      return null;
+    if exists (select from new_rows) then
+      perform set_config('learn_internal.lessons_updated', '', true);
+      perform learn_internal.settle_courses(array_agg(distinct n.user_id), array_agg(distinct l.course_id))
+      from new_rows n
+      join learn.lessons l on l.id = n.lesson_id and l.course_id is not null
+      having count(*) > 0;
     end if;
-    perform set_config('learn_internal.lessons_updated', '', true);
-    perform learn_internal.settle_courses(
-      array_agg(distinct n.user_id), array_agg(distinct l.course_id))
-    from new_rows n
-    join learn.lessons l on l.id = n.lesson_id
-    where l.course_id is not null
-    having count(*) > 0;
   end if;
   if v_starts is not null then  -- all that was begun must be unlocked by now
     perform learn_internal.require_unlocked(array_agg(e.user_id), array_agg(e.lesson_id))
@@ -3099,14 +3108,12 @@ comment on function learn_internal.lesson_progress_written() is
 create or replace trigger lesson_progress_inserted
   after insert on learn.user_lesson_progress
   referencing new table as new_rows
-  for each statement
-  execute function learn_internal.lesson_progress_written();
+  for each statement execute function learn_internal.lesson_progress_written();
 
 create or replace trigger lesson_progress_updated
   after update on learn.user_lesson_progress
   referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.lesson_progress_written();
+  for each statement execute function learn_internal.lesson_progress_written();
 
 -- 4. Progress that is deleted, alone or with its lesson: the courses and tracks concerned are recounted. A lesson
 -- whose exercises are all solved is completed again: delete the submissions first.
@@ -3165,8 +3172,7 @@ comment on function learn_internal.lesson_progress_deleted() is
 create or replace trigger lesson_progress_deleted
   after delete on learn.user_lesson_progress
   referencing old table as deleted_rows
-  for each statement
-  execute function learn_internal.lesson_progress_deleted();
+  for each statement execute function learn_internal.lesson_progress_deleted();
 
 -- triggers/progress/derive_track_progress.sql
 

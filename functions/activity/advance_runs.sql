@@ -14,16 +14,16 @@ declare
   v_next  learn_internal.run_event;
   v_count integer := cardinality(p_events);
   v_place integer := 0;
-  v_now   timestamptz := learn.clock();
   v_old   bigint;
   v_value bigint;
   v_peak  bigint;
-  v_win   learn_internal.win;
-  v_won   learn_internal.win[] := '{}'::learn_internal.win[];
+  v_won   learn_internal.win[];
 begin
-  p_events := array(
-    select v from unnest(p_events) v
-    order by (v).user_id, (v).metric, (v).scope, (v).at, (v).id, (v).is_end desc);
+  if v_count > 1 then
+    p_events := array(
+      select v from unnest(p_events) v
+      order by (v).user_id, (v).metric, (v).scope, (v).at, (v).id, (v).is_end desc);
+  end if;
   foreach e in array p_events loop
     v_place := v_place + 1;
     if v_run.user_id is null then
@@ -77,11 +77,10 @@ begin
         from learn.metrics m
         where m.key = e.metric and m.is_board and e.scope = '';
       end if;
-      foreach v_win in array learn_internal.crossed_thresholds(
-        e.user_id, e.metric, e.scope, v_old, v_peak, greatest(v_now, e.at))
-      loop
-        v_won := v_won || v_win;
-      end loop;
+      if v_peak > v_old then
+        v_won := v_won || learn_internal.crossed_thresholds(
+          e.user_id, e.metric, e.scope, v_old, v_peak, greatest(learn.clock(), e.at));
+      end if;
       v_run.user_id := null;
     end if;
   end loop;

@@ -51,12 +51,13 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  m            learn.metrics;
+  m            record;
   v_properties jsonb;
-  v_events     learn_internal.run_event[] := '{}'::learn_internal.run_event[];
+  v_events     learn_internal.run_event[];
 begin
   for m in
-    select * from learn.metrics d where d.reset_activity_type = p_activity_type
+    select d.key, d.reset_filter, d.scope_property from learn.metrics d
+    where d.reset_activity_type = p_activity_type
   loop
     for v_i in 1 .. cardinality(p_ids) loop
       v_properties := p_properties[v_i];

@@ -6,18 +6,12 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  s record;
 begin
-  for s in
-    select t.user_id, max(t.at) as at
-    from unnest(p_user_ids, p_at) t(user_id, at)
-    group by t.user_id
-    order by t.user_id
-  loop
-    update learn.user_stats k set last_active_at = s.at where k.user_id = s.user_id;
-    update learn.users u set last_active_at = s.at
-    where u.id = s.user_id and (u.last_active_at is null or u.last_active_at < s.at);
+  for v_i in 1 .. cardinality(p_user_ids) loop
+    update learn.user_stats k set last_active_at = greatest(k.last_active_at, p_at[v_i])
+    where k.user_id = p_user_ids[v_i];
+    update learn.users u set last_active_at = p_at[v_i]
+    where u.id = p_user_ids[v_i] and (u.last_active_at is null or u.last_active_at < p_at[v_i]);
   end loop;
 end;
 $$;

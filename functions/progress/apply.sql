@@ -52,13 +52,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c              learn_internal.completion;
-  v_lesson       record;             -- all that a completion asks of it
+  v_lesson       learn_internal.lesson_terms;
+  v_lessons      learn_internal.lesson_terms[];
+  v_lesson_ids   bigint[] := array[(p_completions[1]).lesson_id];
+  v_places       integer[] := array[1];  -- of each completion, that of its lesson
   v_solved       record;             -- how its exercises were solved
   v_perfect      learn.activity_types;
   v_properties   jsonb;
   v_is_perfect   boolean;
   v_user_id      uuid;
-  v_lesson_id    bigint;
   v_learner      record;             -- the learner's zone
   v_zone         learn_internal.local_date;
   v_has_recorded boolean;            -- facts from outside, perhaps of this lesson
@@ -70,10 +72,33 @@ declare
   v_in_courses   learn_internal.completion[];
 begin
   if cardinality(p_completions) > 1 then
-    select array_agg(a order by a.user_id, a.completed_at, a.lesson_id) into p_completions
-    from unnest(p_completions) a;
+    v_lesson_ids := array(select distinct a.lesson_id from unnest(p_completions) a order by a.lesson_id);
+    select array_agg(
+        (a.user_id, a.lesson_id, a.completed_at, a.started_at, a.score, a.seconds)::learn_internal.completion
+        order by a.user_id, a.completed_at, a.lesson_id),
+      array_agg(a.place order by a.user_id, a.completed_at, a.lesson_id)
+    into p_completions, v_places
+    from (
+      select u.*, (dense_rank() over (order by u.lesson_id))::integer as place from unnest(p_completions) u
+    ) a;
   end if;
-  foreach c in array p_completions loop
+  -- each lesson once, however many complete it
+  v_lessons := array(
+    select (l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
+      case when l.time_limit_is_hard then l.time_limit_seconds end,
+      -- not `exists`, of which a plan for many lessons would read all exercises
+      coalesce((select true from learn.exercises e where e.lesson_id = l.id and e.is_published limit 1), false),
+      array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id),
+      (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty),
+      t.pays, t.is_qualifying)::learn_internal.lesson_terms
+    from learn.lessons l
+    join learn.activity_types t on t.key = 'lesson_completed'
+    where l.id = any (v_lesson_ids));
+  if cardinality(v_lessons) > 1 then
+    v_lessons := array(select l from unnest(v_lessons) l order by l.id);
+  end if;
+  for v_i in 1 .. cardinality(p_completions) loop
+    c := p_completions[v_i];
     if c.user_id is distinct from v_user_id then
       select s.user_id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
         select from learn_internal.recorded_subjects r where r.user_id = s.user_id) as has_recorded,
@@ -98,20 +123,8 @@ begin
         (c.completed_at at time zone v_learner.timezone - v_learner.day_starts_at)::date;
       v_zone.zone_number := v_learner.zone_number;
     end if;
-    if c.lesson_id is distinct from v_lesson_id then
-      select l.id, l.slug, l.difficulty, l.xp_reward, l.course_id, l.is_available, l.pass_score,
-        t.pays, t.is_qualifying,
-        case when l.time_limit_is_hard then l.time_limit_seconds end as hard_limit,
-        (select d.xp_multiplier from learn.difficulties d where d.key = l.difficulty) as multiplier,
-        exists (
-          select from learn.exercises e
-          where e.lesson_id = l.id and e.is_published) as has_exercises,
-        array(select t.track_id from learn.track_lessons t where t.lesson_id = l.id) as track_ids
-      into v_lesson
-      from learn.lessons l
-      join learn.activity_types t on t.key = 'lesson_completed'
-      where l.id = c.lesson_id;
-      v_lesson_id := v_lesson.id;
+    if c.lesson_id is distinct from v_lesson.id then
+      v_lesson := v_lessons[v_places[v_i]];
     end if;
     -- A score below the pass mark is kept, and completes nothing; of an attempt beyond a hard limit, the time is.
     if (v_lesson.pass_score is not null or v_lesson.hard_limit is not null)
@@ -194,9 +207,9 @@ begin
       v_in_courses := v_in_courses || c;
     end if;
     if v_lesson.is_available then
-      for v_i in 1 .. cardinality(v_lesson.track_ids) loop
+      for v_j in 1 .. cardinality(v_lesson.track_ids) loop
         v_steps := v_steps
-          || (c.user_id, v_lesson.track_ids[v_i], c.completed_at)::learn_internal.track_step;
+          || (c.user_id, v_lesson.track_ids[v_j], c.completed_at)::learn_internal.track_step;
       end loop;
     end if;
   end loop;

@@ -96,7 +96,6 @@ declare
   v_user_id uuid := (p_stats).user_id;
   v_last    date := (p_stats).last_activity_date;
   v_streak  integer := 0;            -- the run that this day continues
-  v_now     timestamptz := learn.clock();
   v_stats   learn.user_stats;
   v_every   integer;
   v_won     learn_internal.win[];
@@ -122,7 +121,7 @@ begin
       where d.user_id = v_user_id and d.activity_date between v_week and v_week + 6
         and not d.is_freeze);
   elsif (p_stats).streak_freezes > 0 and p_date > v_last + 1 then
-    perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, v_now);
+    perform learn_internal.spend_streak_freezes(v_user_id, v_last, p_date, learn.clock());
   end if;
 
   insert into learn.user_activity_days (user_id, activity_date) values (v_user_id, p_date)
@@ -169,7 +168,7 @@ begin
       where f.user_id = v_user_id and f.used_on is null and f.granted_on < p_date)
     then
       perform learn_internal.give_streak_freezes(
-        v_user_id, p_date, 1, 'streak_freeze_earned', v_now);
+        v_user_id, p_date, 1, 'streak_freeze_earned', learn.clock());
     end if;
   end if;
   v_won := learn_internal.crossed_thresholds(

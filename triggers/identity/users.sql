@@ -20,8 +20,7 @@ begin
     raise exception 'the avatar is not unlocked'
       using errcode = 'LX010',
         detail = format('user_id = %s, avatar_id = %s', new.id, new.selected_avatar_id),
-        hint = 'Default avatars belong to everyone, others come with achievements: '
-          'learn.avatar_collection().';
+        hint = 'Default avatars belong to everyone, others come with achievements: learn.avatar_collection().';
   end if;
   return new;
 end;
@@ -42,9 +41,8 @@ create or replace trigger check_first_avatar
   when (new.selected_avatar_id is not null)
   execute function learn_internal.check_avatar();
 
--- Before a user is deleted: what was tallied of the user is taken out again, as if the user had never
--- been there. Before, because afterwards nobody knows the week of registration. The user's row is
--- locked by now: no fact of theirs can come in between.
+-- Before a user is deleted: what was tallied of the user is taken out again, because afterwards nobody knows the
+-- week of registration. The user's row is locked by now: no fact of theirs can come in between.
 create or replace function learn_internal.tally_deleted_users()
 returns trigger
 language plpgsql
@@ -80,19 +78,22 @@ comment on function learn_internal.tally_deleted_users() is
 
 create or replace trigger tally_deleted_users
   before delete on learn.users
-  for each row
-  execute function learn_internal.tally_deleted_users();
+  for each row execute function learn_internal.tally_deleted_users();
 
 -- When a user's row is changed, its updated_at says so; that the user was seen is no change.
 create or replace trigger users_touch
-  before update on learn.users
+  before update of id, username, email, display_name, avatar_url, avatar_emoji, bio, locale, timezone, day_starts_at,
+    zone_number, zone_since, role, skill_level, evm_address, hedera_account_id, preferences, is_active, is_verified,
+    onboarding_completed, show_on_leaderboard, selected_avatar_id, created_at, updated_at
+  on learn.users
   for each row
   when ((old.last_login_at, old.last_active_at) is not distinct from (new.last_login_at, new.last_active_at)
     and old.* is distinct from new.*)
   execute function learn_internal.touch_updated_at();
 
--- When a user moves to another time zone, or lets days start at another time: since when, and what was before,
--- is kept. Days that were are not rewritten.
+-- When a user moves to another time zone, which must be one, or lets days start at another time: since when, and what
+-- was before, is kept. Days that were are not rewritten.
+-- Errors: LX001 unknown time zone.
 create or replace function learn_internal.keep_zone()
 returns trigger
 language plpgsql
@@ -109,6 +110,7 @@ begin
   new.zone_number := old.zone_number;
   new.zone_since := old.zone_since;
   if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at) then
+    perform learn_internal.require_timezones(array[new.timezone]);
     new.zone_number := old.zone_number + 1;
     new.zone_since := greatest(learn.clock(), old.zone_since);
     insert into learn.user_timezones (user_id, number, timezone, day_starts_at, until)
@@ -121,7 +123,7 @@ comment on function learn_internal.keep_zone() is
   'Row trigger: keeps the zone that a user had, when it is changed for another.';
 
 create or replace trigger keep_zone
-  before update on learn.users
+  before update of timezone, day_starts_at, zone_number, zone_since on learn.users
   for each row
   when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
     is distinct from (new.timezone, new.day_starts_at, new.zone_number, new.zone_since))
@@ -133,32 +135,9 @@ create or replace trigger keep_first_zone
   when (new.zone_number <> 0 or new.zone_since is not null)
   execute function learn_internal.keep_zone();
 
--- When a user moves to another time zone: it must be one. Days that were are not rewritten.
--- Errors: LX001 unknown time zone.
-create or replace function learn_internal.check_timezone()
-returns trigger
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform learn_internal.require_timezones(array[new.timezone]);
-  return null;
-end;
-$$;
-comment on function learn_internal.check_timezone() is
-  'Row trigger: refuses an unknown time zone (LX001).';
-
-create or replace trigger check_timezone
-  after update of timezone on learn.users
-  for each row
-  when (new.timezone <> old.timezone)
-  execute function learn_internal.check_timezone();
-
 -- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
 -- when they move to another time zone, where a streak ends at another time: the one of streaks to be looked up.
 -- For each row, because nearly all updates of users are of other columns: those cost nothing.
--- Argument of the trigger: the metric; empty for all.
 create or replace function learn_internal.mark_user_boards()
 returns trigger
 language plpgsql
@@ -188,8 +167,8 @@ create or replace trigger users_moved
   when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
   execute function learn_internal.mark_user_boards('current_streak');
 
--- When users are made: each gets a stats row, and signing up is a fact. Several at once are an
--- import: what they earn by it, they are not notified of.
+-- When users are made: each gets a stats row, and signing up is a fact. Of what several at once, an import, earn by it,
+-- they are not notified.
 -- Errors: LX001 unknown time zone.
 create or replace function learn_internal.register_users()
 returns trigger
@@ -236,8 +215,7 @@ comment on function learn_internal.register_users() is
 create or replace trigger register_users
   after insert on learn.users
   referencing new table as new_users
-  for each statement
-  execute function learn_internal.register_users();
+  for each statement execute function learn_internal.register_users();
 
 -- When users are deleted: they leave the boards at once.
 create or replace function learn_internal.recount_deleted_boards()
@@ -255,14 +233,12 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.recount_deleted_boards() is
-  'Statement trigger: takes deleted users off the boards.';
+comment on function learn_internal.recount_deleted_boards() is 'Statement trigger: takes deleted users off the boards.';
 
 create or replace trigger users_gone
   after delete on learn.users
   referencing old table as old_users
-  for each statement
-  execute function learn_internal.recount_deleted_boards();
+  for each statement execute function learn_internal.recount_deleted_boards();
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.

@@ -6,8 +6,7 @@
 -- 1. Before anything is written: content is held.
 create or replace trigger user_lesson_progress_hold
   before insert or update on learn.user_lesson_progress
-  for each statement
-  execute function learn_internal.hold_content_first();
+  for each statement execute function learn_internal.hold_content_first();
 
 -- 2. A row that is written by hand: status and date agree, and a completion stays.
 create or replace function learn_internal.date_completions()
@@ -170,16 +169,13 @@ begin
   if tg_op = 'UPDATE' and v_completions is not null then
     perform set_config('learn_internal.lessons_updated', 'yes', true);
   elsif tg_op = 'INSERT' and current_setting('learn_internal.lessons_updated', true) = 'yes' then
-    if not exists (select from new_rows) then
-      return null;
+    if exists (select from new_rows) then
+      perform set_config('learn_internal.lessons_updated', '', true);
+      perform learn_internal.settle_courses(array_agg(distinct n.user_id), array_agg(distinct l.course_id))
+      from new_rows n
+      join learn.lessons l on l.id = n.lesson_id and l.course_id is not null
+      having count(*) > 0;
     end if;
-    perform set_config('learn_internal.lessons_updated', '', true);
-    perform learn_internal.settle_courses(
-      array_agg(distinct n.user_id), array_agg(distinct l.course_id))
-    from new_rows n
-    join learn.lessons l on l.id = n.lesson_id
-    where l.course_id is not null
-    having count(*) > 0;
   end if;
   if v_starts is not null then  -- all that was begun must be unlocked by now
     perform learn_internal.require_unlocked(array_agg(e.user_id), array_agg(e.lesson_id))
@@ -196,14 +192,12 @@ comment on function learn_internal.lesson_progress_written() is
 create or replace trigger lesson_progress_inserted
   after insert on learn.user_lesson_progress
   referencing new table as new_rows
-  for each statement
-  execute function learn_internal.lesson_progress_written();
+  for each statement execute function learn_internal.lesson_progress_written();
 
 create or replace trigger lesson_progress_updated
   after update on learn.user_lesson_progress
   referencing old table as old_rows new table as new_rows
-  for each statement
-  execute function learn_internal.lesson_progress_written();
+  for each statement execute function learn_internal.lesson_progress_written();
 
 -- 4. Progress that is deleted, alone or with its lesson: the courses and tracks concerned are recounted. A lesson
 -- whose exercises are all solved is completed again: delete the submissions first.
@@ -262,5 +256,4 @@ comment on function learn_internal.lesson_progress_deleted() is
 create or replace trigger lesson_progress_deleted
   after delete on learn.user_lesson_progress
   referencing old table as deleted_rows
-  for each statement
-  execute function learn_internal.lesson_progress_deleted();
+  for each statement execute function learn_internal.lesson_progress_deleted();
