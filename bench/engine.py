@@ -271,6 +271,7 @@ def summary(side: Side) -> dict[str, float]:
     single = sorted(side.times["complete_lesson"])
     result = {
         "bare, µs": median["bare"],
+        "bare, CPU µs": cpu["bare"],
         "first call, ms": median["first call of a session"] / 1000,
         "mix ÷ bare, means": statistics.mean(mix) / statistics.mean(side.times["mix, bare"]),
         "mix, p50 ÷ bare": median["mix"] / median["mix, bare"],

@@ -1,4 +1,4 @@
-"""What values of learners' tables keep to: refused by domains, whoever writes, and by what reads the facts."""
+"""What values of learners' tables keep to: refused by domains, or by what reads the facts, whoever writes."""
 
 from __future__ import annotations
 
