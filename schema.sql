@@ -405,7 +405,7 @@ comment on type learn_internal.lesson_time is
 
 -- functions/identity/username_key.sql
 
--- What usernames are unique by: compatibility characters are taken apart (Unicode NFKD), letters are folded as
+-- What usernames are unique by: compatibility characters are taken apart (Unicode NFKD), letters are merged as
 -- Unicode's CaseFolding says, what cannot be seen is left out, and blanks are one blank. So names are the
 -- same that look the same or differ in case, whatever the locale of the database.
 create or replace function learn_internal.username_key(p_username text)
@@ -454,7 +454,7 @@ begin
 end;
 $$;
 comment on function learn_internal.username_key(text) is
-  'What usernames are unique by: folded by Unicode''s NFKD and CaseFolding, without what cannot be seen.';
+  'What usernames are unique by: merged by Unicode''s NFKD and CaseFolding, without what cannot be seen.';
 
 create table learn.users (
   id                   uuid primary key default gen_random_uuid(),
@@ -2683,8 +2683,8 @@ create table learn_internal.board_gains (
   primary key (user_id, id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 comment on table learn_internal.board_gains is
-  'What users have gained since the boards were last folded: appended by the engine, taken away by '
-  'fold_boards(). No foreign key: what is to be folded outlives its user.';
+  'What users have gained since the boards were last merged: appended by the engine, taken away by '
+  'merge_boards(). No foreign key: what is to be merged outlives its user.';
 comment on column learn_internal.board_gains.metric is
   'A metric with boards; empty where the user is to be recounted.';
 comment on column learn_internal.board_gains.local_date is
@@ -2693,7 +2693,7 @@ comment on column learn_internal.board_gains.amount is
   'What to add, or the value that a maximum may rise to; null: recount the user from the facts, or '
   'take the user off the boards; for current_streak: look it up.';
 comment on column learn_internal.board_gains.activity_type is
-  'For XP, the type of fact that paid it: whoever folds the gain adds it to the tally, too.';
+  'For XP, the type of fact that paid it: whoever merges the gain adds it to the tally, too.';
 create index board_gains_metric on learn_internal.board_gains (metric, local_date, user_id);
 
 create table learn_internal.board_scores (
@@ -2707,8 +2707,8 @@ create table learn_internal.board_scores (
   primary key (user_id, metric, period, starts_on)
 );
 comment on table learn_internal.board_scores is
-  'The boards as of the last fold: what every user who may be seen has reached in a period. Written by '
-  'fold_boards() alone. No foreign key: a user who is deleted is taken off by the next fold.';
+  'The boards as of the last merge: what every user who may be seen has reached in a period. Written by '
+  'merge_boards() alone. No foreign key: a user who is deleted is taken off by the next merge.';
 comment on column learn_internal.board_scores.starts_on is
   'First day of the period, Monday for a week; -infinity for all_time.';
 comment on column learn_internal.board_scores.value is
@@ -2722,7 +2722,7 @@ create index board_scores_order
 create index board_scores_lapses on learn_internal.board_scores (metric, lapses_at, value)
   where lapses_at < 'infinity';
 
-create table learn_internal.board_fences (
+create table learn_internal.board_stretches (
   metric    text not null,
   period    text not null,
   starts_on date not null,
@@ -2731,25 +2731,25 @@ create table learn_internal.board_fences (
   split_at  bigint not null,
   primary key (metric, period, starts_on, floor)
 );
-comment on table learn_internal.board_fences is
+comment on table learn_internal.board_stretches is
   'How many users a board has between one value and the next: so that a rank is a sum of some of these '
-  'and a count of few rows. Kept by the triggers of board_scores and by fold_boards().';
-comment on column learn_internal.board_fences.floor is
+  'and a count of few rows. Kept by the triggers of board_scores and by merge_boards().';
+comment on column learn_internal.board_stretches.floor is
   'The lowest value counted here; the next floor is counted there.';
-comment on column learn_internal.board_fences.split_at is 'Number of users from which it is split in two or more.';
-create index board_fences_crowded
-  on learn_internal.board_fences (metric, period, starts_on, floor) where users >= split_at;
+comment on column learn_internal.board_stretches.split_at is 'Number of users from which it is split in two or more.';
+create index board_stretches_crowded
+  on learn_internal.board_stretches (metric, period, starts_on, floor) where users >= split_at;
 
 create table learn_internal.board_state (
   is_only_row boolean primary key default true,
   kept_from   date not null default '-infinity',
-  folded_at   timestamptz not null default learn.clock(),
+  merged_at   timestamptz not null default learn.clock(),
   constraint board_state_has_one_row check (is_only_row)
 );
 comment on table learn_internal.board_state is 'One row: what the boards in board_scores cover.';
 comment on column learn_internal.board_state.kept_from is
   'Periods that ended on this day or earlier are no longer in board_scores: their boards are computed from the facts.';
-comment on column learn_internal.board_state.folded_at is 'When gains were last folded into board_scores.';
+comment on column learn_internal.board_state.merged_at is 'When gains were last merged into board_scores.';
 
 insert into learn_internal.board_state default values;
 
@@ -2763,7 +2763,7 @@ comment on type learn_internal.board is
 create type learn_internal.board_change as (
   user_id uuid, name text, old_value bigint, new_value bigint);
 comment on type learn_internal.board_change is
-  'A user whose place on a board has changed since the last fold: what board_scores says (0: not on it), '
+  'A user whose place on a board has changed since the last merge: what board_scores says (0: not on it), '
   'and what is true.';
 
 create type learn_internal.board_step as (
@@ -2819,11 +2819,11 @@ comment on table learn.period_rewards is
   'overlap, the highest amount counts.';
 grant select on learn.period_rewards to learn_app, learn_readonly;
 
-create table learn_internal.fold_requests (
+create table learn_internal.merge_requests (
   transaction_id xid8 primary key
 );
-comment on table learn_internal.fold_requests is
-  'Transactions that fold the boards when they commit. Nobody else ever sees a row.';
+comment on table learn_internal.merge_requests is
+  'Transactions that merge the boards when they commit. Nobody else ever sees a row.';
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('leaderboard_days_kept', '8', 'number',

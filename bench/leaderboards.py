@@ -10,7 +10,7 @@ some gain more so that there is something to correct for, and times, for random 
 - snapshot: ranks written down before, corrected for the users who have changed since
 - Redis: a sorted set, by a local redis-server, where there is one (it keeps one board of one metric)
 
-and what an update costs in each: for Laurel `award_xp()` as a whole, and folding, per gain. Medians
+and what an update costs in each: for Laurel `award_xp()` as a whole, and merging, per gain. Medians
 in microseconds; ratios are what is of interest, since machines differ and are noisy. `--users`: other sizes.
 """
 
@@ -162,8 +162,8 @@ def time_updates(connection: Connection, ids: list[Any], rounds: int) -> dict[st
         (random.sample(ids, min(1000, len(ids))),),
     )
     begun = time.perf_counter()
-    connection.execute("select learn_internal.fold_boards()")
-    times["update: folding, per gain"] = (time.perf_counter() - begun) * 1e3
+    connection.execute("select learn_internal.merge_boards()")
+    times["update: merging, per gain"] = (time.perf_counter() - begun) * 1e3
     connection.execute(  # these were no facts
         "insert into learn_internal.board_gains (user_id, metric, local_date)"
         " select u, '', '-infinity' from unnest(%s::uuid[]) u",
@@ -264,7 +264,7 @@ def measure(users: int, rounds: int) -> dict[str, float] | None:
             connection.execute("select learn.award_xp(%s, 5)", (user,))
         connection.execute("select learn_internal.note_streaks(%s)", (ids[:30],))
         times |= time_reads(connection, ids, rounds)
-        times |= {f"{name}, just folded": us for name, us in settled.items() if name.endswith("Laurel")}
+        times |= {f"{name}, just merged": us for name, us in settled.items() if name.endswith("Laurel")}
         times |= time_refresh(connection)
         times |= time_updates(connection, ids, rounds)
         damage = connection.execute("select * from learn_internal.board_damage limit 5").fetchall()

@@ -157,7 +157,7 @@ def time_history(connection: Connection, users: Sequence[Any]) -> tuple[float, f
 def time_bulk(connection: Connection, rounds: int, size: int) -> dict[str, float]:
     """Median seconds of so many completions in one statement, rolled back each time.
 
-    For the engine also with what waits for the commit: boards are folded then.
+    For the engine also with what waits for the commit: boards are merged then.
     """
     times: dict[str, list[float]] = {"bare": [], "engine": [], "committed": []}
     for _ in range(rounds):
@@ -241,7 +241,7 @@ def main() -> int:
     for size, bulk in bulks.items():
         print(
             f"{size:,} completions in one statement: bare {bulk['bare']:.2f} s, engine {bulk['engine']:.2f}"
-            f" s, with the fold at its commit {bulk['committed']:.2f} s;"
+            f" s, with the merge at its commit {bulk['committed']:.2f} s;"
             f" ratios {bulk['engine'] / bulk['bare']:.1f} and {bulk['committed'] / bulk['bare']:.1f}"
         )
     return 0

@@ -1303,7 +1303,7 @@ begin
   if found then
     perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
     from (
-      select f.metric, f.period, f.starts_on from learn_internal.board_fences f
+      select f.metric, f.period, f.starts_on from learn_internal.board_stretches f
       union
       select s.metric, s.period, s.starts_on from learn_internal.board_scores s
     ) b;
@@ -2090,10 +2090,10 @@ with asked as (
 select j.name, j.schedule, j.command, j.purpose, j.is_wanted, case when j.is_wanted then j.late end as late
 from asked a
 cross join lateral (values
-  ('boards', '* * * * *', 'select learn.refresh_leaderboard()', 'folds what was gained into the boards', true,
-    (select format('gains wait since %s', to_char(s.folded_at, 'YYYY-MM-DD HH24:MI'))
+  ('boards', '* * * * *', 'select learn.refresh_leaderboard()', 'merges what was gained into the boards', true,
+    (select format('gains wait since %s', to_char(s.merged_at, 'YYYY-MM-DD HH24:MI'))
      from learn_internal.board_state s
-     where s.folded_at < a.now_is - interval '1 hour' and exists (select from learn_internal.board_gains))),
+     where s.merged_at < a.now_is - interval '1 hour' and exists (select from learn_internal.board_gains))),
   ('analytics', '*/10 * * * *', 'select learn.refresh_analytics()', 'adds what has changed to the tallies', true,
     (select format('more than %s changes wait', a.many)
      from learn_internal.tally_changes c offset a.many limit 1)),

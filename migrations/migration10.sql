@@ -33,7 +33,7 @@ comment on function learn_internal.period_start(text, date) is
 
 -- functions/leaderboards/board.sql
 
--- What has changed on a board since the last fold: the users who have gained, and those to be
+-- What has changed on a board since the last merge: the users who have gained, and those to be
 -- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
 -- lint: ignore plpgsql because the literal '{}' is an empty array's own spelling
 create or replace function learn_internal.board_changes(p_board learn_internal.board)
@@ -117,7 +117,7 @@ begin
 end;
 $$;
 comment on function learn_internal.board_changes(learn_internal.board) is
-  'The users whose place on a board may have changed since the last fold, with old and new values.';
+  'The users whose place on a board may have changed since the last merge, with old and new values.';
 
 -- Who stands on a board with what, all of it or among some users: those with a value above 0.
 -- Kept boards are read, others recounted.
@@ -170,7 +170,7 @@ comment on function learn_internal.board_standings(
   learn_internal.board, uuid[], learn_internal.board_change[]) is
   'Users and values of a board, all of it or among some users.';
 
--- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the fold.
+-- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the merge.
 create or replace function learn_internal.divide_board(
   p_metric text, p_period text, p_starts_on date
 )
@@ -180,9 +180,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from learn_internal.board_fences f
+  delete from learn_internal.board_stretches f
   where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on;
-  perform learn_internal.split_fence(p_metric, p_period, p_starts_on, 1);
+  perform learn_internal.split_stretch(p_metric, p_period, p_starts_on, 1);
 end;
 $$;
 comment on function learn_internal.divide_board(text, text, date) is
@@ -319,7 +319,7 @@ where m.is_board;
 comment on view learn_internal.board_totals is
   'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
 
--- The boards recounted from the facts: what board_scores must say once everything is folded.
+-- The boards recounted from the facts: what board_scores must say once everything is merged.
 -- Filter by user_id: it reaches the tables.
 create or replace view learn_internal.board_recounts as
 select f.user_id, f.metric, p.period, p.starts_on,
@@ -356,7 +356,7 @@ where e.ends_at > (select learn.clock())
 comment on view learn_internal.board_recounts is
   'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
 
--- What boards say of each user: the last fold and what was gained since. Users who are to be recounted, and
+-- What boards say of each user: the last merge and what was gained since. Users who are to be recounted, and
 -- streaks that are to be looked up, are not here.
 create or replace view learn_internal.board_values as
 select v.user_id, v.metric, v.period, v.starts_on,
@@ -386,7 +386,7 @@ where not exists (
     and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
 group by v.user_id, v.metric, v.period, v.starts_on;
 comment on view learn_internal.board_values is
-  'What boards say of each user: the last fold and what was gained since.';
+  'What boards say of each user: the last merge and what was gained since.';
 
 -- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
 create or replace view learn_internal.board_damage as
@@ -428,7 +428,7 @@ select 'stretches_of_boards_are_counted', null::uuid,
 from (
   select w.*, lead(w.floor, 1, 9223372036854775807)
     over (partition by w.metric, w.period, w.starts_on order by w.floor) as until
-  from learn_internal.board_fences w
+  from learn_internal.board_stretches w
 ) f
 cross join lateral (
   select count(*) as users
@@ -442,7 +442,7 @@ select 'stretches_of_boards_are_counted', null::uuid,
   format('%s %s %s from 1', b.metric, b.period, b.starts_on), 'no stretch'
 from (select distinct s.metric, s.period, s.starts_on from learn_internal.board_scores s where s.value > 0) b
 where not exists (
-  select from learn_internal.board_fences f
+  select from learn_internal.board_stretches f
   where f.metric = b.metric and f.period = b.period and f.starts_on = b.starts_on and f.floor = 1);
 comment on view learn_internal.board_stretch_damage is
   'Where stretches of boards do not count the users in them; no row when all is well.';
@@ -493,7 +493,7 @@ $$;
 comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
   'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
 
--- Has the boards of users recounted from the facts: at once for who reads them, and by a fold, where they
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a merge, where they
 -- are many when this commits.
 create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
@@ -505,7 +505,7 @@ begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
   if cardinality(p_user_ids) >= 100 then
-    perform learn_internal.request_fold();
+    perform learn_internal.request_merge();
   end if;
 end;
 $$;
@@ -516,7 +516,7 @@ comment on function learn_internal.recount_boards(uuid[]) is
 
 -- The rank of a value on a kept board: 1 and the number of users above it. Those are the users in all
 -- the stretches above its own, the few above it in its own, without those whose streak has ended, and a
--- correction for the changes since the last fold.
+-- correction for the changes since the last merge.
 create or replace function learn_internal.board_rank(
   p_board learn_internal.board, p_value bigint, p_changes learn_internal.board_change[]
 )
@@ -533,7 +533,7 @@ declare
   v_above bigint;
 begin
   select min(f.floor), coalesce(sum(f.users), 0) into v_floor, v_above
-  from learn_internal.board_fences f
+  from learn_internal.board_stretches f
   where f.metric = (p_board).metric and f.period = (p_board).period
     and f.starts_on = (p_board).starts_on and f.floor > p_value;
   return 1 + v_above + (
@@ -741,12 +741,12 @@ comment on function learn.close_period(text, text, date) is
   'number of users on the board. Null p_on: the last one.';
 grant execute on function learn.close_period(text, text, date) to learn_app;
 
--- functions/leaderboards/split_fence.sql
+-- functions/leaderboards/split_stretch.sql
 
 -- Splits a crowded stretch of a board into stretches of about 1,000 users. Users of one value stay
 -- together, at the floor of a stretch: a rank never counts those.
--- The caller holds the lock of the fold, and board_scores and board_fences agree.
-create or replace function learn_internal.split_fence(
+-- The caller holds the lock of the merge, and board_scores and board_stretches agree.
+create or replace function learn_internal.split_stretch(
   p_metric text, p_period text, p_starts_on date, p_floor bigint
 )
 returns void
@@ -759,11 +759,11 @@ as $$
 declare
   v_size  constant integer := 1000;
   v_until bigint := coalesce((
-    select min(f.floor) from learn_internal.board_fences f
+    select min(f.floor) from learn_internal.board_stretches f
     where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on
       and f.floor > p_floor), 9223372036854775807);
 begin
-  insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
+  insert into learn_internal.board_stretches as f (metric, period, starts_on, floor, users, split_at)
   select p_metric, p_period, p_starts_on, g.floor, sum(g.users), greatest(2 * v_size, 2 * sum(g.users))
   from (
     select v.users, max(v.value) filter (where v.is_floor) over (order by v.value) as floor
@@ -787,14 +787,14 @@ begin
     set users = excluded.users, split_at = excluded.split_at;
 end;
 $$;
-comment on function learn_internal.split_fence(text, text, date, bigint) is
+comment on function learn_internal.split_stretch(text, text, date, bigint) is
   'Splits a crowded stretch of a board.';
 
--- functions/leaderboards/fold.sql
+-- functions/leaderboards/merge.sql
 
--- The part of a fold that recounts users from the facts, and takes those off who are no longer to be seen.
+-- The part of a merge that recounts users from the facts, and takes those off who are no longer to be seen.
 -- Its caller holds the lock. Returns how many gains and marks of theirs that settles.
-create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
+create or replace function learn_internal.merge_recounts(p_user_ids uuid[])
 returns bigint
 language plpgsql
 volatile
@@ -846,14 +846,14 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_internal.fold_recounts(uuid[]) is
-  'The part of a fold that recounts users from the facts; returns how many gains that settles.';
+comment on function learn_internal.merge_recounts(uuid[]) is
+  'The part of a merge that recounts users from the facts; returns how many gains that settles.';
 
--- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
+-- The part of a merge about the board of streaks. What is merged is that a streak has changed: it is looked up
 -- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
 -- taken off, p_at_most of them: until then readers leave them out.
 -- Its caller holds the lock. Returns how many changes and ends that settles.
-create or replace function learn_internal.fold_streaks(p_at_most integer)
+create or replace function learn_internal.merge_streaks(p_at_most integer)
 returns bigint
 language plpgsql
 volatile
@@ -920,21 +920,21 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_internal.fold_streaks(integer) is
-  'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
+comment on function learn_internal.merge_streaks(integer) is
+  'The part of a merge about the board of streaks; returns how many changes and ends that settles.';
 
--- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
+-- Merges what users have gained into the boards: adds it up, recounts those who are marked, takes those
 -- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
 -- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
 -- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
--- The caller holds the lock of the fold: see try_fold_boards(). Returns how many gains there were.
-create or replace function learn_internal.fold_boards()
+-- The caller holds the lock of the merge: see try_merge_boards(). Returns how many gains there were.
+create or replace function learn_internal.merge_boards()
 returns bigint
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set jit = off
-set work_mem = '64MB'       -- once: nobody else folds meanwhile
+set work_mem = '64MB'       -- once: nobody else merges meanwhile
 as $$
 declare
   v_kept_from date;
@@ -947,9 +947,9 @@ begin
   select s.kept_from into v_kept_from from learn_internal.board_state s;
 
   if v_marked <> '{}' then
-    v_marks := learn_internal.fold_recounts(v_marked);
+    v_marks := learn_internal.merge_recounts(v_marked);
   end if;
-  v_marks := v_marks + learn_internal.fold_streaks(200);
+  v_marks := v_marks + learn_internal.merge_streaks(200);
 
   with taken as (
     delete from learn_internal.board_gains g
@@ -995,36 +995,36 @@ begin
   select count(*) into v_count from taken;
 
   if v_count + v_marks > 0 then
-    update learn_internal.board_state set folded_at = learn.clock();
+    update learn_internal.board_state set merged_at = learn.clock();
   end if;
-  perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
-  from learn_internal.board_fences f
+  perform learn_internal.split_stretch(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_stretches f
   where f.users >= f.split_at;
   return v_count + v_marks;
 end;
 $$;
-comment on function learn_internal.fold_boards() is
-  'Folds what users have gained into the boards; returns how many gains there were. Its caller holds '
+comment on function learn_internal.merge_boards() is
+  'Merges what users have gained into the boards; returns how many gains there were. Its caller holds '
   'the lock.';
 
--- Has the boards folded when this transaction commits: once, however often it is asked for.
-create or replace function learn_internal.request_fold()
+-- Has the boards merged when this transaction commits: once, however often it is asked for.
+create or replace function learn_internal.request_merge()
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
+  insert into learn_internal.merge_requests (transaction_id) values (pg_current_xact_id())
   on conflict (transaction_id) do nothing;
 end;
 $$;
-comment on function learn_internal.request_fold() is
-  'Has the boards folded when this transaction commits.';
+comment on function learn_internal.request_merge() is
+  'Has the boards merged when this transaction commits.';
 
--- Folds the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot fold.
--- Who folds has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
-create or replace function learn_internal.try_fold_boards()
+-- Merges the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot merge.
+-- Who merges has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
+create or replace function learn_internal.try_merge_boards()
 returns void
 language plpgsql
 volatile
@@ -1036,12 +1036,12 @@ begin
   end if;
   perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
   if found then
-    perform learn_internal.fold_boards();
+    perform learn_internal.merge_boards();
   end if;
 end;
 $$;
-comment on function learn_internal.try_fold_boards() is
-  'Folds the boards unless somebody else is at it.';
+comment on function learn_internal.try_merge_boards() is
+  'Merges the boards unless somebody else is at it.';
 
 -- functions/leaderboards/leaderboard.sql
 
@@ -1267,10 +1267,10 @@ comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], 
 grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
   to learn_app, learn_user, learn_readonly;
 
--- functions/leaderboards/move_fences.sql
+-- functions/leaderboards/move_stretches.sql
 
 -- Counts users, or takes them away, in the stretches of boards where their values lie.
-create or replace function learn_internal.move_fences(p_steps learn_internal.board_step[])
+create or replace function learn_internal.move_stretches(p_steps learn_internal.board_step[])
 returns void
 language plpgsql
 volatile
@@ -1282,7 +1282,7 @@ begin
   if p_steps is null then
     return;
   end if;
-  insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
+  insert into learn_internal.board_stretches as f (metric, period, starts_on, floor, users, split_at)
   select w.metric, w.period, w.starts_on, w.floor, sum(w.users), 0
   from (
     -- floors and steps in one order: the last floor before a step is its own
@@ -1294,7 +1294,7 @@ begin
       from (
         select distinct s.metric, s.period, s.starts_on from unnest(p_steps) s
       ) t
-      join learn_internal.board_fences b
+      join learn_internal.board_stretches b
         on b.metric = t.metric and b.period = t.period and b.starts_on = t.starts_on
       union all
       select s.metric, s.period, s.starts_on, s.value, null, s.users from unnest(p_steps) s
@@ -1306,15 +1306,15 @@ begin
   on conflict (metric, period, starts_on, floor) do update set users = f.users + excluded.users;
 end;
 $$;
-comment on function learn_internal.move_fences(learn_internal.board_step[]) is
+comment on function learn_internal.move_stretches(learn_internal.board_step[]) is
   'Counts users, or takes them away, in the stretches of boards where their values lie.';
 
 -- functions/leaderboards/refresh_leaderboard.sql
 
--- Folds all that users have gained into the boards, takes off the streaks that have ended, drops the boards
+-- Merges all that users have gained into the boards, takes off the streaks that have ended, drops the boards
 -- of periods that are over for longer than leaderboard_days_kept, and evens out what ranks are counted by.
 -- Boards are right without it; it keeps them fast. Readers and learners never wait for it; a second run
--- waits for the first. Returns how many gains and ends it folded.
+-- waits for the first. Returns how many gains and ends it merged.
 create or replace function learn.refresh_leaderboard()
 returns bigint
 language plpgsql
@@ -1330,7 +1330,7 @@ declare
 begin
   perform learn_internal.hold_content();
   perform from learn_internal.turns t where t.name = 'boards' for update;
-  v_count := learn_internal.fold_streaks(null) + learn_internal.fold_boards();
+  v_count := learn_internal.merge_streaks(null) + learn_internal.merge_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
   if found then
@@ -1338,7 +1338,7 @@ begin
     where s.period <> 'all_time' and (s.starts_on + case s.period
       when 'day' then interval '1 day' when 'week' then interval '7 days'
       else interval '1 month' end)::date <= v_kept_from;
-    delete from learn_internal.board_fences f
+    delete from learn_internal.board_stretches f
     where f.period <> 'all_time' and (f.starts_on + case f.period
       when 'day' then interval '1 day' when 'week' then interval '7 days'
       else interval '1 month' end)::date <= v_kept_from;
@@ -1348,7 +1348,7 @@ begin
   perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
   from (
     select f.metric, f.period, f.starts_on
-    from learn_internal.board_fences f
+    from learn_internal.board_stretches f
     group by f.metric, f.period, f.starts_on
     having count(*) > 4 + 4 * sum(f.users) / 1000
   ) b;
@@ -1356,7 +1356,7 @@ begin
 end;
 $$;
 comment on function learn.refresh_leaderboard() is
-  'Folds what users have gained into the boards, which keeps them fast; returns how many changes. '
+  'Merges what users have gained into the boards, which keeps them fast; returns how many changes. '
   'Call it every minute or so.';
 grant execute on function learn.refresh_leaderboard() to learn_app;
 
@@ -1387,14 +1387,14 @@ comment on view learn.current_leaderboard is
   'a rank.';
 grant select on learn.current_leaderboard to learn_app, learn_user, learn_readonly;
 
--- The boards as rows: those of periods that were closed as they stood then, the others as of the last fold.
+-- The boards as rows: those of periods that were closed as they stood then, the others as of the last merge.
 -- leaderboard() answers by index, and for this moment. All time starts on a day that every driver can read.
 create or replace view learn.leaderboard_entries as
 select s.metric, s.period,
   case when s.period = 'all_time' then '0001-01-01' else s.starts_on end as period_start,
   s.user_id, s.value,
   rank() over (partition by s.metric, s.period, s.starts_on order by s.value desc) as rank,
-  (select b.folded_at from learn_internal.board_state b) as calculated_at
+  (select b.merged_at from learn_internal.board_state b) as calculated_at
 from learn_internal.board_scores s
 join learn.metrics m on m.key = s.metric and m.is_board
 join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard
@@ -1408,14 +1408,14 @@ join learn.closed_periods c
   on c.metric = s.metric and c.period = s.period and c.starts_on = s.starts_on
 join learn.users u on u.id = s.user_id and u.is_active and u.show_on_leaderboard;
 comment on view learn.leaderboard_entries is
-  'The boards as rows: closed periods as they stood when they were closed, others as of the last fold '
+  'The boards as rows: closed periods as they stood when they were closed, others as of the last merge '
   '(calculated_at). Filter by metric, period and period_start, which is 0001-01-01 for all time.';
 grant select on learn.leaderboard_entries to learn_app, learn_readonly;
 
--- triggers/leaderboards/count_in_fences.sql
+-- triggers/leaderboards/count_in_stretches.sql
 
 -- When the boards change: each stretch of a board counts who has come and who has gone.
-create or replace function learn_internal.count_in_fences()
+create or replace function learn_internal.count_in_stretches()
 returns trigger
 language plpgsql
 volatile
@@ -1426,12 +1426,12 @@ set jit = off
 as $$
 begin
   if tg_op <> 'DELETE' then
-    insert into learn_internal.board_fences (metric, period, starts_on, floor, users, split_at)
+    insert into learn_internal.board_stretches (metric, period, starts_on, floor, users, split_at)
     select distinct n.metric, n.period, n.starts_on, 1, 0, 2000 from new_rows n
     on conflict (metric, period, starts_on, floor) do nothing;
   end if;
   if tg_op = 'INSERT' then
-    perform learn_internal.move_fences(array_agg(
+    perform learn_internal.move_stretches(array_agg(
       (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
     from (
       select n.metric, n.period, n.starts_on, n.value, count(*) as users
@@ -1440,7 +1440,7 @@ begin
       group by n.metric, n.period, n.starts_on, n.value
     ) s;
   elsif tg_op = 'DELETE' then
-    perform learn_internal.move_fences(array_agg(
+    perform learn_internal.move_stretches(array_agg(
       (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
     from (
       select o.metric, o.period, o.starts_on, o.value, -count(*) as users
@@ -1449,7 +1449,7 @@ begin
       group by o.metric, o.period, o.starts_on, o.value
     ) s;
   else
-    perform learn_internal.move_fences(array_agg(
+    perform learn_internal.move_stretches(array_agg(
       (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
     from (
       select c.metric, c.period, c.starts_on, c.value, sum(c.users) as users
@@ -1466,32 +1466,32 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.count_in_fences() is
+comment on function learn_internal.count_in_stretches() is
   'Statement trigger: counts users of boards by stretches of values.';
 
 create or replace trigger scores_inserted
   after insert on learn_internal.board_scores
   referencing new table as new_rows
   for each statement
-  execute function learn_internal.count_in_fences();
+  execute function learn_internal.count_in_stretches();
 
 create or replace trigger scores_updated
   after update on learn_internal.board_scores
   referencing old table as old_rows new table as new_rows
   for each statement
-  execute function learn_internal.count_in_fences();
+  execute function learn_internal.count_in_stretches();
 
 create or replace trigger scores_deleted
   after delete on learn_internal.board_scores
   referencing old table as old_rows
   for each statement
-  execute function learn_internal.count_in_fences();
+  execute function learn_internal.count_in_stretches();
 
--- triggers/leaderboards/fold_at_commit.sql
+-- triggers/leaderboards/merge_at_commit.sql
 
--- When a transaction that has asked for it commits: the boards are folded, after all that it has written, so
--- that its gains are taken once, and others are kept from folding for a moment only.
-create or replace function learn_internal.fold_at_commit()
+-- When a transaction that has asked for it commits: the boards are merged, after all that it has written, so
+-- that its gains are taken once, and others are kept from merging for a moment only.
+create or replace function learn_internal.merge_at_commit()
 returns trigger
 language plpgsql
 volatile
@@ -1499,19 +1499,19 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from learn_internal.fold_requests r where r.transaction_id = new.transaction_id;
-  perform learn_internal.try_fold_boards();
+  delete from learn_internal.merge_requests r where r.transaction_id = new.transaction_id;
+  perform learn_internal.try_merge_boards();
   return null;
 end;
 $$;
-comment on function learn_internal.fold_at_commit() is
-  'Deferred trigger: folds the boards when the transaction that has asked for it commits.';
+comment on function learn_internal.merge_at_commit() is
+  'Deferred trigger: merges the boards when the transaction that has asked for it commits.';
 
-create constraint trigger fold_at_commit
-  after insert on learn_internal.fold_requests
+create constraint trigger merge_at_commit
+  after insert on learn_internal.merge_requests
   deferrable initially deferred
   for each row
-  execute function learn_internal.fold_at_commit();
+  execute function learn_internal.merge_at_commit();
 
 -- triggers/leaderboards/period.sql
 

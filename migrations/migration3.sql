@@ -2199,9 +2199,9 @@ begin
   if v_gains is not null then
     insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
     select b.user_id, b.metric, b.local_date, b.activity_type, b.amount from unnest(v_gains) b;
-    -- refresh_leaderboard() folds them into the boards, and a load when it commits; no learner's call does.
+    -- refresh_leaderboard() merges them into the boards, and a load when it commits; no learner's call does.
     if cardinality(v_gains) >= 100 then
-      perform learn_internal.request_fold();
+      perform learn_internal.request_merge();
     end if;
   end if;
 

@@ -1,4 +1,4 @@
--- What usernames are unique by: compatibility characters are taken apart (Unicode NFKD), letters are folded as
+-- What usernames are unique by: compatibility characters are taken apart (Unicode NFKD), letters are merged as
 -- Unicode's CaseFolding says, what cannot be seen is left out, and blanks are one blank. So names are the
 -- same that look the same or differ in case, whatever the locale of the database.
 create or replace function learn_internal.username_key(p_username text)
@@ -47,4 +47,4 @@ begin
 end;
 $$;
 comment on function learn_internal.username_key(text) is
-  'What usernames are unique by: folded by Unicode''s NFKD and CaseFolding, without what cannot be seen.';
+  'What usernames are unique by: merged by Unicode''s NFKD and CaseFolding, without what cannot be seen.';

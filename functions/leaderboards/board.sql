@@ -1,4 +1,4 @@
--- What has changed on a board since the last fold: the users who have gained, and those to be
+-- What has changed on a board since the last merge: the users who have gained, and those to be
 -- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
 -- lint: ignore plpgsql because the literal '{}' is an empty array's own spelling
 create or replace function learn_internal.board_changes(p_board learn_internal.board)
@@ -82,7 +82,7 @@ begin
 end;
 $$;
 comment on function learn_internal.board_changes(learn_internal.board) is
-  'The users whose place on a board may have changed since the last fold, with old and new values.';
+  'The users whose place on a board may have changed since the last merge, with old and new values.';
 
 -- Who stands on a board with what, all of it or among some users: those with a value above 0.
 -- Kept boards are read, others recounted.
@@ -135,7 +135,7 @@ comment on function learn_internal.board_standings(
   learn_internal.board, uuid[], learn_internal.board_change[]) is
   'Users and values of a board, all of it or among some users.';
 
--- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the fold.
+-- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the merge.
 create or replace function learn_internal.divide_board(
   p_metric text, p_period text, p_starts_on date
 )
@@ -145,9 +145,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from learn_internal.board_fences f
+  delete from learn_internal.board_stretches f
   where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on;
-  perform learn_internal.split_fence(p_metric, p_period, p_starts_on, 1);
+  perform learn_internal.split_stretch(p_metric, p_period, p_starts_on, 1);
 end;
 $$;
 comment on function learn_internal.divide_board(text, text, date) is

@@ -1,6 +1,6 @@
 -- The rank of a value on a kept board: 1 and the number of users above it. Those are the users in all
 -- the stretches above its own, the few above it in its own, without those whose streak has ended, and a
--- correction for the changes since the last fold.
+-- correction for the changes since the last merge.
 create or replace function learn_internal.board_rank(
   p_board learn_internal.board, p_value bigint, p_changes learn_internal.board_change[]
 )
@@ -17,7 +17,7 @@ declare
   v_above bigint;
 begin
   select min(f.floor), coalesce(sum(f.users), 0) into v_floor, v_above
-  from learn_internal.board_fences f
+  from learn_internal.board_stretches f
   where f.metric = (p_board).metric and f.period = (p_board).period
     and f.starts_on = (p_board).starts_on and f.floor > p_value;
   return 1 + v_above + (

@@ -42,7 +42,7 @@ $$;
 comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
   'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
 
--- Has the boards of users recounted from the facts: at once for who reads them, and by a fold, where they
+-- Has the boards of users recounted from the facts: at once for who reads them, and by a merge, where they
 -- are many when this commits.
 create or replace function learn_internal.recount_boards(p_user_ids uuid[])
 returns void
@@ -54,7 +54,7 @@ begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
   if cardinality(p_user_ids) >= 100 then
-    perform learn_internal.request_fold();
+    perform learn_internal.request_merge();
   end if;
 end;
 $$;

@@ -1,7 +1,7 @@
--- Folds all that users have gained into the boards, takes off the streaks that have ended, drops the boards
+-- Merges all that users have gained into the boards, takes off the streaks that have ended, drops the boards
 -- of periods that are over for longer than leaderboard_days_kept, and evens out what ranks are counted by.
 -- Boards are right without it; it keeps them fast. Readers and learners never wait for it; a second run
--- waits for the first. Returns how many gains and ends it folded.
+-- waits for the first. Returns how many gains and ends it merged.
 create or replace function learn.refresh_leaderboard()
 returns bigint
 language plpgsql
@@ -17,7 +17,7 @@ declare
 begin
   perform learn_internal.hold_content();
   perform from learn_internal.turns t where t.name = 'boards' for update;
-  v_count := learn_internal.fold_streaks(null) + learn_internal.fold_boards();
+  v_count := learn_internal.merge_streaks(null) + learn_internal.merge_boards();
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
   if found then
@@ -25,7 +25,7 @@ begin
     where s.period <> 'all_time' and (s.starts_on + case s.period
       when 'day' then interval '1 day' when 'week' then interval '7 days'
       else interval '1 month' end)::date <= v_kept_from;
-    delete from learn_internal.board_fences f
+    delete from learn_internal.board_stretches f
     where f.period <> 'all_time' and (f.starts_on + case f.period
       when 'day' then interval '1 day' when 'week' then interval '7 days'
       else interval '1 month' end)::date <= v_kept_from;
@@ -35,7 +35,7 @@ begin
   perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
   from (
     select f.metric, f.period, f.starts_on
-    from learn_internal.board_fences f
+    from learn_internal.board_stretches f
     group by f.metric, f.period, f.starts_on
     having count(*) > 4 + 4 * sum(f.users) / 1000
   ) b;
@@ -43,6 +43,6 @@ begin
 end;
 $$;
 comment on function learn.refresh_leaderboard() is
-  'Folds what users have gained into the boards, which keeps them fast; returns how many changes. '
+  'Merges what users have gained into the boards, which keeps them fast; returns how many changes. '
   'Call it every minute or so.';
 grant execute on function learn.refresh_leaderboard() to learn_app;

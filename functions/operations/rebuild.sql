@@ -18,7 +18,7 @@ begin
   if found then
     perform learn_internal.divide_board(b.metric, b.period, b.starts_on)
     from (
-      select f.metric, f.period, f.starts_on from learn_internal.board_fences f
+      select f.metric, f.period, f.starts_on from learn_internal.board_stretches f
       union
       select s.metric, s.period, s.starts_on from learn_internal.board_scores s
     ) b;

@@ -1937,8 +1937,8 @@ with document(levels) as (
           "expect": "No event, an error"}
       ],
       "hints": ["An event is a fact: past tense, never changed.",
-        "Fold the events over an empty state."],
-      "approach": "An append-only events table with key (account, version); state is a fold; a
+        "Merge the events over an empty state."],
+      "approach": "An append-only events table with key (account, version); state is a merge; a
         command checks the state, then appends.",
       "minutes": 15
     },
@@ -1955,7 +1955,7 @@ with document(levels) as (
         {"name": "storage", "scenario": "50 billion events of 200 bytes",
           "expect": "10 TB, partitioned by account"}
       ],
-      "hints": ["Need the fold begin at zero each time?",
+      "hints": ["Need the merge begin at zero each time?",
         "A snapshot is a cache: it may be thrown away."],
       "approach": "Snapshots every 100 events, partitions by account, read models for lists,
         archives of old events behind a snapshot.",
@@ -2213,7 +2213,7 @@ with document(levels) as (
       ],
       "hints": ["Copy, follow the log, stop for a moment, switch.",
         "Number the map; a shard refuses what is not (or no longer) its own."],
-      "approach": "Copy plus replication per bucket, a short write fence, switch in the versioned
+      "approach": "Copy plus replication per bucket, a short write stretch, switch in the versioned
         map, epochs checked by the shards.",
       "minutes": 25
     },

@@ -1235,7 +1235,7 @@ with document(levels) as (
           "expect": "It is refused; the document stays valid"}
       ],
       "hints": ["Number the client's operations so that they can be sent again.",
-        "Ownership needs a fence at the log."],
+        "Ownership needs a stretch at the log."],
       "approach": "A durable operation log with fencing epoch, client sequence numbers, takeover by
         replay from a snapshot, validation against the schema.",
       "minutes": 30
@@ -1504,7 +1504,7 @@ with document(levels) as (
       "hints": ["Nearly every transfer crosses shards.",
         "Incoming money need not lock the receiver's balance."],
       "approach": "Accounts sharded by hash, state machines with logs instead of row locks, credits
-        as appended entries folded in batches, sub-accounts for the hot.",
+        as appended entries merged in batches, sub-accounts for the hot.",
       "minutes": 30
     },
     {

@@ -56,7 +56,7 @@ def broken_measures(learn: Learn) -> set[str]:
 def test_a_wrong_tally_is_found_and_mended(
     learn: Learn, user: UUID, table: str, measure: str, way: str
 ) -> None:
-    learn.refresh_leaderboard()  # a fold tallies what was paid
+    learn.refresh_leaderboard()  # a merge tallies what was paid
     if table == "tallies":
         learn.refresh_analytics()
     before = told(learn)

@@ -145,22 +145,24 @@ def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase) -> No
         assert learn.tuples("select * from learn_internal.board_gains") == []
 
 
-def test_nobody_waits_for_a_fold_that_is_not_over(fresh: FreshDatabase) -> None:
-    """One transaction folds and stays open: others earn, read and are right; a refresh waits for it."""
+def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None:
+    """One transaction merges and stays open: others earn, read and are right; a refresh waits for it."""
     with client(fresh) as learn:
         first, second = learn.register_user("first"), learn.register_user("second")
-    with session(fresh) as folding, client(fresh) as learn, session(fresh) as refreshing:
-        folding.step(lambda one: one.award_xp(first, 30)).result(30)
-        folding.step(lambda one: one.connection.execute("select learn_internal.try_fold_boards()")).result(30)
+    with session(fresh) as merging, client(fresh) as learn, session(fresh) as refreshing:
+        merging.step(lambda one: one.award_xp(first, 30)).result(30)
+        merging.step(lambda one: one.connection.execute("select learn_internal.try_merge_boards()")).result(
+            30
+        )
         learn.award_xp(second, 20)
         assert learn.value("select learn.user_rank(%s)", [second]) == 1
         waiting = refreshing.step(lambda one: one.refresh_leaderboard())
         assert not waiting.done()
         learn.award_xp(second, 5)
         assert (
-            folding.step(lambda one: one.value("select learn.user_rank(%s)", [second])).result(30).result == 2
+            merging.step(lambda one: one.value("select learn.user_rank(%s)", [second])).result(30).result == 2
         )
-        assert folding.commit() is None
+        assert merging.commit() is None
         assert waiting.result(30).result > 0
         assert refreshing.commit() is None
         assert learn.tuples("select rank, username, value from learn.leaderboard()") == [
@@ -169,7 +171,7 @@ def test_nobody_waits_for_a_fold_that_is_not_over(fresh: FreshDatabase) -> None:
         ]
 
 
-def test_a_long_transaction_folds_at_its_end_and_keeps_nobody_from_folding(fresh: FreshDatabase) -> None:
+def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(fresh: FreshDatabase) -> None:
     with client(fresh) as learn:
         crowd(learn, 200)
         other = learn.register_user("other")
@@ -187,7 +189,7 @@ def test_a_long_transaction_folds_at_its_end_and_keeps_nobody_from_folding(fresh
         assert learn.tuples("select * from learn_internal.board_gains") == []
         assert loading.commit() is None
         assert learn.tuples("select * from learn_internal.board_gains") == []
-        assert learn.tuples("select * from learn_internal.fold_requests") == []
+        assert learn.tuples("select * from learn_internal.merge_requests") == []
         assert learn.value("select learn.user_rank(%s)", [other]) == 201
 
 

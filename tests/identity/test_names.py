@@ -104,14 +104,14 @@ def test_usernames_are_the_same_when_unicode_says_so(learn: Learn) -> None:
     def key(text: str) -> str:
         return str(learn.value("select learn_internal.username_key(%s)", [text]))
 
-    def folded(text: str) -> str:
+    def merged(text: str) -> str:
         return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
 
     @settings(max_examples=300, deadline=None)
     @given(text=st.text(st.characters(exclude_categories=["C", "Z", "M"]), min_size=1, max_size=12))
     def check(text: str) -> None:
         for twin in (text.upper(), text.lower(), text.swapcase(), unicodedata.normalize("NFKC", text)):
-            assert (key(twin) == key(text)) is (folded(twin) == folded(text)), (text, twin)
+            assert (key(twin) == key(text)) is (merged(twin) == merged(text)), (text, twin)
 
     check()
 

@@ -194,11 +194,11 @@ def test_entries_are_what_the_boards_say(learn: Learn) -> None:
 def test_a_board_among_some_users(learn: Learn) -> None:
     users = scorers(learn, a=60, b=50, c=50, d=40, e=30)
     friends = [users[name] for name in "bde"]
-    for fold in (False, True):
-        if fold:
+    for merge in (False, True):
+        if merge:
             learn.refresh_leaderboard()
-            learn.award_xp(users["e"], 15)  # some as of the last fold, one since
-        expected = [(1, "b", 50), (2, "e", 45), (3, "d", 40)] if fold else [(1, "b"), (2, "d"), (3, "e")]
+            learn.award_xp(users["e"], 15)  # some as of the last merge, one since
+        expected = [(1, "b", 50), (2, "e", 45), (3, "d", 40)] if merge else [(1, "b"), (2, "d"), (3, "e")]
         assert [
             row[: len(expected[0])]
             for row in learn.tuples(
@@ -206,7 +206,7 @@ def test_a_board_among_some_users(learn: Learn) -> None:
             )
         ] == expected
         assert learn.value("select learn.user_rank(%s, p_among => %s)", [users["d"], friends]) == 3 - (
-            not fold
+            not merge
         )
         assert learn.value("select learn.user_rank(%s, p_among => %s)", [users["a"], friends]) is None
         around = learn.tuples(
@@ -240,8 +240,8 @@ def test_a_metric_gets_boards_that_know_the_past_and_loses_them(learn: Learn) ->
     )
     learn.set_clock("2035-06-14 12:00")
     learn.record_activity(user, activity, properties={"points": 7})
-    for fold in (False, True):
-        if fold:
+    for merge in (False, True):
+        if merge:
             learn.refresh_leaderboard()
         found = {
             aggregate: [board(learn, period, metric)[0][2] for period in ("day", "week", "all_time")]
@@ -293,7 +293,7 @@ def test_a_metric_that_is_deleted_has_no_board_left(learn: Learn) -> None:
         board(learn, "day", metric)
 
 
-def test_a_refresh_says_how_much_it_has_folded(learn: Learn) -> None:
+def test_a_refresh_says_how_much_it_has_merged(learn: Learn) -> None:
     learn.refresh_leaderboard()
     assert learn.refresh_leaderboard() == 0
 
@@ -320,7 +320,7 @@ def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
         db.execute("reset role")
 
 
-def test_one_fold_serves_all_statements_of_a_load(learn: Learn) -> None:
+def test_one_merge_serves_all_statements_of_a_load(learn: Learn) -> None:
     learn.connection.execute(
         "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 200) n"
     )
@@ -332,14 +332,14 @@ def test_one_fold_serves_all_statements_of_a_load(learn: Learn) -> None:
             f" where username {half} 'crowd-5'".encode()
         )
     learn.finish()
-    folds = "select calls from pg_stat_xact_user_functions where funcname = 'fold_boards'"
-    assert learn.value(folds) == 1
+    merges = "select calls from pg_stat_xact_user_functions where funcname = 'merge_boards'"
+    assert learn.value(merges) == 1
     assert learn.tuples("select * from learn_internal.board_gains") == []
-    assert learn.tuples("select * from learn_internal.fold_requests") == []
+    assert learn.tuples("select * from learn_internal.merge_requests") == []
 
 
 @pytest.mark.parametrize("change", ["show_on_leaderboard = false", "timezone = 'Asia/Tokyo'"])
-def test_learners_fold_for_nobody(learn: Learn, change: str) -> None:
+def test_learners_merge_for_nobody(learn: Learn, change: str) -> None:
     users = [learn.make_user() for _ in range(3)]
     lesson = learn.make_lesson(0)
     for _ in range(400):

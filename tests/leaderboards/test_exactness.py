@@ -117,7 +117,7 @@ def assert_boards_are_exact(learn: Learn) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: int) -> None:
-    """Random gains, late ones, reversals, hiding, renaming, moving, folding: checked after each few."""
+    """Random gains, late ones, reversals, hiding, renaming, moving, merging: checked after each few."""
     dice = random.Random(seed)
     lessons = [learn.make_lesson(0, xp_reward=dice.choice([0, 5, 5, 10])) for _ in range(6)]
     users = [
@@ -165,8 +165,8 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
         if len(users) > 4:
             learn.connection.execute("delete from learn.users where id = %s", [users.pop()])
 
-    def fold() -> None:
-        learn.value("select learn_internal.fold_boards()")
+    def merge() -> None:
+        learn.value("select learn_internal.merge_boards()")
 
     def refresh() -> None:
         learn.refresh_leaderboard()
@@ -188,7 +188,7 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
     steps = (
         [award] * 8
         + [complete] * 4
-        + [reverse, hide, hide, rename, delete, fold, fold, refresh, rebuild, freeze, move, later, later]
+        + [reverse, hide, hide, rename, delete, merge, merge, refresh, rebuild, freeze, move, later, later]
     )
     for _ in range(8):
         for _ in range(5):
@@ -197,7 +197,7 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
 
 
 def test_ranks_are_exact_among_thousands(learn: Learn) -> None:
-    """Values in stretches of a thousand, a crowd on one value, and moves across: after folds and before."""
+    """Values in stretches of a thousand, a crowd on one value, and moves across: after merges and before."""
     learn.connection.execute(
         "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 6000) n"
     )
@@ -225,8 +225,8 @@ def test_ranks_are_exact_among_thousands(learn: Learn) -> None:
 
     gain("case when number % 3 = 0 then 50 else number % 1700 + 1 end")
     assert differences() == []
-    learn.finish()  # folds, since it was large
-    stretches = learn.value("select count(*) from learn_internal.board_fences where period = 'all_time'")
+    learn.finish()  # merges, since it was large
+    stretches = learn.value("select count(*) from learn_internal.board_stretches where period = 'all_time'")
     assert stretches > 3
     assert differences() == []
     gain("case when number % 40 = 0 then number end")

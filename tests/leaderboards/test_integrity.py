@@ -12,7 +12,7 @@ NAMES = "names_on_boards_are_usernames"
 
 
 def damaged(learn: Learn, statement: str) -> set[str]:
-    """The checks that fail after a statement, on a board with a fold behind it and gains since."""
+    """The checks that fail after a statement, on a board with a merge behind it and gains since."""
     one, two = learn.register_user("one"), learn.register_user("two")
     learn.award_xp(one, 20)
     learn.award_xp(two, 30)
@@ -49,9 +49,9 @@ def damaged(learn: Learn, statement: str) -> set[str]:
             {SCORES},
         ),
         ("delete from learn_internal.board_scores where metric = 'current_streak'", {SCORES}),
-        ("update learn_internal.board_fences set users = users + 1", {FENCES}),
-        ("delete from learn_internal.board_fences where period = 'week'", {FENCES}),
-        ("update learn_internal.board_fences set floor = 2 where period = 'week'", {FENCES}),
+        ("update learn_internal.board_stretches set users = users + 1", {FENCES}),
+        ("delete from learn_internal.board_stretches where period = 'week'", {FENCES}),
+        ("update learn_internal.board_stretches set floor = 2 where period = 'week'", {FENCES}),
         ("update learn_internal.board_scores set name = 'two' where name = 'one'", {NAMES}),
         (
             "delete from learn.xp_transactions where amount = 5",

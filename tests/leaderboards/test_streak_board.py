@@ -43,8 +43,8 @@ def board(learn: Learn) -> list[Standing]:
     return page
 
 
-@pytest.mark.parametrize("fold", [False, True])
-def test_a_streak_ends_at_midnight_of_its_user(learn: Learn, fold: bool) -> None:
+@pytest.mark.parametrize("merge", [False, True])
+def test_a_streak_ends_at_midnight_of_its_user(learn: Learn, merge: bool) -> None:
     for name, zone, length in (
         ("apia", "Pacific/Apia", 1),
         ("hawaii", "Pacific/Honolulu", 2),
@@ -52,7 +52,7 @@ def test_a_streak_ends_at_midnight_of_its_user(learn: Learn, fold: bool) -> None
     ):
         user = learn.register_user(name, timezone=zone)
         active(learn, user, *("06-09 12:00", "06-10 12:00", "06-11 12:00")[-length:])
-    if fold:
+    if merge:
         learn.refresh_leaderboard()
     everybody = [("utc", 3), ("hawaii", 2), ("apia", 1)]
     for midnight in (
@@ -69,12 +69,12 @@ def test_a_streak_ends_at_midnight_of_its_user(learn: Learn, fold: bool) -> None
     assert everybody == []
 
 
-@pytest.mark.parametrize("fold", [False, True])
-def test_freezes_put_the_end_off_and_a_lost_streak_stays_lost(learn: Learn, fold: bool) -> None:
+@pytest.mark.parametrize("merge", [False, True])
+def test_freezes_put_the_end_off_and_a_lost_streak_stays_lost(learn: Learn, merge: bool) -> None:
     one, two = learn.register_user("one"), learn.register_user("two")
     active(learn, one, "06-10 12:00")
     active(learn, two, "06-10 12:00")
-    if fold:
+    if merge:
         learn.refresh_leaderboard()
     learn.grant_streak_freezes(one, 2)
     for day, left in ((11, ["one", "two"]), (12, ["one"]), (13, ["one"]), (14, [])):
@@ -96,11 +96,11 @@ def test_a_late_day_brings_a_streak_back(learn: Learn) -> None:
     assert board(learn) == [(1, "one", 3)]
 
 
-@pytest.mark.parametrize("fold", [False, True])
-def test_who_moves_west_has_longer(learn: Learn, fold: bool) -> None:
+@pytest.mark.parametrize("merge", [False, True])
+def test_who_moves_west_has_longer(learn: Learn, merge: bool) -> None:
     user = learn.register_user("one")
     active(learn, user, "06-10 12:00")
-    if fold:
+    if merge:
         learn.refresh_leaderboard()
     learn.connection.execute("update learn.users set timezone = 'Pacific/Honolulu' where id = %s", [user])
     learn.set_clock("2035-06-12 09:59:59")
@@ -121,7 +121,7 @@ def test_who_starts_anew_stands_where_the_new_streak_is(learn: Learn) -> None:
     assert board(learn) == [(1, "two", 2), (2, "one", 1)]
 
 
-def test_a_refresh_takes_off_all_that_have_ended_and_a_fold_a_few(learn: Learn) -> None:
+def test_a_refresh_takes_off_all_that_have_ended_and_a_merge_a_few(learn: Learn) -> None:
     learn.connection.execute(
         "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 500) n"
     )
@@ -134,7 +134,7 @@ def test_a_refresh_takes_off_all_that_have_ended_and_a_fold_a_few(learn: Learn) 
     assert learn.value(kept) == 500
     learn.advance(days(2))
     assert learn.tuples(STREAKS) == []
-    learn.value("select learn_internal.fold_boards()")
+    learn.value("select learn_internal.merge_boards()")
     assert learn.value(kept) == 300
     assert learn.tuples(STREAKS) == []
     assert learn.check_integrity() == []

@@ -44,7 +44,7 @@ FREE = {
         quiz_attempts.xp_earned
         user_achievements.evidence user_course_progress.last_activity_at user_skills.allocated_at
         user_skills.unlocked_at user_stats.last_active_at local_days.first_at local_days.last_at
-        board_fences.split_at""",
+        board_stretches.split_at""",
     "messages, and what the network says": """
         notifications.* outbox.* faucet_requests.-delete faucet_requests.-insert faucet_requests.error
         faucet_requests.limited_until faucet_requests.request_ip transactions.-delete
@@ -56,7 +56,7 @@ FREE = {
         withdrawn_facts.withdrawn_at learner_roles.* old_progress_table.* revoked_achievements.*""",
     "the machine": """
         board_state.* integrity_state.* integrity_findings.* content_lock.* clock_override.*
-        fold_requests.* tally_changes.*""",
+        merge_requests.* tally_changes.*""",
 }
 RULES = {*FACTS["content and rules"].split(), *DERIVED} - {"discussions", "replies"}
 # Counts that are written as they are, and said by check_integrity().
@@ -68,7 +68,7 @@ COUNTS = {
         "local_days",
         "board_gains",
         "board_scores",
-        "board_fences",
+        "board_stretches",
         "tallies",
         "user_skills",
     ),

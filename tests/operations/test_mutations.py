@@ -29,7 +29,7 @@ FACTS = {
     " nft_certificates notifications outbox period_standings recorded_subjects"
     " recorded_payments revoked_achievements streak_freezes transactions withdrawn_facts"
     " xp_transactions",
-    "means of the machine": "audit_log board_state clock_override content_lock fold_requests"
+    "means of the machine": "audit_log board_state clock_override content_lock merge_requests"
     " integrity_findings integrity_state rate_limits recent_calls turns",
 }
 # Of these tables, the columns that follow from something else.
@@ -45,7 +45,7 @@ DERIVED = {
 ALSO_FACTS = {
     "user_achievements.evidence": "what it was earned by then",
     "user_challenge_progress.unlocked_at": "unlocks are sticky, and some are no facts",
-    "board_fences.split_at": "how many users make a stretch crowded: nothing but speed follows",
+    "board_stretches.split_at": "how many users make a stretch crowded: nothing but speed follows",
     "user_course_progress.last_activity_at": "sticky: lessons may have been deleted",
     "user_course_progress.preferred_difficulty": "what the learner chose",
     "user_lesson_progress.score": "what the learner reached",

@@ -30,7 +30,7 @@ _NEUTRAL = {
 _TABLES = """
     select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('learn', 'learn_internal') and c.relkind in ('r', 'p') and not c.relispartition
-      and c.relname !~ '^(board|fold|merge|tally)_|^tallies'
+      and c.relname !~ '^(board|merge|merge|tally)_|^tallies'
 """
 # By table: the column that keeps the real time, whatever clock() says.
 _REAL_TIMES = {"audit_log": "created_at", "notifications": "told_in"}

@@ -27,7 +27,7 @@ comment on view learn_internal.tally_recounts is
   'The tallies recounted from the rows that they count.';
 
 -- The tallies as of now: as they were written down last, what has changed since, and the XP that is yet
--- to be folded. Exact in every snapshot, because a change is a row of the transaction that makes it.
+-- to be merged. Exact in every snapshot, because a change is a row of the transaction that makes it.
 -- Filter by measure and day: the conditions reach the tables.
 create or replace view learn_internal.tally_totals as
 select c.measure, c.day, c.item, sum(c.value)::bigint as value

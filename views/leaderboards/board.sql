@@ -47,7 +47,7 @@ where m.is_board;
 comment on view learn_internal.board_totals is
   'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
 
--- The boards recounted from the facts: what board_scores must say once everything is folded.
+-- The boards recounted from the facts: what board_scores must say once everything is merged.
 -- Filter by user_id: it reaches the tables.
 create or replace view learn_internal.board_recounts as
 select f.user_id, f.metric, p.period, p.starts_on,
@@ -84,7 +84,7 @@ where e.ends_at > (select learn.clock())
 comment on view learn_internal.board_recounts is
   'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
 
--- What boards say of each user: the last fold and what was gained since. Users who are to be recounted, and
+-- What boards say of each user: the last merge and what was gained since. Users who are to be recounted, and
 -- streaks that are to be looked up, are not here.
 create or replace view learn_internal.board_values as
 select v.user_id, v.metric, v.period, v.starts_on,
@@ -114,7 +114,7 @@ where not exists (
     and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
 group by v.user_id, v.metric, v.period, v.starts_on;
 comment on view learn_internal.board_values is
-  'What boards say of each user: the last fold and what was gained since.';
+  'What boards say of each user: the last merge and what was gained since.';
 
 -- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
 create or replace view learn_internal.board_damage as
@@ -156,7 +156,7 @@ select 'stretches_of_boards_are_counted', null::uuid,
 from (
   select w.*, lead(w.floor, 1, 9223372036854775807)
     over (partition by w.metric, w.period, w.starts_on order by w.floor) as until
-  from learn_internal.board_fences w
+  from learn_internal.board_stretches w
 ) f
 cross join lateral (
   select count(*) as users
@@ -170,7 +170,7 @@ select 'stretches_of_boards_are_counted', null::uuid,
   format('%s %s %s from 1', b.metric, b.period, b.starts_on), 'no stretch'
 from (select distinct s.metric, s.period, s.starts_on from learn_internal.board_scores s where s.value > 0) b
 where not exists (
-  select from learn_internal.board_fences f
+  select from learn_internal.board_stretches f
   where f.metric = b.metric and f.period = b.period and f.starts_on = b.starts_on and f.floor = 1);
 comment on view learn_internal.board_stretch_damage is
   'Where stretches of boards do not count the users in them; no row when all is well.';

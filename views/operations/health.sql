@@ -34,7 +34,7 @@ from (
   group by d.check_name
   union all
   select 'error', 'roles', r.name, 'the role does not exist', format('create role %I nologin;', r.name)
-  from (values ('learn_owner'), ('learn_app'), ('learn_user'), ('learn_readonly')) r(name)
+  from (values ('learn_owner'), ('learn_app'), ('learn_user'), ('learn_editor'), ('learn_readonly')) r(name)
   where not exists (select from pg_roles p where p.rolname = r.name)
   union all
   select 'note', 'roles', 'learn_app', 'nobody who logs in is a member: no backend can call anything',
@@ -46,7 +46,7 @@ from (
   select 'error', 'grants', n.nspname, format('%s may not use the schema', p.rolname),
     format('grant usage on schema %I to %I;  -- dbtool verify has all of what is missing', n.nspname, p.rolname)
   from pg_namespace n
-  join pg_roles p on p.rolname in ('learn_app', 'learn_user', 'learn_readonly')
+  join pg_roles p on p.rolname in ('learn_app', 'learn_user', 'learn_editor', 'learn_readonly')
   where n.nspname = 'learn' and not has_schema_privilege(p.oid, n.oid, 'usage')
   union all
   select 'error', 'grants', p.oid::regprocedure::text, 'everybody may call it',

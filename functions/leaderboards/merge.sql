@@ -1,6 +1,6 @@
--- The part of a fold that recounts users from the facts, and takes those off who are no longer to be seen.
+-- The part of a merge that recounts users from the facts, and takes those off who are no longer to be seen.
 -- Its caller holds the lock. Returns how many gains and marks of theirs that settles.
-create or replace function learn_internal.fold_recounts(p_user_ids uuid[])
+create or replace function learn_internal.merge_recounts(p_user_ids uuid[])
 returns bigint
 language plpgsql
 volatile
@@ -52,14 +52,14 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_internal.fold_recounts(uuid[]) is
-  'The part of a fold that recounts users from the facts; returns how many gains that settles.';
+comment on function learn_internal.merge_recounts(uuid[]) is
+  'The part of a merge that recounts users from the facts; returns how many gains that settles.';
 
--- The part of a fold about the board of streaks. What is folded is that a streak has changed: it is looked up
+-- The part of a merge about the board of streaks. What is merged is that a streak has changed: it is looked up
 -- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
 -- taken off, p_at_most of them: until then readers leave them out.
 -- Its caller holds the lock. Returns how many changes and ends that settles.
-create or replace function learn_internal.fold_streaks(p_at_most integer)
+create or replace function learn_internal.merge_streaks(p_at_most integer)
 returns bigint
 language plpgsql
 volatile
@@ -126,21 +126,21 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_internal.fold_streaks(integer) is
-  'The part of a fold about the board of streaks; returns how many changes and ends that settles.';
+comment on function learn_internal.merge_streaks(integer) is
+  'The part of a merge about the board of streaks; returns how many changes and ends that settles.';
 
--- Folds what users have gained into the boards: adds it up, recounts those who are marked, takes those
+-- Merges what users have gained into the boards: adds it up, recounts those who are marked, takes those
 -- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
 -- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
 -- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
--- The caller holds the lock of the fold: see try_fold_boards(). Returns how many gains there were.
-create or replace function learn_internal.fold_boards()
+-- The caller holds the lock of the merge: see try_merge_boards(). Returns how many gains there were.
+create or replace function learn_internal.merge_boards()
 returns bigint
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set jit = off
-set work_mem = '64MB'       -- once: nobody else folds meanwhile
+set work_mem = '64MB'       -- once: nobody else merges meanwhile
 as $$
 declare
   v_kept_from date;
@@ -153,9 +153,9 @@ begin
   select s.kept_from into v_kept_from from learn_internal.board_state s;
 
   if v_marked <> '{}' then
-    v_marks := learn_internal.fold_recounts(v_marked);
+    v_marks := learn_internal.merge_recounts(v_marked);
   end if;
-  v_marks := v_marks + learn_internal.fold_streaks(200);
+  v_marks := v_marks + learn_internal.merge_streaks(200);
 
   with taken as (
     delete from learn_internal.board_gains g
@@ -201,36 +201,36 @@ begin
   select count(*) into v_count from taken;
 
   if v_count + v_marks > 0 then
-    update learn_internal.board_state set folded_at = learn.clock();
+    update learn_internal.board_state set merged_at = learn.clock();
   end if;
-  perform learn_internal.split_fence(f.metric, f.period, f.starts_on, f.floor)
-  from learn_internal.board_fences f
+  perform learn_internal.split_stretch(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_stretches f
   where f.users >= f.split_at;
   return v_count + v_marks;
 end;
 $$;
-comment on function learn_internal.fold_boards() is
-  'Folds what users have gained into the boards; returns how many gains there were. Its caller holds '
+comment on function learn_internal.merge_boards() is
+  'Merges what users have gained into the boards; returns how many gains there were. Its caller holds '
   'the lock.';
 
--- Has the boards folded when this transaction commits: once, however often it is asked for.
-create or replace function learn_internal.request_fold()
+-- Has the boards merged when this transaction commits: once, however often it is asked for.
+create or replace function learn_internal.request_merge()
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into learn_internal.fold_requests (transaction_id) values (pg_current_xact_id())
+  insert into learn_internal.merge_requests (transaction_id) values (pg_current_xact_id())
   on conflict (transaction_id) do nothing;
 end;
 $$;
-comment on function learn_internal.request_fold() is
-  'Has the boards folded when this transaction commits.';
+comment on function learn_internal.request_merge() is
+  'Has the boards merged when this transaction commits.';
 
--- Folds the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot fold.
--- Who folds has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
-create or replace function learn_internal.try_fold_boards()
+-- Merges the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot merge.
+-- Who merges has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
+create or replace function learn_internal.try_merge_boards()
 returns void
 language plpgsql
 volatile
@@ -242,9 +242,9 @@ begin
   end if;
   perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
   if found then
-    perform learn_internal.fold_boards();
+    perform learn_internal.merge_boards();
   end if;
 end;
 $$;
-comment on function learn_internal.try_fold_boards() is
-  'Folds the boards unless somebody else is at it.';
+comment on function learn_internal.try_merge_boards() is
+  'Merges the boards unless somebody else is at it.';

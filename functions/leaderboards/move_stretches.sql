@@ -1,5 +1,5 @@
 -- Counts users, or takes them away, in the stretches of boards where their values lie.
-create or replace function learn_internal.move_fences(p_steps learn_internal.board_step[])
+create or replace function learn_internal.move_stretches(p_steps learn_internal.board_step[])
 returns void
 language plpgsql
 volatile
@@ -11,7 +11,7 @@ begin
   if p_steps is null then
     return;
   end if;
-  insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
+  insert into learn_internal.board_stretches as f (metric, period, starts_on, floor, users, split_at)
   select w.metric, w.period, w.starts_on, w.floor, sum(w.users), 0
   from (
     -- floors and steps in one order: the last floor before a step is its own
@@ -23,7 +23,7 @@ begin
       from (
         select distinct s.metric, s.period, s.starts_on from unnest(p_steps) s
       ) t
-      join learn_internal.board_fences b
+      join learn_internal.board_stretches b
         on b.metric = t.metric and b.period = t.period and b.starts_on = t.starts_on
       union all
       select s.metric, s.period, s.starts_on, s.value, null, s.users from unnest(p_steps) s
@@ -35,5 +35,5 @@ begin
   on conflict (metric, period, starts_on, floor) do update set users = f.users + excluded.users;
 end;
 $$;
-comment on function learn_internal.move_fences(learn_internal.board_step[]) is
+comment on function learn_internal.move_stretches(learn_internal.board_step[]) is
   'Counts users, or takes them away, in the stretches of boards where their values lie.';

@@ -1,7 +1,7 @@
 -- Splits a crowded stretch of a board into stretches of about 1,000 users. Users of one value stay
 -- together, at the floor of a stretch: a rank never counts those.
--- The caller holds the lock of the fold, and board_scores and board_fences agree.
-create or replace function learn_internal.split_fence(
+-- The caller holds the lock of the merge, and board_scores and board_stretches agree.
+create or replace function learn_internal.split_stretch(
   p_metric text, p_period text, p_starts_on date, p_floor bigint
 )
 returns void
@@ -14,11 +14,11 @@ as $$
 declare
   v_size  constant integer := 1000;
   v_until bigint := coalesce((
-    select min(f.floor) from learn_internal.board_fences f
+    select min(f.floor) from learn_internal.board_stretches f
     where f.metric = p_metric and f.period = p_period and f.starts_on = p_starts_on
       and f.floor > p_floor), 9223372036854775807);
 begin
-  insert into learn_internal.board_fences as f (metric, period, starts_on, floor, users, split_at)
+  insert into learn_internal.board_stretches as f (metric, period, starts_on, floor, users, split_at)
   select p_metric, p_period, p_starts_on, g.floor, sum(g.users), greatest(2 * v_size, 2 * sum(g.users))
   from (
     select v.users, max(v.value) filter (where v.is_floor) over (order by v.value) as floor
@@ -42,5 +42,5 @@ begin
     set users = excluded.users, split_at = excluded.split_at;
 end;
 $$;
-comment on function learn_internal.split_fence(text, text, date, bigint) is
+comment on function learn_internal.split_stretch(text, text, date, bigint) is
   'Splits a crowded stretch of a board.';

@@ -1,5 +1,5 @@
 -- When the boards change: each stretch of a board counts who has come and who has gone.
-create or replace function learn_internal.count_in_fences()
+create or replace function learn_internal.count_in_stretches()
 returns trigger
 language plpgsql
 volatile
@@ -10,12 +10,12 @@ set jit = off
 as $$
 begin
   if tg_op <> 'DELETE' then
-    insert into learn_internal.board_fences (metric, period, starts_on, floor, users, split_at)
+    insert into learn_internal.board_stretches (metric, period, starts_on, floor, users, split_at)
     select distinct n.metric, n.period, n.starts_on, 1, 0, 2000 from new_rows n
     on conflict (metric, period, starts_on, floor) do nothing;
   end if;
   if tg_op = 'INSERT' then
-    perform learn_internal.move_fences(array_agg(
+    perform learn_internal.move_stretches(array_agg(
       (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
     from (
       select n.metric, n.period, n.starts_on, n.value, count(*) as users
@@ -24,7 +24,7 @@ begin
       group by n.metric, n.period, n.starts_on, n.value
     ) s;
   elsif tg_op = 'DELETE' then
-    perform learn_internal.move_fences(array_agg(
+    perform learn_internal.move_stretches(array_agg(
       (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
     from (
       select o.metric, o.period, o.starts_on, o.value, -count(*) as users
@@ -33,7 +33,7 @@ begin
       group by o.metric, o.period, o.starts_on, o.value
     ) s;
   else
-    perform learn_internal.move_fences(array_agg(
+    perform learn_internal.move_stretches(array_agg(
       (s.metric, s.period, s.starts_on, s.value, s.users)::learn_internal.board_step))
     from (
       select c.metric, c.period, c.starts_on, c.value, sum(c.users) as users
@@ -50,23 +50,23 @@ begin
   return null;
 end;
 $$;
-comment on function learn_internal.count_in_fences() is
+comment on function learn_internal.count_in_stretches() is
   'Statement trigger: counts users of boards by stretches of values.';
 
 create or replace trigger scores_inserted
   after insert on learn_internal.board_scores
   referencing new table as new_rows
   for each statement
-  execute function learn_internal.count_in_fences();
+  execute function learn_internal.count_in_stretches();
 
 create or replace trigger scores_updated
   after update on learn_internal.board_scores
   referencing old table as old_rows new table as new_rows
   for each statement
-  execute function learn_internal.count_in_fences();
+  execute function learn_internal.count_in_stretches();
 
 create or replace trigger scores_deleted
   after delete on learn_internal.board_scores
   referencing old table as old_rows
   for each statement
-  execute function learn_internal.count_in_fences();
+  execute function learn_internal.count_in_stretches();
