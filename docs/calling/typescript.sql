@@ -4,7 +4,7 @@
 with recursive ts(type, text) as (
   values
     ('uuid'::regtype, 'string'), ('text', 'string'), ('bigint', 'string'), ('numeric', 'string'), ('inet', 'string'),
-    ('time', 'string'), ('date', 'string'), ('pg_lsn', 'string'), ('tsvector', 'string'), ('bytea', 'Uint8Array'),
+    ('time', 'string'), ('interval', 'string'), ('date', 'string'), ('pg_lsn', 'string'), ('tsvector', 'string'), ('bytea', 'Uint8Array'),
     ('integer', 'number'), ('smallint', 'number'), ('double precision', 'number'), ('real', 'number'),
     ('boolean', 'boolean'), ('timestamptz', 'Date'), ('jsonb', 'Json'), ('json', 'Json'), ('void', 'string')
 ), base as (  -- domains by what they are made of

@@ -71,7 +71,8 @@ SECRET_COLUMNS = {
     ("learn.faucet_requests", "request_ip"),
     ("learn.nft_certificates", "verify_code"),
 }
-SECRET = ("learn.user_credentials", "learn.idempotency_keys", "learn.audit_log")
+# Who did what, and what ails the database, is for its owner.
+SECRET = ("learn.user_credentials", "learn.idempotency_keys", "learn.audit_log", "learn.health", "learn.jobs")
 
 
 def functions(learn: Learn, role: str) -> set[str]:
@@ -163,7 +164,7 @@ def test_every_object_is_owned_by_learn_owner(learn: Learn) -> None:
 
 
 def test_the_roles_cannot_log_in_and_can_do_nothing_special(learn: Learn) -> None:
-    roles = ["learn_app", "learn_owner", "learn_readonly", "learn_user"]
+    roles = ["learn_app", "learn_editor", "learn_owner", "learn_readonly", "learn_user"]
     rows = learn.tuples(
         "select rolname::text, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles"
         " where rolname = any (%s) order by 1",
@@ -174,7 +175,7 @@ def test_the_roles_cannot_log_in_and_can_do_nothing_special(learn: Learn) -> Non
     assert learn.value("select pg_has_role('learn_readonly', 'learn_app', 'member')") is False
 
 
-@pytest.mark.parametrize("role", ["learn_app", "learn_user", "learn_readonly"])
+@pytest.mark.parametrize("role", ["learn_app", "learn_editor", "learn_user", "learn_readonly"])
 @pytest.mark.parametrize("privilege", ["insert", "update", "delete", "truncate", "references", "trigger"])
 def test_no_app_role_may_write_a_table(learn: Learn, role: str, privilege: str) -> None:
     for table in [*tables(learn, "learn"), *tables(learn, "learn_internal")]:
@@ -196,7 +197,7 @@ def test_app_roles_read_every_public_table_but_the_secret_ones(learn: Learn, rol
             assert {name for (name,) in unreadable} == expected, table
 
 
-@pytest.mark.parametrize("role", ["learn_app", "learn_user", "learn_readonly"])
+@pytest.mark.parametrize("role", ["learn_app", "learn_editor", "learn_user", "learn_readonly"])
 def test_no_app_role_enters_learn_internal(learn: Learn, role: str) -> None:
     assert learn.value("select has_schema_privilege(%s, 'learn_internal', 'usage')", [role]) is False
     assert learn.value("select has_schema_privilege(%s, 'learn', 'create')", [role]) is False

@@ -128,11 +128,12 @@ def test_production_is_known_whatever_the_url_looks_like(
         assert "production" in refused.stderr
 
 
-def test_project_that_was_found_elsewhere_is_named(
+def test_a_project_that_was_found_is_named(
     sample_project: Path, empty_database: str, run_dbtool: RunDbtool
 ) -> None:
     options = ("migrate", "--dry-run", "--database-url", empty_database)
     inside = run_dbtool(*options, cwd=sample_project / "migrations")
     assert f"project: {sample_project}" in inside.stderr
-    assert "project:" not in run_dbtool(*options, cwd=sample_project).stderr
-    assert "project:" in run_dbtool(*options).stderr
+    assert f"project: {sample_project}" in run_dbtool(*options, cwd=sample_project).stderr
+    assert "project: " in run_dbtool(*options).stderr
+    assert "project:" not in run_dbtool(*options, "--project", sample_project).stderr  # its user has named it

@@ -91,6 +91,8 @@ select json_build_object(
               when 'date'::regtype then 'current_date'
               when 'timestamptz'::regtype then 'now()'
               when 'inet'::regtype then '''192.0.2.1'''
+              when 'pg_lsn'::regtype then '''0/0'''
+              when 'interval'::regtype then '''1 day'''
               else case when t.typcategory = 'N' then '1' when t.typcategory = 'A' then '''{}''' else '''…''' end end),
             ', ' order by i)
           from generate_series(1, p.pronargs - p.pronargdefaults) i
