@@ -19,6 +19,7 @@ drop view learn_internal.tally_damage;
 drop view learn_internal.tally_differences;
 drop view learn_internal.tally_recounts;
 drop function learn.streak_lengths();
+drop function learn_internal.count_damage();
 drop view learn.daily_xp_by_source;
 drop view learn_internal.tally_totals;
 

@@ -385,175 +385,37 @@ union all select * from learn_internal.tally_damage;
 comment on view learn_internal.common_damage is
   'Where projections that are nobody''s are not what follows from facts; no row when all is well.';
 
+-- functions/operations/count_damage.sql
+
+-- How many rows each check of integrity finds, and the least of what they have and should have. Read it as learn.health.
+create or replace function learn_internal.count_damage()
+returns table (check_name text, rows bigint, expected text, actual text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+  select d.check_name, count(*), min(d.expected), min(d.actual)
+  from learn_internal.damage d
+  group by d.check_name
+$$;
+comment on function learn_internal.count_damage() is
+  'How many rows each check of integrity finds. Read it as learn.health.';
+
 -- views/operations/health.sql
 
 -- What ails the database, each with the statement that mends it: no row when all is well. Read by `dbtool doctor`, and by
 -- psql. Reads only; all topics but integrity are answered from catalogs and statistics in milliseconds, and where
 -- topic <> 'integrity' leaves that one out. Who is no member of pg_monitor sees no sessions of others.
 create or replace view learn.health as
-with relation as (
-  select c.oid, c.oid::regclass::text as name, c.relname, c.relkind, c.relowner, c.reltoastrelid, c.relfrozenxid,
-    c.reloptions, n.nspname ~ '^learn(_internal)?$' as is_ours
-  from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace and n.nspname !~ '^(pg_|information_schema$)'
-  where c.relkind in ('r', 'p', 'i', 'I', 'm', 'S', 'v')
-),
-index_ as (
-  select i.*, i.indexrelid::regclass::text as name, pg_relation_size(i.indexrelid) as size,
-    exists (select from pg_constraint k where k.conindid = i.indexrelid) as backs_constraint
-  from pg_index i
-  join relation r on r.oid = i.indrelid
-),
-database as (
-  select d.*, quote_ident(d.datname) as name, pg_database_size(d.oid) as size
-  from pg_database d
-  where d.datname = current_database()
-),
-setting as (
-  select s.name, s.setting, current_setting(s.name) as shown
-  from pg_settings s
-)
-select f.severity, f.topic, f.subject, f.finding, f.mend
-from (
-  select 'error' as severity, 'integrity' as topic, d.check_name as subject,
-    format('%s rows are not what the facts say, such as %s instead of %s', count(*), coalesce(min(d.actual), 'null'),
-      coalesce(min(d.expected), 'null')) as finding,
-    'select learn.rebuild_all();  -- or learn.rebuild_user(), for those in learn.check_integrity()' as mend
-  from learn_internal.damage d
-  group by d.check_name
-  union all
-  select 'error', 'roles', r.name, 'the role does not exist', format('create role %I nologin;', r.name)
-  from (values ('learn_owner'), ('learn_app'), ('learn_user'), ('learn_editor'), ('learn_readonly')) r(name)
-  where not exists (select from pg_roles p where p.rolname = r.name)
-  union all
-  select 'note', 'roles', 'learn_app', 'nobody who logs in is a member: no backend can call anything',
-    'grant learn_app to my_backend;'
-  where not exists (
-    select from pg_roles p, pg_roles a
-    where a.rolname = 'learn_app' and p.rolcanlogin and not p.rolsuper and pg_has_role(p.oid, a.oid, 'member'))
-  union all
-  select 'error', 'grants', n.nspname, format('%s may not use the schema', p.rolname),
-    format('grant usage on schema %I to %I;  -- dbtool verify has all of what is missing', n.nspname, p.rolname)
-  from pg_namespace n
-  join pg_roles p on p.rolname in ('learn_app', 'learn_user', 'learn_editor', 'learn_readonly')
-  where n.nspname = 'learn' and not has_schema_privilege(p.oid, n.oid, 'usage')
-  union all
-  select 'error', 'grants', p.oid::regprocedure::text, 'everybody may call it',
-    format('revoke execute on function %s from public;', p.oid::regprocedure)
-  from pg_proc p
-  where p.pronamespace in (to_regnamespace('learn'), to_regnamespace('learn_internal'))
-    and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
-                where e.grantee = 0 and e.privilege_type = 'EXECUTE')
-  union all
-  select 'warning', 'grants', r.name, format('it belongs to %s', pg_get_userbyid(r.relowner)),
-    format('alter table %s owner to learn_owner;', r.name)
-  from relation r
-  where r.is_ours and r.relkind in ('r', 'p', 'v') and pg_get_userbyid(r.relowner) <> 'learn_owner'
-  union all
-  select 'warning', 'jobs', j.name, format('it does not run: %s', j.late), j.command || ';  -- and see dbtool schedule'
-  from learn.jobs j
-  where j.late is not null
-  union all
-  select 'error', 'outbox', o.topic, format('%s messages were given up', count(*)),
-    'select * from learn.dead_outbox;  -- then select learn.retry_outbox(array[…]);'
-  from learn.dead_outbox o
-  group by o.topic
-  union all
-  select 'error', 'indexes', i.name, 'it is invalid: it is kept up, and not read',
-    format('reindex index concurrently %s;', i.name)
-  from index_ i
-  where not i.indisvalid and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
-  union all
-  select 'warning', 'indexes', i.name, format('it is the same as %s', o.name),
-    format('drop index concurrently %s;', i.name)
-  from index_ i
-  join index_ o on o.indrelid = i.indrelid and o.indexrelid <> i.indexrelid and o.indisvalid
-    and o.indkey = i.indkey and o.indclass = i.indclass and o.indcollation = i.indcollation and o.indoption = i.indoption
-    and o.indnkeyatts = i.indnkeyatts and o.indisunique >= i.indisunique
-    and pg_get_expr(o.indpred, o.indrelid) is not distinct from pg_get_expr(i.indpred, i.indrelid)
-    and pg_get_expr(o.indexprs, o.indrelid) is not distinct from pg_get_expr(i.indexprs, i.indrelid)
-  where not i.backs_constraint
-    and (o.backs_constraint or (o.indisunique, o.indexrelid < i.indexrelid) > (i.indisunique, false))
-  union all
-  select 'note', 'indexes', i.name, format('nothing has read it since %s, and it takes %s',
-      coalesce(to_char(t.stats_reset, 'YYYY-MM-DD'), 'the statistics began'), pg_size_pretty(i.size)),
-    format('drop index concurrently %s;  -- if it is yours, and replicas do not read it either', i.name)
-  from index_ i
-  join pg_stat_all_indexes s on s.indexrelid = i.indexrelid and s.idx_scan = 0
-  join pg_stat_database t on t.datname = current_database()
-  where i.size > 50 * 1024 * 1024 and not i.indisunique and not i.backs_constraint
-  union all
-  select 'error', 'triggers', format('%s on %s', t.tgname, r.name), 'it is disabled',
-    format('alter table %s enable trigger %I;  -- then look at learn.check_integrity()', r.name, t.tgname)
-  from pg_trigger t
-  join relation r on r.oid = t.tgrelid
-  where t.tgenabled = 'D' and not t.tgisinternal
-  union all
-  select 'warning', 'bloat', r.name, format('%s of %s rows are dead', s.n_dead_tup, s.n_dead_tup + s.n_live_tup),
-    format('vacuum (analyze) %s;', r.name)
-  from pg_stat_all_tables s
-  join relation r on r.oid = s.relid
-  where s.n_dead_tup > 10000 and s.n_dead_tup > 0.3 * s.n_live_tup
-  union all
-  select 'warning', 'bloat', r.name, 'autovacuum is switched off for it',
-    format('alter table %s reset (autovacuum_enabled);', r.name)
-  from relation r
-  where 'autovacuum_enabled=false' = any (r.reloptions)
-  union all
-  select 'error', 'bloat', r.name, format('its oldest transaction is %s transactions old', age(r.relfrozenxid)),
-    format('vacuum (freeze) %s;', r.name)
-  from relation r
-  where r.relkind in ('r', 'm') and r.relfrozenxid <> '0' and age(r.relfrozenxid) > 1000000000
-  union all
-  select 'warning', 'sessions', format('pid %s', s.pid),
-    format('%s of %s: a transaction open since %s', s.state, s.usename, to_char(s.xact_start, 'YYYY-MM-DD HH24:MI')),
-    format('select pg_terminate_backend(%s);', s.pid)
-  from pg_stat_activity s
-  where s.datname = current_database() and s.pid <> pg_backend_pid() and s.backend_type = 'client backend'
-    and s.xact_start < now() - interval '10 minutes'
-  union all
-  select 'error', 'sessions', x.gid, 'a prepared transaction holds its locks since ' || to_char(x.prepared, 'YYYY-MM-DD HH24:MI'),
-    format('rollback prepared %L;', x.gid)
-  from pg_prepared_xacts x
-  where x.database = current_database() and x.prepared < now() - interval '10 minutes'
-  union all
-  select 'warning', 'sessions', s.slot_name, 'a replication slot that nobody reads keeps the write-ahead log',
-    format('select pg_drop_replication_slot(%L);', s.slot_name)
-  from pg_replication_slots s
-  where not s.active and not s.temporary
-  union all
-  select 'warning', 'sequences', format('%I.%I', s.schemaname, s.sequencename),
-    format('it is at %s of %s', s.last_value, s.max_value),
-    format('alter sequence %I.%I as bigint;  -- and its column', s.schemaname, s.sequencename)
-  from pg_sequences s
-  where s.increment_by > 0 and s.last_value > 0.7 * s.max_value
-  union all
-  select w.severity, 'settings', s.name, format('it is %s: %s', s.shown, w.why),
-    case when w.is_local then format('alter database %s set %s = %s;', d.name, s.name, w.better)
-      else format('alter system set %s = %L; select pg_reload_conf();', s.name, w.better) || w.note end
-  from database d
-  cross join setting s
-  join (values
-    ('warning', 'jit', 'on', 'short statements are compiled for longer than they run', 'off', true, ''),
-    ('error', 'fsync', 'off', 'a crash of the machine can destroy the database', 'on', false, ''),
-    ('error', 'full_page_writes', 'off', 'a crash of the machine can destroy the database', 'on', false, ''),
-    ('error', 'autovacuum', 'off', 'tables grow for ever', 'on', false, ''),
-    ('error', 'track_counts', 'off', 'autovacuum does not know what to do', 'on', false, ''),
-    ('note', 'synchronous_commit', 'off', 'a crash loses the last calls that were answered', 'on', true, ''),
-    ('note', 'idle_in_transaction_session_timeout', '0', 'a client that is lost holds its locks for ever', '''1min''', true, '')
-  ) w(severity, name, value, why, better, is_local, note) on w.name = s.name and w.value = s.setting
-  where s.name <> 'jit' or pg_jit_available()
-  union all
-  select 'warning', 'settings', s.name, format('it is %s, and the database has %s', s.shown, pg_size_pretty(d.size)),
-    'alter system set shared_buffers = ''2GB'';  -- a quarter of the memory; then restart'
-  from database d
-  join setting s on s.name = 'shared_buffers' and s.setting::bigint * 8192 < least(d.size / 8, 1073741824)
-  union all
-  select 'note', 'settings', s.name, format('it is %s: so many sessions cost memory, and waits for one another', s.shown),
-    'alter system set max_connections = ''200'';  -- behind a pooler; then restart'
-  from setting s
-  where s.name = 'max_connections' and s.setting::integer > 500
-) f;
+select a.severity, a.topic, a.subject, a.finding, a.mend
+from learn_internal.find_ailments() a
+union all
+select 'error', 'integrity', d.check_name,
+  format('%s rows are not what the facts say, such as %s instead of %s', d.rows, coalesce(d.actual, 'null'),
+    coalesce(d.expected, 'null')),
+  'select learn.rebuild_all();  -- or learn.rebuild_user(), for those in learn.check_integrity()'
+from learn_internal.count_damage() d;
 comment on view learn.health is
   'What ails the database, by topic, with the statement that mends it: no row when all is well. severity: error, warning, note. '
   'Where topic <> ''integrity'' it answers in milliseconds.';

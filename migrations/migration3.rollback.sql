@@ -172,7 +172,7 @@ drop function learn_internal.metric_scopes(jsonb,text);
 drop view learn_internal.counted_facts;
 drop view learn_internal.local_day_recounts;
 
--- Partitions that ensure_partitions() has made since have a trigger of their own.
+-- Partitions that ensure_partitions() has made since have triggers of their own.
 do $$
 declare
   v_trigger record;
@@ -180,7 +180,10 @@ begin
   for v_trigger in
     select t.tgname, t.tgrelid::regclass as partition
     from pg_catalog.pg_trigger t
+    join pg_catalog.pg_class c on c.oid = t.tgrelid
     where t.tgfoid = 'learn_internal.refuse_truncate()'::regprocedure
+      or t.tgfoid = 'learn_internal.refuse_by_hand()'::regprocedure and t.tgparentid = 0
+        and c.relispartition and c.relname !~ '_default$'
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.partition);
   end loop;

@@ -21,7 +21,7 @@ from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLE = re.compile(r"\blearn_(owner|app|user|readonly)\b")
+ROLE = re.compile(r"\blearn_(owner|editor|app|user|readonly)\b")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,10 @@ def place(server: ThrowawayServer, tmp_path: Path) -> Iterator[Place]:
     finally:
         server.drop_database(name)
         with closing(psycopg.connect(server.url(), autocommit=True)) as admin:
-            for role in (migrator, *(f"{prefix}_{kind}" for kind in ("owner", "app", "readonly"))):
+            for role in (
+                migrator,
+                *(f"{prefix}_{kind}" for kind in ("owner", "editor", "app", "user", "readonly")),
+            ):
                 admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
 
 
@@ -118,7 +121,7 @@ def test_a_role_that_may_create_roles_and_schemas_builds_the_database(place: Pla
 
 def make_roles(place: Place) -> None:
     with closing(place.admin()) as admin:
-        for name in ("learn_owner", "learn_app", "learn_user", "learn_readonly"):
+        for name in ("learn_owner", "learn_app", "learn_user", "learn_editor", "learn_readonly"):
             admin.execute(sql.SQL("create role {} nologin").format(sql.Identifier(place.role(name))))
 
 

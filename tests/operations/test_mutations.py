@@ -16,7 +16,7 @@ from tests.client import Learn, days
 # Nothing to compare these with: they are what everything else follows from, or stand for nothing.
 FACTS = {
     "content and rules": "achievements avatars challenge_levels challenge_prerequisites challenges"
-    " course_levels course_prerequisites daily_challenges difficulties exam_types exercises"
+    " content_reviews course_levels course_prerequisites daily_challenges difficulties exam_types exercises"
     " learning_path_tracks learning_paths level_thresholds metrics notification_rules period_rewards"
     " platform_settings products questions skill_prerequisites skills track_lessons track_prerequisites"
     " xp_rules",

@@ -21,6 +21,7 @@ GROWS = {
     "achievement_rarity limit 10": "counts who holds them",
     "challenge_prerequisites_status limit 10": "looks for learners who have any; of one learner it is flat",
     "course_catalog limit 10": "counts those enrolled",
+    "health limit 10": "checks everybody; where topic <> 'integrity' it does not",
     "course_funnel limit 10": "counts those enrolled",
     "course_xp limit 10": "sums up the ledger; of one learner it is flat",
     "current_leaderboard limit 10": "ranks all who were active, three times: leaderboard() is flat",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.client import Learn
 from tests.conftest import FreshDatabase, RunDbtool
@@ -78,9 +80,13 @@ def test_crontab_runs(url: str, run_dbtool: RunDbtool) -> None:
     assert len(lines) == 7
     psql = find_psql(None)
     assert psql is not None
+    password = conninfo_to_dict(url).get("password")  # for cron it is in ~/.pgpass
+    environment = {**os.environ, "PGPASSWORD": str(password)} if password else None
     for line in lines:
         command = line.split(maxsplit=5)[5].replace("psql", str(psql), 1)
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-c", command], env=environment, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, done.stderr) == (0, ""), line
     assert "cron.schedule_in_database('laurel boards in" in run_dbtool(
         "schedule", "--pg-cron", "--database-url", url

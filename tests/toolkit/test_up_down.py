@@ -205,6 +205,7 @@ def test_a_port_is_for_who_has_the_password_and_stays_until_it_is_given_up(
         psycopg.connect(url, password=password)
 
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
         taken.listen()
         done = run_dbtool("up", "--port", str(port), cwd=project)
