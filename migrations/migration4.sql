@@ -4143,7 +4143,7 @@ begin
 exception
   when data_exception then
     raise exception 'the key of the content is malformed'
-      using errcode = 'LX001', detail = sqlerrm, hint = 'Ids are numbers, slugs are texts.';
+      using errcode = 'LX001', detail = left(sqlerrm, 500), hint = 'Ids are numbers, slugs are texts.';
 end;
 $$;
 comment on function learn_internal.find_content(text, jsonb) is
@@ -4209,7 +4209,7 @@ begin
     and learn_internal.setting_boolean('content_needs_review')
   then
     raise exception 'published content is not changed without a review'
-      using errcode = 'LX010', detail = format('%s: %s', p_table, p_content -> 'slug'),
+      using errcode = 'LX010', detail = format('%s: %s', p_table, left(p_content ->> 'slug', 200)),
         hint = 'learn.unpublish_content() first, or save it as another row and publish that.';
   elsif v_found.content is null and p_content ? 'id' then
     raise exception 'there is no such row'
@@ -4232,7 +4232,7 @@ begin
   exception
     when integrity_constraint_violation or data_exception then
       raise exception 'the content cannot be saved so'
-        using errcode = 'LX001', detail = sqlerrm,
+        using errcode = 'LX001', detail = left(sqlerrm, 500),
           hint = 'What each column may be, the constraints of the table say: docs/reference.md.';
   end;
   return v_row;
@@ -4265,7 +4265,8 @@ begin
         hint = 'Unpublish it: learn.unpublish_content(). What learners did with it would go with it; that is the owner''s to do.';
   elsif v_found.content is null then
     raise exception 'there is no such row'
-      using errcode = 'LX003', detail = format('%s: %s', p_table, p_content), hint = 'Name both of what is linked.';
+      using errcode = 'LX003', detail = format('%s: %s', p_table, left(p_content::text, 200)),
+        hint = 'Name both of what is linked.';
   end if;
   execute format('delete from learn.%1$I t using jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
     p_table, v_found.found_by) using p_content;
