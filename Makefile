@@ -49,6 +49,6 @@ $(READY): pyproject.toml hatch_build.py
 	@touch $@
 
 $(TESTING): $(READY)
-	@$(if $(LOCKED),:,echo "installing what the tests need into $(VENV) (once)")
-	@$(if $(LOCKED),:,$(INSTALL) --editable '.[test]')
+	@echo "installing what the tests need into $(VENV) (once)"
+	@$(INSTALL) $(if $(LOCKED),--require-hashes --requirement requirements.lock,--editable '.[test]')
 	@touch $@
