@@ -396,8 +396,8 @@ def test_setup_comes_before_the_schema_on_throwaway_servers(
 
 
 def test_the_work_of_a_check_grows_with_the_number_of_files(tmp_path: Path, server: ThrowawayServer) -> None:
-    def work(files: int) -> tuple[float, int]:
-        """The CPU seconds of dbtool, and the rows that the server read."""
+    def work(files: int) -> float:
+        """The CPU seconds of dbtool."""
         root = tmp_path / str(files)
         (root / "migrations").mkdir(parents=True)
         (root / "schema.sql").write_text("create schema app;")
@@ -410,15 +410,8 @@ def test_the_work_of_a_check_grows_with_the_number_of_files(tmp_path: Path, serv
         began = time.process_time()
         assert checks.check(lambda: connect(server.url("linear")), Project.open(root)) == []
         took = time.process_time() - began
-        with connect(server.url(), autocommit=True) as connection:
-            while connection.execute("select 1 from pg_stat_activity where datname = 'linear'").fetchone():
-                time.sleep(0.01)  # a session counts what it read when it ends, after its client has gone
-            rows = connection.execute(
-                "select tup_returned + tup_fetched from pg_stat_database where datname = 'linear'"
-            ).fetchone()
         server.drop_database("linear")
-        return took, (rows or (0,))[0]
+        return took
 
     few, many = work(40), work(160)
-    assert many[0] < 8 * few[0]  # 16 times would be quadratic
-    assert many[1] < 8 * few[1]
+    assert many < 8 * few  # 16 times would be quadratic
