@@ -2,7 +2,7 @@
 
 set role learn_owner;
 
--- functions/_shared/content.sql
+-- functions/_shared/change_content.sql
 
 -- Tables of content and rules: a change waits for the learners under way, and new ones wait for it,
 -- until it commits. Keep such transactions short on a live database.
@@ -21,6 +21,8 @@ end;
 $$;
 comment on function learn_internal.change_content() is
   'Statement trigger: a change of content or rules blocks learners.';
+
+-- functions/_shared/hold_content.sql
 
 -- Keeps content and rules as they are until the transaction ends: the first lock of all that
 -- happens to learners. It is shared and taken on the fast path, so that learners do not wait
@@ -41,6 +43,8 @@ end;
 $$;
 comment on function learn_internal.hold_content() is
   'Keeps content and rules as they are until the transaction ends.';
+
+-- functions/_shared/hold_content_first.sql
 
 -- Tables that refer to content and are written by learners: content is held before
 -- the first row refers to it.
@@ -63,7 +67,7 @@ $$;
 comment on function learn_internal.hold_content_first() is
   'Statement trigger: keeps content as it is until the transaction ends.';
 
--- functions/_shared/call.sql
+-- functions/_shared/hash_call.sql
 
 -- What tells two calls apart: SHA-256 of the function's name and its arguments, in hex.
 create or replace function learn_internal.hash_call(p_function text, p_arguments jsonb)
@@ -76,6 +80,8 @@ as $$
   select encode(sha256(convert_to(p_function || p_arguments::text, 'UTF8')), 'hex');
 $$;
 comment on function learn_internal.hash_call(text, jsonb) is 'SHA-256 of a call, in hex.';
+
+-- functions/_shared/begin_call.sql
 
 -- The opening of every public function that changes a learner's state: takes the locks in order,
 -- answers a retry from its idempotency key, and notes what held before. When the result carries
@@ -184,6 +190,8 @@ comment on function learn_internal.begin_call(text, uuid, jsonb, timestamptz, te
   'Opens a public call: locks the user, replays a retry (LX013 when it differs), '
   'notes what held before.';
 
+-- functions/_shared/end_call.sql
+
 -- The close of every public function that changes a learner's state: sums up, and keeps the answer for
 -- a retry. What the call made and its caller has to know of, such as the id of a new row, stands in the
 -- summary's `unlocked`, and so in the answer to a retry too.
@@ -214,7 +222,7 @@ comment on function learn_internal.end_call(learn_internal.call, jsonb) is
   'Closes a public call: sums up, and keeps the answer for a retry. p_made: what it made, such as '
   '{"reply_id": 7}.';
 
--- functions/operations/setting.sql
+-- functions/operations/setting_boolean.sql
 
 -- Reads a switch from platform_settings.
 -- Errors: LX003 no such setting.
@@ -241,6 +249,8 @@ $$;
 comment on function learn_internal.setting_boolean(text) is
   'Value of a platform setting that is on or off.';
 
+-- functions/operations/setting_number.sql
+
 -- Reads a number from platform_settings.
 -- Errors: LX003 no such setting.
 create or replace function learn_internal.setting_number(p_key text)
@@ -266,6 +276,8 @@ end;
 $$;
 comment on function learn_internal.setting_number(text) is 'Value of a numeric platform setting.';
 
+-- functions/operations/setting_string.sql
+
 -- Reads a text from platform_settings.
 -- Errors: LX003 no such setting.
 create or replace function learn_internal.setting_string(p_key text)
@@ -290,7 +302,7 @@ end;
 $$;
 comment on function learn_internal.setting_string(text) is 'Value of a textual platform setting.';
 
--- functions/_shared/require.sql
+-- functions/_shared/require_event_time.sql
 
 -- Refuses a time of occurrence that lies ahead or too far back.
 -- Errors: LX001.
@@ -321,6 +333,8 @@ $$;
 comment on function learn_internal.require_event_time(timestamptz) is
   'Refuses a time more than 5 minutes ahead or further back than max_event_age_days (LX001).';
 
+-- functions/_shared/require_possible_time.sql
+
 -- Refuses a time at which nothing can have happened: ahead of the clock, or absurdly far back.
 -- Errors: LX001.
 create or replace function learn_internal.require_possible_time(p_name text, p_time timestamptz)
@@ -339,6 +353,8 @@ end;
 $$;
 comment on function learn_internal.require_possible_time(text, timestamptz) is
   'Refuses a time ahead of the clock or before 1970 (LX001).';
+
+-- functions/_shared/require_self.sql
 
 -- Refuses what a learner's own session does for somebody else, or says about another time.
 -- Whose session it is says the role that it has become (set role, as PostgREST does), else its login role: in a
@@ -371,6 +387,8 @@ $$;
 comment on function learn_internal.require_self(uuid, timestamptz) is
   'Refuses a learner''s own session that acts for another user or says when it happened (LX010).';
 
+-- functions/_shared/require_size.sql
+
 -- Refuses an argument that is too large, and says what the limit is. None (null) is never too large.
 -- Errors: LX001.
 create or replace function learn_internal.require_size(
@@ -392,6 +410,8 @@ end;
 $$;
 comment on function learn_internal.require_size(text, bigint, bigint, text) is
   'Refuses an argument that is too large (LX001); DETAIL has the limit.';
+
+-- functions/_shared/require_text.sql
 
 -- A text that people will see, as it is kept: composed (Unicode NFC), without blanks at its ends. Of a text of
 -- many lines, what cannot be seen is left out: it comes with what is pasted. In a name or a title (p_is_line) it
@@ -427,6 +447,8 @@ end;
 $$;
 comment on function learn_internal.require_text(text, text, integer, boolean) is
   'A text that people will see, as it is kept; LX001 where it cannot be. p_is_line: a name or a title.';
+
+-- functions/_shared/require_sound_facts.sql
 
 -- Refuses a group of facts (of one type and local date) that cannot be: of an unknown type, malformed, at an impossible
 -- time, or on a date on which nobody on earth was then. Late ones, which make no day active, may be on any day since.
@@ -594,7 +616,7 @@ $$;
 comment on function learn_internal.is_timestamp(text) is
   'Whether a text is a (finite) point in time.';
 
--- functions/_shared/refuse.sql
+-- functions/_shared/refuse_change.sql
 
 -- Append-only tables: rows are neither changed nor deleted, except with the user
 -- whose rows they are.
@@ -621,6 +643,8 @@ $$;
 comment on function learn_internal.refuse_change() is
   'Row trigger: refuses update and delete (LX009) while the user exists.';
 
+-- functions/_shared/refuse_times.sql
+
 -- Nothing is dated ahead of the clock, nor absurdly far back, however a row is written: the WHEN clauses
 -- of the triggers ask is_off_time() and is_off_date(). Arguments of the trigger: the columns.
 -- Errors: LX001.
@@ -640,6 +664,8 @@ end;
 $$;
 comment on function learn_internal.refuse_times() is
   'Row trigger: refuses a row dated ahead of the clock or before 1970 (LX001).';
+
+-- functions/_shared/refuse_truncate.sql
 
 -- Append-only tables are not emptied either.
 -- Errors: LX009.
@@ -690,7 +716,7 @@ $$;
 comment on function learn_internal.touch_updated_at() is
   'Row trigger: sets updated_at to the time of the change.';
 
--- functions/operations/check.sql
+-- functions/operations/check_learner.sql
 
 -- check_integrity() of one learner, by key: planned once per session, which takes longer than to check.
 create or replace function learn_internal.check_learner(p_user_id uuid)
@@ -710,6 +736,8 @@ end;
 $$;
 comment on function learn_internal.check_learner(uuid) is
   'Where projections of one learner are not what follows from facts.';
+
+-- functions/operations/check_everybody.sql
 
 -- What is not as it follows from facts, of everybody (p_learners_too) or only of what is nobody's. The statements join
 -- sets with sets: by hashes, with memory for them, whatever is known of the tables' sizes.
@@ -732,6 +760,8 @@ end;
 $$;
 comment on function learn_internal.check_everybody(boolean) is
   'Where projections that are nobody''s are not what follows from facts, and (p_learners_too) those of all learners.';
+
+-- functions/operations/check_integrity.sql
 
 -- Recomputes every projection from facts, set-based, and compares: of one user by key, or of everybody.
 -- No row when all is well. Reads only.
@@ -761,6 +791,8 @@ $$;
 comment on function learn.check_integrity(uuid) is
   'Recomputes every projection from facts and compares, of one user or (null) of everybody and of what belongs '
   'to nobody; no row when all is well. Reads only.';
+
+-- functions/operations/check_slice.sql
 
 -- Checks the next learners, a share of all, from where the last call stopped: for a scheduler. A round begins with
 -- what is nobody's. Returns what it has found, and keeps it in integrity_findings until the learner is checked again.
@@ -819,7 +851,7 @@ comment on function learn.check_slice(double precision) is
   'Checks the next share of the learners, from where the last call stopped, and returns what it has found: '
   'check_integrity() in slices, for a scheduler.';
 
--- functions/operations/ensure.sql
+-- functions/operations/ensure_month.sql
 
 -- Makes the partition of one month of a log that is partitioned by month, and moves the rows
 -- of that month out of the default partition. Returns whether there was something to do.
@@ -877,6 +909,8 @@ $$;
 comment on function learn_internal.ensure_month(name, date) is
   'Makes one month''s partition of activity_log, audit_log or xp_transactions; '
   'false when it is there already.';
+
+-- functions/operations/ensure_partitions.sql
 
 -- Makes the monthly partitions of the log and the ledger from the current month (UTC)
 -- up to the one of p_until, and for every month that has rows in a default partition.
@@ -1281,7 +1315,7 @@ $$;
 comment on function learn_internal.rebuild_users(uuid[], boolean) is
   'Recomputes every projection of users from facts.';
 
--- functions/operations/rebuild.sql
+-- functions/operations/rebuild_all.sql
 
 -- Recomputes the projections of all users, set-based. Locks everybody's stats row until
 -- the transaction ends. Returns the number of users.
@@ -1313,6 +1347,8 @@ end;
 $$;
 comment on function learn.rebuild_all() is
   'Recomputes the projections of all users; returns how many.';
+
+-- functions/operations/rebuild_user.sql
 
 -- Recomputes everything of one user that is a projection of facts. Reaches the state
 -- that live processing reaches.
@@ -1424,7 +1460,7 @@ $$;
 comment on function learn_internal.is_learner() is
   'Whether the session acts as a member of learn_user, and not of learn_app.';
 
--- functions/_shared/is_off.sql
+-- functions/_shared/is_off_date.sql
 
 -- Whether one of some local dates, of which the latest and the earliest are given, is no learner's yet:
 -- not even where the day begins first, 14 hours ahead of UTC; or whether it lies before 1970.
@@ -1443,6 +1479,8 @@ end;
 $$;
 comment on function learn_internal.is_off_date(date, date) is
   'Whether the latest or the earliest of some local dates lies ahead everywhere, or before 1970.';
+
+-- functions/_shared/is_off_time.sql
 
 -- Whether one of some times, of which the latest and the earliest are given, dates nothing that has
 -- happened: it lies more than 5 minutes ahead of the clock, or before 1970. Infinity is one or the other.
@@ -1503,6 +1541,8 @@ end;
 $$;
 comment on function learn_internal.audit(text, text, uuid, jsonb, jsonb, jsonb) is
   'Writes a row of audit_log: who did what, to what, about whom.';
+
+-- functions/operations/audit_trail.sql
 
 -- What was done to one user by hand, the newest last: XP and achievements given and taken, rights changed.
 -- Errors: LX002 nobody has that id, and nothing is known of it.
@@ -1706,6 +1746,8 @@ create or replace trigger audit_log_truncate
   before truncate on learn.audit_log
   for each statement execute function learn_internal.refuse_audit_change();
 
+-- triggers/operations/audit_log_default.sql
+
 -- When someone empties the default partition: refused.
 create or replace trigger audit_log_default_truncate
   before truncate on learn.audit_log_default
@@ -1783,7 +1825,7 @@ create or replace trigger check_rate_limit
   before insert or update on learn.rate_limits
   for each row execute function learn_internal.check_rate_limit();
 
--- functions/_shared/text.sql
+-- functions/_shared/trim_text.sql
 
 -- A text composed (Unicode NFC) and without blanks of any kind at its ends.
 create or replace function learn_internal.trim_text(p_text text)
@@ -1803,6 +1845,8 @@ end;
 $$;
 comment on function learn_internal.trim_text(text) is
   'A text composed (Unicode NFC) and without blanks at its ends.';
+
+-- functions/_shared/tidy_text.sql
 
 -- A text in the form in which texts are kept that people see: composed (Unicode NFC), without blanks at its ends,
 -- and without what cannot be seen; p_is_line: in one line.

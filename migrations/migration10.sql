@@ -31,7 +31,7 @@ $$;
 comment on function learn_internal.period_start(text, date) is
   'First day of the period in which a day lies; -infinity for all_time. LX001: no such period.';
 
--- functions/leaderboards/board.sql
+-- functions/leaderboards/board_changes.sql
 
 -- What has changed on a board since the last merge: the users who have gained, and those to be
 -- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
@@ -119,6 +119,8 @@ $$;
 comment on function learn_internal.board_changes(learn_internal.board) is
   'The users whose place on a board may have changed since the last merge, with old and new values.';
 
+-- functions/leaderboards/board_standings.sql
+
 -- Who stands on a board with what, all of it or among some users: those with a value above 0.
 -- Kept boards are read, others recounted.
 create or replace function learn_internal.board_standings(
@@ -170,6 +172,8 @@ comment on function learn_internal.board_standings(
   learn_internal.board, uuid[], learn_internal.board_change[]) is
   'Users and values of a board, all of it or among some users.';
 
+-- functions/leaderboards/divide_board.sql
+
 -- Divides a board into stretches anew, by which ranks are counted. The caller holds the lock of the merge.
 create or replace function learn_internal.divide_board(
   p_metric text, p_period text, p_starts_on date
@@ -187,6 +191,8 @@ end;
 $$;
 comment on function learn_internal.divide_board(text, text, date) is
   'Divides a board into stretches anew, by which ranks are counted.';
+
+-- functions/leaderboards/find_board.sql
 
 -- The board of a metric for the period in which a day lies.
 -- Errors: LX001 no such period, no board of this metric, or none of it for periods, a day before 1900 or
@@ -268,7 +274,7 @@ $$;
 comment on function learn_internal.require_cohort(uuid[]) is
   'Refuses a cohort of more than 10,000 users (LX001).';
 
--- views/leaderboards/board.sql
+-- views/leaderboards/board_facts.sql
 
 -- What each fact adds to boards, on which date of the user's: the source of the boards of periods.
 -- A fact is never recorded before its date begins anywhere: a condition on recorded_at leaves older
@@ -300,6 +306,8 @@ where not d.is_freeze
 comment on view learn_internal.board_facts is
   'What facts add to boards, per user, metric and local date. recorded_at bounds the partitions read.';
 
+-- views/leaderboards/board_totals.sql
+
 -- What users have reached of all time in the metrics with boards.
 create or replace view learn_internal.board_totals as
 select s.user_id, v.metric, v.value
@@ -318,6 +326,8 @@ join learn.user_metrics v on v.metric = m.key and v.scope = ''
 where m.is_board;
 comment on view learn_internal.board_totals is
   'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
+
+-- views/leaderboards/board_recounts.sql
 
 -- The boards recounted from the facts: what board_scores must say once everything is merged.
 -- Filter by user_id: it reaches the tables.
@@ -356,6 +366,8 @@ where e.ends_at > (select learn.clock())
 comment on view learn_internal.board_recounts is
   'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
 
+-- views/leaderboards/board_values.sql
+
 -- What boards say of each user: the last merge and what was gained since. Users who are to be recounted, and
 -- streaks that are to be looked up, are not here.
 create or replace view learn_internal.board_values as
@@ -387,6 +399,8 @@ where not exists (
 group by v.user_id, v.metric, v.period, v.starts_on;
 comment on view learn_internal.board_values is
   'What boards say of each user: the last merge and what was gained since.';
+
+-- views/leaderboards/board_damage.sql
 
 -- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
 create or replace view learn_internal.board_damage as
@@ -421,6 +435,8 @@ where s.name <> lower(u.username) and not exists (
 comment on view learn_internal.board_damage is
   'Where boards are not what the facts say; no row when all is well.';
 
+-- views/leaderboards/board_stretch_damage.sql
+
 -- Where stretches of boards do not count the users in them: the part of check_integrity() about boards that is nobody's.
 create or replace view learn_internal.board_stretch_damage (check_name, user_id, expected, actual) as
 select 'stretches_of_boards_are_counted', null::uuid,
@@ -447,7 +463,7 @@ where not exists (
 comment on view learn_internal.board_stretch_damage is
   'Where stretches of boards do not count the users in them; no row when all is well.';
 
--- functions/leaderboards/recount.sql
+-- functions/leaderboards/recount_board.sql
 
 -- A board recounted from the facts, for some users or (null) for everybody: users who are active and
 -- want to be seen, also with 0 or less. Days are the users' local dates.
@@ -493,6 +509,8 @@ $$;
 comment on function learn_internal.recount_board(learn_internal.board, uuid[]) is
   'Users and values of a board, recounted from the facts, for some users or (null) for everybody.';
 
+-- functions/leaderboards/recount_boards.sql
+
 -- Has the boards of users recounted from the facts: at once for who reads them, and by a merge, where they
 -- are many when this commits.
 create or replace function learn_internal.recount_boards(p_user_ids uuid[])
@@ -512,7 +530,7 @@ $$;
 comment on function learn_internal.recount_boards(uuid[]) is
   'Has the boards of users recounted from the facts.';
 
--- functions/leaderboards/rank.sql
+-- functions/leaderboards/board_rank.sql
 
 -- The rank of a value on a kept board: 1 and the number of users above it. Those are the users in all
 -- the stretches above its own, the few above it in its own, without those whose streak has ended, and a
@@ -556,6 +574,8 @@ $$;
 comment on function learn_internal.board_rank(
   learn_internal.board, bigint, learn_internal.board_change[]) is
   'The rank of a value on a kept board: 1 and the number of users above it.';
+
+-- functions/leaderboards/user_rank.sql
 
 -- A user's rank on a board of the period in which p_on lies, or among some users, exact and live; null for one
 -- who is not on it. Without p_on it is the period of the user's own today, which is not everybody's.
@@ -618,6 +638,8 @@ comment on function learn.user_rank(uuid, text, text, uuid[], date) is
   'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
   'exact and live; null: not on it.';
 grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;
+
+-- functions/leaderboards/rank_percentile.sql
 
 -- Where a user stands among all on the board of all time, in percent: of so many the user has at least the value.
 -- The first has 100, the last of four 25; exact and live like the rank. Null for one who is not on the board.
@@ -790,7 +812,7 @@ $$;
 comment on function learn_internal.split_stretch(text, text, date, bigint) is
   'Splits a crowded stretch of a board.';
 
--- functions/leaderboards/merge.sql
+-- functions/leaderboards/merge_recounts.sql
 
 -- The part of a merge that recounts users from the facts, and takes those off who are no longer to be seen.
 -- Its caller holds the lock. Returns how many gains and marks of theirs that settles.
@@ -848,6 +870,8 @@ end;
 $$;
 comment on function learn_internal.merge_recounts(uuid[]) is
   'The part of a merge that recounts users from the facts; returns how many gains that settles.';
+
+-- functions/leaderboards/merge_streaks.sql
 
 -- The part of a merge about the board of streaks. What is merged is that a streak has changed: it is looked up
 -- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
@@ -922,6 +946,8 @@ end;
 $$;
 comment on function learn_internal.merge_streaks(integer) is
   'The part of a merge about the board of streaks; returns how many changes and ends that settles.';
+
+-- functions/leaderboards/merge_boards.sql
 
 -- Merges what users have gained into the boards: adds it up, recounts those who are marked, takes those
 -- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
@@ -1007,6 +1033,8 @@ comment on function learn_internal.merge_boards() is
   'Merges what users have gained into the boards; returns how many gains there were. Its caller holds '
   'the lock.';
 
+-- functions/leaderboards/request_merge.sql
+
 -- Has the boards merged when this transaction commits: once, however often it is asked for.
 create or replace function learn_internal.request_merge()
 returns void
@@ -1021,6 +1049,8 @@ end;
 $$;
 comment on function learn_internal.request_merge() is
   'Has the boards merged when this transaction commits.';
+
+-- functions/leaderboards/try_merge_boards.sql
 
 -- Merges the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot merge.
 -- Who merges has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
@@ -1360,7 +1390,7 @@ comment on function learn.refresh_leaderboard() is
   'Call it every minute or so.';
 grant execute on function learn.refresh_leaderboard() to learn_app;
 
--- views/leaderboards/leaderboard.sql
+-- views/leaderboards/current_leaderboard.sql
 
 -- Everybody who learned, or was seen, in the last 30 days, ranked by XP, by challenges and by streak.
 create or replace view learn.current_leaderboard with (security_barrier) as
@@ -1386,6 +1416,8 @@ comment on view learn.current_leaderboard is
   'Users active in the last 30 days, ranked by XP, completed challenges and streak; ties share '
   'a rank.';
 grant select on learn.current_leaderboard to learn_app, learn_user, learn_readonly;
+
+-- views/leaderboards/leaderboard_entries.sql
 
 -- The boards as rows: those of periods that were closed as they stood then, the others as of the last merge.
 -- leaderboard() answers by index, and for this moment. All time starts on a day that every driver can read.
@@ -1513,13 +1545,15 @@ create constraint trigger merge_at_commit
   for each row
   execute function learn_internal.merge_at_commit();
 
--- triggers/leaderboards/period.sql
+-- triggers/leaderboards/period_rewards.sql
 
 -- When rewards change: a period that is being closed waits.
 create or replace trigger period_rewards_change
   before insert or update or delete on learn.period_rewards
   for each statement
   execute function learn_internal.change_content();
+
+-- triggers/leaderboards/period_standings.sql
 
 -- What happens when rows of learn.period_standings are written.
 
@@ -1537,7 +1571,7 @@ create or replace trigger refuse_new_times
   when (new.starts_on is distinct from old.starts_on and learn_internal.is_off_date(new.starts_on, new.starts_on))
   execute function learn_internal.refuse_times('starts_on');
 
--- views/identity/dashboard.sql
+-- views/identity/user_dashboard.sql
 
 -- What a user's home page shows, one row per user. The streak is as of the user's today.
 create or replace view learn.user_dashboard as
@@ -1632,6 +1666,8 @@ comment on column learn.user_dashboard.challenges_started is 'Challenges that th
 comment on column learn.user_dashboard.time_spent_seconds is
   'Time that was told for lessons, challenges and quizzes, in seconds.';
 grant select on learn.user_dashboard to learn_app, learn_readonly;
+
+-- views/identity/my_dashboard.sql
 
 -- user_dashboard of the learner whose session it is; nobody else's can be had through it.
 create or replace view learn.my_dashboard with (security_barrier) as

@@ -2,7 +2,7 @@
 
 set role learn_owner;
 
--- views/analytics/tally.sql
+-- views/analytics/tally_recounts.sql
 
 -- The tallies recounted from the rows that they count: what tally_totals must say.
 create or replace view learn_internal.tally_recounts as
@@ -32,6 +32,8 @@ having sum(t.amount) <> 0;
 comment on view learn_internal.tally_recounts is
   'The tallies recounted from the rows that they count.';
 
+-- views/analytics/tally_totals.sql
+
 -- The tallies as of now: as they were written down last, what has changed since, and the XP that is yet
 -- to be merged. Exact in every snapshot, because a change is a row of the transaction that makes it.
 -- Filter by measure and day: the conditions reach the tables.
@@ -51,6 +53,8 @@ having sum(c.value) <> 0;
 comment on view learn_internal.tally_totals is
   'The tallies as of now: those written down, and what has changed since.';
 
+-- views/analytics/tally_differences.sql
+
 -- Where the tallies are not what a recount says: no row when all is well.
 create or replace view learn_internal.tally_differences as
 select coalesce(r.measure, t.measure) as measure, coalesce(r.day, t.day) as day,
@@ -62,6 +66,8 @@ full join learn_internal.tally_totals t
 where coalesce(r.value, 0) <> coalesce(t.value, 0);
 comment on view learn_internal.tally_differences is
   'Tallies that are not what a recount of the rows says.';
+
+-- views/analytics/tally_damage.sql
 
 -- Where tallies are not what the rows say: the part of check_integrity() about analytics.
 create or replace view learn_internal.tally_damage (check_name, user_id, expected, actual) as
@@ -156,7 +162,7 @@ comment on view learn.achievement_rarity is
   'of learners who hold it; null where there are no learners.';
 grant select on learn.achievement_rarity to learn_app, learn_user, learn_readonly;
 
--- views/analytics/learners.sql
+-- views/analytics/daily_active_learners.sql
 
 -- Learners with a qualifying activity on a day, and those who registered on it. Days are
 -- the learners' local dates. A day without any of both is not listed.
@@ -171,6 +177,8 @@ comment on view learn.daily_active_learners is
   'Per local day: learners with a qualifying activity, and learners who registered. '
   'Days with neither are not listed.';
 grant select on learn.daily_active_learners to learn_app, learn_readonly;
+
+-- views/analytics/weekly_active_learners.sql
 
 -- Learners with a qualifying activity in a week, each counted once, and those who registered in it.
 create or replace view learn.weekly_active_learners as
@@ -215,7 +223,7 @@ comment on column learn.cohort_retention.weeks_since is
   '0: the week of registration. The last one is the current week, which is not over yet.';
 grant select on learn.cohort_retention to learn_app, learn_readonly;
 
--- views/analytics/funnel.sql
+-- views/analytics/course_funnel.sql
 
 -- How far the learners of each course have come: a column has those who have come at least so far.
 -- Content that changes moves them, except those who have completed it.
@@ -245,6 +253,8 @@ comment on view learn.course_funnel is
   'and completed it.';
 grant select on learn.course_funnel to learn_app, learn_readonly;
 
+-- views/analytics/track_funnel.sql
+
 -- How far the learners of each track have come: a column has those who have come at least so far.
 -- Content that changes moves them, except those who have completed it.
 -- Nobody enrols in a track: it is started with its first item.
@@ -273,7 +283,7 @@ comment on view learn.track_funnel is
   'and completed it.';
 grant select on learn.track_funnel to learn_app, learn_readonly;
 
--- views/analytics/by_source.sql
+-- views/analytics/daily_xp_by_source.sql
 
 -- XP of a day by the type of the fact that paid it. A reversal is a source of its own, below 0,
 -- on the day of the reversal.
@@ -285,6 +295,8 @@ comment on view learn.daily_xp_by_source is
   'XP per local day and type of the fact that paid it. What was taken back is xp_reversed, below 0, '
   'on the day when it was taken back.';
 grant select on learn.daily_xp_by_source to learn_app, learn_readonly;
+
+-- views/analytics/weekly_xp_by_source.sql
 
 -- XP of a week by the type of the fact that paid it.
 create or replace view learn.weekly_xp_by_source as
@@ -375,6 +387,8 @@ union all select * from learn_internal.credential_damage
 union all select * from learn_internal.board_damage;
 comment on view learn_internal.damage is
   'Where projections of learners are not what follows from facts, in all domains; no row when all is well.';
+
+-- views/operations/common_damage.sql
 
 -- What belongs to nobody: content, rules, and what is counted of everybody.
 create or replace view learn_internal.common_damage (check_name, user_id, expected, actual) as

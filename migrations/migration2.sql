@@ -2,7 +2,7 @@
 
 set role learn_owner;
 
--- functions/identity/password_hash.sql
+-- functions/identity/get_password_hash.sql
 
 -- The stored hash of one active user's password, for the backend to verify;
 -- null where there is none.
@@ -22,6 +22,8 @@ $$;
 comment on function learn.get_password_hash(uuid) is
   'The hash of one active user''s password, for the backend to verify; null where there is none.';
 grant execute on function learn.get_password_hash(uuid) to learn_app;
+
+-- functions/identity/set_password_hash.sql
 
 -- Stores the hash of a user's password, made by the backend. Laurel never sees a password.
 -- Errors: LX001 blank hash; LX002 unknown user.
@@ -789,7 +791,7 @@ comment on view learn.public_profiles is
   'What learners see of each other: active users with names, pictures and, unless they stay off the boards, XP and level.';
 grant select on learn.public_profiles to learn_app, learn_user, learn_readonly;
 
--- triggers/identity/user.sql
+-- triggers/identity/user_credentials.sql
 
 -- What happens when rows of learn.user_credentials are written.
 
@@ -806,6 +808,8 @@ create or replace trigger refuse_new_times
   for each row
   when (new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at))
   execute function learn_internal.refuse_times('updated_at');
+
+-- triggers/identity/user_stats.sql
 
 -- What happens when rows of learn.user_stats are written.
 
@@ -827,6 +831,8 @@ create or replace trigger refuse_new_times
     or new.registered_on is distinct from old.registered_on and learn_internal.is_off_date(new.registered_on, new.registered_on)
     or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
   execute function learn_internal.refuse_times('last_activity_date', 'registered_on', 'last_active_at');
+
+-- triggers/identity/user_timezones.sql
 
 -- What happens when rows of learn.user_timezones are written.
 
@@ -1104,7 +1110,7 @@ comment on function learn.record_login(uuid, timestamptz, text) is
   'Notes that a user has logged in: learn.users.last_login_at. It makes no day active.';
 grant execute on function learn.record_login(uuid, timestamptz, text) to learn_app;
 
--- functions/identity/user.sql
+-- functions/identity/erase_user.sql
 
 -- Erases a user: every row that is theirs, at once. Posts stay without a name, or go too. Nobody else writes for
 -- learners until this commits, so do nothing else in the transaction.
@@ -1140,6 +1146,8 @@ $$;
 comment on function learn.erase_user(uuid, text) is
   'Erases a user and every row that is theirs. Posts stay without a name (keep), or go, replies to them included (delete).';
 grant execute on function learn.erase_user(uuid, text) to learn_app;
+
+-- functions/identity/export_user.sql
 
 -- Everything about one user as JSON: the rows of every table that has a user_id (author_id, about_user), and of
 -- learn.users.

@@ -19,7 +19,7 @@ from (
 comment on view learn_internal.freeze_days is
   'Freezes in hand and the days that they would cover, whether each was held by then.';
 
--- functions/streaks/streak.sql
+-- functions/streaks/calculate_user_streak.sql
 
 -- The user's streak as of their local today: 0 once a day was missed that no freeze in hand covers.
 -- Errors: LX002 unknown user.
@@ -47,6 +47,8 @@ $$;
 comment on function learn.calculate_user_streak(uuid) is
   'The user''s streak as of their local today, in days; 0 once a day was missed.';
 grant execute on function learn.calculate_user_streak(uuid) to learn_app, learn_user, learn_readonly;
+
+-- functions/streaks/walk_streak.sql
 
 -- What a user's active days and freezes make of the streak, from the first day to the last: so that it is
 -- the same in whatever order they came in. Before each active day, the days missed since the last one are
@@ -191,6 +193,8 @@ $$;
 comment on function learn_internal.activity_problem(text, text, text, jsonb) is
   'What is wrong with an activity to record, in words; null when nothing is.';
 
+-- functions/activity/activity_problem_code.sql
+
 -- SQLSTATE for an activity that cannot be recorded: LX010 for a type that only Laurel writes,
 -- else LX001.
 create or replace function learn_internal.activity_problem_code(p_activity_type text)
@@ -206,7 +210,7 @@ $$;
 comment on function learn_internal.activity_problem_code(text) is
   'SQLSTATE for an activity that cannot be recorded.';
 
--- functions/activity/batch.sql
+-- functions/activity/batch_rows.sql
 
 -- The elements of a valid batch of activities as rows.
 create or replace function learn_internal.batch_rows(p_batch jsonb)
@@ -234,6 +238,8 @@ as $$
 $$;
 comment on function learn_internal.batch_rows(jsonb) is
   'The elements of a valid batch of activities as rows.';
+
+-- functions/activity/batch_problems.sql
 
 -- What is wrong with the elements of a batch of activities: their numbers from 1,
 -- an SQLSTATE, and words.
@@ -304,7 +310,7 @@ $$;
 comment on function learn_internal.batch_problems(jsonb) is
   'What is wrong with the elements of a batch of activities; no row when nothing is.';
 
--- views/activity/facts.sql
+-- views/activity/counted_facts.sql
 
 -- The facts that metrics count: not those that say themselves that they do not, such as quizzes of too few
 -- questions, nor those that turned out not to hold, such as answers by a wrong key.
@@ -316,6 +322,8 @@ where not f.properties @> '{"counts": false}'
     select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);
 comment on view learn_internal.counted_facts is
   'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
+
+-- views/activity/domain_facts.sql
 
 -- The facts that happen once per subject and that follow from rows of Laurel's own tables:
 -- what those tables' keys say, in the words of the log.
@@ -390,6 +398,8 @@ comment on view learn_internal.domain_facts is
   'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
   'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
 
+-- views/activity/run_facts.sql
+
 -- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
 -- Filter by user_id or metric: both conditions reach the tables.
 create or replace view learn_internal.run_facts as
@@ -434,7 +444,7 @@ $$;
 comment on function learn_internal.has_happened(uuid, text, text, text) is
   'Whether a fact that happens once per subject has happened to a user.';
 
--- functions/activity/metric.sql
+-- functions/activity/add_to_metric.sql
 
 -- Adds to a user's metric, and finds the achievements whose thresholds that crosses.
 -- The caller has locked the user.
@@ -464,6 +474,8 @@ end;
 $$;
 comment on function learn_internal.add_to_metric(uuid, text, text, bigint, timestamptz) is
   'Adds to a user''s metric; returns the achievements whose thresholds that crosses.';
+
+-- functions/activity/feed_metric.sql
 
 -- Adds a group of facts (of one user, type and day) to a metric that sums up a property, keeps its
 -- maximum, or counts by scope. A fact without the property, or without a scope, adds nothing.
@@ -515,6 +527,8 @@ $$;
 comment on function learn_internal.feed_metric(
   uuid, learn_internal.metric_feeds, jsonb[], date, timestamptz) is
   'Adds a group of facts to a metric of sums, maxima or scopes; returns what that earns.';
+
+-- functions/activity/metric_scopes.sql
 
 -- The scopes in which a fact counts: the total, and its own where the metric has scopes
 -- and the fact names one.
@@ -601,7 +615,7 @@ $$;
 comment on function learn_internal.number_property(jsonb, text) is
   'A number in a fact''s properties, rounded to a whole one; null when missing.';
 
--- functions/activity/record.sql
+-- functions/activity/record_activities.sql
 
 -- Records a batch of activities, of one user or of many, in one set-based step: all or nothing.
 -- Each element is {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?,
@@ -769,6 +783,8 @@ comment on function learn.record_activities(jsonb) is
   'Elements are {"user_id", "activity_type", "subject_type"?, "subject_id"?, "properties"?, '
   '"occurred_at"?, "idempotency_key"?}.';
 grant execute on function learn.record_activities(jsonb) to learn_app;
+
+-- functions/activity/record_activity.sql
 
 -- Records what a user did, of any activity type that Laurel does not write itself. A fact of a type
 -- that happens once per subject is recorded once: a repeat changes nothing and is no error.
@@ -941,7 +957,7 @@ $$;
 comment on function learn_internal.write_facts(learn_internal.fact[], text, boolean) is
   'Writes facts to the log, in the given order; those of the past pay what they carry and make no day active.';
 
--- functions/xp/xp.sql
+-- functions/xp/reverse_xp.sql
 
 -- Takes back what a transaction paid, by a new negative row. The total never falls below 0:
 -- a reversal is cut to what is there, and its description says so. A second reversal
@@ -1019,6 +1035,8 @@ comment on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) is
   'Takes back what a transaction paid, cut to what is there. A second reversal changes nothing.';
 grant execute on function learn.reverse_xp(uuid, bigint, text, timestamptz, text) to learn_app;
 
+-- functions/xp/award_xp.sql
+
 -- Pays XP for one fact, once: with a source id, a second payment for the same source
 -- changes nothing and is no error.
 -- Errors: LX001 amount is not positive, blank source; LX002; LX004 user inactive; LX013.
@@ -1093,6 +1111,8 @@ comment on function learn.award_xp(uuid, integer, text, text, text, timestamptz,
 grant execute on function learn.award_xp(uuid, integer, text, text, text, timestamptz, text)
   to learn_app;
 
+-- functions/xp/note_xp_marks.sql
+
 -- When levels or the thresholds of achievements change: the totals of XP at which something happens
 -- are noted in one place, where the engine sees at a glance that nothing does.
 create or replace function learn_internal.note_xp_marks()
@@ -1121,7 +1141,7 @@ $$;
 comment on function learn_internal.note_xp_marks() is
   'Statement trigger: notes the totals of XP at which something happens.';
 
--- functions/achievements/achievement.sql
+-- functions/achievements/achievement_progress.sql
 
 -- How far a user is with every active achievement (hidden ones only once earned), named in the user's language.
 -- Value and target are those of criteria_progress(); nothing is at 100 percent before it is earned.
@@ -1164,6 +1184,8 @@ comment on function learn.achievement_progress(uuid) is
   'in percent (below 100 until it is earned), and when it was earned.';
 grant execute on function learn.achievement_progress(uuid) to learn_app, learn_user, learn_readonly;
 
+-- functions/achievements/require_achievement.sql
+
 -- Id of an active achievement.
 -- Errors: LX003 unknown slug; LX004 inactive.
 create or replace function learn_internal.require_achievement(p_slug text)
@@ -1192,6 +1214,8 @@ end;
 $$;
 comment on function learn_internal.require_achievement(text) is
   'Id of an active achievement (LX003, LX004).';
+
+-- functions/achievements/backfill_achievement.sql
 
 -- Grants an achievement to everybody whose metrics deserve it by now: for a rule that came after
 -- the deed. Set-based. Returns how many users earned it.
@@ -1236,6 +1260,8 @@ $$;
 comment on function learn.backfill_achievement(text) is
   'Grants an achievement to everybody whose metrics deserve it by now; returns how many earned it.';
 
+-- functions/achievements/grant_achievement.sql
+
 -- Gives a user an achievement whatever its criteria say, with its XP and avatar;
 -- also one that was revoked. Granting one that the user has changes nothing.
 -- Errors: LX002; LX003 unknown achievement; LX004 inactive achievement or user; LX013.
@@ -1278,6 +1304,8 @@ $$;
 comment on function learn.grant_achievement(uuid, text, timestamptz, text) is
   'Gives a user an achievement whatever its criteria say, with its XP and avatar.';
 grant execute on function learn.grant_achievement(uuid, text, timestamptz, text) to learn_app;
+
+-- functions/achievements/revoke_achievement.sql
 
 -- Takes an achievement away, with the XP that it paid (cut to what is there) and the avatar that
 -- only it unlocked. It is not earned again by itself; grant_achievement() gives it back.
@@ -1396,6 +1424,8 @@ create or replace trigger activity_log_is_append_only
   before update or delete on learn.activity_log
   for each row
   execute function learn_internal.refuse_change();
+
+-- triggers/activity/activity_log_default.sql
 
 -- When someone empties the default partition: refused.
 create or replace trigger activity_log_default_truncate
@@ -1660,7 +1690,7 @@ create or replace trigger metrics_updated
   for each statement
   execute function learn_internal.recount_metrics();
 
--- functions/streaks/freezes.sql
+-- functions/streaks/covering_freezes.sql
 
 -- The freezes that would keep a user's streak alive until a date, one for each day missed since the last.
 -- All days or none: no row where one of them stays uncovered.
@@ -1681,6 +1711,8 @@ $$;
 comment on function learn_internal.covering_freezes(uuid, date, date) is
   'Freezes that cover every missed day between two dates; none where they do not suffice.';
 
+-- functions/streaks/give_streak_freezes.sql
+
 -- Gives a user streak freezes, held from a local date on, and writes the fact. Those that come late may cover
 -- a day of the past. The caller has locked the user.
 create or replace function learn_internal.give_streak_freezes(
@@ -1700,6 +1732,8 @@ end;
 $$;
 comment on function learn_internal.give_streak_freezes(uuid, date, integer, text, timestamptz) is
   'Gives a user streak freezes, held from a local date on, and writes the fact.';
+
+-- functions/streaks/grant_streak_freezes.sql
 
 -- Gives a user streak freezes. Each covers one day missed from today on;
 -- a streak that is lost already stays lost.
@@ -1743,6 +1777,8 @@ $$;
 comment on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) is
   'Gives a user streak freezes; each covers one missed day.';
 grant execute on function learn.grant_streak_freezes(uuid, integer, timestamptz, text) to learn_app;
+
+-- functions/streaks/spend_streak_freezes.sql
 
 -- Covers the missed days between two active days of a user, where the freezes in hand
 -- suffice for all of them.
@@ -1800,7 +1836,7 @@ select s.user_id, 'active_days', '', s.active_days from learn.user_stats s;
 comment on view learn_internal.reward_values is
   'Value of every metric of every user, those kept in user_stats included.';
 
--- functions/achievements/criteria.sql
+-- functions/achievements/criteria_leaves.sql
 
 -- The conditions on single metrics in an achievement's criteria.
 create or replace function learn_internal.criteria_leaves(p_criteria jsonb)
@@ -1825,6 +1861,8 @@ as $$
 $$;
 comment on function learn_internal.criteria_leaves(jsonb) is
   'The conditions on single metrics in an achievement''s criteria.';
+
+-- functions/achievements/criteria_problem.sql
 
 -- What is wrong with an achievement's criteria; null when nothing is.
 create or replace function learn_internal.criteria_problem(
@@ -1906,6 +1944,8 @@ $$;
 comment on function learn_internal.criteria_problem(jsonb, text) is
   'What is wrong with an achievement''s criteria, in words; null when nothing is.';
 
+-- functions/achievements/satisfies_criteria.sql
+
 -- Whether a user's metrics satisfy criteria.
 create or replace function learn_internal.satisfies_criteria(p_user_id uuid, p_criteria jsonb)
 returns boolean
@@ -1936,6 +1976,8 @@ end;
 $$;
 comment on function learn_internal.satisfies_criteria(uuid, jsonb) is
   'Whether a user''s metrics satisfy an achievement''s criteria.';
+
+-- functions/achievements/criteria_progress.sql
 
 -- How far a user is with criteria: a value of a target. Of one condition they are the metric's; of a list that
 -- must all hold, those of the condition that is furthest away; of another list, how many of its conditions hold
@@ -2236,7 +2278,7 @@ create or replace trigger process_activities
   for each statement
   execute function learn_internal.process_activities();
 
--- functions/xp/level.sql
+-- functions/xp/calculate_level_from_xp.sql
 
 -- Level for an amount of XP, by the curve in learn.level_thresholds. Below 0 is level 1;
 -- the highest level is the cap.
@@ -2257,6 +2299,8 @@ $$;
 comment on function learn.calculate_level_from_xp(bigint) is
   'Level for an amount of XP, by the level curve.';
 grant execute on function learn.calculate_level_from_xp(bigint) to learn_editor, learn_app, learn_user, learn_readonly;
+
+-- functions/xp/move_level.sql
 
 -- Brings a user's level up to date after a payment (negative: XP that was taken back), and finds the
 -- achievements whose thresholds the total or the level has crossed. A level is reached once: what was
@@ -2290,6 +2334,8 @@ $$;
 comment on function learn_internal.move_level(learn.user_stats, bigint, timestamptz) is
   'Brings a user''s level up to date after a payment; says which levels are new, and what they earn.';
 
+-- functions/xp/xp_for_level.sql
+
 -- XP from which a user is on a level.
 -- Errors: LX001 no such level.
 create or replace function learn.xp_for_level(p_level integer)
@@ -2317,7 +2363,7 @@ $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
 grant execute on function learn.xp_for_level(integer) to learn_editor, learn_app, learn_user, learn_readonly;
 
--- views/xp/xp.sql
+-- views/xp/xp_recounts.sql
 
 -- XP recounted from the ledger, and the level that it means: what user_stats must say.
 -- One grouping over all sources: so a condition on user_id reaches each of them.
@@ -2340,6 +2386,8 @@ from (
 group by x.user_id;
 comment on view learn_internal.xp_recounts is
   'Total XP, and that of rewards, recounted from the ledger, and the highest level announced, per user.';
+
+-- views/xp/xp_damage.sql
 
 -- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
 -- the part of check_integrity() about XP.
@@ -2477,6 +2525,8 @@ create or replace trigger xp_transactions_is_append_only
   for each row
   execute function learn_internal.refuse_change();
 
+-- triggers/xp/xp_transactions_default.sql
+
 -- When someone empties the default partition: refused.
 create or replace trigger xp_transactions_default_truncate
   before truncate on learn.xp_transactions_default
@@ -2549,7 +2599,7 @@ where not exists (
 comment on view learn_internal.deserved_achievements is
   'Achievements that users'' metrics deserve and that they do not have.';
 
--- functions/achievements/achievements.sql
+-- functions/achievements/check_achievements.sql
 
 -- Earns for a user every achievement that their metrics deserve by now, those that came after
 -- the deed included. Returns the slugs that are new.
@@ -2580,6 +2630,8 @@ $$;
 comment on function learn.check_achievements(uuid) is
   'Earns for a user every achievement that their metrics deserve by now; returns the new slugs.';
 grant execute on function learn.check_achievements(uuid) to learn_app, learn_user;
+
+-- functions/achievements/earn_achievements.sql
 
 -- Gives users the achievements whose thresholds they have crossed, where the whole rule is satisfied and
 -- nobody has taken the achievement away from them. Earning one is a fact: announce_achievements().
@@ -2691,7 +2743,7 @@ comment on function learn_internal.was_deserved_before(uuid, text, text, bigint,
   'Whether a user''s metric had reached a threshold by a point in time already; '
   'null when facts cannot tell.';
 
--- views/achievements/achievement.sql
+-- views/achievements/achievement_catalog.sql
 
 -- Every active achievement that is no secret, with how many have earned it. Names are the base texts: translate
 -- with learn.localized().
@@ -2710,6 +2762,8 @@ comment on view learn.achievement_catalog is
   'Active achievements that are no secret, with how many users have earned each.';
 grant select on learn.achievement_catalog to learn_editor, learn_app, learn_user, learn_readonly;
 
+-- views/achievements/achievement_recounts.sql
+
 -- Achievements recounted from the log: earned, and not revoked since.
 -- What user_achievements must say.
 create or replace view learn_internal.achievement_recounts as
@@ -2726,6 +2780,8 @@ join learn.achievements a on a.id = f.achievement_id
 where f.activity_type = 'achievement_earned';
 comment on view learn_internal.achievement_recounts is
   'Achievements earned and not revoked since, recounted from the log.';
+
+-- views/achievements/achievement_damage.sql
 
 -- Where achievements are not what the facts say: the part of check_integrity() about achievements.
 create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
@@ -2861,6 +2917,8 @@ comment on function learn_internal.keep_held_achievements() is
 create or replace trigger keep_held_achievements
   before delete on learn.achievements
   for each row execute function learn_internal.keep_held_achievements();
+
+-- triggers/achievements/revoked_achievements.sql
 
 -- What happens when rows of learn.revoked_achievements are written.
 
@@ -3189,7 +3247,7 @@ $$;
 comment on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz) is
   'Counts a day of a user for the metrics of distinct days; returns what that earns.';
 
--- functions/activity/run.sql
+-- functions/activity/run_around.sql
 
 -- How long the run of the past is to which a fact belongs that has come late, by its time and id: between what
 -- ended one before it and what ends one after it.
@@ -3234,6 +3292,8 @@ $$;
 comment on function learn_internal.run_around(uuid, text, text, timestamptz, bigint) is
   'How long the run of the past is to which a fact belongs that has come late.';
 
+-- functions/activity/run_ends.sql
+
 -- The runs that a group of facts (of one user and type, parallel arrays) ends, in total and by scope.
 create or replace function learn_internal.run_ends(
   p_user_id uuid, p_activity_type text, p_ids bigint[], p_properties jsonb[], p_times timestamptz[]
@@ -3270,6 +3330,8 @@ $$;
 comment on function learn_internal.run_ends(uuid, text, bigint[], jsonb[], timestamptz[]) is
   'The runs that a group of facts ends.';
 
+-- functions/activity/run_events.sql
+
 -- What a group of facts (of one user and type, parallel arrays) adds to a run, in total or by scope.
 create or replace function learn_internal.run_events(
   p_user_id uuid, p_feed learn_internal.metric_feeds, p_ids bigint[], p_properties jsonb[],
@@ -3292,6 +3354,8 @@ $$;
 comment on function learn_internal.run_events(
   uuid, learn_internal.metric_feeds, bigint[], jsonb[], timestamptz[]) is
   'What a group of facts adds to a run.';
+
+-- functions/activity/run_since.sql
 
 -- How many of a user's facts have made a run longer after a time: where something that ended it comes late.
 -- Facts are recorded at most 5 minutes before they occur, which leaves the log from before alone.
@@ -3316,7 +3380,7 @@ $$;
 comment on function learn_internal.run_since(uuid, text, text, timestamptz) is
   'How many of a user''s facts have made a run longer after a time.';
 
--- functions/streaks/open.sql
+-- functions/streaks/open_moved_day.sql
 
 -- What open_day() does, for a learner who has learned in several zones: notes when something was learned on which
 -- local date, settles which dates are active days, and the streak. Returns the achievements that this earns.
@@ -3398,6 +3462,8 @@ $$;
 comment on function learn_internal.open_moved_day(
   learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
   'Makes a day active, of a learner who has learned in several zones, and moves the streak.';
+
+-- functions/streaks/open_day.sql
 
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
@@ -3573,6 +3639,8 @@ end;
 $$;
 comment on function learn_internal.paid_today(uuid, text) is
   'XP that a type of fact has paid a learner today, by the clock and by the zones of now and of then.';
+
+-- functions/xp/paid_today_within_caps.sql
 
 -- What facts pay of a type whose rule has a cap for the day, in their order: what the cap leaves of today, by the clock.
 -- By their ids; those that have no cap are not in it. Parallel arrays, of all facts of a statement.
@@ -4020,7 +4088,7 @@ comment on function learn.explain_xp(uuid, date, date) is
   'source, in words.';
 grant execute on function learn.explain_xp(uuid, date, date) to learn_app, learn_user, learn_readonly;
 
--- functions/streaks/date.sql
+-- functions/streaks/local_date.sql
 
 -- A learner's date at a time, by the zone that was theirs then; of changes at the same time, the last counts.
 -- Writers of facts ask only for what happened before the last change: the current zone they know.
@@ -4048,6 +4116,8 @@ end;
 $$;
 comment on function learn_internal.local_date(uuid, timestamptz) is
   'A learner''s date at a time, by the zone that was theirs then.';
+
+-- functions/streaks/zone_date.sql
 
 -- What date one of a learner's zones shows at a time, also where another one was theirs.
 create or replace function learn_internal.zone_date(
@@ -4111,7 +4181,7 @@ $$;
 comment on function learn_internal.chain_days(learn_internal.local_days[]) is
   'Which of a learner''s local dates, zone by zone, are active days: those later by both clocks.';
 
--- functions/streaks/settle.sql
+-- functions/streaks/settle_days.sql
 
 -- Brings the active days of a learner who has learned in several zones up to date with local_days, and says which
 -- are new, which are none any more, and from which date on something is different (null: nothing is). Whether the
@@ -4180,6 +4250,8 @@ end;
 $$;
 comment on function learn_internal.settle_days(uuid) is
   'Brings the active days of a learner who has learned in several zones up to date with local_days.';
+
+-- functions/streaks/settle_streak.sql
 
 -- Brings a user's streak up to date where days or freezes have come late: which days freezes cover, and from
 -- the day p_from on, which freezes are earned (null: those that were stay). What is new of it becomes facts.
@@ -4261,7 +4333,7 @@ $$;
 comment on function learn_internal.settle_streak(uuid, date) is
   'Brings a user''s streak and freezes up to date where days or freezes have come late.';
 
--- views/streaks/recounts.sql
+-- views/streaks/local_day_recounts.sql
 
 -- The local dates of users' learning acts, zone by zone, recounted from the log.
 create or replace view learn_internal.local_day_recounts as
@@ -4271,6 +4343,8 @@ where f.is_qualifying
 group by f.user_id, f.zone_number, f.local_date;
 comment on view learn_internal.local_day_recounts is
   'The local dates of users'' learning acts, zone by zone, recounted from the log.';
+
+-- views/streaks/activity_day_recounts.sql
 
 -- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
 create or replace view learn_internal.activity_day_recounts as
@@ -4676,7 +4750,7 @@ select a.key,
 from learn.activity_types a;
 comment on view learn_internal.type_consequences is 'What facts of each type can cause, by the rules of today.';
 
--- views/activity/recounts.sql
+-- views/activity/metric_day_recounts.sql
 
 -- The days that distinct_days metrics have counted, recounted from the log:
 -- what user_metric_days must say.
@@ -4688,6 +4762,8 @@ cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) 
 where m.aggregate = 'distinct_days';
 comment on view learn_internal.metric_day_recounts is
   'Days counted by distinct_days metrics, recounted from activity_log.';
+
+-- views/activity/metric_recounts.sql
 
 -- Metrics recounted from the log by the definitions of today: what user_metrics must say.
 -- Filter by user_id or metric: both conditions reach the tables.
@@ -4724,6 +4800,8 @@ group by r.user_id, r.metric, r.scope;
 comment on view learn_internal.metric_recounts is
   'Metrics recounted from activity_log, one row per user, metric and scope.';
 
+-- views/activity/run_recounts.sql
+
 -- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
 create or replace view learn_internal.run_recounts as
 select f.user_id, f.metric, f.scope,
@@ -4734,7 +4812,7 @@ group by f.user_id, f.metric, f.scope;
 comment on view learn_internal.run_recounts is
   'When runs were ended last and made longer last, recounted from activity_log.';
 
--- views/activity/damage.sql
+-- views/activity/activity_damage.sql
 
 -- Where metrics are not what the facts say: the part of check_integrity() about activity.
 create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
@@ -4773,6 +4851,8 @@ group by w.user_id, w.metric, w.scope
 having (max(w.due_reset), max(w.due_last)) is distinct from (max(w.reset_at), max(w.last_at));
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';
+
+-- views/activity/rule_damage.sql
 
 -- Where what is noted of rules is not what they say: a part of check_integrity(). Rules are nobody's: no user is named.
 create or replace view learn_internal.rule_damage (check_name, user_id, expected, actual) as
@@ -4885,7 +4965,7 @@ from (
 comment on view learn_internal.moved_learners is
   'Learners who have learned in several zones: their active days recounted, and whether the last zone is settled.';
 
--- views/streaks/streak.sql
+-- views/streaks/streak_states.sql
 
 -- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
 -- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
@@ -4910,6 +4990,8 @@ from runs r
 group by r.user_id;
 comment on view learn_internal.streak_states is
   'Streaks recounted from user_activity_days, one row per user with any.';
+
+-- views/streaks/streak_damage.sql
 
 -- Where active days, streaks and freezes are not what the facts say: the part of
 -- check_integrity() about streaks.
@@ -4994,6 +5076,8 @@ where s.last_zone_number <> coalesce(m.last_zone_number, 0)
   or s.settled_zone <> coalesce(m.settled_zone, 0) and (m.user_id is null or s.settled_zone <> -1);
 comment on view learn_internal.streak_damage is
   'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
+
+-- views/streaks/streak_ends.sql
 
 -- How long each user's streak is, and when it ends unless another day becomes active: at the end of
 -- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the

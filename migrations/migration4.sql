@@ -33,7 +33,7 @@ comment on function learn.localized(jsonb, text, text, text) is
   'the base text where there is no translation.';
 grant execute on function learn.localized(jsonb, text, text, text) to learn_editor, learn_app, learn_user, learn_readonly;
 
--- views/catalog/course.sql
+-- views/catalog/course_catalog.sql
 
 -- The published courses for browsing, each with what leads to it and how it is received.
 -- Titles are the base texts: translate with learn.localized().
@@ -68,6 +68,8 @@ comment on column learn.course_catalog.prerequisites is
 comment on column learn.course_catalog.average_rating is '1 to 5; null while there is none.';
 grant select on learn.course_catalog to learn_editor, learn_app, learn_user, learn_readonly;
 
+-- views/catalog/course_lessons.sql
+
 -- What a course is made of: its published lessons, in published levels where they belong to one.
 -- Counted whether the course itself is published or not, as with tracks.
 create or replace view learn_internal.course_lessons as
@@ -79,6 +81,8 @@ where l.course_id is not null and l.is_published and (l.course_level_id is null 
 comment on view learn_internal.course_lessons is
   'The published lessons of each course, with their XP multipliers.';
 
+-- views/catalog/course_requirements.sql
+
 -- What enrolment in courses waits for: required prerequisites. One that nobody can complete
 -- keeps nobody out.
 create or replace view learn_internal.course_requirements as
@@ -88,6 +92,8 @@ join learn.courses r on r.id = e.prerequisite_course_id
 where e.is_required and r.is_published and r.total_lessons > 0;
 comment on view learn_internal.course_requirements is
   'Required prerequisites of courses, of those that can be completed.';
+
+-- views/catalog/course_sizes.sql
 
 -- How much each course consists of; no row for a course without published lessons.
 create or replace view learn_internal.course_sizes as
@@ -122,7 +128,7 @@ $$;
 comment on function learn_internal.count_courses(bigint[]) is
   'Counts the published lessons and levels of courses again.';
 
--- functions/catalog/course.sql
+-- functions/catalog/require_course.sql
 
 -- Refuses a course that does not exist or is not published.
 -- Errors: LX003, LX004.
@@ -151,6 +157,8 @@ end;
 $$;
 comment on function learn_internal.require_course(bigint) is
   'Refuses an unknown (LX003) or unpublished (LX004) course.';
+
+-- functions/catalog/rate_course.sql
 
 -- Rates a course, 1 to 5, with a review if there is one. Rating again replaces the earlier rating.
 -- Errors: LX001 rating out of range, blank or overlong review; LX002; LX003 unknown course;
@@ -552,7 +560,7 @@ having count(*) = (
 comment on view learn_internal.solved_lessons is
   'Available lessons of which a user has solved every published exercise.';
 
--- functions/practice/complete_solved.sql
+-- functions/practice/complete_solved_lesson.sql
 
 -- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
 -- it has: not when something is unsolved, the lesson is not open to the user, or it was completed before.
@@ -605,6 +613,8 @@ end;
 $$;
 comment on function learn_internal.complete_solved_lesson(uuid, bigint) is
   'Completes a lesson for a user who has solved all its exercises; whether it has.';
+
+-- functions/practice/complete_solved_lessons.sql
 
 -- Completes the lessons among the given ones (parallel arrays) of which the user
 -- has solved every exercise.
@@ -741,7 +751,7 @@ from learn.tracks t
 where t.is_published and t.total_items > 0;
 comment on view learn_internal.filled_tracks is 'Published tracks with something in them.';
 
--- views/progress/sizes.sql
+-- views/progress/path_sizes.sql
 
 -- How many published tracks with something in them each learning path has;
 -- no row for a path without any.
@@ -752,6 +762,8 @@ join learn_internal.filled_tracks t on t.track_id = pt.track_id
 group by pt.path_id;
 comment on view learn_internal.path_sizes is 'Number of published tracks per learning path.';
 
+-- views/progress/track_sizes.sql
+
 -- How many published items each track has; no row for a track without any.
 create or replace view learn_internal.track_sizes as
 select i.track_id, count(*)::integer as total_items
@@ -759,7 +771,7 @@ from learn_internal.track_items i
 group by i.track_id;
 comment on view learn_internal.track_sizes is 'Number of published items per track.';
 
--- functions/progress/refresh.sql
+-- functions/progress/refresh_courses.sql
 
 -- After a change of content: what courses consist of is counted anew, and so is the progress
 -- of everybody who is enrolled. Percentages are live, unlocks and completions sticky.
@@ -790,6 +802,8 @@ end;
 $$;
 comment on function learn_internal.refresh_courses(bigint[]) is
   'Recounts courses, and the progress of everybody enrolled in them, after a change of content.';
+
+-- functions/progress/refresh_difficulties.sql
 
 -- Notes the difficulties that users have completed by now. Returns the facts to write.
 create or replace function learn_internal.refresh_difficulties(
@@ -823,6 +837,8 @@ end;
 $$;
 comment on function learn_internal.refresh_difficulties(uuid[], text[]) is
   'Notes the difficulties that users have completed by now; returns the facts to write.';
+
+-- functions/progress/refresh_paths.sql
 
 -- Recounts learning paths for users. Returns the facts to write: the paths that this completes.
 create or replace function learn_internal.refresh_paths(p_user_ids uuid[], p_path_ids bigint[])
@@ -884,6 +900,8 @@ $$;
 comment on function learn_internal.refresh_paths(uuid[], bigint[]) is
   'Recounts learning paths for users; returns the facts to write for the ones that this completes.';
 
+-- functions/progress/refresh_goals.sql
+
 -- After a change of content: recounts learning paths and difficulties for everybody
 -- who has completed a track of them.
 create or replace function learn_internal.refresh_goals(
@@ -927,6 +945,8 @@ end;
 $$;
 comment on function learn_internal.refresh_goals(bigint[], text[]) is
   'Recounts learning paths and difficulties for everybody concerned, after a change of content.';
+
+-- functions/progress/refresh_tracks.sql
 
 -- After a change of content: counts what tracks consist of, and recounts them for everybody who has
 -- begun one.
@@ -978,7 +998,7 @@ comment on function learn_internal.refresh_tracks(bigint[]) is
   'Recounts tracks, and what follows from them, for everybody concerned, '
   'after a change of content.';
 
--- functions/progress/complete.sql
+-- functions/progress/complete_courses.sql
 
 -- Marks courses as completed for users, parallel arrays, and follows up: facts, certificates
 -- and tracks.
@@ -1022,6 +1042,8 @@ end;
 $$;
 comment on function learn_internal.complete_courses(uuid[], bigint[], timestamptz[]) is
   'Completes courses for users, writes the facts, issues certificates, and moves the tracks.';
+
+-- functions/progress/complete_tracks.sql
 
 -- Marks tracks as completed for users and follows up: challenges that this
 -- unlocks, learning paths and difficulties.
@@ -1073,7 +1095,7 @@ comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz
   'Completes tracks for users, then the paths and difficulties that this completes; '
   'and writes the facts.';
 
--- functions/progress/advance.sql
+-- functions/progress/advance_courses.sql
 
 -- Counts newly completed lessons, parallel arrays, towards their courses: enrols users who are not,
 -- increments the live numbers, and settles a course where a level or all of it may be complete.
@@ -1141,6 +1163,8 @@ end;
 $$;
 comment on function learn_internal.advance_courses(uuid[], bigint[], timestamptz[]) is
   'Counts newly completed lessons towards their courses, and enrols where needed.';
+
+-- functions/progress/advance_goals.sql
 
 -- After users have completed tracks (parallel arrays): counts them in their learning paths and
 -- difficulties, and completes those that this fills. Returns the facts to write.
@@ -1219,6 +1243,8 @@ end;
 $$;
 comment on function learn_internal.advance_goals(uuid[], bigint[]) is
   'Counts completed tracks in paths and difficulties, and completes what that fills; returns the facts.';
+
+-- functions/progress/advance_tracks.sql
 
 -- Counts newly completed items towards their tracks, and completes the tracks that this fills.
 -- Increments, so that an item costs the same in a track of five items and of five thousand.
@@ -1436,7 +1462,7 @@ from learn.user_challenge_progress p
 where p.completed_at is not null;
 comment on view learn_internal.completed_items is 'The items of tracks that users have completed.';
 
--- functions/progress/recount.sql
+-- functions/progress/recount_tracks.sql
 
 -- Recounts tracks for users, whose stats rows the caller has locked, and completes
 -- the tracks that are complete by now.
@@ -1491,6 +1517,8 @@ end;
 $$;
 comment on function learn_internal.recount_tracks(uuid[], bigint[]) is
   'Recounts tracks for users and completes those that are complete by now.';
+
+-- functions/progress/recount_lost_items.sql
 
 -- When progress in items of tracks is deleted, alone or with the item: the tracks are recounted for
 -- those who had completed it. What goes with its user concerns nobody, and what goes with its item
@@ -2279,7 +2307,7 @@ create or replace trigger refuse_new_times
   when (new.submitted_at is distinct from old.submitted_at and learn_internal.is_off_time(new.submitted_at, new.submitted_at))
   execute function learn_internal.refuse_times('submitted_at');
 
--- functions/progress/apply.sql
+-- functions/progress/apply_late_scores.sql
 
 -- After completed lessons have got a first score that is full, or lost a full one: a lesson without exercises that was
 -- completed without a score is perfect when the first one that comes is full. That is a fact, which pays, once.
@@ -2320,6 +2348,8 @@ end;
 $$;
 comment on function learn_internal.apply_late_scores(learn_internal.lesson_event[]) is
   'Writes the facts of first scores that are full and have come after the completion, once each.';
+
+-- functions/progress/apply_lesson_completions.sql
 
 -- What completing lessons causes: a fact, which pays; another where there was no fault; and a step in
 -- each course and track of the lesson. Takes rows of user_lesson_progress that have just become
@@ -3295,7 +3325,7 @@ create or replace trigger refuse_new_times
   when (new.solved_at is distinct from old.solved_at and learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
 
--- triggers/progress/progress.sql
+-- triggers/progress/user_difficulty_progress.sql
 
 -- What happens when rows of learn.user_difficulty_progress are written.
 
@@ -3312,6 +3342,8 @@ create or replace trigger refuse_new_times
   for each row
   when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('completed_at');
+
+-- triggers/progress/user_path_progress.sql
 
 -- What happens when rows of learn.user_path_progress are written.
 
@@ -3350,7 +3382,7 @@ create or replace trigger refuse_new_times
     or new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
   execute function learn_internal.refuse_times('unlocked_at', 'completed_at');
 
--- functions/practice/exercise.sql
+-- functions/practice/exercise_hints.sql
 
 -- The hints of an exercise that a user may see: one for each wrong submission so far, all once it is solved.
 -- No row: there is none yet, or no more.
@@ -3392,6 +3424,8 @@ $$;
 comment on function learn.exercise_hints(uuid, bigint) is
   'The hints of an exercise that a user may see: one for each wrong submission, all once it is solved.';
 grant execute on function learn.exercise_hints(uuid, bigint) to learn_app, learn_user;
+
+-- functions/practice/exercise_solution.sql
 
 -- The solution of an exercise, for a user who has solved it; null where none is written down.
 -- Errors: LX002; LX003 unknown exercise; LX007 it is not solved yet.
@@ -3691,7 +3725,7 @@ from learn.user_skills p;
 comment on view learn_internal.dated_rows is
   'What rows of learners'' progress say to have happened once, and when; null: not yet.';
 
--- views/progress/recounts.sql
+-- views/progress/course_level_recounts.sql
 
 -- Completed levels per user and course, of those that there are to complete.
 create or replace view learn_internal.course_level_recounts as
@@ -3704,6 +3738,8 @@ where u.completed_at is not null and exists (
 group by u.user_id, v.course_id;
 comment on view learn_internal.course_level_recounts is
   'Levels completed per user and course, recounted from user_level_unlocks.';
+
+-- views/progress/course_recounts.sql
 
 -- Progress in courses recounted from lessons: what user_course_progress must say, for those who are
 -- enrolled. Filter by user_id and course_id: both conditions reach the tables.
@@ -3722,6 +3758,8 @@ group by p.user_id, l.course_id;
 comment on view learn_internal.course_recounts is
   'Lessons, XP multipliers and time per user and course, recounted from user_lesson_progress.';
 
+-- views/progress/difficulty_recounts.sql
+
 -- Difficulties of which users have completed every published track that has something in it,
 -- at least one.
 create or replace view learn_internal.difficulty_recounts as
@@ -3735,6 +3773,8 @@ group by p.user_id, t.difficulty, n.tracks
 having count(*) = n.tracks;
 comment on view learn_internal.difficulty_recounts is
   'Difficulties whose published tracks a user has all completed.';
+
+-- views/progress/level_recounts.sql
 
 -- Levels of courses whose lessons users have completed: any of them or all, as the setting
 -- level_completion_policy says. Whether the level was unlocked is not asked here.
@@ -3760,6 +3800,8 @@ where s.is_any or r.lessons_completed = (
 comment on view learn_internal.level_recounts is
   'Levels of courses that users'' completed lessons complete, by level_completion_policy.';
 
+-- views/progress/path_recounts.sql
+
 -- Progress in learning paths recounted from completed tracks: what user_path_progress must say.
 create or replace view learn_internal.path_recounts as
 select p.user_id, pt.path_id, count(*)::integer as tracks_completed,
@@ -3770,6 +3812,8 @@ join learn.user_track_progress p on p.track_id = pt.track_id and p.completed_at 
 group by p.user_id, pt.path_id;
 comment on view learn_internal.path_recounts is 'Tracks completed per user and path, recounted.';
 
+-- views/progress/track_recounts.sql
+
 -- Progress in tracks recounted from what users have completed: what user_track_progress must say.
 create or replace view learn_internal.track_recounts as
 select c.user_id, i.track_id, count(*)::integer as items_completed,
@@ -3779,7 +3823,7 @@ join learn_internal.completed_items c on c.item_type = i.item_type and c.item_id
 group by c.user_id, i.track_id;
 comment on view learn_internal.track_recounts is 'Items completed per user and track, recounted.';
 
--- views/progress/damage.sql
+-- views/progress/date_damage.sql
 
 -- Where learners' progress says that something was started or completed at another time than its fact, never, or
 -- without a fact: a part of check_integrity(). What is remembered is passed over: it was recorded from outside, or
@@ -3852,6 +3896,8 @@ join learn.activity_log f on f.user_id = p.author_id and f.activity_type = 'solu
 where p.first_accepted_at is distinct from f.occurred_at;
 comment on view learn_internal.date_damage is
   'Where learners'' progress is dated otherwise than by its facts; no row when all is well.';
+
+-- views/progress/progress_damage.sql
 
 -- Where progress in lessons, courses, tracks, paths and difficulties is not what was done there:
 -- the part of check_integrity() about progress.
@@ -4103,7 +4149,7 @@ $$;
 comment on function learn.unpublish_content(text, jsonb) is 'Hides content from learners; what they did with it stays.';
 grant execute on function learn.unpublish_content(text, jsonb) to learn_editor;
 
--- functions/catalog/content.sql
+-- functions/catalog/find_content.sql
 
 -- The row of content that an editor means, as it is; null where there is none. By its primary key, by slug, or by id.
 -- Errors: LX001 no object, or nothing to find it by; LX003 no table of content.
@@ -4149,6 +4195,8 @@ $$;
 comment on function learn_internal.find_content(text, jsonb) is
   'The row of content that an editor means: by its primary key, by slug, or by id.';
 
+-- functions/catalog/content_state.sql
+
 -- Whether learners see a row of content by now, and what of it counts as its text: that is what is approved.
 create or replace function learn_internal.content_state(
   p_table text, p_row jsonb, out is_public boolean, out hash text
@@ -4163,6 +4211,8 @@ as $$
 $$;
 comment on function learn_internal.content_state(text, jsonb) is
   'Whether learners see a row of content, and a hash of what is approved of it.';
+
+-- functions/catalog/save_content.sql
 
 -- Saves a row of content: a new one as a draft, which learners do not see until it is published, or what is named of one
 -- that is there. Tables without drafts (links, levels of challenges, skills, avatars) have the effect at once.
@@ -4242,6 +4292,8 @@ comment on function learn.save_content(text, jsonb) is
   'Saves a row of content: a new one as a draft, or what is named of one that is there. Returns the row.';
 grant execute on function learn.save_content(text, jsonb) to learn_editor;
 
+-- functions/catalog/unlink_content.sql
+
 -- Takes a link between content away: a lesson out of a track, a prerequisite. Everything else is unpublished, because
 -- deleting it would take learners' rows with it.
 -- Errors: LX001; LX003 no such link, or no table of links; LX010 no table of links.
@@ -4276,6 +4328,8 @@ comment on function learn.unlink_content(text, jsonb) is
   'Takes a link between content away, such as a lesson out of a track or a prerequisite.';
 grant execute on function learn.unlink_content(text, jsonb) to learn_editor;
 
+-- functions/catalog/content_reviewer.sql
+
 -- Who is at the other end: as the session says, else the login role.
 -- Errors: LX001 the setting has characters that nobody sees, or too many.
 create or replace function learn_internal.content_reviewer()
@@ -4290,6 +4344,8 @@ begin
 end;
 $$;
 comment on function learn_internal.content_reviewer() is 'Who submits or reviews: the setting learn.acting_user, else the login role.';
+
+-- functions/catalog/review_content.sql
 
 -- A draft goes from its editor to somebody else and back: submitted, then approved, or returned with a note. What is
 -- approved is the row as it is: once it is changed, it is submitted again.

@@ -42,6 +42,8 @@ $$;
 comment on function learn_internal.unlock_challenges(uuid[], timestamptz) is
   'Unlocks for users the challenges that they have earned.';
 
+-- functions/challenges/check_and_unlock_challenges.sql
+
 -- Unlocks every challenge that a user has earned, and says which ones. Completing a challenge
 -- or a track does this by itself; the first ones of all are unlocked here, or by an attempt.
 -- Errors: LX002; LX004 user inactive.
@@ -522,7 +524,7 @@ comment on function learn_internal.refresh_challenges(bigint[]) is
   'Completes challenges for everybody who has passed all that is left of them, and recounts their '
   'tracks, after a change of levels.';
 
--- functions/challenges/level.sql
+-- functions/challenges/missing_level.sql
 
 -- The first level of a challenge that is missing before one of these, which users have passed; null: none is.
 -- Levels are passed in order. Of a challenge that has no levels here, all five count.
@@ -545,6 +547,8 @@ end;
 $$;
 comment on function learn_internal.missing_level(bigint, integer[]) is
   'The first level of a challenge that is missing before one of these; null: none is.';
+
+-- functions/challenges/require_challenge_level.sql
 
 -- Refuses a level of a challenge that does not exist, or whose challenge is not active.
 -- Errors: LX003, LX004.
@@ -635,7 +639,7 @@ comment on function learn.schedule_daily_challenges(integer) is
   'none comes twice within 30 days.';
 grant execute on function learn.schedule_daily_challenges(integer) to learn_app;
 
--- functions/challenges/submit.sql
+-- functions/challenges/submit_daily_challenge.sql
 
 -- Submits a user's one scored attempt at the challenge of the day (UTC), locked or not, judged by
 -- the backend. Passed, it pays the challenge's xp_base times the day's multiplier. An attempt that comes in
@@ -712,6 +716,8 @@ comment on function learn.submit_daily_challenge(uuid, double precision, boolean
   'passed, it pays.';
 grant execute on function learn.submit_daily_challenge(uuid, double precision, boolean, timestamptz, text)
   to learn_app;
+
+-- functions/challenges/submit_level_attempt.sql
 
 -- Submits an attempt at a level of a challenge, run and judged by the backend: score in percent.
 -- The first pass of a level pays its XP less the penalties of hints used; passing the last
@@ -1517,6 +1523,11 @@ create or replace trigger challenges_wait
   for each statement
   execute function learn_internal.refuse_dead_ends();
 
+-- triggers/challenges/daily_challenges.sql
+
+-- What happens when rows of learn.daily_challenges are written, in the order in which triggers fire.
+-- Errors: LX009.
+
 -- When the challenge of a day is written without a multiplier: passing it pays as much as the highest level of
 -- the challenge does, and at most twice its base. Why: see docs/economy.md.
 create or replace function learn_internal.fill_multiplier()
@@ -1597,7 +1608,7 @@ create or replace trigger keep_attempted_days
   for each row when ((old.date, old.challenge_id) is distinct from (new.date, new.challenge_id))
   execute function learn_internal.keep_attempted_days();
 
--- views/challenges/challenge.sql
+-- views/challenges/challenge_recounts.sql
 
 -- Progress in challenges recounted from the attempts and from what was imported: what
 -- user_challenge_progress must say. Filter by user_id: the condition reaches the tables.
@@ -1624,6 +1635,8 @@ group by p.user_id, p.challenge_id;
 comment on view learn_internal.challenge_recounts is
   'Progress per user and challenge, recounted from level_attempts and '
   'imported_challenge_progress.';
+
+-- views/challenges/challenge_damage.sql
 
 -- Where progress in challenges is not what attempts and imports say, or attempts not what the ledger
 -- says: the part of check_integrity() about challenges. The ledger may have paid more than attempts
@@ -1705,6 +1718,8 @@ comment on view learn_internal.challenge_damage is
   'Where progress in challenges is not what attempts and imports say, or attempts not what the '
   'ledger says; no row when all is well.';
 
+-- views/challenges/challenge_prerequisites_status.sql
+
 -- What unlocking each active challenge takes, and how far a user is. Filter by user_id: then nobody
 -- else is looked at.
 create or replace view learn.challenge_prerequisites_status as
@@ -1743,11 +1758,15 @@ comment on column learn.challenge_prerequisites_status.is_met is
   'Nothing is missing: an attempt, or check_and_unlock_challenges(), unlocks it.';
 grant select on learn.challenge_prerequisites_status to learn_app, learn_readonly;
 
+-- views/challenges/my_challenge_prerequisites.sql
+
 -- challenge_prerequisites_status of the learner whose session it is; nobody else's can be had through it.
 create or replace view learn.my_challenge_prerequisites with (security_barrier) as
 select v.* from learn.challenge_prerequisites_status v where v.user_id = (select learn.current_learner());
 comment on view learn.my_challenge_prerequisites is 'challenge_prerequisites_status of the learner whose session it is: see current_learner().';
 grant select on learn.my_challenge_prerequisites to learn_app, learn_user, learn_readonly;
+
+-- views/challenges/daily_challenge_board.sql
 
 -- Daily challenges with how many took part and how they did.
 create or replace view learn.daily_challenge_board with (security_barrier) as
@@ -1766,6 +1785,8 @@ comment on view learn.daily_challenge_board is
   'Daily challenges with their participants and average score in percent.';
 grant select on learn.daily_challenge_board to learn_app, learn_user, learn_readonly;
 
+-- views/challenges/daily_challenge_ranks.sql
+
 -- The attempts at each daily challenge, ranked by score: 1, 2, 2, 4. Users who are on no board are
 -- not on this one. Filter by daily_challenge_id: the condition reaches the table.
 create or replace view learn.daily_challenge_ranks with (security_barrier) as
@@ -1777,6 +1798,8 @@ where u.is_active and u.show_on_leaderboard;
 comment on view learn.daily_challenge_ranks is
   'Attempts at daily challenges, ranked by score in percent.';
 grant select on learn.daily_challenge_ranks to learn_app, learn_user, learn_readonly;
+
+-- views/challenges/due_challenge_unlocks.sql
 
 -- Challenges that users could have unlocked and have not: active, with every prerequisite completed,
 -- and every track that their track asks for. What nobody can complete keeps nobody out: an inactive challenge,
@@ -2036,7 +2059,7 @@ create or replace trigger results_stay
   for each row when (old.imported_at <> new.imported_at)
   execute function learn_internal.refuse_change();
 
--- triggers/catalog/prerequisites.sql
+-- triggers/catalog/course_prerequisites.sql
 
 -- What happens when rows of learn.course_prerequisites are written, in the order in which triggers fire.
 -- Errors: LX012.
@@ -2060,6 +2083,8 @@ create or replace trigger course_prerequisites_updated
   referencing new table as new_edges
   for each statement
   execute function learn_internal.refuse_cycle('course_id', 'prerequisite_course_id');
+
+-- triggers/catalog/track_prerequisites.sql
 
 -- What happens when rows of learn.track_prerequisites are written, in the order in which triggers fire.
 -- Errors: LX012.

@@ -2,7 +2,7 @@
 
 set role learn_owner;
 
--- functions/quizzes/import.sql
+-- functions/quizzes/import_problems.sql
 
 -- What is wrong with questions to import, a line for each bad row, by its number from 1.
 create or replace function learn_internal.import_problems(p_questions jsonb)
@@ -46,6 +46,8 @@ as $$
 $$;
 comment on function learn_internal.import_problems(jsonb) is
   'What is wrong with questions to import, a line for each bad row.';
+
+-- functions/quizzes/import_questions.sql
 
 -- Imports questions: new ones are added, ones of the same exam and external_id brought up to date.
 -- All or nothing. From CSV: dbtool import-questions.
@@ -255,7 +257,7 @@ comment on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, t
 grant execute on function learn.submit_quiz(uuid, text, jsonb, integer, timestamptz, text)
   to learn_app, learn_user;
 
--- views/quizzes/stats.sql
+-- views/quizzes/exam_stats.sql
 
 -- Every exam: how many questions there are, and how its quizzes go.
 create or replace view learn.exam_stats as
@@ -274,6 +276,8 @@ cross join lateral (
 comment on view learn.exam_stats is 'Questions and quizzes per exam, scores in percent.';
 grant select on learn.exam_stats to learn_app, learn_readonly;
 
+-- views/quizzes/user_domain_stats.sql
+
 -- How well users answer, by exam and domain. Filter by user_id: the condition reaches the table.
 create or replace view learn.user_domain_stats as
 select a.user_id, q.exam_type, q.domain, count(*) as questions_answered,
@@ -286,11 +290,15 @@ comment on view learn.user_domain_stats is
   'Answers per user, exam and domain, with the accuracy in percent.';
 grant select on learn.user_domain_stats to learn_app, learn_readonly;
 
+-- views/quizzes/my_domain_stats.sql
+
 -- user_domain_stats of the learner whose session it is; nobody else's can be had through it.
 create or replace view learn.my_domain_stats with (security_barrier) as
 select v.* from learn.user_domain_stats v where v.user_id = (select learn.current_learner());
 comment on view learn.my_domain_stats is 'user_domain_stats of the learner whose session it is: see current_learner().';
 grant select on learn.my_domain_stats to learn_app, learn_user, learn_readonly;
+
+-- views/quizzes/user_quiz_stats.sql
 
 -- Quizzes of users by exam. Filter by user_id: the condition reaches the table.
 create or replace view learn.user_quiz_stats as
@@ -305,11 +313,15 @@ comment on view learn.user_quiz_stats is
   'Quizzes per user and exam: counts, accuracy and scores in percent, time in seconds.';
 grant select on learn.user_quiz_stats to learn_app, learn_readonly;
 
+-- views/quizzes/my_quiz_stats.sql
+
 -- user_quiz_stats of the learner whose session it is; nobody else's can be had through it.
 create or replace view learn.my_quiz_stats with (security_barrier) as
 select v.* from learn.user_quiz_stats v where v.user_id = (select learn.current_learner());
 comment on view learn.my_quiz_stats is 'user_quiz_stats of the learner whose session it is: see current_learner().';
 grant select on learn.my_quiz_stats to learn_app, learn_user, learn_readonly;
+
+-- views/quizzes/question_stats.sql
 
 -- How questions are answered: the hardest of an exam are those of the lowest accuracy.
 create or replace view learn.question_stats as
@@ -330,7 +342,7 @@ comment on view learn.question_stats is
 comment on column learn.question_stats.accuracy_percentage is 'Null: nobody has answered it.';
 grant select on learn.question_stats to learn_editor, learn_app, learn_readonly;
 
--- views/quizzes/quiz.sql
+-- views/quizzes/quiz_review.sql
 
 -- The answers of quizzes beside their questions, to look through afterwards: filter by user_id
 -- and quiz_attempt_id.
@@ -343,11 +355,15 @@ comment on view learn.quiz_review is
   'Answers of quizzes with questions, options and explanations; times in seconds.';
 grant select on learn.quiz_review to learn_app, learn_readonly;
 
+-- views/quizzes/my_quiz_review.sql
+
 -- quiz_review of the learner whose session it is; nobody else's can be had through it.
 create or replace view learn.my_quiz_review with (security_barrier) as
 select v.* from learn.quiz_review v where v.user_id = (select learn.current_learner());
 comment on view learn.my_quiz_review is 'quiz_review of the learner whose session it is: see current_learner().';
 grant select on learn.my_quiz_review to learn_app, learn_user, learn_readonly;
+
+-- views/quizzes/quiz_damage.sql
 
 -- Where quizzes are not what answers, facts and the ledger say: the part of check_integrity() about
 -- quizzes. The ledger may have paid more for a quiz than the quiz notes: for facts about it that a
@@ -407,6 +423,8 @@ group by f.user_id, f.properties ->> 'question_id', f.local_date
 having count(*) > 1;
 comment on view learn_internal.quiz_damage is
   'Where quizzes are not what answers, facts and the ledger say; no row when all is well.';
+
+-- views/quizzes/quiz_questions.sql
 
 -- The questions as learners may see them before they answer: without the key, and without the explanations,
 -- which give it away.
@@ -929,7 +947,7 @@ $$;
 comment on function learn_internal.name_paid_questions(uuid, bigint, text) is
   'Names the questions that a quiz has paid for before its answers were written.';
 
--- functions/quizzes/pay.sql
+-- functions/quizzes/pay_perfect.sql
 
 -- Whether a perfect quiz pays for being perfect: so many do on a day, or else a short one that is known by heart would
 -- pay as often as one likes. The caller has locked the learner.
@@ -959,6 +977,8 @@ end;
 $$;
 comment on function learn_internal.pay_perfect(uuid) is
   'Whether a perfect quiz pays for being perfect today.';
+
+-- functions/quizzes/pay_questions.sql
 
 -- Which of a learner's right answers pay: each question does once a local day, by the clock, whatever the
 -- dates of the quizzes, and once on the local day of the quiz. Of a quiz that was written without its
@@ -1049,7 +1069,7 @@ $$;
 comment on function learn_internal.pay_questions(uuid, text, bigint[], timestamptz, bigint) is
   'Which of a learner''s right answers pay: each question once a local day.';
 
--- functions/quizzes/facts.sql
+-- functions/quizzes/quiz_facts.sql
 
 -- The facts of a completed quiz, in order: each right answer, of which those that p_pays names pay; the
 -- quiz; and that it was perfect. A quiz of fewer questions than quiz_minimum_questions counts in no metric
@@ -1099,6 +1119,8 @@ end;
 $$;
 comment on function learn_internal.quiz_facts(learn.quiz_attempts, bigint[], text[], boolean[]) is
   'The facts of a completed quiz: right answers, the quiz, and that it was perfect.';
+
+-- functions/quizzes/withdraw_quiz_facts.sql
 
 -- Withdraws what quizzes have told by a wrong key: how they went, that they were perfect, and that the question
 -- was answered correctly. The metrics that count such facts, and the boards, are counted anew. XP stays,
@@ -1179,7 +1201,7 @@ $$;
 comment on function learn_internal.withdraw_quiz_facts(uuid, bigint, bigint[], boolean) is
   'Withdraws what quizzes have told by a wrong key, and counts metrics and boards anew.';
 
--- functions/quizzes/regrade.sql
+-- functions/quizzes/regrade_user.sql
 
 -- Grades a user's answers to a question by its key of today. The facts that were true by the old key are
 -- withdrawn from the metrics, and what is true instead are facts of the time of the quiz; they pay what is
@@ -1295,6 +1317,8 @@ end;
 $$;
 comment on function learn_internal.regrade_user(uuid, learn.questions, boolean) is
   'Grades a user''s answers to a question by its key of today; returns how many.';
+
+-- functions/quizzes/regrade_question.sql
 
 -- Applies the answer key of a question, corrected, to the past: answers, scores and metrics of everybody who
 -- was graded by another key follow. XP that is missing is paid; what was paid by the wrong key is taken

@@ -326,7 +326,7 @@ comment on function learn.close_abandoned_sessions() is
   'quizzes whose time is up, as not completed; returns how many.';
 grant execute on function learn.close_abandoned_sessions() to learn_app;
 
--- functions/skills/session.sql
+-- functions/skills/start_session.sql
 
 -- Starts a learning session, and returns it. While one of the same type and resource is open, that
 -- one is returned and nothing changes: a repeated call does no harm and needs no key.
@@ -383,6 +383,8 @@ comment on function learn.start_session(uuid, text, text, jsonb, timestamptz) is
   'Starts a learning session and returns it; where one of the same type and resource is open, '
   'returns that one.';
 grant execute on function learn.start_session(uuid, text, text, jsonb, timestamptz) to learn_app, learn_user;
+
+-- functions/skills/end_session.sql
 
 -- Ends a learning session, and returns it. One that is over is returned as it is: a repeated call
 -- does no harm and needs no key.
@@ -441,6 +443,8 @@ comment on function learn.end_session(uuid, bigint, boolean, timestamptz) is
   'Ends a learning session and returns it, with its duration in seconds and the XP gained; '
   'one that is over is returned as it is.';
 grant execute on function learn.end_session(uuid, bigint, boolean, timestamptz) to learn_app, learn_user;
+
+-- functions/skills/write_session_facts.sql
 
 -- Writes the facts of learning sessions that have ended (parallel arrays): of those of a minute or more. One
 -- that was left open until it was closed as abandoned says nothing of how long somebody learned.
@@ -536,7 +540,7 @@ comment on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestampt
 grant execute on function learn.submit_assessment(uuid, text, jsonb, jsonb, timestamptz, text)
   to learn_app;
 
--- views/skills/open.sql
+-- views/skills/open_challenges.sql
 
 -- Challenges that users could try now: active, with levels, not completed, and unlocked or with nothing missing.
 -- Filter by user_id: nobody else is looked at.
@@ -561,6 +565,8 @@ where c.is_active
 comment on view learn_internal.open_challenges is
   'Challenges that users have not completed and could try now.';
 
+-- views/skills/open_tracks.sql
+
 -- Tracks that users could do now: published, with something in them, not completed, and with every
 -- prerequisite completed. Filter by user_id: nobody else is looked at.
 create or replace view learn_internal.open_tracks as
@@ -583,7 +589,7 @@ where t.is_published
 comment on view learn_internal.open_tracks is
   'Tracks that users have not completed and could do now.';
 
--- views/skills/skill.sql
+-- views/skills/skill_recounts.sql
 
 -- Levels of skills recounted from points, and what the log says of levels and mastery: what
 -- user_skills must say. Filter by user_id: the condition reaches the tables.
@@ -609,6 +615,8 @@ cross join lateral (
 ) f;
 comment on view learn_internal.skill_recounts is
   'Levels of users'' skills recounted from points and from the log.';
+
+-- views/skills/skill_damage.sql
 
 -- Where skills are not what their points say, or assessments are no facts: the part of
 -- check_integrity() about skills.

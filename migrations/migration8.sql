@@ -17,7 +17,7 @@ $$;
 comment on function learn_internal.is_moderator(uuid) is
   'Whether a user is a moderator or an administrator.';
 
--- functions/community/require.sql
+-- functions/community/require_author.sql
 
 -- Refuses what only a post's author or a moderator may do.
 -- Errors: LX010.
@@ -38,6 +38,8 @@ end;
 $$;
 comment on function learn_internal.require_author(uuid, uuid) is
   'Refuses users who are neither the author nor a moderator (LX010).';
+
+-- functions/community/require_content.sql
 
 -- The content of a post, as it is kept: see require_text(). Blank or too long, it is refused.
 -- Errors: LX001.
@@ -61,6 +63,8 @@ end;
 $$;
 comment on function learn_internal.require_content(text) is
   'The content of a post, as it is kept; blank or longer than 50,000 characters, it is refused (LX001).';
+
+-- functions/community/require_discussion_texts.sql
 
 -- A discussion with its title, content, category and (normalized) tags as they are kept; what cannot be is
 -- refused.
@@ -96,6 +100,8 @@ $$;
 comment on function learn_internal.require_discussion_texts(learn.discussions) is
   'A discussion with its texts as they are kept; LX001 where they cannot be.';
 
+-- functions/community/require_open_course.sql
+
 -- Refuses to post about a course that does not exist or is not published. None is fine:
 -- then the discussion is about no course.
 -- Errors: LX003, LX004.
@@ -127,7 +133,7 @@ $$;
 comment on function learn_internal.require_open_course(bigint) is
   'Refuses an unknown (LX003) or unpublished (LX004) course; null is none.';
 
--- functions/community/solution.sql
+-- functions/community/accept_solution.sql
 
 -- Accepts a reply as the solution of its discussion, instead of the one before, if any.
 -- It is a fact of the reply's author, once per discussion, unless they answered themselves.
@@ -187,6 +193,8 @@ comment on function learn.accept_solution(uuid, bigint, timestamptz, text) is
   'the place of the one before. The summary is that of the user who accepts.';
 grant execute on function learn.accept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
+-- functions/community/unaccept_solution.sql
+
 -- Takes it back that a reply is the solution. Its author keeps what they earned by it,
 -- and does not earn it again when it is accepted again. Where it is not the solution, nothing.
 -- Errors: LX001; LX002; LX003 unknown reply; LX004 user inactive; LX010 neither author
@@ -222,7 +230,7 @@ comment on function learn.unaccept_solution(uuid, bigint, timestamptz, text) is
   'What its author earned stays.';
 grant execute on function learn.unaccept_solution(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
--- functions/community/discussion.sql
+-- functions/community/delete_discussion.sql
 
 -- Deletes a discussion with its replies and votes. What its authors earned by it stays.
 -- Errors: LX002; LX003 unknown discussion; LX004 user inactive; LX010 neither author nor moderator.
@@ -243,6 +251,8 @@ $$;
 comment on function learn.delete_discussion(uuid, bigint) is
   'Deletes a discussion with its replies and votes, for its author or a moderator.';
 grant execute on function learn.delete_discussion(uuid, bigint) to learn_app, learn_user;
+
+-- functions/community/edit_discussion.sql
 
 -- Edits a discussion. What is null stays as it is.
 -- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown discussion; LX004 user inactive;
@@ -290,6 +300,8 @@ comment on function learn.edit_discussion(uuid, bigint, text, text, text, text[]
 grant execute on function learn.edit_discussion(uuid, bigint, text, text, text, text[])
   to learn_app, learn_user;
 
+-- functions/community/pin_discussion.sql
+
 -- Pins a discussion to the top of its lists, or unpins it.
 -- Errors: LX001 p_is_pinned is null; LX002; LX003 unknown discussion; LX004 user inactive;
 -- LX010 no moderator.
@@ -322,6 +334,8 @@ $$;
 comment on function learn.pin_discussion(uuid, bigint, boolean) is
   'Pins a discussion to the top of its lists, or unpins it, for moderators.';
 grant execute on function learn.pin_discussion(uuid, bigint, boolean) to learn_app, learn_user;
+
+-- functions/community/post_discussion.sql
 
 -- Starts a discussion, about a course or about none.
 -- Errors: LX001 texts or tags are malformed; LX002; LX003 unknown course; LX004 the course
@@ -379,6 +393,8 @@ comment on function learn.post_discussion(
 grant execute on function learn.post_discussion(
   uuid, text, text, bigint, text, text[], timestamptz, text) to learn_app, learn_user;
 
+-- functions/community/view_discussion.sql
+
 -- Counts a view. It says nothing of who looked, and is no edit. Every view of a discussion
 -- writes the same row: call it in a transaction of its own.
 -- Errors: LX003.
@@ -411,7 +427,7 @@ comment on function learn.view_discussion(bigint) is
   'Call it in a transaction of its own.';
 grant execute on function learn.view_discussion(bigint) to learn_app, learn_user;
 
--- functions/community/reply.sql
+-- functions/community/delete_reply.sql
 
 -- Deletes a reply with its votes. Replies to it stay: they become replies to the discussion,
 -- because they are other people's words. What its author earned by it stays too.
@@ -433,6 +449,8 @@ $$;
 comment on function learn.delete_reply(uuid, bigint) is
   'Deletes a reply, for its author or a moderator. Replies to it become replies to the discussion.';
 grant execute on function learn.delete_reply(uuid, bigint) to learn_app, learn_user;
+
+-- functions/community/edit_reply.sql
 
 -- Edits a reply.
 -- Errors: LX001 blank or too long; LX002; LX003 unknown reply; LX004 user inactive;
@@ -456,6 +474,8 @@ $$;
 comment on function learn.edit_reply(uuid, bigint, text) is
   'Edits a reply, for its author or a moderator.';
 grant execute on function learn.edit_reply(uuid, bigint, text) to learn_app, learn_user;
+
+-- functions/community/post_reply.sql
 
 -- Replies in a discussion, or to a reply in it, at any depth.
 -- Errors: LX001 blank or too long; LX002; LX003 unknown discussion, or no such reply in it;
@@ -534,7 +554,7 @@ $$;
 comment on function learn_internal.normalize_tags(text[]) is
   'Tags in lower case, trimmed, each once.';
 
--- views/community/recounts.sql
+-- views/community/discussion_recounts.sql
 
 -- What the counts of discussions must say, from replies and votes.
 create or replace view learn_internal.discussion_recounts as
@@ -554,6 +574,8 @@ cross join lateral (
 ) v;
 comment on view learn_internal.discussion_recounts is
   'Replies and votes of discussions, counted from their rows.';
+
+-- views/community/reply_recounts.sql
 
 -- What the counts of replies must say, from votes.
 create or replace view learn_internal.reply_recounts as

@@ -129,7 +129,7 @@ comment on function learn.achievement_credential(uuid, text) is
   'null when the user has not earned it.';
 grant execute on function learn.achievement_credential(uuid, text) to learn_app, learn_user, learn_readonly;
 
--- functions/credentials/transaction.sql
+-- functions/credentials/record_transaction.sql
 
 -- Notes a transaction on the network before it is submitted, and returns its id. The network's own
 -- id is the key: the same again returns the same row.
@@ -225,6 +225,8 @@ comment on function learn.record_transaction(
 grant execute on function learn.record_transaction(
   uuid, text, text, numeric, text, text, bigint, bigint) to learn_app;
 
+-- functions/credentials/advance_transaction.sql
+
 -- Moves a transaction forward: pending, submitted, then confirmed or failed. To where it is already
 -- changes nothing.
 -- Errors: LX001 unknown status; LX003 unknown transaction; LX010 not forward.
@@ -277,7 +279,7 @@ comment on function learn.advance_transaction(text, text, timestamptz, text) is
   'false: it was there.';
 grant execute on function learn.advance_transaction(text, text, timestamptz, text) to learn_app;
 
--- functions/credentials/faucet.sql
+-- functions/credentials/advance_faucet_request.sql
 
 -- Moves a request to the faucet forward: the worker's answer to a message 'faucet'. Submitted, with
 -- the transaction that was recorded for it, before the network is asked: so that nothing is paid
@@ -343,6 +345,8 @@ comment on function learn.advance_faucet_request(uuid, bigint, text, text, text)
 grant execute on function learn.advance_faucet_request(uuid, bigint, text, text, text)
   to learn_app;
 
+-- functions/credentials/request_faucet.sql
+
 -- Asks the faucet for test hbar for an account. A worker pays: it gets a message 'faucet' from
 -- the outbox. The request is the newest of the user in learn.faucet_requests. It is of the moment in which
 -- it comes in (learn.clock()), whatever p_occurred_at says: nobody gets more by asking late.
@@ -403,7 +407,7 @@ comment on function learn.request_faucet(uuid, text, numeric, inet, timestamptz,
 grant execute on function learn.request_faucet(uuid, text, numeric, inet, timestamptz, text)
   to learn_app;
 
--- functions/credentials/certificate.sql
+-- functions/credentials/verify_certificate.sql
 
 -- What anybody may know who holds a certificate's code: what the certificate says, and whether
 -- it is valid. No row for an unknown code. A code may be typed with hyphens, blanks and capitals.
@@ -434,6 +438,8 @@ comment on function learn.verify_certificate(text) is
   'What a certificate says, and whether it is valid, for whoever holds its code. '
   'No row for an unknown code. The recipient is the display name, or null.';
 grant execute on function learn.verify_certificate(text) to learn_app, learn_user, learn_readonly;
+
+-- functions/credentials/certificate_credential.sql
 
 -- A certificate as an Open Badge, for whoever holds its code. Null for an unknown code
 -- and for a certificate that was revoked.
@@ -482,6 +488,8 @@ comment on function learn.certificate_credential(text) is
   'null for an unknown code or a revoked certificate.';
 grant execute on function learn.certificate_credential(text) to learn_app, learn_user, learn_readonly;
 
+-- functions/credentials/revoke_certificate.sql
+
 -- Declares a certificate invalid, for a reason: verify_certificate() says so from then on.
 -- The row stays, so that the course does not give another. Again, it changes nothing.
 -- Errors: LX001 no reason; LX003 unknown certificate.
@@ -528,7 +536,7 @@ comment on function learn.revoke_certificate(text, text) is
   'Declares a certificate invalid, for a reason. True: it is now; false: it was before.';
 grant execute on function learn.revoke_certificate(text, text) to learn_app;
 
--- functions/credentials/minted.sql
+-- functions/credentials/achievement_minted.sql
 
 -- Notes the NFT that was minted for an achievement of a user, once: the worker's answer to a message
 -- nft_mint that names an achievement. The same again changes nothing.
@@ -610,6 +618,8 @@ $$;
 comment on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) is
   'Notes the NFT that was minted for an achievement of a user, once. True: it is noted now; false: it was before.';
 grant execute on function learn.achievement_minted(uuid, text, text, text, bigint, text, text) to learn_app;
+
+-- functions/credentials/certificate_minted.sql
 
 -- Notes the NFT that was minted for a certificate, once: the worker's answer to a message nft_mint.
 -- The same again changes nothing.
@@ -729,6 +739,8 @@ comment on function learn.certificates(uuid) is
   'A user''s own certificates in order of issue, with the codes to verify them by: '
   'for the user''s eyes.';
 grant execute on function learn.certificates(uuid) to learn_app, learn_user;
+
+-- functions/credentials/issue_certificates.sql
 
 -- Issues the certificates of completed courses (parallel arrays: who, which course, when).
 -- Whoever has one keeps it as it is. The caller has locked the users.
@@ -1211,7 +1223,7 @@ create or replace trigger refuse_new_times
     or new.consensus_timestamp is distinct from old.consensus_timestamp and learn_internal.is_off_time(new.consensus_timestamp, new.consensus_timestamp))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'consensus_timestamp');
 
--- functions/notifications/outbox.sql
+-- functions/notifications/claim_outbox.sql
 
 -- Gives a worker the oldest messages that are due, and to nobody else until they are completed,
 -- have failed or the setting outbox_timeout_seconds has run out. Commit before doing the work:
@@ -1285,6 +1297,8 @@ comment on function learn.claim_outbox(integer, text[], text) is
   'Commit, do the work, then complete_outbox() or fail_outbox().';
 grant execute on function learn.claim_outbox(integer, text[], text) to learn_app;
 
+-- functions/notifications/complete_outbox.sql
+
 -- Marks messages as done: nobody gets them again. Completing one again, one that is gone, or one
 -- that somebody else has claimed meanwhile is no error: what was done was done.
 create or replace function learn.complete_outbox(p_ids bigint[])
@@ -1312,6 +1326,8 @@ $$;
 comment on function learn.complete_outbox(bigint[]) is
   'Marks messages as done; returns how many were not yet.';
 grant execute on function learn.complete_outbox(bigint[]) to learn_app;
+
+-- functions/notifications/fail_outbox.sql
 
 -- Ends claims without success: the messages come again after a pause that doubles with each
 -- attempt, and are given up after outbox_max_attempts. What is completed or given up stays so.
@@ -1365,6 +1381,8 @@ comment on function learn.fail_outbox(bigint[], text, text) is
   'and are given up after outbox_max_attempts.';
 grant execute on function learn.fail_outbox(bigint[], text, text) to learn_app;
 
+-- functions/notifications/purge_outbox.sql
+
 -- Deletes messages that were completed before a time. Those that are open or given up stay.
 -- Errors: LX001 no time.
 -- no grant: for operators, as learn_owner.
@@ -1391,6 +1409,8 @@ end;
 $$;
 comment on function learn.purge_outbox(timestamptz) is
   'Deletes messages that were completed before a time; returns how many.';
+
+-- functions/notifications/retry_outbox.sql
 
 -- Lets messages that were given up begin again, when what made them fail is mended.
 -- no grant: for operators, as learn_owner.

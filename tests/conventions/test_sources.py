@@ -25,19 +25,10 @@ def objects(text: str, kind: str) -> list[str]:
 
 
 def functions() -> Iterator[tuple[Path, str, str]]:
-    """Each function of a source: its file, its name, and the text from its head to the next object."""
+    """Each function of a source: its file, its name, and the text from its head on."""
     for path, text in TEXTS.items():
         for found in re.finditer(r"^create (?:or replace )?function\s+([\w.]+)", text, re.MULTILINE):
-            after = CREATED.search(text, found.end())
-            yield path, found[1], text[found.start() : after.start() if after else len(text)]
-
-
-def headers(text: str) -> Iterator[tuple[str, str]]:
-    """The comment before each object of a source, and the object's text."""
-    starts = [found.start() for found in re.finditer(r"^(?:-- .*\n|--\n)*create ", text, re.MULTILINE)]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        whole = text[start:end]
-        yield whole[: whole.index("create ")], whole
+            yield path, found[1], text[found.start() :]
 
 
 def test_there_are_sources() -> None:
@@ -45,12 +36,8 @@ def test_there_are_sources() -> None:
     assert len(list(functions())) > 200
 
 
-def test_a_file_is_named_like_what_it_holds() -> None:
-    """One object, or such as have the file's name in theirs; of triggers, all those of its table."""
-
-    def has(stem: str, name: str) -> bool:
-        return f"_{stem}_" in f"_{name}_"
-
+def test_a_file_holds_one_object_and_is_named_like_it() -> None:
+    """A trigger file holds one function and its triggers, or all triggers of the table it is named after."""
     wrong = []
     for path, text in TEXTS.items():
         kind = path.parts[0].removesuffix("s")
@@ -59,24 +46,11 @@ def test_a_file_is_named_like_what_it_holds() -> None:
             called = [name.split(".")[-1] for name in objects(text, "function")]
             tables = set(re.findall(r"^  [^\n]*? on (?:learn|learn_internal)\.(\w+)$", text, re.MULTILINE))
             is_right = bool(names) and (
-                (len(called) <= 1 and path.stem in names + called)
-                or all(has(path.stem, table) for table in tables)
+                (len(called) <= 1 and path.stem in names + called) or tables == {path.stem}
             )
         else:
-            is_right = names == [path.stem] or (
-                len(names) > 1 and all(has(path.stem, name) for name in names)
-            )
+            is_right = names == [path.stem]
         wrong += [] if is_right else [path]
-    assert not wrong
-
-
-def test_every_object_begins_with_why() -> None:
-    wrong = [
-        (path, whole)
-        for path, text in TEXTS.items()
-        for header, whole in headers(text)
-        if not header and path.parts[0] != "triggers"
-    ]
     assert not wrong
 
 
@@ -126,17 +100,10 @@ def test_no_error_is_swallowed() -> None:
 
 
 def test_the_header_lists_the_codes_that_the_body_raises() -> None:
-    """That of the object, or in a trigger file that of the table."""
     wrong = []
     for path, text in TEXTS.items():
-        first = text[: text.index("create ")] if path.parts[0] == "triggers" else ""
-        for header, whole in headers(text):
-            listed = set(re.findall(r"LX\d{3}", first + header))
-            wrong += [
-                (path, raised)
-                for raised in re.findall(r"errcode = '(LX\d{3})'", whole)
-                if raised not in listed
-            ]
+        listed = set(re.findall(r"LX\d{3}", text[: text.index("create ")]))
+        wrong += [(path, code) for code in re.findall(r"errcode = '(LX\d{3})'", text) if code not in listed]
     assert not wrong
 
 
@@ -153,16 +120,10 @@ def test_no_two_files_make_the_same_object() -> None:
 
 def test_a_function_is_granted_to_callers_or_its_file_says_why_not() -> None:
     """Public ones are granted, unless `-- no grant: …`; internal ones are not, unless `-- granted: …`."""
-    header_of = {
-        found[1]: header
-        for text in TEXTS.values()
-        for header, whole in headers(text)
-        if (found := re.match(r"create (?:or replace )?function\s+([\w.]+)", whole[len(header) :]))
-    }
     wrong = []
-    for _, name, text in functions():
+    for path, name, text in functions():
         is_granted = bool(re.search(rf"^grant execute on function {re.escape(name)}\(", text, re.MULTILINE))
         reason = r"^-- no grant: \S" if name.startswith("learn.") else r"^-- granted: \S"
-        says_why = bool(re.search(reason, header_of[name], re.MULTILINE))
+        says_why = bool(re.search(reason, TEXTS[path], re.MULTILINE))
         wrong += [] if (is_granted != says_why) == name.startswith("learn.") else [name]
     assert not wrong

@@ -85,12 +85,7 @@ TRIGGER = "create or replace trigger {name} before insert on shop.items execute 
         (
             "functions/a/one.sql",
             FUNCTION.format(name="one") + FUNCTION.format(name="two"),
-            (None, "defines 2 objects that do not share the word one: shop.one, shop.two"),
-        ),
-        (
-            "functions/a/one.sql",
-            FUNCTION.format(name="one_time") + FUNCTION.format(name="at_once"),
-            (None, "defines 2 objects that do not share the word one: shop.one_time, shop.at_once"),
+            (None, "defines 2 objects; one object per file: shop.one, shop.two"),
         ),
         ("functions/a/one.sql", "-- nothing yet", (None, "defines no function")),
         (
@@ -120,7 +115,7 @@ TRIGGER = "create or replace trigger {name} before insert on shop.items execute 
             TRIGGER.format(name="one") + TRIGGER.format(name="two"),
             (
                 None,
-                "defines 2 objects that do not share the word one:"
+                "defines 2 objects; one object per file:"
                 " trigger one on shop.items, trigger two on shop.items",
             ),
         ),
@@ -142,14 +137,6 @@ def test_the_form_of_a_source_is_checked(
         ]
     else:
         assert expected in messages(shop, path)
-
-
-def test_objects_that_share_a_word_may_share_the_file_of_that_name(shop: Shop) -> None:
-    text = FUNCTION.format(name="add_tax_to") + FUNCTION.format(name="tax") + FUNCTION.format(name="tax_free")
-    path = "functions/a/tax.sql"
-    shop.write({path: text})
-    assert not [message for _, message in messages(shop, path) if "word" in message or "called" in message]
-    assert len(sources.read(shop.project).by_name()) >= 3
 
 
 def test_triggers_of_one_name_on_several_tables_may_share_a_file(shop: Shop) -> None:

@@ -1,10 +1,8 @@
 """Today's text of every function, trigger and view: one object per file below functions/, triggers/, views/.
 
-A function file holds `create or replace function` with its comments, revokes and grants, a view file one
-view; or it holds several whose names all have the file's name as a word, as submit_quiz and quiz_facts have
-quiz. A trigger file is named after its table, or a word of the names of some tables, and holds all triggers
-with their own functions, in the order in which they fire; or it holds one trigger function with its triggers,
-or triggers of one name.
+A function file holds `create or replace function` with its comments, revokes and grants; a view file holds
+one view. A trigger file is named after its table and holds all its triggers with their own functions, in the
+order in which they fire; or it holds one trigger function with its triggers, or triggers of one name.
 """
 
 from __future__ import annotations
@@ -201,13 +199,10 @@ def _form(
     tables = {table_of(name) for name in names if name.kind == "trigger"}
     if not main:
         yield finding(f"defines no {_WHAT[folder]}")
-    elif tables and all(_has(stem, unquote(split_qualified(table)[-1])) for table in tables):
-        pass  # all that happens to a table, or to some: triggers in firing order, with their functions
-    elif folder != "triggers" and len(main) > 1 and all(_has(stem, simple_name(name)) for name in main):
-        pass  # a family: what is done with one thing, or one thing that is done with many
+    elif {unquote(split_qualified(table)[-1]) for table in tables} == {stem}:
+        pass  # all that happens to a table: its triggers in firing order, with their functions
     elif len({simple_name(name) for name in main}) > 1 or (folder != "triggers" and len(main) > 1):
-        listed = ", ".join(map(str, main))
-        yield finding(f"defines {len(main)} objects that do not share the word {stem}: {listed}")
+        yield finding(f"defines {len(main)} objects; one object per file: {', '.join(map(str, main))}")
     elif simple_name(main[0]) != stem:
         yield finding(f"the file should be called {simple_name(main[0])}.sql", name=main[0])
     for statement in statements:
@@ -226,11 +221,6 @@ def _form(
         for other in about:
             if other not in names and not (statement.kind == "alter_table_stmt" and other.identity in tables):
                 yield finding("is about an object that this file does not define", statement.line, other)
-
-
-def _has(word: str, name: str) -> bool:
-    """Whether a name has the word in it, or is it: submit_quiz has quiz, quizzes has not."""
-    return f"_{word}_" in f"_{name}_"
 
 
 def _main_names(folder: str, names: tuple[Name, ...]) -> list[Name]:

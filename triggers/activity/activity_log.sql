@@ -13,9 +13,3 @@ create or replace trigger activity_log_is_append_only
   before update or delete on learn.activity_log
   for each row
   execute function learn_internal.refuse_change();
-
--- When someone empties the default partition: refused.
-create or replace trigger activity_log_default_truncate
-  before truncate on learn.activity_log_default
-  for each statement
-  execute function learn_internal.refuse_truncate();

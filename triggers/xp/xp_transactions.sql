@@ -12,9 +12,3 @@ create or replace trigger xp_transactions_is_append_only
   before update or delete on learn.xp_transactions
   for each row
   execute function learn_internal.refuse_change();
-
--- When someone empties the default partition: refused.
-create or replace trigger xp_transactions_default_truncate
-  before truncate on learn.xp_transactions_default
-  for each statement
-  execute function learn_internal.refuse_truncate();

@@ -1,0 +1,28 @@
+-- Id of an active achievement.
+-- Errors: LX003 unknown slug; LX004 inactive.
+create or replace function learn_internal.require_achievement(p_slug text)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_achievement learn.achievements;
+begin
+  perform learn_internal.require_size('p_slug', length(p_slug), 200);
+  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
+  if not found then
+    raise exception 'unknown achievement'
+      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
+        hint = 'Look it up in learn.achievements.';
+  end if;
+  if not v_achievement.is_active then
+    raise exception 'the achievement is inactive'
+      using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
+        hint = 'Set learn.achievements.is_active.';
+  end if;
+  return v_achievement.id;
+end;
+$$;
+comment on function learn_internal.require_achievement(text) is
+  'Id of an active achievement (LX003, LX004).';

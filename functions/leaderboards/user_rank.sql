@@ -1,0 +1,61 @@
+-- A user's rank on a board of the period in which p_on lies, or among some users, exact and live; null for one
+-- who is not on it. Without p_on it is the period of the user's own today, which is not everybody's.
+-- Errors: LX001 no such board, or too many users in p_among; LX002 unknown user.
+create or replace function learn.user_rank(
+  p_user_id uuid,
+  p_period  text default 'all_time',
+  p_metric  text default 'xp',
+  p_among   uuid[] default null,
+  p_on      date default null
+)
+returns bigint
+language plpgsql
+stable
+security definer                  -- the same for every role that may call it
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off   -- by key, also where a table was small when this was planned
+set jit = off
+as $$
+declare
+  v_board   learn_internal.board := learn_internal.find_board(
+    p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
+  v_changes learn_internal.board_change[];
+  v_value   bigint;
+  v_rank    bigint;
+begin
+  perform learn_internal.require_self(p_user_id);
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
+        hint = 'Register the user first: learn.register_user().';
+  end if;
+  perform learn_internal.require_cohort(p_among);
+  v_changes := learn_internal.board_changes(v_board);
+  if p_among is not null or not v_board.is_kept then
+    select r.rank into v_rank
+    from (
+      select b.user_id, rank() over (order by b.value desc) as rank
+      from learn_internal.board_standings(v_board, p_among, v_changes) b
+    ) r
+    where r.user_id = p_user_id;
+    return v_rank;
+  end if;
+
+  select coalesce(
+    (select c.new_value from unnest(v_changes) c where c.user_id = p_user_id),
+    (
+      select s.value from learn_internal.board_scores s
+      where s.user_id = p_user_id and s.metric = v_board.metric
+        and s.period = v_board.period and s.starts_on = v_board.starts_on
+        and s.lapses_at > v_board.at
+    )) into v_value;
+  if v_value > 0 then
+    return learn_internal.board_rank(v_board, v_value, v_changes);
+  end if;
+  return null;
+end;
+$$;
+comment on function learn.user_rank(uuid, text, text, uuid[], date) is
+  'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
+  'exact and live; null: not on it.';
+grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;

@@ -1,0 +1,49 @@
+-- Marks tracks as completed for users and follows up: challenges that this
+-- unlocks, learning paths and difficulties.
+-- Takes parallel arrays of rows of user_track_progress that have just reached their total.
+-- What it completes is written to the log.
+create or replace function learn_internal.complete_tracks(
+  p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c       record;
+  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+begin
+  for c in
+    select d.user_id, d.track_id, d.at, t.difficulty, t.slug, t.completion_xp
+    from unnest(p_user_ids, p_track_ids, p_at) d(user_id, track_id, at)
+    join learn.tracks t on t.id = d.track_id
+    order by d.user_id, d.at, d.track_id
+  loop
+    update learn.user_track_progress p
+    set completed_at = c.at
+    where p.user_id = c.user_id and p.track_id = c.track_id;
+    v_facts := v_facts || (
+      c.user_id, 'track_completed', 'track', c.track_id::text,
+      jsonb_build_object('difficulty', c.difficulty, 'slug', c.slug), c.completion_xp,
+      c.at)::learn_internal.fact;
+  end loop;
+  perform learn_internal.write_facts(v_facts);
+
+  if exists (
+    select from learn.track_prerequisites e
+    join learn.challenges k on k.track_id = e.track_id and k.is_active
+    where e.prerequisite_track_id = any (p_track_ids))
+  then
+    perform learn_internal.unlock_challenges(p_user_ids, learn.clock());
+  end if;
+
+  v_facts := learn_internal.advance_goals(p_user_ids, p_track_ids);
+  if cardinality(v_facts) > 0 then
+    perform learn_internal.write_facts(v_facts);
+  end if;
+end;
+$$;
+comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
+  'Completes tracks for users, then the paths and difficulties that this completes; '
+  'and writes the facts.';

@@ -1,0 +1,37 @@
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', w.user_id,
+  format('%s %s = %s', w.metric, w.scope, sum(w.due)), format('%s %s = %s', w.metric, w.scope, sum(w.value))
+from (
+  select r.user_id, r.metric, r.scope, r.value as due, 0 as value from learn_internal.metric_recounts r
+  union all
+  select m.user_id, m.metric, m.scope, 0, m.value from learn.user_metrics m
+) w
+group by w.user_id, w.metric, w.scope
+having sum(w.due) <> sum(w.value)
+union all
+select 'metric_days_follow_from_facts', w.user_id,
+  case when sum(w.due) > 0 then format('%s %s %s', w.metric, w.scope, w.activity_date) else 'none' end,
+  case when sum(w.due) > 0 then 'none' else format('%s %s %s', w.metric, w.scope, w.activity_date) end
+from (
+  select r.user_id, r.metric, r.scope, r.activity_date, 1 as due from learn_internal.metric_day_recounts r
+  union all
+  select d.user_id, d.metric, d.scope, d.activity_date, -1 from learn_internal.user_metric_days d
+) w
+group by w.user_id, w.metric, w.scope, w.activity_date
+having sum(w.due) <> 0
+union all
+select 'runs_follow_from_facts', w.user_id,
+  format('%s %s: ended %s, longer %s', w.metric, w.scope, max(w.due_reset), max(w.due_last)),
+  format('%s %s: ended %s, longer %s', w.metric, w.scope, max(w.reset_at), max(w.last_at))
+from (
+  select r.user_id, r.metric, r.scope, r.reset_at as due_reset, r.last_at as due_last,
+    null::timestamptz as reset_at, null::timestamptz as last_at
+  from learn_internal.run_recounts r
+  union all
+  select u.user_id, u.metric, u.scope, null, null, u.reset_at, u.last_at from learn_internal.user_runs u
+) w
+group by w.user_id, w.metric, w.scope
+having (max(w.due_reset), max(w.due_last)) is distinct from (max(w.reset_at), max(w.last_at));
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
