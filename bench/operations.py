@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
 USERS, COURSES, LESSONS_PER_COURSE = 10_000, 100, 20  # of the document, in one year: scale 1
-COURSES_PER_USER = 10
 ACHIEVEMENTS = 50
 ORIGINALS = 2_500  # learners whose rows the engine makes; the others get copies of these
 BATCH = 100  # of them, by one statement

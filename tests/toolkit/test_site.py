@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from tests.conftest import ROOT, RunDbtool
 from tests.toolkit.shop import Shop
 from toolkit.cli import cli
 from toolkit.connection import connect
+from toolkit.errors import DbtoolError
 from toolkit.report import site
 from toolkit.servers.throwaway import ThrowawayServer
 
@@ -46,6 +48,27 @@ class Anchors(HTMLParser):
         assert self._open.pop() == tag, self.getpos()
 
 
+def read_whole(folder: Path) -> dict[str, Anchors]:
+    """The pages by name, when no link is dead and the search finds every object at a place of its own."""
+    found = {path.name: Anchors(path.read_text(encoding="utf-8")) for path in folder.glob("*.html")}
+    searched = [
+        href
+        for _, _, href, _ in json.loads(
+            (folder / "search.js").read_text(encoding="utf-8").split("= ", 1)[1].split(";\n", 1)[0]
+        )
+    ]
+    dead = []
+    for link in {*searched, *(link for page in found.values() for link in page.links)} - {
+        "data:,",
+        "site.css",
+    }:
+        page, _, anchor = link.partition("#")
+        dead += [] if page in found and (not anchor or unquote(anchor) in found[page].ids) else [link]
+    assert dead == []
+    assert len(searched) == len(set(searched))
+    return found
+
+
 @pytest.fixture(scope="module")
 def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages about Laurel with the SQL platform."""
@@ -61,16 +84,7 @@ def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempP
 def test_no_link_is_dead_and_every_public_object_is_described_once(
     pages: Path, server: ThrowawayServer
 ) -> None:
-    found = {path.name: Anchors(path.read_text(encoding="utf-8")) for path in pages.glob("*.html")}
-    searched = json.loads(
-        (pages / "search.js").read_text(encoding="utf-8").split("= ", 1)[1].split(";\n", 1)[0]
-    )
-    links = {link for page in found.values() for link in page.links} | {href for _, _, href, _ in searched}
-    dead = []
-    for link in links - {"data:,", "site.css"}:
-        page, _, anchor = link.partition("#")
-        dead += [] if page in found and (not anchor or anchor in found[page].ids) else [link]
-    assert dead == []
+    found = read_whole(pages)
     with connect(server.url("site")) as connection:
         public = {
             name
@@ -97,7 +111,7 @@ def test_a_function_has_its_errors_an_example_and_what_it_writes(pages: Path) ->
 
 def test_every_example_is_a_call_that_the_database_understands(pages: Path, server: ThrowawayServer) -> None:
     with connect(server.url("site")) as connection:
-        catalog = site._read(connection, "site.sql", {"hidden": site.HIDDEN})
+        catalog = site._read(connection, "site.sql")
         examples = [each["example"] for each in catalog["functions"] if each["example"] and each["callers"]]
         assert len(examples) > 80
         for example in examples:
@@ -129,6 +143,45 @@ def test_other_projects_have_pages_too_and_other_files_are_not_touched(
     assert refused.exit_code == 1
     assert "has other files in it" in refused.stderr
     assert (precious / "index.html").read_text() == "mine"
+
+
+STRANGE = """
+    create schema "javascript:a/b <i>"; create schema rules; create schema dbtool_own; create schema dbtools;
+    create table dbtool_own.history (id int);
+    create table dbtools.mine (id int);
+    create table "javascript:a/b <i>"."<script>\\" (id int primary key, "it's ""it"" & </td>" int default 1);
+    create table rules."a b%41#?" (id int references "javascript:a/b <i>"."<script>\\");
+    comment on table rules."a b%41#?" is '</script><script>alert(1)</script>';
+    create view rules."the <b>view" as select * from rules."a b%41#?";
+    create function rules.twice(int) returns int language sql return $1;
+    create function rules.twice(text, "a b" int) returns int language sql return 1;
+"""
+
+
+def test_of_strange_names_and_of_nothing(server: ThrowawayServer, tmp_path: Path) -> None:
+    server.create_database("strange")
+    folder = tmp_path / "pages"
+    with connect(server.url("strange")) as connection:
+        assert site.write(connection, folder, site.Words({}, {})) == 1
+        assert set(read_whole(folder)) == {"index.html"}
+        connection.execute(STRANGE)
+        assert site.write(connection, folder, site.Words({}, {})) == 4
+        found = read_whole(folder)
+        assert {"index.html", "=rules.html", "dbtools.html"} < set(found)
+        texts = "".join((folder / page).read_text(encoding="utf-8") for page in found)
+        assert "alert(1)" in texts
+        assert not re.search("<(script>|i>|b>|/script><script)", texts)
+        assert "history" not in texts
+        catalog = site._read(connection, "site.sql")
+        examples = {each["example"] for each in catalog["functions"]}
+        assert examples == {"select * from rules.twice(1);", "select * from rules.twice('…', \"a b\" => 1);"}
+        assert texts.count("<svg") == site.can_draw()
+        (folder / "glossary.html").write_text("old")
+        (folder / "search.js").write_text("mine")
+        with pytest.raises(DbtoolError, match="has other files in it"):
+            site.write(connection, folder, site.Words({}, {}))
+        with pytest.raises(OSError, match="ot a directory"):
+            site.write(connection, Path("/dev/null/pages"), site.Words({}, {}))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

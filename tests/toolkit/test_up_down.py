@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, RunDbtool
+from toolkit.connection import PORT
 from toolkit.servers.embedded import EmbeddedServer
 
 
@@ -211,7 +212,38 @@ def test_a_port_is_for_who_has_the_password_and_stays_until_it_is_given_up(
         done = run_dbtool("up", "--port", str(port), cwd=project)
         assert done.exit_code != 0
         assert "another program has the port" in done.stderr
-    assert run_dbtool("up", "--port", "0", cwd=project).exit_code == 0
+        assert "by TCP" not in run_dbtool("up", cwd=project).stdout  # a port that it did not get is not kept
+
+
+def test_the_port_of_the_socket_is_as_good_as_any_and_new_data_has_a_new_password(
+    project: Path,
+) -> None:
+    server = EmbeddedServer(project / ".dbtool")
+    with socket.socket() as free:
+        taken = free.connect_ex(("127.0.0.1", PORT)) == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1] if taken else PORT
+    try:
+        server.start(port=0)
+        for is_wanted in (True, False, True):
+            assert not server.start(port=port if is_wanted else 0)
+            with socket.socket() as client:
+                assert (client.connect_ex(("127.0.0.1", port)) == 0) == is_wanted
+        assert server.start(port=port)
+        server.stop()
+        password = server.password_file.read_text()
+        data = (project / ".dbtool/data").resolve()
+        shutil.rmtree(data)
+        server.start()
+        assert server.password_file.read_text() != password
+        tcp = server.tcp_url()
+        assert tcp is not None
+        psycopg.connect(tcp, password=server.password_file.read_text().strip()).close()
+        assert server.password_file.stat().st_mode & 0o077 == 0
+    finally:
+        server.destroy()
+    assert {path.name for path in (project / ".dbtool").iterdir()} <= {"lock", ".gitignore"}
 
 
 def test_destroy_needs_a_yes(project: Path, run_dbtool: RunDbtool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -63,15 +64,16 @@ def schedule(context: Context, pg_cron: bool) -> None:
         _require(connection, "learn.jobs")
         jobs = connection.execute(_JOBS).fetchall()
         at = connection.info
-        database = at.dbname
-        call = f"psql -Xqo /dev/null -v ON_ERROR_STOP=1 -h {at.host} -p {at.port} -U {at.user} -d {database}"
+        database, title = at.dbname, at.dbname.replace("'", "''")
+        where = shlex.join(["-h", at.host, "-p", str(at.port), "-U", at.user, "-d", database])
+        call = f"psql -Xqo /dev/null -v ON_ERROR_STOP=1 {where}".replace("%", r"\%")  # which cron would cut
     names = ("name", "schedule", "command", "purpose")
     context.answer["jobs"] = [dict(zip(names, row, strict=True)) for row in jobs]
     if context.as_json:
         return
     if pg_cron:
         lines = ["-- in the database of pg_cron, as a member of learn_owner"] + [
-            f"select cron.schedule_in_database('laurel {name} in {database}', '{when}', $job${command}$job$,"
+            f"select cron.schedule_in_database('laurel {name} in {title}', '{when}', $job${command}$job$,"
             f" $db${database}$db$);  -- {purpose}"
             for name, when, command, purpose in jobs
         ]

@@ -92,6 +92,7 @@ def simulate(
     """
     from toolkit.live import clients as live_clients
     from toolkit.live import simulate as model
+    from toolkit.project.layout import read_sql
 
     is_live = live or clients is not None
     folder = model.folder(context.project)
@@ -123,7 +124,7 @@ def simulate(
         raise DbtoolError("nobody has signed up yet", hint="Give more --learners or --days.")
     load = live_clients.Load(
         context.target().url,
-        live_clients.read_acts((folder / "live.sql").read_text(encoding="utf-8")),
+        live_clients.read_acts(read_sql(folder / "live.sql")),
         there,
         clients or 4,
         seconds,

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from toolkit import __version__
 from toolkit.errors import DbtoolError
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 HERE = Path(__file__).parent
-HIDDEN = ["dbtool", "public_yoyo"]
+OWN = ("index", "rules", "glossary")
+"""Pages that are about no domain."""
+SEARCH = "const OBJECTS = "
 OTHERS = "others"
 """The page of what is of no domain."""
 
@@ -44,50 +47,51 @@ def write(connection: Connection[Any], folder: Path, words: Words) -> int:
 
     Raises DbtoolError when the folder holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "search.js").exists():
+    search = folder / "search.js"
+    is_ours = search.is_file() and search.read_bytes().startswith(SEARCH.encode())
+    if folder.exists() and any(folder.iterdir()) and not is_ours:
         raise DbtoolError(
             f"{folder} has other files in it", hint="Name an empty or a new folder: --output DIR."
         )
-    catalog = _read(connection, "site.sql", {"hidden": HIDDEN})
+    catalog = _read(connection, "site.sql")
     has_rules = connection.execute("select to_regclass('learn.achievements') is not null").fetchone() == (
         True,
     )
-    rules = _read(connection, "rules.sql", {}) if has_rules else None
+    rules = _read(connection, "rules.sql") if has_rules else None
     pages = _pages(catalog, words)
-    menu = [(f"{domain}.html", domain) for domain in pages]
+    menu = [(_file(domain), domain) for domain in pages]
     menu += [("rules.html", "rules")] if rules else []
     menu += [("glossary.html", "glossary")] if words.glossary else []
     home = _home(pages)
     common = {"menu": menu, "catalog": catalog, "version": __version__, "home": home}
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.html"):
-        old.unlink()
-    render = _renderer(common)
-    for domain, objects in pages.items():
-        picture = _picture(objects["relations"], home)
-        (folder / f"{domain}.html").write_text(render("domain", domain=domain, picture=picture, **objects))
-    if rules:
-        (folder / "rules.html").write_text(render("rules", rules=rules))
-    if words.glossary:
-        (folder / "glossary.html").write_text(render("glossary", text=_html(words.glossary)))
-    (folder / "index.html").write_text(render("index", pages=pages))
-    (folder / "site.css").write_text((HERE / "site.css").read_text(encoding="utf-8"), encoding="utf-8")
     found = [
-        [
-            each["name"],
-            each.get("kind", kind.removesuffix("s")),
-            f"{domain}.html#{each['name']}",
-            each["comment"] or "",
-        ]
-        for domain, objects in pages.items()
-        for kind, each in ((kind, each) for kind in objects for each in objects[kind])
+        [each["name"], each.get("kind", kind.removesuffix("s")), home[each["anchor"]], each["comment"] or ""]
+        for objects in pages.values()
+        for kind in objects
+        for each in objects[kind]
     ]
     found += [
         [each["name"], "achievement", f"rules.html#{each['slug']}", each["description"]]
         for each in (rules or {}).get("achievements", [])
     ]
-    script = (HERE / "site.js").read_text(encoding="utf-8")
-    (folder / "search.js").write_text(f"const OBJECTS = {json.dumps(found)};\n{script}", encoding="utf-8")
+    render = _renderer(common)
+    texts = {  # the search first: by it the folder is known as one of these, also when this is interrupted
+        "search.js": f"{SEARCH}{json.dumps(found)};\n{(HERE / 'site.js').read_text(encoding='utf-8')}",
+        "site.css": (HERE / "site.css").read_text(encoding="utf-8"),
+        "index.html": render("index", pages=pages),
+    }
+    for domain, objects in pages.items():
+        picture = _picture(objects["relations"], home)
+        texts[_file(domain)] = render("domain", domain=domain, picture=picture, **objects)
+    if rules:
+        texts["rules.html"] = render("rules", rules=rules)
+    if words.glossary:
+        texts["glossary.html"] = render("glossary", text=_html(words.glossary))
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.html"):
+        old.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
     return len(menu) + 1
 
 
@@ -96,9 +100,9 @@ def can_draw() -> bool:
     return shutil.which("dot") is not None
 
 
-def _read(connection: Connection[Any], name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _read(connection: Connection[Any], name: str) -> dict[str, Any]:
     query: Any = (HERE / name).read_text(encoding="utf-8")
-    row = connection.execute(query, values or None).fetchone()
+    row = connection.execute(query).fetchone()
     return dict(row[0]) if row else {}
 
 
@@ -123,11 +127,17 @@ def _pages(catalog: Mapping[str, Any], words: Words) -> dict[str, dict[str, list
 def _home(pages: Mapping[str, Mapping[str, list[Any]]]) -> dict[str, str]:
     """Where each object is described."""
     return {
-        each["anchor"]: f"{domain}.html#{each['anchor']}"
+        each["anchor"]: f"{_file(domain)}#{quote(each['anchor'])}"
         for domain, objects in pages.items()
         for kind in objects
         for each in objects[kind]
     }
+
+
+def _file(domain: str) -> str:
+    """The page of a domain, or of a schema: a name for a folder and for a link, whatever that is called."""
+    name = quote(domain, safe="").replace("%", "=")
+    return f"{'=' * (name in OWN)}{name}.html"
 
 
 def _renderer(common: Mapping[str, Any]) -> Any:
@@ -136,7 +146,7 @@ def _renderer(common: Mapping[str, Any]) -> Any:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["criteria"] = _criteria
+    environment.filters |= {"criteria": _criteria, "file": _file}
     template = environment.get_template("site.html.j2")
     return lambda page, **values: template.render(page=page, **{**common, **values})
 
@@ -178,9 +188,15 @@ def _picture(relations: list[dict[str, Any]], home: Mapping[str, str]) -> str | 
     lines.append("node [shape=box, style=rounded, fontname=sans, fontsize=11]")
     for name in sorted(tables | {other for _, other in edges}):
         style = "" if name in tables else ", style=dashed"
-        lines.append(f'"{name}" [label="{name.split(".")[-1]}", URL="{home.get(name, "")}"{style}]')
-    lines += [f'"{one}" -> "{other}"' for one, other in sorted(edges)] + ["}"]
+        label = _quoted(name.split(".", 1)[1])
+        lines.append(f'{_quoted(name)} [label={label}, URL="{home.get(name, "")}"{style}]')
+    lines += [f"{_quoted(one)} -> {_quoted(other)}" for one, other in sorted(edges)] + ["}"]
     drawn = subprocess.run(
         ["dot", "-Tsvg"], input="\n".join(lines), capture_output=True, text=True, check=True, timeout=60
     ).stdout
     return re.sub(r"<title>.*?</title>\n?", "", drawn[drawn.index("<svg") :])
+
+
+def _quoted(name: str) -> str:
+    """As Graphviz reads it."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

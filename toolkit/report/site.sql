@@ -1,8 +1,8 @@
 -- What the pages of `dbtool docs` say, from the catalog, as one JSON object. Objects of PostgreSQL, of extensions and of
--- the schemas in %(hidden)s are left out; roles are groups, those that nobody logs in with.
+-- histories of migrations are left out; roles are groups, those that nobody logs in with.
 with schemas as (
   select n.oid, n.nspname from pg_catalog.pg_namespace n
-  where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> all (%(hidden)s)
+  where n.nspname !~ '^pg_|^dbtool(_|$)' and n.nspname not in ('information_schema', 'public_yoyo')
 ), roles as (
   select r.oid, r.rolname from pg_catalog.pg_roles r
   where not r.rolcanlogin and not r.rolsuper and r.rolname !~ '^pg_'
@@ -83,8 +83,8 @@ select json_build_object(
           where has_function_privilege(r.oid, p.oid, 'execute') and not pg_has_role(r.oid, p.proowner, 'usage')) end,
       'writes', (select json_agg(distinct w.relation) from writes w where w.oid = p.oid),
       'example', case when p.prokind = 'f' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype) then
-        format(E'select * from %%s(%%s);', p.name, (select string_agg(
-            format('%%s => %%s', p.proargnames[i], case p.proargtypes[i - 1]
+        format('select * from %I.%I(%s);', p.nspname, p.proname, (select string_agg(
+            format('%s%s', quote_ident(nullif(p.proargnames[i], '')) || ' => ', case p.proargtypes[i - 1]
               when 'uuid'::regtype then '''00000000-0000-0000-0000-000000000000'''
               when 'boolean'::regtype then 'true'
               when 'jsonb'::regtype then '''{}'''

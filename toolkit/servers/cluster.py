@@ -33,6 +33,8 @@ class LockFile:
     data: Path
     port: int
     socket_dir: Path | None
+    address: str
+    """Of TCP; empty: it listens on its socket alone."""
     status: str
 
     @property
@@ -52,7 +54,8 @@ def read_lock_file(folder: Path, name: str = "postmaster.pid") -> LockFile | Non
         lines = (folder / name).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         lines += [""] * 8
         socket_dir = Path(lines[4].strip()) if lines[4].strip() else None
-        return LockFile(int(lines[0]), Path(lines[1]), int(lines[3] or 0), socket_dir, lines[7].strip())
+        address, status = lines[5].strip(), lines[7].strip()
+        return LockFile(int(lines[0]), Path(lines[1]), int(lines[3] or 0), socket_dir, address, status)
     except (OSError, ValueError):
         return None
 
@@ -160,8 +163,11 @@ def failure(message: str, log: str, data: Path) -> DbtoolError:
     hint = None
     if os.strerror(errno.ENOSPC) in log or "No space left" in log:
         hint = f"the disk is full: {_free_megabytes(data)} MB are free for {data}"
-    elif "Address already in use" in log:
-        hint = "another program has the port: give a free one (dbtool up --port N), or none (--port 0)"
+    elif "could not bind" in log:
+        hint = (
+            "another program has the port, or it is for root alone: give a free one (dbtool up --port N),"
+            " or none (--port 0)"
+        )
     elif "Permission denied" in log or "could not change permissions" in log:
         hint = f"the user that PostgreSQL runs as must own {data} on a file system with Unix permissions"
     elif "shared memory" in log and "still in use" in log:

@@ -32,6 +32,7 @@ START_TIMEOUT_SECONDS = 600
 STOP_TIMEOUT_SECONDS = 60
 ORPHAN_ATTEMPTS = 15
 LOG_LIMIT_BYTES = 10_000_000
+TCP = "localhost"
 # The data is the user's: durable, as PostgreSQL's defaults are. Only what makes it private and predictable
 # is set.
 SETTINGS = {
@@ -84,13 +85,14 @@ class EmbeddedServer:
     def tcp_url(self, dbname: str = "app") -> str | None:
         """libpq URL for tools that need TCP, without the password; None without a port."""
         port = self._port()
-        return f"postgresql://{SUPERUSER}@localhost:{port}/{quote(dbname, safe='')}" if port else None
+        return f"postgresql://{SUPERUSER}@{TCP}:{port}/{quote(dbname, safe='')}" if port else None
 
     def start(self, report: Report | None = None, port: int | None = None) -> bool:
         """Start it, making its data and the database `app` at first; returns whether it was running already.
 
         With a `port` it listens on that one of localhost too, from now on, for who has the password; with 0
-        no more; where it runs with another one, it is started again. Several processes may call this at once.
+        no more; where it runs with another one, it is started again. A port with which it does not start is
+        not kept. Several processes may call this at once.
         `report` hears about what takes long. Raises DbtoolError with the server's own words when it does not
         start, and LockTimeout when another dbtool holds it for two minutes.
         """
@@ -98,12 +100,18 @@ class EmbeddedServer:
         with self._locked():
             self._keep_private()
             self._rotate_log()
+            before = self._port()
             if port is not None:
                 self._write(self.home / "port", str(port))
             was_running = self._find_running(report or (lambda _: None))
             if not was_running:
                 data = self._prepare(report or (lambda _: None))
-                self._launch(data, report or (lambda _: None))
+                try:
+                    self._launch(data, report or (lambda _: None))
+                except DbtoolError:
+                    if port is not None:
+                        self._write(self.home / "port", str(before))
+                    raise
             self.ensure_database("app")
             if self._port() and not self.password_file.exists():
                 self._set_password()
@@ -174,9 +182,11 @@ class EmbeddedServer:
         self._write(self.password_file, password)
 
     def _write(self, path: Path, text: str) -> None:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        draft = path.with_name(f"{path.name}.new")  # a file that is there is whole
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text + "\n")
-        self._belongs_to_home(path)
+        self._belongs_to_home(draft)
+        draft.replace(path)
 
     # -- one at a time ---------------------------------------------------------------------------------------
 
@@ -256,7 +266,9 @@ class EmbeddedServer:
         told = False
         while data and (lock := cluster.serving(data)):
             if lock.is_ready:
-                if lock.socket is not None and lock.socket.exists() and lock.port == (self._port() or PORT):
+                asked = (self._port() or PORT, self._port() > 0)
+                is_as_asked = (lock.port, lock.address == TCP) == asked
+                if lock.socket is not None and lock.socket.exists() and is_as_asked:
                     cluster.claim(self.home, data)
                     return True
                 self._stop(data)  # its socket was cleaned away, or another port is asked for
@@ -287,6 +299,7 @@ class EmbeddedServer:
                 hint="move away what is in it, then try again",
             )
         report(f"making a new PostgreSQL {self.binaries.major} server")
+        self.password_file.unlink(missing_ok=True)  # of data that was removed by hand, or of a copied folder
         cluster.remove_drafts(data)
         draft = cluster.make_draft(data)
         if self._account:
@@ -331,7 +344,7 @@ class EmbeddedServer:
         """One attempt; returns None when the server is up, else what it said."""
         options = f"-c unix_socket_directories={shlex.quote(str(self._make_socket_dir(data)))}"
         if self._port():
-            options += f" -c listen_addresses=localhost -c port={self._port()}"
+            options += f" -c listen_addresses={TCP} -c port={self._port()}"
         with self._open_log() as log:
             begin = log.seek(0, os.SEEK_END)
             starting = self._pg_ctl("start", data, START_TIMEOUT_SECONDS, "-o", options, output=log)
