@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 import time
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from database import HERE, Connection, fill, open_server
+from database import HERE, Connection, fill, open_server, processor_time
 from psycopg.conninfo import make_conninfo
 
 sys.path.insert(0, str(HERE.parent))  # tests/ is no package of the wheel
@@ -74,25 +73,16 @@ def time_calls(connection: Connection, scene: Mapping[str, Any], rounds: int) ->
                 with connection.transaction(force_rollback=True):
                     taken = measure(connection, statement(name), scene)
                     if number:
-                        found[mode].append(taken[0] if math.isnan(taken[1]) else taken[1])
+                        found[mode].append(taken[1] or taken[0])
         times[name] = {mode: min(each) for mode, each in found.items()}
     return times
 
 
-def cpu(connection: Connection) -> float:
-    """Milliseconds of processor time that the server process has used; nan where nobody tells."""
-    try:
-        text = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
-    except OSError:
-        return float("nan")
-    return int(text.split()[0]) / 1e6
-
-
 def measure(connection: Connection, query: bytes, arguments: Any) -> tuple[float, float]:
     """Milliseconds of a statement: by the clock, and of the processor."""
-    before, begun = cpu(connection), time.perf_counter()
+    before, begun = processor_time(connection), time.perf_counter()
     connection.execute(query, arguments)
-    return (time.perf_counter() - begun) * 1e3, cpu(connection) - before
+    return (time.perf_counter() - begun) * 1e3, (processor_time(connection) - before) / 1e3
 
 
 def time_first(urls: Mapping[str, str], sessions: int) -> dict[str, list[dict[str, float]]]:

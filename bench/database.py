@@ -82,6 +82,15 @@ def _facts(url: str) -> str:
     return str(facts)
 
 
+def processor_time(connection: Connection) -> float:
+    """Microseconds that the server's process has worked; 0 where the system does not say."""
+    try:
+        spent = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return int(spent.split()[0]) / 1e3
+
+
 def is_whole(connection: Connection) -> bool:
     """Whether check_integrity() finds nothing; what it finds goes to stderr."""
     damage = connection.execute(

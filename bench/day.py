@@ -31,13 +31,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from database import HERE, Connection, fill, is_whole
+from database import DISK, HERE, Connection, fill, is_whole
 from psycopg.types.json import Jsonb
-from ways import BY_CALL, COMPLETE, DEPTHS, build_ways, column, one, time_ways
+from run import rows
+from ways import BY_CALL, COMPLETE, DEPTHS, build_ways, one, time_ways
 
 from toolkit.connection import describe_url, with_database
 from toolkit.live import clients, simulate
-from toolkit.project.layout import Project
+from toolkit.project.layout import Project, read_sql
 from toolkit.servers.choose import open_throwaway
 
 LESSONS, TRACK_SIZE = 8000, 20  # every fourth lesson has an exercise; the others are completed by a call
@@ -60,7 +61,7 @@ COUNTED = (
 def databases(url: str, sizes: list[int]) -> tuple[list[str], list[int]]:
     """URLs of the databases for these numbers of users, and which of them are new and empty."""
     with psycopg.connect(url, autocommit=True) as connection:
-        there = column(connection, "select datname from pg_database")
+        there = rows(connection, "select datname from pg_database")
         new = [size for size in sizes if f"day_{size}" not in there]
         for size in new:
             connection.execute(f"create database day_{size}".encode())
@@ -110,7 +111,7 @@ def time_first_acts(connections: list[Connection], learners: int) -> list[dict[s
     The databases take turns. Who comes to a new level or badge by one of them is left out.
     """
     chosen = [
-        column(
+        rows(
             connection,
             "select s.user_id from learn.user_stats s where s.last_activity_date < current_date"
             " and s.active_days > 2 and s.total_xp > 0 order by md5(s.user_id::text) limit %s",
@@ -118,7 +119,7 @@ def time_first_acts(connections: list[Connection], learners: int) -> list[dict[s
         )
         for connection in connections
     ]
-    lessons = column(connections[0], BY_CALL)[-3:]
+    lessons = rows(connections[0], BY_CALL)[-3:]
     times: list[tuple[list[float], list[float]]] = [([], []) for _ in connections]
     for number in range(min(map(len, chosen))):
         for place, connection in enumerate(connections):
@@ -148,12 +149,12 @@ def time_first_acts(connections: list[Connection], learners: int) -> list[dict[s
 
 def count_resources(connection: Connection, calls: int, run: int) -> dict[str, float]:
     """What one completion writes and reads, on average, and the memory of a session that has made so many."""
-    users = column(
+    users = rows(
         connection,
         "select user_id from learn.user_stats where total_xp > 0 order by md5(user_id::text) limit %s",
         calls // 4,
     )
-    lessons = column(connection, BY_CALL)[-4 - 4 * run : -4 * run]
+    lessons = rows(connection, BY_CALL)[-4 - 4 * run : -4 * run]
 
     def counters() -> tuple[float, ...]:
         connection.execute("select pg_stat_force_next_flush()")
@@ -179,7 +180,7 @@ def count_resources(connection: Connection, calls: int, run: int) -> dict[str, f
 
 def run_clients(url: str, number: int, seconds: float, seed: int) -> dict[str, Any]:
     """The calls of learners, by so many clients at once."""
-    acts = clients.read_acts((HERE.parent / "simulate" / "live.sql").read_text(encoding="utf-8"))
+    acts = clients.read_acts(read_sql(HERE.parent / "simulate" / "live.sql"))
     with psycopg.connect(url) as connection:
         learners = simulate.learner_ids(connection, 1)
     return clients.run(clients.Load(url, acts, learners, number, seconds, seed=seed)).as_json()
@@ -259,7 +260,7 @@ def main() -> int:
     if options.quick:
         sizes, rounds, days, seconds, many = [200], 1, 6, 3, 40
 
-    os.environ.setdefault("DBTOOL_PG_TMP", "/var/tmp")
+    os.environ.setdefault("DBTOOL_PG_TMP", DISK)
     kind = options.server or os.environ.get("DBTOOL_TEST_SERVER") or "stock"
     with ExitStack() as stack:
         server = None if options.at else stack.enter_context(open_throwaway(kind))

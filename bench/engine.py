@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import quiz
-from database import HERE, Connection, fill, is_whole
+from database import HERE, Connection, fill, is_whole, processor_time
 from psycopg.types.json import Jsonb
 from run import build, rows
 
@@ -82,19 +82,10 @@ class Side:
 
     def run(self, kind: str, statement: LiteralString, **arguments: object) -> None:
         """Time one call: microseconds by the clock, and of the server's process."""
-        pid = self.connection.info.backend_pid
-        spent, begun = _cpu(pid), time.perf_counter()
+        spent, begun = processor_time(self.connection), time.perf_counter()
         self.connection.execute(statement, arguments, prepare=True)
         self.times.setdefault(kind, []).append((time.perf_counter() - begun) * 1e6)
-        self.cpu.setdefault(kind, []).append(_cpu(pid) - spent)
-
-
-def _cpu(pid: int) -> float:
-    """Microseconds that a process has run; 0 where the system does not say."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e3
-    except OSError:
-        return 0.0
+        self.cpu.setdefault(kind, []).append(processor_time(self.connection) - spent)
 
 
 @contextmanager

@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
-from database import Connection, open_database
+from database import Connection, open_database, processor_time
 
 # name: as learn_app, as learn_user
 STATEMENTS = {
@@ -39,14 +37,6 @@ STATEMENTS = {
     "published courses": ("select id, title from learn.courses", "select id, title from learn.courses"),
     "complete_lesson(), again": ("select learn.complete_lesson(%(user)s, %(lesson)s)",) * 2,
 }
-
-
-def processor_time(pid: int) -> Callable[[], float]:
-    """Microseconds that the server's process has worked; the clock where the system does not tell."""
-    counter = Path(f"/proc/{pid}/schedstat")
-    if not counter.exists():
-        return lambda: time.perf_counter() * 1e6
-    return lambda: int(counter.read_text().split()[0]) / 1e3
 
 
 def crowd(connection: Connection, size: int) -> dict[str, object]:
@@ -74,8 +64,11 @@ def crowd(connection: Connection, size: int) -> dict[str, object]:
 def measure(
     connection: Connection, arguments: dict[str, object], rounds: int
 ) -> dict[str, tuple[float, float]]:
-    """Median microseconds of each statement, as learn_app and as learn_user."""
-    clock = processor_time(connection.info.backend_pid)
+    """Median microseconds of each statement, as learn_app and as learn_user; by the clock where need be."""
+
+    def clock() -> float:
+        return processor_time(connection) or time.perf_counter() * 1e6
+
     medians = {}
     for name, texts in STATEMENTS.items():
         times: dict[str, list[float]] = {"learn_app": [], "learn_user": []}

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from database import HERE, Connection
+from run import rows
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
@@ -112,11 +113,6 @@ def one(connection: Connection, query: str, *arguments: object) -> Any:
     return row[0] if row else None
 
 
-def column(connection: Connection, query: str, *arguments: object) -> list[Any]:
-    """The first column of all rows."""
-    return [row[0] for row in connection.execute(query.encode(), arguments)]
-
-
 def build_ways(connection: Connection) -> None:
     """The tables of the other ways, and learners with so much behind them, in all ways."""
     connection.execute((HERE / "handwritten.sql").read_bytes())
@@ -127,7 +123,7 @@ def build_ways(connection: Connection) -> None:
     )
     connection.execute("alter table naive.progress disable trigger user")
     for depth in DEPTHS:
-        users = column(
+        users = rows(
             connection,
             "insert into learn.users (username) select 'depth-' || %s || '-' || g"
             " from generate_series(1, %s) g returning id",
@@ -171,9 +167,9 @@ def time_ways(connection: Connection, rounds: int, run: int) -> dict[str, dict[s
 
     Each `run` (from 1) takes lessons of its own.
     """
-    lessons = column(connection, BY_CALL)
+    lessons = rows(connection, BY_CALL)
     learners = {
-        depth: column(connection, "select id from learn.users where username like %s", f"depth-{depth}-%")
+        depth: rows(connection, "select id from learn.users where username like %s", f"depth-{depth}-%")
         for depth in DEPTHS
     }
     times: dict[str, dict[str, dict[int, list[float]]]] = {
