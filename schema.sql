@@ -129,7 +129,7 @@ create table learn_internal.turns (name text primary key);
 comment on table learn_internal.turns is
   'What is done by one at a time: whose turn it is has locked the row. Rows of a table that nobody else '
   'may read, and no advisory locks, which every role can take.';
-insert into learn_internal.turns (name) values ('boards'), ('faucet'), ('partitions');
+insert into learn_internal.turns (name) values ('boards'), ('content'), ('faucet'), ('partitions');
 insert into learn_internal.turns (name) select 'faucet ' || n from generate_series(0, 255) n;
 
 -- functions/_shared/hidden_characters.sql
@@ -3235,9 +3235,10 @@ comment on column learn.outbox.claimed_by is 'The worker that claimed it last, b
 comment on column learn.outbox.attempts is 'How often it was claimed.';
 comment on column learn.outbox.failed_at is
   'When it was given up: no worker gets it any more, unless retry_outbox() says so.';
-comment on column learn.outbox.error is 'Why the last attempt failed.';
+comment on column learn.outbox.error is 'Why the last attempt failed; of an erased user null.';
 create index outbox_open on learn.outbox (id, available_at)
   where completed_at is null and failed_at is null;
+create index outbox_errors on learn.outbox ((payload ->> 'user_id')) where error is not null;
 create index outbox_dead on learn.outbox (id) where failed_at is not null;
 grant select on learn.outbox to learn_app, learn_readonly;
 

@@ -33,6 +33,7 @@ drop trigger audit on learn.track_prerequisites;
 drop trigger audit on learn.tracks;
 drop trigger audit on learn.users;
 drop trigger audit on learn.xp_rules;
+drop trigger audit on learn_internal.learner_roles;
 drop trigger audit_log_default_truncate on learn.audit_log_default;
 drop trigger audit_log_is_append_only on learn.audit_log;
 drop trigger audit_log_truncate on learn.audit_log;

@@ -4,6 +4,7 @@ set role learn_owner;
 
 drop trigger check_avatar on learn.users;
 drop trigger check_first_avatar on learn.users;
+drop trigger forget_errors on learn.users;
 drop trigger hold_learners on learn.activity_log;
 drop trigger hold_learners on learn.course_ratings;
 drop trigger hold_learners on learn.discussion_votes;
@@ -136,6 +137,7 @@ drop function learn.verify_email(uuid,text,timestamp with time zone,text);
 drop function learn_internal.check_avatar();
 drop function learn_internal.combine_rows(uuid,uuid);
 drop function learn_internal.fact_identity(text,text,text,jsonb,boolean);
+drop function learn_internal.forget_errors();
 drop function learn_internal.is_merging();
 drop function learn_internal.is_timezone(text);
 drop function learn_internal.keep_keys();

@@ -129,6 +129,7 @@ drop function learn_internal.refresh_paths(uuid[],bigint[]);
 drop function learn_internal.refresh_tracks(bigint[]);
 drop function learn_internal.refuse_cycle();
 drop function learn_internal.require_course(bigint);
+drop function learn_internal.require_draft(text,jsonb);
 drop function learn_internal.require_lesson(uuid,bigint);
 drop function learn_internal.require_unlocked(uuid[],bigint[]);
 drop function learn_internal.set_content_public(text,jsonb,boolean);

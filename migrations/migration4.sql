@@ -4084,10 +4084,14 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_found record := learn_internal.find_content(p_table, p_content);
-  v_state record := learn_internal.content_state(p_table, v_found.content);
-  v_flag  text := learn_internal.content_tables() ->> p_table;
+  v_found       record;
+  v_state       record;
+  v_flag        text := learn_internal.content_tables() ->> p_table;
+  v_is_reviewed boolean := learn_internal.setting_boolean('content_needs_review');
 begin
+  perform from learn_internal.turns t where t.name = 'content' for update;  -- what was approved is what is published
+  v_found := learn_internal.find_content(p_table, p_content);
+  v_state := learn_internal.content_state(p_table, v_found.content);
   if v_flag = '' then
     raise exception 'such content has no drafts'
       using errcode = 'LX010', detail = format('p_table = %s', p_table), hint = 'It has the effect when it is saved.';
@@ -4095,15 +4099,16 @@ begin
     raise exception 'there is no such row'
       using errcode = 'LX003', detail = format('%s: %s', p_table, left(p_content::text, 200)),
         hint = 'Name it by slug, key or id.';
-  elsif p_is_public and v_found.content ? 'id' and not v_state.is_public
-    and learn_internal.setting_boolean('content_needs_review') and not exists (
+  elsif p_is_public and v_is_reviewed and not v_state.is_public and not exists (
       select from learn.content_reviews r
       where r.table_name = p_table and r.content_id = (v_found.content ->> 'id')::bigint and r.state = 'approved'
         and r.content_hash = v_state.hash)
   then
     raise exception 'it is not approved as it is'
-      using errcode = 'LX007', detail = format('%s: id = %s', p_table, v_found.content ->> 'id'),
-        hint = 'learn.review_content(): submit it, and let somebody else approve it (setting content_needs_review).';
+      using errcode = 'LX007', detail = format('%s: %s', p_table, left(p_content::text, 200)),
+        hint = case when v_found.content ? 'id'
+          then 'learn.review_content(): submit it, and let somebody else approve it (setting content_needs_review).'
+          else 'It has no id, so no review: where content needs one, only the owner publishes it.' end;
   end if;
   execute format('update learn.%1$I t set %2$I = $2 from jsonb_populate_record(null::learn.%1$I, $1) n'
     ' where %3$s and t.%2$I <> $2', p_table, v_flag, v_found.found_by) using p_content, p_is_public;
@@ -4218,7 +4223,7 @@ comment on function learn_internal.content_state(text, jsonb) is
 -- that is there. Tables without drafts (links, levels of challenges, skills, avatars) have the effect at once.
 -- Returns the row.
 -- Errors: LX001 an unknown column, or a value that the table does not take; LX003 no table of content; LX010 a column
--- that is not an editor's to say, or published content where content needs a review.
+-- that is not an editor's to say, or what is published where content needs a review.
 create or replace function learn.save_content(p_table text, p_content jsonb)
 returns jsonb
 language plpgsql
@@ -4233,7 +4238,9 @@ declare
   v_problem text;
   v_columns text;
   v_row     jsonb;
+  v_is_reviewed boolean := learn_internal.setting_boolean('content_needs_review');
 begin
+  perform from learn_internal.turns t where t.name = 'content' for update;  -- what is looked at here is what is changed
   v_found := learn_internal.find_content(p_table, p_content);
   select string_agg(quote_ident(e.key), ', ') filter (where a.attname is not null),
     min(e.key) filter (where a.attname is null)
@@ -4255,9 +4262,7 @@ begin
     raise exception 'an editor does not say this'
       using errcode = 'LX010', detail = v_problem,
         hint = 'What learners see is published by learn.publish_content(); the rest Laurel keeps itself.';
-  elsif (learn_internal.content_state(p_table, v_found.content)).is_public
-    and learn_internal.setting_boolean('content_needs_review')
-  then
+  elsif v_is_reviewed and (learn_internal.content_state(p_table, v_found.content)).is_public then
     raise exception 'published content is not changed without a review'
       using errcode = 'LX010', detail = format('%s: %s', p_table, left(p_content ->> 'slug', 200)),
         hint = 'learn.unpublish_content() first, or save it as another row and publish that.';
@@ -4267,6 +4272,9 @@ begin
         hint = 'Leave id out to make a new row; the database numbers it.';
   end if;
 
+  if v_is_reviewed then
+    perform learn_internal.require_draft(p_table, p_content);
+  end if;
   begin
     if v_found.content is null then
       execute format('insert into learn.%1$I as t (%2$s%3$s) select %2$s%4$s'
@@ -4296,7 +4304,8 @@ grant execute on function learn.save_content(text, jsonb) to learn_editor;
 
 -- Takes a link between content away: a lesson out of a track, a prerequisite. Everything else is unpublished, because
 -- deleting it would take learners' rows with it.
--- Errors: LX001; LX003 no such link, or no table of links; LX010 no table of links.
+-- Errors: LX001; LX003 no such link, or no table of links; LX010 no table of links, or of what
+-- is published where content needs a review.
 create or replace function learn.unlink_content(p_table text, p_content jsonb)
 returns void
 language plpgsql
@@ -4308,6 +4317,7 @@ as $$
 declare
   v_found record;
 begin
+  perform from learn_internal.turns t where t.name = 'content' for update;  -- what it is of is not published in between
   v_found := learn_internal.find_content(p_table, p_content);
   if p_table not in ('learning_path_tracks', 'track_lessons', 'track_prerequisites', 'course_prerequisites',
     'challenge_prerequisites', 'skill_prerequisites')
@@ -4320,6 +4330,9 @@ begin
       using errcode = 'LX003', detail = format('%s: %s', p_table, left(p_content::text, 200)),
         hint = 'Name both of what is linked.';
   end if;
+  if learn_internal.setting_boolean('content_needs_review') then
+    perform learn_internal.require_draft(p_table, p_content);
+  end if;
   execute format('delete from learn.%1$I t using jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
     p_table, v_found.found_by) using p_content;
 end;
@@ -4330,7 +4343,8 @@ grant execute on function learn.unlink_content(text, jsonb) to learn_editor;
 
 -- functions/catalog/content_reviewer.sql
 
--- Who is at the other end: as the session says, else the login role.
+-- Who is at the other end: the login role. What the session says counts only from a login that is trusted as a backend,
+-- a member of learn_app: else who submits would say to be somebody else, and approve.
 -- Errors: LX001 the setting has characters that nobody sees, or too many.
 create or replace function learn_internal.content_reviewer()
 returns text
@@ -4339,11 +4353,13 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return learn_internal.require_text('learn.acting_user',
-    coalesce(nullif(current_setting('learn.acting_user', true), ''), session_user::text), 200, true);
+  return learn_internal.require_text('learn.acting_user', coalesce(
+    case when pg_has_role(session_user, 'learn_app', 'usage') then nullif(current_setting('learn.acting_user', true), '') end,
+    session_user::text), 200, true);
 end;
 $$;
-comment on function learn_internal.content_reviewer() is 'Who submits or reviews: the setting learn.acting_user, else the login role.';
+comment on function learn_internal.content_reviewer() is
+  'Who submits or reviews: the login role; the setting learn.acting_user where that is a member of learn_app.';
 
 -- functions/catalog/review_content.sql
 
@@ -4361,10 +4377,13 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_found  record := learn_internal.find_content(p_table, p_content);
+  v_found  record;
   v_state  record;
   v_review learn.content_reviews;
 begin
+  -- Levels and links are no part of the hash: who changes them waits, and an older snapshot of theirs fails (40001).
+  update learn_internal.turns t set name = t.name where t.name = 'content';
+  v_found := learn_internal.find_content(p_table, p_content);
   perform learn_internal.require_size('p_step', length(p_step), 20);
   p_note := learn_internal.require_text('p_note', p_note, 2000);
   if p_step is null or p_step not in ('submit', 'approve', 'return') then
@@ -4412,5 +4431,42 @@ $$;
 comment on function learn.review_content(text, jsonb, text, text) is
   'A draft is submitted, approved by somebody else, or returned with a note (p_step: submit, approve, return).';
 grant execute on function learn.review_content(text, jsonb, text, text) to learn_editor;
+
+-- functions/catalog/require_draft.sql
+
+-- Where content needs a review: content that has no draft of its own, such as a level of a challenge or a link, changes
+-- with the draft that it belongs to, and what had been said of that one is void.
+-- Errors: LX010 that is published, or there is none.
+create or replace function learn_internal.require_draft(p_table text, p_content jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_of    jsonb := '{
+    "challenge_levels": ["challenges", "challenge_id"], "challenge_prerequisites": ["challenges", "challenge_id"],
+    "learning_path_tracks": ["learning_paths", "path_id"], "track_lessons": ["tracks", "track_id"],
+    "track_prerequisites": ["tracks", "track_id"], "course_prerequisites": ["courses", "course_id"]}'::jsonb -> p_table;
+  v_found record;
+begin
+  if v_of is not null then
+    v_found := learn_internal.find_content(v_of ->> 0, jsonb_build_object('id', p_content -> (v_of ->> 1)));
+    if v_found.content is not null and not (learn_internal.content_state(v_of ->> 0, v_found.content)).is_public then
+      delete from learn.content_reviews r
+      where r.table_name = v_of ->> 0 and r.content_id = (v_found.content ->> 'id')::bigint;
+      return;
+    end if;
+  elsif learn_internal.content_tables() ->> p_table <> '' then
+    return;
+  end if;
+  raise exception 'this would be published without a review'
+    using errcode = 'LX010', detail = format('%s: %s', p_table, left(p_content::text, 200)),
+      hint = coalesce(format('learn.unpublish_content() of its row of learn.%s first; that is submitted again then.', v_of ->> 0),
+        'It has no draft: where content needs a review, only the owner writes it.');
+end;
+$$;
+comment on function learn_internal.require_draft(text, jsonb) is
+  'Where content needs a review: refuses to change what has no draft of its own and is published (LX010).';
 
 reset role;

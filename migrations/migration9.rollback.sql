@@ -51,6 +51,7 @@ drop function learn_internal.encode_for_url(text);
 drop function learn_internal.fill_certificates();
 drop function learn_internal.fill_placeholders(text,jsonb,boolean);
 drop function learn_internal.find_ailments();
+drop function learn_internal.is_erased(text);
 drop function learn_internal.is_next_status(text,text);
 drop function learn_internal.issue_certificates(uuid[],bigint[],timestamp with time zone[]);
 drop function learn_internal.keep_certificates();

@@ -1261,6 +1261,7 @@ begin
         hint = 'Claim as many as you can do within outbox_timeout_seconds.';
   end if;
 
+  perform learn_internal.hold_content();  -- nobody is erased in between
   loop  -- as long as there are only messages to give up, which is rare
     select array_agg(d.id) filter (where d.attempts < v_attempts),
       array_agg(d.id) filter (where d.attempts >= v_attempts)
@@ -1313,6 +1314,7 @@ declare
   v_completed integer;
 begin
   perform learn_internal.require_size('p_ids', cardinality(p_ids), 10000, 'elements');
+  perform learn_internal.hold_content();  -- nobody is erased in between
   perform from learn.outbox o
   where o.id = any (p_ids) and o.completed_at is null
   order by o.id for update;
@@ -1361,11 +1363,12 @@ begin
       using errcode = 'LX001', detail = format('p_error = %L', p_error),
         hint = 'Say what went wrong: learn.outbox.error keeps it.';
   end if;
+  perform learn_internal.hold_content();  -- nobody is erased in between
   perform from learn.outbox o
   where o.id = any (p_ids) and o.completed_at is null and o.failed_at is null
   order by o.id for update;
   update learn.outbox o
-  set error = left(p_error, 10000),
+  set error = case when not learn_internal.is_erased(o.payload ->> 'user_id') then left(p_error, 10000) end,
     failed_at = case when o.attempts >= v_attempts then v_now end,
     available_at = greatest(
       v_now + interval '1 second' * least(86400, v_pause * 2 ^ (least(o.attempts, 30) - 1)),
@@ -2146,5 +2149,22 @@ as $$
 $$;
 comment on function learn_internal.find_ailments() is
   'What ails the database, each with the statement that mends it. Read it as learn.health.';
+
+-- functions/notifications/is_erased.sql
+
+-- Whether a message of the outbox is about a user who is not there any more: nothing is kept of them then.
+create or replace function learn_internal.is_erased(p_user_id text)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select p_user_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' is true
+    and not exists (
+      select from learn.users u
+      where u.id = case when p_user_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_user_id::uuid end);
+$$;
+comment on function learn_internal.is_erased(text) is
+  'Whether a message is about a user who is not there any more.';
 
 reset role;

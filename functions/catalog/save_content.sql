@@ -2,7 +2,7 @@
 -- that is there. Tables without drafts (links, levels of challenges, skills, avatars) have the effect at once.
 -- Returns the row.
 -- Errors: LX001 an unknown column, or a value that the table does not take; LX003 no table of content; LX010 a column
--- that is not an editor's to say, or published content where content needs a review.
+-- that is not an editor's to say, or what is published where content needs a review.
 create or replace function learn.save_content(p_table text, p_content jsonb)
 returns jsonb
 language plpgsql
@@ -17,7 +17,9 @@ declare
   v_problem text;
   v_columns text;
   v_row     jsonb;
+  v_is_reviewed boolean := learn_internal.setting_boolean('content_needs_review');
 begin
+  perform from learn_internal.turns t where t.name = 'content' for update;  -- what is looked at here is what is changed
   v_found := learn_internal.find_content(p_table, p_content);
   select string_agg(quote_ident(e.key), ', ') filter (where a.attname is not null),
     min(e.key) filter (where a.attname is null)
@@ -39,9 +41,7 @@ begin
     raise exception 'an editor does not say this'
       using errcode = 'LX010', detail = v_problem,
         hint = 'What learners see is published by learn.publish_content(); the rest Laurel keeps itself.';
-  elsif (learn_internal.content_state(p_table, v_found.content)).is_public
-    and learn_internal.setting_boolean('content_needs_review')
-  then
+  elsif v_is_reviewed and (learn_internal.content_state(p_table, v_found.content)).is_public then
     raise exception 'published content is not changed without a review'
       using errcode = 'LX010', detail = format('%s: %s', p_table, left(p_content ->> 'slug', 200)),
         hint = 'learn.unpublish_content() first, or save it as another row and publish that.';
@@ -51,6 +51,9 @@ begin
         hint = 'Leave id out to make a new row; the database numbers it.';
   end if;
 
+  if v_is_reviewed then
+    perform learn_internal.require_draft(p_table, p_content);
+  end if;
   begin
     if v_found.content is null then
       execute format('insert into learn.%1$I as t (%2$s%3$s) select %2$s%4$s'

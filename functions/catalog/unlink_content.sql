@@ -1,6 +1,7 @@
 -- Takes a link between content away: a lesson out of a track, a prerequisite. Everything else is unpublished, because
 -- deleting it would take learners' rows with it.
--- Errors: LX001; LX003 no such link, or no table of links; LX010 no table of links.
+-- Errors: LX001; LX003 no such link, or no table of links; LX010 no table of links, or of what
+-- is published where content needs a review.
 create or replace function learn.unlink_content(p_table text, p_content jsonb)
 returns void
 language plpgsql
@@ -12,6 +13,7 @@ as $$
 declare
   v_found record;
 begin
+  perform from learn_internal.turns t where t.name = 'content' for update;  -- what it is of is not published in between
   v_found := learn_internal.find_content(p_table, p_content);
   if p_table not in ('learning_path_tracks', 'track_lessons', 'track_prerequisites', 'course_prerequisites',
     'challenge_prerequisites', 'skill_prerequisites')
@@ -23,6 +25,9 @@ begin
     raise exception 'there is no such row'
       using errcode = 'LX003', detail = format('%s: %s', p_table, left(p_content::text, 200)),
         hint = 'Name both of what is linked.';
+  end if;
+  if learn_internal.setting_boolean('content_needs_review') then
+    perform learn_internal.require_draft(p_table, p_content);
   end if;
   execute format('delete from learn.%1$I t using jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
     p_table, v_found.found_by) using p_content;

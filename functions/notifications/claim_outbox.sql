@@ -34,6 +34,7 @@ begin
         hint = 'Claim as many as you can do within outbox_timeout_seconds.';
   end if;
 
+  perform learn_internal.hold_content();  -- nobody is erased in between
   loop  -- as long as there are only messages to give up, which is rare
     select array_agg(d.id) filter (where d.attempts < v_attempts),
       array_agg(d.id) filter (where d.attempts >= v_attempts)

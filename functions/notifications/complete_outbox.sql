@@ -12,6 +12,7 @@ declare
   v_completed integer;
 begin
   perform learn_internal.require_size('p_ids', cardinality(p_ids), 10000, 'elements');
+  perform learn_internal.hold_content();  -- nobody is erased in between
   perform from learn.outbox o
   where o.id = any (p_ids) and o.completed_at is null
   order by o.id for update;

@@ -30,11 +30,12 @@ begin
       using errcode = 'LX001', detail = format('p_error = %L', p_error),
         hint = 'Say what went wrong: learn.outbox.error keeps it.';
   end if;
+  perform learn_internal.hold_content();  -- nobody is erased in between
   perform from learn.outbox o
   where o.id = any (p_ids) and o.completed_at is null and o.failed_at is null
   order by o.id for update;
   update learn.outbox o
-  set error = left(p_error, 10000),
+  set error = case when not learn_internal.is_erased(o.payload ->> 'user_id') then left(p_error, 10000) end,
     failed_at = case when o.attempts >= v_attempts then v_now end,
     available_at = greatest(
       v_now + interval '1 second' * least(86400, v_pause * 2 ^ (least(o.attempts, 30) - 1)),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from tests.client import Learn
+from tests.conftest import FreshDatabase
 
 LEARNERS = "select from pg_attribute a where a.attrelid = c.oid and a.attname in ('user_id', 'author_id')"
 
@@ -110,6 +113,85 @@ def test_an_approval_is_of_the_text_that_was_read(learn: Learn) -> None:
         save(learn, "courses", slug="joins", title="Not what was approved")
         with learn.fails("LX007"):
             learn.publish_content("courses", draft)
+
+
+def test_who_one_is_says_the_login_role_unless_that_is_trusted(fresh: FreshDatabase) -> None:
+    """Else whoever submits would say to be somebody else, and approve."""
+    with fresh.connect(autocommit=True) as owner:
+        Learn(owner).set_setting("content_needs_review", True)
+        for name, role in (("ada_edits", "learn_editor"), ("tool_edits", "learn_editor, learn_app")):
+            owner.execute(f"create role {name} login in role {role}".encode())
+    try:
+        for name, approves in (("ada_edits", False), ("tool_edits", True)):
+            draft = {"slug": name.replace("_", "-")}
+            with psycopg.connect(make_conninfo(fresh.url, user=name), autocommit=True) as connection:
+                learn = Learn(connection)
+                learn.value("select set_config('learn.acting_user', 'ada', false)")
+                save(learn, "courses", **draft, title="Joins")
+                learn.review_content("courses", draft, "submit")
+                learn.value("select set_config('learn.acting_user', 'bob', false)")
+                if approves:
+                    learn.review_content("courses", draft, "approve")
+                    learn.publish_content("courses", draft)
+                else:
+                    with pytest.raises(psycopg.Error, match="submitted themselves"):
+                        learn.review_content("courses", draft, "approve")
+    finally:
+        with fresh.connect(autocommit=True) as owner:
+            owner.execute("drop role ada_edits, tool_edits")
+
+
+def test_a_level_from_an_old_snapshot_does_not_slip_past_an_approval(fresh: FreshDatabase) -> None:
+    with fresh.connect(autocommit=True) as connection, fresh.connect() as late:
+        learn = Learn(connection)
+        learn.set_setting("content_needs_review", True)
+        learn.value("select set_config('learn.acting_user', 'ada', false)")
+        draft = save(learn, "challenges", slug="draft", title="D", category="x", difficulty="beginner")
+        late.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        late.execute("select from learn.users")
+        learn.review_content("challenges", {"slug": "draft"}, "submit")
+        learn.value("select set_config('learn.acting_user', 'bob', false)")
+        learn.review_content("challenges", {"slug": "draft"}, "approve")
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            save(Learn(late), "challenge_levels", **LEVEL, challenge_id=draft["id"], xp_reward=5000)
+
+
+LEVEL = {"level_number": 1, "level_name": "L", "requirements": [], "test_cases": [], "passing_criteria": {}}
+
+
+def test_where_content_needs_a_review_nothing_has_the_effect_at_once(learn: Learn) -> None:
+    challenge, lesson, track = learn.make_challenge(), learn.make_lesson(0), learn.make_track()
+    learn.set_setting("content_needs_review", True)
+    by(learn, "ada")
+    draft = save(learn, "challenges", slug="draft", title="D", category="x", difficulty="beginner")
+    link = {"track_id": track.id, "lesson_id": lesson.id}
+    learn.connection.execute(
+        "insert into learn.track_lessons (track_id, lesson_id) values (%(track_id)s, %(lesson_id)s)", link
+    )
+    for table, content in (
+        ("challenge_levels", {**LEVEL, "challenge_id": challenge.id, "xp_reward": 5000}),
+        ("track_lessons", {**link, "position": 7}),
+        ("daily_challenges", {"challenge_id": challenge.id, "xp_multiplier": 9, "date": "2030-01-01"}),
+        ("avatars", {"slug": "a", "name": "A"}),
+        ("skills", {"slug": "s", "name": "S", "category": "x"}),
+    ):
+        with learn.refuses("LX010"):
+            save(learn, table, **content)
+    with learn.refuses("LX010"):
+        learn.unlink_content("track_lessons", link)
+    save(learn, "exam_types", key="x", name="X")
+    with learn.refuses("LX007"):
+        learn.publish_content("exam_types", {"key": "x"})
+
+    # A level changes with the draft of its challenge, and that is read again.
+    level = {**LEVEL, "challenge_id": draft["id"]}
+    save(learn, "challenge_levels", **level, xp_reward=10)
+    learn.review_content("challenges", {"slug": "draft"}, "submit")
+    by(learn, "bob")
+    learn.review_content("challenges", {"slug": "draft"}, "approve")
+    save(learn, "challenge_levels", **level, xp_reward=5000)
+    with learn.refuses("LX007"):
+        learn.publish_content("challenges", {"slug": "draft"})
 
 
 def test_links_have_the_effect_at_once_and_are_taken_away(learn: Learn) -> None:

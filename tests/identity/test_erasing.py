@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.calls import make_scene
 from tests.client import Learn
+from tests.concurrency.sessions import client, session
 from tests.conftest import FreshDatabase
+from toolkit.servers.binaries import find_clients
 
 MARKER = "erasemarker"
 TEXTS = """
@@ -88,11 +92,50 @@ def test_nothing_that_a_learner_wrote_is_left_anywhere(fresh: FreshDatabase) -> 
             user = make_scene(learn)["user"]
         planted = plant(connection, user)
         assert planted > 30
+        about = "from learn.outbox where payload ->> 'user_id' = %s::text order by id limit 1"
+        message = learn.value(f"select id {about}", [user])
+        connection.execute("update learn.outbox set error = %s where id = %s", [MARKER, message])
+        connection.execute(
+            "insert into learn_internal.integrity_findings (check_name, about_user, expected, actual)"
+            " values ('by hand', %s, %s, %s)",
+            [user, MARKER, MARKER],
+        )
         connection.execute("analyze")
         assert len(traces(connection)) > 10
         connection.execute("select learn.erase_user(%s, 'delete')", [user])
         assert traces(connection) == []
         assert learn.value("select count(*) from learn.outbox where payload::text ~ %s", [MARKER]) == 0
+        # nor what a worker has to say of it later, and it is in no dump
+        connection.execute(
+            "update learn.outbox set attempts = 1, completed_at = null, failed_at = null where id = %s",
+            [message],
+        )
+        assert learn.value("select learn.fail_outbox(array[%s::bigint], %s)", [message, MARKER]) == 1
+        assert traces(connection) == []
+    dumps = [
+        subprocess.run([path, "-d", fresh.url], capture_output=True, text=True, check=False).stdout
+        for path in find_clients("pg_dump")
+    ]
+    dumped = next(dump for dump in dumps if "COPY learn.outbox" in dump)  # by one that is new enough
+    assert MARKER not in dumped
+
+
+@pytest.mark.no_integrity
+def test_a_message_that_a_worker_is_claiming_is_forgotten_too(fresh: FreshDatabase) -> None:
+    with session(fresh) as worker, session(fresh) as erasing, client(fresh) as learn:
+        user = learn.make_user()
+        payload = Jsonb({"user_id": str(user)})
+        learn.connection.execute(
+            "insert into learn.outbox (topic, payload, error) values ('mail', %s, 'to ada@example.org')",
+            [payload],
+        )
+        claimed = worker.step(lambda learn: learn.value("select id from learn.claim_outbox(1)")).result(30)
+        assert claimed.sqlstate is None
+        erased = erasing.step(lambda learn: learn.value("select learn.erase_user(%s)", [user]))
+        assert not erased.done()
+        assert worker.commit() is None
+        assert (erased.result(30).sqlstate, erasing.commit()) == (None, None)
+        assert learn.value("select error from learn.outbox where topic = 'mail'") is None
 
 
 @pytest.fixture

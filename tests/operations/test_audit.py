@@ -85,6 +85,16 @@ def test_rights_are_audited_and_nothing_personal_is(learn: Learn) -> None:
     assert (old, new) == ({"role": "user"}, {"role": "admin"})
 
 
+def test_whose_a_login_role_is_is_audited(learn: Learn) -> None:
+    user = learn.make_user()
+    learn.connection.execute("insert into learn_internal.learner_roles values (%s, 'ada_logs_in')", [user])
+    learn.connection.execute("delete from learn_internal.learner_roles where user_id = %s", [user])
+    key = {"user_id": str(user), "role_name": "ada_logs_in"}
+    assert [row[:3] for row in learn.tuples(TRAIL, [user])] == [
+        (action, "learner_roles", key) for action in ("insert", "delete")
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "of"),
     [

@@ -41,6 +41,28 @@ create or replace trigger check_first_avatar
   when (new.selected_avatar_id is not null)
   execute function learn_internal.check_avatar();
 
+-- When a user is deleted: what workers have said of their errors may name them, so it goes, too. What they say later is of
+-- nobody: see fail_outbox(). Workers hold content before they lock messages, so none of them has locked one now.
+create or replace function learn_internal.forget_errors()
+returns trigger
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update learn.outbox o set error = null
+  where o.payload ->> 'user_id' = old.id::text and o.error is not null;
+  return null;
+end;
+$$;
+comment on function learn_internal.forget_errors() is
+  'Row trigger: what workers have said of errors goes with the user.';
+
+create or replace trigger forget_errors
+  after delete on learn.users
+  for each row execute function learn_internal.forget_errors();
+
 -- Before a user is deleted: what was tallied of the user is taken out again, because afterwards nobody knows the
 -- week of registration. The user's row is locked by now: no fact of theirs can come in between.
 create or replace function learn_internal.tally_deleted_users()

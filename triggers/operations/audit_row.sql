@@ -34,7 +34,8 @@ begin
     where o.value is distinct from v_new -> o.key;
   end if;
   perform learn_internal.audit(lower(tg_op), tg_table_name,
-    case when tg_table_name = 'users' then (v_key ->> 'id')::uuid end, v_key, v_old, v_new);
+    (v_key ->> case tg_table_name when 'users' then 'id' when 'learner_roles' then 'user_id' end)::uuid,
+    v_key, v_old, v_new);
   return null;
 end;
 $$;
@@ -136,4 +137,8 @@ create or replace trigger audit after insert or update or delete on learn.rate_l
   for each row execute function learn_internal.audit_row();
 
 create or replace trigger audit after insert or update or delete on learn.content_reviews
+  for each row execute function learn_internal.audit_row();
+
+-- Which login role is which learner.
+create or replace trigger audit after insert or update or delete on learn_internal.learner_roles
   for each row execute function learn_internal.audit_row();
