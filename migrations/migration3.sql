@@ -1802,6 +1802,7 @@ begin
   ), covered as (
     insert into learn.user_activity_days (user_id, activity_date, is_freeze)
     select p_user_id, c.missed_day, true from covering c
+    on conflict do nothing
   ), counted as (
     update learn.user_stats s
     set streak_freezes = s.streak_freezes - (select count(*) from covering)

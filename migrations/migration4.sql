@@ -602,7 +602,8 @@ begin
 
   if v_lesson.user_id is null then
     insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', v_at);
+    values (p_user_id, p_lesson_id, 'completed', v_at)
+    on conflict do nothing;
   else
     update learn.user_lesson_progress p
     set status = 'completed', completed_at = v_at
@@ -688,6 +689,7 @@ begin
       where p.user_id = any (p_user_ids) and p.course_id = any (p_course_ids)
         and (o.previous_level_id is null or b.completed_at is not null) and a.user_id is null
       order by p.user_id, o.course_id, o.position, o.course_level_id
+      on conflict do nothing
       returning user_id, course_level_id
     )
     select array_agg(u.user_id), array_agg(l.id) into v_user_ids, v_lesson_ids
@@ -1156,7 +1158,8 @@ begin
       select from learn.user_course_progress p
       where p.user_id = c.user_id and p.course_id = l.course_id)
     group by c.user_id, l.course_id
-    order by c.user_id, min(c.at), l.course_id;
+    order by c.user_id, min(c.at), l.course_id
+    on conflict do nothing;
   end if;
   perform learn_internal.require_unlocked(p_user_ids, p_lesson_ids);
 end;
@@ -1291,6 +1294,7 @@ begin
       select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items)
       from learn.tracks t
       where t.id = g.track_id
+      on conflict do nothing
       returning p.* into v_row;
     end if;
     if v_row.items_completed = v_row.total_items and v_row.completed_at is null then
@@ -2189,7 +2193,8 @@ begin
         (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try,
          solved_at)
       values (n.user_id, n.exercise_id, 1, (not n.is_correct)::integer, n.is_failed::integer,
-        n.is_correct, case when n.is_correct then n.submitted_at end);
+        n.is_correct, case when n.is_correct then n.submitted_at end)
+      on conflict do nothing;
     else
       update learn.user_exercise_progress p
       set submissions = p.submissions + 1,

@@ -627,7 +627,8 @@ begin
     order by e.last_on nulls first, md5(c.slug || to_char(v_today + v_day, 'YYYY-MM-DD'))
     limit 1;
     continue when not found;
-    insert into learn.daily_challenges (challenge_id, date) values (v_picked, v_today + v_day);
+    insert into learn.daily_challenges (challenge_id, date) values (v_picked, v_today + v_day)
+    on conflict do nothing;
     date := v_today + v_day;
     challenge_id := v_picked;
     return next;
@@ -1215,7 +1216,8 @@ begin
         (user_id, challenge_id, current_level, levels_completed, started_at, total_attempts,
          time_spent_seconds, best_score)
       values (n.user_id, n.challenge_id, case when n.passed then n.level_number else 0 end,
-        case when n.passed then array[n.level_number] else '{}' end, n.created_at, 1, n.seconds, n.score);
+        case when n.passed then array[n.level_number] else '{}' end, n.created_at, 1, n.seconds, n.score)
+      on conflict do nothing;
     else
       update learn.user_challenge_progress e
       set current_level = greatest(e.current_level, case when n.passed then n.level_number end),

@@ -792,6 +792,7 @@ begin
   insert into learn.drawn_quizzes as d (user_id, exam_type, question_ids, started_at, ends_at)
   values (p_user_id, p_exam_type, v_ids, v_call.occurred_at, v_call.occurred_at
     + cardinality(v_ids) * v_exam.seconds_per_question * interval '1 second')
+  on conflict do nothing
   returning d.* into v_drawn;
 
   return query

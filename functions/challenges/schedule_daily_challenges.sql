@@ -39,7 +39,8 @@ begin
     order by e.last_on nulls first, md5(c.slug || to_char(v_today + v_day, 'YYYY-MM-DD'))
     limit 1;
     continue when not found;
-    insert into learn.daily_challenges (challenge_id, date) values (v_picked, v_today + v_day);
+    insert into learn.daily_challenges (challenge_id, date) values (v_picked, v_today + v_day)
+    on conflict do nothing;
     date := v_today + v_day;
     challenge_id := v_picked;
     return next;

@@ -38,7 +38,8 @@ begin
 
   if v_lesson.user_id is null then
     insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', v_at);
+    values (p_user_id, p_lesson_id, 'completed', v_at)
+    on conflict do nothing;
   else
     update learn.user_lesson_progress p
     set status = 'completed', completed_at = v_at

@@ -57,7 +57,8 @@ begin
       select from learn.user_course_progress p
       where p.user_id = c.user_id and p.course_id = l.course_id)
     group by c.user_id, l.course_id
-    order by c.user_id, min(c.at), l.course_id;
+    order by c.user_id, min(c.at), l.course_id
+    on conflict do nothing;
   end if;
   perform learn_internal.require_unlocked(p_user_ids, p_lesson_ids);
 end;

@@ -43,6 +43,7 @@ begin
       select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items)
       from learn.tracks t
       where t.id = g.track_id
+      on conflict do nothing
       returning p.* into v_row;
     end if;
     if v_row.items_completed = v_row.total_items and v_row.completed_at is null then

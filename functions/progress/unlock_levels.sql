@@ -37,6 +37,7 @@ begin
       where p.user_id = any (p_user_ids) and p.course_id = any (p_course_ids)
         and (o.previous_level_id is null or b.completed_at is not null) and a.user_id is null
       order by p.user_id, o.course_id, o.position, o.course_level_id
+      on conflict do nothing
       returning user_id, course_level_id
     )
     select array_agg(u.user_id), array_agg(l.id) into v_user_ids, v_lesson_ids

@@ -99,7 +99,8 @@ begin
         (user_id, challenge_id, current_level, levels_completed, started_at, total_attempts,
          time_spent_seconds, best_score)
       values (n.user_id, n.challenge_id, case when n.passed then n.level_number else 0 end,
-        case when n.passed then array[n.level_number] else '{}' end, n.created_at, 1, n.seconds, n.score);
+        case when n.passed then array[n.level_number] else '{}' end, n.created_at, 1, n.seconds, n.score)
+      on conflict do nothing;
     else
       update learn.user_challenge_progress e
       set current_level = greatest(e.current_level, case when n.passed then n.level_number end),

@@ -57,7 +57,8 @@ begin
         (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try,
          solved_at)
       values (n.user_id, n.exercise_id, 1, (not n.is_correct)::integer, n.is_failed::integer,
-        n.is_correct, case when n.is_correct then n.submitted_at end);
+        n.is_correct, case when n.is_correct then n.submitted_at end)
+      on conflict do nothing;
     else
       update learn.user_exercise_progress p
       set submissions = p.submissions + 1,
