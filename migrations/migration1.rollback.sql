@@ -88,6 +88,7 @@ drop function learn_internal.is_learner();
 drop function learn_internal.is_off_date(date,date);
 drop function learn_internal.is_off_time(timestamp with time zone,timestamp with time zone);
 drop function learn_internal.is_timestamp(text);
+drop function learn_internal.kept_columns();
 drop function learn_internal.limit_rate(uuid,text);
 drop function learn_internal.lock_logs();
 drop function learn_internal.merge_rows(regclass,text[],jsonb,text[]);

@@ -823,8 +823,10 @@ begin
   if v_after is null then
     update learn_internal.integrity_state set round_began_at = learn.clock();
     delete from learn_internal.integrity_findings f where f.about_user is null;
-    insert into learn_internal.integrity_findings (check_name, expected, actual)
-    select d.check_name, d.expected, d.actual from learn_internal.check_everybody(false) d;
+    return query
+    insert into learn_internal.integrity_findings as f (check_name, expected, actual)
+    select d.check_name, d.expected, d.actual from learn_internal.check_everybody(false) d
+    returning f.check_name, f.about_user, f.expected, f.actual;
   end if;
   for v_user in
     select u.id from learn.users u
@@ -833,18 +835,14 @@ begin
     limit v_limit
   loop
     delete from learn_internal.integrity_findings f where f.about_user = v_user;
-    insert into learn_internal.integrity_findings (check_name, about_user, expected, actual)
-    select * from learn_internal.check_learner(v_user);
+    return query
+    insert into learn_internal.integrity_findings as f (check_name, about_user, expected, actual)
+    select * from learn_internal.check_learner(v_user)
+    returning f.check_name, f.about_user, f.expected, f.actual;
     v_after := v_user;
   end loop;
   update learn_internal.integrity_state
   set checked_until = case when exists (select from learn.users u where u.id > v_after) then v_after end;
-
-  return query
-  select f.check_name, f.about_user, f.expected, f.actual
-  from learn_internal.integrity_findings f
-  where f.found_at = learn.clock()
-  order by f.id;
 end;
 $$;
 comment on function learn.check_slice(double precision) is
@@ -1589,8 +1587,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_kept text[] := array['updated_at', 'total_items', 'total_lessons', 'total_levels', 'total_weight', 'is_available',
-    'pays', 'is_capped', 'feeds_metrics', 'feeds_days', 'resets_runs', 'notifies', 'criteria_changed_at'];
+  v_kept text[] := learn_internal.kept_columns();
   v_old  jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - v_kept end;
   v_new  jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - v_kept end;
   v_key  jsonb;
@@ -2191,5 +2188,21 @@ cross join lateral (values
 comment on view learn.jobs is
   'What a scheduler has to call, by cron''s five fields, as learn_owner. late: what shows that a job does not run; '
   'null: nothing does. is_wanted: there is something to do for it in this product.';
+
+-- functions/_shared/kept_columns.sql
+
+-- The columns that Laurel itself keeps up to date in content and rules: nobody says them, and they are no change.
+create or replace function learn_internal.kept_columns()
+returns text[]
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select '{updated_at,total_items,total_lessons,total_levels,total_weight,is_available,pays,is_capped,feeds_metrics,
+    feeds_days,resets_runs,notifies,criteria_changed_at}'::text[];
+$$;
+comment on function learn_internal.kept_columns() is
+  'The columns that Laurel itself keeps up to date in content and rules.';
 
 reset role;

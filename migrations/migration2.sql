@@ -555,7 +555,7 @@ grant execute on function learn.lock_users(uuid[]) to learn_app;
 
 -- Before rows are written that belong to learners, or that say who they are: content is held, before PostgreSQL
 -- locks the users that they refer to. So who deletes users waits for who is writing, and the other way round.
--- Tables of which more is to say have such a trigger in a file of their own (…_hold.sql).
+-- Tables of which more is to say have such a trigger (…_hold) among their own.
 create or replace trigger hold_learners
   before insert on learn.activity_log
   for each statement execute function learn_internal.hold_content_first();
@@ -1664,9 +1664,9 @@ begin
     exception
       when lock_not_available then
         if v_try = 50 then
-          raise exception 'learners are busy: there was no moment to delete in'
+          raise exception 'learners are busy: there was no moment without them'
             using errcode = sqlstate, detail = p_for,
-              hint = 'Nothing was deleted. Try again when no long transaction is under way: '
+              hint = 'Nothing was changed. Try again when no long transaction is under way: '
                 'select * from pg_stat_activity order by xact_start.';
         end if;
     end;

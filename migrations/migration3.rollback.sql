@@ -27,6 +27,7 @@ drop trigger complete_activity on learn.activity_log;
 drop trigger date_metrics on learn.metrics;
 drop trigger dates_stay on learn.user_achievements;
 drop trigger freezes_deleted on learn.streak_freezes;
+drop trigger freezes_hold on learn.streak_freezes;
 drop trigger freezes_inserted on learn.streak_freezes;
 drop trigger index_criteria on learn.achievements;
 drop trigger keep_achievement_tokens on learn.user_achievements;

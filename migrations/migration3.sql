@@ -3712,7 +3712,6 @@ declare
   v_now timestamptz := learn.clock();
   v     record;
 begin
-  perform learn_internal.hold_content();
   perform from learn.user_stats s
   where s.user_id in (select c.user_id from changed_rows c)
   order by s.user_id for no key update;
@@ -3748,6 +3747,12 @@ end;
 $$;
 comment on function learn_internal.freezes_by_hand() is
   'Statement trigger: freezes that are written or deleted by hand are granted, or taken away (LX010).';
+
+-- Content is held, before PostgreSQL locks the users of the rows.
+create or replace trigger freezes_hold
+  before insert or update on learn.streak_freezes
+  for each statement when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
+  execute function learn_internal.hold_content_first();
 
 create or replace trigger freezes_inserted
   after insert on learn.streak_freezes

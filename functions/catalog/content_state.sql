@@ -7,8 +7,8 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((p_row ->> (learn_internal.content_tables() ->> p_table))::boolean, false),
-    encode(sha256(convert_to((p_row - array['is_published', 'is_active', 'created_at', 'updated_at', 'total_items', 'total_lessons',
-      'total_levels', 'total_weight', 'is_available', 'criteria_changed_at'])::text, 'UTF8')), 'hex');
+    encode(sha256(convert_to((
+      p_row - learn_internal.kept_columns() - array['is_published', 'is_active', 'created_at'])::text, 'UTF8')), 'hex');
 $$;
 comment on function learn_internal.content_state(text, jsonb) is
   'Whether learners see a row of content, and a hash of what is approved of it.';

@@ -31,7 +31,7 @@ begin
     found_by := (select string_agg(format('t.%1$I = n.%1$I', k), ' and ') from unnest(v_keys) k);
     execute format('select to_jsonb(t) from learn.%1$I t, jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
       p_table, found_by)
-    into content using p_content;
+    into content using (select jsonb_object_agg(k, p_content -> k) from unnest(v_keys) k);
   end if;
 exception
   when data_exception then

@@ -2,7 +2,7 @@
 -- approved is the row as it is: once it is changed, it is submitted again.
 -- p_step: submit, approve or return.
 -- Errors: LX001 unknown step; LX003 no such content; LX007 it was not submitted as it is; LX010 nobody reviews what they
--- have submitted themselves, or such content has no drafts.
+-- have submitted themselves, or such content is not reviewed.
 create or replace function learn.review_content(p_table text, p_content jsonb, p_step text, p_note text default null)
 returns void
 language plpgsql
@@ -28,9 +28,10 @@ begin
     raise exception 'there is no such row'
       using errcode = 'LX003', detail = format('%s: %s', p_table, left(p_content::text, 200)),
         hint = 'Name it by slug or id.';
-  elsif not v_found.content ? 'id' then
-    raise exception 'such content has no drafts'
-      using errcode = 'LX010', detail = format('p_table = %s', p_table), hint = 'It has the effect when it is saved.';
+  elsif learn_internal.content_tables() ->> p_table = '' or not v_found.content ? 'id' then
+    raise exception 'such content is not reviewed'
+      using errcode = 'LX010', detail = format('p_table = %s', p_table),
+        hint = 'It has the effect when it is saved; exam types and notification rules, when they are published.';
   end if;
   v_state := learn_internal.content_state(p_table, v_found.content);
   if p_step = 'submit' then

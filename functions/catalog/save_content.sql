@@ -35,8 +35,7 @@ begin
   end if;
   select min(k) into v_problem
   from jsonb_object_keys(p_content) k
-  where k in ('is_published', 'is_active', 'created_at', 'updated_at', 'total_items', 'total_lessons', 'total_levels',
-    'total_weight', 'is_available', 'criteria_changed_at');
+  where k in ('is_published', 'is_active', 'created_at') or k = any (learn_internal.kept_columns());
   if v_problem is not null then
     raise exception 'an editor does not say this'
       using errcode = 'LX010', detail = v_problem,

@@ -35,7 +35,7 @@ begin
           else 'It has no id, so no review: where content needs one, only the owner publishes it.' end;
   end if;
   execute format('update learn.%1$I t set %2$I = $2 from jsonb_populate_record(null::learn.%1$I, $1) n'
-    ' where %3$s and t.%2$I <> $2', p_table, v_flag, v_found.found_by) using p_content, p_is_public;
+    ' where %3$s and t.%2$I <> $2', p_table, v_flag, v_found.found_by) using v_found.content, p_is_public;
 end;
 $$;
 comment on function learn_internal.set_content_public(text, jsonb, boolean) is

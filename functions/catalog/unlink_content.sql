@@ -30,7 +30,7 @@ begin
     perform learn_internal.require_draft(p_table, p_content);
   end if;
   execute format('delete from learn.%1$I t using jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
-    p_table, v_found.found_by) using p_content;
+    p_table, v_found.found_by) using v_found.content;
 end;
 $$;
 comment on function learn.unlink_content(text, jsonb) is

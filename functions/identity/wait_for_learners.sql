@@ -16,9 +16,9 @@ begin
     exception
       when lock_not_available then
         if v_try = 50 then
-          raise exception 'learners are busy: there was no moment to delete in'
+          raise exception 'learners are busy: there was no moment without them'
             using errcode = sqlstate, detail = p_for,
-              hint = 'Nothing was deleted. Try again when no long transaction is under way: '
+              hint = 'Nothing was changed. Try again when no long transaction is under way: '
                 'select * from pg_stat_activity order by xact_start.';
         end if;
     end;

@@ -27,8 +27,10 @@ begin
   if v_after is null then
     update learn_internal.integrity_state set round_began_at = learn.clock();
     delete from learn_internal.integrity_findings f where f.about_user is null;
-    insert into learn_internal.integrity_findings (check_name, expected, actual)
-    select d.check_name, d.expected, d.actual from learn_internal.check_everybody(false) d;
+    return query
+    insert into learn_internal.integrity_findings as f (check_name, expected, actual)
+    select d.check_name, d.expected, d.actual from learn_internal.check_everybody(false) d
+    returning f.check_name, f.about_user, f.expected, f.actual;
   end if;
   for v_user in
     select u.id from learn.users u
@@ -37,18 +39,14 @@ begin
     limit v_limit
   loop
     delete from learn_internal.integrity_findings f where f.about_user = v_user;
-    insert into learn_internal.integrity_findings (check_name, about_user, expected, actual)
-    select * from learn_internal.check_learner(v_user);
+    return query
+    insert into learn_internal.integrity_findings as f (check_name, about_user, expected, actual)
+    select * from learn_internal.check_learner(v_user)
+    returning f.check_name, f.about_user, f.expected, f.actual;
     v_after := v_user;
   end loop;
   update learn_internal.integrity_state
   set checked_until = case when exists (select from learn.users u where u.id > v_after) then v_after end;
-
-  return query
-  select f.check_name, f.about_user, f.expected, f.actual
-  from learn_internal.integrity_findings f
-  where f.found_at = learn.clock()
-  order by f.id;
 end;
 $$;
 comment on function learn.check_slice(double precision) is

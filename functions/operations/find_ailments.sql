@@ -111,7 +111,9 @@ as $$
     select 'warning', 'bloat', r.name, 'autovacuum is switched off for it',
       format('alter table %s reset (autovacuum_enabled);', r.name)
     from relation r
-    where 'autovacuum_enabled=false' = any (r.reloptions)
+    where exists (
+      select from pg_options_to_table(r.reloptions) o
+      where o.option_name = 'autovacuum_enabled' and not o.option_value::boolean)
     union all
     select 'error', 'bloat', r.name, format('its oldest transaction is %s transactions old', age(r.relfrozenxid)),
       format('vacuum (freeze) %s;', r.name)

@@ -207,6 +207,9 @@ def test_links_have_the_effect_at_once_and_are_taken_away(learn: Learn) -> None:
             learn.unlink_content("lessons", {"id": lesson.id})
         with learn.fails("LX010"):
             learn.publish_content("track_lessons", link)
+        save(learn, "avatars", slug="owl", name="Owl", image_url="/owl.png")
+        with learn.fails("LX010"):  # an approval would mean nothing
+            learn.review_content("avatars", {"slug": "owl"}, "submit")
 
 
 @pytest.mark.parametrize(

@@ -262,3 +262,26 @@ def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDat
 
     outcomes = race(fresh, [*(study(user) for user in users), edit, edit], rounds=4)
     assert {outcome.sqlstate for outcome in outcomes} == {None}
+
+
+def test_what_was_approved_is_what_is_published(fresh: FreshDatabase) -> None:
+    """Somebody publishes a draft in the moment in which somebody else changes it."""
+
+    def save(title: str) -> Task[object]:
+        return lambda learn: learn.save_content("courses", {"slug": "joins", "title": title})
+
+    def publish(learn: Learn) -> object:
+        return learn.publish_content("courses", {"slug": "joins"})
+
+    with client(fresh) as learn:
+        learn.set_setting("content_needs_review", True)
+        save("Joins")(learn)
+        for name, step in (("ada", "submit"), ("bob", "approve")):
+            learn.connection.execute("select set_config('learn.acting_user', %s, false)", [name])
+            learn.review_content("courses", {"slug": "joins"}, step)
+        with pair(fresh) as both:
+            assert both.interleave(save("Something else"), publish) == (None, "LX007")
+        save("Joins")(learn)  # which is approved
+        with pair(fresh) as both:
+            assert both.interleave(publish, save("Something else")) == (None, "LX010")
+        assert learn.tuples("select title, is_published from learn.courses") == [("Joins", True)]

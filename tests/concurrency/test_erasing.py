@@ -219,3 +219,33 @@ def test_whoever_deletes_from_a_table_of_learners_waits_first(fresh: FreshDataba
             "    or p.proname = 'refuse_change')) order by 1"
         )
     assert without == []
+
+
+def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDatabase) -> None:
+    """The brother of that: what follows an insert waits for content, after PostgreSQL has locked the user."""
+    with client(fresh) as learn:
+        user = learn.make_user()
+        without = learn.tuples(
+            "select distinct t.tgrelid::regclass::text from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+            " join pg_constraint c on c.conrelid = t.tgrelid and c.confrelid = 'learn.users'::regclass"
+            " where t.tgtype & 6 = 4 and p.prosrc ~ '(hold_content\\(|user_stats .*for no key update)'"
+            " and not exists (select from pg_trigger b join pg_proc h on h.oid = b.tgfoid"
+            "  where b.tgrelid = t.tgrelid and b.tgtype & 7 = 6"
+            "  and h.prosrc ~ 'hold_content|content_lock|refuse_by_hand') order by 1"
+        )
+    assert without == []
+    with session(fresh) as editing, session(fresh) as granting, client(fresh) as learn:
+        content = "update learn.tracks set is_published = is_published"
+        editing.step(lambda learn: learn.connection.execute(content)).result(30)
+        granted = granting.step(
+            lambda learn: learn.connection.execute(
+                "insert into learn.streak_freezes (user_id, granted_on) values (%s, learn.clock()::date)",
+                [user],
+            )
+        )
+        with learn.connection.transaction():  # nobody has locked it yet
+            learn.connection.execute("select from learn.users where id = %s for update nowait", [user])
+        editing.commit()
+        assert granted.result(30).sqlstate is None
+        granting.commit()
+        assert learn.stats(user).streak_freezes == 1

@@ -35,6 +35,7 @@ def test_nothing_ails_a_new_database(learn: Learn) -> None:
         ("grant execute on function learn.clock() to public", "grants", "learn.clock()"),
         ("alter view learn.economy owner to postgres", "grants", "learn.economy"),
         ("alter table learn.users set (autovacuum_enabled = false)", "bloat", "learn.users"),
+        ("alter table learn.users set (autovacuum_enabled = off)", "bloat", "learn.users"),
         (
             "create index twin on learn.user_achievements (user_id, earned_at, achievement_id);"
             "create index copy on learn.user_achievements (user_id, earned_at, achievement_id)",

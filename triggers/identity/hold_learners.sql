@@ -1,6 +1,6 @@
 -- Before rows are written that belong to learners, or that say who they are: content is held, before PostgreSQL
 -- locks the users that they refer to. So who deletes users waits for who is writing, and the other way round.
--- Tables of which more is to say have such a trigger in a file of their own (…_hold.sql).
+-- Tables of which more is to say have such a trigger (…_hold) among their own.
 create or replace trigger hold_learners
   before insert on learn.activity_log
   for each statement execute function learn_internal.hold_content_first();

@@ -11,8 +11,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_kept text[] := array['updated_at', 'total_items', 'total_lessons', 'total_levels', 'total_weight', 'is_available',
-    'pays', 'is_capped', 'feeds_metrics', 'feeds_days', 'resets_runs', 'notifies', 'criteria_changed_at'];
+  v_kept text[] := learn_internal.kept_columns();
   v_old  jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - v_kept end;
   v_new  jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - v_kept end;
   v_key  jsonb;
