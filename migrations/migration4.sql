@@ -4116,7 +4116,7 @@ begin
           else 'It has no id, so no review: where content needs one, only the owner publishes it.' end;
   end if;
   execute format('update learn.%1$I t set %2$I = $2 from jsonb_populate_record(null::learn.%1$I, $1) n'
-    ' where %3$s and t.%2$I <> $2', p_table, v_flag, v_found.found_by) using p_content, p_is_public;
+    ' where %3$s and t.%2$I <> $2', p_table, v_flag, v_found.found_by) using v_found.content, p_is_public;
 end;
 $$;
 comment on function learn_internal.set_content_public(text, jsonb, boolean) is
@@ -4194,7 +4194,7 @@ begin
     found_by := (select string_agg(format('t.%1$I = n.%1$I', k), ' and ') from unnest(v_keys) k);
     execute format('select to_jsonb(t) from learn.%1$I t, jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
       p_table, found_by)
-    into content using p_content;
+    into content using (select jsonb_object_agg(k, p_content -> k) from unnest(v_keys) k);
   end if;
 exception
   when data_exception then
@@ -4216,8 +4216,8 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((p_row ->> (learn_internal.content_tables() ->> p_table))::boolean, false),
-    encode(sha256(convert_to((p_row - array['is_published', 'is_active', 'created_at', 'updated_at', 'total_items', 'total_lessons',
-      'total_levels', 'total_weight', 'is_available', 'criteria_changed_at'])::text, 'UTF8')), 'hex');
+    encode(sha256(convert_to((
+      p_row - learn_internal.kept_columns() - array['is_published', 'is_active', 'created_at'])::text, 'UTF8')), 'hex');
 $$;
 comment on function learn_internal.content_state(text, jsonb) is
   'Whether learners see a row of content, and a hash of what is approved of it.';
@@ -4261,8 +4261,7 @@ begin
   end if;
   select min(k) into v_problem
   from jsonb_object_keys(p_content) k
-  where k in ('is_published', 'is_active', 'created_at', 'updated_at', 'total_items', 'total_lessons', 'total_levels',
-    'total_weight', 'is_available', 'criteria_changed_at');
+  where k in ('is_published', 'is_active', 'created_at') or k = any (learn_internal.kept_columns());
   if v_problem is not null then
     raise exception 'an editor does not say this'
       using errcode = 'LX010', detail = v_problem,
@@ -4339,7 +4338,7 @@ begin
     perform learn_internal.require_draft(p_table, p_content);
   end if;
   execute format('delete from learn.%1$I t using jsonb_populate_record(null::learn.%1$I, $1) n where %2$s',
-    p_table, v_found.found_by) using p_content;
+    p_table, v_found.found_by) using v_found.content;
 end;
 $$;
 comment on function learn.unlink_content(text, jsonb) is
@@ -4372,7 +4371,7 @@ comment on function learn_internal.content_reviewer() is
 -- approved is the row as it is: once it is changed, it is submitted again.
 -- p_step: submit, approve or return.
 -- Errors: LX001 unknown step; LX003 no such content; LX007 it was not submitted as it is; LX010 nobody reviews what they
--- have submitted themselves, or such content has no drafts.
+-- have submitted themselves, or such content is not reviewed.
 create or replace function learn.review_content(p_table text, p_content jsonb, p_step text, p_note text default null)
 returns void
 language plpgsql
@@ -4398,9 +4397,10 @@ begin
     raise exception 'there is no such row'
       using errcode = 'LX003', detail = format('%s: %s', p_table, left(p_content::text, 200)),
         hint = 'Name it by slug or id.';
-  elsif not v_found.content ? 'id' then
-    raise exception 'such content has no drafts'
-      using errcode = 'LX010', detail = format('p_table = %s', p_table), hint = 'It has the effect when it is saved.';
+  elsif learn_internal.content_tables() ->> p_table = '' or not v_found.content ? 'id' then
+    raise exception 'such content is not reviewed'
+      using errcode = 'LX010', detail = format('p_table = %s', p_table),
+        hint = 'It has the effect when it is saved; exam types and notification rules, when they are published.';
   end if;
   v_state := learn_internal.content_state(p_table, v_found.content);
   if p_step = 'submit' then

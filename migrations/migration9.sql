@@ -2042,6 +2042,14 @@ as $$
     from relation r
     where r.is_ours and r.relkind in ('r', 'p', 'v') and pg_get_userbyid(r.relowner) <> 'learn_owner'
     union all
+    select 'error', 'slices', f.check_name,
+      format('check_slice() has found %s rows that are not what the facts say, the last at %s', count(*),
+        to_char(max(f.found_at), 'YYYY-MM-DD HH24:MI')),
+      coalesce(format('select learn.rebuild_user(%L);  -- and the others of learn_internal.integrity_findings',
+        min(f.about_user::text)), 'select learn.rebuild_all();')
+    from learn_internal.integrity_findings f
+    group by f.check_name
+    union all
     select 'warning', 'jobs', j.name, format('it does not run: %s', j.late), j.command || ';  -- and see dbtool schedule'
     from learn.jobs j
     where j.late is not null

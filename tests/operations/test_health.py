@@ -79,6 +79,33 @@ def test_ailment_is_found_and_mended(learn: Learn, harm: str, topic: str, subjec
     assert findings(learn) == []
 
 
+def test_what_slices_have_found_is_said_until_the_learner_is_right(learn: Learn) -> None:
+    learn.set_clock(None)
+    user = learn.register_user("ada")
+    learn.connection.execute("update learn.user_stats set longest_streak = 9")
+    found = learn.rows("select check_name from learn.check_slice(1)")
+    said = [subject for _, topic, subject, _ in findings(learn) if topic == "slices"]
+    assert set(said) == {check for (check,) in found} != set()
+    assert len(said) == len(set(said))
+    learn.connection.execute("select learn.rebuild_user(%s)", [user])
+    learn.rows("select * from learn.check_slice(1)")
+    assert findings(learn) == []
+
+
+def test_a_round_of_slices_that_does_not_end_is_seen(learn: Learn) -> None:
+    learn.set_clock(None)
+    for name in ("ada", "eve"):
+        learn.register_user(name)
+    learn.rows("select * from learn.check_slice(0.5)")
+    late = "select late is not null from learn.jobs where name = 'integrity'"
+    assert learn.value(late) is False
+    learn.advance(timedelta(hours=49))
+    assert learn.value(late) is True
+    for _ in range(2):
+        learn.rows("select * from learn.check_slice(0.5)")
+    assert learn.value(late) is False
+
+
 def test_jobs_that_do_not_run_are_seen(learn: Learn) -> None:
     learn.set_clock(None)
     user = learn.register_user("ada")
@@ -88,7 +115,7 @@ def test_jobs_that_do_not_run_are_seen(learn: Learn) -> None:
     learn.advance(timedelta(days=200))
     late = {name for (name,) in learn.rows("select name from learn.jobs where late is not null")}
     assert late >= {"partitions"}
-    assert late <= {"partitions", "boards", "notifications"}
+    assert late <= {"partitions", "boards", "notifications", "integrity"}
 
 
 def test_every_job_runs(learn: Learn) -> None:
@@ -100,4 +127,4 @@ def test_every_job_runs(learn: Learn) -> None:
     for job in jobs:
         learn.connection.execute(job.command.encode())
     assert {job.name for job in jobs if not job.is_wanted} <= {"challenges"}
-    assert len(jobs) == 10
+    assert len(jobs) == 11

@@ -77,7 +77,7 @@ def test_doctor_finds_what_ails(url: str, run_dbtool: RunDbtool, empty_database:
 
 def test_crontab_runs(url: str, run_dbtool: RunDbtool) -> None:
     lines = run_dbtool("schedule", "--database-url", url).stdout.splitlines()[1:]
-    assert len(lines) == 7
+    assert len(lines) == 8
     psql = find_psql(None)
     assert psql is not None
     password = conninfo_to_dict(url).get("password")  # for cron it is in ~/.pgpass

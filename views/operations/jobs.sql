@@ -18,6 +18,11 @@ cross join lateral (values
     (select 'a session has been open for more than a day'
      from learn.learning_sessions s
      where s.ended_at is null and s.started_at < a.now_is - interval '24 hours' limit 1)),
+  ('integrity', '*/15 * * * *', 'select * from learn.check_slice(0.011)', 'checks all learners once a day, by slices', true,
+    (select format('the round that began at %s has not ended',
+       to_char(s.round_began_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+     from learn_internal.integrity_state s
+     where s.round_began_at < a.now_is - interval '48 hours')),
   ('challenges', '10 2 * * *', 'select * from learn.schedule_daily_challenges(30)',
     'picks challenges of the day ahead', exists (select from learn.challenges c where c.is_active),
     (select 'there is no challenge for tomorrow'
