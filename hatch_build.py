@@ -14,6 +14,7 @@ SQL = (
     "schema.sql",
     "schema.rollback.sql",
     *("migrations", "functions", "triggers", "views", "seeds", "simulate"),
+    *("docs/glossary.md", "docs/examples.sql"),  # for `dbtool docs`
 )
 
 

@@ -24,6 +24,8 @@ SQL = (
     "views",
     "seeds",
     "simulate",
+    "docs/glossary.md",
+    "docs/examples.sql",
 )
 
 

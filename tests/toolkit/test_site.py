@@ -17,6 +17,8 @@ from tests.toolkit.shop import Shop
 from toolkit.cli import cli
 from toolkit.connection import connect
 from toolkit.errors import DbtoolError
+from toolkit.history import seeds
+from toolkit.project.layout import Project
 from toolkit.report import site
 from toolkit.servers.throwaway import ThrowawayServer
 
@@ -71,9 +73,11 @@ def read_whole(folder: Path) -> dict[str, Anchors]:
 
 @pytest.fixture(scope="module")
 def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages about Laurel with the SQL platform."""
+    """The pages about Laurel with the SQL platform, its sample content and learners."""
     folder = tmp_path_factory.mktemp("docs") / "site"
     server.create_database("site", template=template)
+    with connect(server.url("site")) as connection:
+        seeds.seed(connection, Project.find(ROOT), ["sql_platform"], demo=True)
     project = ["--project", str(ROOT), "--database-url", server.url("site")]
     done = CliRunner().invoke(cli, ["docs", "--output", str(folder), *project, "--json"])
     assert done.exit_code == 0, done.stderr
@@ -103,13 +107,18 @@ def test_a_function_has_its_errors_an_example_and_what_it_writes(pages: Path) ->
     text = (pages / "progress.html").read_text(encoding="utf-8")
     article = text.split('<article id="learn.complete_lesson">')[1].split("</article>")[0]
     assert "LX007 exercises are not solved yet" in article
-    assert "select * from learn.complete_lesson(p_user_id =&gt;" in article
+    assert (
+        "p_lesson_id =&gt; (select id from learn.lessons where slug = &#39;what-is-a-table&#39;)" in article
+    )
+    assert "Its example needs an exam with questions" in (pages / "quizzes.html").read_text(encoding="utf-8")
     assert '<a href="progress.html#learn.user_lesson_progress">' in article
     assert "Called by learn_app, learn_user." in article
     assert "Completes a lesson for a user" in article
 
 
-def test_every_example_is_a_call_that_the_database_understands(pages: Path, server: ThrowawayServer) -> None:
+def test_where_a_project_has_no_examples_they_are_calls_that_the_database_understands(
+    pages: Path, server: ThrowawayServer
+) -> None:
     with connect(server.url("site")) as connection:
         catalog = site._read(connection, "site.sql")
         examples = [each["example"] for each in catalog["functions"] if each["example"] and each["callers"]]

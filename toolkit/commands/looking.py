@@ -221,11 +221,16 @@ def docs(context: Context, output: Path) -> None:
     from toolkit.report import site
 
     projects = context.project.stack
-    glossaries = [each.root / "docs/glossary.md" for each in projects]
+
+    def said(name: str) -> str:
+        paths = [each.root / "docs" / name for each in projects]
+        return "\n\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
+
     words = site.Words(
         {name: where for each in projects for name, where in sources.domains(each).items()},
         {name: text for each in projects for name, text in sources.errors(each).items()},
-        "\n\n".join(path.read_text(encoding="utf-8") for path in glossaries if path.is_file()),
+        said("glossary.md"),
+        said("examples.sql"),
     )
     with context.connect() as connection:
         pages = site.write(connection, output, words)

@@ -20,6 +20,8 @@ from urllib.parse import quote
 
 from toolkit import __version__
 from toolkit.errors import DbtoolError
+from toolkit.report.examples import Example
+from toolkit.report.examples import read as read_examples
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -40,6 +42,8 @@ class Words:
     errors: Mapping[str, str]
     glossary: str = ""
     """Markdown."""
+    examples: str = ""
+    """As docs/examples.sql says."""
 
 
 def write(connection: Connection[Any], folder: Path, words: Words) -> int:
@@ -54,6 +58,9 @@ def write(connection: Connection[Any], folder: Path, words: Words) -> int:
             f"{folder} has other files in it", hint="Name an empty or a new folder: --output DIR."
         )
     catalog = _read(connection, "site.sql")
+    examples = read_examples(connection, words.examples)
+    for each in catalog["functions"]:
+        each["example"] = examples.get(each["name"]) or Example(each["example"])
     has_rules = connection.execute("select to_regclass('learn.achievements') is not null").fetchone() == (
         True,
     )

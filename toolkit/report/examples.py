@@ -1,0 +1,57 @@
+"""Examples of calls, from a project's docs/examples.sql, with values that the database has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+_HEADING = re.compile(r"^-- (?::(?P<value>\w+) \((?P<what>.+)\)|(?P<function>\w+\.\w+))\n", re.MULTILINE)
+_VALUE = re.compile(r"(?<![:\w']):(\w+)")
+
+
+@dataclass(frozen=True)
+class Example:
+    """What to run, or None where the database lacks what it needs."""
+
+    text: str | None
+    lacks: str = ""
+
+
+def read(connection: psycopg.Connection[Any], text: str) -> dict[str, Example]:
+    """The example of each function that the text has one for. Writes nothing."""
+    headings = list(_HEADING.finditer(text))
+    ends = [*(each.start() for each in headings), len(text)][1:]
+    values: dict[str, str | None] = {}
+    names: dict[str, str] = {}
+    calls: dict[str, str] = {}
+    for heading, end in zip(headings, ends, strict=True):
+        body = text[heading.end() : end].strip()
+        if heading["value"]:
+            names[heading["value"]] = heading["what"]
+            values[heading["value"]] = _find(connection, body)
+        else:
+            calls[heading["function"]] = body
+    return {function: _fill(call, values, names) for function, call in calls.items()}
+
+
+def _find(connection: psycopg.Connection[Any], query: str) -> str | None:
+    """What a query finds; None where there is no such thing, or this role may not read it."""
+    row = None
+    with (
+        suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable),
+        connection.transaction(),
+    ):
+        row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None
+
+
+def _fill(call: str, values: Mapping[str, str | None], names: Mapping[str, str]) -> Example:
+    for name in dict.fromkeys(_VALUE.findall(call)):
+        if values[name] is None:
+            return Example(None, names[name])
+    return Example(_VALUE.sub(lambda match: values[match[1]] or "", call))
