@@ -45,7 +45,7 @@ def test_every_function_that_may_be_called_has_an_example_in_some_product(
 ) -> None:
     with connect(server.url("examples_of_aralify")) as connection:
         called = {f"learn.{name}" for role in ROLES for name in callable_by(connection, role)}
-    filled = {name for each in shown.values() for name, example in each.items() if example.text}
+    filled = {name for each in shown.values() for name, example in each.items() if not example.lacks}
     assert filled == called
     assert all(
         f"{name}(" in (each[name].text or "") for each in shown.values() for name in filled if each[name].text
@@ -56,7 +56,7 @@ def test_every_function_that_may_be_called_has_an_example_in_some_product(
 def test_what_is_shown_runs(
     shown: dict[str, dict[str, examples.Example]], server: ThrowawayServer, product: str
 ) -> None:
-    texts = [each.text for each in shown[product].values() if each.text]
+    texts = [each.text for each in shown[product].values() if each.text and not each.lacks]
     assert len(texts) > 75
     with connect(server.url(f"examples_of_{product}")) as connection:
         for text in texts:
@@ -72,5 +72,9 @@ def test_what_a_database_lacks_is_said(empty_database: str) -> None:
         connection.execute("create schema learn; create table learn.users (username text)")
         connection.commit()
         found = examples.read(connection, TEXT)
-    assert found["learn.complete_lesson"] == examples.Example(None, "a learner")
+    assert found["learn.complete_lesson"] == examples.Example(
+        None, "a lesson without exercises that is open to all"
+    )
     assert found["learn.register_user"].text
+    assert found["learn.unread_count"].text
+    assert found["learn.unread_count"].lacks == "a learner"

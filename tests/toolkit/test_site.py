@@ -110,7 +110,7 @@ def test_a_function_has_its_errors_an_example_and_what_it_writes(pages: Path) ->
     assert (
         "p_lesson_id =&gt; (select id from learn.lessons where slug = &#39;what-is-a-table&#39;)" in article
     )
-    assert "Its example needs an exam with questions" in (pages / "quizzes.html").read_text(encoding="utf-8")
+    assert "The example needs an exam with questions" in (pages / "quizzes.html").read_text(encoding="utf-8")
     assert '<a href="progress.html#learn.user_lesson_progress">' in article
     assert "Called by learn_app, learn_user." in article
     assert "Completes a lesson for a user" in article

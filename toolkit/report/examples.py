@@ -16,7 +16,7 @@ _VALUE = re.compile(r"(?<![:\w']):(\w+)")
 
 @dataclass(frozen=True)
 class Example:
-    """What to run, or None where the database lacks what it needs."""
+    """What to run, if there is anything, and what the database lacks for it, if there is."""
 
     text: str | None
     lacks: str = ""
@@ -26,20 +26,19 @@ def read(connection: psycopg.Connection[Any], text: str) -> dict[str, Example]:
     """The example of each function that the text has one for. Writes nothing."""
     headings = list(_HEADING.finditer(text))
     ends = [*(each.start() for each in headings), len(text)][1:]
-    values: dict[str, str | None] = {}
-    names: dict[str, str] = {}
+    values: dict[str, Example] = {}
     calls: dict[str, str] = {}
     for heading, end in zip(headings, ends, strict=True):
         body = text[heading.end() : end].strip()
         if heading["value"]:
-            names[heading["value"]] = heading["what"]
-            values[heading["value"]] = _find(connection, body)
+            found, *is_there = _find(connection, body) or (None, False)
+            values[heading["value"]] = Example(found, "" if all(is_there) else heading["what"])
         else:
             calls[heading["function"]] = body
-    return {function: _fill(call, values, names) for function, call in calls.items()}
+    return {function: _fill(call, values) for function, call in calls.items()}
 
 
-def _find(connection: psycopg.Connection[Any], query: str) -> str | None:
+def _find(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...] | None:
     """What a query finds; None where there is no such thing, or this role may not read it."""
     row = None
     with (
@@ -47,11 +46,12 @@ def _find(connection: psycopg.Connection[Any], query: str) -> str | None:
         connection.transaction(),
     ):
         row = connection.execute(query.encode()).fetchone()
-    return row[0] if row else None
+    return row
 
 
-def _fill(call: str, values: Mapping[str, str | None], names: Mapping[str, str]) -> Example:
-    for name in dict.fromkeys(_VALUE.findall(call)):
-        if values[name] is None:
-            return Example(None, names[name])
-    return Example(_VALUE.sub(lambda match: values[match[1]] or "", call))
+def _fill(call: str, values: Mapping[str, Example]) -> Example:
+    used = [values[name] for name in dict.fromkeys(_VALUE.findall(call))]
+    lacks = next((each.lacks for each in used if each.lacks), "")
+    if any(each.text is None for each in used):
+        return Example(None, next(each.lacks for each in used if each.text is None))
+    return Example(_VALUE.sub(lambda match: values[match[1]].text or "", call), lacks)

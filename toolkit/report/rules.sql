@@ -4,6 +4,12 @@ select json_build_object(
       'system', a.system, 'icon', a.icon, 'slug', a.slug, 'name', a.name, 'description', a.description,
       'rarity', a.rarity, 'xp_reward', a.xp_reward, 'criteria', a.criteria, 'is_active', a.is_active)
       order by a.system, a.display_order, a.slug), '[]') from learn.achievements a),
+  'avatars', (select coalesce(json_agg(json_build_object(
+      'slug', v.slug, 'name', v.name, 'description', v.description, 'rarity', v.rarity, 'image_url', v.image_url,
+      'is_default', v.is_default, 'unlocked_by', (
+        select json_agg(json_build_array(a.slug, a.name) order by a.slug)
+        from learn.achievements a where a.unlocks_avatar_id = v.id)) order by v.display_order, v.slug), '[]')
+    from learn.avatars v),
   'xp', (select coalesce(json_agg(json_build_object(
       'activity_type', t.key, 'description', t.description, 'amount', r.amount, 'daily_cap', r.daily_cap,
       'is_qualifying', t.is_qualifying, 'happens_once', t.happens_once)
