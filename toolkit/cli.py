@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 
 import click
 
-from toolkit import __version__
-from toolkit.context import Context
-from toolkit.errors import DbtoolError, UsageProblem, did_you_mean
-from toolkit.options import (
+from . import __version__
+from .context import Context
+from .errors import DbtoolError, UsageProblem, did_you_mean
+from .options import (
     database_option,
     database_url_option,
     debug_option,
@@ -28,7 +28,7 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
-from toolkit.output import say
+from .output import say
 
 # Command name → what it does, in the order of `--help`.
 COMMANDS = {
@@ -59,7 +59,7 @@ COMMANDS = {
     "psql": "Open a shell on the target database.",
     "completion": "Print the script that completes dbtool in a shell.",
 }
-# The modules of toolkit.commands with their commands, functions of the same name (with _ for -). A module is
+# The modules of commands/ with their commands, functions of the same name (with _ for -). A module is
 # imported only when one of its commands is used: that keeps `--help` fast.
 MODULES = {
     "authoring": ("init", "new", "watch", "squash", "check"),
@@ -87,7 +87,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = next(module for module, names in MODULES.items() if cmd_name in names)
-        command = getattr(importlib.import_module(f"toolkit.commands.{module}"), cmd_name.replace("-", "_"))
+        command = getattr(
+            importlib.import_module(f"{__package__}.commands.{module}"), cmd_name.replace("-", "_")
+        )
         assert isinstance(command, click.Command)
         return command
 
@@ -166,7 +168,7 @@ def _as_dbtool_error(error: BaseException) -> DbtoolError:
     if "psycopg" in sys.modules:
         import psycopg
 
-        from toolkit.errors import from_psycopg
+        from .errors import from_psycopg
 
         if isinstance(error, psycopg.Error):
             return from_psycopg(error)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import UsageProblem
+from .errors import UsageProblem
 
 OWN_FILE, SHARED_FILE = "dbtool.toml", "pyproject.toml"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from toolkit.errors import DbtoolError, UsageProblem, did_you_mean, mask_secrets
+from .errors import DbtoolError, UsageProblem, did_you_mean, mask_secrets
 
 if TYPE_CHECKING:
     import psycopg

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.connection import connect, describe_url, parse_url, with_defaults, with_role
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.output import print_json, say
-from toolkit.project.layout import Project
-from toolkit.targets.named import named_target, read_targets
+from .connection import connect, describe_url, parse_url, with_defaults, with_role
+from .errors import DbtoolError, UsageProblem
+from .output import print_json, say
+from .project.layout import Project
+from .targets.named import named_target, read_targets
 
 if TYPE_CHECKING:
     import psycopg
@@ -130,7 +130,7 @@ class Context:
     @contextlib.contextmanager
     def reading(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """A connection for looking, in one transaction: what was set for the database does not matter."""
-        from toolkit.sql.execute import denials, pin
+        from .sql.execute import denials, pin
 
         with self.connect() as connection, denials(connection, self.role):
             pin(connection, local=True)
@@ -149,7 +149,7 @@ class Context:
             if self.target_option or production:
                 label = f"{self.target_option or production} ({label})"
             return Target(url, label, is_embedded=False, production_name=production)
-        from toolkit.servers.choose import EmbeddedServer
+        from .servers.choose import EmbeddedServer
 
         server = EmbeddedServer(self.embedded_home)
         was_running = server.start()

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from toolkit.context import Context
-from toolkit.errors import UsageProblem
-from toolkit.sql.limits import LOCK_RETRIES, LOCK_SECONDS, WAIT_SECONDS, Limits
+from .context import Context
+from .errors import UsageProblem
+from .sql.limits import LOCK_RETRIES, LOCK_SECONDS, WAIT_SECONDS, Limits
 
 
 class GivenPath(click.Path):

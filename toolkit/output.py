@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from toolkit.errors import mask_secrets
+from .errors import mask_secrets
 
 # Control, format, separator and surrogate characters, and blanks of no width; tab and line end stay.
 _HIDDEN = re.compile(

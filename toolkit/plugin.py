@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from toolkit.client import Client
-    from toolkit.project.layout import Project
-    from toolkit.servers.throwaway import ThrowawayServer
+    from .client import Client
+    from .project.layout import Project
+    from .servers.throwaway import ThrowawayServer
 
 TEMPLATE, SHARED = "template_of_tests", "shared_by_tests"
 NOON = "2035-06-13 12:00"
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def dbtool_project(request: pytest.FixtureRequest) -> Project:
     """The project whose database is tested: that around the folder of the tests."""
-    from toolkit.project.layout import Project
+    from .project.layout import Project
 
     return Project.find(Path(request.config.rootpath))
 
@@ -44,7 +44,7 @@ def dbtool_project(request: pytest.FixtureRequest) -> Project:
 @pytest.fixture(scope="session")
 def throwaway_server(dbtool_project: Project) -> Iterator[ThrowawayServer]:
     """A PostgreSQL server for the length of the tests, on which databases may be made and dropped."""
-    from toolkit.servers.choose import open_throwaway
+    from .servers.choose import open_throwaway
 
     with open_throwaway(os.environ.get("DBTOOL_TEST_SERVER"), extensions=dbtool_project.extensions) as server:
         server.setup = dbtool_project.setup
@@ -54,8 +54,8 @@ def throwaway_server(dbtool_project: Project) -> Iterator[ThrowawayServer]:
 @pytest.fixture(scope="session")
 def template_database(dbtool_project: Project, throwaway_server: ThrowawayServer) -> str:
     """The name of a database with all migrations, and the seeds that a new database gets: for cloning."""
-    from toolkit.connection import connect
-    from toolkit.history import migrations, seeds
+    from .connection import connect
+    from .history import migrations, seeds
 
     throwaway_server.create_database(TEMPLATE)
     connect_to = partial(connect, throwaway_server.url(TEMPLATE), application_name="tests")
@@ -78,8 +78,8 @@ def learn(request: pytest.FixtureRequest, shared_database: str) -> Iterator[Clie
 
     Afterwards learn.check_integrity() has to be empty, unless the test is marked `no_integrity`.
     """
-    from toolkit.client import Client
-    from toolkit.connection import connect
+    from .client import Client
+    from .connection import connect
 
     with connect(shared_database, application_name="tests") as connection:
         client = Client(connection)
@@ -95,7 +95,7 @@ def fresh_url(
     request: pytest.FixtureRequest, throwaway_server: ThrowawayServer, template_database: str
 ) -> Iterator[str]:
     """The URL of a clone of the test's own: for commits and several sessions. Dropped afterwards."""
-    from toolkit.connection import connect
+    from .connection import connect
 
     name = f"fresh_{next(_numbers)}"
     throwaway_server.create_database(name, template=template_database)

@@ -38,12 +38,17 @@ def imported(path: Path) -> Iterator[str]:
     """The modules of toolkit that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in modules())
+            assert not any(alias.name.split(".")[0] == "toolkit" for alias in node.names), path
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            assert str(node.module).split(".")[0] != "toolkit", (
+                f"{path}: the wheel's package has another name"
+            )
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: a relative import"
+            package = path.relative_to(ROOT).parts[: -node.level]
+            source = ".".join([*package, *([node.module] if node.module else [])])
             for alias in node.names:
-                module = f"{node.module}.{alias.name}"
-                found = module if module in modules() else node.module
+                module = f"{source}.{alias.name}"
+                found = module if module in modules() else source
                 if found in modules():
                     yield str(found)
 

@@ -91,3 +91,19 @@ def test_crontab_runs(url: str, run_dbtool: RunDbtool) -> None:
     assert "cron.schedule_in_database('laurel boards in" in run_dbtool(
         "schedule", "--pg-cron", "--database-url", url
     ).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["schedule"], ["rules", "preview", "rules.sql"]])
+@pytest.mark.parametrize("group", ["learn_readonly", None])
+def test_who_is_no_member_of_the_owner_is_told_so(
+    url: str, tmp_path: Path, run_dbtool: RunDbtool, words: list[str], group: str | None
+) -> None:
+    (tmp_path / "rules.sql").write_text("select 1;")
+    with psycopg.connect(url) as connection:
+        connection.execute('drop role if exists "a backend"; create role "a backend"')
+        connection.execute(f'grant {group} to "a backend"' if group else "select 1")
+    done = run_dbtool(*words, "--role", "a backend", "--database-url", url)
+    with psycopg.connect(url) as connection:
+        connection.execute('drop role "a backend"')
+    assert done.exit_code == 1
+    assert 'make it one: grant learn_owner to "a backend";' in done.stderr

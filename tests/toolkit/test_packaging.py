@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,11 @@ from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
+PLAIN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("PYTEST", "DBTOOL", "PG", "PYTHONPATH")) and name != "DATABASE_URL"
+}
 SQL = (
     "schema.sql",
     "schema.rollback.sql",
@@ -48,14 +54,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh virtual environment with the wheel; its dependencies are those that run these tests."""
-    folder = tmp_path_factory.mktemp("installed") / "venv"
+    return make_environment(tmp_path_factory.mktemp("installed") / "venv", [str(wheel)]).parents[1]
+
+
+def make_environment(folder: Path, what: list[str]) -> Path:
+    """The Python of a new virtual environment with what pip is told to install."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     [packages] = folder.glob("lib/python*/site-packages")
     outer = Path(psycopg.__file__).parent.parent
     (packages / "outer.pth").write_text(f"{outer}\n")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder / "bin/python")]
-    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
-    return folder
+    python = folder / "bin/python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", *what], check=True)
+    return python
 
 
 def files_of(root: Path) -> set[str]:
@@ -71,15 +82,17 @@ def files_of(root: Path) -> set[str]:
 def test_wheel_holds_all_sql_and_templates_and_nothing_else_of_the_checkout(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    shipped = {
-        name.removeprefix("toolkit/database/") for name in names if name.startswith("toolkit/database/")
-    }
+    database = "laurel_dbtool/database/"
+    shipped = {name.removeprefix(database) for name in names if name.startswith(database)}
     assert shipped == files_of(ROOT)
     assert {"schema.sql", "migrations/migration1.sql"} <= shipped
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "toolkit").rglob("*.j2")}
-    assert templates
-    assert templates <= names
-    assert {name.split("/")[0] for name in names} == {"toolkit", wheel.name.split("-py3")[0] + ".dist-info"}
+    package = ROOT / "toolkit"
+    files = {path for kind in ("*.py", "*.j2", "*.css", "*.js", "*.sql") for path in package.rglob(kind)}
+    assert {f"laurel_dbtool/{path.relative_to(package).as_posix()}" for path in files} <= names
+    assert {name.split("/")[0] for name in names} == {
+        "laurel_dbtool",
+        wheel.name.split("-py3")[0] + ".dist-info",
+    }
 
 
 def test_installed_command_runs_without_the_checkout(installed: Path, tmp_path: Path) -> None:
@@ -91,7 +104,7 @@ def test_installed_command_runs_without_the_checkout(installed: Path, tmp_path: 
 
 def test_installed_package_finds_the_sql_inside_itself(installed: Path, tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path; from toolkit.project.layout import Project; "
+        "from pathlib import Path; from laurel_dbtool.project.layout import Project; "
         "project = Project.find(Path.cwd()); print(project.root, project.is_packaged, len(project.scripts()))"
     )
     done = subprocess.run(
@@ -106,6 +119,45 @@ def test_installed_package_finds_the_sql_inside_itself(installed: Path, tmp_path
     assert Path(root).is_relative_to(installed)
     assert is_packaged == "True"
     assert int(count) == 1 + len(list((ROOT / "migrations").glob("migration*[0-9].sql")))
+
+
+def test_another_package_called_toolkit_does_no_harm(installed: Path, tmp_path: Path) -> None:
+    """As PyPI has one: neither the wheel's modules nor its processes import it."""
+    [packages] = installed.glob("lib/python*/site-packages")
+    (packages / "toolkit.py").write_text("raise SystemExit('the toolkit of somebody else')\n")
+    modules = sorted(
+        ".".join(path.relative_to(packages).with_suffix("").parts)
+        for path in (packages / "laurel_dbtool").rglob("*.py")
+        if "database" not in path.parts and path.name != "__main__.py"
+    )
+    assert len(modules) > 80
+    runs: list[list[str | Path]] = [
+        [installed / "bin/python", "-c", "\n".join(f"import {name}" for name in modules)],
+        [installed / "bin/python", "-m", "laurel_dbtool", "init", "acme", "--extends", "laurel"],
+        [installed / "bin/dbtool", "--project", "acme", "test", "--server", "embedded"],
+    ]
+    for words in runs:
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=PLAIN)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+    (packages / "toolkit.py").unlink()
+
+
+def test_editable_install_has_both_names(tmp_path: Path) -> None:
+    """The commands of pyproject.toml, from anywhere; and the modules are those of the checkout."""
+    python = make_environment(tmp_path / "venv", ["--no-build-isolation", "--editable", str(ROOT)])
+    done = subprocess.run([python.parent / "dbtool", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("dbtool, version ")
+    program = (
+        "import laurel_dbtool.client as one, toolkit.client as other; print(one.__file__ == other.__file__)"
+    )
+    for words in (
+        ["-c", program],
+        ["-m", "toolkit", "--help"],
+        ["-m", "pytest", "--version", "-p", "laurel_dbtool.plugin"],
+    ):
+        done = subprocess.run([python, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "False" not in done.stdout
 
 
 def test_no_dependency_is_under_the_gpl() -> None:

@@ -68,13 +68,14 @@ def test_name_that_is_taken_is_refused(run_dbtool: RunDbtool, tmp_path: Path, na
         ({"schema.sql": ""}, "migrations/"),
         ({"migrations/migration1.sql": ""}, "schema.sql"),
         ({"dbtool.toml": 'extends = "laurel"'}, "schema.sql and no migrations/"),
+        ({"functions/kudos/thank.sql": "select 1"}, "schema.sql and no migrations/"),
     ],
 )
 def test_half_a_project_is_not_taken_for_the_packaged_one(
     tmp_path: Path, run_dbtool: RunDbtool, files: dict[str, str], lacks: str
 ) -> None:
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     done = run_dbtool("status")
     assert done.exit_code == 2

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from toolkit.authoring import drift
-from toolkit.authoring.drift import failure
-from toolkit.authoring.generate import FrozenTexts, renderer, undo_text
-from toolkit.catalog.objects import Live, live
-from toolkit.catalog.read import Catalog, Key, diff
-from toolkit.catalog.read import read as read_catalog
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.findings import Finding
-from toolkit.history import migrations
-from toolkit.project import sources
-from toolkit.project.layout import ROLLBACK_SUFFIX, Project, Script
-from toolkit.project.sources import Piece
-from toolkit.sql.execute import RESET_SETTINGS, send
-from toolkit.sql.script import split
-from toolkit.sql.statements import Name, Statement, concerns, creates, input_types, parse, table_of
+from ..catalog.objects import Live, live
+from ..catalog.read import Catalog, Key, diff
+from ..catalog.read import read as read_catalog
+from ..errors import DbtoolError, UsageProblem
+from ..findings import Finding
+from ..history import migrations
+from ..project import sources
+from ..project.layout import ROLLBACK_SUFFIX, Project, Script
+from ..project.sources import Piece
+from ..sql.execute import RESET_SETTINGS, send
+from ..sql.script import split
+from ..sql.statements import Name, Statement, concerns, creates, input_types, parse, table_of
+from . import drift
+from .drift import failure
+from .generate import FrozenTexts, renderer, undo_text
 
 if TYPE_CHECKING:
     from psycopg import Connection

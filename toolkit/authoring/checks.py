@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from toolkit.authoring import amending, drift
-from toolkit.authoring.drift import Unsettled
-from toolkit.catalog.read import Catalog, Difference, Observer, diff, parent
-from toolkit.errors import DbtoolError, ScriptFailed
-from toolkit.findings import Finding
-from toolkit.history import migrations
-from toolkit.lint import based, conventions, rules
-from toolkit.output import Onlooker
-from toolkit.project import shipped, sources
-from toolkit.project.layout import Project, Script, Snapshot
-from toolkit.project.sources import Sources
+from ..catalog.read import Catalog, Difference, Observer, diff, parent
+from ..errors import DbtoolError, ScriptFailed
+from ..findings import Finding
+from ..history import migrations
+from ..lint import based, conventions, rules
+from ..output import Onlooker
+from ..project import shipped, sources
+from ..project.layout import Project, Script, Snapshot
+from ..project.sources import Sources
+from . import amending, drift
+from .drift import Unsettled
 
 if TYPE_CHECKING:
     from psycopg import Connection

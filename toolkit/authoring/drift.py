@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from toolkit.catalog.objects import Live, comment_sql, dependents, live, privileges_sql
-from toolkit.catalog.read import Catalog, Difference, Key, diff
-from toolkit.catalog.read import read as read_catalog
-from toolkit.errors import DbtoolError
-from toolkit.findings import Finding
-from toolkit.project.sources import NAMED, Piece, Sources, file_for, in_order
-from toolkit.sql.execute import Sent, send
-from toolkit.sql.script import failing_line, split
-from toolkit.sql.statements import Name, table_of
+from ..catalog.objects import Live, comment_sql, dependents, live, privileges_sql
+from ..catalog.read import Catalog, Difference, Key, diff
+from ..catalog.read import read as read_catalog
+from ..errors import DbtoolError
+from ..findings import Finding
+from ..project.sources import NAMED, Piece, Sources, file_for, in_order
+from ..sql.execute import Sent, send
+from ..sql.script import failing_line, split
+from ..sql.statements import Name, table_of
 
 if TYPE_CHECKING:
     from psycopg import Connection

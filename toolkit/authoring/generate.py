@@ -9,17 +9,17 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.authoring import drift
-from toolkit.authoring.drift import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
-from toolkit.catalog.objects import Live, comment_sql, comments_sql, definition, live, privileges_sql
-from toolkit.catalog.read import Catalog, Key, diff
-from toolkit.catalog.read import read as read_catalog
-from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
-from toolkit.project import sources
-from toolkit.project.layout import Project, Script, squashed_through
-from toolkit.project.sources import Piece, Sources
-from toolkit.sql.execute import failure, run_whole, send
-from toolkit.sql.statements import Name, creates, parse, replaces
+from ..catalog.objects import Live, comment_sql, comments_sql, definition, live, privileges_sql
+from ..catalog.read import Catalog, Key, diff
+from ..catalog.read import read as read_catalog
+from ..errors import DbtoolError, ScriptFailed, UsageProblem
+from ..project import sources
+from ..project.layout import Project, Script, squashed_through
+from ..project.sources import Piece, Sources
+from ..sql.execute import failure, run_whole, send
+from ..sql.statements import Name, creates, parse, replaces
+from . import drift
+from .drift import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
 
 if TYPE_CHECKING:
     from psycopg import Connection

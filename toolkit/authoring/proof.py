@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from toolkit.catalog import read as catalog
-from toolkit.catalog.queries import COMMON
-from toolkit.configuration import OWN_FILE
-from toolkit.connection import connect
-from toolkit.history import migrations
-from toolkit.project.layout import EXTENDS, Project, Script
+from ..catalog import read as catalog
+from ..catalog.queries import COMMON
+from ..configuration import OWN_FILE
+from ..connection import connect
+from ..history import migrations
+from ..project.layout import EXTENDS, Project, Script
 
 if TYPE_CHECKING:
-    from toolkit.servers.throwaway import ThrowawayServer
+    from ..servers.throwaway import ThrowawayServer
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from toolkit.authoring.proof import build, database, differences_between, what_they_build
-from toolkit.catalog import read as catalog
-from toolkit.errors import DbtoolError, ScriptFailed, UsageProblem
-from toolkit.findings import OWN_RULES
-from toolkit.history import migrations
-from toolkit.lint.silences import without_silences
-from toolkit.project.layout import Project, Script, Squash, digest, squashes
-from toolkit.sql.execute import RESET_SETTINGS
-from toolkit.sql.script import TRANSACTION_CONTROL, split
-from toolkit.sql.statements import Name, Statement, client_side, concerns, creates, input_types
+from ..catalog import read as catalog
+from ..errors import DbtoolError, ScriptFailed, UsageProblem
+from ..findings import OWN_RULES
+from ..history import migrations
+from ..lint.silences import without_silences
+from ..project.layout import Project, Script, Squash, digest, squashes
+from ..sql.execute import RESET_SETTINGS
+from ..sql.script import TRANSACTION_CONTROL, split
+from ..sql.statements import Name, Statement, client_side, concerns, creates, input_types
+from .proof import build, database, differences_between, what_they_build
 
 if TYPE_CHECKING:
-    from toolkit.servers.throwaway import ThrowawayServer
+    from ..servers.throwaway import ThrowawayServer
 
 _RESET = "reset session authorization;\nreset role;\nreset all;\n"
 _OPEN = "set check_function_bodies = off;\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from toolkit.errors import UsageProblem
-from toolkit.project.layout import PACKAGED
+from ..errors import UsageProblem
+from ..project.layout import PACKAGED
 
 _STARTER = Path(__file__).resolve().parents[1] / "starter"
 _TAKEN = re.compile(r"public|learn|learn_internal|information_schema|core|(pg|dbtool)(_.*)?")

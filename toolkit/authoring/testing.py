@@ -9,12 +9,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from toolkit.connection import without_libpq
-from toolkit.errors import DbtoolError, UsageProblem
+from ..connection import without_libpq
+from ..errors import DbtoolError, UsageProblem
 
 SERVER_VARIABLE = "DBTOOL_TEST_SERVER"
 KIND_VARIABLE = "DBTOOL_TEST_KIND"
-PLUGIN = "toolkit.plugin"
+PLUGIN = f"{__name__.partition('.')[0]}.plugin"
 PASSED, FAILED, INTERRUPTED, _, USAGE, NOTHING_COLLECTED = range(6)  # pytest's exit codes
 HIDDEN = ("DBTOOL_DATABASE_URL", "DATABASE_URL")
 # What libpq may need to let somebody in; none of it says where.

@@ -9,15 +9,15 @@ from typing import Any
 
 import psycopg
 
-from toolkit.authoring import drift
-from toolkit.authoring.drift import Unsettled, settle
-from toolkit.authoring.generate import FrozenTexts
-from toolkit.catalog.objects import Live, live
-from toolkit.catalog.read import read as read_catalog
-from toolkit.project import sources
-from toolkit.project.layout import Project
-from toolkit.project.sources import Sources
-from toolkit.sql.statements import Name
+from ..catalog.objects import Live, live
+from ..catalog.read import read as read_catalog
+from ..project import sources
+from ..project.layout import Project
+from ..project.sources import Sources
+from ..sql.statements import Name
+from . import drift
+from .drift import Unsettled, settle
+from .generate import FrozenTexts
 
 PAUSE = 0.2
 """Seconds between two looks at the folders: hundreds of files take a few milliseconds."""

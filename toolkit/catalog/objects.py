@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit.catalog.queries import COMMON
-from toolkit.catalog.read import Key, qualified_names
-from toolkit.sql.statements import Name, qualified, quote
+from ..sql.statements import Name, qualified, quote
+from .queries import COMMON
+from .read import Key, qualified_names
 
 if TYPE_CHECKING:
     import psycopg

@@ -7,7 +7,7 @@ that PostgreSQL prints is qualified, and reads only catalogs that any role may r
 
 from __future__ import annotations
 
-from toolkit.catalog.rare import RARE, grants, member, needs
+from .rare import RARE, grants, member, needs
 
 COMMON = """
 with user_schema as materialized (

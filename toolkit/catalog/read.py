@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from toolkit.catalog.queries import CATALOG, COMMON, NEEDS
-from toolkit.sql.statements import split_qualified
+from ..sql.statements import split_qualified
+from .queries import CATALOG, COMMON, NEEDS
 
 if TYPE_CHECKING:
     import psycopg

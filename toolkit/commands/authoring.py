@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from toolkit.commands._shared import project_server
-from toolkit.context import Context
-from toolkit.options import GivenPath, json_option, pass_context, project_option, target_options, yes_option
-from toolkit.output import say
+from ..context import Context
+from ..options import GivenPath, json_option, pass_context, project_option, target_options, yes_option
+from ..output import say
+from ._shared import project_server
 
 
 @click.command("init")
@@ -26,7 +26,7 @@ def init(context: Context, folder: Path, extends: str | None, name: str | None) 
 
     With --extends laurel: a table, a trigger that records facts, a metric and a badge of your own.
     """
-    from toolkit.authoring.start import start
+    from ..authoring.start import start
 
     written = [str(path) for path in start(folder, extends, name)]
     context.answer = {"files": written}
@@ -53,11 +53,11 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     In a project that says which migration was `released` last, an object whose text no release has keeps one
     text: it is rewritten where it stands. `--amend` does that alone, and puts new objects there too.
     """
-    from toolkit.authoring import amending, generate
-    from toolkit.catalog.objects import live
-    from toolkit.connection import connect
-    from toolkit.errors import UsageProblem
-    from toolkit.history import migrations
+    from ..authoring import amending, generate
+    from ..catalog.objects import live
+    from ..connection import connect
+    from ..errors import UsageProblem
+    from ..history import migrations
 
     project = context.project
     if amend == (description is not None) or (amend and empty):
@@ -115,7 +115,7 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     rollbacks are removed; version control keeps them. A database that has all of them goes on as before with
     the migrations that follow; one that has only some is refused until it has them.
     """
-    from toolkit.authoring.squash import squash, write
+    from ..authoring.squash import squash, write
 
     project = context.project
     with project_server(project, server) as throwaway:
@@ -162,10 +162,10 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
     After regrouping migrations that no release has, --same-as compares the catalog and the rows that they
     build with those of an earlier checkout.
     """
-    from toolkit.authoring import checks, proof
-    from toolkit.connection import connect
-    from toolkit.errors import CheckFailed
-    from toolkit.project.layout import Project
+    from ..authoring import checks, proof
+    from ..connection import connect
+    from ..errors import CheckFailed
+    from ..project.layout import Project
 
     project = context.project
     with project_server(project, server) as throwaway:
@@ -191,7 +191,7 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
 
 
 def _check_report_proof(context: Context, other: Path, differences: list[str]) -> None:
-    from toolkit.errors import CheckFailed
+    from ..errors import CheckFailed
 
     context.answer = {"differences": differences}
     for line in () if context.as_json else differences:
@@ -215,10 +215,10 @@ def watch(context: Context) -> None:
     import time
     from functools import partial
 
-    from toolkit import output
-    from toolkit.authoring.watch import PAUSE, Watcher
-    from toolkit.commands._shared import confirm
-    from toolkit.errors import UsageProblem
+    from .. import output
+    from ..authoring.watch import PAUSE, Watcher
+    from ..errors import UsageProblem
+    from ._shared import confirm
 
     context.announce()
     if context.target().production_name:

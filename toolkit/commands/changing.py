@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.commands._shared import run_on_all
-from toolkit.context import Context
-from toolkit.options import (
+from ..context import Context
+from ..options import (
     GivenPath,
     allow_newer_option,
     base_option,
@@ -26,13 +25,14 @@ from toolkit.options import (
     yes_option,
     yes_production_option,
 )
-from toolkit.output import say
-from toolkit.sql.limits import Limits
+from ..output import say
+from ..sql.limits import Limits
+from ._shared import run_on_all
 
 if TYPE_CHECKING:
-    from toolkit.history.history import Applied
-    from toolkit.live.effects import Effect
-    from toolkit.live.plan import Plan
+    from ..history.history import Applied
+    from ..live.effects import Effect
+    from ..live.plan import Plan
 
 
 @click.command("migrate")
@@ -67,14 +67,14 @@ def migrate(
     Each file runs in one transaction that also marks it as applied, unless it begins with
     `-- transactional: false`. What waits too long for a lock is rolled back and tried again.
     """
-    from toolkit import output
-    from toolkit.history import migrations
+    from .. import output
+    from ..history import migrations
 
     if context.is_fleet:
         run_on_all(context, jobs, _migrate_in_short)
         return
     if dump is not None:
-        from toolkit.live.plan import require_pg_dump
+        from ..live.plan import require_pg_dump
 
         require_pg_dump()
     context.announce()
@@ -93,7 +93,7 @@ def migrate(
     if dry_run:
         context.answer["would_apply"] = [script.id for script in scripts]
     elif dump is not None:
-        from toolkit.live.plan import write_dump
+        from ..live.plan import write_dump
 
         write_dump(context.target().url, dump)
         say(f"wrote {dump}", err=context.as_json)
@@ -136,9 +136,9 @@ def rollback(context: Context, to: str | None, steps: int | None, limits: Limits
 
     Nothing is undone when the rollback file of one of them is missing. `--to 0` leaves no trace.
     """
-    from toolkit import output
-    from toolkit.commands._shared import confirm
-    from toolkit.history import migrations
+    from .. import output
+    from ..history import migrations
+    from ._shared import confirm
 
     context.announce()
 
@@ -192,12 +192,12 @@ def repair(
     Shows what it would do, and asks. Without options: finishes every unfinished script from the statement
     that it reached, dropping the invalid index that this one left, and accepts edits of comments alone.
     """
-    from toolkit import output
-    from toolkit.commands._shared import confirm
-    from toolkit.errors import DbtoolError
-    from toolkit.history import repair
-    from toolkit.history.run import exclusive_run, session
-    from toolkit.history.status import refuse_problems, status
+    from .. import output
+    from ..errors import DbtoolError
+    from ..history import repair
+    from ..history.run import exclusive_run, session
+    from ..history.status import refuse_problems, status
+    from ._shared import confirm
 
     project = context.project
     context.announce()
@@ -244,9 +244,9 @@ def baseline(context: Context, version: str | None, force: bool, server: str | N
     the differences, when the catalog is not what the schema and the migrations up to VERSION build on a
     throwaway server, and when dbtool has applied something already. VERSION may be `schema`.
     """
-    from toolkit import output
-    from toolkit.errors import Drift
-    from toolkit.live.verify import baseline
+    from .. import output
+    from ..errors import Drift
+    from ..live.verify import baseline
 
     label = context.target().label
     answer = context.answer = {"target": label, "adopted": [], "ignored": [], "differences": []}
@@ -302,9 +302,9 @@ def plan(
     there is one: the strongest lock per table, what is rewritten or read as a whole, and how long it takes.
     The target is only read. The last line is the verdict.
     """
-    from toolkit.errors import DbtoolError
-    from toolkit.live.plan import plan
-    from toolkit.servers.choose import open_like
+    from ..errors import DbtoolError
+    from ..live.plan import plan
+    from ..servers.choose import open_like
 
     context.announce()
     target = context.target()
@@ -382,10 +382,10 @@ def seed(
     seeds/core comes first; each system is loaded in one transaction. It may be run again at any time. Where
     no seeds/seeds.toml says that a database holds one system, all are loaded when none is named.
     """
-    from toolkit import output
-    from toolkit.commands._shared import confirm_production
-    from toolkit.history import seeds
-    from toolkit.history.lock import refuse_transaction_pooling
+    from .. import output
+    from ..history import seeds
+    from ..history.lock import refuse_transaction_pooling
+    from ._shared import confirm_production
 
     project = context.project
     context.announce()
@@ -424,7 +424,7 @@ def import_questions(context: Context, file: Path, exam: str | None) -> None:
     The first line names the columns: question_id, exam_type, domain, question_text, correct_answer,
     option_a … option_d, explanation_a … explanation_d. Rows of the same exam and id are brought up to date.
     """
-    from toolkit.live import questions
+    from ..live import questions
 
     context.announce()
     context.answer = {"target": context.target().label}

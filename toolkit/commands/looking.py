@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.commands._shared import run_on_all
-from toolkit.context import Context
-from toolkit.errors import PendingMigrations
-from toolkit.options import (
+from ..context import Context
+from ..errors import PendingMigrations
+from ..options import (
     allow_newer_option,
     base_option,
     fleet_options,
@@ -22,11 +21,12 @@ from toolkit.options import (
     target_options,
     trust_option,
 )
-from toolkit.output import say, say_script
+from ..output import say, say_script
+from ._shared import run_on_all
 
 if TYPE_CHECKING:
-    from toolkit.history.status import ScriptState
-    from toolkit.history.stepwise import Unfinished
+    from ..history.status import ScriptState
+    from ..history.stepwise import Unfinished
 
 
 _STATUS_STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
@@ -45,9 +45,9 @@ def status(context: Context, allow_newer: bool, jobs: int) -> None:
     Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Reports
     invalid indexes. Writes nothing.
     """
-    from toolkit.history.leftovers import invalid_indexes
-    from toolkit.history.status import PENDING, RUNNING, refuse_problems, status
-    from toolkit.output import print_table
+    from ..history.leftovers import invalid_indexes
+    from ..history.status import PENDING, RUNNING, refuse_problems, status
+    from ..output import print_table
 
     if context.is_fleet:
         run_on_all(context, jobs, _status_in_short)
@@ -129,8 +129,8 @@ def history(context: Context, limit: int | None) -> None:
     Oldest first, in UTC: seconds, the role that connected, the user of the system; --json has the version of
     dbtool, too. Writes nothing.
     """
-    from toolkit.history.history import read_events
-    from toolkit.output import print_table
+    from ..history.history import read_events
+    from ..output import print_table
 
     context.answer = {"target": context.target().label, "events": []}
     with context.reading() as connection:
@@ -185,7 +185,7 @@ def report(context: Context, output: Path, days: int) -> None:
     One HTML file that needs no network. It reads Laurel's views, for which learn_readonly suffices.
     With --json the numbers are printed instead.
     """
-    from toolkit.report import charts, report
+    from ..report import charts, report
 
     if not context.as_json:
         charts.require()
@@ -217,8 +217,8 @@ def docs(context: Context, output: Path) -> None:
     Plain files that need no server and no network. What they say comes from the catalog of the target,
     domains and errors from the project's sources; with Graphviz installed there are pictures, too.
     """
-    from toolkit.project import sources
-    from toolkit.report import site
+    from ..project import sources
+    from ..report import site
 
     projects = context.project.stack
 
@@ -264,9 +264,9 @@ def verify(
     say what was applied. Each difference is shown with the SQL that would mend it; nothing is changed. Exit
     code 4 when there is one.
     """
-    from toolkit.errors import Drift
-    from toolkit.live import verify
-    from toolkit.output import reporter
+    from ..errors import Drift
+    from ..live import verify
+    from ..output import reporter
 
     if context.is_fleet:
         with TemporaryDirectory() as folder:

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import click
 
-from toolkit.context import Context
-from toolkit.errors import CheckFailed, UsageProblem
-from toolkit.options import json_option, pass_context, target_options
-from toolkit.output import print_table, say, say_script
-from toolkit.sql.execute import Connection
+from ..context import Context
+from ..errors import CheckFailed, DbtoolError, UsageProblem
+from ..options import json_option, pass_context, target_options
+from ..output import print_table, say, say_script
+from ..sql.execute import Connection
 
 _HEALTH = """
 select severity, topic, subject, finding, mend from learn.health where topic <> 'integrity' or %s
  order by array_position(array['error', 'warning', 'note'], severity), topic, subject
+"""
+_MAY = """
+select quote_ident(current_user),
+       has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, %s)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname || '.' || c.relname = %s
 """
 _JOBS = "select name, schedule, command, purpose from learn.jobs where is_wanted order by name"
 
@@ -98,12 +104,12 @@ def rules(context: Context, action: str, file: Path) -> None:  # noqa: ARG001
     compares, and rolls back: counts, and some names. What is earned stays earned when criteria change.
     Learners wait while it runs: on a large database take a copy.
     """
-    from toolkit.live.preview import preview
+    from ..live.preview import preview
 
     context.announce()
     context.answer = {"target": context.target().label, "changes": []}
     with context.connect() as connection:
-        _require(connection, "learn.xp_rules")
+        _require(connection, "learn.xp_rules", "update")
         changes = preview(connection, file)
     context.answer["changes"] = [change._asdict() for change in changes]
     if context.as_json:
@@ -119,6 +125,11 @@ def rules(context: Context, action: str, file: Path) -> None:  # noqa: ARG001
     say("rolled back: nothing was written", err=True)
 
 
-def _require(connection: Connection, name: str) -> None:
-    if connection.execute("select to_regclass(%s) is null", [name]).fetchone() == (True,):
+def _require(connection: Connection, name: str, privilege: str = "select") -> None:
+    row = connection.execute(_MAY, [privilege, name]).fetchone()
+    if row is None:
         raise UsageProblem(f"the database has no {name}", hint="It is part of Laurel: `dbtool migrate`.")
+    role, may = row
+    if not may:
+        hint = f"Connect as a member of learn_owner, or make it one: grant learn_owner to {role};"
+        raise DbtoolError(f"this is for members of learn_owner, and {role} is none", hint=hint)

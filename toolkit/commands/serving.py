@@ -9,11 +9,11 @@ from functools import partial
 import click
 from click.shell_completion import get_completion_class
 
-from toolkit.connection import connect
-from toolkit.context import Context
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.options import json_option, pass_context, project_option, target_options, yes_option
-from toolkit.output import ask, say, say_script
+from ..connection import connect
+from ..context import Context
+from ..errors import DbtoolError, UsageProblem
+from ..options import json_option, pass_context, project_option, target_options, yes_option
+from ..output import ask, say, say_script
 
 
 @click.command("down")
@@ -23,8 +23,8 @@ from toolkit.output import ask, say, say_script
 @pass_context
 def down(context: Context, destroy: bool) -> None:
     """Stop the embedded server. Its data stays, unless --destroy is given."""
-    from toolkit.commands._shared import embedded_only
-    from toolkit.servers.choose import EmbeddedServer
+    from ..servers.choose import EmbeddedServer
+    from ._shared import embedded_only
 
     embedded_only(context)
     server = EmbeddedServer(context.embedded_home)
@@ -53,8 +53,8 @@ def psql(context: Context, args: tuple[str, ...]) -> None:
     dbtool psql
     dbtool psql -- -c 'select now()'
     """
-    from toolkit.servers.binaries import find_psql, psql_call
-    from toolkit.servers.choose import EmbeddedServer
+    from ..servers.binaries import find_psql, psql_call
+    from ..servers.choose import EmbeddedServer
 
     target = context.target()
     psql = find_psql(EmbeddedServer(context.embedded_home).binaries if target.is_embedded else None)
@@ -91,8 +91,8 @@ def test(context: Context, args: tuple[str, ...], kind: str | None) -> None:
     dbtool test --server container:15
     dbtool test --server stock:15
     """
-    from toolkit.authoring.testing import run_pytest
-    from toolkit.servers.choose import default_kind, open_throwaway
+    from ..authoring.testing import run_pytest
+    from ..servers.choose import default_kind, open_throwaway
 
     if context.project.is_packaged:
         raise UsageProblem(
@@ -143,11 +143,11 @@ def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None)
     default system is the one of app. Run it again at any time: it brings the databases up to date, also where
     migrations that no release has yet were amended: rows stay.
     """
-    from toolkit import output
-    from toolkit.commands._shared import embedded_only, program_name
-    from toolkit.history import migrations, seeds
-    from toolkit.live.follow import follow
-    from toolkit.servers.choose import EmbeddedServer
+    from .. import output
+    from ..history import migrations, seeds
+    from ..live.follow import follow
+    from ..servers.choose import EmbeddedServer
+    from ._shared import embedded_only, program_name
 
     overruled = embedded_only(context)
     seeds.plan(context.project, systems)  # all of them are known

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.context import Context
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.options import json_option, pass_context, target_options, yes_option, yes_production_option
-from toolkit.output import print_table, progress, say
+from ..context import Context
+from ..errors import DbtoolError, UsageProblem
+from ..options import json_option, pass_context, target_options, yes_option, yes_production_option
+from ..output import print_table, progress, say
 
 if TYPE_CHECKING:
-    from toolkit.live.simulate import MadeUp
-    from toolkit.sql.execute import Connection
+    from ..live.simulate import MadeUp
+    from ..sql.execute import Connection
 
 
 @click.command("simulate")
@@ -90,14 +90,14 @@ def simulate(
     A history is a transaction for each day, with Laurel's clock set to that day; nobody else sees it so. The
     same seed makes the same learners do the same things. What they do is SQL, in simulate/.
     """
-    from toolkit.live import clients as live_clients
-    from toolkit.live import simulate as model
-    from toolkit.project.layout import read_sql
+    from ..live import clients as live_clients
+    from ..live import simulate as model
+    from ..project.layout import read_sql
 
     is_live = live or clients is not None
     folder = model.folder(context.project)
     if system is not None and context.database_url is None and context.database_option is None:
-        from toolkit.history.seeds import default_system
+        from ..history.seeds import default_system
 
         context.database_option = None if system == default_system(context.project) else system
     context.announce()
@@ -141,8 +141,8 @@ def simulate(
 
 def _allow(context: Context, connection: Connection, system: str | None, learners: int) -> None:
     """Refuses the wrong product, and asks before real learners get company."""
-    from toolkit.commands._shared import confirm
-    from toolkit.live import simulate as model
+    from ..live import simulate as model
+    from ._shared import confirm
 
     held = model.held(connection)
     if system is not None and system not in held:
@@ -160,8 +160,8 @@ def _allow(context: Context, connection: Connection, system: str | None, learner
 
 def _history(context: Context, connection: Connection, history: MadeUp) -> dict[str, Any]:
     """Writes the history; where there is nothing to learn, after the sample content."""
-    from toolkit.history import seeds
-    from toolkit.live import simulate as model
+    from ..history import seeds
+    from ..live import simulate as model
 
     if not model.has_content(connection):
         say("there is nothing to learn yet: adding the sample content (dbtool seed --demo)", err=True)

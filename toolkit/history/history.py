@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from toolkit import __version__
-from toolkit.errors import HistoryProblem
-from toolkit.history import stepwise
-from toolkit.history.lock import SCHEMA, create_schema, hold_in_transaction, of
-from toolkit.project.layout import SCHEMA_ID, Script, digest, squashed_through, squashes
-from toolkit.servers.account import user_name
-from toolkit.sql.execute import Connection
+from .. import __version__
+from ..errors import HistoryProblem
+from ..project.layout import SCHEMA_ID, Script, digest, squashed_through, squashes
+from ..servers.account import user_name
+from ..sql.execute import Connection
+from . import stepwise
+from .lock import SCHEMA, create_schema, hold_in_transaction, of
 
 if TYPE_CHECKING:
-    from toolkit.history.yoyo_backend import Backend
-    from toolkit.sql.execute import Connection
+    from ..sql.execute import Connection
+    from .yoyo_backend import Backend
 
 APPLIED, UNDONE, STOPPED = "applied", "undone", "stopped"
 ACCEPTED, FORGOTTEN = "accepted", "forgotten"
@@ -285,7 +285,7 @@ class History:
 
     def _backend(self) -> Backend:
         # Imported where something is written: a run with nothing to do needs no yoyo.
-        from toolkit.history.yoyo_backend import Backend
+        from .yoyo_backend import Backend
 
         return Backend(self._connection, self.schema)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolkit.sql.execute import Connection
-    from toolkit.sql.statements import Statement
+    from ..sql.execute import Connection
+    from ..sql.statements import Statement
 
 # Partitioned indexes are invalid until every partition has its own; those being built now become valid.
 _READ = """
@@ -80,7 +80,7 @@ def has_ended(connection: Connection, statement: Statement) -> bool:
 
 def _index(statement: Statement) -> tuple[str, str]:
     """The name of the index, empty where PostgreSQL chooses it, and its table as it is written, quoted."""
-    from toolkit.sql.statements import quote
+    from ..sql.statements import quote
 
     node = statement.node
     parts = [node.relation.schemaname, node.relation.relname]

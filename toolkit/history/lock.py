@@ -19,15 +19,15 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import ExecStatus
 
-from toolkit.errors import DbtoolError, LockTimeout, grant_hint
-from toolkit.sql.execute import pin
+from ..errors import DbtoolError, LockTimeout, grant_hint
+from ..sql.execute import pin
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from psycopg.pq.abc import PGconn
 
-    from toolkit.sql.execute import Connection
+    from ..sql.execute import Connection
 
 POLL_SECONDS = 0.2
 SCHEMA = "dbtool"

@@ -10,11 +10,17 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from toolkit.errors import DbtoolError, UsageProblem, did_you_mean, summed
-from toolkit.history.history import Applied, History, fold, remap
-from toolkit.history.lock import stand_on
-from toolkit.history.run import Connect, File, exclusive_run, session
-from toolkit.history.status import (
+from ..errors import DbtoolError, UsageProblem, did_you_mean, summed
+from ..output import Reporter
+from ..project.directives import irreversible, is_transactional, own_limits
+from ..project.layout import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, read_sql
+from ..sql.execute import Connection
+from ..sql.limits import Limits
+from ..sql.script import refuse_unfit
+from .history import Applied, History, fold, remap
+from .lock import stand_on
+from .run import Connect, File, exclusive_run, session
+from .status import (
     LATE,
     PENDING,
     RUNNING,
@@ -23,12 +29,6 @@ from toolkit.history.status import (
     refuse_unfinished,
     status,
 )
-from toolkit.output import Reporter
-from toolkit.project.directives import irreversible, is_transactional, own_limits
-from toolkit.project.layout import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, read_sql
-from toolkit.sql.execute import Connection
-from toolkit.sql.limits import Limits
-from toolkit.sql.script import refuse_unfit
 
 __all__ = ["Connect", "ScriptState", "migrate", "rollback", "scripts_up_to", "status"]
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.errors import DbtoolError, UsageProblem, did_you_mean
-from toolkit.history import history
-from toolkit.history.leftovers import InvalidIndex, has_ended, left_by
-from toolkit.history.migrations import rollback_path, sql_file
-from toolkit.history.run import File, Run
-from toolkit.history.status import EDITED, MISSING, UNFINISHED, ScriptState, status
-from toolkit.history.stepwise import SETTING, Unfinished
-from toolkit.project.layout import Project, Script, read_sql
-from toolkit.sql.execute import Connection, send
-from toolkit.sql.script import TRANSACTION_CONTROL, same_but_comments, split
+from ..errors import DbtoolError, UsageProblem, did_you_mean
+from ..project.layout import Project, Script, read_sql
+from ..sql.execute import Connection, send
+from ..sql.script import TRANSACTION_CONTROL, same_but_comments, split
+from . import history
+from .leftovers import InvalidIndex, has_ended, left_by
+from .migrations import rollback_path, sql_file
+from .run import File, Run
+from .status import EDITED, MISSING, UNFINISHED, ScriptState, status
+from .stepwise import SETTING, Unfinished
 
 if TYPE_CHECKING:
-    from toolkit.sql.statements import Statement
+    from ..sql.statements import Statement
 
 
 @dataclass(frozen=True)

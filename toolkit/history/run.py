@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from toolkit.errors import ScriptFailed
-from toolkit.history import history
-from toolkit.history.history import History
-from toolkit.history.leftovers import invalid_indexes
-from toolkit.history.lock import Watch, exclusive, refuse_transaction_pooling
-from toolkit.history.stepwise import Journal, forget_unfinished, run_each
-from toolkit.output import Reporter
-from toolkit.project.layout import Script
-from toolkit.sql.execute import (
+from ..errors import ScriptFailed
+from ..output import Reporter
+from ..project.layout import Script
+from ..sql.execute import (
     WAITED,
     Connection,
     as_connected,
@@ -31,12 +26,17 @@ from toolkit.sql.execute import (
     set_limits,
     watch_client,
 )
-from toolkit.sql.limits import Limits
-from toolkit.sql.outside import kept_inside
-from toolkit.sql.script import split
+from ..sql.limits import Limits
+from ..sql.outside import kept_inside
+from ..sql.script import split
+from . import history
+from .history import History
+from .leftovers import invalid_indexes
+from .lock import Watch, exclusive, refuse_transaction_pooling
+from .stepwise import Journal, forget_unfinished, run_each
 
 if TYPE_CHECKING:
-    from toolkit.sql.statements import Statement
+    from ..sql.statements import Statement
 
 Connect = Callable[[], Connection]
 Mark = Callable[[float], None]

@@ -10,16 +10,16 @@ from typing import Any
 
 import psycopg
 
-from toolkit.configuration import parse_toml
-from toolkit.errors import DbtoolError, PendingMigrations, UsageProblem
-from toolkit.history.lock import exclusive, hold_in_transaction
-from toolkit.history.run import make_ready
-from toolkit.history.status import PENDING, refuse_problems, status
-from toolkit.output import Reporter
-from toolkit.project.layout import Project, natural_key, read_sql
-from toolkit.sql.execute import Connection, as_connected, failure, forget_session, run_whole
-from toolkit.sql.limits import WAIT_SECONDS
-from toolkit.sql.script import refuse_unfit
+from ..configuration import parse_toml
+from ..errors import DbtoolError, PendingMigrations, UsageProblem
+from ..output import Reporter
+from ..project.layout import Project, natural_key, read_sql
+from ..sql.execute import Connection, as_connected, failure, forget_session, run_whole
+from ..sql.limits import WAIT_SECONDS
+from ..sql.script import refuse_unfit
+from .lock import exclusive, hold_in_transaction
+from .run import make_ready
+from .status import PENDING, refuse_problems, status
 
 CORE = "core"
 RULES = "seeds.toml"

@@ -8,13 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from toolkit.errors import HistoryProblem, summed
-from toolkit.history.history import Applied, History, fold, script_number
-from toolkit.history.lock import is_held
-from toolkit.history.stepwise import Unfinished, read_unfinished
-from toolkit.project.layout import SCHEMA_ID, Project, Script
-from toolkit.sql.execute import Connection
-from toolkit.sql.script import same_but_comments
+from ..errors import HistoryProblem, summed
+from ..project.layout import SCHEMA_ID, Project, Script
+from ..sql.execute import Connection
+from ..sql.script import same_but_comments
+from .history import Applied, History, fold, script_number
+from .lock import is_held
+from .stepwise import Unfinished, read_unfinished
 
 APPLIED, PENDING, RUNNING = "applied", "pending", "running"
 EDITED, MISSING, LATE, UNFINISHED = "edited", "missing", "late", "unfinished"

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from toolkit import __version__
-from toolkit.errors import ScriptFailed
-from toolkit.history.lock import SCHEMA, of
-from toolkit.sql.execute import Connection, failure, kept_text, send
-from toolkit.sql.script import TRANSACTION_CONTROL, failing_line
+from .. import __version__
+from ..errors import ScriptFailed
+from ..sql.execute import Connection, failure, kept_text, send
+from ..sql.script import TRANSACTION_CONTROL, failing_line
+from .lock import SCHEMA, of
 
 if TYPE_CHECKING:
-    from toolkit.sql.execute import Connection
-    from toolkit.sql.statements import Statement
+    from ..sql.execute import Connection
+    from ..sql.statements import Statement
 
 CREATE = """
 create table if not exists dbtool.unfinished_script (

@@ -18,8 +18,8 @@ from yoyo import internalmigrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration, default_migration_table
 
-from toolkit.servers.account import user_name
-from toolkit.sql.execute import Connection
+from ..servers.account import user_name
+from ..sql.execute import Connection
 
 
 class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]

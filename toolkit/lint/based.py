@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from toolkit.catalog.read import Catalog, Difference, diff, parent
-from toolkit.findings import Finding
-from toolkit.project import sources
-from toolkit.project.layout import Project, Script
-from toolkit.project.sources import ON_BASE, Sources
-from toolkit.sql.statements import Name, creates, parse
+from ..catalog.read import Catalog, Difference, diff, parent
+from ..findings import Finding
+from ..project import sources
+from ..project.layout import Project, Script
+from ..project.sources import ON_BASE, Sources
+from ..sql.statements import Name, creates, parse
 
 # What stands by itself in a schema, where a later version of the base may bring one of that name.
 _STANDS_ALONE = ("table", "view", "materialized view", "function", "procedure", "sequence", "domain", "enum")

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from postgast import pg_query_pb2 as pg
 
-from toolkit.catalog.queries import COMMON
-from toolkit.errors import DbtoolError
-from toolkit.findings import Finding
-from toolkit.project.directives import is_transactional
-from toolkit.project.layout import Project, Script, read_sql
-from toolkit.project.sources import Sources
-from toolkit.sql.script import refuse_unfit
-from toolkit.sql.statements import Name, Statement, creates, parse, qualified, routine_body
+from ..catalog.queries import COMMON
+from ..errors import DbtoolError
+from ..findings import Finding
+from ..project.directives import is_transactional
+from ..project.layout import Project, Script, read_sql
+from ..project.sources import Sources
+from ..sql.script import refuse_unfit
+from ..sql.statements import Name, Statement, creates, parse, qualified, routine_body
 
 if TYPE_CHECKING:
     from psycopg import Connection

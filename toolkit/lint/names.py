@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import postgast
 from postgast import pg_query_pb2 as pg
 
-from toolkit.findings import Finding
-from toolkit.sql.statements import Statement, creates, input_types, routine_body, unquote
+from ..findings import Finding
+from ..sql.statements import Statement, creates, input_types, routine_body, unquote
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from toolkit.catalog.queries import COMMON
-from toolkit.catalog.read import qualified_names
-from toolkit.findings import Finding
-from toolkit.lint.conventions import Place
-from toolkit.sql.statements import Name, qualified
+from ..catalog.queries import COMMON
+from ..catalog.read import qualified_names
+from ..findings import Finding
+from ..sql.statements import Name, qualified
+from .conventions import Place
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolkit.configuration import OWN_FILE, SHARED_FILE, table
-from toolkit.errors import UsageProblem
-from toolkit.findings import OWN_RULES, Finding
-from toolkit.lint import conventions, names, plpgsql, silences, squawk
-from toolkit.project import shipped
-from toolkit.project.layout import Project, Script
-from toolkit.project.sources import Sources
+from ..configuration import OWN_FILE, SHARED_FILE, table
+from ..errors import UsageProblem
+from ..findings import OWN_RULES, Finding
+from ..project import shipped
+from ..project.layout import Project, Script
+from ..project.sources import Sources
+from . import conventions, names, plpgsql, silences, squawk
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from toolkit.catalog.read import Key
+    from ..catalog.read import Key
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from toolkit.findings import Finding
-from toolkit.sql.statements import SyntaxProblem, parse
+from ..findings import Finding
+from ..sql.statements import SyntaxProblem, parse
 
 RULE = "silence"
 _COMMENT = re.compile(

@@ -9,9 +9,9 @@ import subprocess
 import sysconfig
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from toolkit.errors import DbtoolError, UsageProblem, did_you_mean
-from toolkit.findings import OWN_RULES, Finding
-from toolkit.project.layout import Project, Script
+from ..errors import DbtoolError, UsageProblem, did_you_mean
+from ..findings import OWN_RULES, Finding
+from ..project.layout import Project, Script
 
 EXCLUDED: Mapping[str, str] = {
     "require-lock-timeout": "dbtool sets the time limits for the whole run",

@@ -14,8 +14,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from toolkit.connection import connect, with_role
-from toolkit.errors import DbtoolError
+from ..connection import connect, with_role
+from ..errors import DbtoolError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe

@@ -9,13 +9,13 @@ from typing import Any
 
 from psycopg.pq import TransactionStatus
 
-from toolkit.errors import ScriptFailed
-from toolkit.history.run import File
-from toolkit.history.stepwise import SETTING
-from toolkit.sql.execute import Connection, forget_session, send
-from toolkit.sql.outside import kept_inside
-from toolkit.sql.script import TRANSACTION_CONTROL
-from toolkit.sql.statements import Statement, quote
+from ..errors import ScriptFailed
+from ..history.run import File
+from ..history.stepwise import SETTING
+from ..sql.execute import Connection, forget_session, send
+from ..sql.outside import kept_inside
+from ..sql.script import TRANSACTION_CONTROL
+from ..sql.statements import Statement, quote
 
 _CONCURRENT = "ShareUpdateExclusiveLock"
 # The table itself, or the one of an index.

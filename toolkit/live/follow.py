@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from toolkit.authoring import drift
-from toolkit.authoring.drift import Unsettled, settle
-from toolkit.catalog.read import read as read_catalog
-from toolkit.errors import DbtoolError
-from toolkit.history.history import ADOPTED, FORGOTTEN, History
-from toolkit.history.lock import exclusive
-from toolkit.history.migrations import LIMITS
-from toolkit.history.run import Connect, session
-from toolkit.history.status import EDITED, LATE, MISSING, status
-from toolkit.live.verify import Drifted, differences_from
-from toolkit.project import sources
-from toolkit.sql.execute import send
+from ..authoring import drift
+from ..authoring.drift import Unsettled, settle
+from ..catalog.read import read as read_catalog
+from ..errors import DbtoolError
+from ..history.history import ADOPTED, FORGOTTEN, History
+from ..history.lock import exclusive
+from ..history.migrations import LIMITS
+from ..history.run import Connect, session
+from ..history.status import EDITED, LATE, MISSING, status
+from ..project import sources
+from ..sql.execute import send
+from .verify import Drifted, differences_from
 
 if TYPE_CHECKING:
-    from toolkit.output import Reporter
-    from toolkit.project.layout import Project
-    from toolkit.sql.execute import Connection
+    from ..output import Reporter
+    from ..project.layout import Project
+    from ..sql.execute import Connection
 
 _OF_SOURCES = ("function", "procedure", "aggregate", "view", "materialized view", "trigger", "event trigger")
 _HOLDS_ROWS = ("table", "column", "sequence", "materialized view")

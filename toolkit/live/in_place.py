@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from toolkit.catalog.objects import literal
-from toolkit.catalog.read import Key, parent, split_on
-from toolkit.sql.statements import quote
+from ..catalog.objects import literal
+from ..catalog.read import Key, parent, split_on
+from ..sql.statements import quote
 
 Facts = Mapping[str, Any]
 Change = Callable[[str, Facts, Facts], list[str] | None]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
-from toolkit.catalog.objects import literal
-from toolkit.catalog.read import Catalog, Difference, Key, parent, split_on
-from toolkit.live import in_place
-from toolkit.sql.statements import quote
+from ..catalog.objects import literal
+from ..catalog.read import Catalog, Difference, Key, parent, split_on
+from ..sql.statements import quote
+from . import in_place
 
 Facts = Mapping[str, Any]
 Step = tuple[int, str]

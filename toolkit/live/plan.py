@@ -12,21 +12,21 @@ from pathlib import Path
 
 import psycopg
 
-from toolkit.catalog.read import Catalog, read
-from toolkit.connection import connect
-from toolkit.errors import DbtoolError, ScriptFailed
-from toolkit.history import migrations
-from toolkit.history.history import Applied, History
-from toolkit.history.lock import refuse_transaction_pooling
-from toolkit.history.run import Connect
-from toolkit.history.stepwise import SETTING
-from toolkit.live.effects import Effect, Forecast, forecast
-from toolkit.project.layout import Project
-from toolkit.servers.binaries import find_clients, psql_call
-from toolkit.servers.throwaway import ThrowawayServer
-from toolkit.sql.execute import Connection, send
-from toolkit.sql.script import extensions_in, split
-from toolkit.sql.surroundings import TAKEN, Surroundings
+from ..catalog.read import Catalog, read
+from ..connection import connect
+from ..errors import DbtoolError, ScriptFailed
+from ..history import migrations
+from ..history.history import Applied, History
+from ..history.lock import refuse_transaction_pooling
+from ..history.run import Connect
+from ..history.stepwise import SETTING
+from ..project.layout import Project
+from ..servers.binaries import find_clients, psql_call
+from ..servers.throwaway import ThrowawayServer
+from ..sql.execute import Connection, send
+from ..sql.script import extensions_in, split
+from ..sql.surroundings import TAKEN, Surroundings
+from .effects import Effect, Forecast, forecast
 
 DUMP_OPTIONS = (
     "--schema-only",

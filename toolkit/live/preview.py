@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import psycopg
 
-from toolkit.errors import DbtoolError
-from toolkit.project.layout import read_sql
-from toolkit.sql.execute import Connection, failure, run_whole
-from toolkit.sql.script import refuse_unfit
+from ..errors import DbtoolError
+from ..project.layout import read_sql
+from ..sql.execute import Connection, failure, run_whole
+from ..sql.script import refuse_unfit
 
 SAMPLE = 5
 _BEFORE = """

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from toolkit.errors import DbtoolError
-from toolkit.sql.execute import Connection
+from ..errors import DbtoolError
+from ..sql.execute import Connection
 
 BATCH = 200
 """Rows that are sent at a time; import_questions() takes at most 10,000 of them and 8 MB."""

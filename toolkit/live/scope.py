@@ -14,21 +14,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.catalog.read import Catalog, Key, parent, read, split_on
-from toolkit.connection import connect
-from toolkit.errors import HistoryProblem, ScriptFailed
-from toolkit.history import migrations
-from toolkit.history.history import fold
-from toolkit.live.plan import does_not_run, reworded, surroundings_of
-from toolkit.project.layout import SCHEMA_ID, Project
-from toolkit.sql.script import same_but_comments
-from toolkit.sql.statements import quote, split_qualified, unquote
-from toolkit.sql.surroundings import made_roles
+from ..catalog.read import Catalog, Key, parent, read, split_on
+from ..connection import connect
+from ..errors import HistoryProblem, ScriptFailed
+from ..history import migrations
+from ..history.history import fold
+from ..project.layout import SCHEMA_ID, Project
+from ..sql.script import same_but_comments
+from ..sql.statements import quote, split_qualified, unquote
+from ..sql.surroundings import made_roles
+from .plan import does_not_run, reworded, surroundings_of
 
 if TYPE_CHECKING:
-    from toolkit.history.history import Applied
-    from toolkit.servers.throwaway import ThrowawayServer
-    from toolkit.sql.execute import Connection
+    from ..history.history import Applied
+    from ..servers.throwaway import ThrowawayServer
+    from ..sql.execute import Connection
 
 DATABASE = "reference"
 OpenServer = Callable[[], "AbstractContextManager[ThrowawayServer]"]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.project.layout import Project, read_sql
-from toolkit.sql.execute import Connection
+from ..errors import DbtoolError, UsageProblem
+from ..project.layout import Project, read_sql
+from ..sql.execute import Connection
 
 TOLD_DAYS = 14
 """Of what was earned longer ago, no notifications are left."""

@@ -9,18 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from toolkit.catalog import read as catalog
-from toolkit.catalog.read import Catalog, Difference, parent, split_on
-from toolkit.connection import connect as connect_url
-from toolkit.errors import Drift, HistoryProblem
-from toolkit.history.history import ADOPTED, Applied, History
-from toolkit.history.lock import exclusive, of, stand_on
-from toolkit.history.migrations import LIMITS, migrate, scripts_up_to
-from toolkit.history.run import Connect, session
-from toolkit.live import mend
-from toolkit.live.mend import Mending
-from toolkit.live.plan import reworded, settings_of
-from toolkit.live.scope import (
+from ..catalog import read as catalog
+from ..catalog.read import Catalog, Difference, parent, split_on
+from ..connection import connect as connect_url
+from ..errors import Drift, HistoryProblem
+from ..history.history import ADOPTED, Applied, History
+from ..history.lock import exclusive, of, stand_on
+from ..history.migrations import LIMITS, migrate, scripts_up_to
+from ..history.run import Connect, session
+from ..output import Onlooker, Reporter
+from ..project.layout import Project, Script
+from ..servers.choose import open_like
+from ..sql.execute import Connection
+from ..sql.script import extensions_in
+from . import mend
+from .mend import Mending
+from .plan import reworded, settings_of
+from .scope import (
     LiveDatabase,
     Reference,
     Texts,
@@ -30,11 +35,6 @@ from toolkit.live.scope import (
     comparable,
     perhaps_theirs,
 )
-from toolkit.output import Onlooker, Reporter
-from toolkit.project.layout import Project, Script
-from toolkit.servers.choose import open_like
-from toolkit.sql.execute import Connection
-from toolkit.sql.script import extensions_in
 
 AT_MOST = 20
 """How many differences are shown of a database that is to be adopted."""

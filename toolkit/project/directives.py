@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolkit.errors import DbtoolError
+from ..errors import DbtoolError
 
 _DIRECTIVE = re.compile(
     r"--\s*(transactional|irreversible|lock_timeout|statement_timeout)\s*:\s*(.*)", re.IGNORECASE

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from toolkit import __version__
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.project.directives import irreversible, is_transactional
-from toolkit.sql.script import extensions_in
+from .. import __version__
+from ..errors import DbtoolError, UsageProblem
+from ..sql.script import extensions_in
+from .directives import irreversible, is_transactional
 
 SCHEMA_ID = "schema"
 HISTORY = "history"
@@ -138,7 +138,7 @@ class Project:
 
         Raises UsageProblem where the setting `extends` names none.
         """
-        from toolkit.configuration import read_setting
+        from ..configuration import read_setting
 
         named = read_setting(self.root, EXTENDS)
         if named is None:
@@ -167,7 +167,7 @@ class Project:
         It is `released` below [tool.dbtool]: 0 for none, "schema" for schema.sql alone, else the number of a
         migration. Raises UsageProblem for something else.
         """
-        from toolkit.configuration import read_setting
+        from ..configuration import read_setting
 
         return _released(read_setting(self.root, RELEASED))
 
@@ -179,7 +179,7 @@ class Project:
 
         Raises UsageProblem for a name that is none.
         """
-        from toolkit.configuration import read_setting
+        from ..configuration import read_setting
 
         name = read_setting(self.root, HISTORY)
         if name is None:
@@ -193,7 +193,7 @@ class Project:
     @property
     def setup(self) -> str:
         """What a throwaway database gets first: the file that the setting `setup` names; else nothing."""
-        from toolkit.configuration import read_setting
+        from ..configuration import read_setting
 
         name = read_setting(self.root, SETUP)
         if name is not None and not (isinstance(name, str) and (self.root / name).is_file()):
@@ -304,7 +304,7 @@ def read_sql(path: Path) -> str:
 
 def released_number(text: str) -> int | None:
     """What the text of pyproject.toml or dbtool.toml says of `released`, as Project.released does."""
-    from toolkit.configuration import parse_toml
+    from ..configuration import parse_toml
 
     table = parse_toml(text, "pyproject.toml")
     return _released(table.get(RELEASED, table.get("tool", {}).get("dbtool", {}).get(RELEASED)))
@@ -369,9 +369,10 @@ def _lacks(folder: Path) -> str | None:
         return "migrations/"
     if any((folder / "migrations").glob("migration[0-9]*.sql")):
         return "schema.sql"
-    from toolkit.configuration import read_setting
+    from ..configuration import read_setting
 
     says = any(read_setting(folder, name) is not None for name in (EXTENDS, HISTORY, RELEASED))
+    says = says or any(any((folder / name).glob("*/*.sql")) for name in ("functions", "triggers", "views"))
     return "schema.sql and no migrations/" if says else None
 
 

@@ -10,9 +10,9 @@ import re
 import subprocess
 from collections.abc import Iterator
 
-from toolkit.configuration import OWN_FILE, SHARED_FILE
-from toolkit.findings import Finding
-from toolkit.project.layout import (
+from ..configuration import OWN_FILE, SHARED_FILE
+from ..findings import Finding
+from .layout import (
     RELEASED,
     SCHEMA_ID,
     Project,

@@ -11,10 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from toolkit.errors import DbtoolError
-from toolkit.findings import Finding
-from toolkit.project.layout import Project, read_sql
-from toolkit.sql.statements import (
+from ..errors import DbtoolError
+from ..findings import Finding
+from ..sql.statements import (
     Name,
     Statement,
     SyntaxProblem,
@@ -28,6 +27,7 @@ from toolkit.sql.statements import (
     table_of,
     unquote,
 )
+from .layout import Project, read_sql
 
 ON_BASE = "base-object"
 """The rule that a project leaves alone what it stands on."""

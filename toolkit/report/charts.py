@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.errors import DbtoolError
+from ..errors import DbtoolError
 
 Rows = Sequence[Mapping[str, Any]]
 Spec = dict[str, Any]

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit import __version__
-from toolkit.errors import DbtoolError
-from toolkit.report import charts
+from .. import __version__
+from ..errors import DbtoolError
+from . import charts
 
 if TYPE_CHECKING:
     from psycopg import Connection

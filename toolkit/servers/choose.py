@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 
-from toolkit.errors import DbtoolError, UsageProblem
-from toolkit.output import say
-from toolkit.servers.embedded import EmbeddedServer
-from toolkit.servers.throwaway import ThrowawayServer
+from ..errors import DbtoolError, UsageProblem
+from ..output import say
+from .embedded import EmbeddedServer
+from .throwaway import ThrowawayServer
 
 __all__ = ["EmbeddedServer", "ThrowawayServer", "open_like", "open_throwaway"]
 
@@ -21,7 +21,7 @@ def _to_stderr(line: str) -> None:
 
 def default_kind() -> str:
     """A container of the newest image that Docker has, or the embedded server where there is none."""
-    from toolkit.servers import containers
+    from . import containers
 
     image = containers.newest_image()
     return f"container:{image}" if image else "embedded"
@@ -44,7 +44,7 @@ def open_throwaway(
     Embedded binaries that have these extensions are preferred. Raises UsageProblem for another kind,
     DbtoolError when the server cannot be had.
     """
-    from toolkit.servers import containers, throwaway
+    from . import containers, throwaway
 
     if kind is None:
         kind = default_kind()
@@ -76,7 +76,7 @@ def open_stock(
     major: int | None, settings: Mapping[str, str] = MappingProxyType({})
 ) -> AbstractContextManager[ThrowawayServer]:
     """A stock server: the system's, else a container; `settings` are those that cannot be done without."""
-    from toolkit.servers import binaries, containers, throwaway
+    from . import binaries, containers, throwaway
 
     try:
         binaries.find_compiling(major)
@@ -97,8 +97,8 @@ def open_like(
     else in a container. Raises DbtoolError when it cannot be had, unless `or_another` version will do:
     PostgreSQL words definitions differently from version to version.
     """
-    from toolkit.servers import binaries, containers
-    from toolkit.servers.throwaway import embedded
+    from . import binaries, containers
+    from .throwaway import embedded
 
     if kind is not None:
         opened = open_throwaway(kind)

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.connection import SUPERUSER
-from toolkit.errors import DbtoolError
-from toolkit.servers.account import Account, can_enter, command_line, is_alive, run_as, state_dir
-from toolkit.servers.binaries import Binaries
+from ..connection import SUPERUSER
+from ..errors import DbtoolError
+from .account import Account, can_enter, command_line, is_alive, run_as, state_dir
+from .binaries import Binaries
 
 # A process number that no system hands out; PostgreSQL takes a lock file with it for one left by a crash.
 NO_PROCESS = 2**31 - 1

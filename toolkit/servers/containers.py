@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from toolkit.connection import SUPERUSER, own_server
-from toolkit.errors import DbtoolError
-from toolkit.servers.throwaway import SETTINGS, ThrowawayServer, roomy_memory
-from toolkit.sql.outside import NOWHERE
+from ..connection import SUPERUSER, own_server
+from ..errors import DbtoolError
+from ..sql.outside import NOWHERE
+from .throwaway import SETTINGS, ThrowawayServer, roomy_memory
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer

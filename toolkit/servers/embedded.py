@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from toolkit.connection import PORT, SUPERUSER, connect, own_server, socket_url
-from toolkit.errors import DbtoolError, LockTimeout
-from toolkit.servers import cluster
-from toolkit.servers.account import Account, can_enter, end, end_servers_in, is_alive, run_as, server_account
-from toolkit.servers.binaries import Binaries, find_binaries, for_account
+from ..connection import PORT, SUPERUSER, connect, own_server, socket_url
+from ..errors import DbtoolError, LockTimeout
+from . import cluster
+from .account import Account, can_enter, end, end_servers_in, is_alive, run_as, server_account
+from .binaries import Binaries, find_binaries, for_account
 
 LOCK_TIMEOUT_SECONDS = 120.0
 START_TIMEOUT_SECONDS = 600

@@ -18,15 +18,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from toolkit.connection import connect, describe_url, own_server, socket_url, with_database
-from toolkit.errors import DbtoolError
-from toolkit.output import say
-from toolkit.servers import cluster
-from toolkit.servers.account import end, run_as, server_account
-from toolkit.servers.binaries import Binaries, find_binaries, find_compiling, for_account
-from toolkit.sql.execute import send
-from toolkit.sql.outside import NOWHERE, keep_inside
-from toolkit.sql.script import split
+from ..connection import connect, describe_url, own_server, socket_url, with_database
+from ..errors import DbtoolError
+from ..output import say
+from ..sql.execute import send
+from ..sql.outside import NOWHERE, keep_inside
+from ..sql.script import split
+from . import cluster
+from .account import end, run_as, server_account
+from .binaries import Binaries, find_binaries, find_compiling, for_account
 
 START_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 30.0

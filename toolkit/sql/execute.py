@@ -11,15 +11,15 @@ import psycopg
 from psycopg import generators
 from psycopg.pq import ExecStatus
 
-from toolkit.errors import DbtoolError, ScriptFailed, grant_hint
-from toolkit.sql.limits import Limits
-from toolkit.sql.outside import HINT, NOWHERE, kept_inside
-from toolkit.sql.script import excerpt, failing_line, split
+from ..errors import DbtoolError, ScriptFailed, grant_hint
+from .limits import Limits
+from .outside import HINT, NOWHERE, kept_inside
+from .script import excerpt, failing_line, split
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
 
-    from toolkit.sql.statements import Statement
+    from .statements import Statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -110,7 +110,7 @@ def run_whole(connection: Connection, text: str, source: str) -> None:
 
     Raises ScriptFailed, naming source and line.
     """
-    from toolkit.sql.statements import client_side
+    from .statements import client_side
 
     sql, rows = client_side(text)
     outcome = send(connection, f"{sql}\n;{RESET_SETTINGS};{_pins(connection)}", rows)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import ScriptFailed
-from toolkit.sql.script import split
+from ..errors import ScriptFailed
+from .script import split
 
 if TYPE_CHECKING:
     import psycopg
 
-    from toolkit.sql.statements import Statement
+    from .statements import Statement
 
 NOWHERE = "255.255.255.255"
 """The address that libpq takes for every host's in the backends of own throwaway servers."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from toolkit.errors import DbtoolError, ScriptFailed
+from ..errors import DbtoolError, ScriptFailed
 
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
-    from toolkit.sql.statements import Statement
+    from .statements import Statement
 
 TRANSACTION_CONTROL = "transaction_stmt"
 # How a statement begins that `refuse_unfit` may refuse; also one that begins with no word.
@@ -30,7 +30,7 @@ def split(text: str, source: object = "script") -> list[Statement]:
 
     Raises ScriptFailed (SQLSTATE 42601), naming source and line, for text that PostgreSQL's parser refuses.
     """
-    from toolkit.sql.statements import SyntaxProblem, parse
+    from .statements import SyntaxProblem, parse
 
     try:
         return parse(text)
@@ -47,7 +47,7 @@ def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
     """
     import postgast
 
-    from toolkit.sql.statements import client_side, takes_rows
+    from .statements import client_side, takes_rows
 
     try:
         texts = postgast.split(client_side(text)[0])
@@ -112,7 +112,7 @@ def _tokens(text: str) -> list[bytes]:
     import postgast
     from postgast.pg_query_pb2 import Token
 
-    from toolkit.sql.statements import client_side
+    from .statements import client_side
 
     text, rows = client_side(text)
     raw = text.encode()

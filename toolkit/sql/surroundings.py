@@ -9,7 +9,7 @@ from typing import Any
 
 from postgast import pg_query_pb2 as pg
 
-from toolkit.sql.statements import Statement, SyntaxProblem, parse, unquote
+from .statements import Statement, SyntaxProblem, parse, unquote
 
 _SUSPECT = re.compile(
     r"(?i)\b(grant|revoke|owner|policy|role|authorization|user|(?:default_)?tablespace|database)\b"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.connection import connect, describe_url, with_database
-from toolkit.errors import DbtoolError, UsageProblem, mask_secrets
+from ..connection import connect, describe_url, with_database
+from ..errors import DbtoolError, UsageProblem, mask_secrets
 
 NOT_RUN = -1
 _NAME = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?P<url>postgres(ql)?://.*|.*=.*)")
@@ -124,7 +124,7 @@ class Fleet:
     def __init__(
         self, arguments: Sequence[str], environ: Mapping[str, str], cwd: Path, *, stop_on_first: bool = False
     ) -> None:
-        self._words = [sys.executable, "-m", "toolkit", *arguments]
+        self._words = [sys.executable, "-m", __name__.partition(".")[0], *arguments]
         self._environ = environ
         self._cwd = cwd
         self._stop_on_first = stop_on_first
