@@ -107,3 +107,22 @@ def test_who_is_no_member_of_the_owner_is_told_so(
         connection.execute('drop role "a backend"')
     assert done.exit_code == 1
     assert 'make it one: grant learn_owner to "a backend";' in done.stderr
+
+
+def test_settings_that_hurt_are_found_and_mended(url: str, run_dbtool: RunDbtool) -> None:
+    def mends() -> dict[str, str]:
+        found = json.loads(run_dbtool("doctor", "--quick", "--json", "--database-url", url).stdout)[
+            "findings"
+        ]
+        return {each["subject"]: each["mend"] for each in found if each["topic"] == "settings"}
+
+    name = conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"alter database {name} set idle_in_transaction_session_timeout = 0")
+        connection.execute(f"alter database {name} set synchronous_commit = off")
+        bad = {"idle_in_transaction_session_timeout", "synchronous_commit"}
+        found = mends()
+        assert found.keys() >= bad
+        for each in bad:
+            connection.execute(found[each].encode())
+    assert not mends().keys() & bad
