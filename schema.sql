@@ -882,13 +882,13 @@ comment on table learn_internal.withdrawn_facts is
 create table learn_internal.recorded_payments (
   user_id       uuid not null references learn.users on delete cascade,
   activity_type text not null references learn.activity_types on update cascade on delete cascade,
-  day           date not null,
+  opened_at     timestamptz not null,
   facts         integer not null,
   primary key (user_id, activity_type)
 );
 comment on table learn_internal.recorded_payments is
   'How many facts of a type that pays a backend has recorded for a user on the last day that it did: those '
-  'beyond the setting recorded_payments_per_day pay nothing.';
+  'beyond the setting recorded_payments_per_day pay nothing. The day began with the first, opened_at: see is_over().';
 create index recorded_payments_activity_type on learn_internal.recorded_payments (activity_type);
 
 create table learn.metrics (
@@ -987,10 +987,11 @@ create table learn_internal.user_metric_days (
   metric        text not null references learn.metrics on delete cascade,
   scope         text not null,
   activity_date date not null,
+  zone_number   integer not null default 0,
   primary key (user_id, metric, scope, activity_date)
 );
 comment on table learn_internal.user_metric_days is
-  'The days that a distinct_days metric has counted already.';
+  'The days that a distinct_days metric has counted already, and by which of the learner''s zones.';
 create index user_metric_days_metric on learn_internal.user_metric_days (metric, user_id);
 
 -- ── xp ───────────────────────────────────────────────────────────────────────────────────────────
@@ -2030,6 +2031,8 @@ comment on column learn.drawn_quizzes.ends_at is 'When the time is up; null: the
 comment on column learn.drawn_quizzes.closed_at is 'Null: it is open. Closed without an attempt: abandoned.';
 create unique index drawn_quizzes_open_once on learn.drawn_quizzes (user_id, exam_type)
   where closed_at is null;
+create index drawn_quizzes_left on learn.drawn_quizzes (user_id, exam_type, closed_at)
+  where quiz_attempt_id is null;
 create index drawn_quizzes_exam_type on learn.drawn_quizzes (exam_type);
 create index drawn_quizzes_attempt on learn.drawn_quizzes (user_id, quiz_attempt_id);
 create index drawn_quizzes_open on learn.drawn_quizzes (ends_at) where closed_at is null;
@@ -2042,8 +2045,6 @@ comment on type learn_internal.graded_answer is 'An answer of a quiz, before it 
 create table learn_internal.paid_questions (
   user_id      uuid primary key references learn.users on delete cascade,
   opened_at    timestamptz not null,
-  timezone     text not null,
-  day_starts_at time not null,
   question_ids bigint[] not null default '{}',
   unnamed      jsonb not null default '{}',
   perfect      integer not null default 0
@@ -2051,8 +2052,7 @@ create table learn_internal.paid_questions (
 comment on table learn_internal.paid_questions is
   'The questions that have paid a learner today, by the clock: each does once a local day. One row per '
   'learner, which the first that pays on a new day begins again.';
-comment on column learn_internal.paid_questions.opened_at is 'When the first of them paid.';
-comment on column learn_internal.paid_questions.timezone is 'The learner''s, then, as is day_starts_at.';
+comment on column learn_internal.paid_questions.opened_at is 'When the first of them paid: that day it is until is_over().';
 comment on column learn_internal.paid_questions.perfect is 'Quizzes that have paid for being perfect.';
 comment on column learn_internal.paid_questions.unnamed is
   'By exam: correct answers that paid in quizzes that were written without their answers.';
@@ -2305,6 +2305,7 @@ create table learn.daily_challenges (
   special_requirements jsonb not null default '{}',
   created_at           timestamptz not null default learn.clock(),
   constraint daily_challenges_date_is_unique unique (date),
+  constraint date_is_possible check (date between '1970-01-01' and '9999-12-31'),
   constraint difficulty_modifier_is_in_range check (difficulty_modifier between 0.01 and 9.99),
   constraint xp_multiplier_is_in_range check (xp_multiplier between 0 and 9.99),
   constraint sizes_are_limited check (pg_column_size(special_requirements) <= 65536)

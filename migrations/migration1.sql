@@ -121,9 +121,7 @@ begin
   where s.user_id = p_user_id
   for no key update;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
+    perform learn_internal.require_user(p_user_id, false);
   end if;
   select u.is_active, coalesce(p_occurred_at, o.now_is, now()),  -- the time as learn.clock() tells it
     (coalesce(o.now_is, now()) at time zone u.timezone - u.day_starts_at)::date,
@@ -780,11 +778,7 @@ begin
     return query select * from learn_internal.check_everybody(true);
     return;
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', p_user_id),
-        hint = 'Pass the id of a row of learn.users, or null for everybody.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return query select * from learn_internal.check_learner(p_user_id);
 end;
 $$;
@@ -1182,8 +1176,8 @@ begin
   from learn_internal.run_recounts r
   where r.user_id = any (p_user_ids);
   delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date, zone_number)
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number
   from learn_internal.metric_day_recounts r
   where r.user_id = any (p_user_ids);
 
@@ -1361,11 +1355,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Look the user up in learn.users.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.rebuild_users(array[p_user_id]);
 end;
 $$;
@@ -1561,10 +1551,8 @@ begin
   from learn.audit_log a
   where a.about_user = p_user_id
   order by a.created_at, a.id;
-  if not found and not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users, or of a user that was erased.';
+  if not found then
+    perform learn_internal.require_user(p_user_id);
   end if;
 end;
 $$;
@@ -2209,5 +2197,31 @@ as $$
 $$;
 comment on function learn_internal.kept_columns() is
   'The columns that Laurel itself keeps up to date in content and rules.';
+
+-- functions/_shared/require_user.sql
+
+-- Refuses a user whom nobody knows: the one place of this error. p_is_known is what the caller has looked up already; null:
+-- it is looked up here.
+-- Errors: LX002.
+create or replace function learn_internal.require_user(
+  p_user_id  uuid,
+  p_is_known boolean default null,
+  p_name     text default 'p_user_id',
+  p_hint     text default 'Register the user first: learn.register_user(). Who was erased is a user no more.'
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not coalesce(p_is_known, exists (select from learn.users u where u.id = p_user_id)) then
+    raise exception 'unknown user'
+      using errcode = 'LX002', detail = format('%s = %s', p_name, coalesce(p_user_id::text, 'null')), hint = p_hint;
+  end if;
+end;
+$$;
+comment on function learn_internal.require_user(uuid, boolean, text, text) is
+  'Refuses a user whom nobody knows (LX002).';
 
 reset role;

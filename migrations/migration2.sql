@@ -43,11 +43,7 @@ begin
       using errcode = 'LX001', detail = 'p_password_hash is blank or null',
         hint = 'Hash the password in the backend.';
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   insert into learn.user_credentials (user_id, password_hash)
   values (p_user_id, p_password_hash)
   on conflict (user_id) do update
@@ -1152,11 +1148,7 @@ begin
       using errcode = 'LX001', detail = format('p_posts = %L', p_posts),
         hint = 'Pass keep, so that posts stay without a name, or delete.';
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users; erased users have none.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   if p_posts = 'delete' then
     delete from learn.discussions d where d.author_id = p_user_id;
     delete from learn.replies r where r.author_id = p_user_id;
@@ -1190,11 +1182,7 @@ declare
     'user_id', p_user_id, 'learn', '{}'::jsonb, 'learn_internal', '{}'::jsonb);
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   for v_table in
     select n.nspname as of_schema, c.relname as name, a.attname as key,
       array(select g.attname::text from pg_attribute g where g.attrelid = c.oid and g.attgenerated <> '') as generated
@@ -1581,8 +1569,9 @@ begin
 
   -- What was done today and lately, for what is limited.
   update learn_internal.recorded_payments i
-  set facts = case when f.day > i.day then 0 else i.facts end + case when f.day < i.day then 0 else f.facts end,
-    day = greatest(i.day, f.day)
+  set facts = case when learn_internal.is_over(p_into, i.opened_at) then 0 else i.facts end
+      + case when learn_internal.is_over(p_from, f.opened_at) then 0 else f.facts end,
+    opened_at = greatest(i.opened_at, f.opened_at)
   from learn_internal.recorded_payments f
   where f.user_id = p_from and i.user_id = p_into and i.activity_type = f.activity_type;
   update learn_internal.recent_calls i
@@ -1593,8 +1582,8 @@ begin
   v_into := learn_internal.open_paid_day(p_into);
   if v_from.perfect > 0 or v_from.unnamed <> '{}' or v_from.question_ids <> '{}' then
     insert into learn_internal.paid_questions
-      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-    values (p_into, v_into.opened_at, v_into.timezone, v_into.day_starts_at,
+      (user_id, opened_at, question_ids, unnamed, perfect)
+    values (p_into, v_into.opened_at,
       array(select distinct q from unnest(v_from.question_ids || v_into.question_ids) q),
       coalesce((
         select jsonb_object_agg(u.exam, u.answers)
@@ -1605,7 +1594,7 @@ begin
         ) u), '{}'),
       v_from.perfect + v_into.perfect)
     on conflict (user_id) do update
-      set opened_at = excluded.opened_at, timezone = excluded.timezone, day_starts_at = excluded.day_starts_at,
+      set opened_at = excluded.opened_at,
         question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   -- Which days they cover follows from the days of both; a retry is answered by who is there.
@@ -2019,9 +2008,8 @@ begin
       v_call.replay.replayed := true;
       return v_call.replay;
     end if;
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_from = %s', p_from),
-        hint = 'Look it up in learn.users; what was merged into another account is in learn.audit_trail().';
+    perform learn_internal.require_user(p_from, false, 'p_from',
+      'Look it up in learn.users; what was merged into another account is in learn.audit_trail().');
   elsif not v_from.is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_from = %s', p_from),

@@ -97,7 +97,7 @@ drop function learn_internal.batch_problems(jsonb);
 drop function learn_internal.batch_rows(jsonb);
 drop function learn_internal.check_criteria();
 drop function learn_internal.complete_activity();
-drop function learn_internal.count_days(uuid,text,date,jsonb[],timestamp with time zone);
+drop function learn_internal.count_days(uuid,text,date,integer,jsonb[],timestamp with time zone);
 drop function learn_internal.count_problem(jsonb,text);
 drop function learn_internal.covering_freezes(uuid,date,date);
 drop function learn_internal.criteria_problem(jsonb,text);
@@ -111,6 +111,7 @@ drop function learn_internal.give_streak_freezes(uuid,date,integer,text,timestam
 drop function learn_internal.has_happened(uuid,text,text,text);
 drop function learn_internal.index_criteria();
 drop function learn_internal.is_countable(jsonb);
+drop function learn_internal.is_over(uuid,timestamp with time zone);
 drop function learn_internal.keep_achievement_tokens();
 drop function learn_internal.keep_achievements();
 drop function learn_internal.keep_activity_types();

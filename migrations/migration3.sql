@@ -34,11 +34,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return coalesce((
     select e.days from learn_internal.streak_ends e
     where e.user_id = p_user_id and e.ends_at > learn.clock()), 0);
@@ -1163,9 +1159,7 @@ begin
   perform learn_internal.require_self(p_user_id);
   select u.locale into v_locale from learn.users u where u.id = p_user_id;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
+    perform learn_internal.require_user(p_user_id, false);
   end if;
   return query
   select a.slug, learn.localized(a.translations, v_locale, 'name', a.name), a.category, p.value, p.target,
@@ -1479,10 +1473,7 @@ begin
   select d.local_date, d.zone_number into new.local_date, new.zone_number
   from learn_internal.local_date(new.user_id, new.occurred_at) d;
   if new.local_date is null then
-    raise exception 'unknown user'
-      using errcode = 'LX002',
-        detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
-        hint = 'Register the user first.';
+    perform learn_internal.require_user(new.user_id, false, 'user_id');
   end if;
   new.is_qualifying := v_type.is_qualifying;
   if new.subject_id is not null and (v_type.happens_once or v_type.key = 'xp_awarded') then
@@ -1664,8 +1655,8 @@ begin
   from learn_internal.run_recounts r
   where r.metric = any (v_metrics);
   delete from learn_internal.user_metric_days d where d.metric = any (v_metrics);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date, zone_number)
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number
   from learn_internal.metric_day_recounts r
   where r.metric = any (v_metrics);
 
@@ -2117,7 +2108,7 @@ begin
     end if;
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
-    v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
+    v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or g.told > 0 or v_xp <> 0;
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
@@ -2201,7 +2192,7 @@ begin
       end loop;
       if v_type.feeds_days then
         v_new := v_new || learn_internal.count_days(
-          g.user_id, g.activity_type, g.local_date, g.properties, v_at);
+          g.user_id, g.activity_type, g.local_date, g.zone_number, g.properties, v_at);
       end if;
       if v_type.resets_runs then
         v_run := v_run
@@ -2556,9 +2547,7 @@ begin
   perform learn_internal.require_self(p_user_id);
   select u.selected_avatar_id into v_selected from learn.users u where u.id = p_user_id;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
+    perform learn_internal.require_user(p_user_id, false);
   end if;
   return query
   select a.id, a.slug, a.name, a.description, a.image_url, a.rarity,
@@ -3212,9 +3201,12 @@ comment on function learn_internal.advance_runs(learn_internal.run_event[]) is
 
 -- functions/activity/count_days.sql
 
--- Counts a day of a user for the metrics of distinct days that a type of fact feeds, each once.
+-- Counts a day of a user for the metrics of distinct days that a type of fact feeds, each once. A day that follows the
+-- last one in its zone counts; where another zone could have a say, all are counted anew from the log, as
+-- chain_days() has it: then hopping between zones makes no extra day, and one that was counted may be none any more.
+-- The caller has locked the user.
 create or replace function learn_internal.count_days(
-  p_user_id uuid, p_activity_type text, p_local_date date, p_properties jsonb[], p_at timestamptz
+  p_user_id uuid, p_activity_type text, p_local_date date, p_zone_number integer, p_properties jsonb[], p_at timestamptz
 )
 returns learn_internal.win[]
 language plpgsql
@@ -3222,8 +3214,11 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  d     record;
-  v_won learn_internal.win[] := '{}'::learn_internal.win[];
+  d      record;
+  v_same learn_internal.user_metric_days;  -- the same date
+  v_near learn_internal.user_metric_days;  -- the last day; of a late one, the day before
+  v_days integer;
+  v_won  learn_internal.win[] := '{}'::learn_internal.win[];
 begin
   for d in
     select distinct m.key as metric, s.scope, m.is_board and s.scope = '' as is_board
@@ -3232,20 +3227,64 @@ begin
     cross join lateral learn_internal.metric_scopes(p, m.scope_property) s(scope)
     where m.activity_type = p_activity_type and m.aggregate = 'distinct_days' and p @> m.filter
   loop
-    insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-    values (p_user_id, d.metric, d.scope, p_local_date)
-    on conflict do nothing;
-    continue when not found;
-    v_won := v_won || learn_internal.add_to_metric(p_user_id, d.metric, d.scope, 1, p_at);
-    if d.is_board then
-      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-      values (p_user_id, d.metric, p_local_date, 1);
+    select * into v_same from learn_internal.user_metric_days c
+    where c.user_id = p_user_id and c.metric = d.metric and c.scope = d.scope and c.activity_date = p_local_date;
+    continue when v_same.zone_number <= p_zone_number;
+    select * into v_near from learn_internal.user_metric_days c
+    where c.user_id = p_user_id and c.metric = d.metric and c.scope = d.scope
+    order by c.activity_date desc limit 1;
+    if v_near.zone_number = p_zone_number and p_local_date < v_near.activity_date and p_zone_number > 0 then
+      select * into v_near from learn_internal.user_metric_days c
+      where c.user_id = p_user_id and c.metric = d.metric and c.scope = d.scope and c.activity_date < p_local_date
+      order by c.activity_date desc limit 1;
+    end if;
+
+    if v_same.user_id is null and coalesce(v_near.zone_number, p_zone_number) = p_zone_number
+      and (v_near.user_id is not null or p_zone_number = 0)
+    then
+      insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date, zone_number)
+      values (p_user_id, d.metric, d.scope, p_local_date, p_zone_number);
+      v_days := 1;
+      if d.is_board then
+        insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+        values (p_user_id, d.metric, p_local_date, 1);
+      end if;
+    else
+      with due as materialized (
+        select r.activity_date, r.zone_number from learn_internal.metric_day_recounts r
+        where r.user_id = p_user_id and r.metric = d.metric and r.scope = d.scope
+      ), removed as (
+        delete from learn_internal.user_metric_days c
+        where c.user_id = p_user_id and c.metric = d.metric and c.scope = d.scope
+          and c.activity_date not in (select n.activity_date from due n)
+        returning c.activity_date
+      ), written as (
+        insert into learn_internal.user_metric_days as c (user_id, metric, scope, activity_date, zone_number)
+        select p_user_id, d.metric, d.scope, n.activity_date, n.zone_number from due n
+        on conflict (user_id, metric, scope, activity_date) do update
+          set zone_number = excluded.zone_number where c.zone_number <> excluded.zone_number
+        returning c.activity_date
+      ), changed as (
+        select r.activity_date, -1 as days from removed r
+        union all
+        select w.activity_date, 1 from written w
+        where not exists (  -- as it was before
+          select from learn_internal.user_metric_days c
+          where c.user_id = p_user_id and c.metric = d.metric and c.scope = d.scope and c.activity_date = w.activity_date)
+      ), gained as (
+        insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+        select p_user_id, d.metric, c.activity_date, c.days from changed c where d.is_board
+      )
+      select coalesce(sum(c.days), 0) into v_days from changed c;
+    end if;
+    if v_days <> 0 then
+      v_won := v_won || learn_internal.add_to_metric(p_user_id, d.metric, d.scope, v_days, p_at);
     end if;
   end loop;
   return v_won;
 end;
 $$;
-comment on function learn_internal.count_days(uuid, text, date, jsonb[], timestamptz) is
+comment on function learn_internal.count_days(uuid, text, date, integer, jsonb[], timestamptz) is
   'Counts a day of a user for the metrics of distinct days; returns what that earns.';
 
 -- functions/activity/run_around.sql
@@ -3600,8 +3639,7 @@ comment on function learn_internal.announce_levels(learn_internal.rise[]) is
 -- functions/xp/paid_today.sql
 
 -- What a type of fact has paid a learner today, by Laurel's clock, whatever the days of the facts: so nobody gets a
--- second cap by dating facts back. A payment is of an earlier day when it is so by both clocks, that of the zone
--- of now and that of its own: so neither by hopping between zones. Ledger rows are of the moment when they
+-- second cap by dating facts back, nor by hopping between zones: see is_over(). Ledger rows are of the moment when they
 -- were written, which leaves older partitions alone.
 create or replace function learn_internal.paid_today(p_user_id uuid, p_activity_type text)
 returns bigint
@@ -3610,9 +3648,9 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now       timestamptz := learn.clock();
-  v_learner   record;
-  v_today     timestamptz;
+  v_now     timestamptz := learn.clock();
+  v_learner record;
+  v_today   timestamptz;            -- when it began, where the learner is
 begin
   select u.timezone, u.day_starts_at, u.zone_since into v_learner
   from learn.users u
@@ -3623,18 +3661,13 @@ begin
     select coalesce(sum(t.amount), 0)
     from learn.xp_transactions t
     where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
-      and t.created_at >= v_today)
-    + case when v_learner.zone_since > v_now - interval '2 days' then (
+      and t.created_at >= greatest(v_today, v_learner.zone_since))
+    + case when v_learner.zone_since > v_now - interval '72 hours' then (  -- no date lasts longer, wherever
       select coalesce(sum(t.amount), 0)
       from learn.xp_transactions t
       where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
-        and t.created_at >= v_now - interval '2 days' and t.created_at < v_today
-        and t.created_at < v_learner.zone_since and exists (
-          select from learn.user_timezones z
-          where z.user_id = p_user_id
-            and z.number = (learn_internal.local_date(p_user_id, t.created_at)).zone_number
-            and (v_now at time zone z.timezone - z.day_starts_at)::date
-              <= (t.created_at at time zone z.timezone - z.day_starts_at)::date))
+        and t.created_at >= v_now - interval '72 hours' and t.created_at < v_learner.zone_since
+        and not learn_internal.is_over(p_user_id, t.created_at))
     else 0 end;
 end;
 $$;
@@ -3852,7 +3885,7 @@ begin
   else
     return query
     with facts as (
-      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date,
+      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, f.zone_number,
         case
           when p_metric = 'level_reached' then (f.properties ->> 'level')::numeric
           when m.property is null then 1
@@ -3865,14 +3898,14 @@ begin
         and f.properties @> m.filter
         and (p_scope = '' or f.properties ->> m.scope_property = p_scope)
       union all
-      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, 0, true
+      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, f.zone_number, 0, true
       from learn_internal.counted_facts f
       where m.aggregate = 'run' and f.user_id = p_user_id
         and f.activity_type = m.reset_activity_type and f.properties @> m.reset_filter
         and (p_scope = '' or f.properties ->> m.scope_property = p_scope)
     ), runs as (
       select f.*, count(*) filter (where f.is_end) over (order by f.occurred_at, f.id) as run,
-        row_number() over (partition by f.local_date order by f.id) = 1 as is_new_day
+        row_number() over (partition by f.local_date, f.zone_number order by f.id) = 1 as is_new_day
       from facts f
       where f.amount is not null
     )
@@ -3883,7 +3916,10 @@ begin
         else sum(r.amount) over (partition by r.run order by r.occurred_at, r.id)
       end)::bigint
     from runs r
-    where not r.is_end and (m.aggregate <> 'distinct_days' or r.is_new_day)
+    where not r.is_end and (m.aggregate <> 'distinct_days' or r.is_new_day and exists (
+      select from learn_internal.user_metric_days d
+      where d.user_id = p_user_id and d.metric = p_metric and d.scope = p_scope
+        and d.activity_date = r.local_date and d.zone_number = r.zone_number))
     window w as (order by r.occurred_at, r.id);
   end if;
 end;
@@ -3914,11 +3950,7 @@ declare
   v_met     record;                -- the fact that met a condition
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
   select k.id, k.criteria, k.xp_reward, u.earned_at, u.evidence into a
   from learn.achievements k
@@ -4024,11 +4056,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   if p_from is null or p_to is null or p_to < p_from or p_from < '1970-01-01'
     or p_to >= '2200-01-01'
   then
@@ -4379,8 +4407,7 @@ comment on view learn_internal.activity_day_recounts is
 
 -- What a fact that a backend records pays: null is what the rule says, and 0 what is beyond the setting
 -- recorded_payments_per_day. Laurel's own acts are bounded by what there is to learn; what comes from outside has made-up
--- subjects, or none. The day is the learner's, by the clock, and never goes back: moving between zones makes
--- no second one. The caller has locked the user.
+-- subjects, or none. The day is the learner's, by the clock, as is_over() has it. The caller has locked the user.
 create or replace function learn_internal.recorded_xp(p_user_id uuid, p_activity_type text)
 returns integer
 language plpgsql
@@ -4397,13 +4424,12 @@ begin
   then
     return null;
   end if;
-  insert into learn_internal.recorded_payments as r (user_id, activity_type, day, facts)
-  select u.id, p_activity_type, (learn.clock() at time zone u.timezone - u.day_starts_at)::date, 1
-  from learn.users u
-  where u.id = p_user_id
+  insert into learn_internal.recorded_payments as r (user_id, activity_type, opened_at, facts)
+  values (p_user_id, p_activity_type, learn.clock(), 1)
   on conflict (user_id, activity_type) do update
-    set facts = case when r.day < excluded.day then 1 else r.facts + 1 end,
-      day = greatest(r.day, excluded.day)
+    set (facts, opened_at) = (
+      select case when o.is_over then 1 else r.facts + 1 end, case when o.is_over then excluded.opened_at else r.opened_at end
+      from (select learn_internal.is_over(r.user_id, r.opened_at) as is_over offset 0) o)
   returning r.facts into v_facts;
   return case when v_facts > learn_internal.setting_number('recorded_payments_per_day') then 0 end;
 end;
@@ -4758,14 +4784,33 @@ comment on view learn_internal.type_consequences is 'What facts of each type can
 
 -- views/activity/metric_day_recounts.sql
 
--- The days that distinct_days metrics have counted, recounted from the log:
--- what user_metric_days must say.
+-- The days that distinct_days metrics have counted, recounted from the log: what user_metric_days must say. Of learners
+-- who have moved, those that are later by both clocks, as chain_days() has it for active days.
 create or replace view learn_internal.metric_day_recounts as
-select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date
+select distinct f.user_id, m.key as metric, s.scope, f.local_date as activity_date, 0 as zone_number
 from learn.metrics m
 join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+join learn.users u on u.id = f.user_id and u.zone_number = 0
 cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
-where m.aggregate = 'distinct_days';
+where m.aggregate = 'distinct_days'
+union all
+select d.user_id, d.metric, d.scope, c.activity_date, c.zone_number
+from (
+  select z.user_id, z.metric, z.scope, array_agg(
+    (z.user_id, z.zone_number, z.local_date, z.first_at, z.last_at, false)::learn_internal.local_days) as days
+  from (
+    select f.user_id, m.key as metric, s.scope, f.zone_number, f.local_date,
+      min(f.occurred_at) as first_at, max(f.occurred_at) as last_at
+    from learn.metrics m
+    join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+    join learn.users u on u.id = f.user_id and u.zone_number > 0
+    cross join lateral learn_internal.metric_scopes(f.properties, m.scope_property) s(scope)
+    where m.aggregate = 'distinct_days'
+    group by f.user_id, m.key, s.scope, f.zone_number, f.local_date
+  ) z
+  group by z.user_id, z.metric, z.scope
+) d
+cross join lateral learn_internal.chain_days(d.days) c;
 comment on view learn_internal.metric_day_recounts is
   'Days counted by distinct_days metrics, recounted from activity_log.';
 
@@ -4833,14 +4878,16 @@ group by w.user_id, w.metric, w.scope
 having sum(w.due) <> sum(w.value)
 union all
 select 'metric_days_follow_from_facts', w.user_id,
-  case when sum(w.due) > 0 then format('%s %s %s', w.metric, w.scope, w.activity_date) else 'none' end,
-  case when sum(w.due) > 0 then 'none' else format('%s %s %s', w.metric, w.scope, w.activity_date) end
+  case when sum(w.due) > 0 then format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number)
+    else 'none' end,
+  case when sum(w.due) > 0 then 'none'
+    else format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number) end
 from (
-  select r.user_id, r.metric, r.scope, r.activity_date, 1 as due from learn_internal.metric_day_recounts r
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number, 1 as due from learn_internal.metric_day_recounts r
   union all
-  select d.user_id, d.metric, d.scope, d.activity_date, -1 from learn_internal.user_metric_days d
+  select d.user_id, d.metric, d.scope, d.activity_date, d.zone_number, -1 from learn_internal.user_metric_days d
 ) w
-group by w.user_id, w.metric, w.scope, w.activity_date
+group by w.user_id, w.metric, w.scope, w.activity_date, w.zone_number
 having sum(w.due) <> 0
 union all
 select 'runs_follow_from_facts', w.user_id,
@@ -5111,5 +5158,37 @@ from (
 ) e;
 comment on view learn_internal.streak_ends is
   'Length of streaks in days, and the moment from which they are lost.';
+
+-- functions/streaks/is_over.sql
+
+-- Whether a learner's day of a time is over, by the clock: it is when the date is a later one by both clocks, that of the zone
+-- that was theirs then and that of the zone of now, as chain_days() has it for active days. So hopping between
+-- zones makes no second day of what is limited by day.
+create or replace function learn_internal.is_over(p_user_id uuid, p_at timestamptz)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now  timestamptz := learn.clock();
+  v_here record;
+  v_then learn_internal.local_date;
+begin
+  select (v_now at time zone u.timezone - u.day_starts_at)::date as today, u.zone_since,
+    (p_at at time zone u.timezone - u.day_starts_at)::date as local_date
+  into v_here
+  from learn.users u
+  where u.id = p_user_id;
+  if v_here.zone_since is null or p_at >= v_here.zone_since then
+    return v_here.today > v_here.local_date;
+  end if;
+  v_then := learn_internal.local_date(p_user_id, p_at);
+  return v_here.today > v_then.local_date
+    and learn_internal.zone_date(p_user_id, v_then.zone_number, v_now) > v_then.local_date;
+end;
+$$;
+comment on function learn_internal.is_over(uuid, timestamptz) is
+  'Whether a learner''s day of a time is over, by the clock and by the zones of then and of now.';
 
 reset role;

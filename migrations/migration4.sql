@@ -3405,11 +3405,7 @@ declare
   v_progress learn.user_exercise_progress;
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   select e.hints into v_hints from learn.exercises e where e.id = p_exercise_id and e.is_published;
   if not found then
     raise exception 'unknown exercise'
@@ -3446,11 +3442,7 @@ declare
   v_solution text;
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   select e.solution into v_solution from learn.exercises e where e.id = p_exercise_id;
   if not found then
     raise exception 'unknown exercise'

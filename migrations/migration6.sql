@@ -173,9 +173,10 @@ comment on function learn_internal.quiz_problem(text, jsonb) is
 -- Submits a completed quiz: answers are graded by the question bank, and paid. p_answers:
 -- [{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …]; answer null: skipped, which counts as
 -- wrong. Where start_quiz() has drawn these questions, it is that quiz: what was not answered was skipped,
--- its time limit holds, by the clock, and it is closed.
+-- its time limit holds, by the clock, and it is closed. Questions of one that was left are in no other quiz for a day: else
+-- who draws again would have no time limit.
 -- Errors: LX001 no answers, too many, one that makes no sense, negative time; LX002; LX003 unknown exam;
--- LX004 user inactive, exam retired, or the time is up; LX013.
+-- LX004 user inactive, exam retired, the time is up, or the quiz of these questions was left; LX013.
 create or replace function learn.submit_quiz(
   p_user_id            uuid,
   p_exam_type          text,
@@ -222,6 +223,20 @@ begin
   if found then
     v_drawn_answers := learn_internal.complete_drawn_quiz(v_drawn, v_answers);
     v_answers := coalesce(v_drawn_answers, v_answers);
+  end if;
+  if v_drawn_answers is null then
+    select d.* into v_drawn
+    from learn.drawn_quizzes d
+    where d.user_id = p_user_id and d.exam_type = p_exam_type and d.quiz_attempt_id is null
+      and d.closed_at > learn.clock() - interval '24 hours'
+      and d.question_ids && array(select a.question_id from unnest(v_answers) a)
+    limit 1;
+    if found then
+      raise exception 'the quiz of these questions was left'
+        using errcode = 'LX004',
+          detail = format('it was started at %s and closed at %s', v_drawn.started_at, v_drawn.closed_at),
+          hint = 'Submit the quiz that is open, or start another: learn.start_quiz().';
+    end if;
   end if;
 
   with attempt as (  -- quiz and answers in one statement: its triggers see both
@@ -966,12 +981,10 @@ begin
     return false;
   end if;
   insert into learn_internal.paid_questions as d
-    (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_day.question_ids,
-    v_day.unnamed, v_day.perfect + 1)
+    (user_id, opened_at, question_ids, unnamed, perfect)
+  values (p_user_id, v_day.opened_at, v_day.question_ids, v_day.unnamed, v_day.perfect + 1)
   on conflict (user_id) do update
-    set opened_at = excluded.opened_at, timezone = excluded.timezone,
-      day_starts_at = excluded.day_starts_at,
+    set opened_at = excluded.opened_at,
       question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   return true;
 end;
@@ -1056,12 +1069,10 @@ begin
       v_day.unnamed := v_day.unnamed || jsonb_build_object(p_exam_type, v_unnamed);
     end if;
     insert into learn_internal.paid_questions as d
-      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-    values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_ids, v_day.unnamed,
-      v_day.perfect)
+      (user_id, opened_at, question_ids, unnamed, perfect)
+    values (p_user_id, v_day.opened_at, v_ids, v_day.unnamed, v_day.perfect)
     on conflict (user_id) do update
-      set opened_at = excluded.opened_at, timezone = excluded.timezone,
-        day_starts_at = excluded.day_starts_at,
+      set opened_at = excluded.opened_at,
         question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   return v_result;
@@ -1192,8 +1203,8 @@ begin
   where r.user_id = p_user_id and r.metric = any (v_metrics) and r.value <> 0;
   delete from learn_internal.user_metric_days d
   where d.user_id = p_user_id and d.metric = any (v_metrics);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date, zone_number)
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number
   from learn_internal.metric_day_recounts r
   where r.user_id = p_user_id and r.metric = any (v_metrics);
   perform learn_internal.recount_boards(array[p_user_id]);
@@ -1387,9 +1398,7 @@ create or replace trigger refuse_new_times
 
 -- functions/quizzes/open_paid_day.sql
 
--- What quizzes have paid a learner today: as noted, or nothing where the day of the note is over. It is over when it is by
--- the learner's zone and by that of its first payment, and the date is a later one: moving between zones
--- makes no second day.
+-- What quizzes have paid a learner today: as noted, or nothing where the day of the note is over.
 create or replace function learn_internal.open_paid_day(p_user_id uuid)
 returns learn_internal.paid_questions
 language plpgsql
@@ -1397,21 +1406,11 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now   timestamptz := learn.clock();
-  v_day   learn_internal.paid_questions;
-  v_zone  text;
-  v_start time;
-  v_then  date;
+  v_day learn_internal.paid_questions;
 begin
-  select u.timezone, u.day_starts_at into v_zone, v_start from learn.users u where u.id = p_user_id;
   select * into v_day from learn_internal.paid_questions d where d.user_id = p_user_id;
-  v_then := (v_day.opened_at at time zone v_day.timezone - v_day.day_starts_at)::date;
-  if v_day.user_id is null
-    or (v_now at time zone v_zone - v_start)::date
-        > greatest((v_day.opened_at at time zone v_zone - v_start)::date, v_then)
-      and (v_now at time zone v_day.timezone - v_day.day_starts_at)::date > v_then
-  then
-    v_day := (p_user_id, v_now, v_zone, v_start, '{}'::bigint[], '{}'::jsonb, 0);
+  if not found or learn_internal.is_over(p_user_id, v_day.opened_at) then
+    v_day := (p_user_id, learn.clock(), '{}'::bigint[], '{}'::jsonb, 0);
   end if;
   return v_day;
 end;

@@ -90,11 +90,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return query
   select k.id, k.slug, k.name, k.description, k.category, p.slug, k.max_level, k.xp_per_level,
     coalesce(u.current_level, 0), coalesce(u.points_allocated, 0), a.points,

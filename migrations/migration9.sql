@@ -90,11 +90,7 @@ declare
 begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
   if not found then
     raise exception 'unknown achievement'
@@ -175,11 +171,7 @@ begin
         hint = 'Ids and accounts are words of at most 200 characters, the type is in lower case, '
           'the amount is 0 or more, in hbar with at most 8 decimals.';
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.hold_content();
   if p_course_id is not null and not exists (
       select from learn.courses c where c.id = p_course_id)
@@ -575,9 +567,8 @@ begin
   end if;
   perform from learn.user_stats s where s.user_id = p_user_id for no key update;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'The user may have been erased since; burn the token.';
+    perform learn_internal.require_user(p_user_id, false,
+      p_hint => 'The user may have been erased since; burn the token.');
   end if;
   select e.* into v_earned
   from learn.user_achievements e
@@ -720,11 +711,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return query
   select c.course_id, c.certificate_number, c.verify_code, c.course_title,
     c.completed_on, c.issued_at, c.revoked_at is null, c.revoked_reason,
@@ -1501,11 +1488,7 @@ begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
   perform learn_internal.hold_content();
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   update learn.notifications n
   set is_read = true, read_at = learn.clock()
   where n.user_id = p_user_id and n.id = any (array(
@@ -1680,11 +1663,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return (
     select count(*) from learn.notifications n where n.user_id = p_user_id and not n.is_read);
 end;

@@ -36,9 +36,7 @@ begin
   where s.user_id = p_user_id
   for no key update;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
+    perform learn_internal.require_user(p_user_id, false);
   end if;
   select u.is_active, coalesce(p_occurred_at, o.now_is, now()),  -- the time as learn.clock() tells it
     (coalesce(o.now_is, now()) at time zone u.timezone - u.day_starts_at)::date,

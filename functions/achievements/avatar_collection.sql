@@ -18,9 +18,7 @@ begin
   perform learn_internal.require_self(p_user_id);
   select u.selected_avatar_id into v_selected from learn.users u where u.id = p_user_id;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
+    perform learn_internal.require_user(p_user_id, false);
   end if;
   return query
   select a.id, a.slug, a.name, a.description, a.image_url, a.rarity,

@@ -41,7 +41,7 @@ begin
   else
     return query
     with facts as (
-      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date,
+      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, f.zone_number,
         case
           when p_metric = 'level_reached' then (f.properties ->> 'level')::numeric
           when m.property is null then 1
@@ -54,14 +54,14 @@ begin
         and f.properties @> m.filter
         and (p_scope = '' or f.properties ->> m.scope_property = p_scope)
       union all
-      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, 0, true
+      select f.id, f.occurred_at, f.activity_type, f.subject_type, f.subject_id, f.local_date, f.zone_number, 0, true
       from learn_internal.counted_facts f
       where m.aggregate = 'run' and f.user_id = p_user_id
         and f.activity_type = m.reset_activity_type and f.properties @> m.reset_filter
         and (p_scope = '' or f.properties ->> m.scope_property = p_scope)
     ), runs as (
       select f.*, count(*) filter (where f.is_end) over (order by f.occurred_at, f.id) as run,
-        row_number() over (partition by f.local_date order by f.id) = 1 as is_new_day
+        row_number() over (partition by f.local_date, f.zone_number order by f.id) = 1 as is_new_day
       from facts f
       where f.amount is not null
     )
@@ -72,7 +72,10 @@ begin
         else sum(r.amount) over (partition by r.run order by r.occurred_at, r.id)
       end)::bigint
     from runs r
-    where not r.is_end and (m.aggregate <> 'distinct_days' or r.is_new_day)
+    where not r.is_end and (m.aggregate <> 'distinct_days' or r.is_new_day and exists (
+      select from learn_internal.user_metric_days d
+      where d.user_id = p_user_id and d.metric = p_metric and d.scope = p_scope
+        and d.activity_date = r.local_date and d.zone_number = r.zone_number))
     window w as (order by r.occurred_at, r.id);
   end if;
 end;

@@ -19,11 +19,7 @@ declare
   v_met     record;                -- the fact that met a condition
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
   select k.id, k.criteria, k.xp_reward, u.earned_at, u.evidence into a
   from learn.achievements k

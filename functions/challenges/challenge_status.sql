@@ -14,11 +14,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return query
   select c.id, c.slug, c.title, c.category, t.slug, coalesce(p.status, 'not_started'),
     p.unlocked_at is not null, coalesce(p.current_level, 0), coalesce(p.levels_completed, '{}'),

@@ -19,9 +19,7 @@ begin
   perform learn_internal.require_self(p_user_id);
   select u.skill_level into v_skill_level from learn.users u where u.id = p_user_id;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
+    perform learn_internal.require_user(p_user_id, false);
   end if;
   if p_limit is null or p_limit not between 0 and 1000 then
     raise exception 'the limit is out of range'

@@ -16,11 +16,7 @@ declare
 begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
   if not found then
     raise exception 'unknown achievement'

@@ -35,9 +35,8 @@ begin
   end if;
   perform from learn.user_stats s where s.user_id = p_user_id for no key update;
   if not found then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'The user may have been erased since; burn the token.';
+    perform learn_internal.require_user(p_user_id, false,
+      p_hint => 'The user may have been erased since; burn the token.');
   end if;
   select e.* into v_earned
   from learn.user_achievements e

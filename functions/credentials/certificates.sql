@@ -15,11 +15,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return query
   select c.course_id, c.certificate_number, c.verify_code, c.course_title,
     c.completed_on, c.issued_at, c.revoked_at is null, c.revoked_reason,

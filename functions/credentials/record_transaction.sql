@@ -42,11 +42,7 @@ begin
         hint = 'Ids and accounts are words of at most 200 characters, the type is in lower case, '
           'the amount is 0 or more, in hbar with at most 8 decimals.';
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.hold_content();
   if p_course_id is not null and not exists (
       select from learn.courses c where c.id = p_course_id)

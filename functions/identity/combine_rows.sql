@@ -112,8 +112,9 @@ begin
 
   -- What was done today and lately, for what is limited.
   update learn_internal.recorded_payments i
-  set facts = case when f.day > i.day then 0 else i.facts end + case when f.day < i.day then 0 else f.facts end,
-    day = greatest(i.day, f.day)
+  set facts = case when learn_internal.is_over(p_into, i.opened_at) then 0 else i.facts end
+      + case when learn_internal.is_over(p_from, f.opened_at) then 0 else f.facts end,
+    opened_at = greatest(i.opened_at, f.opened_at)
   from learn_internal.recorded_payments f
   where f.user_id = p_from and i.user_id = p_into and i.activity_type = f.activity_type;
   update learn_internal.recent_calls i
@@ -124,8 +125,8 @@ begin
   v_into := learn_internal.open_paid_day(p_into);
   if v_from.perfect > 0 or v_from.unnamed <> '{}' or v_from.question_ids <> '{}' then
     insert into learn_internal.paid_questions
-      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-    values (p_into, v_into.opened_at, v_into.timezone, v_into.day_starts_at,
+      (user_id, opened_at, question_ids, unnamed, perfect)
+    values (p_into, v_into.opened_at,
       array(select distinct q from unnest(v_from.question_ids || v_into.question_ids) q),
       coalesce((
         select jsonb_object_agg(u.exam, u.answers)
@@ -136,7 +137,7 @@ begin
         ) u), '{}'),
       v_from.perfect + v_into.perfect)
     on conflict (user_id) do update
-      set opened_at = excluded.opened_at, timezone = excluded.timezone, day_starts_at = excluded.day_starts_at,
+      set opened_at = excluded.opened_at,
         question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   -- Which days they cover follows from the days of both; a retry is answered by who is there.

@@ -16,11 +16,7 @@ begin
       using errcode = 'LX001', detail = format('p_posts = %L', p_posts),
         hint = 'Pass keep, so that posts stay without a name, or delete.';
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users; erased users have none.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   if p_posts = 'delete' then
     delete from learn.discussions d where d.author_id = p_user_id;
     delete from learn.replies r where r.author_id = p_user_id;

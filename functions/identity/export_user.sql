@@ -17,11 +17,7 @@ declare
     'user_id', p_user_id, 'learn', '{}'::jsonb, 'learn_internal', '{}'::jsonb);
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   for v_table in
     select n.nspname as of_schema, c.relname as name, a.attname as key,
       array(select g.attname::text from pg_attribute g where g.attrelid = c.oid and g.attgenerated <> '') as generated

@@ -41,9 +41,8 @@ begin
       v_call.replay.replayed := true;
       return v_call.replay;
     end if;
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_from = %s', p_from),
-        hint = 'Look it up in learn.users; what was merged into another account is in learn.audit_trail().';
+    perform learn_internal.require_user(p_from, false, 'p_from',
+      'Look it up in learn.users; what was merged into another account is in learn.audit_trail().');
   elsif not v_from.is_active then
     raise exception 'the user is inactive'
       using errcode = 'LX004', detail = format('p_from = %s', p_from),

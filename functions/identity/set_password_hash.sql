@@ -16,11 +16,7 @@ begin
       using errcode = 'LX001', detail = 'p_password_hash is blank or null',
         hint = 'Hash the password in the backend.';
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   insert into learn.user_credentials (user_id, password_hash)
   values (p_user_id, p_password_hash)
   on conflict (user_id) do update

@@ -22,11 +22,7 @@ declare
   v_name    text;
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   if p_span is null or p_span not between 0 and 500 then
     raise exception 'the span is out of range'
       using errcode = 'LX001', detail = format('p_span = %s', coalesce(p_span::text, 'null')),

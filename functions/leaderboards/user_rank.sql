@@ -24,11 +24,7 @@ declare
   v_rank    bigint;
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.require_cohort(p_among);
   v_changes := learn_internal.board_changes(v_board);
   if p_among is not null or not v_board.is_kept then

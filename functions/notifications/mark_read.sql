@@ -17,11 +17,7 @@ begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_size('p_ids', cardinality(p_ids), 100000, 'elements');
   perform learn_internal.hold_content();
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   update learn.notifications n
   set is_read = true, read_at = learn.clock()
   where n.user_id = p_user_id and n.id = any (array(

@@ -17,10 +17,8 @@ begin
   from learn.audit_log a
   where a.about_user = p_user_id
   order by a.created_at, a.id;
-  if not found and not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Pass the id of a row of learn.users, or of a user that was erased.';
+  if not found then
+    perform learn_internal.require_user(p_user_id);
   end if;
 end;
 $$;

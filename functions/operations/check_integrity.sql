@@ -15,11 +15,7 @@ begin
     return query select * from learn_internal.check_everybody(true);
     return;
   end if;
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', p_user_id),
-        hint = 'Pass the id of a row of learn.users, or null for everybody.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return query select * from learn_internal.check_learner(p_user_id);
 end;
 $$;

@@ -11,11 +11,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Look the user up in learn.users.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   perform learn_internal.rebuild_users(array[p_user_id]);
 end;
 $$;

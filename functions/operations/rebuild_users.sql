@@ -110,8 +110,8 @@ begin
   from learn_internal.run_recounts r
   where r.user_id = any (p_user_ids);
   delete from learn_internal.user_metric_days d where d.user_id = any (p_user_ids);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date, zone_number)
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number
   from learn_internal.metric_day_recounts r
   where r.user_id = any (p_user_ids);
 

@@ -14,12 +14,10 @@ begin
     return false;
   end if;
   insert into learn_internal.paid_questions as d
-    (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-  values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_day.question_ids,
-    v_day.unnamed, v_day.perfect + 1)
+    (user_id, opened_at, question_ids, unnamed, perfect)
+  values (p_user_id, v_day.opened_at, v_day.question_ids, v_day.unnamed, v_day.perfect + 1)
   on conflict (user_id) do update
-    set opened_at = excluded.opened_at, timezone = excluded.timezone,
-      day_starts_at = excluded.day_starts_at,
+    set opened_at = excluded.opened_at,
       question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   return true;
 end;

@@ -73,12 +73,10 @@ begin
       v_day.unnamed := v_day.unnamed || jsonb_build_object(p_exam_type, v_unnamed);
     end if;
     insert into learn_internal.paid_questions as d
-      (user_id, opened_at, timezone, day_starts_at, question_ids, unnamed, perfect)
-    values (p_user_id, v_day.opened_at, v_day.timezone, v_day.day_starts_at, v_ids, v_day.unnamed,
-      v_day.perfect)
+      (user_id, opened_at, question_ids, unnamed, perfect)
+    values (p_user_id, v_day.opened_at, v_ids, v_day.unnamed, v_day.perfect)
     on conflict (user_id) do update
-      set opened_at = excluded.opened_at, timezone = excluded.timezone,
-        day_starts_at = excluded.day_starts_at,
+      set opened_at = excluded.opened_at,
         question_ids = excluded.question_ids, unnamed = excluded.unnamed, perfect = excluded.perfect;
   end if;
   return v_result;

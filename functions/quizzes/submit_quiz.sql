@@ -1,9 +1,10 @@
 -- Submits a completed quiz: answers are graded by the question bank, and paid. p_answers:
 -- [{"question_id": 1, "answer": "B", "time_spent_seconds": 9}, …]; answer null: skipped, which counts as
 -- wrong. Where start_quiz() has drawn these questions, it is that quiz: what was not answered was skipped,
--- its time limit holds, by the clock, and it is closed.
+-- its time limit holds, by the clock, and it is closed. Questions of one that was left are in no other quiz for a day: else
+-- who draws again would have no time limit.
 -- Errors: LX001 no answers, too many, one that makes no sense, negative time; LX002; LX003 unknown exam;
--- LX004 user inactive, exam retired, or the time is up; LX013.
+-- LX004 user inactive, exam retired, the time is up, or the quiz of these questions was left; LX013.
 create or replace function learn.submit_quiz(
   p_user_id            uuid,
   p_exam_type          text,
@@ -50,6 +51,20 @@ begin
   if found then
     v_drawn_answers := learn_internal.complete_drawn_quiz(v_drawn, v_answers);
     v_answers := coalesce(v_drawn_answers, v_answers);
+  end if;
+  if v_drawn_answers is null then
+    select d.* into v_drawn
+    from learn.drawn_quizzes d
+    where d.user_id = p_user_id and d.exam_type = p_exam_type and d.quiz_attempt_id is null
+      and d.closed_at > learn.clock() - interval '24 hours'
+      and d.question_ids && array(select a.question_id from unnest(v_answers) a)
+    limit 1;
+    if found then
+      raise exception 'the quiz of these questions was left'
+        using errcode = 'LX004',
+          detail = format('it was started at %s and closed at %s', v_drawn.started_at, v_drawn.closed_at),
+          hint = 'Submit the quiz that is open, or start another: learn.start_quiz().';
+    end if;
   end if;
 
   with attempt as (  -- quiz and answers in one statement: its triggers see both

@@ -67,8 +67,8 @@ begin
   where r.user_id = p_user_id and r.metric = any (v_metrics) and r.value <> 0;
   delete from learn_internal.user_metric_days d
   where d.user_id = p_user_id and d.metric = any (v_metrics);
-  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date)
-  select r.user_id, r.metric, r.scope, r.activity_date
+  insert into learn_internal.user_metric_days (user_id, metric, scope, activity_date, zone_number)
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number
   from learn_internal.metric_day_recounts r
   where r.user_id = p_user_id and r.metric = any (v_metrics);
   perform learn_internal.recount_boards(array[p_user_id]);

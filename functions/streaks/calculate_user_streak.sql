@@ -11,11 +11,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first.';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   return coalesce((
     select e.days from learn_internal.streak_ends e
     where e.user_id = p_user_id and e.ends_at > learn.clock()), 0);

@@ -16,11 +16,7 @@ set jit = off
 as $$
 begin
   perform learn_internal.require_self(p_user_id);
-  if not exists (select from learn.users u where u.id = p_user_id) then
-    raise exception 'unknown user'
-      using errcode = 'LX002', detail = format('p_user_id = %s', coalesce(p_user_id::text, 'null')),
-        hint = 'Register the user first: learn.register_user().';
-  end if;
+  perform learn_internal.require_user(p_user_id);
   if p_from is null or p_to is null or p_to < p_from or p_from < '1970-01-01'
     or p_to >= '2200-01-01'
   then

@@ -1,6 +1,5 @@
 -- What a type of fact has paid a learner today, by Laurel's clock, whatever the days of the facts: so nobody gets a
--- second cap by dating facts back. A payment is of an earlier day when it is so by both clocks, that of the zone
--- of now and that of its own: so neither by hopping between zones. Ledger rows are of the moment when they
+-- second cap by dating facts back, nor by hopping between zones: see is_over(). Ledger rows are of the moment when they
 -- were written, which leaves older partitions alone.
 create or replace function learn_internal.paid_today(p_user_id uuid, p_activity_type text)
 returns bigint
@@ -9,9 +8,9 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now       timestamptz := learn.clock();
-  v_learner   record;
-  v_today     timestamptz;
+  v_now     timestamptz := learn.clock();
+  v_learner record;
+  v_today   timestamptz;            -- when it began, where the learner is
 begin
   select u.timezone, u.day_starts_at, u.zone_since into v_learner
   from learn.users u
@@ -22,18 +21,13 @@ begin
     select coalesce(sum(t.amount), 0)
     from learn.xp_transactions t
     where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
-      and t.created_at >= v_today)
-    + case when v_learner.zone_since > v_now - interval '2 days' then (
+      and t.created_at >= greatest(v_today, v_learner.zone_since))
+    + case when v_learner.zone_since > v_now - interval '72 hours' then (  -- no date lasts longer, wherever
       select coalesce(sum(t.amount), 0)
       from learn.xp_transactions t
       where t.user_id = p_user_id and t.activity_type = p_activity_type and t.amount > 0
-        and t.created_at >= v_now - interval '2 days' and t.created_at < v_today
-        and t.created_at < v_learner.zone_since and exists (
-          select from learn.user_timezones z
-          where z.user_id = p_user_id
-            and z.number = (learn_internal.local_date(p_user_id, t.created_at)).zone_number
-            and (v_now at time zone z.timezone - z.day_starts_at)::date
-              <= (t.created_at at time zone z.timezone - z.day_starts_at)::date))
+        and t.created_at >= v_now - interval '72 hours' and t.created_at < v_learner.zone_since
+        and not learn_internal.is_over(p_user_id, t.created_at))
     else 0 end;
 end;
 $$;

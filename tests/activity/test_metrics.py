@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +68,46 @@ def test_distinct_days_counts_local_days(learn: Learn) -> None:
     ):
         learn.record_activity(user, activity, at=at)
     assert learn.metric(user, metric) == 3
+
+
+def test_hopping_between_zones_is_no_distinct_day(learn: Learn) -> None:
+    activity, user = learn.make_activity_type(), learn.make_user(timezone="Etc/GMT+12")
+    metric = learn.make_metric(activity, "distinct_days", is_board=True)
+    badge = learn.make_achievement({"metric": metric, "at_least": 3})
+    learn.set_clock("2035-06-11 11:00")
+    for zone in ("Etc/GMT+12", "UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Tokyo"):
+        learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+        learn.record_activity(user, activity)
+        learn.advance(timedelta(minutes=1))
+    assert learn.metric(user, metric) == 1
+    learn.set_clock("2035-06-12 15:00")  # the next day in Tokyo, and where the first was
+    learn.record_activity(user, activity)
+    assert learn.metric(user, metric) == 2
+    assert learn.tuples("select total from learn_internal.metric_steps(%s, %s, '')", [user, metric]) == [
+        (1,),
+        (2,),
+    ]
+    assert [row.value for row in learn.leaderboard("all_time", metric)] == [2]
+    assert badge not in learn.badges(user)
+
+
+def test_a_late_fact_in_an_earlier_zone_takes_a_day_that_was_a_hop(learn: Learn) -> None:
+    activity = learn.make_activity_type()
+    metric = learn.make_metric(activity, "distinct_days", is_board=True)
+    learn.set_clock("2035-06-11 20:00")
+    user = learn.make_user(timezone="Pacific/Honolulu")  # 10:00 there
+    learn.record_activity(user, activity, at="2035-06-10 20:00")
+    learn.set_clock("2035-06-12 05:00")
+    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    learn.record_activity(user, activity)  # the 12th there, the 11th in Honolulu
+    assert learn.metric(user, metric) == 2
+    learn.record_activity(user, activity, at="2035-06-11 21:00")  # the 11th in Honolulu
+    assert learn.metric(user, metric) == 2
+    assert learn.tuples("select activity_date::text from learn_internal.user_metric_days order by 1") == [
+        ("2035-06-10",),
+        ("2035-06-11",),
+    ]
+    assert [row.value for row in learn.leaderboard("all_time", metric)] == [2]
 
 
 def test_run_grows_until_it_is_reset(learn: Learn) -> None:

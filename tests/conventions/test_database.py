@@ -51,6 +51,14 @@ def test_literals_with_a_backslash_mean_the_same_in_every_session(learn: Learn) 
     assert plain == []
 
 
+def test_one_place_says_that_a_user_is_unknown(learn: Learn) -> None:
+    none_of(
+        learn,
+        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace in $SCHEMAS"
+        " and p.prosrc ~ 'errcode = ''LX002' and p.proname <> 'require_user'",
+    )
+
+
 def test_no_function_has_a_twin(learn: Learn) -> None:
     none_of(
         learn,

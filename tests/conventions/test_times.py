@@ -141,6 +141,16 @@ def test_no_function_takes_a_time_ahead_or_absurdly_far_back(learn: Learn, scene
     assert {function for function, _ in meant} <= set(CALLS)
 
 
+def test_no_plan_is_for_a_day_that_never_comes(learn: Learn) -> None:
+    challenge = learn.value("insert into learn.challenges (slug, title) values ('c', 'C') returning id", [])
+    for day in ("infinity", "-infinity", "0001-01-01", "5874897-12-31"):
+        with learn.fails("23514"):
+            learn.connection.execute(
+                "insert into learn.daily_challenges (challenge_id, date) values (%s, %s::date)",
+                [challenge, day],
+            )
+
+
 @pytest.mark.parametrize(
     "at",
     [

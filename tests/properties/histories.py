@@ -112,6 +112,7 @@ class Stage:
         learn.connection.execute(
             "insert into learn.difficulties (key, rank, xp_multiplier) values ('gentle', 1, 0.5)"
         )
+        learn.make_metric("question_answered_correctly", "distinct_days", key="days_with_answers")
         for slug, badge in EXTRA_BADGES.items():
             learn.make_achievement(badge.criteria, slug=slug, xp_reward=badge.xp_reward)
         badges = {

@@ -203,6 +203,7 @@ class Learner:
     ledger: list[Payment] = field(default_factory=list)
     zones: list[Zone] = field(default_factory=list)
     acts: list[tuple[int, date, datetime]] = field(default_factory=list)  # zone, date there, when
+    answers_given: list[tuple[int, date, datetime]] = field(default_factory=list)  # likewise
     days: dict[date, Day] = field(default_factory=dict)
     freezes: list[Freeze] = field(default_factory=list)
     exercises: dict[str, Exercise] = field(default_factory=dict)
@@ -477,6 +478,11 @@ class Learner:
         self._pay(amount, kind, subject)
         if kind in COUNTED:
             self.metrics[COUNTED[kind], ""] += 1
+        if (
+            kind == "question_answered_correctly"
+        ):  # a metric of distinct days: by the same rule as active days
+            self.answers_given.append(self._place(at))
+            self.metrics["days_with_answers", ""] = len(self._chain(self.answers_given))
         if kind == "track_completed":
             self.metrics["tracks_completed", subject] += 1
         if kind == "difficulty_completed":
@@ -489,18 +495,21 @@ class Learner:
             self.highest_level = max(self.highest_level, level_for(self.total_xp))
 
     def _make_active(self, at: datetime) -> None:
-        zone = self.zone_at(at)
-        self.acts.append((zone.number, zone.date(at), at))
-        days = self._chain()
+        self.acts.append(self._place(at))
+        days = self._chain(self.acts)
         changed = {day for day in {*days, *self.days} if days.get(day) != self.days.get(day)}
         self.days = days
         if changed:
             self._walk(min(changed))
 
-    def _chain(self) -> dict[date, Day]:
-        """The active days: an act opens one if it is later than the last by both clocks."""
+    def _place(self, at: datetime) -> tuple[int, date, datetime]:
+        zone = self.zone_at(at)
+        return zone.number, zone.date(at), at
+
+    def _chain(self, acts: list[tuple[int, date, datetime]]) -> dict[date, Day]:
+        """The days of acts: an act opens one if it is later than the last by both clocks."""
         found: dict[date, Day] = {}
-        for number, day, at in sorted(self.acts):
+        for number, day, at in sorted(acts):
             zone, last = self.zones[number], max(found, default=None)
             if last is None or (zone == found[last].zone and day > last):
                 found[day] = Day(zone)

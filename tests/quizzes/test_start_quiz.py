@@ -105,6 +105,32 @@ def test_after_its_time_it_is_not_taken(learn: Learn, user: UUID, exam: str) -> 
     assert learn.submit_quiz(user, exam, reply(learn, questions, 5)).xp_awarded == 70
 
 
+def test_drawing_again_ends_no_time_limit(learn: Learn, user: UUID, exam: str) -> None:
+    left = [row.question_id for row in learn.start_quiz(user, exam, 5)]
+    learn.set_clock("2035-06-13 12:06")
+    drawn_now = {row.question_id for row in learn.start_quiz(user, exam, 3)}  # the others
+    rest = [question for question in left if question not in drawn_now]
+    for answers in (rest, rest[:1]):
+        with learn.refuses("LX004"):
+            learn.submit_quiz(user, exam, reply(learn, answers, 5))
+    assert learn.submit_quiz(user, exam, reply(learn, sorted(drawn_now), 3)).xp_awarded == 30
+    with learn.refuses("LX004"):
+        learn.submit_quiz(user, exam, reply(learn, left, 5))
+    learn.set_clock("2035-06-14 12:06:01")  # a day later they are questions like others
+    assert learn.submit_quiz(user, exam, reply(learn, left, 5)).xp_awarded == 70
+
+
+def test_what_the_schedule_has_closed_is_not_sent_as_another_quiz(
+    learn: Learn, user: UUID, exam: str
+) -> None:
+    left = [row.question_id for row in learn.start_quiz(user, exam, 5)]
+    learn.set_clock("2035-06-13 12:06")
+    assert learn.close_abandoned_sessions() == 1
+    with learn.refuses("LX004"):
+        learn.submit_quiz(user, exam, reply(learn, left, 5))
+    assert learn.submit_quiz(learn.make_user(), exam, reply(learn, left, 5)).xp_awarded == 70
+
+
 def test_an_exam_without_a_limit_has_none(learn: Learn, user: UUID) -> None:
     exam = learn.make_exam(questions=5)
     rows = learn.start_quiz(user, exam, 500)
@@ -166,7 +192,7 @@ def test_what_makes_no_sense_is_refused(learn: Learn, user: UUID, exam: str) -> 
 
 def test_the_key_is_read_by_no_app(learn: Learn, user: UUID, exam: str) -> None:
     """But in the review of an attempt."""
-    learn.start_quiz(user, exam, 5)
+    drawn = [row.question_id for row in learn.start_quiz(user, exam, 3)]
     with learn.role("learn_app"):
         for column in ("correct_answer", "options", "*"):
             with learn.fails("42501"):
@@ -175,7 +201,7 @@ def test_the_key_is_read_by_no_app(learn: Learn, user: UUID, exam: str) -> None:
         assert len(columns) == 8
         assert "correct_answer" not in columns[0]
         assert learn.tuples("select correct_answer from learn.quiz_review where user_id = %s", [user]) == []
-        learn.submit_quiz(user, exam, reply(learn, [row["id"] for row in columns[:3]], 2))
+        learn.submit_quiz(user, exam, reply(learn, drawn, 2))
         review = (
             "select correct_answer, options ->> 'A' is not null from learn.quiz_review where user_id = %s"
         )

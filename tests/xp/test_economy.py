@@ -152,3 +152,12 @@ def test_a_daily_challenge_pays_as_much_as_its_highest_level(
     found = learn.value("select xp_multiplier::text from learn.daily_challenges where date = %s", [day])
     assert found == multiplier
     assert learn.submit_daily_challenge(learn.make_user()).xp_awarded <= max(levels)
+
+
+def test_a_batch_pays_more_than_an_integer_holds(learn: Learn) -> None:
+    """What it awards is cut to the largest one; the total is not."""
+    learn.set_setting("recorded_payments_per_day", 10_000)
+    user, kind = learn.make_user(), learn.make_activity_type(xp=1_000_000)
+    batch = [{"user_id": user, "activity_type": kind} for _ in range(2200)]
+    (summary,) = learn.record_activities(batch)
+    assert (summary.xp_awarded, summary.total_xp) == (2**31 - 1, 2_200_000_000)

@@ -42,10 +42,7 @@ begin
   select d.local_date, d.zone_number into new.local_date, new.zone_number
   from learn_internal.local_date(new.user_id, new.occurred_at) d;
   if new.local_date is null then
-    raise exception 'unknown user'
-      using errcode = 'LX002',
-        detail = format('user_id = %s', coalesce(new.user_id::text, 'null')),
-        hint = 'Register the user first.';
+    perform learn_internal.require_user(new.user_id, false, 'user_id');
   end if;
   new.is_qualifying := v_type.is_qualifying;
   if new.subject_id is not null and (v_type.happens_once or v_type.key = 'xp_awarded') then

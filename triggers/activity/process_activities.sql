@@ -97,7 +97,7 @@ begin
     end if;
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
-    v_xp := g.xp + (g.facts - g.told) * coalesce(v_type.pays, 0);
+    v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or g.told > 0 or v_xp <> 0;
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
@@ -181,7 +181,7 @@ begin
       end loop;
       if v_type.feeds_days then
         v_new := v_new || learn_internal.count_days(
-          g.user_id, g.activity_type, g.local_date, g.properties, v_at);
+          g.user_id, g.activity_type, g.local_date, g.zone_number, g.properties, v_at);
       end if;
       if v_type.resets_runs then
         v_run := v_run

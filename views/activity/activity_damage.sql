@@ -11,14 +11,16 @@ group by w.user_id, w.metric, w.scope
 having sum(w.due) <> sum(w.value)
 union all
 select 'metric_days_follow_from_facts', w.user_id,
-  case when sum(w.due) > 0 then format('%s %s %s', w.metric, w.scope, w.activity_date) else 'none' end,
-  case when sum(w.due) > 0 then 'none' else format('%s %s %s', w.metric, w.scope, w.activity_date) end
+  case when sum(w.due) > 0 then format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number)
+    else 'none' end,
+  case when sum(w.due) > 0 then 'none'
+    else format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number) end
 from (
-  select r.user_id, r.metric, r.scope, r.activity_date, 1 as due from learn_internal.metric_day_recounts r
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number, 1 as due from learn_internal.metric_day_recounts r
   union all
-  select d.user_id, d.metric, d.scope, d.activity_date, -1 from learn_internal.user_metric_days d
+  select d.user_id, d.metric, d.scope, d.activity_date, d.zone_number, -1 from learn_internal.user_metric_days d
 ) w
-group by w.user_id, w.metric, w.scope, w.activity_date
+group by w.user_id, w.metric, w.scope, w.activity_date, w.zone_number
 having sum(w.due) <> 0
 union all
 select 'runs_follow_from_facts', w.user_id,
