@@ -143,6 +143,16 @@ def test_other_projects_have_pages_too_and_other_files_are_not_touched(
     folder = tmp_path / "pages"
     assert run_dbtool("docs", "--output", folder, *project).exit_code == 0
     assert {"index.html", "prices.html"} <= {path.name for path in folder.iterdir()}
+    assert (
+        "shop.add_shipping(p_price =&gt; 1)" not in (folder / "prices.html").read_text()
+    )  # the owner's alone
+    (released.root / "docs").mkdir(exist_ok=True)
+    (released.root / "docs/examples.sql").write_text(
+        "-- :price (a price)\nselect '7' || 'e2';\n\n"
+        "-- shop.add_shipping\nselect shop.add_shipping(:price);\n"
+    )
+    assert run_dbtool("docs", "--output", folder, *project).exit_code == 0
+    assert "select shop.add_shipping(7e2);" in (folder / "prices.html").read_text()
     assert not (folder / "rules.html").exists()
     assert run_dbtool("docs", "--output", folder, *project).exit_code == 0  # again
     precious = tmp_path / "precious"

@@ -60,7 +60,7 @@ def write(connection: Connection[Any], folder: Path, words: Words) -> int:
     catalog = _read(connection, "site.sql")
     examples = read_examples(connection, words.examples)
     for each in catalog["functions"]:
-        each["example"] = examples.get(each["name"]) or Example(each["example"])
+        each["example"] = examples.get(each["name"]) or Example(each["callers"] and each["example"])
     has_rules = connection.execute("select to_regclass('learn.achievements') is not null").fetchone() == (
         True,
     )
