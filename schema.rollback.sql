@@ -93,6 +93,8 @@ drop table learn_internal.local_days;
 drop table learn.user_activity_days;
 drop table learn_internal.xp_marks;
 drop table learn.level_thresholds;
+drop table learn_internal.archived_payments;
+drop table learn_internal.archived_facts;
 drop table learn.xp_transactions;
 drop table learn.xp_rules;
 drop table learn_internal.user_metric_days;

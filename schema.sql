@@ -524,7 +524,9 @@ create unique index users_username_is_unique on learn.users (lower(username));
 create unique index users_username_has_no_twin on learn.users (learn_internal.username_key(username));
 create unique index users_email_is_unique on learn.users (lower(email));
 create unique index users_evm_address_is_unique on learn.users (lower(evm_address));
-create unique index users_hedera_account_id_is_unique on learn.users (hedera_account_id);
+-- partial, and so no key of the row to PostgreSQL: changing it waits for no foreign key, such as those of what is archived
+create unique index users_hedera_account_id_is_unique on learn.users (hedera_account_id)
+  where hedera_account_id is not null;
 -- The unique ones are found by lower(…) alone; these by what people write: where email = '…'.
 create index users_username on learn.users (username);
 create index users_email on learn.users (email);
@@ -1039,6 +1041,54 @@ comment on table learn.xp_transactions_default is
   'Ledger rows of months without a partition of their own; ensure_partitions() '
   'moves them into one.';
 grant select on learn.xp_transactions_default to learn_app, learn_readonly;
+
+create table learn_internal.archived_facts (
+  user_id         uuid not null references learn.users on delete cascade,
+  year            integer not null,
+  id              bigint[] not null,
+  activity_type   text[] not null,
+  subject_type    text[] not null,
+  subject_id      text[] not null,
+  properties      jsonb[] not null,
+  xp              integer[] not null,
+  occurred_at     timestamptz[] not null,
+  local_date      date[] not null,
+  zone_number     integer[] not null,
+  is_qualifying   boolean[] not null,
+  recorded_at     timestamptz[] not null,
+  idempotency_key text[] not null,
+  primary key (user_id, year),
+  constraint columns_are_of_one_length check (
+    cardinality(id) > 0 and cardinality(id) = all (array[
+      cardinality(activity_type), cardinality(subject_type), cardinality(subject_id), cardinality(properties),
+      cardinality(xp), cardinality(occurred_at), cardinality(local_date), cardinality(zone_number),
+      cardinality(is_qualifying), cardinality(recorded_at), cardinality(idempotency_key)]))
+);
+comment on table learn_internal.archived_facts is
+  'Facts that archive_before() has taken out of activity_log: one row per learner and year of recording (UTC), column '
+  'by column as there. Read them as learn_internal.all_facts.';
+comment on column learn_internal.archived_facts.recorded_at is 'Null where it is occurred_at, which takes no room.';
+
+create table learn_internal.archived_payments (
+  user_id       uuid not null references learn.users on delete cascade,
+  year          integer not null,
+  id            bigint[] not null,
+  amount        integer[] not null,
+  activity_type text[] not null,
+  source_type   text[] not null,
+  source_id     text[] not null,
+  description   text[] not null,
+  earned_on     date[] not null,
+  created_at    timestamptz[] not null,
+  primary key (user_id, year),
+  constraint columns_are_of_one_length check (
+    cardinality(id) > 0 and cardinality(id) = all (array[
+      cardinality(amount), cardinality(activity_type), cardinality(source_type), cardinality(source_id),
+      cardinality(description), cardinality(earned_on), cardinality(created_at)]))
+);
+comment on table learn_internal.archived_payments is
+  'Rows that archive_before() has taken out of xp_transactions: one per learner and year (UTC), column by column as '
+  'there. Read them as learn_internal.all_payments.';
 
 create table learn.level_thresholds (
   level  integer primary key,
@@ -3637,10 +3687,10 @@ begin
     from pg_attribute a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
       and (select coalesce(nullif(y.typbasetype, 0), y.oid) from pg_type y where y.oid = a.atttypid)
-        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
+        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype, 'text[]'::regtype, 'jsonb[]'::regtype)
       and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
         'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
-        'timezone', 'tx_type', 'type', 'vote_type')
+        'tags', 'timezone', 'tx_type', 'type', 'vote_type')
   loop
     execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
   end loop;
@@ -3664,6 +3714,8 @@ where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')
   and (c.oid = 'learn.users'::regclass or exists (
     select from pg_attribute a
     where a.attrelid = c.oid and a.attname in ('user_id', 'author_id') and not a.attisdropped));
+select learn_internal.hide_texts('learn_internal.archived_facts');
+select learn_internal.hide_texts('learn_internal.archived_payments');
 
 update learn.activity_types set is_built_in = true;
 

@@ -617,7 +617,7 @@ comment on function learn_internal.is_timestamp(text) is
 -- functions/_shared/refuse_change.sql
 
 -- Append-only tables: rows are neither changed nor deleted, except with the user
--- whose rows they are.
+-- whose rows they are, and when they are archived.
 -- Errors: LX009.
 create or replace function learn_internal.refuse_change()
 returns trigger
@@ -625,12 +625,18 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_context text;
 begin
   if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
     return old;  -- goes with its user
   end if;
   if tg_op = 'UPDATE' and learn_internal.is_merging() then
     return new;
+  end if;
+  get diagnostics v_context = pg_context;
+  if tg_op = 'DELETE' and strpos(replace(v_context, '"', ''), ' learn_internal.pack_archive(') > 0 then
+    return old;  -- to the archive
   end if;
   raise exception '% is append-only', tg_table_name
     using errcode = 'LX009',
@@ -846,8 +852,8 @@ comment on function learn.check_slice(double precision) is
 -- functions/operations/ensure_month.sql
 
 -- Makes the partition of one month of a log that is partitioned by month, and moves the rows
--- of that month out of the default partition. Returns whether there was something to do.
--- The caller holds the locks: see lock_logs().
+-- of that month out of the default partition. A table of its name that is there, filled by attach_archive(),
+-- becomes the partition. Returns whether there was something to do. The caller holds the locks: see lock_logs().
 create or replace function learn_internal.ensure_month(p_table name, p_month date)
 returns boolean
 language plpgsql
@@ -859,12 +865,14 @@ declare
   v_default   name := p_table || '_default';
   v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
 begin
-  if to_regclass(format('learn.%I', v_partition)) is not null then
+  if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('learn.%I', v_partition))) then
     return false;
   end if;
 
-  execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-    v_partition, v_default);
+  if to_regclass(format('learn.%I', v_partition)) is null then
+    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
+      v_partition, v_default);
+  end if;
   execute format('alter table learn.%I disable trigger user', v_default);
   execute format(
     'with moved as (delete from learn.%1$I '
@@ -1093,7 +1101,7 @@ begin
   on conflict do nothing;
   update learn.user_stats s
   set registered_on = f.local_date
-  from learn.activity_log f
+  from learn_internal.all_facts f
   where f.user_id = any (p_user_ids) and f.activity_type = 'user_registered'
     and s.user_id = f.user_id and s.registered_on <> f.local_date;
 
@@ -1950,6 +1958,8 @@ begin
     or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
     or strpos(v_context, 'learn.close_period(') > 0
     or strpos(v_context, 'learn.review_content(') > 0
+    or strpos(v_context, 'learn_internal.pack_archive(') > 0
+    or strpos(v_context, 'learn.attach_archive(') > 0
     or learn_internal.is_merging()
   then
     return case when tg_level = 'ROW' then coalesce(new, old) end;
@@ -2223,5 +2233,301 @@ end;
 $$;
 comment on function learn_internal.require_user(uuid, boolean, text, text) is
   'Refuses a user whom nobody knows (LX002).';
+
+-- functions/operations/lock_months.sql
+
+-- Keeps what is in partitions from being changed, while they are packed: nobody adds to months that are over, or
+-- takes from them, but by hand. Tries for short whiles, as lock_logs() does. Errors: 55P03 after 50 tries.
+create or replace function learn_internal.lock_months(p_partitions regclass[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+declare
+  v_partition regclass;
+begin
+  for v_try in 1 .. 50 loop
+    begin
+      foreach v_partition in array p_partitions loop
+        execute format('lock table %s in share mode', v_partition);
+      end loop;
+      return;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise;
+        end if;
+    end;
+    perform pg_sleep(0.02 * v_try);
+  end loop;
+end;
+$$;
+comment on function learn_internal.lock_months(regclass[]) is
+  'Keeps what is in partitions from being changed while they are packed.';
+
+-- functions/operations/pack_archive.sql
+
+-- Packs what was recorded before a time: a row of archived_facts, and one of archived_payments, per learner and year.
+-- What is in the default partitions, of one learner or (null) of everybody, is moved; what is in the given partitions of
+-- months is copied: dropping them is up to the caller, who has locked them, and has the turn of the partitions.
+create or replace function learn_internal.pack_archive(
+  p_before timestamptz, p_partitions regclass[], p_user_id uuid default null
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set enable_hashagg = off            -- one learner after the other: hashes would hold everybody's facts
+set jit = off
+set work_mem = '64MB'
+as $$
+begin
+  with moved as (
+    delete from learn.activity_log_default d
+    where d.recorded_at < p_before and (p_user_id is null or d.user_id = p_user_id)
+    returning d.*
+  )
+  insert into learn_internal.archived_facts as a (user_id, year, id, activity_type, subject_type, subject_id, properties,
+    xp, occurred_at, local_date, zone_number, is_qualifying, recorded_at, idempotency_key)
+  select f.user_id, f.year, array_agg(f.id), array_agg(f.activity_type::text), array_agg(f.subject_type::text),
+    array_agg(f.subject_id::text), array_agg(f.properties::jsonb), array_agg(f.xp), array_agg(f.occurred_at),
+    array_agg(f.local_date), array_agg(f.zone_number), array_agg(f.is_qualifying),
+    array_agg(nullif(f.recorded_at, f.occurred_at)), array_agg(f.idempotency_key::text)
+  from (
+    select o.*, extract(year from o.recorded_at at time zone 'UTC')::integer as year
+    from (
+      select m.* from moved m
+      union all
+      select l.* from learn.activity_log l
+      where l.recorded_at < p_before and l.tableoid = any (p_partitions::oid[])
+    ) o
+    order by user_id, year, id
+  ) f
+  group by f.user_id, f.year
+  on conflict (user_id, year) do update
+    set id = a.id || excluded.id, activity_type = a.activity_type || excluded.activity_type,
+      subject_type = a.subject_type || excluded.subject_type, subject_id = a.subject_id || excluded.subject_id,
+      properties = a.properties || excluded.properties, xp = a.xp || excluded.xp,
+      occurred_at = a.occurred_at || excluded.occurred_at, local_date = a.local_date || excluded.local_date,
+      zone_number = a.zone_number || excluded.zone_number, is_qualifying = a.is_qualifying || excluded.is_qualifying,
+      recorded_at = a.recorded_at || excluded.recorded_at,
+      idempotency_key = a.idempotency_key || excluded.idempotency_key;
+
+  with moved as (
+    delete from learn.xp_transactions_default d
+    where d.created_at < p_before and (p_user_id is null or d.user_id = p_user_id)
+    returning d.*
+  )
+  insert into learn_internal.archived_payments as a (user_id, year, id, amount, activity_type, source_type, source_id,
+    description, earned_on, created_at)
+  select p.user_id, p.year, array_agg(p.id), array_agg(p.amount::integer), array_agg(p.activity_type::text),
+    array_agg(p.source_type::text), array_agg(p.source_id::text), array_agg(p.description::text),
+    array_agg(p.earned_on), array_agg(p.created_at)
+  from (
+    select o.*, extract(year from o.created_at at time zone 'UTC')::integer as year
+    from (
+      select m.* from moved m
+      union all
+      select t.* from learn.xp_transactions t
+      where t.created_at < p_before and t.tableoid = any (p_partitions::oid[])
+    ) o
+    order by user_id, year, id
+  ) p
+  group by p.user_id, p.year
+  on conflict (user_id, year) do update
+    set id = a.id || excluded.id, amount = a.amount || excluded.amount,
+      activity_type = a.activity_type || excluded.activity_type, source_type = a.source_type || excluded.source_type,
+      source_id = a.source_id || excluded.source_id, description = a.description || excluded.description,
+      earned_on = a.earned_on || excluded.earned_on, created_at = a.created_at || excluded.created_at;
+end;
+$$;
+comment on function learn_internal.pack_archive(timestamptz, regclass[], uuid) is
+  'Packs what was recorded before a time: moves it from the default partitions, of one learner or (null) of everybody, '
+  'and copies it from those given.';
+
+-- functions/operations/archive_before.sql
+
+-- Archives the facts and payments of all months before one: packed, a row per learner and year, they take about a tenth
+-- of the room, and everything that looks back still finds them (learn_internal.all_facts, all_payments). The partitions
+-- of these months are gone then. Learners go on meanwhile: what is packed are months in which nothing is written any
+-- more, and only to drop them the logs are locked, for a moment. Whoever erases or merges accounts waits.
+-- It happens as a whole or, where it is cancelled or killed, not at all. Returns how many facts were archived.
+-- Errors: LX001 no month, one that has not been over for three days, or a transaction that is not read committed;
+-- 55P03 the logs could not be locked: call it again.
+-- no grant: for operators, as learn_owner.
+create or replace function learn.archive_before(p_month date)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- partitions belong to the owner of the table
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set jit = off
+as $$
+declare
+  v_before     timestamptz := date_trunc('month', least(p_month, '2200-01-01')::timestamp) at time zone 'UTC';
+  v_partitions regclass[];
+  v_partition  regclass;
+  v_there      bigint;
+  v_facts      bigint;
+begin
+  if p_month is null or p_month < '1970-01-01' or v_before > learn.clock() - interval '72 hours'
+    or current_setting('transaction_isolation') <> 'read committed'
+  then
+    raise exception 'what is archived are months that have been over for three days, in a transaction that is read committed'
+      using errcode = 'LX001', detail = format('p_month = %s, transaction_isolation = %s',
+          coalesce(p_month::text, 'null'), current_setting('transaction_isolation')),
+        hint = 'Give the first month that stays: limits of today look back so far.';
+  end if;
+
+  perform from learn_internal.turns t where t.name = 'partitions' for update;
+  v_partitions := array(
+    select c.oid::regclass
+    from pg_inherits i
+    join pg_class c on c.oid = i.inhrelid
+    where i.inhparent in ('learn.activity_log'::regclass, 'learn.xp_transactions'::regclass)
+      and c.relname ~ '^(activity_log|xp_transactions)_[0-9]{4}_[0-9]{2}$'
+      and to_date(right(c.relname, 7), 'YYYY_MM') < v_before
+    order by c.relname);
+  perform learn_internal.lock_months(v_partitions);
+  v_there := (select coalesce(sum(cardinality(a.id)), 0) from learn_internal.archived_facts a);
+  perform learn_internal.pack_archive(v_before, v_partitions);
+  v_facts := (select coalesce(sum(cardinality(a.id)), 0) from learn_internal.archived_facts a) - v_there;
+
+  if v_partitions <> '{}' then
+    perform learn_internal.lock_logs();
+    foreach v_partition in array v_partitions loop
+      execute format('drop table %s', v_partition);
+    end loop;
+  end if;
+  return v_facts;
+end;
+$$;
+comment on function learn.archive_before(date) is
+  'Packs the facts and payments of all months before one, and drops their partitions; returns how many facts.';
+
+-- functions/operations/fill_month.sql
+
+-- Makes a table of what was archived of one month, as the month's partition of the log or the ledger will be, with its
+-- key and what tells that it holds nothing else; or, where the month has a partition already, puts the rows into that.
+-- Returns whether there is a table to attach. Errors: LX001 a table of that name is in the way.
+create or replace function learn_internal.fill_month(p_table name, p_month date)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition name := p_table || to_char(p_month, '_YYYY_MM');
+  v_time      name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+  v_from      timestamptz := p_month::timestamp at time zone 'UTC';
+  v_until     timestamptz := (p_month + interval '1 month')::timestamp at time zone 'UTC';
+  v_is_there  boolean := to_regclass(format('learn.%I', v_partition)) is not null;
+  v_columns   text;
+begin
+  if v_is_there and not exists (
+    select from pg_inherits i where i.inhrelid = to_regclass(format('learn.%I', v_partition)))
+  then
+    raise exception 'a table is in the way'
+      using errcode = 'LX001', detail = format('learn.%I is no partition of learn.%I', v_partition, p_table),
+        hint = 'Rename or drop it: what it holds was detached by hand.';
+  end if;
+  v_columns := (
+    select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    from pg_attribute a
+    where a.attrelid = format('learn.%I', p_table)::regclass and a.attnum > 0 and not a.attisdropped);
+  if not v_is_there then
+    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
+      v_partition, p_table || '_default');
+    execute format('alter table learn.%1$I add constraint is_of_the_month check (%2$I >= %3$L and %2$I < %4$L)',
+      v_partition, v_time, v_from, v_until);
+  end if;
+  perform set_config('learn_internal.writes_facts', 'yes', true);
+  execute format('insert into learn.%1$I (%2$s) overriding system value select %2$s from learn_internal.%3$I '
+    'where year = %4$s and %5$I >= %6$L and %5$I < %7$L order by user_id, id',
+    v_partition, v_columns, case p_table when 'activity_log' then 'unpacked_facts' else 'unpacked_payments' end,
+    extract(year from p_month), v_time, v_from, v_until);
+  perform set_config('learn_internal.writes_facts', '', true);
+  if not v_is_there then
+    execute (
+      select format('alter table learn.%I add %s', v_partition, pg_get_constraintdef(k.oid))
+      from pg_constraint k
+      where k.conrelid = format('learn.%I', p_table)::regclass and k.contype = 'p');
+  end if;
+  return not v_is_there;
+end;
+$$;
+comment on function learn_internal.fill_month(name, date) is
+  'Makes a table of what was archived of one month, to be attached; false where its partition was there and has it now.';
+
+-- functions/operations/attach_archive.sql
+
+-- Brings facts and payments back from the archive, into partitions of their months: all of the years from that of
+-- p_from on, or (null) all there are. Learners go on while the partitions are filled; then the logs are locked until
+-- they are attached. As a whole or not at all. Returns how many facts are back.
+-- Errors: LX001 an absurd day, a table of a month's name is in the way, or the transaction is not read committed; 55P03
+-- the logs could not be locked: call it again.
+-- no grant: for operators, as learn_owner.
+create or replace function learn.attach_archive(p_from date default null)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- partitions belong to the owner of the table
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set jit = off
+as $$
+declare
+  v_year   integer;
+  v_facts  bigint;
+  v_tables name[];
+  v_months date[];
+begin
+  if p_from < '1970-01-01' or p_from >= '2200-01-01'
+    or current_setting('transaction_isolation') <> 'read committed'
+  then
+    raise exception 'what is attached are years from 1970 on, in a transaction that is read committed'
+      using errcode = 'LX001', detail = format('p_from = %s, transaction_isolation = %s', p_from,
+          current_setting('transaction_isolation')),
+        hint = 'Give a day of the first year that comes back, or null for all; in a transaction of its own.';
+  end if;
+  v_year := coalesce(extract(year from p_from), 0);
+  perform from learn_internal.turns t where t.name = 'partitions' for update;
+  select coalesce(sum(cardinality(a.id)), 0) into v_facts from learn_internal.archived_facts a where a.year >= v_year;
+  select array_agg(m.name), array_agg(m.month) into v_tables, v_months
+  from (
+    select 'activity_log' as name, date_trunc('month', f.recorded_at)::date as month
+    from learn_internal.unpacked_facts f
+    where f.year >= v_year
+    group by 2
+    union all
+    select 'xp_transactions', date_trunc('month', p.created_at)::date
+    from learn_internal.unpacked_payments p
+    where p.year >= v_year
+    group by 2
+  ) m;
+  select array_agg(m.name), array_agg(m.month) into v_tables, v_months
+  from unnest(v_tables, v_months) m(name, month)
+  where learn_internal.fill_month(m.name, m.month);
+  delete from learn_internal.archived_facts a where a.year >= v_year;
+  delete from learn_internal.archived_payments a where a.year >= v_year;
+
+  if v_tables is not null then
+    perform learn_internal.lock_logs();
+    perform learn_internal.ensure_month(m.name, m.month) from unnest(v_tables, v_months) m(name, month);
+    execute (
+      select string_agg(format('alter table learn.%I drop constraint is_of_the_month',
+        m.name || to_char(m.month, '_YYYY_MM')), '; ')
+      from unnest(v_tables, v_months) m(name, month));
+  end if;
+  return v_facts;
+end;
+$$;
+comment on function learn.attach_archive(date) is
+  'Brings archived facts and payments back into partitions: of the years from that of p_from on, or (null) all; '
+  'returns how many facts.';
 
 reset role;

@@ -55,6 +55,8 @@ drop trigger keep_keys on learn.user_stats;
 drop trigger keep_keys on learn.user_timezones;
 drop trigger keep_keys on learn.user_track_progress;
 drop trigger keep_keys on learn.users;
+drop trigger keep_keys on learn_internal.archived_facts;
+drop trigger keep_keys on learn_internal.archived_payments;
 drop trigger keep_keys on learn_internal.learner_roles;
 drop trigger keep_keys on learn_internal.local_days;
 drop trigger keep_keys on learn_internal.paid_questions;
@@ -153,8 +155,8 @@ drop function learn_internal.replay_user(uuid,date);
 drop function learn_internal.require_timezones(text[]);
 drop function learn_internal.stop_learners();
 drop function learn_internal.tally_deleted_users();
+drop function learn_internal.unpack_archive(uuid[]);
 drop function learn_internal.wait_for_learners(text);
 drop view learn.public_profiles;
-drop view learn_internal.identity_damage;
 
 reset role;

@@ -213,21 +213,6 @@ comment on function learn.select_avatar(uuid, bigint, timestamptz, text) is
   'Selects the avatar that a user shows: a default one or one of the user''s own; null: none.';
 grant execute on function learn.select_avatar(uuid, bigint, timestamptz, text) to learn_app, learn_user;
 
--- views/identity/identity_damage.sql
-
--- Where users lack what registering makes: the part of check_integrity() about identity.
-create or replace view learn_internal.identity_damage (check_name, user_id, expected, actual) as
-select 'user_has_stats', u.id, 'a row in user_stats', 'none'
-from learn.users u
-where not exists (select from learn.user_stats s where s.user_id = u.id)
-union all
-select 'registration_days_follow_from_facts', s.user_id, f.local_date::text, s.registered_on::text
-from learn.user_stats s
-join learn.activity_log f on f.user_id = s.user_id and f.activity_type = 'user_registered'
-where s.registered_on <> f.local_date;
-comment on view learn_internal.identity_damage is
-  'Users without what registering makes; no row when all is well.';
-
 -- triggers/identity/users.sql
 
 -- What happens when rows of learn.users are written, in the order in which triggers fire.
@@ -321,7 +306,7 @@ begin
   where d.user_id = old.id and not d.is_freeze
   union all
   select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.user_id = old.id
   group by t.earned_on, t.activity_type;
   return old;
@@ -615,6 +600,9 @@ begin
       and l.relation = 'learn_internal.content_lock'::regclass)
   then
     return null;
+  end if;
+  if tg_relid = 'learn.users'::regclass then
+    perform from learn_internal.turns t where t.name = 'partitions' for share;  -- archive_before() locks what goes with them
   end if;
   perform learn_internal.wait_for_learners(format('table %s', tg_relid::regclass));
   return null;
@@ -1149,6 +1137,7 @@ begin
         hint = 'Pass keep, so that posts stay without a name, or delete.';
   end if;
   perform learn_internal.require_user(p_user_id);
+  perform from learn_internal.turns t where t.name = 'partitions' for share;  -- nobody archives meanwhile
   if p_posts = 'delete' then
     delete from learn.discussions d where d.author_id = p_user_id;
     delete from learn.replies r where r.author_id = p_user_id;
@@ -1165,7 +1154,8 @@ grant execute on function learn.erase_user(uuid, text) to learn_app;
 
 -- Everything about one user as JSON: the rows of every table that has a user_id (author_id, about_user), and of
 -- learn.users.
--- Tables are found in the catalog, so that none is forgotten. The password hash stays where it is.
+-- Tables are found in the catalog, so that none is forgotten; what is archived is among the rows where it comes from.
+-- The password hash stays where it is.
 -- Errors: LX002; LX010 a learner's own session asks for somebody else.
 create or replace function learn.export_user(p_user_id uuid)
 returns jsonb
@@ -1184,16 +1174,20 @@ begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_user(p_user_id);
   for v_table in
-    select n.nspname as of_schema, c.relname as name, a.attname as key,
+    select n.nspname as of_schema, c.relname as name, a.attname as key, case c.oid::regclass
+        when 'learn.activity_log'::regclass then 'learn_internal.all_facts'::regclass
+        when 'learn.xp_transactions'::regclass then 'learn_internal.all_payments'::regclass
+        else c.oid::regclass end as source,
       array(select g.attname::text from pg_attribute g where g.attrelid = c.oid and g.attgenerated <> '') as generated
     from pg_attribute a
     join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') and not c.relispartition
     join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('learn', 'learn_internal')
     where (a.attname in ('user_id', 'author_id', 'about_user') or a.attname = 'id' and c.oid = 'learn.users'::regclass)
-      and not a.attisdropped and c.oid <> 'learn.user_credentials'::regclass
+      and not a.attisdropped and c.oid not in ('learn.user_credentials'::regclass,
+        'learn_internal.archived_facts'::regclass, 'learn_internal.archived_payments'::regclass)
   loop
-    execute format('select coalesce(jsonb_agg(to_jsonb(t) - $2 order by t), ''[]'') from %I.%I t where t.%I = $1',
-      v_table.of_schema, v_table.name, v_table.key)
+    execute format('select coalesce(jsonb_agg(to_jsonb(t) - $2 order by t), ''[]'') from %s t where t.%I = $1',
+      v_table.source, v_table.key)
     into v_rows using p_user_id, v_table.generated;
     v_export := jsonb_set(v_export, array[v_table.of_schema, v_table.name], v_rows);
   end loop;
@@ -1273,6 +1267,14 @@ create or replace trigger keep_keys after update of user_id on learn.user_stats
 
 create or replace trigger keep_keys after update of user_id, key on learn.idempotency_keys
   for each row when ((old.user_id, old.key) is distinct from (new.user_id, new.key))
+  execute function learn_internal.keep_keys();
+
+create or replace trigger keep_keys after update of user_id, year on learn_internal.archived_facts
+  for each row when ((old.user_id, old.year) is distinct from (new.user_id, new.year))
+  execute function learn_internal.keep_keys();
+
+create or replace trigger keep_keys after update of user_id, year on learn_internal.archived_payments
+  for each row when ((old.user_id, old.year) is distinct from (new.user_id, new.year))
   execute function learn_internal.keep_keys();
 
 create or replace trigger keep_keys after update of user_id, activity_type, subject_type, subject_id on learn_internal.recorded_subjects
@@ -1888,7 +1890,7 @@ declare
 begin
   -- Days, and what analytics count of them
   if exists (
-    select from learn.activity_log l where l.user_id = p_user_id and l.is_qualifying and l.zone_number > 0)
+    select from learn_internal.all_facts l where l.user_id = p_user_id and l.is_qualifying and l.zone_number > 0)
   then
     delete from learn_internal.local_days d where d.user_id = p_user_id;
     insert into learn_internal.local_days (user_id, zone_number, local_date, first_at, last_at)
@@ -1899,7 +1901,7 @@ begin
   else
     insert into learn.user_activity_days as d (user_id, activity_date)
     select distinct p_user_id, l.local_date
-    from learn.activity_log l
+    from learn_internal.all_facts l
     where l.user_id = p_user_id and l.is_qualifying
     on conflict (user_id, activity_date) do update set is_freeze = false where d.is_freeze;
   end if;
@@ -1988,6 +1990,7 @@ declare
   v_payments bigint[];
   v_moved    jsonb;
   v_first    date;
+  v_archived timestamptz;           -- until then
 begin
   if p_from is null or p_into is null or p_from = p_into then
     raise exception 'merging takes two accounts'
@@ -1995,6 +1998,7 @@ begin
         detail = format('p_from = %s, p_into = %s', coalesce(p_from::text, 'null'), coalesce(p_into::text, 'null')),
         hint = 'Pass the account that goes, and the one that stays.';
   end if;
+  perform from learn_internal.turns t where t.name = 'partitions' for share;  -- nobody archives meanwhile
   perform learn_internal.wait_for_learners('merge_users');
   perform from learn.user_stats s where s.user_id in (p_from, p_into) order by s.user_id for update;
   v_call := learn_internal.begin_call('merge_users', p_into, '{}', null, null);
@@ -2028,6 +2032,7 @@ begin
   where f.user_id = p_from and f.achievement_id in (select t.achievement_id from unnest(v_tokens) t);
   v_first := (
     select min(d.activity_date) from learn.user_activity_days d where d.user_id = p_from and not d.is_freeze);
+  v_archived := learn_internal.unpack_archive(array[p_from, p_into]);
   v_payments := learn_internal.move_facts(p_from, p_into);
   v_moved := learn_internal.move_rows(p_from, p_into);
   foreach v_token in array v_tokens loop
@@ -2080,6 +2085,7 @@ begin
   from learn.user_stats f
   where s.user_id = p_into and f.user_id = p_from;
   delete from learn.users u where u.id = p_from;
+  perform learn_internal.pack_archive(v_archived, '{}', p_into) where v_archived is not null;
   perform set_config('learn_internal.merging', '', true);
 
   perform learn_internal.replay_user(p_into, v_first);
@@ -2115,5 +2121,48 @@ begin
 end;
 $$;
 comment on function learn_internal.is_merging() is 'Whether merge_users() is under way.';
+
+-- functions/identity/unpack_archive.sql
+
+-- Moves what is archived of accounts that are being merged back into the log and the ledger, into their default
+-- partitions. Returns the time until which it was archived, for pack_archive(); null: nothing was.
+create or replace function learn_internal.unpack_archive(p_user_ids uuid[])
+returns timestamptz
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_until timestamptz;
+begin
+  v_until := greatest(
+    (select max(f.recorded_at) from learn_internal.unpacked_facts f where f.user_id = any (p_user_ids)),
+    (select max(t.created_at) from learn_internal.unpacked_payments t where t.user_id = any (p_user_ids)));
+  if v_until is null then
+    return null;
+  end if;
+  perform set_config('learn_internal.writes_facts', 'yes', true);
+  insert into learn.activity_log_default
+    (user_id, id, activity_type, subject_type, subject_id, properties, xp, occurred_at, local_date, zone_number,
+     is_qualifying, recorded_at, idempotency_key)
+  overriding system value
+  select f.user_id, f.id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at, f.local_date,
+    f.zone_number, f.is_qualifying, f.recorded_at, f.idempotency_key
+  from learn_internal.unpacked_facts f
+  where f.user_id = any (p_user_ids);
+  perform set_config('learn_internal.writes_facts', '', true);
+  insert into learn.xp_transactions_default
+    (user_id, id, amount, activity_type, source_type, source_id, description, earned_on, created_at)
+  overriding system value
+  select t.user_id, t.id, t.amount, t.activity_type, t.source_type, t.source_id, t.description, t.earned_on, t.created_at
+  from learn_internal.unpacked_payments t
+  where t.user_id = any (p_user_ids);
+  delete from learn_internal.archived_facts a where a.user_id = any (p_user_ids);
+  delete from learn_internal.archived_payments a where a.user_id = any (p_user_ids);
+  return v_until + interval '1 microsecond';
+end;
+$$;
+comment on function learn_internal.unpack_archive(uuid[]) is
+  'Moves what is archived of accounts that are being merged back into the log and the ledger; returns until when it was.';
 
 reset role;

@@ -306,19 +306,6 @@ $$;
 comment on function learn_internal.batch_problems(jsonb) is
   'What is wrong with the elements of a batch of activities; no row when nothing is.';
 
--- views/activity/counted_facts.sql
-
--- The facts that metrics count: not those that say themselves that they do not, such as quizzes of too few
--- questions, nor those that turned out not to hold, such as answers by a wrong key.
-create or replace view learn_internal.counted_facts as
-select f.*
-from learn.activity_log f
-where not f.properties @> '{"counts": false}'
-  and not exists (
-    select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);
-comment on view learn_internal.counted_facts is
-  'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
-
 -- views/activity/domain_facts.sql
 
 -- The facts that happen once per subject and that follow from rows of Laurel's own tables:
@@ -393,26 +380,6 @@ where r.first_accepted_at is not null and r.author_id is not null;
 comment on view learn_internal.domain_facts is
   'Facts that happen once per subject and follow from rows of Laurel''s own tables. '
   'A lesson or exercise that is done settles the bonus facts of it too, earned or not.';
-
--- views/activity/run_facts.sql
-
--- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.run_facts as
-select f.user_id, m.metric, case when m.is_scoped then f.properties ->> m.scope_property else '' end as scope,
-  f.occurred_at, f.id, m.is_reset
-from (
-  select r.key as metric, e.activity_type, e.filter, e.is_reset, s.is_scoped, r.scope_property
-  from learn.metrics r
-  cross join lateral (
-    values (r.activity_type, r.filter, false), (r.reset_activity_type, r.reset_filter, true)
-  ) e(activity_type, filter, is_reset)
-  cross join (values (false), (true)) s(is_scoped)
-  where r.aggregate = 'run' and (r.scope_property is not null or not s.is_scoped)
-) m
-join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
-where not m.is_scoped or f.properties ->> m.scope_property <> '';
-comment on view learn_internal.run_facts is 'The facts that lengthen runs or end them.';
 
 -- functions/activity/has_happened.sql
 
@@ -988,7 +955,7 @@ begin
   end if;
   p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   select t.amount, t.activity_type into v_amount, v_type
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.user_id = p_user_id and t.id = p_transaction_id;
   if not found then
     raise exception 'the user has no such transaction'
@@ -1367,18 +1334,18 @@ begin
   -- What the achievement has paid, under whatever slug, and what has not been taken back since.
   with facts as (
     select f.subject_id, f.xp
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
       and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
   ), payments as (
     select t.id::text as id
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
       and t.source_id in (select f.subject_id from facts f)
   )
   select coalesce(sum(f.xp), 0) + coalesce((
     select sum(t.amount)
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
       and t.source_id in (select p.id from payments p)), 0)
   into v_paid
@@ -1537,7 +1504,7 @@ begin
       using errcode = 'LX010', detail = format('key = %s', old.key),
         hint = 'What it pays say learn.xp_rules, and what it counts learn.metrics.';
   elsif (tg_op = 'DELETE' or new.key <> old.key or new.is_on_boards <> old.is_on_boards)
-    and exists (select from learn.activity_log f where f.activity_type = old.key)
+    and exists (select from learn_internal.all_facts f where f.activity_type = old.key)
   then
     raise exception 'there are facts of the activity type %', old.key
       using errcode = 'LX001', detail = format('key = %s', old.key),
@@ -1635,7 +1602,7 @@ begin
     where n.aggregate <> 'stat' and o.key is null;
   end if;
   if (v_metrics is null and v_is_board is not true)
-    or not exists (select from learn.activity_log)
+    or not exists (select from learn_internal.all_facts)
   then
     return null;
   end if;
@@ -2355,71 +2322,6 @@ $$;
 comment on function learn.xp_for_level(integer) is 'XP from which a user is on a level.';
 grant execute on function learn.xp_for_level(integer) to learn_editor, learn_app, learn_user, learn_readonly;
 
--- views/xp/xp_recounts.sql
-
--- XP recounted from the ledger, and the level that it means: what user_stats must say.
--- One grouping over all sources: so a condition on user_id reaches each of them.
-create or replace view learn_internal.xp_recounts as
-select x.user_id, coalesce(sum(x.amount), 0)::bigint as total_xp,
-  max(x.highest_level) as highest_level,
-  coalesce(sum(x.amount) filter (where not x.is_on_boards), 0)::bigint as reward_xp
-from (
-  select s.user_id, null::integer as amount, 1 as highest_level, null::boolean as is_on_boards
-  from learn.user_stats s
-  union all
-  select t.user_id, t.amount, null,
-    t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
-  from learn.xp_transactions t
-  union all
-  select f.user_id, null, f.subject_id::integer, null
-  from learn.activity_log f
-  where f.activity_type = 'level_reached'
-) x
-group by x.user_id;
-comment on view learn_internal.xp_recounts is
-  'Total XP, and that of rewards, recounted from the ledger, and the highest level announced, per user.';
-
--- views/xp/xp_damage.sql
-
--- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
--- the part of check_integrity() about XP.
-create or replace view learn_internal.xp_damage (check_name, user_id, expected, actual) as
-select c.check_name, s.user_id, c.expected::text, c.actual::text
-from learn.user_stats s
-join learn_internal.xp_recounts x on x.user_id = s.user_id
-cross join lateral (
-  values
-    ('total_xp_is_the_ledger_sum', x.total_xp, s.total_xp),
-    ('reward_xp_is_that_of_rewards', x.reward_xp, s.reward_xp),
-    ('level_follows_the_curve', learn.calculate_level_from_xp(s.total_xp), s.current_level),
-    ('levels_are_announced', x.highest_level, s.highest_level)
-) c(check_name, expected, actual)
-where c.expected <> c.actual
-union all
-select 'facts_are_paid', w.user_id,
-  format('%s: %s', w.activity_type, sum(w.due)), format('%s: %s', w.activity_type, sum(w.paid))
-from (
-  select l.user_id, l.activity_type, coalesce(l.xp, 0) as due, 0 as paid
-  from learn.activity_log l
-  where l.activity_type in (
-    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
-    'period_reward_reversed')
-  union all
-  select t.user_id, t.activity_type, 0, t.amount
-  from learn.xp_transactions t
-  where t.activity_type in (
-    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
-    'period_reward_reversed')
-) w
-group by w.user_id, w.activity_type
-having sum(w.due) <> sum(w.paid)
-  and not (sum(w.paid) < sum(w.due) and exists (  -- a cap for the day has cut it
-    select from learn.xp_rules r
-    where r.activity_type = w.activity_type and r.daily_cap is not null));
-comment on view learn_internal.xp_damage is
-  'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
-  'no row when all is well.';
-
 -- triggers/xp/level_thresholds.sql
 
 -- What happens when rows of learn.level_thresholds are written, in the order in which triggers fire.
@@ -2693,7 +2595,7 @@ begin
     -- The best run of the past is not kept; but where there are no facts from before,
     -- there was none.
     return case when exists (
-      select from learn.activity_log f
+      select from learn_internal.all_facts f
       where f.user_id = p_user_id and f.recorded_at <= p_until
         and f.activity_type <> 'user_registered') then null
     else false end;
@@ -2701,15 +2603,15 @@ begin
 
   if p_metric = 'xp' then
     select sum(t.amount) into v_value
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.created_at <= p_until;
   elsif p_metric = 'level_reached' then
     select max(f.subject_id::bigint) into v_value
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.activity_type = 'level_reached' and f.recorded_at <= p_until;
   elsif p_metric = 'active_days' then
     select count(distinct f.local_date) into v_value
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.is_qualifying and f.recorded_at <= p_until;
   else
     select case v_metric.aggregate
@@ -2751,57 +2653,6 @@ where a.is_active and not a.is_hidden;
 comment on view learn.achievement_catalog is
   'Active achievements that are no secret, with how many users have earned each.';
 grant select on learn.achievement_catalog to learn_editor, learn_app, learn_user, learn_readonly;
-
--- views/achievements/achievement_recounts.sql
-
--- Achievements recounted from the log: earned, and not revoked since.
--- What user_achievements must say.
-create or replace view learn_internal.achievement_recounts as
-select f.user_id, f.achievement_id, f.earned_at
-from (
-  select distinct on (l.user_id, l.properties -> 'achievement_id')
-    l.user_id, (l.properties ->> 'achievement_id')::bigint as achievement_id,
-    l.activity_type, l.occurred_at as earned_at
-  from learn.activity_log l
-  where l.activity_type in ('achievement_earned', 'achievement_revoked')
-  order by l.user_id, l.properties -> 'achievement_id', l.id desc
-) f
-join learn.achievements a on a.id = f.achievement_id
-where f.activity_type = 'achievement_earned';
-comment on view learn_internal.achievement_recounts is
-  'Achievements earned and not revoked since, recounted from the log.';
-
--- views/achievements/achievement_damage.sql
-
--- Where achievements are not what the facts say: the part of check_integrity() about achievements.
-create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
-select 'achievements_follow_from_facts', w.user_id,
-  case when sum(w.due) > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
-  case when sum(w.due) > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
-from (
-  select r.user_id, r.achievement_id, 1 as due from learn_internal.achievement_recounts r
-  union all
-  select u.user_id, u.achievement_id, -1 from learn.user_achievements u
-) w
-group by w.user_id, w.achievement_id
-having sum(w.due) <> 0
-union all
-select 'reached_achievements_are_earned', v.user_id, a.slug, 'not earned'
-from learn_internal.achievement_thresholds t
-join learn.achievements a on a.id = t.achievement_id
-join learn_internal.reward_values v on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
-where case  -- in this order, because the last two are dear
-  when exists (
-    select from learn.user_achievements u
-    where u.user_id = v.user_id and u.achievement_id = t.achievement_id) then false
-  when exists (
-    select from learn.revoked_achievements r
-    where r.user_id = v.user_id and r.achievement_id = t.achievement_id) then false
-  else (t.is_sole or learn_internal.satisfies_criteria(v.user_id, a.criteria))
-    and not learn_internal.was_deserved_before(v.user_id, t.metric, t.scope, t.threshold, a.criteria_changed_at)
-end;
-comment on view learn_internal.achievement_damage is
-  'Where achievements are not what the facts say; no row when all is well.';
 
 -- triggers/achievements/achievement_thresholds_marks.sql
 
@@ -3860,7 +3711,7 @@ begin
     select row_number() over w, t.created_at,
       concat_ws(' ', t.activity_type, nullif(t.source_type, t.activity_type), t.source_id),
       t.amount::bigint, sum(t.amount) over w
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id
     window w as (order by t.created_at, t.id);
   elsif p_metric in ('current_streak', 'active_days') then
@@ -3876,7 +3727,7 @@ begin
     ) d
     left join (
       select l.local_date, min(l.occurred_at) as at
-      from learn.activity_log l
+      from learn_internal.all_facts l
       where l.user_id = p_user_id and l.is_qualifying
       group by l.local_date
     ) f on f.local_date = d.activity_date
@@ -4090,16 +3941,16 @@ begin
       case when t.activity_type = 'lesson_completed' then coalesce(d.xp_multiplier, 1) end as multiplier,
       round(b.base * case when t.activity_type = 'lesson_completed'
         then coalesce(d.xp_multiplier, 1) else 1 end)::integer as expected
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     left join learn.xp_rules r on r.activity_type = t.activity_type
-    left join lateral (  -- the fact that paid: recorded with the row
-      select l.occurred_at, l.subject_type, l.properties, l.xp
-      from learn.activity_log l
-      where l.user_id = t.user_id and l.activity_type = t.activity_type
-        and l.recorded_at = t.created_at and l.subject_id is not distinct from t.source_id
-      order by l.id
-      limit 1
-    ) f on t.activity_type not in ('xp_awarded', 'xp_reversed')
+    left join (  -- the fact that paid: recorded with the row, on that day or later
+      select distinct on (l.activity_type, l.recorded_at, l.subject_id) l.activity_type, l.recorded_at, l.subject_id,
+        l.occurred_at, l.subject_type, l.properties, l.xp
+      from learn_internal.all_facts l
+      where l.user_id = p_user_id and l.recorded_at >= (p_from - 2)::timestamp at time zone 'UTC'
+      order by l.activity_type, l.recorded_at, l.subject_id, l.id
+    ) f on f.activity_type = t.activity_type and f.recorded_at = t.created_at
+      and f.subject_id is not distinct from t.source_id and t.activity_type not in ('xp_awarded', 'xp_reversed')
     left join learn.difficulties d
       on t.activity_type = 'lesson_completed' and d.key = f.properties ->> 'difficulty'
     left join learn.lessons o
@@ -4366,42 +4217,6 @@ end;
 $$;
 comment on function learn_internal.settle_streak(uuid, date) is
   'Brings a user''s streak and freezes up to date where days or freezes have come late.';
-
--- views/streaks/local_day_recounts.sql
-
--- The local dates of users' learning acts, zone by zone, recounted from the log.
-create or replace view learn_internal.local_day_recounts as
-select f.user_id, f.zone_number, f.local_date, min(f.occurred_at) as first_at, max(f.occurred_at) as last_at
-from learn.activity_log f
-where f.is_qualifying
-group by f.user_id, f.zone_number, f.local_date;
-comment on view learn_internal.local_day_recounts is
-  'The local dates of users'' learning acts, zone by zone, recounted from the log.';
-
--- views/streaks/activity_day_recounts.sql
-
--- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
-create or replace view learn_internal.activity_day_recounts as
-select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze, max(d.flown_over) as flown_over
-from (
-  select f.user_id, f.local_date as activity_date, false as is_freeze, 0 as flown_over
-  from learn.activity_log f
-  join learn.users u on u.id = f.user_id and u.zone_number = 0
-  where f.is_qualifying
-  union all
-  select u.id, c.activity_date, false, c.flown_over
-  from learn.users u
-  cross join lateral learn_internal.chain_days(array(
-    select (r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at, false)::learn_internal.local_days
-    from learn_internal.local_day_recounts r
-    where r.user_id = u.id)) c
-  where u.zone_number > 0
-  union all
-  select z.user_id, z.used_on, true, 0 from learn.streak_freezes z where z.used_on is not null
-) d
-group by d.user_id, d.activity_date;
-comment on view learn_internal.activity_day_recounts is
-  'Active and frozen days recounted from the log and the freezes.';
 
 -- functions/activity/recorded_xp.sql
 
@@ -4782,6 +4597,383 @@ select a.key,
 from learn.activity_types a;
 comment on view learn_internal.type_consequences is 'What facts of each type can cause, by the rules of today.';
 
+-- views/activity/rule_damage.sql
+
+-- Where what is noted of rules is not what they say: a part of check_integrity(). Rules are nobody's: no user is named.
+create or replace view learn_internal.rule_damage (check_name, user_id, expected, actual) as
+select 'rules_are_noted', null::uuid,
+  case when d.is_missing then d.note else 'nothing such' end, case when d.is_missing then 'none' else d.note end
+from (
+  select w.note, sum(w.amount) > 0 as is_missing
+  from (
+    select 1 as amount, format('type %s', c) as note from learn_internal.type_consequences c
+    union all
+    select -1, format('type %s', (t.key, t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs, t.notifies))
+    from learn.activity_types t
+    union all
+    select 1, format('feed %s', f) from learn_internal.due_feeds f
+    union all
+    select -1, format('feed %s', (o.activity_type, o.metric, o.is_scoped, o.aggregate, o.property, o.filter,
+      o.scope_property, o.is_board))
+    from learn_internal.metric_feeds o
+    union all
+    select 1, format('threshold %s', (a.id, l.metric, l.scope, l.threshold, l.is_sole))
+    from learn.achievements a
+    cross join lateral (select distinct * from learn_internal.criteria_leaves(a.criteria)) l
+    where a.is_active
+    union all
+    select -1, format('threshold %s', (t.achievement_id, t.metric, t.scope, t.threshold, t.is_sole))
+    from learn_internal.achievement_thresholds t
+    union all
+    select 1, format('mark %s', m.xp)
+    from (
+      select t.min_xp as xp from learn.level_thresholds t
+      union
+      select t.threshold from learn_internal.achievement_thresholds t where t.metric = 'xp' and t.scope = ''
+    ) m
+    union all
+    select -1, format('mark %s', m.xp) from learn_internal.xp_marks m
+  ) w
+  group by w.note
+  having sum(w.amount) <> 0
+) d;
+comment on view learn_internal.rule_damage is
+  'Where what is noted of rules is not what they say; no row when all is well.';
+
+-- functions/streaks/note_streak_freezes.sql
+
+-- What follows from freezes that a user has got, held from a local date on: they are counted, those that come late may
+-- cover a day of the past, and it is a fact. The caller has locked the user.
+create or replace function learn_internal.note_streak_freezes(
+  p_user_id uuid, p_date date, p_count integer, p_activity_type text, p_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_late boolean;
+  v_longest integer;
+begin
+  update learn.user_stats s
+  set streak_freezes = (
+    select count(*) from learn.streak_freezes f where f.user_id = p_user_id and f.used_on is null)
+  where s.user_id = p_user_id
+  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
+  if v_is_late then
+    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
+      p_user_id, 'current_streak', '', v_longest,
+      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
+  end if;
+  insert into learn.activity_log
+    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
+  values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
+  -- the streak ends later now
+  insert into learn_internal.board_gains (user_id, metric, local_date)
+  select p_user_id, m.key, '-infinity' from learn.metrics m
+  where m.key = 'current_streak' and m.is_board;
+end;
+$$;
+comment on function learn_internal.note_streak_freezes(uuid, date, integer, text, timestamptz) is
+  'What follows from freezes that a user has got: counts them, settles the streak, writes the fact.';
+
+-- views/streaks/streak_states.sql
+
+-- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
+-- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.streak_states as
+with runs as (
+  select d.user_id, max(d.activity_date) as last_date,
+    count(*) filter (where not d.is_freeze) as days
+  from (
+    select a.user_id, a.activity_date, a.is_freeze,
+      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
+    from learn.user_activity_days a
+    window w as (partition by a.user_id order by a.activity_date)
+  ) d
+  group by d.user_id, d.run
+)
+select r.user_id,
+  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
+  max(r.days)::integer as longest_streak,
+  sum(r.days)::integer as active_days,
+  max(r.last_date) as last_activity_date
+from runs r
+group by r.user_id;
+comment on view learn_internal.streak_states is
+  'Streaks recounted from user_activity_days, one row per user with any.';
+
+-- views/streaks/streak_ends.sql
+
+-- How long each user's streak is, and when it ends unless another day becomes active: at the end of
+-- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
+-- last day was counted by another zone, by whichever of the two clocks is later.
+-- Filter by user_id: the condition reaches the tables.
+create or replace view learn_internal.streak_ends as
+select e.user_id, e.days, greatest(
+  (e.lost_on + e.day_starts_at) at time zone e.timezone,
+  (
+    select (e.lost_on + z.day_starts_at) at time zone z.timezone
+    from learn.user_timezones z
+    where z.user_id = e.user_id and z.number = e.last_zone_number
+  )) as ends_at
+from (
+  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
+    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
+      select coalesce(
+        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
+      from learn_internal.freeze_days f
+      where f.user_id = s.user_id
+    ) end as lost_on
+  from learn.user_stats s
+  join learn.users u on u.id = s.user_id
+  where s.current_streak > 0
+) e;
+comment on view learn_internal.streak_ends is
+  'Length of streaks in days, and the moment from which they are lost.';
+
+-- views/activity/unpacked_facts.sql
+
+-- The facts that are archived, in the columns of learn.activity_log. They are unpacked by the select list: so conditions
+-- on user_id reach the table, and no join is planned (see docs/engine.md#plans).
+create or replace view learn_internal.unpacked_facts as
+select f.user_id, f.id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at, f.local_date,
+  f.zone_number, f.is_qualifying, coalesce(f.recorded_at, f.occurred_at) as recorded_at, f.idempotency_key, f.year
+from (
+  select a.user_id, a.year, unnest(a.id) as id, unnest(a.activity_type) as activity_type,
+    unnest(a.subject_type) as subject_type, unnest(a.subject_id) as subject_id, unnest(a.properties) as properties,
+    unnest(a.xp) as xp, unnest(a.occurred_at) as occurred_at, unnest(a.local_date) as local_date,
+    unnest(a.zone_number) as zone_number, unnest(a.is_qualifying) as is_qualifying,
+    unnest(a.recorded_at) as recorded_at, unnest(a.idempotency_key) as idempotency_key
+  from learn_internal.archived_facts a
+) f;
+comment on view learn_internal.unpacked_facts is 'The facts that archive_before() has packed, row by row.';
+
+-- views/xp/unpacked_payments.sql
+
+-- The rows of the ledger that are archived, in the columns of learn.xp_transactions: see learn_internal.unpacked_facts.
+create or replace view learn_internal.unpacked_payments as
+select a.user_id, unnest(a.id) as id, unnest(a.amount) as amount, unnest(a.activity_type) as activity_type,
+  unnest(a.source_type) as source_type, unnest(a.source_id) as source_id, unnest(a.description) as description,
+  unnest(a.earned_on) as earned_on, unnest(a.created_at) as created_at, a.year
+from learn_internal.archived_payments a;
+comment on view learn_internal.unpacked_payments is
+  'The rows of the ledger that archive_before() has packed, row by row.';
+
+-- views/activity/all_facts.sql
+
+-- The facts of all times: those of the log, and those that are archived, in columns of the same types. Recounts,
+-- explanations and exports read them here; what is of today is in learn.activity_log.
+create or replace view learn_internal.all_facts as
+select l.user_id, l.id, l.activity_type::text, l.subject_type::text, l.subject_id::text, l.properties::jsonb, l.xp,
+  l.occurred_at, l.local_date, l.zone_number, l.is_qualifying, l.recorded_at, l.idempotency_key::text
+from learn.activity_log l
+union all
+select f.user_id, f.id, f.activity_type, f.subject_type, f.subject_id, f.properties, f.xp, f.occurred_at, f.local_date,
+  f.zone_number, f.is_qualifying, f.recorded_at, f.idempotency_key
+from learn_internal.unpacked_facts f;
+comment on view learn_internal.all_facts is
+  'The facts of all times, those of activity_log and those that archive_before() has packed.';
+
+-- views/xp/all_payments.sql
+
+-- The ledger of all times: its rows, and those that are archived. See learn_internal.all_facts.
+create or replace view learn_internal.all_payments as
+select t.user_id, t.id, t.amount::integer, t.activity_type::text, t.source_type::text, t.source_id::text,
+  t.description::text, t.earned_on, t.created_at
+from learn.xp_transactions t
+union all
+select p.user_id, p.id, p.amount, p.activity_type, p.source_type, p.source_id, p.description, p.earned_on, p.created_at
+from learn_internal.unpacked_payments p;
+comment on view learn_internal.all_payments is
+  'The ledger of all times, rows of xp_transactions and those that archive_before() has packed.';
+
+-- views/activity/counted_facts.sql
+
+-- The facts that metrics count: not those that say themselves that they do not, such as quizzes of too few
+-- questions, nor those that turned out not to hold, such as answers by a wrong key.
+create or replace view learn_internal.counted_facts as
+select f.*
+from learn_internal.all_facts f
+where not f.properties @> '{"counts": false}'
+  and not exists (
+    select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);
+comment on view learn_internal.counted_facts is
+  'Facts that metrics count: neither those that say {"counts": false} nor those that were withdrawn.';
+
+-- views/activity/run_facts.sql
+
+-- The facts that lengthen runs or end them, in total and by scope; a fact that does both is here twice.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.run_facts as
+select f.user_id, m.metric, case when m.is_scoped then f.properties ->> m.scope_property else '' end as scope,
+  f.occurred_at, f.id, m.is_reset
+from (
+  select r.key as metric, e.activity_type, e.filter, e.is_reset, s.is_scoped, r.scope_property
+  from learn.metrics r
+  cross join lateral (
+    values (r.activity_type, r.filter, false), (r.reset_activity_type, r.reset_filter, true)
+  ) e(activity_type, filter, is_reset)
+  cross join (values (false), (true)) s(is_scoped)
+  where r.aggregate = 'run' and (r.scope_property is not null or not s.is_scoped)
+) m
+join learn_internal.counted_facts f on f.activity_type = m.activity_type and f.properties @> m.filter
+where not m.is_scoped or f.properties ->> m.scope_property <> '';
+comment on view learn_internal.run_facts is 'The facts that lengthen runs or end them.';
+
+-- views/xp/xp_recounts.sql
+
+-- XP recounted from the ledger, and the level that it means: what user_stats must say.
+-- One grouping over all sources: so a condition on user_id reaches each of them.
+create or replace view learn_internal.xp_recounts as
+select x.user_id, coalesce(sum(x.amount), 0)::bigint as total_xp,
+  max(x.highest_level) as highest_level,
+  coalesce(sum(x.amount) filter (where not x.is_on_boards), 0)::bigint as reward_xp
+from (
+  select s.user_id, null::integer as amount, 1 as highest_level, null::boolean as is_on_boards
+  from learn.user_stats s
+  union all
+  select t.user_id, t.amount, null,
+    t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
+  from learn_internal.all_payments t
+  union all
+  select f.user_id, null, f.subject_id::integer, null
+  from learn_internal.all_facts f
+  where f.activity_type = 'level_reached'
+) x
+group by x.user_id;
+comment on view learn_internal.xp_recounts is
+  'Total XP, and that of rewards, recounted from the ledger, and the highest level announced, per user.';
+
+-- views/xp/xp_damage.sql
+
+-- Where XP and levels are not what the ledger says, or the ledger not what the facts say:
+-- the part of check_integrity() about XP.
+create or replace view learn_internal.xp_damage (check_name, user_id, expected, actual) as
+select c.check_name, s.user_id, c.expected::text, c.actual::text
+from learn.user_stats s
+join learn_internal.xp_recounts x on x.user_id = s.user_id
+cross join lateral (
+  values
+    ('total_xp_is_the_ledger_sum', x.total_xp, s.total_xp),
+    ('reward_xp_is_that_of_rewards', x.reward_xp, s.reward_xp),
+    ('level_follows_the_curve', learn.calculate_level_from_xp(s.total_xp), s.current_level),
+    ('levels_are_announced', x.highest_level, s.highest_level)
+) c(check_name, expected, actual)
+where c.expected <> c.actual
+union all
+select 'facts_are_paid', w.user_id,
+  format('%s: %s', w.activity_type, sum(w.due)), format('%s: %s', w.activity_type, sum(w.paid))
+from (
+  select l.user_id, l.activity_type, coalesce(l.xp, 0) as due, 0 as paid
+  from learn_internal.all_facts l
+  where l.activity_type in (
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
+    'period_reward_reversed')
+  union all
+  select t.user_id, t.activity_type, 0, t.amount
+  from learn_internal.all_payments t
+  where t.activity_type in (
+    'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
+    'period_reward_reversed')
+) w
+group by w.user_id, w.activity_type
+having sum(w.due) <> sum(w.paid)
+  and not (sum(w.paid) < sum(w.due) and exists (  -- a cap for the day has cut it
+    select from learn.xp_rules r
+    where r.activity_type = w.activity_type and r.daily_cap is not null));
+comment on view learn_internal.xp_damage is
+  'Where XP and levels are not what the ledger says, or the ledger not what the facts say; '
+  'no row when all is well.';
+
+-- views/achievements/achievement_recounts.sql
+
+-- Achievements recounted from the log: earned, and not revoked since.
+-- What user_achievements must say.
+create or replace view learn_internal.achievement_recounts as
+select f.user_id, f.achievement_id, f.earned_at
+from (
+  select distinct on (l.user_id, l.properties -> 'achievement_id')
+    l.user_id, (l.properties ->> 'achievement_id')::bigint as achievement_id,
+    l.activity_type, l.occurred_at as earned_at
+  from learn_internal.all_facts l
+  where l.activity_type in ('achievement_earned', 'achievement_revoked')
+  order by l.user_id, l.properties -> 'achievement_id', l.id desc
+) f
+join learn.achievements a on a.id = f.achievement_id
+where f.activity_type = 'achievement_earned';
+comment on view learn_internal.achievement_recounts is
+  'Achievements earned and not revoked since, recounted from the log.';
+
+-- views/achievements/achievement_damage.sql
+
+-- Where achievements are not what the facts say: the part of check_integrity() about achievements.
+create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
+select 'achievements_follow_from_facts', w.user_id,
+  case when sum(w.due) > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
+  case when sum(w.due) > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
+from (
+  select r.user_id, r.achievement_id, 1 as due from learn_internal.achievement_recounts r
+  union all
+  select u.user_id, u.achievement_id, -1 from learn.user_achievements u
+) w
+group by w.user_id, w.achievement_id
+having sum(w.due) <> 0
+union all
+select 'reached_achievements_are_earned', v.user_id, a.slug, 'not earned'
+from learn_internal.achievement_thresholds t
+join learn.achievements a on a.id = t.achievement_id
+join learn_internal.reward_values v on v.metric = t.metric and v.scope = t.scope and v.value >= t.threshold
+where case  -- in this order, because the last two are dear
+  when exists (
+    select from learn.user_achievements u
+    where u.user_id = v.user_id and u.achievement_id = t.achievement_id) then false
+  when exists (
+    select from learn.revoked_achievements r
+    where r.user_id = v.user_id and r.achievement_id = t.achievement_id) then false
+  else (t.is_sole or learn_internal.satisfies_criteria(v.user_id, a.criteria))
+    and not learn_internal.was_deserved_before(v.user_id, t.metric, t.scope, t.threshold, a.criteria_changed_at)
+end;
+comment on view learn_internal.achievement_damage is
+  'Where achievements are not what the facts say; no row when all is well.';
+
+-- views/streaks/local_day_recounts.sql
+
+-- The local dates of users' learning acts, zone by zone, recounted from the log.
+create or replace view learn_internal.local_day_recounts as
+select f.user_id, f.zone_number, f.local_date, min(f.occurred_at) as first_at, max(f.occurred_at) as last_at
+from learn_internal.all_facts f
+where f.is_qualifying
+group by f.user_id, f.zone_number, f.local_date;
+comment on view learn_internal.local_day_recounts is
+  'The local dates of users'' learning acts, zone by zone, recounted from the log.';
+
+-- views/streaks/activity_day_recounts.sql
+
+-- Active days recounted from the log and from the freezes spent: what user_activity_days must say.
+create or replace view learn_internal.activity_day_recounts as
+select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze, max(d.flown_over) as flown_over
+from (
+  select f.user_id, f.local_date as activity_date, false as is_freeze, 0 as flown_over
+  from learn_internal.all_facts f
+  join learn.users u on u.id = f.user_id and u.zone_number = 0
+  where f.is_qualifying
+  union all
+  select u.id, c.activity_date, false, c.flown_over
+  from learn.users u
+  cross join lateral learn_internal.chain_days(array(
+    select (r.user_id, r.zone_number, r.local_date, r.first_at, r.last_at, false)::learn_internal.local_days
+    from learn_internal.local_day_recounts r
+    where r.user_id = u.id)) c
+  where u.zone_number > 0
+  union all
+  select z.user_id, z.used_on, true, 0 from learn.streak_freezes z where z.used_on is not null
+) d
+group by d.user_id, d.activity_date;
+comment on view learn_internal.activity_day_recounts is
+  'Active and frozen days recounted from the log and the freezes.';
+
 -- views/activity/metric_day_recounts.sql
 
 -- The days that distinct_days metrics have counted, recounted from the log: what user_metric_days must say. Of learners
@@ -4905,87 +5097,6 @@ having (max(w.due_reset), max(w.due_last)) is distinct from (max(w.reset_at), ma
 comment on view learn_internal.activity_damage is
   'Where metrics are not what the facts say; no row when all is well.';
 
--- views/activity/rule_damage.sql
-
--- Where what is noted of rules is not what they say: a part of check_integrity(). Rules are nobody's: no user is named.
-create or replace view learn_internal.rule_damage (check_name, user_id, expected, actual) as
-select 'rules_are_noted', null::uuid,
-  case when d.is_missing then d.note else 'nothing such' end, case when d.is_missing then 'none' else d.note end
-from (
-  select w.note, sum(w.amount) > 0 as is_missing
-  from (
-    select 1 as amount, format('type %s', c) as note from learn_internal.type_consequences c
-    union all
-    select -1, format('type %s', (t.key, t.pays, t.is_capped, t.feeds_metrics, t.feeds_days, t.resets_runs, t.notifies))
-    from learn.activity_types t
-    union all
-    select 1, format('feed %s', f) from learn_internal.due_feeds f
-    union all
-    select -1, format('feed %s', (o.activity_type, o.metric, o.is_scoped, o.aggregate, o.property, o.filter,
-      o.scope_property, o.is_board))
-    from learn_internal.metric_feeds o
-    union all
-    select 1, format('threshold %s', (a.id, l.metric, l.scope, l.threshold, l.is_sole))
-    from learn.achievements a
-    cross join lateral (select distinct * from learn_internal.criteria_leaves(a.criteria)) l
-    where a.is_active
-    union all
-    select -1, format('threshold %s', (t.achievement_id, t.metric, t.scope, t.threshold, t.is_sole))
-    from learn_internal.achievement_thresholds t
-    union all
-    select 1, format('mark %s', m.xp)
-    from (
-      select t.min_xp as xp from learn.level_thresholds t
-      union
-      select t.threshold from learn_internal.achievement_thresholds t where t.metric = 'xp' and t.scope = ''
-    ) m
-    union all
-    select -1, format('mark %s', m.xp) from learn_internal.xp_marks m
-  ) w
-  group by w.note
-  having sum(w.amount) <> 0
-) d;
-comment on view learn_internal.rule_damage is
-  'Where what is noted of rules is not what they say; no row when all is well.';
-
--- functions/streaks/note_streak_freezes.sql
-
--- What follows from freezes that a user has got, held from a local date on: they are counted, those that come late may
--- cover a day of the past, and it is a fact. The caller has locked the user.
-create or replace function learn_internal.note_streak_freezes(
-  p_user_id uuid, p_date date, p_count integer, p_activity_type text, p_at timestamptz
-)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_is_late boolean;
-  v_longest integer;
-begin
-  update learn.user_stats s
-  set streak_freezes = (
-    select count(*) from learn.streak_freezes f where f.user_id = p_user_id and f.used_on is null)
-  where s.user_id = p_user_id
-  returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
-  if v_is_late then
-    perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
-      p_user_id, 'current_streak', '', v_longest,
-      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
-  end if;
-  insert into learn.activity_log
-    (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)
-  values (p_user_id, p_activity_type, jsonb_build_object('count', p_count), p_at, p_date, false);
-  -- the streak ends later now
-  insert into learn_internal.board_gains (user_id, metric, local_date)
-  select p_user_id, m.key, '-infinity' from learn.metrics m
-  where m.key = 'current_streak' and m.is_board;
-end;
-$$;
-comment on function learn_internal.note_streak_freezes(uuid, date, integer, text, timestamptz) is
-  'What follows from freezes that a user has got: counts them, settles the streak, writes the fact.';
-
 -- views/streaks/moved_learners.sql
 
 -- Learners who have learned in several zones, recounted from the log: their active days, and which zone the last one is of.
@@ -5017,32 +5128,6 @@ from (
 ) m;
 comment on view learn_internal.moved_learners is
   'Learners who have learned in several zones: their active days recounted, and whether the last zone is settled.';
-
--- views/streaks/streak_states.sql
-
--- Streaks recounted from the active days: what user_stats must say. A day that a freeze covers
--- keeps a run together but adds nothing to it. Filter by user_id: the condition reaches the table.
-create or replace view learn_internal.streak_states as
-with runs as (
-  select d.user_id, max(d.activity_date) as last_date,
-    count(*) filter (where not d.is_freeze) as days
-  from (
-    select a.user_id, a.activity_date, a.is_freeze,
-      a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
-    from learn.user_activity_days a
-    window w as (partition by a.user_id order by a.activity_date)
-  ) d
-  group by d.user_id, d.run
-)
-select r.user_id,
-  (array_agg(r.days order by r.last_date desc))[1]::integer as current_streak,
-  max(r.days)::integer as longest_streak,
-  sum(r.days)::integer as active_days,
-  max(r.last_date) as last_activity_date
-from runs r
-group by r.user_id;
-comment on view learn_internal.streak_states is
-  'Streaks recounted from user_activity_days, one row per user with any.';
 
 -- views/streaks/streak_damage.sql
 
@@ -5130,34 +5215,35 @@ where s.last_zone_number <> coalesce(m.last_zone_number, 0)
 comment on view learn_internal.streak_damage is
   'Where active days, streaks and freezes are not what the facts say; no row when all is well.';
 
--- views/streaks/streak_ends.sql
+-- triggers/activity/archived_facts.sql
 
--- How long each user's streak is, and when it ends unless another day becomes active: at the end of
--- the user's day after the last one, or of as many days more as freezes in hand cover without a gap. Where the
--- last day was counted by another zone, by whichever of the two clocks is later.
--- Filter by user_id: the condition reaches the tables.
-create or replace view learn_internal.streak_ends as
-select e.user_id, e.days, greatest(
-  (e.lost_on + e.day_starts_at) at time zone e.timezone,
-  (
-    select (e.lost_on + z.day_starts_at) at time zone z.timezone
-    from learn.user_timezones z
-    where z.user_id = e.user_id and z.number = e.last_zone_number
-  )) as ends_at
-from (
-  select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
-    s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
-      select coalesce(
-        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
-      from learn_internal.freeze_days f
-      where f.user_id = s.user_id
-    ) end as lost_on
-  from learn.user_stats s
-  join learn.users u on u.id = s.user_id
-  where s.current_streak > 0
-) e;
-comment on view learn_internal.streak_ends is
-  'Length of streaks in days, and the moment from which they are lost.';
+-- What happens when rows of learn_internal.archived_facts are written: nobody does so by hand, nor empties it.
+-- Errors: LX009, LX010.
+create or replace trigger refuse_by_hand
+  before insert or update or delete on learn_internal.archived_facts
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand(
+    'What is old comes here by learn.archive_before(), and back by learn.attach_archive().');
+
+create or replace trigger archived_facts_truncate
+  before truncate on learn_internal.archived_facts
+  for each statement
+  execute function learn_internal.refuse_truncate();
+
+-- triggers/xp/archived_payments.sql
+
+-- What happens when rows of learn_internal.archived_payments are written: nobody does so by hand, nor empties it.
+-- Errors: LX009, LX010.
+create or replace trigger refuse_by_hand
+  before insert or update or delete on learn_internal.archived_payments
+  for each statement when (pg_trigger_depth() = 0)
+  execute function learn_internal.refuse_by_hand(
+    'What is old comes here by learn.archive_before(), and back by learn.attach_archive().');
+
+create or replace trigger archived_payments_truncate
+  before truncate on learn_internal.archived_payments
+  for each statement
+  execute function learn_internal.refuse_truncate();
 
 -- functions/streaks/is_over.sql
 
@@ -5190,5 +5276,20 @@ end;
 $$;
 comment on function learn_internal.is_over(uuid, timestamptz) is
   'Whether a learner''s day of a time is over, by the clock and by the zones of then and of now.';
+
+-- views/identity/identity_damage.sql
+
+-- Where users lack what registering makes: the part of check_integrity() about identity.
+create or replace view learn_internal.identity_damage (check_name, user_id, expected, actual) as
+select 'user_has_stats', u.id, 'a row in user_stats', 'none'
+from learn.users u
+where not exists (select from learn.user_stats s where s.user_id = u.id)
+union all
+select 'registration_days_follow_from_facts', s.user_id, f.local_date::text, s.registered_on::text
+from learn.user_stats s
+join learn_internal.all_facts f on f.user_id = s.user_id and f.activity_type = 'user_registered'
+where s.registered_on <> f.local_date;
+comment on view learn_internal.identity_damage is
+  'Users without what registering makes; no row when all is well.';
 
 reset role;

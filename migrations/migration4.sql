@@ -2104,7 +2104,7 @@ select q.user_id, q.exercise_id, count(*)::integer as submissions,
   (array_agg(q.is_correct order by f.id))[1] as is_first_try,
   (array_agg(q.submitted_at order by f.id) filter (where q.is_correct))[1] as solved_at
 from learn.query_submissions q
-join learn.activity_log f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
+join learn_internal.all_facts f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
   and f.properties -> 'submission_id' = to_jsonb(q.id)
 group by q.user_id, q.exercise_id;
 comment on view learn_internal.exercise_recounts is
@@ -2762,7 +2762,7 @@ comment on function learn_internal.touch_courses(learn_internal.lesson_time[]) i
 -- tracks, paths, difficulties: all that is completed as a whole.
 create or replace view learn_internal.completion_facts as
 select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
-from learn.activity_log f
+from learn_internal.all_facts f
 where f.activity_type in ('level_completed', 'course_completed', 'challenge_completed',
     'track_completed', 'path_completed', 'difficulty_completed')
   and f.subject_id is not null
@@ -2779,17 +2779,17 @@ create or replace view learn.course_xp as
 select x.user_id, x.course_id, sum(x.amount)::bigint as xp_earned
 from (
   select t.user_id, l.course_id, t.amount
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   join learn.lessons l on l.id::text = t.source_id and l.course_id is not null
   where t.source_type in ('lesson_completed', 'lesson_perfect')
   union all
   select t.user_id, v.course_id, t.amount
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   join learn.course_levels v on v.id::text = t.source_id
   where t.source_type = 'level_completed'
   union all
   select t.user_id, c.id, t.amount
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   join learn.courses c on c.id::text = t.source_id
   where t.source_type = 'course_completed'
 ) x
@@ -3833,7 +3833,7 @@ from (
   from (
     select l.user_id, l.activity_type, l.subject_type, l.subject_id, l.occurred_at as fact_at,
       null::timestamptz as row_at
-    from learn.activity_log l
+    from learn_internal.all_facts l
     where l.activity_type = any (case l.subject_type
       when 'lesson' then array['lesson_completed', 'lesson_started']
       when 'course' then array['course_enrolled', 'course_completed']
@@ -3888,7 +3888,7 @@ union all
 select 'solutions_are_dated_by_facts', p.author_id, format('reply %s: %s', p.id, f.occurred_at),
   p.first_accepted_at::text
 from learn.replies p
-join learn.activity_log f on f.user_id = p.author_id and f.activity_type = 'solution_accepted'
+join learn_internal.all_facts f on f.user_id = p.author_id and f.activity_type = 'solution_accepted'
   and f.subject_type = 'reply' and f.subject_id = p.id::text
 where p.first_accepted_at is distinct from f.occurred_at;
 comment on view learn_internal.date_damage is

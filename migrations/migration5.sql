@@ -138,7 +138,7 @@ begin
         and r.subject_id = i.challenge_id::text)
     then
       select i.total_xp - coalesce(sum(f.xp), 0) into v_xp
-      from learn.activity_log f
+      from learn_internal.all_facts f
       where f.user_id = i.user_id and f.activity_type = 'xp_awarded' and f.subject_type = 'challenge'
         and f.subject_id = i.challenge_id::text and f.properties ->> 'source_type' = 'import';
     end if;
@@ -1671,7 +1671,7 @@ select 'passed_levels_are_facts', p.user_id,
   format('a fact for level %s of challenge %s', l, p.challenge_id), 'none'
 from learn.user_challenge_progress p
 cross join lateral unnest(p.levels_completed) l
-left join learn.activity_log f on f.user_id = p.user_id
+left join learn_internal.all_facts f on f.user_id = p.user_id
   and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
   and f.subject_id = p.challenge_id || ':' || l
 where f.id is null
@@ -1682,7 +1682,7 @@ select 'imported_progress_is_paid', i.user_id,
 from learn.imported_challenge_progress i
 left join (
   select l.user_id, l.subject_id, sum(l.xp) as xp
-  from learn.activity_log l
+  from learn_internal.all_facts l
   where l.activity_type = 'xp_awarded' and l.subject_type = 'challenge'
     and l.properties ->> 'source_type' = 'import'
   group by l.user_id, l.subject_id
@@ -1705,7 +1705,7 @@ from (
 ) a
 left join (
   select x.user_id, x.activity_type, x.source_id, sum(x.amount) as xp
-  from learn.xp_transactions x
+  from learn_internal.all_payments x
   where x.activity_type in ('challenge_level_passed', 'daily_challenge_completed')
   group by x.user_id, x.activity_type, x.source_id
 ) t on t.user_id = a.user_id and t.activity_type = a.activity_type and t.source_id = a.subject_id

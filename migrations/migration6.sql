@@ -386,7 +386,7 @@ grant select on learn.my_quiz_review to learn_app, learn_user, learn_readonly;
 create or replace view learn_internal.quiz_damage (check_name, user_id, expected, actual) as
 select 'quizzes_are_facts', a.user_id, format('a fact for quiz %s', a.id), 'none'
 from learn.quiz_attempts a
-left join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+left join learn_internal.all_facts f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
   and f.subject_type = 'quiz' and f.subject_id = a.id::text
 where f.id is null
 union all
@@ -407,7 +407,7 @@ select 'quizzes_note_what_was_paid', a.user_id,
 from learn.quiz_attempts a
 left join (
   select x.user_id, x.source_id, sum(x.amount) as xp
-  from learn.xp_transactions x
+  from learn_internal.all_payments x
   where x.activity_type in ('question_answered_correctly', 'quiz_completed', 'quiz_perfect')
   group by x.user_id, x.source_id
 ) t on t.user_id = a.user_id and t.source_id = a.id::text
@@ -418,7 +418,7 @@ select 'quizzes_count_as_they_are', a.user_id,
   format('quiz %s: %s of %s', a.id, f.properties ->> 'correct_answers',
     f.properties ->> 'total_questions')
 from learn.quiz_attempts a
-join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+join learn_internal.all_facts f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
   and f.subject_type = 'quiz' and f.subject_id = a.id::text
 where not f.properties @> jsonb_build_object(
     'correct_answers', a.correct_answers, 'total_questions', a.total_questions)
@@ -428,7 +428,7 @@ union all
 select 'questions_pay_once_a_day', f.user_id,
   format('question %s on %s: once', f.properties ->> 'question_id', f.local_date),
   format('%s times', count(*))
-from learn.activity_log f
+from learn_internal.all_facts f
 where f.activity_type = 'question_answered_correctly' and f.xp is distinct from 0
   and f.subject_type = 'quiz' and jsonb_typeof(f.properties -> 'question_id') = 'number'
   and not exists (
@@ -1153,7 +1153,7 @@ declare
 begin
   for f in
     select l.id, l.activity_type, l.subject_id, l.xp, l.recorded_at
-    from learn.activity_log l
+    from learn_internal.all_facts l
     where l.user_id = p_user_id and l.subject_type = 'quiz'
       and l.subject_id = any (p_quiz_ids::text[])
       and (l.activity_type in ('quiz_completed', 'quiz_perfect')
@@ -1166,7 +1166,7 @@ begin
     v_payment := null;
     if p_take_back and f.activity_type <> 'quiz_completed' and f.xp is distinct from 0 then
       select t.* into v_payment
-      from learn.xp_transactions t
+      from learn_internal.all_payments t
       where t.user_id = p_user_id and t.activity_type = f.activity_type
         and t.source_id = f.subject_id and t.amount > 0 and not exists (
           select from learn_internal.recorded_subjects r
@@ -1257,12 +1257,12 @@ begin
     return v_answers;
   end if;
   select coalesce(max(t.id), 0) into v_last_id
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.user_id = p_user_id;
 
   v_days := array(
     select f.local_date
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.activity_type = 'question_answered_correctly'
       and f.properties @> jsonb_build_object('question_id', p_question.id)
       and f.xp is distinct from 0 and not exists (
@@ -1299,7 +1299,7 @@ begin
       -- a quiz has paid for being taken, and pays once for being perfect
       if v_fact.activity_type = 'quiz_completed'
         or v_fact.activity_type = 'quiz_perfect' and exists (
-          select from learn.xp_transactions t
+          select from learn_internal.all_payments t
           where t.user_id = p_user_id and t.activity_type = 'quiz_perfect'
             and t.source_id = v_quiz.id::text and not exists (
               select from learn_internal.recorded_subjects r
@@ -1315,7 +1315,7 @@ begin
 
   for v_paid in
     select t.source_id::bigint as id, sum(t.amount) as xp
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.id > v_last_id
       and t.activity_type in ('question_answered_correctly', 'quiz_perfect')
     group by t.source_id

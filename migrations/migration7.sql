@@ -601,7 +601,7 @@ cross join lateral (
       max(split_part(l.subject_id, ':', 2)::integer) filter (
         where l.activity_type = 'skill_level_reached'), 0) as highest_level,
     min(l.occurred_at) filter (where l.activity_type = 'skill_mastered') as mastered_at
-  from learn.activity_log l
+  from learn_internal.all_facts l
   where l.user_id = u.user_id and (
     l.activity_type = 'skill_level_reached' and l.subject_type = 'skill_level'
       and l.subject_id ~ '^[0-9]+:[0-9]{1,9}$'
@@ -637,7 +637,7 @@ where u.mastered_at is not null and r.mastered_at is null
 union all
 select 'assessments_are_facts', a.user_id, format('a fact for assessment %s', a.id), 'none'
 from learn.assessment_results a
-left join learn.activity_log f on f.user_id = a.user_id
+left join learn_internal.all_facts f on f.user_id = a.user_id
   and f.activity_type = 'assessment_completed' and f.subject_type = 'assessment'
   and f.subject_id = a.id::text
 where f.id is null;

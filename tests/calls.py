@@ -37,6 +37,8 @@ CALLS = {
     "advance_transaction": "p_tx_id => %(transaction)s, p_status => 'confirmed',"
     " p_consensus_timestamp => %(now)s",
     "allocate_skill_points": f"{_USER}, p_skill_id => %(skill)s, p_points => 120, {_TAIL}",
+    "archive_before": "p_month => '2035-05-01'",
+    "attach_archive": "p_from => '2034-01-01'",
     "audit_trail": _USER,
     "avatar_collection": _USER,
     "award_xp": f"{_USER}, p_amount => 250, p_source_type => 'manual', p_source_id => 'prize', {_TAIL}",

@@ -16,10 +16,10 @@ begin
     from pg_attribute a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
       and (select coalesce(nullif(y.typbasetype, 0), y.oid) from pg_type y where y.oid = a.atttypid)
-        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype)
+        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype, 'text[]'::regtype, 'jsonb[]'::regtype)
       and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
         'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
-        'timezone', 'tx_type', 'type', 'vote_type')
+        'tags', 'timezone', 'tx_type', 'type', 'vote_type')
   loop
     execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
   end loop;

@@ -16,7 +16,7 @@ begin
     select row_number() over w, t.created_at,
       concat_ws(' ', t.activity_type, nullif(t.source_type, t.activity_type), t.source_id),
       t.amount::bigint, sum(t.amount) over w
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id
     window w as (order by t.created_at, t.id);
   elsif p_metric in ('current_streak', 'active_days') then
@@ -32,7 +32,7 @@ begin
     ) d
     left join (
       select l.local_date, min(l.occurred_at) as at
-      from learn.activity_log l
+      from learn_internal.all_facts l
       where l.user_id = p_user_id and l.is_qualifying
       group by l.local_date
     ) f on f.local_date = d.activity_date

@@ -64,18 +64,18 @@ begin
   -- What the achievement has paid, under whatever slug, and what has not been taken back since.
   with facts as (
     select f.subject_id, f.xp
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.activity_type in ('achievement_earned', 'achievement_revoked')
       and (f.properties ->> 'achievement_id')::bigint = v_achievement.id
   ), payments as (
     select t.id::text as id
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.activity_type = 'achievement_earned'
       and t.source_id in (select f.subject_id from facts f)
   )
   select coalesce(sum(f.xp), 0) + coalesce((
     select sum(t.amount)
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.activity_type = 'xp_reversed'
       and t.source_id in (select p.id from payments p)), 0)
   into v_paid

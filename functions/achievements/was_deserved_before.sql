@@ -20,7 +20,7 @@ begin
     -- The best run of the past is not kept; but where there are no facts from before,
     -- there was none.
     return case when exists (
-      select from learn.activity_log f
+      select from learn_internal.all_facts f
       where f.user_id = p_user_id and f.recorded_at <= p_until
         and f.activity_type <> 'user_registered') then null
     else false end;
@@ -28,15 +28,15 @@ begin
 
   if p_metric = 'xp' then
     select sum(t.amount) into v_value
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.created_at <= p_until;
   elsif p_metric = 'level_reached' then
     select max(f.subject_id::bigint) into v_value
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.activity_type = 'level_reached' and f.recorded_at <= p_until;
   elsif p_metric = 'active_days' then
     select count(distinct f.local_date) into v_value
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.is_qualifying and f.recorded_at <= p_until;
   else
     select case v_metric.aggregate

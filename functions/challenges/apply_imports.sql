@@ -62,7 +62,7 @@ begin
         and r.subject_id = i.challenge_id::text)
     then
       select i.total_xp - coalesce(sum(f.xp), 0) into v_xp
-      from learn.activity_log f
+      from learn_internal.all_facts f
       where f.user_id = i.user_id and f.activity_type = 'xp_awarded' and f.subject_type = 'challenge'
         and f.subject_id = i.challenge_id::text and f.properties ->> 'source_type' = 'import';
     end if;

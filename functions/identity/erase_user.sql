@@ -17,6 +17,7 @@ begin
         hint = 'Pass keep, so that posts stay without a name, or delete.';
   end if;
   perform learn_internal.require_user(p_user_id);
+  perform from learn_internal.turns t where t.name = 'partitions' for share;  -- nobody archives meanwhile
   if p_posts = 'delete' then
     delete from learn.discussions d where d.author_id = p_user_id;
     delete from learn.replies r where r.author_id = p_user_id;

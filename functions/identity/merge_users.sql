@@ -21,6 +21,7 @@ declare
   v_payments bigint[];
   v_moved    jsonb;
   v_first    date;
+  v_archived timestamptz;           -- until then
 begin
   if p_from is null or p_into is null or p_from = p_into then
     raise exception 'merging takes two accounts'
@@ -28,6 +29,7 @@ begin
         detail = format('p_from = %s, p_into = %s', coalesce(p_from::text, 'null'), coalesce(p_into::text, 'null')),
         hint = 'Pass the account that goes, and the one that stays.';
   end if;
+  perform from learn_internal.turns t where t.name = 'partitions' for share;  -- nobody archives meanwhile
   perform learn_internal.wait_for_learners('merge_users');
   perform from learn.user_stats s where s.user_id in (p_from, p_into) order by s.user_id for update;
   v_call := learn_internal.begin_call('merge_users', p_into, '{}', null, null);
@@ -61,6 +63,7 @@ begin
   where f.user_id = p_from and f.achievement_id in (select t.achievement_id from unnest(v_tokens) t);
   v_first := (
     select min(d.activity_date) from learn.user_activity_days d where d.user_id = p_from and not d.is_freeze);
+  v_archived := learn_internal.unpack_archive(array[p_from, p_into]);
   v_payments := learn_internal.move_facts(p_from, p_into);
   v_moved := learn_internal.move_rows(p_from, p_into);
   foreach v_token in array v_tokens loop
@@ -113,6 +116,7 @@ begin
   from learn.user_stats f
   where s.user_id = p_into and f.user_id = p_from;
   delete from learn.users u where u.id = p_from;
+  perform learn_internal.pack_archive(v_archived, '{}', p_into) where v_archived is not null;
   perform set_config('learn_internal.merging', '', true);
 
   perform learn_internal.replay_user(p_into, v_first);

@@ -15,7 +15,7 @@ declare
 begin
   -- Days, and what analytics count of them
   if exists (
-    select from learn.activity_log l where l.user_id = p_user_id and l.is_qualifying and l.zone_number > 0)
+    select from learn_internal.all_facts l where l.user_id = p_user_id and l.is_qualifying and l.zone_number > 0)
   then
     delete from learn_internal.local_days d where d.user_id = p_user_id;
     insert into learn_internal.local_days (user_id, zone_number, local_date, first_at, last_at)
@@ -26,7 +26,7 @@ begin
   else
     insert into learn.user_activity_days as d (user_id, activity_date)
     select distinct p_user_id, l.local_date
-    from learn.activity_log l
+    from learn_internal.all_facts l
     where l.user_id = p_user_id and l.is_qualifying
     on conflict (user_id, activity_date) do update set is_freeze = false where d.is_freeze;
   end if;

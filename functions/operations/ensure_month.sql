@@ -1,6 +1,6 @@
 -- Makes the partition of one month of a log that is partitioned by month, and moves the rows
--- of that month out of the default partition. Returns whether there was something to do.
--- The caller holds the locks: see lock_logs().
+-- of that month out of the default partition. A table of its name that is there, filled by attach_archive(),
+-- becomes the partition. Returns whether there was something to do. The caller holds the locks: see lock_logs().
 create or replace function learn_internal.ensure_month(p_table name, p_month date)
 returns boolean
 language plpgsql
@@ -12,12 +12,14 @@ declare
   v_default   name := p_table || '_default';
   v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
 begin
-  if to_regclass(format('learn.%I', v_partition)) is not null then
+  if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('learn.%I', v_partition))) then
     return false;
   end if;
 
-  execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-    v_partition, v_default);
+  if to_regclass(format('learn.%I', v_partition)) is null then
+    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
+      v_partition, v_default);
+  end if;
   execute format('alter table learn.%I disable trigger user', v_default);
   execute format(
     'with moved as (delete from learn.%1$I '

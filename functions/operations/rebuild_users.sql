@@ -27,7 +27,7 @@ begin
   on conflict do nothing;
   update learn.user_stats s
   set registered_on = f.local_date
-  from learn.activity_log f
+  from learn_internal.all_facts f
   where f.user_id = any (p_user_ids) and f.activity_type = 'user_registered'
     and s.user_id = f.user_id and s.registered_on <> f.local_date;
 

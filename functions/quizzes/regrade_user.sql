@@ -40,12 +40,12 @@ begin
     return v_answers;
   end if;
   select coalesce(max(t.id), 0) into v_last_id
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.user_id = p_user_id;
 
   v_days := array(
     select f.local_date
-    from learn.activity_log f
+    from learn_internal.all_facts f
     where f.user_id = p_user_id and f.activity_type = 'question_answered_correctly'
       and f.properties @> jsonb_build_object('question_id', p_question.id)
       and f.xp is distinct from 0 and not exists (
@@ -82,7 +82,7 @@ begin
       -- a quiz has paid for being taken, and pays once for being perfect
       if v_fact.activity_type = 'quiz_completed'
         or v_fact.activity_type = 'quiz_perfect' and exists (
-          select from learn.xp_transactions t
+          select from learn_internal.all_payments t
           where t.user_id = p_user_id and t.activity_type = 'quiz_perfect'
             and t.source_id = v_quiz.id::text and not exists (
               select from learn_internal.recorded_subjects r
@@ -98,7 +98,7 @@ begin
 
   for v_paid in
     select t.source_id::bigint as id, sum(t.amount) as xp
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     where t.user_id = p_user_id and t.id > v_last_id
       and t.activity_type in ('question_answered_correctly', 'quiz_perfect')
     group by t.source_id

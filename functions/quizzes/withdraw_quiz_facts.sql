@@ -17,7 +17,7 @@ declare
 begin
   for f in
     select l.id, l.activity_type, l.subject_id, l.xp, l.recorded_at
-    from learn.activity_log l
+    from learn_internal.all_facts l
     where l.user_id = p_user_id and l.subject_type = 'quiz'
       and l.subject_id = any (p_quiz_ids::text[])
       and (l.activity_type in ('quiz_completed', 'quiz_perfect')
@@ -30,7 +30,7 @@ begin
     v_payment := null;
     if p_take_back and f.activity_type <> 'quiz_completed' and f.xp is distinct from 0 then
       select t.* into v_payment
-      from learn.xp_transactions t
+      from learn_internal.all_payments t
       where t.user_id = p_user_id and t.activity_type = f.activity_type
         and t.source_id = f.subject_id and t.amount > 0 and not exists (
           select from learn_internal.recorded_subjects r

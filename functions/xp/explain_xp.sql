@@ -50,16 +50,16 @@ begin
       case when t.activity_type = 'lesson_completed' then coalesce(d.xp_multiplier, 1) end as multiplier,
       round(b.base * case when t.activity_type = 'lesson_completed'
         then coalesce(d.xp_multiplier, 1) else 1 end)::integer as expected
-    from learn.xp_transactions t
+    from learn_internal.all_payments t
     left join learn.xp_rules r on r.activity_type = t.activity_type
-    left join lateral (  -- the fact that paid: recorded with the row
-      select l.occurred_at, l.subject_type, l.properties, l.xp
-      from learn.activity_log l
-      where l.user_id = t.user_id and l.activity_type = t.activity_type
-        and l.recorded_at = t.created_at and l.subject_id is not distinct from t.source_id
-      order by l.id
-      limit 1
-    ) f on t.activity_type not in ('xp_awarded', 'xp_reversed')
+    left join (  -- the fact that paid: recorded with the row, on that day or later
+      select distinct on (l.activity_type, l.recorded_at, l.subject_id) l.activity_type, l.recorded_at, l.subject_id,
+        l.occurred_at, l.subject_type, l.properties, l.xp
+      from learn_internal.all_facts l
+      where l.user_id = p_user_id and l.recorded_at >= (p_from - 2)::timestamp at time zone 'UTC'
+      order by l.activity_type, l.recorded_at, l.subject_id, l.id
+    ) f on f.activity_type = t.activity_type and f.recorded_at = t.created_at
+      and f.subject_id is not distinct from t.source_id and t.activity_type not in ('xp_awarded', 'xp_reversed')
     left join learn.difficulties d
       on t.activity_type = 'lesson_completed' and d.key = f.properties ->> 'difficulty'
     left join learn.lessons o

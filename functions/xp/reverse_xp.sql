@@ -31,7 +31,7 @@ begin
   end if;
   p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   select t.amount, t.activity_type into v_amount, v_type
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.user_id = p_user_id and t.id = p_transaction_id;
   if not found then
     raise exception 'the user has no such transaction'

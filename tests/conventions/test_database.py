@@ -136,6 +136,8 @@ SIGNATURES = {
     "rebuild_user": "p_user_id uuid",
     "rebuild_all": "",
     "ensure_partitions": "p_until date",
+    "archive_before": "p_month date",
+    "attach_archive": "p_from date",
     "refresh_analytics": "",
     "certificates": "p_user_id uuid",
     "verify_certificate": "p_code text",

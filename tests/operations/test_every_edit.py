@@ -92,14 +92,18 @@ MORE = {
 # Calls of the scene that would take away what is to be edited, or need more than it has.
 LEFT_OUT = (
     *("erase", "delete_", "revoke_", "reset_", "rebuild", "retry", "purge", "unaccept", "unenroll", "fail_"),
-    *("advance_faucet", "complete_outbox", "refresh", "ensure", "lock_"),
+    *("advance_faucet", "complete_outbox", "refresh", "ensure", "lock_", "attach_"),
     "merge_",
 )
 
 
 @pytest.fixture
 def rich(learn: Learn) -> Learn:
-    """A learner with rows in nearly every table."""
+    """A learner with rows in nearly every table, and one with old ones, which are archived."""
+    now = learn.clock()
+    learn.set_clock("2035-04-01 12:00")
+    learn.award_xp(learn.make_user(), 1)
+    learn.set_clock(now)
     learn.set_setting("streak_freeze_every_days", 2)
     scene = make_scene(learn)
     for name in CALLS:

@@ -25,7 +25,8 @@ FACTS = {
     "what they did and said": "assessment_results course_ratings daily_challenge_attempts discussion_votes"
     " hint_usage imported_challenge_progress learning_sessions level_attempts old_progress_table"
     " query_submissions drawn_quizzes paid_questions quiz_attempts user_answers",
-    "what was recorded, paid, granted, revoked and issued then": "activity_log closed_periods faucet_requests"
+    "what was recorded, paid, granted, revoked and issued then": "activity_log archived_facts"
+    " archived_payments closed_periods faucet_requests"
     " nft_certificates notifications outbox period_standings recorded_subjects"
     " recorded_payments revoked_achievements streak_freezes transactions withdrawn_facts"
     " xp_transactions",

@@ -56,6 +56,8 @@ READONLY = {
     "xp_for_level",
 }
 OPERATORS = {
+    "archive_before",
+    "attach_archive",
     "backfill_achievement",
     "check_integrity",
     "ensure_partitions",
@@ -240,6 +242,8 @@ def test_no_app_role_enters_learn_internal(learn: Learn, role: str) -> None:
         "select learn.rebuild_all()",
         "select * from learn.check_integrity()",
         "select learn.ensure_partitions('2030-01-01')",
+        "select learn.archive_before('2020-01-01')",
+        "select learn.attach_archive()",
         "select learn.backfill_achievement('lesson-master')",
         "create table learn.mine (id int)",
         "alter table learn.user_stats disable trigger all",

@@ -23,7 +23,8 @@ ANY = "*"
 DENIED: dict[str, str | None] = dict.fromkeys(ROLES, "42501")
 # What only operators call, as the owner.
 OPERATORS = {
-    *("backfill_achievement", "check_integrity", "check_slice", "ensure_partitions", "import_old_progress"),
+    *("archive_before", "attach_archive", "backfill_achievement", "check_integrity", "check_slice"),
+    *("ensure_partitions", "import_old_progress"),
     *("purge_notifications", "purge_outbox", "rebuild_all", "rebuild_user", "retry_outbox"),
 }
 # What only reads, and is for people and reports.

@@ -25,7 +25,7 @@ begin
       using errcode = 'LX010', detail = format('key = %s', old.key),
         hint = 'What it pays say learn.xp_rules, and what it counts learn.metrics.';
   elsif (tg_op = 'DELETE' or new.key <> old.key or new.is_on_boards <> old.is_on_boards)
-    and exists (select from learn.activity_log f where f.activity_type = old.key)
+    and exists (select from learn_internal.all_facts f where f.activity_type = old.key)
   then
     raise exception 'there are facts of the activity type %', old.key
       using errcode = 'LX001', detail = format('key = %s', old.key),

@@ -77,7 +77,7 @@ begin
     where n.aggregate <> 'stat' and o.key is null;
   end if;
   if (v_metrics is null and v_is_board is not true)
-    or not exists (select from learn.activity_log)
+    or not exists (select from learn_internal.all_facts)
   then
     return null;
   end if;

@@ -44,6 +44,14 @@ create or replace trigger keep_keys after update of user_id, key on learn.idempo
   for each row when ((old.user_id, old.key) is distinct from (new.user_id, new.key))
   execute function learn_internal.keep_keys();
 
+create or replace trigger keep_keys after update of user_id, year on learn_internal.archived_facts
+  for each row when ((old.user_id, old.year) is distinct from (new.user_id, new.year))
+  execute function learn_internal.keep_keys();
+
+create or replace trigger keep_keys after update of user_id, year on learn_internal.archived_payments
+  for each row when ((old.user_id, old.year) is distinct from (new.user_id, new.year))
+  execute function learn_internal.keep_keys();
+
 create or replace trigger keep_keys after update of user_id, activity_type, subject_type, subject_id on learn_internal.recorded_subjects
   for each row when ((old.user_id, old.activity_type, old.subject_type, old.subject_id) is distinct from (new.user_id, new.activity_type, new.subject_type, new.subject_id))
   execute function learn_internal.keep_keys();

@@ -20,6 +20,9 @@ begin
   then
     return null;
   end if;
+  if tg_relid = 'learn.users'::regclass then
+    perform from learn_internal.turns t where t.name = 'partitions' for share;  -- archive_before() locks what goes with them
+  end if;
   perform learn_internal.wait_for_learners(format('table %s', tg_relid::regclass));
   return null;
 end;

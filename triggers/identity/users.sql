@@ -89,7 +89,7 @@ begin
   where d.user_id = old.id and not d.is_freeze
   union all
   select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.user_id = old.id
   group by t.earned_on, t.activity_type;
   return old;

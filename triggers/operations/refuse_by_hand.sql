@@ -17,6 +17,8 @@ begin
     or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
     or strpos(v_context, 'learn.close_period(') > 0
     or strpos(v_context, 'learn.review_content(') > 0
+    or strpos(v_context, 'learn_internal.pack_archive(') > 0
+    or strpos(v_context, 'learn.attach_archive(') > 0
     or learn_internal.is_merging()
   then
     return case when tg_level = 'ROW' then coalesce(new, old) end;

@@ -6,7 +6,7 @@ from (
   select distinct on (l.user_id, l.properties -> 'achievement_id')
     l.user_id, (l.properties ->> 'achievement_id')::bigint as achievement_id,
     l.activity_type, l.occurred_at as earned_at
-  from learn.activity_log l
+  from learn_internal.all_facts l
   where l.activity_type in ('achievement_earned', 'achievement_revoked')
   order by l.user_id, l.properties -> 'achievement_id', l.id desc
 ) f

@@ -2,7 +2,7 @@
 -- questions, nor those that turned out not to hold, such as answers by a wrong key.
 create or replace view learn_internal.counted_facts as
 select f.*
-from learn.activity_log f
+from learn_internal.all_facts f
 where not f.properties @> '{"counts": false}'
   and not exists (
     select from learn_internal.withdrawn_facts w where w.user_id = f.user_id and w.fact_id = f.id);

@@ -20,7 +20,7 @@ from (
 group by w.week, w.cohort_week
 union all
 select 'xp', t.earned_on, t.activity_type, sum(t.amount)
-from learn.xp_transactions t
+from learn_internal.all_payments t
 group by t.earned_on, t.activity_type
 having sum(t.amount) <> 0;
 comment on view learn_internal.tally_recounts is

@@ -35,7 +35,7 @@ select 'passed_levels_are_facts', p.user_id,
   format('a fact for level %s of challenge %s', l, p.challenge_id), 'none'
 from learn.user_challenge_progress p
 cross join lateral unnest(p.levels_completed) l
-left join learn.activity_log f on f.user_id = p.user_id
+left join learn_internal.all_facts f on f.user_id = p.user_id
   and f.activity_type = 'challenge_level_passed' and f.subject_type = 'challenge_level'
   and f.subject_id = p.challenge_id || ':' || l
 where f.id is null
@@ -46,7 +46,7 @@ select 'imported_progress_is_paid', i.user_id,
 from learn.imported_challenge_progress i
 left join (
   select l.user_id, l.subject_id, sum(l.xp) as xp
-  from learn.activity_log l
+  from learn_internal.all_facts l
   where l.activity_type = 'xp_awarded' and l.subject_type = 'challenge'
     and l.properties ->> 'source_type' = 'import'
   group by l.user_id, l.subject_id
@@ -69,7 +69,7 @@ from (
 ) a
 left join (
   select x.user_id, x.activity_type, x.source_id, sum(x.amount) as xp
-  from learn.xp_transactions x
+  from learn_internal.all_payments x
   where x.activity_type in ('challenge_level_passed', 'daily_challenge_completed')
   group by x.user_id, x.activity_type, x.source_id
 ) t on t.user_id = a.user_id and t.activity_type = a.activity_type and t.source_id = a.subject_id

@@ -21,7 +21,7 @@ union all
 select 'posts_are_facts', p.user_id,
   format('%s for %s %s', p.activity_type, p.subject_type, p.subject_id), 'none'
 from learn_internal.post_facts p
-left join learn.activity_log f on f.user_id = p.user_id and f.activity_type = p.activity_type
+left join learn_internal.all_facts f on f.user_id = p.user_id and f.activity_type = p.activity_type
   and f.subject_type = p.subject_type and f.subject_id = p.subject_id
 where f.id is null
 union all
@@ -30,7 +30,7 @@ select 'posts_are_facts', r.author_id,
 from learn.replies r
 join learn.discussions d on d.id = r.discussion_id and d.author_id is distinct from r.author_id
 where r.first_accepted_at is not null and r.author_id is not null and not exists (
-  select from learn.activity_log f
+  select from learn_internal.all_facts f
   where f.user_id = r.author_id and f.activity_type = 'solution_accepted'
     and (f.subject_id = r.id::text or f.properties ->> 'discussion_id' = r.discussion_id::text))
 union all

@@ -4,7 +4,7 @@
 create or replace view learn_internal.board_facts as
 select t.user_id, 'xp' as metric, false as is_maximum, t.earned_on as local_date,
   t.amount::bigint as amount, t.created_at as recorded_at
-from learn.xp_transactions t
+from learn_internal.all_payments t
 where exists (select from learn.metrics m where m.key = 'xp' and m.is_board)
   and t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
 union all

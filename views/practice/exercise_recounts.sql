@@ -7,7 +7,7 @@ select q.user_id, q.exercise_id, count(*)::integer as submissions,
   (array_agg(q.is_correct order by f.id))[1] as is_first_try,
   (array_agg(q.submitted_at order by f.id) filter (where q.is_correct))[1] as solved_at
 from learn.query_submissions q
-join learn.activity_log f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
+join learn_internal.all_facts f on f.user_id = q.user_id and f.activity_type = 'exercise_attempted'
   and f.properties -> 'submission_id' = to_jsonb(q.id)
 group by q.user_id, q.exercise_id;
 comment on view learn_internal.exercise_recounts is

@@ -2,7 +2,7 @@
 -- tracks, paths, difficulties: all that is completed as a whole.
 create or replace view learn_internal.completion_facts as
 select f.user_id, f.activity_type, f.subject_id, min(f.occurred_at) as completed_at
-from learn.activity_log f
+from learn_internal.all_facts f
 where f.activity_type in ('level_completed', 'course_completed', 'challenge_completed',
     'track_completed', 'path_completed', 'difficulty_completed')
   and f.subject_id is not null

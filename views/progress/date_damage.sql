@@ -9,7 +9,7 @@ from (
   from (
     select l.user_id, l.activity_type, l.subject_type, l.subject_id, l.occurred_at as fact_at,
       null::timestamptz as row_at
-    from learn.activity_log l
+    from learn_internal.all_facts l
     where l.activity_type = any (case l.subject_type
       when 'lesson' then array['lesson_completed', 'lesson_started']
       when 'course' then array['course_enrolled', 'course_completed']
@@ -64,7 +64,7 @@ union all
 select 'solutions_are_dated_by_facts', p.author_id, format('reply %s: %s', p.id, f.occurred_at),
   p.first_accepted_at::text
 from learn.replies p
-join learn.activity_log f on f.user_id = p.author_id and f.activity_type = 'solution_accepted'
+join learn_internal.all_facts f on f.user_id = p.author_id and f.activity_type = 'solution_accepted'
   and f.subject_type = 'reply' and f.subject_id = p.id::text
 where p.first_accepted_at is distinct from f.occurred_at;
 comment on view learn_internal.date_damage is

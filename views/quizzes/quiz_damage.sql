@@ -4,7 +4,7 @@
 create or replace view learn_internal.quiz_damage (check_name, user_id, expected, actual) as
 select 'quizzes_are_facts', a.user_id, format('a fact for quiz %s', a.id), 'none'
 from learn.quiz_attempts a
-left join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+left join learn_internal.all_facts f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
   and f.subject_type = 'quiz' and f.subject_id = a.id::text
 where f.id is null
 union all
@@ -25,7 +25,7 @@ select 'quizzes_note_what_was_paid', a.user_id,
 from learn.quiz_attempts a
 left join (
   select x.user_id, x.source_id, sum(x.amount) as xp
-  from learn.xp_transactions x
+  from learn_internal.all_payments x
   where x.activity_type in ('question_answered_correctly', 'quiz_completed', 'quiz_perfect')
   group by x.user_id, x.source_id
 ) t on t.user_id = a.user_id and t.source_id = a.id::text
@@ -36,7 +36,7 @@ select 'quizzes_count_as_they_are', a.user_id,
   format('quiz %s: %s of %s', a.id, f.properties ->> 'correct_answers',
     f.properties ->> 'total_questions')
 from learn.quiz_attempts a
-join learn.activity_log f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
+join learn_internal.all_facts f on f.user_id = a.user_id and f.activity_type = 'quiz_completed'
   and f.subject_type = 'quiz' and f.subject_id = a.id::text
 where not f.properties @> jsonb_build_object(
     'correct_answers', a.correct_answers, 'total_questions', a.total_questions)
@@ -46,7 +46,7 @@ union all
 select 'questions_pay_once_a_day', f.user_id,
   format('question %s on %s: once', f.properties ->> 'question_id', f.local_date),
   format('%s times', count(*))
-from learn.activity_log f
+from learn_internal.all_facts f
 where f.activity_type = 'question_answered_correctly' and f.xp is distinct from 0
   and f.subject_type = 'quiz' and jsonb_typeof(f.properties -> 'question_id') = 'number'
   and not exists (

@@ -21,7 +21,7 @@ where u.mastered_at is not null and r.mastered_at is null
 union all
 select 'assessments_are_facts', a.user_id, format('a fact for assessment %s', a.id), 'none'
 from learn.assessment_results a
-left join learn.activity_log f on f.user_id = a.user_id
+left join learn_internal.all_facts f on f.user_id = a.user_id
   and f.activity_type = 'assessment_completed' and f.subject_type = 'assessment'
   and f.subject_id = a.id::text
 where f.id is null;

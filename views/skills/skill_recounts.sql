@@ -12,7 +12,7 @@ cross join lateral (
       max(split_part(l.subject_id, ':', 2)::integer) filter (
         where l.activity_type = 'skill_level_reached'), 0) as highest_level,
     min(l.occurred_at) filter (where l.activity_type = 'skill_mastered') as mastered_at
-  from learn.activity_log l
+  from learn_internal.all_facts l
   where l.user_id = u.user_id and (
     l.activity_type = 'skill_level_reached' and l.subject_type = 'skill_level'
       and l.subject_id ~ '^[0-9]+:[0-9]{1,9}$'

@@ -3,7 +3,7 @@ create or replace view learn_internal.activity_day_recounts as
 select d.user_id, d.activity_date, bool_and(d.is_freeze) as is_freeze, max(d.flown_over) as flown_over
 from (
   select f.user_id, f.local_date as activity_date, false as is_freeze, 0 as flown_over
-  from learn.activity_log f
+  from learn_internal.all_facts f
   join learn.users u on u.id = f.user_id and u.zone_number = 0
   where f.is_qualifying
   union all

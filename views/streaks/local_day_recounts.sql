@@ -1,7 +1,7 @@
 -- The local dates of users' learning acts, zone by zone, recounted from the log.
 create or replace view learn_internal.local_day_recounts as
 select f.user_id, f.zone_number, f.local_date, min(f.occurred_at) as first_at, max(f.occurred_at) as last_at
-from learn.activity_log f
+from learn_internal.all_facts f
 where f.is_qualifying
 group by f.user_id, f.zone_number, f.local_date;
 comment on view learn_internal.local_day_recounts is

@@ -17,13 +17,13 @@ select 'facts_are_paid', w.user_id,
   format('%s: %s', w.activity_type, sum(w.due)), format('%s: %s', w.activity_type, sum(w.paid))
 from (
   select l.user_id, l.activity_type, coalesce(l.xp, 0) as due, 0 as paid
-  from learn.activity_log l
+  from learn_internal.all_facts l
   where l.activity_type in (
     'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
     'period_reward_reversed')
   union all
   select t.user_id, t.activity_type, 0, t.amount
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   where t.activity_type in (
     'xp_awarded', 'xp_reversed', 'achievement_earned', 'achievement_revoked', 'period_rewarded',
     'period_reward_reversed')

@@ -10,10 +10,10 @@ from (
   union all
   select t.user_id, t.amount, null,
     t.activity_type not in (select a.key from learn.activity_types a where not a.is_on_boards)
-  from learn.xp_transactions t
+  from learn_internal.all_payments t
   union all
   select f.user_id, null, f.subject_id::integer, null
-  from learn.activity_log f
+  from learn_internal.all_facts f
   where f.activity_type = 'level_reached'
 ) x
 group by x.user_id;
