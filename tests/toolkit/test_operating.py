@@ -51,9 +51,13 @@ def test_rules_are_previewed_and_nothing_stays(url: str, tmp_path: Path, run_dbt
     )
     with psycopg.connect(url) as connection:
         assert connection.execute("select from learn.achievements where slug = 'one'").fetchall() == []
-    for wrong in ("update learn.xp_rules set amount = -1;", f"{RULES} commit;"):
+    for wrong in ("update learn.xp_rules set amount = -1;", "drop table learn.levels_of_old;"):
         (tmp_path / "rules.sql").write_text(wrong)
         assert run_dbtool("rules", "preview", "rules.sql", "--database-url", url).exit_code == 1
+    for outside in (f"{RULES} commit;", "create index concurrently on learn.achievements (name);"):
+        (tmp_path / "rules.sql").write_text(outside)
+        done = run_dbtool("rules", "preview", "rules.sql", "--database-url", url)
+        assert (done.exit_code, "is rolled back: leave out" in done.stderr) == (1, True)
 
 
 def test_doctor_finds_what_ails(url: str, run_dbtool: RunDbtool, empty_database: str) -> None:

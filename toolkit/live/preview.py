@@ -91,8 +91,8 @@ def preview(connection: Connection, path: Path) -> list[Change]:
     Raises ScriptFailed for a file that does not run, DbtoolError for one that ends the transaction.
     """
     text = read_sql(path)
-    refuse_unfit(text, str(path), transactional=True)
     try:
+        refuse_unfit(text, str(path), transactional=True)
         connection.execute("set local learn.quiet = on")
         connection.execute(_BEFORE.encode())
         started = connection.execute("select pg_current_xact_id()").fetchone()
@@ -105,6 +105,10 @@ def preview(connection: Connection, path: Path) -> list[Change]:
         return [Change(*row) for row in connection.execute(_CHANGES.encode(), [SAMPLE]).fetchall()]
     except psycopg.Error as error:
         raise failure(error, str(path), text, None, is_lost=connection.closed) from error
+    except DbtoolError as error:
+        if "transactional: false" in (error.hint or ""):
+            error.hint = "A preview is rolled back: leave out what ends a transaction, or cannot run in one."
+        raise
     finally:
         with suppress(psycopg.Error):
             connection.rollback()
