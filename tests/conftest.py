@@ -35,6 +35,7 @@ from tests.parallel import pytest_xdist_auto_num_workers as pytest_xdist_auto_nu
 from toolkit.connection import forget_environment
 from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer, open_throwaway
+from toolkit.servers.throwaway import MEMORY_DISK
 
 ROOT = Path(__file__).resolve().parent.parent
 IDLE, INTRANS = psycopg.pq.TransactionStatus.IDLE, psycopg.pq.TransactionStatus.INTRANS
@@ -52,6 +53,9 @@ AS_NEW = (
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+if parallel.SCRATCH == MEMORY_DISK:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_DISK))
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)
 
@@ -62,7 +66,7 @@ def state_folder() -> Iterator[None]:
     if os.geteuid() != 0 or "DBTOOL_STATE_DIR" in os.environ:
         yield
         return
-    folder = Path(tempfile.mkdtemp(prefix="dbtool-state-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="dbtool-state-", dir=parallel.SCRATCH))
     folder.chmod(0o755)
     os.environ["DBTOOL_STATE_DIR"] = str(folder)
     yield

@@ -1,7 +1,7 @@
 """How a test run is divided among processes, and what it says at its end: what it ran on, what it left out.
 
 Each process has a server of its own: `dbtool test` makes the first one and says in $DBTOOL_TEST_KIND how to
-make others. A file's tests stay in one process. Few files are not worth a second process.
+make others. Who has no tests left takes over half of another's. Few files are not worth a second process.
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ import psycopg
 import pytest
 
 from tests import stock
-from toolkit.servers.throwaway import ThrowawayServer
+from toolkit.servers.throwaway import MEMORY_DISK, ThrowawayServer, roomy_memory
 
+# Folders of tests, and what servers with durable data keep in them: in memory, where programs run there, too.
+SCRATCH = (
+    MEMORY_DISK
+    if roomy_memory() and not os.statvfs(MEMORY_DISK).f_flag & getattr(os, "ST_NOEXEC", 0)
+    else Path("/tmp")
+)
 FEW_FILES = 2
 MOST_WORKERS = 8
 RAN_ON = pytest.StashKey[str]()

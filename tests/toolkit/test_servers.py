@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.parallel import SCRATCH
 from toolkit.errors import DbtoolError
 from toolkit.servers import cluster
 from toolkit.servers.account import is_alive, server_account
@@ -49,7 +50,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         tmp_path.chmod(0o700)
         yield tmp_path / "my project" / ".dbtool"
         return
-    folder = Path(tempfile.mkdtemp(prefix="dbtool test ", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="dbtool test ", dir=SCRATCH))
     folder.chmod(0o755)
     yield folder / ".dbtool"
     shutil.rmtree(folder)

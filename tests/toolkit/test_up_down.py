@@ -8,14 +8,16 @@ import shutil
 import socket
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import psycopg
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT, RunDbtool
+from tests.parallel import SCRATCH
 from toolkit.connection import PORT
 from toolkit.servers.embedded import EmbeddedServer
 
@@ -292,6 +294,17 @@ def test_several_ups_at_once_all_succeed(project: Path) -> None:
     assert [one.returncode for one in ups] == [0, 0, 0], said
 
 
+def needed(name: str, extra: str = "", but: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The distributions without which this one does not work."""
+    found = but
+    for one in map(Requirement, metadata.requires(name) or []):
+        if one.name not in found and (one.marker is None or one.marker.evaluate({"extra": extra})):
+            found |= {one.name}
+            for each in ("", *one.extras):
+                found = needed(one.name, each, found)
+    return found
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs as a plain user already")
 def test_plain_user_needs_no_root(sample_project: Path, tmp_path: Path) -> None:
     """The same as another user, with a virtual environment of that user."""
@@ -301,13 +314,15 @@ def test_plain_user_needs_no_root(sample_project: Path, tmp_path: Path) -> None:
     tag = subprocess.run([python, "-c", TAG], capture_output=True, text=True, check=True).stdout
     if tag != f"{sys.version_info[:2]}":
         pytest.skip("the Python that other users may run is of another version than this one")
-    place = Path("/tmp") / f"dbtool plain {os.getpid()}"
+    place = SCRATCH / f"dbtool plain {os.getpid()}"
     shutil.copytree(sample_project, place / "project")
-    venv.EnvBuilder(with_pip=False, symlinks=True)
     subprocess.run([python, "-m", "venv", "--without-pip", place / "venv"], check=True)
     [packages] = (place / "venv/lib").glob("python*/site-packages")
-    here = Path(psycopg.__file__).parent.parent
-    shutil.copytree(here, packages, dirs_exist_ok=True)
+    for installed in needed("laurel-dbtool"):
+        for file in metadata.files(installed) or []:
+            if ".." not in file.parts:
+                (packages / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file.locate(), packages / file)
     shutil.copytree(ROOT / "toolkit", packages / "toolkit")
     subprocess.run(["chown", "-R", "games", place], check=True)
 
