@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests import parallel, stock
+from tests import forks, parallel, stock
 from tests.clusters import laurel as laurel
 from tests.fixtures import learn as learn
 from tests.parallel import pytest_addoption as pytest_addoption
@@ -295,15 +293,13 @@ def run_dbtool(tmp_path: Path) -> RunDbtool:
             if not name.startswith(("DBTOOL_", "PG", "PYTEST_")) and name != "DATABASE_URL"
         }
         kept = {name: os.environ[name] for name in KEPT_SETTINGS if name in os.environ}
-        done = subprocess.run(
-            [sys.executable, "-m", "toolkit", *map(str, args)],
+        start = forks.run if forks.is_possible(env or {}) else forks.run_anew
+        done = start(
+            [*map(str, args)],
             cwd=cwd or tmp_path,
             env={**clean, **kept, "PYTHONPATH": str(ROOT), **(env or {})},
-            input=stdin if stdin is not None else "",
-            capture_output=True,
-            text=True,
+            stdin=stdin or "",
             timeout=timeout,
-            check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
