@@ -54,6 +54,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if parallel.SCRATCH == MEMORY_DISK:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_DISK))
 
+MUCH = 50_000_000
+"""Bytes of WAL that tests may write in one clone."""
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 _numbers = count(1)
 
@@ -138,18 +141,24 @@ def sessions() -> dict[str, Connection]:
 def clones(
     server: ThrowawayServer, template: str, sessions: dict[str, Connection]
 ) -> Iterator[Iterator[str]]:
-    """Names of a clone for one test after the other, a new one for every ten of them.
+    """Names of a clone for one test after the other; a new one after fifty of them, or when much was written.
 
     Nothing is committed in them, but what was rolled back stays in the files: later checks would read it, and
-    autovacuum would take its measure.
+    autovacuum, where it is on, would take its measure.
     """
+    with psycopg.connect(server.url()) as admin:
+        most = 50 if admin.execute("show autovacuum").fetchone() == ("off",) else 10
 
     def renewed() -> Generator[str, None, None]:
         while True:
             server.create_database("laurel_shared", template=template)
+            with psycopg.connect(server.url()) as connection:
+                enough = written(connection) + MUCH
             try:
-                for _ in range(10):
+                for _ in range(most):
                     yield "laurel_shared"
+                    if any(written(connection) > enough for connection in sessions.values()):
+                        break
             finally:
                 while sessions:
                     sessions.popitem()[1].close()
@@ -158,6 +167,13 @@ def clones(
     names = renewed()
     yield names
     names.close()
+
+
+def written(connection: Connection) -> int:
+    """How far the server's WAL goes."""
+    with connection.transaction():
+        row = connection.execute("select (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
+    return row[0] if row else 0
 
 
 @pytest.fixture

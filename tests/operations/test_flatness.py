@@ -140,7 +140,7 @@ LOAD = """
     from (select id from learn.users where username like 'crowd-%%' order by username limit %s / 20) u
     cross join unnest(%s::bigint[]) l(id)
 """
-SOME, MANY = 5000, 20_000
+SOME, MANY = 2500, 10_000
 
 
 def rows_read_by_a_load(learn: Learn, rows: int, lessons: list[int]) -> int:
