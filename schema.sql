@@ -910,7 +910,7 @@ create table learn.metrics (
     aggregate in ('count', 'sum', 'max', 'distinct_days', 'run', 'stat')),
   constraint stats_come_from_user_stats check (
     (aggregate = 'stat') = (activity_type is null)
-    and (aggregate <> 'stat' or key in ('xp', 'level_reached', 'current_streak', 'active_days'))),
+    and (aggregate <> 'stat' or key in ('xp', 'level_reached', 'current_streak', 'longest_streak', 'active_days'))),
   constraint sums_and_maxima_name_a_property check (
     (aggregate in ('sum', 'max')) = (property is not null)),
   constraint runs_have_a_reset check ((aggregate = 'run') = (reset_activity_type is not null)),

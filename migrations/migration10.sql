@@ -225,7 +225,7 @@ begin
   select m.* into v_metric from learn.metrics m where m.key = p_metric and m.is_board;
   if not found
     or p_period <> 'all_time' and (v_metric.aggregate = 'run'
-      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days'))
+      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days', 'longest_streak'))
   then
     raise exception 'there is no such board'
       using errcode = 'LX001',
@@ -238,12 +238,12 @@ begin
             string_agg(m.key, ', ' order by m.key) filter (where not m.is_endless))
           from (
             select k.key, k.aggregate = 'run'
-              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days') as is_endless
+              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days', 'longest_streak') as is_endless
             from learn.metrics k
             where k.is_board
           ) m);
   end if;
-  v_board.is_maximum := v_metric.aggregate = 'max';
+  v_board.is_maximum := v_metric.aggregate = 'max' or p_metric = 'longest_streak';
   v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
   v_board.at := learn.clock();
   return v_board;
@@ -302,7 +302,12 @@ union all
 select d.user_id, 'active_days', false, d.activity_date, 1, 'infinity'
 from learn.user_activity_days d
 where not d.is_freeze
-  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
+  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board)
+union all
+select d.user_id, 'longest_streak', true, d.activity_date, d.streak, 'infinity'
+from learn_internal.streak_days d
+where not d.is_freeze
+  and exists (select from learn.metrics m where m.key = 'longest_streak' and m.is_board);
 comment on view learn_internal.board_facts is
   'What facts add to boards, per user, metric and local date. recorded_at bounds the partitions read.';
 
@@ -316,7 +321,8 @@ cross join lateral (
   values
     ('xp', s.total_xp - s.reward_xp),
     ('level_reached', s.highest_level::bigint),
-    ('active_days', s.active_days::bigint)
+    ('active_days', s.active_days::bigint),
+    ('longest_streak', s.longest_streak::bigint)
 ) v(metric, value)
 where v.metric in (select m.key from learn.metrics m where m.is_board)
 union all
@@ -372,7 +378,7 @@ comment on view learn_internal.board_recounts is
 -- streaks that are to be looked up, are not here.
 create or replace view learn_internal.board_values as
 select v.user_id, v.metric, v.period, v.starts_on,
-  (case when bool_or(m.aggregate = 'max') then max(v.value) else sum(v.value) end)::bigint as value,
+  (case when bool_or(m.aggregate = 'max' or m.key = 'longest_streak') then max(v.value) else sum(v.value) end)::bigint as value,
   min(v.lapses_at) as lapses_at
 from (
   select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
@@ -962,7 +968,8 @@ declare
   v_kept_from date;
   v_marked    uuid[] := array(
     select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
-  v_maxima    text[] := array(select m.key from learn.metrics m where m.aggregate = 'max' and m.is_board);
+  v_maxima    text[] := array(
+    select m.key from learn.metrics m where (m.aggregate = 'max' or m.key = 'longest_streak') and m.is_board);
   v_count     bigint;
   v_marks     bigint := 0;
 begin

@@ -157,6 +157,7 @@ drop view learn_internal.reward_values;
 drop view learn_internal.rule_damage;
 drop view learn_internal.run_recounts;
 drop view learn_internal.streak_damage;
+drop view learn_internal.streak_days;
 drop view learn_internal.streak_ends;
 drop view learn_internal.streak_states;
 drop view learn_internal.type_consequences;

@@ -1854,6 +1854,8 @@ begin
     select m.* into v_metric from learn.metrics m where m.key = p_criteria ->> 'metric';
     if not found then
       return format('%s.metric: there is no metric %s', p_path, p_criteria ->> 'metric');
+    elsif v_metric.key = 'longest_streak' then
+      return p_path || '.metric: longest_streak is for boards; current_streak counts at its longest';
     end if;
     if p_criteria ? 'scope' then
       if jsonb_typeof(p_criteria -> 'scope') <> 'string' then
@@ -3424,10 +3426,11 @@ begin
   end if;
   insert into learn_internal.board_gains (user_id, metric, local_date, amount)
   select v_user_id, m.key,
-    case m.key when 'active_days' then p_date else '-infinity' end,
-    case m.key when 'active_days' then 1 end
+    case m.key when 'current_streak' then '-infinity' else p_date end,
+    case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end
   from learn.metrics m
-  where m.key in ('active_days', 'current_streak') and m.is_board;
+  where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
+    and (m.key <> 'longest_streak' or v_last is null or p_date > v_last);  -- of a late day settle_streak() says it
 
   -- Analytics count days, and weeks by the week of registration.
   insert into learn_internal.tally_changes (measure, day, item, value)
@@ -4212,6 +4215,20 @@ begin
     from unnest(v_new) n;
   end if;
   perform set_config('learn_internal.writes_facts', coalesce(v_writes, ''), true);
+
+  -- How long the streak was on the days from then on: longer; where freezes or zones have a say, perhaps shorter.
+  if exists (select from learn.metrics m where m.key = 'longest_streak' and m.is_board) then
+    if p_from is null or v_stats.settled_zone <> 0
+      or exists (select from learn.streak_freezes f where f.user_id = p_user_id)
+    then
+      perform learn_internal.recount_boards(array[p_user_id]);
+    else
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select p_user_id, 'longest_streak', d.activity_date, d.streak
+      from learn_internal.streak_days d
+      where d.user_id = p_user_id and d.activity_date >= p_from;
+    end if;
+  end if;
   return v_stats;
 end;
 $$;
@@ -5291,5 +5308,21 @@ join learn_internal.all_facts f on f.user_id = s.user_id and f.activity_type = '
 where s.registered_on <> f.local_date;
 comment on view learn_internal.identity_damage is
   'Users without what registering makes; no row when all is well.';
+
+-- views/streaks/streak_days.sql
+
+-- How long a user's streak was on each of their days: active days so far of the run that it is in; a day that a freeze covers
+-- adds nothing to it. Filter by user_id: the condition reaches the table.
+create or replace view learn_internal.streak_days as
+select d.user_id, d.activity_date, d.is_freeze,
+  count(*) filter (where not d.is_freeze) over (partition by d.user_id, d.run order by d.activity_date) as streak
+from (
+  select a.user_id, a.activity_date, a.is_freeze,
+    a.activity_date - (row_number() over w + sum(a.flown_over) over w)::integer as run
+  from learn.user_activity_days a
+  window w as (partition by a.user_id order by a.activity_date)
+) d;
+comment on view learn_internal.streak_days is
+  'How long a user''s streak was on each of their active and frozen days.';
 
 reset role;

@@ -29,6 +29,8 @@ begin
     select m.* into v_metric from learn.metrics m where m.key = p_criteria ->> 'metric';
     if not found then
       return format('%s.metric: there is no metric %s', p_path, p_criteria ->> 'metric');
+    elsif v_metric.key = 'longest_streak' then
+      return p_path || '.metric: longest_streak is for boards; current_streak counts at its longest';
     end if;
     if p_criteria ? 'scope' then
       if jsonb_typeof(p_criteria -> 'scope') <> 'string' then

@@ -29,7 +29,7 @@ begin
   select m.* into v_metric from learn.metrics m where m.key = p_metric and m.is_board;
   if not found
     or p_period <> 'all_time' and (v_metric.aggregate = 'run'
-      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days'))
+      or v_metric.aggregate = 'stat' and p_metric not in ('xp', 'active_days', 'longest_streak'))
   then
     raise exception 'there is no such board'
       using errcode = 'LX001',
@@ -42,12 +42,12 @@ begin
             string_agg(m.key, ', ' order by m.key) filter (where not m.is_endless))
           from (
             select k.key, k.aggregate = 'run'
-              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days') as is_endless
+              or k.aggregate = 'stat' and k.key not in ('xp', 'active_days', 'longest_streak') as is_endless
             from learn.metrics k
             where k.is_board
           ) m);
   end if;
-  v_board.is_maximum := v_metric.aggregate = 'max';
+  v_board.is_maximum := v_metric.aggregate = 'max' or p_metric = 'longest_streak';
   v_board.is_kept := v_board.ends_on > (select s.kept_from from learn_internal.board_state s);
   v_board.at := learn.clock();
   return v_board;

@@ -15,7 +15,8 @@ declare
   v_kept_from date;
   v_marked    uuid[] := array(
     select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
-  v_maxima    text[] := array(select m.key from learn.metrics m where m.aggregate = 'max' and m.is_board);
+  v_maxima    text[] := array(
+    select m.key from learn.metrics m where (m.aggregate = 'max' or m.key = 'longest_streak') and m.is_board);
   v_count     bigint;
   v_marks     bigint := 0;
 begin

@@ -66,10 +66,11 @@ begin
   end if;
   insert into learn_internal.board_gains (user_id, metric, local_date, amount)
   select v_user_id, m.key,
-    case m.key when 'active_days' then p_date else '-infinity' end,
-    case m.key when 'active_days' then 1 end
+    case m.key when 'current_streak' then '-infinity' else p_date end,
+    case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end
   from learn.metrics m
-  where m.key in ('active_days', 'current_streak') and m.is_board;
+  where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
+    and (m.key <> 'longest_streak' or v_last is null or p_date > v_last);  -- of a late day settle_streak() says it
 
   -- Analytics count days, and weeks by the week of registration.
   insert into learn_internal.tally_changes (measure, day, item, value)

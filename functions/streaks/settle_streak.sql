@@ -72,6 +72,20 @@ begin
     from unnest(v_new) n;
   end if;
   perform set_config('learn_internal.writes_facts', coalesce(v_writes, ''), true);
+
+  -- How long the streak was on the days from then on: longer; where freezes or zones have a say, perhaps shorter.
+  if exists (select from learn.metrics m where m.key = 'longest_streak' and m.is_board) then
+    if p_from is null or v_stats.settled_zone <> 0
+      or exists (select from learn.streak_freezes f where f.user_id = p_user_id)
+    then
+      perform learn_internal.recount_boards(array[p_user_id]);
+    else
+      insert into learn_internal.board_gains (user_id, metric, local_date, amount)
+      select p_user_id, 'longest_streak', d.activity_date, d.streak
+      from learn_internal.streak_days d
+      where d.user_id = p_user_id and d.activity_date >= p_from;
+    end if;
+  end if;
   return v_stats;
 end;
 $$;

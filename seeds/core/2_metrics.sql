@@ -61,6 +61,8 @@ as (values
   ('level_reached', null, 'stat', '{}', null, null, '{}', false, 'Highest level reached.'),
   ('current_streak', null, 'stat', '{}', null, null, '{}', true,
     'Days in a row; for achievements, the longest run.'),
+  ('longest_streak', null, 'stat', '{}', null, null, '{}', true,
+    'For boards: how long the streak was at its longest, on a day of the period.'),
   ('active_days', null, 'stat', '{}', null, null, '{}', true, 'Days with a learning act.')
 )
 select learn_internal.merge_rows('learn.metrics', '{key}', jsonb_agg(to_jsonb(d)), '{is_board}')

@@ -51,6 +51,7 @@ def test_criteria_of_the_grammar_are_taken(learn: Learn, criteria: Any) -> None:
         {"metric": "xp"},
         {"at_least": 1},
         {"metric": "unheard_of", "at_least": 1},
+        {"metric": "longest_streak", "at_least": 1},  # of boards alone
         {"metric": None, "at_least": 1},
         {"metric": 5, "at_least": 1},
         {"metric": "xp", "at_least": None},

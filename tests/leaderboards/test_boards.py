@@ -119,6 +119,13 @@ def test_boards_of_metrics_and_days(learn: Learn) -> None:
     assert board(learn, "all_time", "current_streak") == [(1, "one", 2), (2, "two", 1)]
     learn.set_clock("2035-06-16 12:00")  # a day was missed
     assert board(learn, "all_time", "current_streak") == []
+    for period in ("week", "month", "all_time"):  # but the longest there was stays
+        assert board(learn, period, "longest_streak") == [(1, "one", 2), (2, "two", 1)]
+    assert board(learn, "week", "longest_streak", on="2035-06-05") == [(1, "one", 1)]
+    learn.complete_lesson(user, learn.make_lesson(0, slug="late"), at="2035-06-06 12:00")
+    assert board(learn, "week", "longest_streak", on="2035-06-05") == [(1, "one", 2)]
+    learn.complete_lesson(user, learn.make_lesson(0, slug="later"), at="2035-06-11 12:00")
+    assert board(learn, "week", "longest_streak") == [(1, "one", 3), (2, "two", 1)]  # the days after it
     assert learn.tuples(
         "select username, current_streak, xp_rank, challenge_rank, streak_rank"
         " from learn.current_leaderboard order by 1"

@@ -15,7 +15,7 @@ import pytest
 from tests.client import Learn
 
 BOARDS = [
-    *itertools.product(("xp", "lessons_completed"), ("day", "week", "month", "all_time")),
+    *itertools.product(("xp", "lessons_completed", "longest_streak"), ("day", "week", "month", "all_time")),
     ("current_streak", "all_time"),
 ]
 ZONES = ("UTC", "Asia/Tokyo", "Pacific/Honolulu")
@@ -58,6 +58,21 @@ def streaks(learn: Learn) -> list[tuple[UUID, int]]:
     return found
 
 
+def lengths(learn: Learn) -> list[tuple[UUID, date, int]]:
+    """How long users' streaks were on each of their active days."""
+    found = []
+    last: tuple[UUID, date] | None = None
+    length = 0
+    for user, day, is_freeze, flown_over in learn.tuples(
+        "select user_id, activity_date, is_freeze, flown_over from learn.user_activity_days order by 1, 2"
+    ):
+        length = (length if last == (user, day - timedelta(days=1 + flown_over)) else 0) + (not is_freeze)
+        last = (user, day)
+        if not is_freeze:
+            found.append((user, day, length))
+    return found
+
+
 def expected_boards(learn: Learn) -> dict[tuple[str, str], list[tuple[int, str, int]]]:
     """All boards, from the ledger, the log and the active days: shared ranks, names in order."""
     today = learn.clock().date()
@@ -71,12 +86,13 @@ def expected_boards(learn: Learn) -> dict[tuple[str, str], list[tuple[int, str, 
         ),
     }
     gains["current_streak"] = [(user, today, length) for user, length in streaks(learn)]
+    gains["longest_streak"] = lengths(learn)
     boards = {}
     for metric, period in BOARDS:
         sums: dict[UUID, int] = defaultdict(int)
         for user, day, amount in gains[metric]:
             if starts_on(period, day) == starts_on(period, today) and user in listed:
-                sums[user] += amount
+                sums[user] = max(sums[user], amount) if metric == "longest_streak" else sums[user] + amount
         rows = sorted(
             (-value, listed[user].lower(), listed[user]) for user, value in sums.items() if value > 0
         )
@@ -136,7 +152,8 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
         )
 
     def complete() -> None:
-        learn.complete_lesson(someone(), dice.choice(lessons))
+        ago = timedelta(hours=dice.choice([0, 0, 0, 20, 60, 200]))
+        learn.complete_lesson(someone(), dice.choice(lessons), at=learn.clock() - ago)
 
     def reverse() -> None:
         found = learn.tuples(

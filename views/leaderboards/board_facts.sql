@@ -24,6 +24,11 @@ union all
 select d.user_id, 'active_days', false, d.activity_date, 1, 'infinity'
 from learn.user_activity_days d
 where not d.is_freeze
-  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board);
+  and exists (select from learn.metrics m where m.key = 'active_days' and m.is_board)
+union all
+select d.user_id, 'longest_streak', true, d.activity_date, d.streak, 'infinity'
+from learn_internal.streak_days d
+where not d.is_freeze
+  and exists (select from learn.metrics m where m.key = 'longest_streak' and m.is_board);
 comment on view learn_internal.board_facts is
   'What facts add to boards, per user, metric and local date. recorded_at bounds the partitions read.';

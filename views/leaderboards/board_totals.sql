@@ -6,7 +6,8 @@ cross join lateral (
   values
     ('xp', s.total_xp - s.reward_xp),
     ('level_reached', s.highest_level::bigint),
-    ('active_days', s.active_days::bigint)
+    ('active_days', s.active_days::bigint),
+    ('longest_streak', s.longest_streak::bigint)
 ) v(metric, value)
 where v.metric in (select m.key from learn.metrics m where m.is_board)
 union all

@@ -2,7 +2,7 @@
 -- streaks that are to be looked up, are not here.
 create or replace view learn_internal.board_values as
 select v.user_id, v.metric, v.period, v.starts_on,
-  (case when bool_or(m.aggregate = 'max') then max(v.value) else sum(v.value) end)::bigint as value,
+  (case when bool_or(m.aggregate = 'max' or m.key = 'longest_streak') then max(v.value) else sum(v.value) end)::bigint as value,
   min(v.lapses_at) as lapses_at
 from (
   select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
