@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -56,3 +57,48 @@ def test_findings_go_with_their_learner(learn: Learn) -> None:
 def test_a_slice_is_a_share(learn: Learn, share: float | None) -> None:
     with learn.refuses("LX001"):
         check(learn, share)
+
+
+def handled(plan: dict[str, Any]) -> float:
+    """How many rows the nodes of a plan have handed on or removed, all in all."""
+    rows = (
+        plan["Actual Rows"]
+        + plan.get("Rows Removed by Filter", 0)
+        + plan.get("Rows Removed by Join Filter", 0)
+    )
+    return float(rows * plan["Actual Loops"]) + sum(handled(part) for part in plan.get("Plans", []))
+
+
+def work(learn: Learn, user: UUID) -> float:
+    """What checking a learner handles, planned as check_learner() does."""
+    with learn.connection.transaction(force_rollback=True):
+        for method in ("seqscan", "mergejoin", "hashjoin"):
+            learn.connection.execute(f"set local enable_{method} = off".encode())
+        query = "select * from learn_internal.damage where user_id = %s"
+        ((found,),) = learn.tuples(f"explain (analyze, timing off, costs off, format json) {query}", [user])
+    return handled(found[0]["Plan"])
+
+
+def test_checking_a_learner_takes_as_long_as_there_are_facts(learn: Learn) -> None:
+    """Four times as many facts are not sixteen times the work."""
+    user, lesson, activity = (
+        learn.make_user(),
+        learn.make_lesson(2),
+        learn.make_activity_type(qualifying=True),
+    )
+    counts = []
+    for times in (100, 300):
+        learn.connection.execute(
+            "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
+            " select %s, %s, 'select', false from generate_series(1, %s)",
+            [user, lesson.exercises[0], times],
+        )
+        learn.connection.execute(
+            "insert into learn.activity_log (user_id, activity_type)"
+            " select %s, %s from generate_series(1, %s)",
+            [user, activity, times],
+        )
+        learn.finish()
+        learn.refresh_leaderboard()
+        counts.append(work(learn, user))
+    assert counts[1] < 6 * counts[0], counts
