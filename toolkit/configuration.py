@@ -7,17 +7,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageProblem
+from .errors import UsageProblem, did_you_mean
 
 OWN_FILE, SHARED_FILE = "dbtool.toml", "pyproject.toml"
 
 
+SETTINGS = ("extends", "history", "released", "setup", "lint", "targets")
+
+
 def read_setting(folder: Path, name: str) -> Any:
-    """What dbtool.toml says, or [tool.dbtool] in pyproject.toml; None where neither says it."""
-    for file, keys in ((OWN_FILE, ()), (SHARED_FILE, ("tool", "dbtool"))):
-        value = table(folder / file, keys, name).get(name)
-        if value is not None:
-            return value
+    """What dbtool.toml says, or [tool.dbtool] in pyproject.toml; None where neither says it.
+
+    Raises UsageProblem for a setting that there is none of.
+    """
+    for file, keys, word in ((OWN_FILE, (), ""), (SHARED_FILE, ("tool", "dbtool"), "dbtool")):
+        found = table(folder / file, keys, word)
+        for key in found.keys() - {*SETTINGS}:
+            known = f"Settings are {', '.join(SETTINGS)}."
+            raise UsageProblem(
+                f"{folder / file}: there is no setting {key}", hint=did_you_mean(key, SETTINGS) or known
+            )
+        if found.get(name) is not None:
+            return found[name]
     return None
 
 

@@ -152,7 +152,13 @@ def parse_url(url: str) -> dict[str, Any]:
                 hint="Write @ as %40, / as %2F and : as %3A in it.",
             )
     try:
-        return conninfo_to_dict(url)
+        given = conninfo_to_dict(url)
+        if any(not _is_port(port) for port in str(given.get("port") or PORT).split(",")):
+            raise UsageProblem(
+                "the database URL has a port that is not a number from 1 to 65535",
+                hint="Where the password has : or /, write %3A and %2F.",
+            )
+        return given
     except psycopg.Error:
         known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
         names = re.findall(r"(?:\?|&)(\w+)=", url) if scheme else re.findall(r"(?:^|\s)(\w+)\s*=", url)
@@ -173,6 +179,10 @@ def parse_url(url: str) -> dict[str, Any]:
         ) from None
 
 
+def _is_port(text: str) -> bool:
+    return not text or (text.isdecimal() and 0 < int(text) <= 65535)
+
+
 def describe_url(url: str) -> str:
     """The URL as messages show it: user, host, port and database; no password, no options."""
     given = parse_url(url)
@@ -181,7 +191,10 @@ def describe_url(url: str) -> str:
     host = str(given.get("host", given.get("hostaddr", "")))
     is_socket = host.startswith(("/", "@")) or not host
     user = f"{quote(str(given['user']), safe='')}@" if "user" in given else ""
-    port = f":{given['port']}" if "port" in given and not is_socket else ""
+    hosts, ports = host.split(","), str(given.get("port", "")).split(",")
+    if not is_socket and len(hosts) == len(ports) > 1:
+        host = ",".join(f"{each}:{number}".rstrip(":") for each, number in zip(hosts, ports, strict=True))
+    port = f":{ports[0]}" if ports[0] and len(ports) == 1 and not is_socket else ""
     database = quote(str(given.get("dbname", "")), safe="")
     socket = f"?host={host}" if host and is_socket else ""
     if socket and "port" in given:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
+_ASK_IN_PRODUCTION = ("rollback", "repair", "seed", "simulate")
 URL_VARIABLES = ("DBTOOL_DATABASE_URL", "DATABASE_URL")
 
 
@@ -173,10 +174,18 @@ class Context:
 
     def _production_name(self, url: str) -> str | None:
         """The name of the production target that a URL leads to, whether or not it was asked for by name."""
+        unknown = []
         for name, target in read_targets(self._targets_folder).items():
-            with contextlib.suppress(UsageProblem):  # its variables may not be set here
-                if target.is_production and _is_same(target.resolve(self.environ), url):
+            if not target.is_production:
+                continue
+            try:
+                if _is_same(target.resolve(self.environ), url):
                     return name
+            except UsageProblem as error:  # its variables may not be set here
+                unknown.append(error.message)
+        if self.command_name in _ASK_IN_PRODUCTION:
+            for message in unknown:
+                say(f"note: {message}: this may be it, and nothing asks", err=True)
         return None
 
 

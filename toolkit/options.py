@@ -18,7 +18,7 @@ class GivenPath(click.Path):
     """A path; not the empty text, which would be the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
+        if isinstance(value, str) and not value.strip():
             self.fail("it is empty; is the variable that it comes from set?", param, ctx)
         return super().convert(value, param, ctx)
 
@@ -32,7 +32,7 @@ def _store(attribute: str) -> Callable[[click.Context, click.Parameter, Any], No
     """A callback that keeps a given value in the run's Context, wherever the option stands."""
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-        if value == "":
+        if isinstance(value, str) and not value.strip():
             raise UsageProblem(
                 f"{parameter.opts[0]} is empty", hint="Is the variable that it comes from set?"
             )

@@ -242,3 +242,13 @@ def test_owner_without_right_to_create_schemas_can_go_on(workshop: Workshop) -> 
         finally:
             connection.execute("drop owned by dbtool_test_deployer")
             connection.execute("drop role dbtool_test_deployer")
+
+
+def test_history_has_room_for_eighty_columns_whatever_the_files_are_called(workshop: Workshop) -> None:
+    name = f"migration3_{'a_long_description_' * 5}"
+    workshop.write(f"migrations/{name}.sql", "select 1;")
+    workshop.migrate()
+    lines = workshop.dbtool("history").stdout.splitlines()
+    assert lines[-1].split()[4] == name[:21] + "…"
+    assert max(len(line.split("  root")[0]) for line in lines) <= 70
+    assert json.loads(workshop.dbtool("history", "--json").stdout)["events"][-1]["script"] == name

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.migrations.conftest import Workshop
-from toolkit.errors import DbtoolError, HistoryProblem, grant_hint
+from toolkit.errors import DbtoolError, HistoryProblem, ScriptFailed, grant_hint
 from toolkit.history import migrations
 from toolkit.project.layout import Project
 
@@ -349,3 +349,14 @@ def test_another_project_is_told_of_its_own_history(workshop: Workshop, other: P
     (other.root / "dbtool.toml").unlink()
     done = workshop.run("migrate", "--project", other.root, "--database-url", workshop.url)
     assert (done.exit_code, 'history = "NAME"' in done.stderr) == (4, True)
+
+
+def test_who_needs_a_grant_is_the_role_that_the_file_has_set(workshop: Workshop) -> None:
+    workshop.migrate(to="schema")
+    workshop.write(
+        "migrations/migration1.sql", "select 1;\nset local role pg_monitor;\ncreate table shop.x ();"
+    )
+    with pytest.raises(ScriptFailed) as refused:
+        workshop.migrate()
+    assert refused.value.line == 3
+    assert "on schema shop to pg_monitor;" in (refused.value.hint or "")

@@ -207,6 +207,27 @@ def test_script_that_fails_ends_the_plan_with_its_line(planner: Planner) -> None
     assert [effect.line for effect in script.effects] == [1]
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("do $$ begin raise 'no rows'; end $$;", f"{NAME}:1: no rows", "without rows"),
+        ("create extension nothing_like_it;", f"{NAME}:1: extension", "--server"),
+        ("alter table shop.items owner to postgres_none;", f"{NAME}:1: role", ""),
+        ("vacuum;", f"{NAME}:1: VACUUM", "transactional: false"),
+        ("set transaction isolation level serializable;", f"{NAME}:1: SET TRANSACTION", "begin isolation"),
+        ("create table shop.q (a int references shop.items deferrable initially deferred);"
+         " insert into shop.q values (-1);", f"{NAME}: insert", "without rows"),
+    ],
+)  # fmt: skip
+def test_why_a_plan_fails_is_said_with_file_and_way_out(
+    planner: Planner, text: str, said: str, hint: str
+) -> None:
+    [script] = planner(text).forecasts
+    assert (script.error or "").startswith(said)
+    assert hint in (script.hint or "")
+    assert bool(hint) or not script.hint
+
+
 def test_pending_scripts_build_on_one_another(planner: Planner) -> None:
     workshop = planner.workshop
     workshop.write("migrations/migration2.sql", "alter table shop.later add size int;")

@@ -109,6 +109,7 @@ def test_every_command_works_whatever_is_set(
         (["verify", "--server", server.url()], 0),
         (["rollback", "--yes"], 0),
         (["status"], 3),
+        (["migrate"], 0),
     ):
         code, said = dbtool(capsys, *words, "--project", str(workshop.root), "--database-url", deployer)
         assert code == exit_code or (code, exit_code) == (None, 0), (words, said)

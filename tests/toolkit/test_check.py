@@ -415,3 +415,23 @@ def test_the_work_of_a_check_grows_with_the_number_of_files(tmp_path: Path, serv
 
     few, many = work(40), work(160)
     assert many < 8 * few  # 16 times would be quadratic
+
+
+def test_a_rollback_that_stops_halfway_is_found_and_ends_the_walk(
+    tmp_path: Path, empty_database: str
+) -> None:
+    (tmp_path / "migrations").mkdir()
+    files = {
+        "schema.sql": "create schema app; create table app.t (a int);",
+        "schema.rollback.sql": "drop schema app cascade;",
+        "migrations/migration1.sql": "alter table app.t add b int;",
+        "migrations/migration1.rollback.sql": "-- transactional: false\nselect 1;\nselect nothing;",
+        "migrations/migration2.sql": "-- irreversible: gone\ndrop table app.t;",
+        "migrations/migration3.sql": "create table app.u (a int);",
+        "migrations/migration3.rollback.sql": "drop table app.u;",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = checks.check(lambda: connect(empty_database), Project.open(tmp_path))
+    stopped = [(each.file, each.line) for each in found if each.area == "script"]
+    assert stopped == [("migrations/migration1.rollback.sql", 3)]

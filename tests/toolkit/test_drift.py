@@ -91,6 +91,7 @@ comment on column app.logs.body is 'What.';
 comment on constraint c_differs on app.pairs is 'Differs.';
 comment on index app.parts_id is 'Fast.';
 comment on view app.first is 'First.';
+create function app.fourfold(n int) returns int language sql return 2 * app.twice(n);
 create function public.helper() returns int language sql immutable as 'select 1';
 """.replace(
     "create cast (app.mood",
@@ -116,6 +117,12 @@ DRIFTS = """
 ! alter table app.pairs add constraint extra unique (a)
 ! alter table app.logs add constraint extra foreign key (id) references app.items
 ! alter domain app.word add constraint extra check (value <> 'y')
+! alter table app.parts add constraint extra check (id < 5)
+! alter table app.base add constraint extra check (a < 5)
+! alter table app.parts add constraint extra unique (d, id)
+! alter table app.parts add constraint extra foreign key (id) references app.items
+! create trigger extra before insert on app.parts for each row execute function app.guard()
+! alter function app.twice(integer) rename to thrice
 create table app.extra (a int)
 create table app.extra (like app.logs including all)
 create sequence app.extra
@@ -385,6 +392,7 @@ NEW_IN_18 = """
 ! alter table app.base drop constraint base_a_not_null, add constraint base_a_not_null not null a not valid
 ! alter table app.base drop constraint base_a_not_null
 ! alter table app.base add constraint b_is_there not null b
+alter table app.users rename column name to title
 """
 
 

@@ -13,8 +13,11 @@ import pytest
 
 from tests.conftest import ROOT, RunDbtool
 from tests.toolkit.shop import Shop
+from toolkit.authoring import squash
 from toolkit.errors import DbtoolError, UsageProblem
+from toolkit.history import migrations
 from toolkit.project.layout import Project
+from toolkit.servers.throwaway import ThrowawayServer
 
 SQL = ("schema.sql", "schema.rollback.sql", "migrations", "functions", "triggers", "views", "seeds")
 OWN = {
@@ -139,6 +142,18 @@ def test_new_holds_what_is_changed_of_the_project_alone(above: Shop) -> None:
     text = above.read("migrations/migration2.sql")
     assert "108" in text
     assert "add_shipping" not in text
+
+
+def test_a_project_on_another_is_squashed_on_it(above: Shop, server: ThrowawayServer) -> None:
+    above.migrate()
+    squashed = squash.squash(above.project, 1, server)
+    assert squashed.rollback is not None
+    squash.write(above.project, squashed)
+    with above.connect() as conn:
+        assert [each.state for each in migrations.status(conn, above.project)] == ["applied"]
+    above.empty()
+    assert above.check() == []
+    assert above.value("select shop.with_tax(100)") == 107
 
 
 def test_check_refuses_what_changes_the_base(above: Shop) -> None:

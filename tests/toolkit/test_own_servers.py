@@ -78,10 +78,13 @@ def test_another_server_in_the_place_of_an_own_one_is_told_before_anything_is_do
 @pytest.mark.parametrize(
     "option", ["--database-url", "--target", "--project", "--targets", "--targets-query", "--yes-production"]
 )
-def test_empty_option_is_a_usage_error(option: str, sample_project: Path, run_dbtool: RunDbtool) -> None:
+@pytest.mark.parametrize("value", ["", " \t"])
+def test_empty_option_is_a_usage_error(
+    option: str, value: str, sample_project: Path, run_dbtool: RunDbtool
+) -> None:
     where = [] if option == "--project" else ["--project", sample_project]
     command = "rollback" if option == "--yes-production" else "migrate"
-    done = run_dbtool(command, *where, option, "", cwd=sample_project)
+    done = run_dbtool(command, *where, option, value, cwd=sample_project)
     assert done.exit_code == 2
     assert "empty" in done.stderr
     assert not (sample_project / ".dbtool").exists()

@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import RunDbtool
 from toolkit.authoring import checks
-from toolkit.catalog.read import Observer, diff, read
+from toolkit.catalog.observe import Observer
+from toolkit.catalog.read import diff, read
 from toolkit.connection import connect
 from toolkit.history import migrations
 from toolkit.output import Onlooker
@@ -277,6 +278,52 @@ alter materialized view pap.m alter a set statistics 3
 refresh materialized view pap.m
 alter table pap.t2 alter b type varchar(9)
 drop view pap.v
+alter index pap.of_two alter column 1 set statistics 7
+comment on trigger g on pap.t2 is 'g'
+alter trigger g on pap.t2 rename to h
+alter index pap.of_two depends on extension plpgsql
+alter function pap.g(integer) depends on extension plpgsql
+alter function pap.g(integer) cost 7
+grant execute on function pap.g(integer) to pg_monitor
+comment on function pap.g(integer) is 'g'
+comment on schema pap is 's'
+comment on extension plpgsql is 'x'
+comment on constraint not_empty on domain pap.word is 'd'
+alter domain pap.word add constraint short check (length(value) < 9)
+alter domain pap.word rename constraint short to brief
+alter type pap.pair add attribute c integer
+alter type pap.pair rename attribute c to d
+comment on type pap.pair is 'p'
+alter type pap.mood add value 'bad'
+create type pap.span as range (subtype = float8)
+create aggregate pap.total (integer) (sfunc = int4pl, stype = integer)
+create collation pap.plain from "C"
+alter collation pap.plain rename to simple
+create text search configuration pap.words (parser = default)
+alter text search configuration pap.words add mapping for word with simple
+create operator pap.=== (leftarg = integer, rightarg = integer, function = int4eq)
+alter operator pap.=== (integer, integer) set (restrict = eqsel)
+create operator family pap.numbers using btree
+alter operator family pap.numbers using btree add operator 1 < (integer, integer)
+create statistics pap.both on id, b from pap.t2
+alter statistics pap.both set statistics 9
+create foreign data wrapper wrapper
+create server elsewhere foreign data wrapper wrapper
+alter server elsewhere options (host 'a')
+create user mapping for public server elsewhere options (password 'p')
+create foreign table pap.far (a integer) server elsewhere
+alter foreign table pap.far alter a options (add name 'b')
+create publication everything for all tables
+create publication few for table pap.t2
+alter publication few add tables in schema pap
+alter default privileges in schema pap grant select on tables to pg_monitor
+create cast (pap.mood as integer) with function pap.of_mood(pap.mood)
+alter extension plpgsql add function pap.of_mood(pap.mood)
+create policy p on pap.t2 using (id > 1)
+comment on policy p on pap.t2 is 'p'
+alter policy p on pap.t2 to pg_monitor
+create event trigger e on ddl_command_end execute function pap.happened()
+alter event trigger e disable
 """
 
 
@@ -292,6 +339,13 @@ def test_an_observer_sees_every_kind_of_alteration(empty_database: str) -> None:
             "create table app.part (a int) partition by list (a);"
             "create table app.part_1 partition of app.part for values in (1); create index on app.part (a);"
             "create materialized view app.m as select 1 as a with no data;"
+            "create function app.happened() returns event_trigger language plpgsql as 'begin end';"
+            "create function app.changed() returns trigger language plpgsql as 'begin return new; end';"
+            "create trigger g before insert on app.t1 for each row execute function app.changed();"
+            "create index of_two on app.t1 ((id + k));"
+            "create domain app.word as text constraint not_empty check (value <> '');"
+            "create type app.pair as (a integer, b integer);"
+            "create function app.of_mood(app.mood) returns integer language sql immutable as 'select 1';"
         )
         observer = Observer(conn)
         for text in ALTERATIONS.strip().splitlines():

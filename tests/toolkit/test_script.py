@@ -113,6 +113,21 @@ def test_rows_that_a_client_would_have_to_send_are_refused(text: str, transactio
         refuse_unfit(text, "x", transactional=transactional)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("select :'name';", "psql's variables"),
+        ("copy t from stdin;\n1\n2\n", "a line of"),
+        ("copy t to stdout;", "SELECT"),
+        ("\\i other.sql", "Only SQL"),
+    ],
+)
+def test_what_a_client_would_have_done_is_said_with_a_way_out(text: str, said: str) -> None:
+    with pytest.raises(DbtoolError) as refused:
+        refuse_unfit(text, "x", transactional=True)
+    assert said in (refused.value.hint or "")
+
+
 def test_twenty_thousand_statements_are_split() -> None:
     statements = split("insert into t values (1, 'x;');\n" * 20_000)
     assert len(statements) == 20_000

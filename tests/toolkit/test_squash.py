@@ -209,6 +209,21 @@ SHAPES = {
         "create index i on",
     ),
     "rows for psql": (APP, "copy app.t from stdin;\n1\n2\n\\.\n", "from stdin;\n1\n2\n\\.\n"),
+    "a temporary table": (
+        APP + "create temp table x as select 1 as a;",
+        "create temp table x as select 2 as a; insert into app.t select a from x;",
+        "discard temp;",
+    ),
+    "a prepared statement and a cursor": (
+        APP + "prepare q as select 1; declare c cursor with hold for select 1;",
+        "prepare q as select 2; declare c cursor with hold for select 2;",
+        "deallocate all;\nclose all;",
+    ),
+    "a setting made by a function": (
+        f"select set_config('search_path', '', false); {APP} create view app.v as select a from app.t;",
+        "create temp view v as select * from pg_class; alter table app.t alter a set default 1;",
+        "reset all;",
+    ),
     "unpopulated": (
         APP + "create materialized view app.m as select 1 as a with no data;",
         "select 1;",

@@ -84,11 +84,16 @@ def test_pyproject_names_targets_too(
     [
         ("[targets.live]\nurl = 5", "live"),
         ("[targets.live]", "live"),
+        ('[targets.live]\nurl = " "', "live"),
+        ('[targets.live]\nurl = "postgresql://h:port/x"', "port"),
+        ('[targets.live]\nurl = "host=h port=70000"', "port"),
         ('[targets]\nlive = "postgresql:///x"', "live"),
         ('[targets.live]\nurl = "postgresql:///x"\nproduction = "yes"', "production"),
         ('[targets.live]\nurl = "postgresql:///x"\nprodction = true', "prodction"),
         ("[targets.live", "dbtool.toml"),
         ("targets = 1", "targets"),
+        ('histroy = "x"', "mean history"),
+        ('[tragets.live]\nurl = "postgresql:///x"', "mean targets"),
         (f'[targets.live]\nurl = "postgresql://bob:{SECRET}@h/x"', "password"),
         (f'[targets.live]\nurl = "host=h password={SECRET}"', "password"),
     ],
@@ -154,6 +159,14 @@ def test_production_is_not_touched_without_its_name(
         assert "production" in result.stderr
         assert applied(empty_database) == 3
         assert (project / "schema.sql").read_text() == "create schema other;"
+
+
+def test_a_production_target_that_cannot_be_looked_up_is_said(
+    project: Path, empty_database: str, run_dbtool: RunDbtool
+) -> None:
+    result = run_dbtool("--project", project, "rollback", "--yes", "--database-url", empty_database)
+    assert result.exit_code == 0, result.stderr
+    assert "LIVE_URL" in result.stderr
 
 
 def test_production_is_touched_with_its_name(

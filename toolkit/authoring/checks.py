@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..catalog.read import Catalog, Difference, Observer, diff, parent
+from ..catalog.observe import Observer
+from ..catalog.read import Catalog, Difference, diff, parent
 from ..errors import DbtoolError, ScriptFailed
 from ..findings import Finding
 from ..history import migrations
+from ..history.run import Run, exclusive_run, session
+from ..history.stepwise import read_unfinished
 from ..lint import based, conventions, rules
-from ..output import Onlooker
+from ..output import Onlooker, Reporter
 from ..project import shipped, sources
 from ..project.layout import Project, Script, Snapshot
 from ..project.sources import Sources
@@ -85,11 +88,12 @@ class _Walk:
         self.catalogs: dict[int, Catalog] = {}
         """Before the first script (0) and after each, where it is needed."""
         self.roles: dict[int, set[str]] = {}
+        self.applied = 0
 
     def run(self, found: Sources) -> list[Finding]:
         barred, last, begin = self.barred, len(self.scripts), 0
-        # One connection looks at every version: the server remembers on it what it has looked up.
-        with self.connect() as connection:
+        # One connection runs everything, one looks at every version: each remembers what it has looked up.
+        with self.connect() as connection, session(self.connect, Reporter()) as self.session:
             connection.autocommit = True
             self.observer = Observer(connection)
             self._look(0)
@@ -102,7 +106,7 @@ class _Walk:
                     self._compare_and_lint(found)
                 kept = next((index for index in range(begin, end) if not barred[index]), end)
                 is_exact = self._down(kept, end)
-                if end == last and not is_exact:
+                if (end == last and not is_exact) or read_unfinished(self.session, self.project.history):
                     break
                 if kept < end and not self._up(end, is_again=True):
                     break
@@ -122,13 +126,12 @@ class _Walk:
         """Applies everything up to a script; whether that can be done."""
 
         def look(name: str) -> None:
+            self.applied += 1
             if not is_again:
                 self._look(self.places[name] + 1)
 
-        to = _version(self.scripts[end - 1])
-        if not self._step(
-            lambda: migrations.migrate(self.connect, self.project, to=to, report=Onlooker(look))
-        ):
+        plan = self.scripts[self.applied : end]
+        if not self._step(look, lambda run, report: migrations.apply_each(run, self.project, plan, report)):
             return False
         if is_again:
             differences = diff(self.catalogs[end], self.observer.read())
@@ -160,7 +163,7 @@ class _Walk:
         before = len(self.findings)
 
         def look(name: str) -> None:
-            index = self.places[name]
+            self.applied = index = self.places[name]
             path = self.scripts[index].rollback_path
             assert path is not None
             label = self.project.relative(path)
@@ -170,11 +173,12 @@ class _Walk:
             self._report(label, differences, "{change} by going up and down again")
             self.findings += _roles_left(self.observer.conn, label, self.roles[index + 1] - self.roles[index])
 
-        def undo() -> None:
-            to = _version(self.scripts[kept - 1]) if kept else 0
-            migrations.rollback(self.connect, self.project, to=to, report=Onlooker(look))
+        def undo(run: Run, report: Reporter) -> None:
+            plan = self.scripts[kept:end][::-1]
+            files = migrations.rollback_files(self.project, plan)
+            migrations.undo_each(run, plan, files, report, remaining=end)
 
-        return (kept == end or self._step(undo)) and len(self.findings) == before
+        return (kept == end or self._step(look, undo)) and len(self.findings) == before
 
     def _report(self, label: str | None, differences: Iterable[Difference], text: str) -> None:
         for difference in differences:
@@ -198,10 +202,12 @@ class _Walk:
         views = (("view", parent(difference.identity)), ("materialized view", parent(difference.identity)))
         return any(view in catalog.objects for catalog in self.catalogs.values() for view in views)
 
-    def _step(self, act: Callable[[], object]) -> bool:
-        """Applies or undoes scripts; a failure becomes a finding."""
+    def _step(self, look: Callable[[str], None], act: Callable[[Run, Reporter], None]) -> bool:
+        """Applies or undoes scripts, looking after each; a failure becomes a finding."""
+        report, place = Onlooker(look), self.project.history
         try:
-            act()
+            with exclusive_run(self.connect, self.session, place, migrations.LIMITS, report) as run:
+                act(run, report)
         except ScriptFailed as error:
             message = error.message.split(": ", 1)[-1]
             details = (error.detail or "").splitlines()
@@ -210,10 +216,6 @@ class _Walk:
             self.findings.append(Finding("script", error.source, error.line, None, text))
             return False
         return True
-
-
-def _version(script: Script) -> int | str:
-    return script.number or script.id
 
 
 def _roles_left(conn: Connection[Any], label: str, made: set[str]) -> list[Finding]:

@@ -24,7 +24,7 @@ from ..project.layout import Project, Script, Squash, digest, squashes
 from ..sql.execute import RESET_SETTINGS
 from ..sql.script import TRANSACTION_CONTROL, split
 from ..sql.statements import Name, Statement, client_side, concerns, creates, input_types
-from .proof import build, database, differences_between, what_they_build
+from .proof import build, database, differences_between, stand_like, what_they_build
 
 if TYPE_CHECKING:
     from ..servers.throwaway import ThrowawayServer
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _RESET = "reset session authorization;\nreset role;\nreset all;\n"
 _OPEN = "set check_function_bodies = off;\n"
 _CLOSE = "reset check_function_bodies;\n"
-_SETTINGS = ("variable_set_stmt",)
+_ONLY_SAYS = ("create_function_stmt", "view_stmt", "comment_stmt")
+_TEMPORARY = re.compile(r"(?i)\btemp(orary)?\b|\bpg_temp\b")
 _CONCURRENT = ("index_stmt", "drop_stmt", "reindex_stmt")
 _BLANK = re.compile(r"\A(?:[ \t]*\n)+")
 _OLD_HEAD = re.compile(r"^-- squashed: .*\n|^-- transactional: .*\n", re.MULTILINE | re.IGNORECASE)
@@ -162,10 +163,19 @@ def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str, *, is_
             add(unit.inside or "" if is_one else unit.text, unit)
         if is_block:
             add("commit;\n")
-        if any(unit.statement.kind in _SETTINGS for unit in part):
-            add(_RESET)
-            add(_OPEN)
+        if left := _left(part):
+            add(left)
     return Text("".join(lines) + _CLOSE, tuple(places))
+
+
+def _left(part: Sequence[Unit]) -> str:
+    """What takes back what a script leaves in its session, as `migrate` does before the next one."""
+    kinds = {unit.statement.kind for unit in part}
+    runs = "\n".join(unit.statement.text for unit in part if unit.statement.kind not in _ONLY_SAYS)
+    forget = [_RESET + _OPEN] * ("variable_set_stmt" in kinds or "set_config" in runs)
+    forget += ["discard temp;\n"] * bool(_TEMPORARY.search(runs))
+    forget += ["deallocate all;\n"] * ("prepare_stmt" in kinds)
+    return "".join(forget + ["close all;\n"] * ("declare_cursor_stmt" in kinds))
 
 
 @dataclass(frozen=True)
@@ -192,6 +202,7 @@ def squash(project: Project, version: int | str, server: ThrowawayServer) -> Squ
     alone = next((unit for part in parts for unit in part if unit.inside is None), None)
     why = f"{alone.label}:{alone.statement.line} does not run in a transaction" if alone else ""
     with TemporaryDirectory() as folder:
+        stand_like(project, Path(folder))
         wanted, varying = what_they_build(server, scripts, Path(folder))
         kept: set[Name] = set()
         while True:
@@ -271,6 +282,8 @@ def _rollback(
     left: list[str] = []
     for text in texts:
         with database(server, [schema], folder, text) as (connect_to, project):
+            if project.base:
+                migrations.migrate(connect_to, project.base)
             with connect_to() as conn:
                 empty = catalog.read(conn)
             migrations.migrate(connect_to, project)

@@ -371,15 +371,22 @@ select 'role', quote_ident(r.rolname), jsonb_build_object(
                 where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
                   and (d.dbid = b.oid or d.classid = 'pg_database'::regclass and d.objid = b.oid))"""
 
-PARTS = (
-    SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, ROUTINES, VIEWS, RULES, TYPES,
-    POLICIES, STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE, DEFAULT_PRIVILEGES, ROLES,
-    *RARE,
+# What stands in relations, with the constraints of domains, and everything else.
+OF_RELATIONS = (TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, VIEWS, RULES, POLICIES)
+OF_OTHERS = (
+    SCHEMAS, ROUTINES, TYPES, STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE,
+    DEFAULT_PRIVILEGES, ROLES, *RARE,
 )  # fmt: skip
 
-CATALOG = f"""{COMMON}
+
+def catalog(*parts: str) -> str:
+    """The statement that reads these parts."""
+    return f"""{COMMON}
 select kind, identity, facts::text
-  from ({" union all ".join(PARTS)}) objects (kind, identity, facts)"""
+  from ({" union all ".join(parts)}) objects (kind, identity, facts)"""
+
+
+CATALOG = catalog(*OF_RELATIONS, *OF_OTHERS)
 
 # What stands on what, by identities. A default stands for its column, a view's rule for the view, the index
 # of a materialized view for that, one behind a constraint for the constraint, a member for its extension.

@@ -326,9 +326,9 @@ def plan(
     if not context.as_json:
         _plan_print(made, verbose=verbose)
         say(f"verdict: {made.verdict}" if made.forecasts else f"nothing to apply on {target.label}")
-    failed = next((script.error for script in made.forecasts if script.error), None)
-    if failed:
-        raise DbtoolError(failed, hint="It fails on a clone without rows; what it needs may be data.")
+    for script in made.forecasts:
+        if script.error:
+            raise DbtoolError(script.error, detail=script.detail, hint=script.hint)
 
 
 def _plan_print(made: Plan, *, verbose: bool) -> None:

@@ -114,6 +114,8 @@ def _status_in_short(answer: Any) -> str:
     return ", ".join(f"{number} {state}" for state, number in states.items())
 
 
+NAME_WIDTH = 22
+"""That much of a script's name is in a table of 80 columns; --json has all of it."""
 _HISTORY_STYLES = {"undone": "yellow", "stopped": "red"}
 
 
@@ -148,7 +150,7 @@ def history(context: Context, limit: int | None) -> None:
         (
             f"{event.happened_at:%Y-%m-%d %H:%M %Z}",
             event.operation,
-            event.script,
+            event.script if len(event.script) <= NAME_WIDTH else f"{event.script[: NAME_WIDTH - 1]}…",
             "-" if event.seconds is None else f"{event.seconds:.2f}",
             event.by_role or "-",
             event.by_user or "-",

@@ -158,6 +158,11 @@ _KEEP_TEXT = """
 insert into dbtool.applied_script (migration_hash, checksum, text, seconds, dbtool_version)
 select migration_hash, %s, %s, %s, %s from dbtool._yoyo_migration where migration_id = %s
 """
+# By itself: where somebody has set session_replication_role, nothing cascades.
+_FORGET_TEXT = """
+delete from dbtool.applied_script a using dbtool._yoyo_migration y
+ where y.migration_hash = a.migration_hash and y.migration_id = %s
+"""
 _REPLACE_TEXT = """
 update dbtool.applied_script a set checksum = %s, text = %s
   from dbtool._yoyo_migration y where y.migration_hash = a.migration_hash and y.migration_id = %s
@@ -253,6 +258,7 @@ class History:
 
     def unmark(self, stem: str, seconds: float | None = None, operation: str = UNDONE) -> None:
         """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""
+        self._connection.execute(of(self.schema, _FORGET_TEXT), [stem])
         log_id = self._backend().unmark(stem)
         record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id, schema=self.schema)
 

@@ -19,7 +19,7 @@ from ..sql.limits import Limits
 from ..sql.script import refuse_unfit
 from .history import Applied, History, fold, remap
 from .lock import stand_on
-from .run import Connect, File, exclusive_run, session
+from .run import Connect, File, Run, exclusive_run, session
 from .status import (
     LATE,
     PENDING,
@@ -64,7 +64,7 @@ def migrate(
         )
     with session(connect, report) as connection:
         plan = _pending(connection, project, limit, allow_late, allow_newer)
-        files = [sql_file(project, script.path, script.text) for script in plan]
+        _files(project, plan)
         if project.base:  # all of it, and first
             options = {"dry_run": dry_run, "allow_late": allow_late, "allow_newer": allow_newer}
             below = migrate(connect, project.base, **options, limits=limits, report=report)
@@ -73,15 +73,24 @@ def migrate(
         with exclusive_run(connect, connection, project.history, limits, report) as run:
             # Another run may have applied them while this one waited, or the files may have changed.
             plan = _pending(connection, project, limit, allow_late, allow_newer)
-            files = [sql_file(project, script.path, script.text) for script in plan]
-            run.history.look()
-            remap(run.history, project.scripts()[0])
-            if project.base:
-                stand_on(connection, project.history, project.base.history)
-            for script, file in zip(plan, files, strict=True):
-                with report.step("applying", "applied", script.id):
-                    run.apply(script, file)
+            apply_each(run, project, plan, report)
             return below + plan
+
+
+def apply_each(run: Run, project: Project, plan: Sequence[Script], report: Reporter) -> None:
+    """Applies these scripts, which are pending, in a run that holds the lock."""
+    files = _files(project, plan)
+    run.history.look()
+    remap(run.history, project.scripts()[0])
+    if project.base:
+        stand_on(run.connection, project.history, project.base.history)
+    for script, file in zip(plan, files, strict=True):
+        with report.step("applying", "applied", script.id):
+            run.apply(script, file)
+
+
+def _files(project: Project, plan: Sequence[Script]) -> list[File]:
+    return [sql_file(project, script.path, script.text) for script in plan]
 
 
 def rollback(
@@ -113,12 +122,18 @@ def rollback(
                     "the history changed in the meantime; nothing was undone", hint="Look at `dbtool status`."
                 )
             remap(run.history, project.scripts()[0])
-            remaining = len(run.history.read())
-            for applied, file in zip(plan, files, strict=True):
-                remaining -= 1
-                with report.step("undoing", "undid", applied.id):
-                    run.undo(applied.stem, file, is_last=remaining == 0)
+            undo_each(run, plan, files, report, remaining=len(run.history.read()))
             return plan
+
+
+def undo_each(
+    run: Run, plan: Sequence[Applied | Script], files: Sequence[File], report: Reporter, *, remaining: int
+) -> None:
+    """Undoes these of the `remaining` applied scripts, newest first, in a run that holds the lock."""
+    for applied, file in zip(plan, files, strict=True):
+        remaining -= 1
+        with report.step("undoing", "undid", applied.id):
+            run.undo(applied.stem, file, is_last=remaining == 0)
 
 
 _ABOVE = """
@@ -211,7 +226,7 @@ def _limit(to: int | str | None, known: Collection[int]) -> int:
     return number
 
 
-def rollback_files(project: Project, plan: Sequence[Applied]) -> list[File]:
+def rollback_files(project: Project, plan: Sequence[Applied | Script]) -> list[File]:
     """The rollback files of a plan, fit to run. Raises DbtoolError that lists those that are missing."""
     scripts = {script.number: script for script in project.scripts()}
     paths, missing = [], []

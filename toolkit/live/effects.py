@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
 
 from ..errors import ScriptFailed
 from ..history.run import File
 from ..history.stepwise import SETTING
-from ..sql.execute import Connection, forget_session, send
+from ..sql.execute import Connection, failure, forget_session, send
 from ..sql.outside import kept_inside
 from ..sql.script import TRANSACTION_CONTROL
 from ..sql.statements import Statement, quote
 
+if TYPE_CHECKING:
+    import psycopg
+
+_ROWS = "It fails on a clone without rows; what it needs may be data."
 _CONCURRENT = "ShareUpdateExclusiveLock"
 # The table itself, or the one of an index.
 _TABLE = """
@@ -141,6 +145,8 @@ class Forecast:
     effects: tuple[Effect, ...]
     error: str | None
     """Why it could not be run to its end on the clone."""
+    detail: str | None = None
+    hint: str | None = None
 
 
 def forecast(clone: Connection, scripts: Sequence[tuple[str, File]]) -> list[Forecast]:
@@ -148,19 +154,36 @@ def forecast(clone: Connection, scripts: Sequence[tuple[str, File]]) -> list[For
     known: dict[int, str] = dict(clone.execute(_KNOWN).fetchall())
     found = []
     for id, file in scripts:
-        effects, error = _run(clone, file, known)
-        found.append(Forecast(id, file.source, file.transactional, tuple(effects), error))
-        if error:
+        effects, failed = _run(clone, file, known)
+        reason = (failed.message, failed.detail, failed.hint) if failed else (None, None, None)
+        found.append(Forecast(id, file.source, file.transactional, tuple(effects), *reason))
+        if failed:
             break
     return found
 
 
-def _run(clone: Connection, file: File, known: Mapping[int, str]) -> tuple[list[Effect], str | None]:
+def _failed(error: psycopg.Error, file: File, line: int | None) -> ScriptFailed:
+    """The error of a clone, which is not taken for one of the target's."""
+    failed = failure(error, file.source, file.text, line, kept=None if file.transactional else ())
+    failed.detail = (
+        "\n".join((failed.detail or "").split("\n")[:-1]) or None
+    )  # what is kept is no matter here
+    state = failed.sqlstate or ""
+    if state == "42501":
+        failed.hint = "Nothing has a superuser's rights on the clone; --trust-target gives them."
+    elif state == "0A000" and "extension" in failed.message:
+        failed.hint = "The clone's server lacks it; --server takes one that has what the target has."
+    elif state[:2] not in ("0A", "25", "42"):
+        failed.hint = "\n".join(filter(None, [failed.hint, _ROWS]))
+    return failed
+
+
+def _run(clone: Connection, file: File, known: Mapping[int, str]) -> tuple[list[Effect], ScriptFailed | None]:
     effects: list[Effect] = []
     try:
         kept_inside(clone, file.text, file.source)
     except ScriptFailed as refused:
-        return effects, refused.message
+        return effects, refused
     if file.transactional:
         clone.execute("begin")
         clone.execute("select")  # as dbtool does on the target, so that SET TRANSACTION fails here, too
@@ -168,17 +191,17 @@ def _run(clone: Connection, file: File, known: Mapping[int, str]) -> tuple[list[
         effect, error = _measure(clone, statement, known)
         if error:
             clone.rollback()
-            return effects, f"{file.source}:{statement.line}: {error}"
+            return effects, _failed(error, file, statement.line)
         if effect is not None:
             effects.append(effect)
-    error = _message(send(clone, "commit").error) if _is_open(clone) else None
+    error = send(clone, "commit").error if _is_open(clone) else None
     forget_session(clone)
-    return effects, error
+    return effects, _failed(error, file, None) if error else None
 
 
 def _measure(
     clone: Connection, statement: Statement, known: Mapping[int, str]
-) -> tuple[Effect | None, str | None]:
+) -> tuple[Effect | None, psycopg.Error | None]:
     """Runs one statement; its effect (None for BEGIN and the like), or why it failed."""
     if statement.kind in (TRANSACTION_CONTROL, SETTING):  # SET TRANSACTION stands no query before it
         return None, _failure(clone, statement)
@@ -190,7 +213,7 @@ def _measure(
     clone.execute("begin")
     effect, error = _measure_inside(clone, statement, known)
     if error is None:
-        error = _message(send(clone, "commit").error)
+        error = send(clone, "commit").error
     else:
         clone.rollback()
         if statement.kind in _MAY_COMMIT:
@@ -204,7 +227,7 @@ def _measure_outside(
     locks: Mapping[str, str],
     rewrites: set[str],
     scans: set[str],
-) -> tuple[Effect, str | None]:
+) -> tuple[Effect, psycopg.Error | None]:
     """Runs a statement that has transactions of its own: what it does is known, not measured."""
     started = time.perf_counter()
     error = _failure(clone, statement)
@@ -213,7 +236,7 @@ def _measure_outside(
 
 def _measure_inside(
     clone: Connection, statement: Statement, known: Mapping[int, str]
-) -> tuple[Effect | None, str | None]:
+) -> tuple[Effect | None, psycopg.Error | None]:
     """Runs a statement in the transaction that is open, and looks at what has changed."""
     oids = list(known)
     before, held = _state(clone, oids), _locks(clone, oids)
@@ -261,12 +284,8 @@ def _sorted(locks: Mapping[str, str]) -> tuple[Lock, ...]:
     return tuple(Lock(relation, mode) for relation, mode in sorted(locks.items()))
 
 
-def _failure(clone: Connection, statement: Statement) -> str | None:
-    return _message(send(clone, statement.text, statement.rows).error)
-
-
-def _message(error: Exception | None) -> str | None:
-    return None if error is None else " ".join(str(error).split())
+def _failure(clone: Connection, statement: Statement) -> psycopg.Error | None:
+    return send(clone, statement.text, statement.rows).error
 
 
 def _state(clone: Connection, oids: list[int]) -> State:

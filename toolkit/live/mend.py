@@ -278,7 +278,12 @@ class _Mender:
     def _may_alter(self, key: Key, want: Facts) -> bool:
         """Whether what a change in place needs is there."""
         if key[0] == "column":
-            return any((kind, parent(key[1])) in self.have.objects for kind in ("table", "foreign table"))
+            name, table = _not_null(want), parent(key[1])
+            others = [self.have.facts(each) for each in self._columns(table, self.have) if each != key]
+            is_taken = bool(name) and any(_not_null(each) == name for each in others)
+            return not is_taken and any(
+                (kind, table) in self.have.objects for kind in ("table", "foreign table")
+            )
         return key[0] != "publication" or self._can_publish(want)
 
     def _can_publish(self, facts: Facts) -> bool:
@@ -382,6 +387,8 @@ def _leave_what_cannot(
         for each, mending in mendings.items():
             needed = want.needs.get(each.identity, _NONE) & lacking - {each.identity}
             needing = users.get(each.identity, _NONE) - gone - {each.identity}
+            # when they are made what they should be, these need it no more
+            needing -= {user for user in needing & made if each.identity not in want.needs.get(user, _NONE)}
             if mending.make and needed:
                 mending.give_up(f"it needs {', '.join(sorted(needed))}")
             elif mending.takes_away and needing:
@@ -400,6 +407,7 @@ def _put_in_order(mendings: Mapping[Difference, Mending], want: Catalog, have: C
     up, down = ([*TopologicalSorter(graph).static_order()] for graph in (needs, needed))
     for name in up:
         there[name].is_late |= any(there[other].is_late for other in needs[name])
+    users = have.users()
     # REVOKE on a table takes grants of its columns, which come last.
     for number, each in enumerate(sorted(mendings, key=lambda each: each.kind == "column")):
         mending = mendings[each]
@@ -409,9 +417,18 @@ def _put_in_order(mendings: Mapping[Difference, Mending], want: Catalog, have: C
             text = texts[0] if len(texts) == 1 else "\n".join(["begin;", *texts, "commit;"])
             mending.steps = [(LATE + up.index(each.identity), text)]
             continue
-        mending.steps = [(len(down) - down.index(each.identity), text) for text in drops]
+        if drops:
+            kept = [name for name in users.get(each.identity, _NONE) & there.keys() if there[name].make]
+            is_last = any(name != each.identity and not there[name].takes_away for name in kept)
+            place = LATE // 2 - 1 if is_last else len(down) - down.index(each.identity)
+            mending.steps = [(place, mending.drop or "")]
         mending.steps += [(len(down) + 1 + up.index(each.identity), text) for text in mending.make]
         mending.steps += [(LATE // 2 + number, text) for text in mending.after]
+
+
+def _not_null(facts: Facts) -> str | None:
+    """The name of a column's NOT NULL constraint, which PostgreSQL lists since 18."""
+    return (facts.get("not null constraint") or {}).get("name")
 
 
 def _head(facts: Facts) -> str:

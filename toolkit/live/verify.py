@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import read as catalog
+from ..catalog.observe import Observer
 from ..catalog.read import Catalog, Difference, parent, split_on
 from ..connection import connect as connect_url
 from ..errors import Drift, HistoryProblem
@@ -202,6 +203,9 @@ def _is_part(difference: Difference, all_: list[Difference], want: Catalog, have
             each[0] == "column" and each[1] != identity and each[1].endswith(name) for each in same
         )
         return remade or inherited or any(each == table for _, each in _relations(same))
+    is_inherited = facts.get("inherited") or facts.get("cloned") or not facts.get("local", True)
+    if kind in ("constraint", "trigger") and change != "changed" and is_inherited:
+        return True
     if kind in ("trigger", "policy", "rule", "constraint") and change == "added":
         return any(on == split_on(identity)[1] for _, on in _relations(same))
     if kind == "index":
@@ -212,8 +216,6 @@ def _is_part(difference: Difference, all_: list[Difference], want: Catalog, have
         return gone or backs or made or (bool(facts["part of"]) and change != "changed")
     if kind == "function" and change != "changed":
         return bool(facts["of type"])  # such as a range's constructors
-    if kind in ("constraint", "trigger") and change != "changed":
-        return bool(facts.get("inherited") or facts.get("cloned") or not facts.get("local", True))
     if kind == "sequence" and facts.get("owned by"):
         owner = facts["owned by"]
         columns = {("column", owner)} | {(each, parent(owner)) for each in ("table", "foreign table")}
@@ -299,7 +301,7 @@ def _most_alike(conn: Connection, project: Project, server: str | None) -> list[
             if project.base:
                 migrate(connect_to, project.base)
             with closing(connect_to(autocommit=True)) as observer:
-                seen = catalog.Observer(observer)
+                seen = Observer(observer)
 
                 def look(_: str) -> None:
                     built = seen.read().objects

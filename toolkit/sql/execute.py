@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,9 @@ _OF_SCRIPTS_TOO = {
     "default_transaction_deferrable": "off",
 }
 _COPY_PIECE = 2**20
+_SETS_ROLE = re.compile(
+    r"""(?i)\bset\s+(?:local\s+|session\s+)?(?:role|session\s+authorization)\s+(?:to\s+|=\s*)?('[^']+'|"[^"]+"|\w+)"""
+)
 
 
 @dataclass
@@ -172,6 +176,9 @@ def failure(
     elif NOWHERE in f"{message}{diagnostic.message_detail}":
         hint = HINT
     elif error.sqlstate == "42501":
+        before = "\n".join(text.split("\n")[:line])
+        chosen = _SETS_ROLE.findall(before)
+        role = chosen[-1].strip("'\"") if chosen else role
         hint = hint or grant_hint(message, role, text.split("\n")[line - 1] if line else text)
     return ScriptFailed(
         f"{source}{f':{line}' if line else ''}: {message}{state}",

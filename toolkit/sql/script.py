@@ -38,6 +38,9 @@ def split(text: str, source: object = "script") -> list[Statement]:
         raise _syntax_error(text, error.message, error.offset, source) from error
 
 
+_OPEN_COPY = re.compile(r"(?i)\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;[^;]*\Z")
+
+
 @lru_cache(maxsize=256)
 def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
     """Nothing for a script that dbtool can run as it promises to; for a text that it has seen, at once.
@@ -59,10 +62,12 @@ def refuse_unfit(text: str, source: object, *, transactional: bool) -> None:
     for statement in split(text, source):
         where = f"{source}:{statement.line}"
         if statement.kind == "copy_stmt" and not statement.node.filename and not statement.rows:
-            what = "from stdin has no rows" if takes_rows("copy_stmt", statement.node) else "to stdout"
+            takes = takes_rows("copy_stmt", statement.node)
             raise DbtoolError(
-                f"{where}: COPY {what}",
-                hint="The rows follow it, up to a line of \\. alone, as pg_dump writes them.",
+                f"{where}: COPY {'from stdin has no rows' if takes else 'to stdout'}",
+                hint="The rows follow it, up to a line of \\. alone, as pg_dump writes them."
+                if takes
+                else "Nobody reads what it writes: use SELECT, or `dbtool psql`.",
             )
         if statement.kind == TRANSACTION_CONTROL:
             kind = type(statement.node).DESCRIPTOR.fields_by_name["kind"].enum_type
@@ -176,6 +181,10 @@ def _syntax_error(text: str, message: str, offset: int, source: object) -> Scrip
         command = text[offset:].split("\n", 1)[0].strip()
         message = f"psql's meta-command {command} is no SQL"
         hint = "Only SQL runs here: put the text in this file, or in a migration of its own."
+    elif text[offset : offset + 1] == ":":
+        hint = "psql's variables (:name) are not filled in here: write the value."
+    elif _OPEN_COPY.search(text[:offset]):
+        hint = "The rows of COPY … FROM stdin end with a line of \\. alone."
     return ScriptFailed(
         f"{source}:{line}: {message} (SQLSTATE 42601)",
         detail=excerpt(text, line),

@@ -32,7 +32,7 @@ class NamedTarget:
 
         def value(match: re.Match[str]) -> str:
             found = environ.get(match[1])
-            if not found:
+            if not found or not found.strip():
                 raise UsageProblem(
                     f"the target {self.name} needs the environment variable {match[1]}, which is not set",
                     hint=f"Set it; {self.file} names it in the target's url.",
@@ -72,7 +72,8 @@ def _targets(path: Path, tables: Mapping[str, Any]) -> Iterator[tuple[str, Named
 
     for name, facts in tables.items():
         where = f"{path}: the target {name}"
-        if not isinstance(facts, dict) or not isinstance(facts.get("url"), str):
+        given = facts.get("url") if isinstance(facts, dict) else None
+        if not isinstance(given, str) or not given.strip():
             raise UsageProblem(f"{where} has no url", hint='url = "postgresql://…", or "${VARIABLE}".')
         unknown = facts.keys() - {"url", "production"}
         if unknown or not isinstance(facts.get("production", False), bool):
