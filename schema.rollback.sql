@@ -4,6 +4,7 @@
 set role learn_owner;
 
 drop table learn.content_reviews;
+drop table learn_internal.erased_roles;
 drop table learn_internal.learner_roles;
 alter table learn.users drop constraint users_selected_avatar_id_fkey;
 alter table learn.user_achievements drop constraint achievement_transaction_is_the_users;

@@ -708,6 +708,8 @@ insert into learn.platform_settings (key, value, value_type, description) values
   ('max_event_age_days', '30', 'number', 'How far back p_occurred_at may lie, in days.'),
   ('content_needs_review', 'false', 'boolean',
     'Editors publish content only after somebody else has approved it as it is.'),
+  ('learner_claim', '"sub"', 'string',
+    'The claim of a token that says who the learner is, by the id of learn.users; {a,b}: claim b within claim a.'),
   ('recorded_payments_per_day', '1000', 'number',
     'Facts of a type that a backend records for a user on a day and that pay; those beyond are kept and pay nothing.'),
   ('speed_runner_seconds', '60', 'number',
@@ -3486,11 +3488,17 @@ comment on table learn_internal.learner_roles is
   'claims it has.';
 create unique index learner_roles_name_is_unique on learn_internal.learner_roles (role_name);
 
+create table learn_internal.erased_roles (role_name name primary key);
+comment on table learn_internal.erased_roles is
+  'Login roles of erased learners. Such a role is nobody, whatever settings or claims it has; once it is dropped, so may '
+  'its row be.';
+
 -- functions/_shared/current_learner.sql
 
--- Who a session of learn_user acts for. A role of its own comes first, since settings are the session's to change:
+-- Who a session of learn_user acts for. A role of its own comes first, since settings are the session's to change
+-- (that of an erased learner is nobody):
 -- then the setting learn.user_id, then the claim sub that PostgREST or Supabase have verified (request.jwt.claims), or
--- PostGraphile (jwt.claims.sub).
+-- PostGraphile (jwt.claims.sub). Which claim it is says the platform setting learner_claim.
 -- Errors: LX001 the setting or the claim is no UUID.
 create or replace function learn.current_learner()
 returns uuid
@@ -3501,19 +3509,32 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_user   uuid := (select r.user_id from learn_internal.learner_roles r where r.role_name = session_user);
+  v_user   uuid;
+  v_claim  text;
   v_claims text := nullif(current_setting('request.jwt.claims', true), '');
 begin
+  select r.user_id into v_user
+  from (
+    select l.user_id from learn_internal.learner_roles l where l.role_name = session_user
+    union all
+    select null from learn_internal.erased_roles e where e.role_name = session_user
+  ) r
+  limit 1;
+  if found then
+    return v_user;
+  end if;
+  v_user := nullif(current_setting('learn.user_id', true), '')::uuid;
   if v_user is null then
-    v_user := coalesce(nullif(current_setting('learn.user_id', true), ''), v_claims::jsonb ->> 'sub',
-      nullif(current_setting('jwt.claims.sub', true), ''))::uuid;
+    v_claim := coalesce((select s.value #>> '{}' from learn.platform_settings s where s.key = 'learner_claim'), 'sub');
+    v_user := coalesce(v_claims::jsonb #>> case when v_claim like '{%' then v_claim::text[] else array[v_claim] end,
+      nullif(current_setting('jwt.claims.' || v_claim, true), ''))::uuid;
   end if;
   return v_user;
 exception
   when data_exception then
     raise exception 'who the learner is cannot be read'
       using errcode = 'LX001',
-        detail = 'neither learn.user_id nor the claim sub is a UUID',
+        detail = format('neither learn.user_id nor the claim %s is a UUID', coalesce(v_claim, 'sub')),
         hint = 'Set learn.user_id to the id of a row of learn.users, or neither.';
 end;
 $$;
@@ -3670,7 +3691,7 @@ grant select on learn.learning_path_tracks, learn.track_lessons, learn.track_pre
 -- functions/_shared/hide_texts.sql
 
 -- Keeps what people write or are called in a table from being sampled by ANALYZE: statistics outlive an erased user.
--- What is grouped by keeps its statistics. For future partitions, too.
+-- What has the words of a vocabulary, and is grouped by, keeps its statistics. For future partitions, too.
 create or replace function learn_internal.hide_texts(p_table regclass)
 returns void
 language plpgsql
@@ -3687,10 +3708,11 @@ begin
     from pg_attribute a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
       and (select coalesce(nullif(y.typbasetype, 0), y.oid) from pg_type y where y.oid = a.atttypid)
-        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype, 'text[]'::regtype, 'jsonb[]'::regtype)
-      and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
-        'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
-        'tags', 'timezone', 'tx_type', 'type', 'vote_type')
+        in ('text'::regtype, 'text[]'::regtype, 'name'::regtype, 'jsonb'::regtype, 'inet'::regtype, 'tsvector'::regtype,
+          'jsonb[]'::regtype)
+      and a.attname not in ('activity_type', 'assessment_type', 'difficulty', 'exam_type', 'kind', 'locale', 'metric',
+        'period', 'role', 'session_type', 'skill_level', 'source_type', 'status', 'timezone', 'topic', 'tx_type', 'type',
+        'vote_type')
   loop
     execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
   end loop;
@@ -3710,12 +3732,10 @@ comment on function learn_internal.hide_texts(regclass) is
 -- Of users, texts are looked up by unique keys, which need no statistics.
 select learn_internal.hide_texts(c.oid)
 from pg_class c
-where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')
-  and (c.oid = 'learn.users'::regclass or exists (
+where c.relnamespace in ('learn'::regnamespace, 'learn_internal'::regnamespace) and c.relkind in ('r', 'p')
+  and (c.oid in ('learn.users'::regclass, 'learn.outbox'::regclass, 'learn_internal.integrity_findings'::regclass) or exists (
     select from pg_attribute a
     where a.attrelid = c.oid and a.attname in ('user_id', 'author_id') and not a.attisdropped));
-select learn_internal.hide_texts('learn_internal.archived_facts');
-select learn_internal.hide_texts('learn_internal.archived_payments');
 
 update learn.activity_types set is_built_in = true;
 

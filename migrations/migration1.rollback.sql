@@ -111,6 +111,7 @@ drop function learn_internal.require_size(text,bigint,bigint,text);
 drop function learn_internal.require_sound_facts(boolean,text,boolean,date,timestamp with time zone,timestamp with time zone,timestamp with time zone,text);
 drop function learn_internal.require_text(text,text,integer,boolean);
 drop function learn_internal.require_user(uuid,boolean,text,text);
+drop function learn_internal.sequences_behind();
 drop function learn_internal.set_clock(timestamp with time zone);
 drop function learn_internal.setting_boolean(text);
 drop function learn_internal.setting_number(text);

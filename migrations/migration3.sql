@@ -1215,6 +1215,10 @@ begin
   order by d.user_id, d.metric, d.scope
   on conflict (user_id, achievement_id) do nothing;
   get diagnostics v_earned = row_count;
+  if v_earned > 0 then
+    perform learn_internal.audit('backfill_achievement', 'achievement', null, jsonb_build_object('slug', p_slug), null,
+      jsonb_build_object('users', v_earned));
+  end if;
   return v_earned;
 end;
 $$;

@@ -1369,6 +1369,10 @@ begin
     v_answers := v_answers
       + learn_internal.regrade_user(v_user_id, v_question, coalesce(p_take_back, false));
   end loop;
+  if v_answers > 0 then
+    perform learn_internal.audit('regrade_question', 'question', null, jsonb_build_object('id', p_question_id), null,
+      jsonb_build_object('answers', v_answers, 'take_back', coalesce(p_take_back, false)));
+  end if;
   return v_answers;
 end;
 $$;

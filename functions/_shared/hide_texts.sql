@@ -1,5 +1,5 @@
 -- Keeps what people write or are called in a table from being sampled by ANALYZE: statistics outlive an erased user.
--- What is grouped by keeps its statistics. For future partitions, too.
+-- What has the words of a vocabulary, and is grouped by, keeps its statistics. For future partitions, too.
 create or replace function learn_internal.hide_texts(p_table regclass)
 returns void
 language plpgsql
@@ -16,10 +16,11 @@ begin
     from pg_attribute a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
       and (select coalesce(nullif(y.typbasetype, 0), y.oid) from pg_type y where y.oid = a.atttypid)
-        in ('text'::regtype, 'jsonb'::regtype, 'inet'::regtype, 'text[]'::regtype, 'jsonb[]'::regtype)
-      and a.attname not in ('activity_type', 'assessment_type', 'category', 'difficulty', 'exam_type', 'kind', 'locale',
-        'metric', 'period', 'role', 'scope', 'session_type', 'skill_level', 'source_type', 'status', 'subject_type',
-        'tags', 'timezone', 'tx_type', 'type', 'vote_type')
+        in ('text'::regtype, 'text[]'::regtype, 'name'::regtype, 'jsonb'::regtype, 'inet'::regtype, 'tsvector'::regtype,
+          'jsonb[]'::regtype)
+      and a.attname not in ('activity_type', 'assessment_type', 'difficulty', 'exam_type', 'kind', 'locale', 'metric',
+        'period', 'role', 'session_type', 'skill_level', 'source_type', 'status', 'timezone', 'topic', 'tx_type', 'type',
+        'vote_type')
   loop
     execute format('alter table %s alter column %I set statistics 0', p_table, v_column);
   end loop;

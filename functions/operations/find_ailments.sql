@@ -27,6 +27,24 @@ as $$
     from pg_database d
     where d.datname = current_database()
   ),
+  open_to_all as (
+    select p.oid::regprocedure::text as name, n.nspname, count(*) over (partition by n.oid) as siblings
+    from pg_proc p
+    join pg_namespace n on n.oid = p.pronamespace and n.nspname in ('learn', 'learn_internal')
+    where exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
+                  where e.grantee = 0 and e.privilege_type = 'EXECUTE')
+  ),
+  owned as (
+    select o.*, pg_get_userbyid(o.owner_id)::text as owner, count(*) over (partition by o.owner_id) as siblings
+    from (
+      select 'table' as kind, r.name, r.relowner as owner_id from relation r where r.is_ours and r.relkind in ('r', 'p', 'v')
+      union all
+      select 'routine', p.oid::regprocedure::text, p.proowner
+      from pg_proc p
+      where p.pronamespace in (to_regnamespace('learn'), to_regnamespace('learn_internal'))
+    ) o
+    where pg_get_userbyid(o.owner_id) <> 'learn_owner'
+  ),
   setting as (
     -- what sessions begin with: not what this function, or who calls it, has set
     select s.name, s.reset_val as setting,
@@ -51,17 +69,26 @@ as $$
     join pg_roles p on p.rolname in ('learn_app', 'learn_user', 'learn_editor', 'learn_readonly')
     where n.nspname = 'learn' and not has_schema_privilege(p.oid, n.oid, 'usage')
     union all
-    select 'error', 'grants', p.oid::regprocedure::text, 'everybody may call it',
-      format('revoke execute on function %s from public;', p.oid::regprocedure)
-    from pg_proc p
-    where p.pronamespace in (to_regnamespace('learn'), to_regnamespace('learn_internal'))
-      and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
-                  where e.grantee = 0 and e.privilege_type = 'EXECUTE')
+    select 'error', 'grants', o.name, 'everybody may call it', format('revoke execute on function %s from public;', o.name)
+    from open_to_all o
+    where o.siblings <= 10
     union all
-    select 'warning', 'grants', r.name, format('it belongs to %s', pg_get_userbyid(r.relowner)),
-      format('alter table %s owner to learn_owner;', r.name)
-    from relation r
-    where r.is_ours and r.relkind in ('r', 'p', 'v') and pg_get_userbyid(r.relowner) <> 'learn_owner'
+    select 'error', 'grants', o.nspname, format('everybody may call %s functions, such as %s', count(*), min(o.name)),
+      format('revoke execute on all functions in schema %I from public;', o.nspname)
+    from open_to_all o
+    where o.siblings > 10
+    group by o.nspname
+    union all
+    select 'warning', 'grants', o.name, format('it belongs to %s', o.owner),
+      format('alter %s %s owner to learn_owner;', o.kind, o.name)
+    from owned o
+    where o.siblings <= 10
+    union all
+    select 'error', 'grants', o.owner, format('%s tables, views and functions belong to it, such as %s', count(*), min(o.name)),
+      '-- a restore without its roles: make them, and restore again (docs/backups.md)'
+    from owned o
+    where o.siblings > 10
+    group by o.owner
     union all
     select 'error', 'slices', f.check_name,
       format('check_slice() has found %s rows that are not what the facts say, the last at %s', count(*),
@@ -150,6 +177,11 @@ as $$
       format('alter sequence %I.%I as bigint;  -- and its column', s.schemaname, s.sequencename)
     from pg_sequences s
     where s.increment_by > 0 and s.last_value > 0.7 * s.max_value
+    union all
+    select 'error', 'sequences', s.sequence, format('it is at %s, and %s has id %s: rows were moved without it', s.is_at, s.relation,
+        s.largest_id),
+      format('select setval(%L, (select max(id) from %s));', s.sequence, s.relation)
+    from learn_internal.sequences_behind() s
     union all
     select w.severity, 'settings', s.name, format('it is %s: %s', s.shown, w.why),
       case when w.is_local then format('alter database %s set %s = %s;', d.name, s.name, w.better)

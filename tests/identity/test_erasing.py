@@ -65,8 +65,8 @@ def traces(connection: psycopg.Connection) -> list[str]:
         " ('learn'::regnamespace, 'learn_internal'::regnamespace, 'dbtool'::regnamespace)"
     ).fetchall()
     sampled = (
-        "(select tablename || '.' || attname as place, concat(most_common_vals, histogram_bounds) as text"
-        " from pg_stats) s"
+        "(select tablename || '.' || attname as place,"
+        " concat(most_common_vals, histogram_bounds, most_common_elems) as text from pg_stats) s"
     )
     found = [
         table
@@ -118,6 +118,85 @@ def test_nothing_that_a_learner_wrote_is_left_anywhere(fresh: FreshDatabase) -> 
     ]
     dumped = next(dump for dump in dumps if "COPY learn.outbox" in dump)  # by one that is new enough
     assert MARKER not in dumped
+
+
+@pytest.mark.no_integrity
+def test_nothing_that_was_said_in_calls_is_left_anywhere(fresh: FreshDatabase) -> None:
+    """Said before others answered, boards were merged and everything was sampled, in whatever parameter."""
+    with fresh.connect(autocommit=True) as connection:
+        learn = Learn(connection)
+        with connection.transaction():
+            scene = make_scene(learn)
+        user, author = scene["user"], scene["author"]
+        said, document = f"{MARKER} said", Jsonb({MARKER: MARKER})
+        profile = dict.fromkeys(("username", "display_name", "bio"), said)
+        learn.update_profile(
+            user, {**profile, "email": f"{MARKER}@example.org", "preferences": {MARKER: MARKER}}
+        )
+        rule = (
+            "insert into learn.notification_rules (activity_type, type, title, message)"
+            " values (%s, 'all', %s, %s)"
+        )
+        for activity in ("discussion_posted", "reply_posted", "solution_accepted"):
+            connection.execute(
+                rule.encode(), [activity, "{name} {title} {slug} {author}", "{content} {username}"]
+            )
+        for _ in range(2):
+            mine = learn.make_discussion(user, title=said, content=said, category=MARKER, tags=[MARKER])
+            learn.make_reply(user, scene["discussion"], content=said)
+            answer = learn.make_reply(author, mine)
+            learn.vote(author, discussion=mine)
+            learn.accept_solution(user, answer)
+        calls = [
+            ("award_xp", "p_amount => 5, p_description => %(said)s, p_idempotency_key => %(said)s"),
+            ("revoke_achievement", "p_slug => %(earned)s, p_reason => %(said)s"),
+            ("submit_query", "p_exercise_id => %(exercise)s, p_query_text => %(said)s,"
+             " p_is_correct => false, p_error_message => %(said)s"),
+            ("submit_level_attempt", "p_challenge_id => %(challenge)s, p_level_number => 1, p_score => 1,"
+             " p_passed => false, p_design_snapshot => %(document)s, p_test_results => %(documents)s"),
+            ("rate_course", "p_course_id => %(course)s, p_rating => 4, p_review => %(said)s"),
+            ("link_wallet", "p_address => '0x52908400098527886E0F7030069857D2E4169EE7',"
+             " p_nonce => %(marker)s"),
+            ("advance_faucet_request", "p_request_id => %(faucet_request)s, p_status => 'failed',"
+             " p_error => %(said)s"),
+        ]  # fmt: skip
+        for _ in range(2):
+            calls += [
+                ("start_session", "p_session_type => 'quiz', p_resource_id => %(said)s"),
+                ("record_activity", "p_activity_type => %(activity)s, p_subject_type => %(said)s,"
+                 " p_subject_id => %(said)s, p_properties => %(document)s"),
+            ]  # fmt: skip
+        words = {"said": said, "marker": MARKER, "document": document, "documents": Jsonb([{MARKER: MARKER}])}
+        for name, arguments in calls:
+            connection.execute(
+                f"select * from learn.{name}(p_user_id => %(user)s, {arguments})".encode(), {**scene, **words}
+            )
+        connection.execute("select learn.refresh_leaderboard(), learn.refresh_analytics()")
+        connection.execute("insert into learn_internal.learner_roles values (%s, 'its_login')", [user])
+        connection.execute("analyze")
+        assert len(traces(connection)) > 10
+        connection.execute("select learn.erase_user(%s, 'delete')", [user])
+        assert traces(connection) == []
+
+
+def test_no_text_of_learners_is_sampled(learn: Learn) -> None:
+    """Statistics outlive an erased user: a new table, and each partition, is given to hide_texts()."""
+    sampled = learn.tuples(
+        "select distinct a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid"
+        " join pg_type y on y.oid = a.atttypid"
+        " where c.relnamespace in ('learn'::regnamespace, 'learn_internal'::regnamespace)"
+        " and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped"
+        " and a.attstattarget is distinct from 0"
+        " and coalesce(nullif(y.typbasetype, 0), y.oid) in"
+        "  ('text'::regtype, 'text[]'::regtype, 'name'::regtype, 'jsonb'::regtype, 'tsvector'::regtype)"
+        " and (c.relname in ('users', 'outbox') or exists (select from pg_attribute u"
+        "  where u.attrelid = c.oid and u.attname in ('user_id', 'author_id') and not u.attisdropped))"
+    )
+    vocabularies = (
+        "activity_type assessment_type difficulty exam_type kind locale metric period role session_type"
+        " skill_level source_type status timezone topic tx_type type vote_type"
+    )
+    assert {name for (name,) in sampled} == {*vocabularies.split()}
 
 
 @pytest.mark.no_integrity

@@ -88,11 +88,10 @@ def test_rights_are_audited_and_nothing_personal_is(learn: Learn) -> None:
 def test_whose_a_login_role_is_is_audited(learn: Learn) -> None:
     user = learn.make_user()
     learn.connection.execute("insert into learn_internal.learner_roles values (%s, 'ada_logs_in')", [user])
-    learn.connection.execute("delete from learn_internal.learner_roles where user_id = %s", [user])
+    learn.value("select learn.erase_user(%s)", [user])
+    trail = [row for row in learn.tuples(TRAIL, [user]) if row[1] == "learner_roles"]
     key = {"user_id": str(user), "role_name": "ada_logs_in"}
-    assert [row[:3] for row in learn.tuples(TRAIL, [user])] == [
-        (action, "learner_roles", key) for action in ("insert", "delete")
-    ]
+    assert [row[:3] for row in trail] == [(action, "learner_roles", key) for action in ("insert", "delete")]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +116,18 @@ def test_what_is_given_and_taken_by_hand_is_audited(learn: Learn, name: str, of:
         assert last[0] == name
         assert last[5] == "learn_app"
     assert "argon" not in str(last)
+
+
+@pytest.mark.parametrize("name", ["backfill_achievement", "regrade_question"])
+def test_what_is_given_to_everybody_is_audited_once(learn: Learn, name: str) -> None:
+    scene = make_scene(learn)
+    for _ in range(2):
+        learn.tuples(statement(name).decode(), scene)
+    ((key, new),) = learn.tuples(
+        "select object_key, new_values from learn.audit_log where action = %s", [name]
+    )
+    assert key in ({"slug": scene["deserved"]}, {"id": scene["question"]})
+    assert new in ({"users": 2}, {"answers": 1, "take_back": False})
 
 
 def test_a_call_that_fails_or_is_repeated_leaves_no_trace(learn: Learn) -> None:

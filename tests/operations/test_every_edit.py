@@ -53,7 +53,8 @@ FREE = {
     "limits and memory of calls: an operator may lift them, and what has paid is noted elsewhere": """
         idempotency_keys.* rate_limits.* recent_calls.* recorded_payments.* paid_questions.* wallet_nonces.*
         recorded_subjects.-insert withdrawn_facts.-insert withdrawn_facts.is_taken_back
-        withdrawn_facts.withdrawn_at learner_roles.* old_progress_table.* revoked_achievements.*""",
+        withdrawn_facts.withdrawn_at learner_roles.* erased_roles.* old_progress_table.*
+        revoked_achievements.*""",
     "the machine": """
         board_state.* integrity_state.* integrity_findings.* content_lock.* clock_override.*
         merge_requests.* tally_changes.*""",

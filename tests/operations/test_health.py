@@ -53,6 +53,18 @@ def test_nothing_ails_a_new_database(learn: Learn) -> None:
             "sequences",
             "learn.short",
         ),
+        *(
+            (
+                f"{rows}; alter table learn.{table} alter id restart with 1; analyze learn.{table}",
+                "sequences",
+                f"learn.{table}_id_seq",
+            )
+            for table, rows in (
+                ("outbox", "insert into learn.outbox (topic) values ('mail')"),
+                ("discussions", "insert into learn.discussions (title, content) values ('Joins', 'How?')"),
+                ("activity_log", "insert into learn.users (username) values ('grace')"),
+            )
+        ),
         (
             "insert into learn.outbox (topic, failed_at) values ('mail', now())",
             "outbox",

@@ -20,8 +20,8 @@ FACTS = {
     " learning_path_tracks learning_paths level_thresholds metrics notification_rules period_rewards"
     " platform_settings products questions skill_prerequisites skills track_lessons track_prerequisites"
     " xp_rules",
-    "who learners are": "users user_credentials learner_roles user_avatars idempotency_keys wallet_nonces"
-    " user_timezones",
+    "who learners are": "users user_credentials learner_roles erased_roles user_avatars"
+    " idempotency_keys wallet_nonces user_timezones",
     "what they did and said": "assessment_results course_ratings daily_challenge_attempts discussion_votes"
     " hint_usage imported_challenge_progress learning_sessions level_attempts old_progress_table"
     " query_submissions drawn_quizzes paid_questions quiz_attempts user_answers",

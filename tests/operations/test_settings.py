@@ -13,6 +13,7 @@ from tests.client import Learn, days
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("learner_claim", "sub"),
         ("max_event_age_days", 30),
         ("speed_runner_seconds", 60),
         ("streak_freeze_every_days", 0),

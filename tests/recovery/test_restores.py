@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -25,6 +26,14 @@ def block(name: str) -> str:
     found = re.search(rf"<!-- {name} -->\n+```\w+\n(.*?)```", PAGE, re.DOTALL)
     assert found, name
     return found[1]
+
+
+def doctor(cluster: Cluster) -> str:
+    """What `dbtool doctor` says of its database, without the learners' data."""
+    words = [sys.executable, "-m", "toolkit", "doctor", "--quick", "--database-url", cluster.url()]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode in (0, 6), told.stderr
+    return told.stdout
 
 
 @pytest.fixture
@@ -69,10 +78,17 @@ def test_without_its_roles_nothing_is_restored_and_the_message_names_them(
     with other.connect() as connection:
         owner = "select proowner::regrole::text from pg_proc where oid = 'learn.clock'::regproc"
         assert connection.execute(owner.encode()).fetchone() == ("postgres",)  # which is why it must not
+    told = doctor(other)
+    for role in ("owner", "app", "user", "editor", "readonly"):
+        assert f"create role learn_{role} nologin;" in told
+    assert "revoke execute on all functions in schema learn from public;" in told
+    assert re.search(r"error: grants: postgres: \d+ tables, views and functions belong to it", told)
+    with other.connect("postgres") as connection:  # roles that come too late have no rights
+        connection.execute(block("roles").encode())
+    assert "grant usage on schema learn to learn_app;" in doctor(other)
     with other.connect("postgres") as connection:
         connection.execute("drop database app")
         connection.execute("create database app")
-        connection.execute(block("roles").encode())
     other.run("pg_restore", *words)
     assert digest(other) == digest(lived.cluster)
     goes_on(other, lived)
@@ -91,6 +107,7 @@ def test_rows_alone_come_back_into_a_database_that_migrations_have_built(
         past_triggers = make_conninfo(built.url(), options="-c session_replication_role=replica")
         built.run("pg_restore", "--data-only", "--exit-on-error", "-d", past_triggers, path)
         assert digest(built) == digest(lived.cluster)
+        assert "sequences" not in doctor(built)
         goes_on(built, lived)
     finally:
         discard(built)
@@ -190,8 +207,11 @@ def test_replication_brings_it_to_another_server(lived: Lived, laurel: Cluster, 
                     assert time.monotonic() < began + 90, target.log[-2000:]
                     time.sleep(0.05)
             connection.execute("drop subscription laurel")
+            connection.execute("analyze")
+        assert len(re.findall(r"select setval\('learn\w*\.\w+', ", doctor(target))) > 15
         target.run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", target.url(), stdin=block("sequences"))
         assert digest(target) == digest(lived.cluster)
+        assert "sequences" not in doctor(target)
         goes_on(target, lived)
         tell(f"replicated to another server in {time.monotonic() - began:.0f} s")
     finally:

@@ -88,6 +88,31 @@ def test_claims_of_any_shape_are_somebody_or_nobody(
         refused(connection, b"select learn.enroll_in_course(%(user)s, %(new_course)s)", scene, "LX010")
 
 
+@pytest.mark.parametrize(
+    ("claim", "claims"),
+    [
+        ("https://learn.example.org/id", '{"sub": "auth0|5", "https://learn.example.org/id": "ME"}'),
+        ("{app_metadata,learner}", '{"sub": "OTHER", "app_metadata": {"learner": "ME"}}'),
+        ("", '{"sub": "OTHER", "": "ME"}'),
+    ],
+)
+def test_the_claim_is_the_one_that_the_deployment_names(
+    connection: Connection, scene: Scene, claim: str, claims: str
+) -> None:
+    connection.execute(
+        "update learn.platform_settings set value = to_jsonb(%s::text) where key = 'learner_claim'", [claim]
+    )
+    for me, other in ((scene["user"], scene["author"]), (scene["author"], scene["user"])):
+        token = claims.replace("ME", str(me)).replace("OTHER", str(other))
+        connection.execute("select set_config('request.jwt.claims', %s, true)", [token])
+        connection.execute("set local role learn_user")
+        assert connection.execute("select user_id from learn.user_stats").fetchall() == [(me,)]
+        connection.execute("reset role")
+    connection.execute("select set_config('request.jwt.claims', %s, true)", [f'{{"sub": "{scene["user"]}"}}'])
+    connection.execute("set local role learn_user")
+    assert connection.execute("select user_id from learn.user_stats").fetchall() == []
+
+
 def test_the_role_that_a_session_cannot_become(connection: Connection, scene: Scene) -> None:
     connection.execute("create role eve_of_the_scene login in role learn_user")
     connection.execute("set local session authorization eve_of_the_scene")

@@ -260,6 +260,14 @@ def test_a_role_of_its_own_is_one_learner_whatever_it_sets(connection: Connectio
     assert connection.execute("select user_id from learn.user_stats").fetchall() == [(scene["user"],)]
     refused(connection, b"select learn.calculate_user_streak(%(author)s)", scene, "LX010")
     refused(connection, b"set role learn_app", scene, "42501")
+    # and nobody, once the learner is erased
+    connection.execute("reset session authorization")
+    connection.execute("select learn.erase_user(%s)", [scene["user"]])
+    connection.execute("set local session authorization ada_of_the_scene")
+    connection.execute("select set_config('learn.user_id', %s, true)", [str(scene["author"])])
+    assert connection.execute("select learn.current_learner()").fetchone() == (None,)
+    assert connection.execute("select user_id from learn.user_stats").fetchall() == []
+    refused(connection, b"select learn.calculate_user_streak(%(author)s)", scene, "LX010")
 
 
 def test_a_learner_says_neither_when_nor_how_well(connection: Connection, scene: Scene) -> None:

@@ -14,6 +14,7 @@ declare
   v_kept text[] := learn_internal.kept_columns();
   v_old  jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - v_kept end;
   v_new  jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - v_kept end;
+  v_about text := coalesce(v_old, v_new) ->> case tg_table_name when 'users' then 'id' when 'learner_roles' then 'user_id' end;
   v_key  jsonb;
 begin
   if tg_table_name = 'users' then  -- what they may, not who they are
@@ -32,9 +33,7 @@ begin
     from jsonb_each(v_old) o
     where o.value is distinct from v_new -> o.key;
   end if;
-  perform learn_internal.audit(lower(tg_op), tg_table_name,
-    (v_key ->> case tg_table_name when 'users' then 'id' when 'learner_roles' then 'user_id' end)::uuid,
-    v_key, v_old, v_new);
+  perform learn_internal.audit(lower(tg_op), tg_table_name, v_about::uuid, v_key, v_old, v_new);
   return null;
 end;
 $$;
