@@ -163,7 +163,7 @@ begin
   select n into v_name from unnest(p_names) n where not learn_internal.is_timezone(n) limit 1;
   if found then
     raise exception 'unknown time zone'
-      using errcode = 'LX001', detail = format('timezone = %s', v_name),
+      using errcode = 'LX001', detail = format('timezone = %s', left(v_name, 100)),
         hint = 'Use an IANA name such as Europe/Paris or UTC.';
   end if;
 end;
@@ -1007,7 +1007,7 @@ begin
               'avatar_emoji ' || learn_internal.text_problem(v_new.avatar_emoji, true))
             when 'users_email_is_unique' then 'email is taken'
             when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
-            when '' then v_message
+            when '' then left(v_message, 500)
             else replace(v_constraint, '_', ' ') || ' does not hold'
           end,
           hint = 'Names, emails and accounts are unique without regard to case; what each field may be, '

@@ -12,7 +12,7 @@ begin
   select n into v_name from unnest(p_names) n where not learn_internal.is_timezone(n) limit 1;
   if found then
     raise exception 'unknown time zone'
-      using errcode = 'LX001', detail = format('timezone = %s', v_name),
+      using errcode = 'LX001', detail = format('timezone = %s', left(v_name, 100)),
         hint = 'Use an IANA name such as Europe/Paris or UTC.';
   end if;
 end;

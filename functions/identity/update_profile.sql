@@ -106,7 +106,7 @@ begin
               'avatar_emoji ' || learn_internal.text_problem(v_new.avatar_emoji, true))
             when 'users_email_is_unique' then 'email is taken'
             when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
-            when '' then v_message
+            when '' then left(v_message, 500)
             else replace(v_constraint, '_', ' ') || ' does not hold'
           end,
           hint = 'Names, emails and accounts are unique without regard to case; what each field may be, '
