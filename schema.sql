@@ -317,6 +317,9 @@ create type learn_internal.win as (
   user_id uuid, achievement_id bigint, at timestamptz, evidence jsonb);
 comment on type learn_internal.win is 'A threshold that a user has crossed, when, and by what.';
 
+create type learn_internal.opened_day as (won learn_internal.win[], gains learn_internal.gain[]);
+comment on type learn_internal.opened_day is 'What a new active day of a user earns, and what boards are to count.';
+
 create type learn_internal.rise as (
   user_id uuid, from_level integer, to_level integer, at timestamptz, won learn_internal.win[]);
 comment on type learn_internal.rise is 'The highest level that a user had and has, and what that earns.';
@@ -348,18 +351,15 @@ comment on type learn_internal.completion is
 
 create type learn_internal.lesson_terms as (
   id            bigint,
-  slug          text,
-  difficulty    text,
-  xp_reward     integer,
+  properties    jsonb,
+  xp            integer,
+  is_qualifying boolean,
   course_id     bigint,
-  is_available  boolean,
+  track_ids     bigint[],
   pass_score    numeric,
   hard_limit    integer,
   has_exercises boolean,
-  track_ids     bigint[],
-  multiplier    numeric,
-  pays          integer,
-  is_qualifying boolean
+  is_plain      boolean
 );
 comment on type learn_internal.lesson_terms is 'What a completion asks of its lesson.';
 

@@ -994,11 +994,15 @@ begin
     where t.activity_type is not null
     group by t.local_date, t.activity_type
   ), gained as (
-    select t.user_id, t.metric, p.period, p.starts_on, lower(u.username) as name,
+    select t.user_id, t.metric, p.period, p.starts_on, t.name,
       (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
-    from taken t
-    join learn.metrics m on m.key = t.metric and m.is_board
-    join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+    from (
+      select g.*, lower(u.username) as name
+      from taken g
+      join learn.metrics m on m.key = g.metric and m.is_board
+      join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
+      offset 0  -- each looked up once, and not once for each period
+    ) t
     cross join lateral (
       values
         ('day', t.local_date, t.local_date + 1),
@@ -1009,7 +1013,7 @@ begin
         ('all_time', '-infinity'::date, 'infinity'::date)
     ) p(period, starts_on, ends_on)
     where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
-    group by t.user_id, t.metric, p.period, p.starts_on, lower(u.username)
+    group by t.user_id, t.metric, p.period, p.starts_on, t.name
   ), moved as (
     insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
     select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name

@@ -2024,6 +2024,7 @@ declare
   v_won         learn_internal.win[];             -- thresholds crossed
   v_run         learn_internal.run_event[];       -- what this group does to runs
   v_events      learn_internal.run_event[];
+  v_day         learn_internal.opened_day;
   v_notifies    boolean := false;
   v_seen        uuid[];                           -- users who were not seen for five minutes
   v_seen_at     timestamptz[];
@@ -2061,8 +2062,7 @@ begin
     if g.activity_type is distinct from v_key then
       select t.key, t.pays, t.is_capped, t.is_on_boards, t.feeds_days, t.resets_runs, t.notifies, array(
         select f from learn_internal.metric_feeds f where f.activity_type = t.key) as feeds
-      into v_type
-      from learn.activity_types t
+      into v_type from learn.activity_types t
       where t.key = g.activity_type;
       v_key := v_type.key;
       v_pays := v_pays || jsonb_build_object(g.activity_type, v_type.pays);
@@ -2082,20 +2082,21 @@ begin
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
-    v_has_xp := v_has_xp or g.told > 0 or v_xp <> 0;
+    v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
     if v_type.is_capped then
       if v_capped is null then
         select learn_internal.paid_today_within_caps(
           array_agg(n.id), array_agg(n.user_id), array_agg(n.activity_type::text), array_agg(n.xp))
-        into v_capped
-        from new_facts n;
+        into v_capped from new_facts n;
       end if;
       select sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, v_type.pays, 0)) into v_xp
-      from new_facts n
-      where n.id = any (g.ids);
+      from new_facts n where n.id = any (g.ids);
     end if;
+    -- new levels, for example, are at most reported
+    continue when v_xp = 0 and not g.is_qualifying and cardinality(v_type.feeds) = 0
+      and not v_type.feeds_days and not v_type.resets_runs;
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
@@ -2133,8 +2134,11 @@ begin
       if g.local_date is distinct from v_stats.last_activity_date
         or g.zone_number <> v_stats.settled_zone
       then
-        v_new := v_new || learn_internal.open_day(
-          v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at);
+        v_day := learn_internal.open_day(v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at);
+        v_new := v_new || v_day.won;
+        for v_i in 1 .. coalesce(cardinality(v_day.gains), 0) loop
+          v_gains := v_gains || v_day.gains[v_i];
+        end loop;
       end if;
     end if;
 
@@ -2142,24 +2146,20 @@ begin
     if not g.is_uncounted then
       foreach v_feed in array v_type.feeds loop
         v_facts := case when v_feed.filter = '{}' then g.facts
-          when g.facts = 1 then (g.properties[1] @> v_feed.filter)::integer end;
+          when not v_feed.filter <@ any (g.properties) then 0 when g.facts = 1 then 1 end;
         if v_facts is null then
           v_facts := (select count(*) from unnest(g.properties) p where p @> v_feed.filter);
         end if;
         if v_facts = 0 then
           continue;
         elsif v_feed.aggregate = 'run' then
-          v_run := v_run
-            || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
+          v_run := v_run || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
         elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
-          v_new := v_new || learn_internal.feed_metric(
-            g.user_id, v_feed, g.properties, g.local_date, v_at);
+          v_new := v_new || learn_internal.feed_metric(g.user_id, v_feed, g.properties, g.local_date, v_at);
         else
-          v_new := v_new
-            || learn_internal.add_to_metric(g.user_id, v_feed.metric, '', v_facts, v_at);
+          v_new := v_new || learn_internal.add_to_metric(g.user_id, v_feed.metric, '', v_facts, v_at);
           if v_feed.is_board then
-            v_gains := v_gains
-              || (g.user_id, v_feed.metric, g.local_date, null, v_facts)::learn_internal.gain;
+            v_gains := v_gains || (g.user_id, v_feed.metric, g.local_date, null, v_facts)::learn_internal.gain;
           end if;
         end if;
       end loop;
@@ -2168,8 +2168,7 @@ begin
           g.user_id, g.activity_type, g.local_date, g.zone_number, g.properties, v_at);
       end if;
       if v_type.resets_runs then
-        v_run := v_run
-          || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, g.times);
+        v_run := v_run || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, g.times);
       end if;
     end if;
     -- one by one, which costs the same however many there are: joining arrays copies them
@@ -2200,8 +2199,7 @@ begin
           then n.properties end as told,  -- its caller names the source
         coalesce((v_capped ->> n.id::text)::integer, n.xp, (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
-    ) p
-    where p.amount <> 0;
+    ) p where p.amount <> 0;
   end if;
   if v_gains is not null then
     insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
@@ -2218,8 +2216,8 @@ begin
   end if;
   if v_notifies then
     perform learn_internal.notify_facts(array_agg(
-      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
-        n.properties)::learn_internal.notice order by n.id))
+      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id, n.properties)::learn_internal.notice
+      order by n.id))
     from new_facts n
     join learn.activity_types t on t.key = n.activity_type and t.notifies;
   end if;
@@ -2897,10 +2895,17 @@ begin
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
       'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
-    a.xp_reward, e.earned_at, d.local_date, d.zone_number, false, v_now
+    a.xp_reward, e.earned_at, (d.here).local_date, (d.here).zone_number, false, v_now
   from earned e
   join learn.achievements a on a.id = e.achievement_id
-  cross join lateral learn_internal.local_date(e.user_id, e.earned_at) d
+  cross join lateral (
+    select case when e.earned_at < u.zone_since then learn_internal.local_date(e.user_id, e.earned_at)
+      else ((e.earned_at at time zone u.timezone - u.day_starts_at)::date,
+        u.zone_number)::learn_internal.local_date end as here
+    from learn.users u
+    where u.id = e.user_id
+    offset 0
+  ) d
   where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
   order by e.user_id, e.id;
   return null;
@@ -3364,13 +3369,13 @@ comment on function learn_internal.open_moved_day(
 
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
--- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements that this earns.
--- The caller has locked the user; p_stats is the row as it is now.
+-- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements
+-- that this earns, and what boards are to count. The caller has locked the user; p_stats is the row as it is now.
 create or replace function learn_internal.open_day(
   p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
   p_last timestamptz, p_at timestamptz
 )
-returns learn_internal.win[]
+returns learn_internal.opened_day
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -3381,12 +3386,13 @@ declare
   v_streak  integer := 0;            -- the run that this day continues
   v_stats   learn.user_stats;
   v_every   integer;
-  v_won     learn_internal.win[];
+  v_day     learn_internal.opened_day;
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
   if (p_stats).settled_zone <> p_zone_number or p_zone_number > 0 and p_date <= v_last then
-    return learn_internal.open_moved_day(p_stats, p_date, p_zone_number, p_first, p_last, p_at);
+    v_day.won := learn_internal.open_moved_day(p_stats, p_date, p_zone_number, p_first, p_last, p_at);
+    return v_day;
   elsif p_zone_number > 0 then
     insert into learn_internal.local_days
       (user_id, zone_number, local_date, first_at, last_at, is_active)
@@ -3397,7 +3403,7 @@ begin
       select from learn.user_activity_days d
       where d.user_id = v_user_id and d.activity_date = p_date and not d.is_freeze)
     then
-      return '{}'::learn_internal.win[];
+      return v_day;
     end if;
     v_is_first_of_week := not exists (
       select from learn.user_activity_days d
@@ -3416,25 +3422,27 @@ begin
   if p_date < v_last then
     v_stats := learn_internal.settle_streak(v_user_id, p_date);
   else
-    if exists (
-      select from learn.user_activity_days d
-      where d.user_id = v_user_id and d.activity_date = p_date - 1)
-    then
-      v_streak := (p_stats).current_streak;
+    if v_last is not null then
+      if exists (
+        select from learn.user_activity_days d
+        where d.user_id = v_user_id and d.activity_date = p_date - 1)
+      then
+        v_streak := (p_stats).current_streak;
+      end if;
     end if;
     update learn.user_stats s
     set current_streak = v_streak + 1, longest_streak = greatest(s.longest_streak, v_streak + 1),
-      active_days = s.active_days + 1, last_activity_date = p_date
+      active_days = s.active_days + 1, last_activity_date = p_date,
+      last_active_at = greatest(s.last_active_at, p_at)
     where s.user_id = v_user_id
     returning s.* into v_stats;
   end if;
-  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-  select v_user_id, m.key,
-    case m.key when 'current_streak' then '-infinity' else p_date end,
-    case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end
-  from learn.metrics m
-  where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
-    and (m.key <> 'longest_streak' or v_last is null or p_date > v_last);  -- of a late day settle_streak() says it
+  v_day.gains := array(
+    select (v_user_id, m.key, case m.key when 'current_streak' then '-infinity' else p_date end, null,
+      case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end)::learn_internal.gain
+    from learn.metrics m
+    where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
+      and (m.key <> 'longest_streak' or v_last is null or p_date > v_last));  -- of a late day settle_streak() says it
 
   -- Analytics count days, and weeks by the week of registration.
   insert into learn_internal.tally_changes (measure, day, item, value)
@@ -3455,13 +3463,13 @@ begin
         v_user_id, p_date, 1, 'streak_freeze_earned', learn.clock());
     end if;
   end if;
-  v_won := learn_internal.crossed_thresholds(
+  v_day.won := learn_internal.crossed_thresholds(
     v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
   if v_stats.longest_streak > (p_stats).longest_streak then
-    v_won := v_won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+    v_day.won := v_day.won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
       (p_stats).longest_streak, v_stats.longest_streak, p_at);
   end if;
-  return v_won;
+  return v_day;
 end;
 $$;
 comment on function learn_internal.open_day(

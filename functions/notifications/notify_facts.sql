@@ -10,9 +10,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   n          record;
+  v_about    jsonb;                  -- what the words of the last notice follow from
   v_rule     learn.notification_rules;
-  v_user_id  uuid;
-  v_locale   text;
   v_values   jsonb;                  -- of placeholders
   v_of       record;                 -- what the fact is about
   v_id       bigint;
@@ -23,66 +22,82 @@ begin
   if current_setting('learn.quiet', true) in ('on', 'true') then
     return;
   end if;
+  if cardinality(p_notices) > 1 then
+    p_notices := array(
+      select (l.user_id, l.fact_id, l.activity_type, l.subject_type, l.subject_id, l.properties)::learn_internal.notice
+      from (
+        select t.*, lead(t.fact_id) over (
+            partition by t.user_id, t.activity_type, t.subject_type,
+              case t.subject_type when 'level' then '' when 'skill_level' then split_part(t.subject_id, ':', 1)
+                else t.fact_id::text end
+            order by t.fact_id) as later
+        from unnest(p_notices) t
+      ) l
+      where l.later is null);
+  end if;
   for n in
-    select l.*
-    from (
-      select t.*, t.subject_type in ('level', 'skill_level') as is_level,
-        lead(t.fact_id) over (
-          partition by t.user_id, t.activity_type, t.subject_type,
-            case t.subject_type when 'level' then '' when 'skill_level' then split_part(t.subject_id, ':', 1)
-              else t.fact_id::text end
-          order by t.fact_id) as later
-      from unnest(p_notices) t
-    ) l
-    where l.later is null
-    order by l.user_id, l.fact_id
+    select l.*, u.locale, e.evidence, jsonb_build_array(
+      l.activity_type, l.subject_type, l.subject_id, u.locale, l.properties, e.evidence) as about
+    from unnest(p_notices) l
+    cross join lateral (select x.locale from learn.users x where x.id = l.user_id offset 0) u
+    left join lateral (
+      select x.evidence
+      from learn.achievements a
+      join learn.user_achievements x on x.user_id = l.user_id and x.achievement_id = a.id
+      where l.activity_type = 'achievement_earned' and l.subject_type = 'achievement'
+        and a.slug = l.subject_id
+      offset 0
+    ) e on true
+    order by about, l.fact_id
   loop
-    if n.user_id is distinct from v_user_id then
-      select u.id, u.locale into v_user_id, v_locale from learn.users u where u.id = n.user_id;
+    -- the words are found once for all who have earned the same
+    if n.about is distinct from v_about then
+      v_about := n.about;
+      v_values := n.properties
+        || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id);
+      v_id := case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
+        then split_part(n.subject_id, ':', 1)::bigint end;  -- subjects that others record need not be numbers
+      select * into v_of from learn_internal.subject_words(n.subject_type, n.subject_id, v_id, n.locale);
+      v_values := jsonb_strip_nulls(jsonb_build_object('name', v_of.name, 'slug', v_of.slug))
+        || coalesce(n.evidence, '{}') || v_values;
+      select * into v_rule
+      from learn.notification_rules k
+      where k.activity_type = n.activity_type and k.is_active and v_values @> k.filter
+      order by k.filter = '{}', k.type
+      limit 1;
+      -- a title that comes out blank, or words that come out long, must not fail what the user has just done
+      v_new := (null, null, v_rule.type,
+        coalesce(nullif(learn_internal.tidy_text(left(learn_internal.fill_placeholders(
+          learn.localized(v_rule.translations, n.locale, 'title', v_rule.title), v_values), 300), true), ''),
+          v_rule.type),
+        learn_internal.tidy_text(left(learn_internal.fill_placeholders(
+          learn.localized(v_rule.translations, n.locale, 'message', v_rule.message), v_values), 10000)),
+        learn_internal.fill_placeholders(v_rule.action_url, v_values, true));
+      if length(v_new.action_url) > 2000 then
+        v_new.action_url := null;
+      end if;
     end if;
-    v_values := n.properties
-      || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id);
-    v_id := case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
-      then split_part(n.subject_id, ':', 1)::bigint end;  -- subjects that others record need not be numbers
-    select * into v_of from learn_internal.subject_words(n.subject_type, n.subject_id, v_id, v_locale);
-    if n.activity_type = 'achievement_earned' and n.subject_type = 'achievement' then
-      v_values := coalesce((
-        select u.evidence
-        from learn.achievements a
-        join learn.user_achievements u on u.achievement_id = a.id
-        where a.slug = n.subject_id and u.user_id = n.user_id), '{}') || v_values;
-    end if;
-    v_values := jsonb_strip_nulls(jsonb_build_object('name', v_of.name, 'slug', v_of.slug)) || v_values;
-
-    select * into v_rule
-    from learn.notification_rules k
-    where k.activity_type = n.activity_type and k.is_active and v_values @> k.filter
-    order by k.filter = '{}', k.type
-    limit 1;
-    continue when not found;
-    -- a title that comes out blank, or words that come out long, must not fail what the user has just done
-    v_new := (n.user_id, n.fact_id, v_rule.type,
-      coalesce(nullif(learn_internal.tidy_text(left(learn_internal.fill_placeholders(
-        learn.localized(v_rule.translations, v_locale, 'title', v_rule.title), v_values), 300), true), ''),
-        v_rule.type),
-      learn_internal.tidy_text(left(learn_internal.fill_placeholders(
-        learn.localized(v_rule.translations, v_locale, 'message', v_rule.message), v_values), 10000)),
-      learn_internal.fill_placeholders(v_rule.action_url, v_values, true));
-    if length(v_new.action_url) > 2000 then
-      v_new.action_url := null;
-    end if;
-    if n.is_level then
-      -- the jump that this statement is on has come further
-      update learn.notifications o
-      set title = v_new.title, message = v_new.message, action_url = v_new.action_url, fact_id = v_new.fact_id
-      where o.user_id = n.user_id and o.type = v_new.type and not o.is_read
-        and o.told_in = (extract(epoch from statement_timestamp()) * 1000000)::bigint and exists (
-          select from learn.activity_log f
-          where f.user_id = o.user_id and f.id = o.fact_id and f.recorded_at >= o.created_at
-            and f.activity_type = n.activity_type and f.subject_type = n.subject_type
-            and (n.subject_type = 'level'
-              or split_part(f.subject_id, ':', 1) = split_part(n.subject_id, ':', 1)));
-      continue when found;
+    continue when v_rule.type is null;
+    v_new.user_id := n.user_id;
+    v_new.fact_id := n.fact_id;
+    if n.subject_type in ('level', 'skill_level') then
+      if exists (
+        select from learn.notifications o
+        where o.user_id = n.user_id and not o.is_read
+          and o.told_in = (extract(epoch from statement_timestamp()) * 1000000)::bigint)
+      then
+        -- perhaps of the jump that this statement is on, and that has come further
+        update learn.notifications o
+        set title = v_new.title, message = v_new.message, action_url = v_new.action_url, fact_id = v_new.fact_id
+        where o.user_id = n.user_id and o.type = v_new.type and not o.is_read
+          and o.told_in = (extract(epoch from statement_timestamp()) * 1000000)::bigint and exists (
+            select from learn.activity_log f
+            where f.user_id = o.user_id and f.id = o.fact_id and f.recorded_at >= o.created_at
+              and f.activity_type = n.activity_type and f.subject_type = n.subject_type
+              and (n.subject_type = 'level'
+                or split_part(f.subject_id, ':', 1) = split_part(n.subject_id, ':', 1)));
+        continue when found;
+      end if;
     end if;
     v_told := v_told || v_new;
   end loop;

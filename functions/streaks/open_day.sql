@@ -1,12 +1,12 @@
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
--- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements that this earns.
--- The caller has locked the user; p_stats is the row as it is now.
+-- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements
+-- that this earns, and what boards are to count. The caller has locked the user; p_stats is the row as it is now.
 create or replace function learn_internal.open_day(
   p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
   p_last timestamptz, p_at timestamptz
 )
-returns learn_internal.win[]
+returns learn_internal.opened_day
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -17,12 +17,13 @@ declare
   v_streak  integer := 0;            -- the run that this day continues
   v_stats   learn.user_stats;
   v_every   integer;
-  v_won     learn_internal.win[];
+  v_day     learn_internal.opened_day;
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
   if (p_stats).settled_zone <> p_zone_number or p_zone_number > 0 and p_date <= v_last then
-    return learn_internal.open_moved_day(p_stats, p_date, p_zone_number, p_first, p_last, p_at);
+    v_day.won := learn_internal.open_moved_day(p_stats, p_date, p_zone_number, p_first, p_last, p_at);
+    return v_day;
   elsif p_zone_number > 0 then
     insert into learn_internal.local_days
       (user_id, zone_number, local_date, first_at, last_at, is_active)
@@ -33,7 +34,7 @@ begin
       select from learn.user_activity_days d
       where d.user_id = v_user_id and d.activity_date = p_date and not d.is_freeze)
     then
-      return '{}'::learn_internal.win[];
+      return v_day;
     end if;
     v_is_first_of_week := not exists (
       select from learn.user_activity_days d
@@ -52,25 +53,27 @@ begin
   if p_date < v_last then
     v_stats := learn_internal.settle_streak(v_user_id, p_date);
   else
-    if exists (
-      select from learn.user_activity_days d
-      where d.user_id = v_user_id and d.activity_date = p_date - 1)
-    then
-      v_streak := (p_stats).current_streak;
+    if v_last is not null then
+      if exists (
+        select from learn.user_activity_days d
+        where d.user_id = v_user_id and d.activity_date = p_date - 1)
+      then
+        v_streak := (p_stats).current_streak;
+      end if;
     end if;
     update learn.user_stats s
     set current_streak = v_streak + 1, longest_streak = greatest(s.longest_streak, v_streak + 1),
-      active_days = s.active_days + 1, last_activity_date = p_date
+      active_days = s.active_days + 1, last_activity_date = p_date,
+      last_active_at = greatest(s.last_active_at, p_at)
     where s.user_id = v_user_id
     returning s.* into v_stats;
   end if;
-  insert into learn_internal.board_gains (user_id, metric, local_date, amount)
-  select v_user_id, m.key,
-    case m.key when 'current_streak' then '-infinity' else p_date end,
-    case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end
-  from learn.metrics m
-  where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
-    and (m.key <> 'longest_streak' or v_last is null or p_date > v_last);  -- of a late day settle_streak() says it
+  v_day.gains := array(
+    select (v_user_id, m.key, case m.key when 'current_streak' then '-infinity' else p_date end, null,
+      case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end)::learn_internal.gain
+    from learn.metrics m
+    where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
+      and (m.key <> 'longest_streak' or v_last is null or p_date > v_last));  -- of a late day settle_streak() says it
 
   -- Analytics count days, and weeks by the week of registration.
   insert into learn_internal.tally_changes (measure, day, item, value)
@@ -91,13 +94,13 @@ begin
         v_user_id, p_date, 1, 'streak_freeze_earned', learn.clock());
     end if;
   end if;
-  v_won := learn_internal.crossed_thresholds(
+  v_day.won := learn_internal.crossed_thresholds(
     v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
   if v_stats.longest_streak > (p_stats).longest_streak then
-    v_won := v_won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
+    v_day.won := v_day.won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
       (p_stats).longest_streak, v_stats.longest_streak, p_at);
   end if;
-  return v_won;
+  return v_day;
 end;
 $$;
 comment on function learn_internal.open_day(

@@ -110,10 +110,17 @@ begin
   select e.user_id, 'achievement_earned', 'achievement', a.slug,
     jsonb_build_object(
       'achievement_id', a.id, 'category', a.category, 'rarity', a.rarity, 'system', a.system),
-    a.xp_reward, e.earned_at, d.local_date, d.zone_number, false, v_now
+    a.xp_reward, e.earned_at, (d.here).local_date, (d.here).zone_number, false, v_now
   from earned e
   join learn.achievements a on a.id = e.achievement_id
-  cross join lateral learn_internal.local_date(e.user_id, e.earned_at) d
+  cross join lateral (
+    select case when e.earned_at < u.zone_since then learn_internal.local_date(e.user_id, e.earned_at)
+      else ((e.earned_at at time zone u.timezone - u.day_starts_at)::date,
+        u.zone_number)::learn_internal.local_date end as here
+    from learn.users u
+    where u.id = e.user_id
+    offset 0
+  ) d
   where not e.evidence ? 'is_restored'  -- rebuilt from the fact that is there
   order by e.user_id, e.id;
   return null;

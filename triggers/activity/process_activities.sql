@@ -40,6 +40,7 @@ declare
   v_won         learn_internal.win[];             -- thresholds crossed
   v_run         learn_internal.run_event[];       -- what this group does to runs
   v_events      learn_internal.run_event[];
+  v_day         learn_internal.opened_day;
   v_notifies    boolean := false;
   v_seen        uuid[];                           -- users who were not seen for five minutes
   v_seen_at     timestamptz[];
@@ -77,8 +78,7 @@ begin
     if g.activity_type is distinct from v_key then
       select t.key, t.pays, t.is_capped, t.is_on_boards, t.feeds_days, t.resets_runs, t.notifies, array(
         select f from learn_internal.metric_feeds f where f.activity_type = t.key) as feeds
-      into v_type
-      from learn.activity_types t
+      into v_type from learn.activity_types t
       where t.key = g.activity_type;
       v_key := v_type.key;
       v_pays := v_pays || jsonb_build_object(g.activity_type, v_type.pays);
@@ -98,20 +98,21 @@ begin
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
-    v_has_xp := v_has_xp or g.told > 0 or v_xp <> 0;
+    v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
     -- 2. Lock the learner, and pay: what the facts carry, else what the rule says.
     if v_type.is_capped then
       if v_capped is null then
         select learn_internal.paid_today_within_caps(
           array_agg(n.id), array_agg(n.user_id), array_agg(n.activity_type::text), array_agg(n.xp))
-        into v_capped
-        from new_facts n;
+        into v_capped from new_facts n;
       end if;
       select sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, v_type.pays, 0)) into v_xp
-      from new_facts n
-      where n.id = any (g.ids);
+      from new_facts n where n.id = any (g.ids);
     end if;
+    -- new levels, for example, are at most reported
+    continue when v_xp = 0 and not g.is_qualifying and cardinality(v_type.feeds) = 0
+      and not v_type.feeds_days and not v_type.resets_runs;
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
@@ -149,8 +150,11 @@ begin
       if g.local_date is distinct from v_stats.last_activity_date
         or g.zone_number <> v_stats.settled_zone
       then
-        v_new := v_new || learn_internal.open_day(
-          v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at);
+        v_day := learn_internal.open_day(v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at);
+        v_new := v_new || v_day.won;
+        for v_i in 1 .. coalesce(cardinality(v_day.gains), 0) loop
+          v_gains := v_gains || v_day.gains[v_i];
+        end loop;
       end if;
     end if;
 
@@ -158,24 +162,20 @@ begin
     if not g.is_uncounted then
       foreach v_feed in array v_type.feeds loop
         v_facts := case when v_feed.filter = '{}' then g.facts
-          when g.facts = 1 then (g.properties[1] @> v_feed.filter)::integer end;
+          when not v_feed.filter <@ any (g.properties) then 0 when g.facts = 1 then 1 end;
         if v_facts is null then
           v_facts := (select count(*) from unnest(g.properties) p where p @> v_feed.filter);
         end if;
         if v_facts = 0 then
           continue;
         elsif v_feed.aggregate = 'run' then
-          v_run := v_run
-            || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
+          v_run := v_run || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
         elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
-          v_new := v_new || learn_internal.feed_metric(
-            g.user_id, v_feed, g.properties, g.local_date, v_at);
+          v_new := v_new || learn_internal.feed_metric(g.user_id, v_feed, g.properties, g.local_date, v_at);
         else
-          v_new := v_new
-            || learn_internal.add_to_metric(g.user_id, v_feed.metric, '', v_facts, v_at);
+          v_new := v_new || learn_internal.add_to_metric(g.user_id, v_feed.metric, '', v_facts, v_at);
           if v_feed.is_board then
-            v_gains := v_gains
-              || (g.user_id, v_feed.metric, g.local_date, null, v_facts)::learn_internal.gain;
+            v_gains := v_gains || (g.user_id, v_feed.metric, g.local_date, null, v_facts)::learn_internal.gain;
           end if;
         end if;
       end loop;
@@ -184,8 +184,7 @@ begin
           g.user_id, g.activity_type, g.local_date, g.zone_number, g.properties, v_at);
       end if;
       if v_type.resets_runs then
-        v_run := v_run
-          || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, g.times);
+        v_run := v_run || learn_internal.run_ends(g.user_id, g.activity_type, g.ids, g.properties, g.times);
       end if;
     end if;
     -- one by one, which costs the same however many there are: joining arrays copies them
@@ -216,8 +215,7 @@ begin
           then n.properties end as told,  -- its caller names the source
         coalesce((v_capped ->> n.id::text)::integer, n.xp, (v_pays ->> n.activity_type)::integer) as amount
       from new_facts n
-    ) p
-    where p.amount <> 0;
+    ) p where p.amount <> 0;
   end if;
   if v_gains is not null then
     insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
@@ -234,8 +232,8 @@ begin
   end if;
   if v_notifies then
     perform learn_internal.notify_facts(array_agg(
-      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
-        n.properties)::learn_internal.notice order by n.id))
+      (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id, n.properties)::learn_internal.notice
+      order by n.id))
     from new_facts n
     join learn.activity_types t on t.key = n.activity_type and t.notifies;
   end if;
