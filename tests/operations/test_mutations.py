@@ -151,7 +151,7 @@ def test_every_edit_of_what_follows_from_something_else_is_seen(learn: Learn, sc
     for schema, table, column, kind in derived(learn):
         name, edited = sql.Identifier(schema, table), sql.Identifier(column)
         if table not in rows:
-            rows[table] = learn.values(f"select ctid::text from {schema}.{table} order by ctid limit 20")
+            rows[table] = learn.values(f"select ctid::text from {schema}.{table} order by ctid limit 300")
             assert rows[table], f"no row in {table}"
             if table not in DERIVED:
                 delete = sql.SQL("delete from {} where ctid = %s::tid").format(name)
