@@ -25,7 +25,7 @@ class Hop(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What pays once a day or twice, each by a rule of its own, and what counts days."""
+    """What pays once a day or a few times, each by a rule of its own, and what counts days."""
 
     capped: str
     recorded: str
@@ -41,7 +41,7 @@ def learn(db: Connection) -> Learn:
 @pytest.fixture
 def limits(learn: Learn) -> Limits:
     learn.set_clock(START)
-    learn.set_setting("recorded_payments_per_day", 2)
+    learn.set_setting("recorded_payments_per_day", 5)  # more than hops need to reach the cap again
     capped = learn.make_activity_type(qualifying=True, xp=7, daily_cap=7)
     recorded = learn.make_activity_type(qualifying=True, xp=5)
     return Limits(capped, recorded, learn.make_exam(questions=1), learn.make_metric(capped, "distinct_days"))
@@ -51,11 +51,11 @@ def act(learn: Learn, limits: Limits, user: UUID, by: str) -> None:
     answers = learn.answers(limits.exam, 1, 1)
     if by == "learn_app":
         with learn.role("learn_app"):
-            for kind in (limits.capped, limits.recorded, limits.recorded):
+            for kind in (limits.capped, *[limits.recorded] * 5):
                 learn.record_activity(user, kind)
             learn.submit_quiz(user, limits.exam, answers)
         return
-    for kind in (limits.capped, limits.recorded, limits.recorded):
+    for kind in (limits.capped, *[limits.recorded] * 5):
         learn.connection.execute(
             "insert into learn.activity_log (user_id, activity_type) values (%s, %s)", [user, kind]
         )
@@ -110,7 +110,7 @@ def test_hops_bring_no_day_that_is_not_an_active_day(
             )
             assert paid == {
                 limits.capped: 7 * days,
-                limits.recorded: 2 * 5 * days,
+                limits.recorded: 5 * 5 * days,
                 "question_answered_correctly": 10 * days,
             }
             assert learn.metric(user, limits.metric) == days

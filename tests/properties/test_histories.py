@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.client import Connection, Learn
 from tests.properties.examples import examples
-from tests.properties.histories import Play, Stage, Step, histories, streak_histories, timed, timezones
+from tests.properties.histories import (
+    Call,
+    Move,
+    Play,
+    Stage,
+    Step,
+    Wait,
+    histories,
+    streak_histories,
+    timed,
+    timezones,
+)
 from tests.properties.snapshots import differences, snapshot
 
 
@@ -44,7 +57,17 @@ def test_any_history_leaves_what_the_rules_say(
     play(stage, steps, zones)
 
 
+ANSWER = Call("record_activity", ("question_answered_correctly", "1"))
+HOPS: list[Step] = [  # no day for each; then a late one in the first zone takes a day that was a hop
+    *[step for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago") for step in (Move(zone), ANSWER)],
+    *[Move("Asia/Manila"), Wait(timedelta(hours=9)), ANSWER, Wait(timedelta(hours=15)), ANSWER],
+    Call("record_activity", ("question_answered_correctly", "1"), ago=timedelta(hours=25)),
+]
+
+
 @settings(max_examples=examples(50))
+@example(steps=[ANSWER, *HOPS], zones=("UTC", "UTC"), freeze_every=0)
+@example(steps=[ANSWER, *HOPS], zones=("Pacific/Pago_Pago", "UTC"), freeze_every=2)
 @given(steps=streak_histories, zones=timezones, freeze_every=st.sampled_from([0, 2, 3]))
 def test_streaks_of_any_days_are_what_the_rules_say(
     stage: Stage, steps: list[Step], zones: tuple[str, str], freeze_every: int
