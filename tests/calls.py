@@ -37,7 +37,7 @@ CALLS = {
     "advance_transaction": "p_tx_id => %(transaction)s, p_status => 'confirmed',"
     " p_consensus_timestamp => %(now)s",
     "allocate_skill_points": f"{_USER}, p_skill_id => %(skill)s, p_points => 120, {_TAIL}",
-    "archive_before": "p_month => '2035-05-01'",
+    "archive_before": "p_month => %(month)s",
     "attach_archive": "p_from => '2034-01-01'",
     "audit_trail": _USER,
     "avatar_collection": _USER,
@@ -279,6 +279,7 @@ def make_scene(learn: Learn) -> Scene:
     return {
         "now": now,
         "later": now + timedelta(seconds=1),
+        "month": (now - timedelta(days=4)).date(),
         "until": (now + timedelta(days=70)).date(),
         "user": user,
         "author": author,
