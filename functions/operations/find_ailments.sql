@@ -160,12 +160,12 @@ as $$
       format('select pg_terminate_backend(%s);', s.pid)
     from pg_stat_activity s
     where s.datname = current_database() and s.pid <> pg_backend_pid() and s.backend_type = 'client backend'
-      and s.xact_start < now() - interval '10 minutes'
+      and s.xact_start < learn.clock() - interval '10 minutes'
     union all
     select 'error', 'sessions', x.gid, 'a prepared transaction holds its locks since ' || to_char(x.prepared, 'YYYY-MM-DD HH24:MI'),
       format('rollback prepared %L;', x.gid)
     from pg_prepared_xacts x
-    where x.database = current_database() and x.prepared < now() - interval '10 minutes'
+    where x.database = current_database() and x.prepared < learn.clock() - interval '10 minutes'
     union all
     select 'warning', 'sessions', s.slot_name, 'a replication slot that nobody reads keeps the write-ahead log',
       format('select pg_drop_replication_slot(%L);', s.slot_name)

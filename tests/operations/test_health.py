@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from tests.client import Learn
+from tests.concurrency.sessions import client
+from tests.conftest import FreshDatabase
 
 
 def findings(learn: Learn) -> list[tuple[str, str, str, str]]:
@@ -102,6 +105,21 @@ def test_what_slices_have_found_is_said_until_the_learner_is_right(learn: Learn)
     learn.connection.execute("select learn.rebuild_user(%s)", [user])
     learn.rows("select * from learn.check_slice(1)")
     assert findings(learn) == []
+
+
+def test_a_transaction_left_open_is_found_and_ended(fresh: FreshDatabase) -> None:
+    found = "select subject, mend from learn.health where topic = 'sessions'"
+    with client(fresh) as learn, fresh.connect() as forgotten:
+        forgotten.execute("select from learn.users")
+        learn.set_clock(None)
+        assert learn.tuples(found) == []
+        learn.advance(timedelta(minutes=11))
+        pid = forgotten.info.backend_pid
+        assert learn.tuples(found) == [(f"pid {pid}", f"select pg_terminate_backend({pid});")]
+        learn.connection.execute(learn.tuples(found)[0][1].encode())
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            forgotten.execute("select 1")
+        learn.connection.rollback()
 
 
 def test_a_round_of_slices_that_does_not_end_is_seen(learn: Learn) -> None:
