@@ -98,8 +98,9 @@ class Payer:
         self.failures[code] += 1
         if code in RETRIED:
             if self._learn is not None and not self._learn.connection.broken:
-                self._learn.connection.execute("reset statement_timeout")
-                return
+                with suppress(psycopg.OperationalError):  # it may be lost as well, since
+                    self._learn.connection.execute("reset statement_timeout")
+                    return
         elif code != "lost" and code not in LOST and not code.startswith("08"):
             raise error
         self.close()
