@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +73,7 @@ def read_whole(folder: Path) -> dict[str, Anchors]:
 
 
 @pytest.fixture(scope="module")
-def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The pages about Laurel with the SQL platform, its sample content and learners."""
     folder = tmp_path_factory.mktemp("docs") / "site"
     server.create_database("site", template=template)
@@ -82,7 +83,8 @@ def pages(server: ThrowawayServer, template: str, tmp_path_factory: pytest.TempP
     done = CliRunner().invoke(cli, ["docs", "--output", str(folder), *project, "--json"])
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["pages"] == len(list(folder.glob("*.html")))
-    return folder
+    yield folder
+    server.drop_database("site")
 
 
 def test_no_link_is_dead_and_every_public_object_is_described_once(
