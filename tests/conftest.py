@@ -157,7 +157,10 @@ def clones(
             try:
                 for _ in range(most):
                     yield "laurel_shared"
-                    if any(written(connection) > enough for connection in sessions.values()):
+                    left = sessions.get(
+                        owner_url(server, "laurel_shared")
+                    )  # others' databases may be dropped
+                    if left is not None and written(left) > enough:
                         break
             finally:
                 while sessions:
