@@ -120,11 +120,11 @@ def test_who_one_is_says_the_login_role_unless_that_is_trusted(fresh: FreshDatab
     with fresh.connect(autocommit=True) as owner:
         Learn(owner).set_setting("content_needs_review", True)
         for name, role in (("ada_edits", "learn_editor"), ("tool_edits", "learn_editor, learn_app")):
-            owner.execute(f"create role {name} login in role {role}".encode())
+            owner.execute(f"create role {name} login password '{name}' in role {role}".encode())
     try:
         for name, approves in (("ada_edits", False), ("tool_edits", True)):
             draft = {"slug": name.replace("_", "-")}
-            with psycopg.connect(make_conninfo(fresh.url, user=name), autocommit=True) as connection:
+            with psycopg.connect(make_conninfo(fresh.url, user=name, password=name), autocommit=True) as connection:
                 learn = Learn(connection)
                 learn.value("select set_config('learn.acting_user', 'ada', false)")
                 save(learn, "courses", **draft, title="Joins")
