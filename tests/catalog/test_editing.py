@@ -124,7 +124,8 @@ def test_who_one_is_says_the_login_role_unless_that_is_trusted(fresh: FreshDatab
     try:
         for name, approves in (("ada_edits", False), ("tool_edits", True)):
             draft = {"slug": name.replace("_", "-")}
-            with psycopg.connect(make_conninfo(fresh.url, user=name, password=name), autocommit=True) as connection:
+            login = make_conninfo(fresh.url, user=name, password=name)
+            with psycopg.connect(login, autocommit=True) as connection:
                 learn = Learn(connection)
                 learn.value("select set_config('learn.acting_user', 'ada', false)")
                 save(learn, "courses", **draft, title="Joins")
