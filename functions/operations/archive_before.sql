@@ -19,7 +19,6 @@ declare
   v_before     timestamptz := date_trunc('month', least(p_month, '2200-01-01')::timestamp) at time zone 'UTC';
   v_partitions regclass[];
   v_partition  regclass;
-  v_there      bigint;
   v_facts      bigint;
 begin
   if p_month is null or p_month < '1970-01-01' or v_before > learn.clock() - interval '72 hours'
@@ -41,9 +40,8 @@ begin
       and to_date(right(c.relname, 7), 'YYYY_MM') < v_before
     order by c.relname);
   perform learn_internal.lock_months(v_partitions);
-  v_there := (select coalesce(sum(cardinality(a.id)), 0) from learn_internal.archived_facts a);
+  v_facts := (select count(*) from learn.activity_log l where l.recorded_at < v_before);
   perform learn_internal.pack_archive(v_before, v_partitions);
-  v_facts := (select coalesce(sum(cardinality(a.id)), 0) from learn_internal.archived_facts a) - v_there;
 
   if v_partitions <> '{}' then
     perform learn_internal.lock_logs();

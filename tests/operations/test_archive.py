@@ -269,7 +269,7 @@ def test_whatever_looks_back_reads_the_archive_too(learn: Learn) -> None:
         " union select viewname::text from pg_views where schemaname in ('learn', 'learn_internal')"
         r" and definition ~ '(FROM|JOIN) \(*learn\.(activity_log|xp_transactions)\M' order by 1"
     )
-    moving = {"all_facts", "all_payments", "move_facts", "pack_archive"}
+    moving = {"all_facts", "all_payments", "archive_before", "move_facts", "pack_archive"}
     present = {"daily_challenge_attempts_inserted", "level_attempts_inserted", "notify_facts", "paid_today"}
     assert set(found) == moving | present | {"quizzes_completed"}
 
