@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from tests.migrations.conftest import Workshop
 from toolkit.errors import HistoryProblem
 from toolkit.live.effects import Effect
 from toolkit.live.plan import Plan, plan
+from toolkit.servers.binaries import find_clients
 from toolkit.servers.throwaway import ThrowawayServer
 
 NAME = "migrations/migration1.sql"
@@ -302,6 +304,23 @@ def test_clone_without_pg_dump_is_built_from_the_texts_that_were_applied(
     made = planner("alter table shop.orders add size int;")
     assert [lock.relation for lock in made.forecasts[0].effects[0].locks] == ["shop.orders"]
     assert any("pg_dump" in note for note in made.notes)
+
+
+def test_what_a_server_counts_in_options_of_columns_is_not_restored(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """PostgreSQL 17.12 keeps `pg_attver` there; a pg_dump of before writes it, others refuse it."""
+    planner.workshop.query("alter table shop.items alter column name set (n_distinct = 5)")
+    options = "s/(n_distinct=5)/(n_distinct=5, pg_attver=7)/"
+    options += "; s/^\\(ALTER .*\\) name SET (n.*/&\\n\\1 id SET (pg_attver=7);/"
+    programs = []
+    for number, real in enumerate(find_clients("pg_dump")):
+        programs.append(tmp_path / f"pg_dump{number}")
+        programs[-1].write_text(f"#!/bin/bash\nset -o pipefail\n{real} \"$@\" | sed '{options}'\n")
+        programs[-1].chmod(0o755)
+    monkeypatch.setattr("toolkit.live.plan.find_clients", lambda _: list(map(str, programs)))
+    made = planner("alter table shop.items add size int;")
+    assert not [note for note in made.notes if "pg_dump" in note]
 
 
 def test_server_that_is_older_than_the_target_is_said_to_be(
