@@ -65,8 +65,7 @@ MODULES = {
     "authoring": ("init", "new", "watch", "squash", "check"),
     "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
     "looking": ("status", "verify", "history", "report", "docs"),
-    "simulating": ("simulate",),
-    "operating": ("doctor", "schedule", "rules"),
+    "operating": ("doctor", "schedule", "rules", "simulate"),
     "serving": ("up", "down", "test", "psql", "completion"),
 }
 

@@ -14,7 +14,7 @@ from .connection import connect, describe_url, parse_url, with_defaults, with_ro
 from .errors import DbtoolError, UsageProblem
 from .output import print_json, say
 from .project.layout import Project
-from .targets.named import named_target, read_targets
+from .targets import named_target, read_targets
 
 if TYPE_CHECKING:
     import psycopg

@@ -12,7 +12,7 @@ import psycopg
 
 from toolkit.authoring import checks, generate
 from toolkit.catalog import read as catalog
-from toolkit.findings import Finding
+from toolkit.errors import Finding
 from toolkit.history import migrations
 from toolkit.project.layout import Project
 

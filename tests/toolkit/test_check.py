@@ -14,8 +14,7 @@ from tests.conftest import RunDbtool
 from tests.toolkit.shop import Shop
 from toolkit.authoring import checks
 from toolkit.connection import connect
-from toolkit.errors import UsageProblem
-from toolkit.findings import Finding
+from toolkit.errors import Finding, UsageProblem
 from toolkit.project.layout import Project
 from toolkit.servers.throwaway import ThrowawayServer
 

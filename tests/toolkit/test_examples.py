@@ -10,7 +10,7 @@ import pytest
 from tests.calls import callable_by
 from tests.conftest import ROOT, make_seeded
 from toolkit.connection import connect
-from toolkit.report import examples
+from toolkit.report import site
 from toolkit.servers.throwaway import ThrowawayServer
 
 TEXT = (ROOT / "docs/examples.sql").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ SAMPLES = (
 
 
 @pytest.fixture(scope="module")
-def shown(server: ThrowawayServer, bare: str) -> Iterator[dict[str, dict[str, examples.Example]]]:
+def shown(server: ThrowawayServer, bare: str) -> Iterator[dict[str, dict[str, site.Example]]]:
     """The examples by product and function, as filled in in a database of the product with its samples."""
     found = {}
     for product in PRODUCTS:
@@ -34,14 +34,14 @@ def shown(server: ThrowawayServer, bare: str) -> Iterator[dict[str, dict[str, ex
             for sample in SAMPLES:
                 connection.execute(sample.encode())
             connection.commit()
-            found[product] = examples.read(connection, TEXT)
+            found[product] = site.read_examples(connection, TEXT)
     yield found
     for product in found:
         server.drop_database(f"examples_of_{product}")
 
 
 def test_every_function_that_may_be_called_has_an_example_in_some_product(
-    shown: dict[str, dict[str, examples.Example]], server: ThrowawayServer
+    shown: dict[str, dict[str, site.Example]], server: ThrowawayServer
 ) -> None:
     with connect(server.url("examples_of_aralify")) as connection:
         called = {f"learn.{name}" for role in ROLES for name in callable_by(connection, role)}
@@ -54,7 +54,7 @@ def test_every_function_that_may_be_called_has_an_example_in_some_product(
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_what_is_shown_runs(
-    shown: dict[str, dict[str, examples.Example]], server: ThrowawayServer, product: str
+    shown: dict[str, dict[str, site.Example]], server: ThrowawayServer, product: str
 ) -> None:
     texts = [each.text for each in shown[product].values() if each.text and not each.lacks]
     assert len(texts) > 75
@@ -71,8 +71,8 @@ def test_what_a_database_lacks_is_said(empty_database: str) -> None:
     with connect(empty_database) as connection:
         connection.execute("create schema learn; create table learn.users (username text)")
         connection.commit()
-        found = examples.read(connection, TEXT)
-    assert found["learn.complete_lesson"] == examples.Example(
+        found = site.read_examples(connection, TEXT)
+    assert found["learn.complete_lesson"] == site.Example(
         None, "a lesson without exercises that is open to all"
     )
     assert found["learn.register_user"].text

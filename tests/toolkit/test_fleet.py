@@ -17,9 +17,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import ROOT, Result, RunDbtool
+from toolkit import fleet
 from toolkit.errors import UsageProblem
 from toolkit.servers.throwaway import ThrowawayServer
-from toolkit.targets import fleet
 
 _numbers = count(1)
 

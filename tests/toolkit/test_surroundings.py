@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.conftest import RunDbtool
-from toolkit.sql.surroundings import Surroundings, surroundings
+from toolkit.sql.outside import Surroundings, surroundings
 
 ROLE = "around test Röle"
 LOGIN = "around_test_login"

@@ -13,7 +13,7 @@ import pytest
 from tests.toolkit.terminal import on_terminal
 from toolkit.context import Context
 from toolkit.errors import UsageProblem
-from toolkit.targets.named import read_targets
+from toolkit.targets import read_targets
 
 RunDbtool = Callable[..., Any]
 SECRET = "s3cr3t-p4ss"

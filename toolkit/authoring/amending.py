@@ -18,8 +18,7 @@ import psycopg
 from ..catalog.objects import Live, live
 from ..catalog.read import Catalog, Key, diff
 from ..catalog.read import read as read_catalog
-from ..errors import DbtoolError, UsageProblem
-from ..findings import Finding
+from ..errors import DbtoolError, Finding, UsageProblem
 from ..history import migrations
 from ..project import sources
 from ..project.layout import ROLLBACK_SUFFIX, Project, Script

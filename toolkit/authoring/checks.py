@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog.observe import Observer
 from ..catalog.read import Catalog, Difference, diff, parent
-from ..errors import DbtoolError, ScriptFailed
-from ..findings import Finding
+from ..errors import DbtoolError, Finding, ScriptFailed
 from ..history import migrations
 from ..history.run import Run, exclusive_run, session
 from ..history.stepwise import read_unfinished
-from ..lint import based, conventions, rules
+from ..lint import conventions, rules
 from ..output import Onlooker, Reporter
 from ..project import shipped, sources
 from ..project.layout import Project, Script, Snapshot
@@ -54,7 +53,7 @@ def check(
     if project.base:
         migrations.migrate(connect, project.base)
     if not unrunnable:
-        findings += [*amending.second_texts(project), *based.second_texts(project, scripts, found)]
+        findings += [*amending.second_texts(project), *conventions.second_hooks(project, scripts, found)]
         findings += _Walk(connect, project, scripts, barred, settings, notice).run(found)
     return [each for each in findings if each.rule not in settings.exclude]
 
@@ -144,7 +143,7 @@ class _Walk:
             place = self.places.get(f"migration{self.settings.since}", 0)
             old = self.catalogs[place].objects.keys()
             if self.project.base:
-                self.findings += based.findings(self.catalogs[0], now, self.project.base)
+                self.findings += conventions.touching_base(self.catalogs[0], now, self.project.base)
             self.findings += rules.findings(
                 conn, self.project, self.scripts, found, self.settings, old, self.notice
             )

@@ -11,8 +11,7 @@ import psycopg
 from ..catalog.objects import Live, comment_sql, dependents, live, privileges_sql
 from ..catalog.read import Catalog, Difference, Key, diff
 from ..catalog.read import read as read_catalog
-from ..errors import DbtoolError
-from ..findings import Finding
+from ..errors import DbtoolError, Finding
 from ..project.sources import NAMED, Piece, Sources, file_for, in_order
 from ..sql.execute import Sent, send
 from ..sql.script import failing_line, split

@@ -1,4 +1,4 @@
-"""Writing the next migration: a frozen copy of every changed source, and the text that undoes it."""
+"""Writing files of a project: the next migration with what undoes it, or those with which one starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..catalog.read import Catalog, Key, diff
 from ..catalog.read import read as read_catalog
 from ..errors import DbtoolError, ScriptFailed, UsageProblem
 from ..project import sources
-from ..project.layout import Project, Script, squashed_through
+from ..project.layout import PACKAGED, Project, Script, squashed_through
 from ..project.sources import Piece, Sources
 from ..sql.execute import failure, run_whole, send
 from ..sql.statements import Name, creates, parse, replaces
@@ -22,6 +22,7 @@ from . import drift
 from .drift import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from psycopg import Connection
 
 
@@ -298,18 +299,24 @@ def _role(conn: Connection[Any], probe: str) -> str:
     return str(row[0])
 
 
+def _environment(*folders: Path) -> Environment:
+    """The templates of these folders; a file of an earlier one goes first."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  SQL, not HTML
+    )  # fmt: skip
+
+
 def renderer(
     project: Project, number: int, description: str, today: date | None = None
 ) -> Callable[[str, bool], str]:
     """Makes a file's text from its body: with the project's template, or with dbtool's own."""
     import jinja2
 
-    folders = [project.migrations_dir, Path(__file__).parent]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,  # noqa: S701  SQL, not HTML
-    )  # fmt: skip
+    environment = _environment(project.migrations_dir, Path(__file__).parent)
 
     def render(body: str, is_rollback: bool) -> str:
         try:
@@ -340,3 +347,32 @@ def _write(texts: Mapping[Path, str]) -> None:
         for path in written:
             path.unlink()
         raise DbtoolError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+_STARTER = Path(__file__).resolve().parents[1] / "starter"
+_TAKEN = re.compile(r"public|learn|learn_internal|information_schema|core|(pg|dbtool)(_.*)?")
+
+
+def start(folder: Path, extends: str | None, name: str | None = None) -> list[Path]:
+    """Writes a project into a folder; the files that were written. Overwrites nothing.
+
+    `name` is that of its schema, its history and its seeds; else that of the folder. Raises UsageProblem for
+    a name that is none, and for a folder that has one of the files.
+    """
+    name = name or re.sub(r"\W+", "_", folder.resolve().name.lower())
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or _TAKEN.fullmatch(name):
+        raise UsageProblem(f"{name!r} cannot be the name of a project's schema", hint="Give another: --name.")
+    root = _STARTER / (PACKAGED if extends else "plain")
+    environment = _environment(root)
+    texts = {}
+    for path in sorted(root.rglob("*.j2")):
+        label = path.relative_to(root).as_posix()
+        text = environment.get_template(label).render(name=name).strip() + "\n"
+        texts[folder / label.removesuffix(".j2").replace("NAME", name)] = text
+    there = [path.relative_to(folder).as_posix() for path in texts if path.exists()]
+    if there:
+        raise UsageProblem(f"{folder} has {', '.join(there)}; nothing was written", hint="Name a new folder.")
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(texts)

@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..catalog import read as catalog
-from ..errors import DbtoolError, ScriptFailed, UsageProblem
-from ..findings import OWN_RULES
+from ..errors import OWN_RULES, DbtoolError, ScriptFailed, UsageProblem
 from ..history import migrations
 from ..lint.silences import without_silences
 from ..project.layout import Project, Script, Squash, digest, squashes

@@ -15,9 +15,9 @@ from ..errors import DbtoolError, UsageProblem
 from ..output import ask, ask_for, say
 
 if TYPE_CHECKING:
+    from ..fleet import Outcome
     from ..project.layout import Project
     from ..servers.throwaway import ThrowawayServer
-    from ..targets.fleet import Outcome
 
 
 def run_on_all(context: Context, jobs: int, in_short: Callable[[Any], str], more: Sequence[str] = ()) -> None:
@@ -26,7 +26,7 @@ def run_on_all(context: Context, jobs: int, in_short: Callable[[Any], str], more
     `in_short` puts the command's JSON into a few words; `more` is added to the command line. Raises
     DbtoolError with the exit code that wants attention first, when one of them failed.
     """
-    from ..targets import fleet
+    from .. import fleet
 
     if context.targets is not None and context.targets_query is not None:
         raise UsageProblem("give either --targets or --targets-query")
@@ -80,7 +80,7 @@ def project_server(project: Project, kind: str | None) -> Iterator[ThrowawayServ
     New databases on it get the project's setup first, and the name that the files give to theirs.
     """
     from ..servers.choose import open_throwaway
-    from ..sql.surroundings import surroundings
+    from ..sql.outside import surroundings
 
     scripts = [script for each in project.stack for script in each.scripts()]
     texts = [text for each in scripts for text in (each.text, each.rollback_text) if text]

@@ -26,7 +26,7 @@ def init(context: Context, folder: Path, extends: str | None, name: str | None) 
 
     With --extends laurel: a table, a trigger that records facts, a metric and a badge of your own.
     """
-    from ..authoring.start import start
+    from ..authoring.generate import start
 
     written = [str(path) for path in start(folder, extends, name)]
     context.answer = {"files": written}

@@ -45,8 +45,8 @@ def status(context: Context, allow_newer: bool, jobs: int) -> None:
     Exit code 3 when something is pending, 4 when something is edited, missing, late or unfinished. Reports
     invalid indexes. Writes nothing.
     """
-    from ..history.leftovers import invalid_indexes
     from ..history.status import PENDING, RUNNING, refuse_problems, status
+    from ..history.stepwise import invalid_indexes
     from ..output import print_table
 
     if context.is_fleet:

@@ -26,7 +26,6 @@ from . import stepwise
 from .lock import SCHEMA, create_schema, hold_in_transaction, of
 
 if TYPE_CHECKING:
-    from ..sql.execute import Connection
     from .yoyo_backend import Backend
 
 APPLIED, UNDONE, STOPPED = "applied", "undone", "stopped"

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from ..errors import DbtoolError, UsageProblem, did_you_mean, summed
 from ..output import Reporter
-from ..project.directives import irreversible, is_transactional, own_limits
 from ..project.layout import ROLLBACK_SUFFIX, SCHEMA_ID, Project, Script, read_sql
 from ..sql.execute import Connection
 from ..sql.limits import Limits
-from ..sql.script import refuse_unfit
+from ..sql.script import irreversible, is_transactional, own_limits, refuse_unfit
 from .history import Applied, History, fold, remap
 from .lock import stand_on
 from .run import Connect, File, Run, exclusive_run, session

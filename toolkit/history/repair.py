@@ -16,11 +16,10 @@ from ..project.layout import Project, Script, read_sql
 from ..sql.execute import Connection, send
 from ..sql.script import TRANSACTION_CONTROL, same_but_comments, split
 from . import history
-from .leftovers import InvalidIndex, has_ended, left_by
 from .migrations import rollback_path, sql_file
 from .run import File, Run
 from .status import EDITED, MISSING, UNFINISHED, ScriptState, status
-from .stepwise import SETTING, Unfinished
+from .stepwise import SETTING, InvalidIndex, Unfinished, has_ended, left_by
 
 if TYPE_CHECKING:
     from ..sql.statements import Statement

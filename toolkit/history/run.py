@@ -31,9 +31,8 @@ from ..sql.outside import kept_inside
 from ..sql.script import split
 from . import history
 from .history import History
-from .leftovers import invalid_indexes
 from .lock import Watch, exclusive, refuse_transaction_pooling
-from .stepwise import Journal, forget_unfinished, run_each
+from .stepwise import Journal, forget_unfinished, invalid_indexes, run_each
 
 if TYPE_CHECKING:
     from ..sql.statements import Statement

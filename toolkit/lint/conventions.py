@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from postgast import pg_query_pb2 as pg
 
 from ..catalog.queries import COMMON
-from ..errors import DbtoolError
-from ..findings import Finding
-from ..project.directives import is_transactional
+from ..catalog.read import Catalog, Difference, diff, parent
+from ..errors import DbtoolError, Finding
 from ..project.layout import Project, Script, read_sql
-from ..project.sources import Sources
-from ..sql.script import refuse_unfit
+from ..project.sources import ON_BASE, Sources, hooks_of
+from ..project.sources import read as read_sources
+from ..sql.script import is_transactional, refuse_unfit
 from ..sql.statements import Name, Statement, creates, parse, qualified, routine_body
 
 if TYPE_CHECKING:
@@ -302,3 +302,49 @@ def without_partitioned(
 
 def _lines(statement: Statement) -> range:
     return range(statement.line, statement.line + statement.text.count("\n") + 1)
+
+
+# What stands by itself in a schema, where a later version of the base may bring one of that name.
+_STANDS_ALONE = ("table", "view", "materialized view", "function", "procedure", "sequence", "domain", "enum")
+
+
+def touching_base(before: Catalog, after: Catalog, base: Project) -> Iterator[Finding]:
+    """What the project's scripts changed of what was there, or put into the schemas of the base.
+
+    Triggers, indexes and constraints on its tables, and grants to more roles, are additions.
+    """
+    hooks = {name.identity for name in hooks_of(read_sources(base))}
+    schemas = {parent(identity) for kind, identity in before.objects if kind in ("table", "function")}
+    schemas.discard("public")
+    for each in diff(before, after):
+        message = _touches_base(each, schemas)
+        if message and each.identity.split("(")[0] not in hooks:
+            yield Finding("lint", None, None, f"{each.kind} {each.identity}", message, ON_BASE)
+
+
+def second_hooks(project: Project, scripts: Sequence[Script], found: Sources) -> Iterator[Finding]:
+    """Hooks that two scripts make: what a project on top has put in place of the first would be lost."""
+    hooks = hooks_of(found)
+    seen: set[Name] = set()
+    for script in scripts if hooks else ():
+        for statement in parse(script.text):
+            name = creates(statement)
+            if name in hooks and name in seen:
+                message = "is a hook, which a project on top may have replaced: its text stays"
+                label = project.relative(script.path)
+                yield Finding("script", label, statement.line, str(name), message, ON_BASE)
+            seen |= {name} if name else set()
+
+
+def _touches_base(each: Difference, schemas: set[str]) -> str | None:
+    if each.change == "added":
+        if each.kind == "column" and parent(parent(each.identity)) in schemas:
+            return "is put into a table of the base: keep it in a table of your own, with the same key"
+        if each.kind in _STANDS_ALONE and parent(each.identity.split("(")[0]) in schemas:
+            return (
+                "stands in a schema of the base, which may bring one of that name: take a schema of your own"
+            )
+        return None
+    if all(line.startswith(("grants: extra", "members: extra")) for line in each.details or ("",)):
+        return None
+    return "\n  ".join([f"is the base's, and is {each.change}", *each.details])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import postgast
 from postgast import pg_query_pb2 as pg
 
-from ..findings import Finding
+from ..errors import Finding
 from ..sql.statements import Statement, creates, input_types, routine_body, unquote
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..configuration import OWN_FILE, SHARED_FILE, table
-from ..errors import UsageProblem
-from ..findings import OWN_RULES, Finding
+from ..errors import OWN_RULES, Finding, UsageProblem
 from ..project import shipped
 from ..project.layout import Project, Script
 from ..project.sources import Sources
-from . import conventions, names, plpgsql, silences, squawk
+from . import conventions, names, programs, silences
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -79,18 +78,20 @@ def findings(
         *(project.relative(each.path) for each in scripts if settings.is_old(each)),
     }
     loose = [each for each in scripts if each.number and project.relative(each.path) not in fixed]
-    blocking = squawk.findings(project, loose, [rule for rule in settings.exclude if rule not in OWN_RULES])
+    blocking = programs.of_squawk(
+        project, loose, [rule for rule in settings.exclude if rule not in OWN_RULES]
+    )
     found = [
         *conventions.conventions(conn, places, settings.leading_column),
         *names.unqualified(conn, files.functions),
         *conventions.without_partitioned(blocking, files.scripts),
     ]
     idle = []
-    if plpgsql.is_available(conn):
-        found += plpgsql.findings(conn, places)
+    if programs.has_plpgsql_check(conn):
+        found += programs.of_plpgsql_check(conn, places)
     else:
         notice("the server has no plpgsql_check, so functions were not checked by it")
-        idle.append(plpgsql.RULE)
+        idle.append(programs.PLPGSQL)
     routines = ("procedure", "aggregate")
     was = {f"{'function' if kind in routines else kind} {identity}" for kind, identity in old}
     past = {project.relative(each.path) for each in scripts if settings.is_old(each)}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..findings import Finding
+from ..errors import Finding
 from ..sql.statements import SyntaxProblem, parse
 
 RULE = "silence"

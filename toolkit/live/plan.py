@@ -24,8 +24,8 @@ from ..project.layout import Project
 from ..servers.binaries import find_clients, psql_call
 from ..servers.throwaway import ThrowawayServer
 from ..sql.execute import Connection, send
+from ..sql.outside import TAKEN, Surroundings
 from ..sql.script import extensions_in, split
-from ..sql.surroundings import TAKEN, Surroundings
 from .effects import Effect, Forecast, forecast
 
 DUMP_OPTIONS = (

@@ -20,9 +20,9 @@ from ..errors import HistoryProblem, ScriptFailed
 from ..history import migrations
 from ..history.history import fold
 from ..project.layout import SCHEMA_ID, Project
+from ..sql.outside import made_roles
 from ..sql.script import same_but_comments
 from ..sql.statements import quote, split_qualified, unquote
-from ..sql.surroundings import made_roles
 from .plan import does_not_run, reworded, surroundings_of
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import DbtoolError, UsageProblem
-from ..sql.script import extensions_in
-from .directives import irreversible, is_transactional
+from ..sql.script import extensions_in, irreversible, is_transactional
 
 SCHEMA_ID = "schema"
 HISTORY = "history"

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 
 from ..configuration import OWN_FILE, SHARED_FILE
-from ..findings import Finding
+from ..errors import Finding
 from .layout import (
     RELEASED,
     SCHEMA_ID,

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import DbtoolError
-from ..findings import Finding
+from ..errors import DbtoolError, Finding
 from ..sql.statements import (
     Name,
     Statement,

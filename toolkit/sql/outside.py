@@ -1,14 +1,15 @@
-"""What SQL does outside of its server, which does not happen where SQL is only tried out.
+"""What SQL does and finds outside of its database, where SQL is only tried out.
 
 On a throwaway server scripts run for real. A subscription would take or drop a slot of its publisher there,
 COPY … PROGRAM would run a program, a database link would write somewhere else. Own throwaway servers reach no
-address but one that nothing can be sent to; here is what has to be changed or refused besides.
+address but one that nothing can be sent to; here is what has to be changed or refused besides, and which
+roles, tablespaces and database texts name without making them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -153,3 +154,96 @@ def _without_connecting(statement: Statement) -> Iterator[str]:
         del node.options[:]
         node.options.extend([*options, *model.options])
         yield postgast.deparse(tree)
+
+
+_SURROUNDING = re.compile(
+    r"(?i)\b(grant|revoke|owner|policy|role|authorization|user|(?:default_)?tablespace|database)\b"
+)
+_MADE_ROLE = re.compile(r'(?i)\bcreate\s+(?:role|user|group)\s+(?:if\s+not\s+exists\s+)?("(?:[^"]|"")+"|\w+)')
+_MADE_SOMEHOW = re.compile(r"(?i)\bcreate\s+(?:role|user|group)\s+(?:%|'\s*\|\|)")
+TAKEN = ("postgres", "template0", "template1")
+"""Names of databases that every server has."""
+_SPACES = ("tablespacename", "table_space", "table_space_name", "indexspace")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What texts name and do not make."""
+
+    roles: tuple[str, ...] = ()
+    tablespaces: tuple[str, ...] = ()
+    database: str | None = None
+    creators: tuple[str, ...] = ()
+    """Those of the roles that may make schemas, or things in public."""
+
+    def __str__(self) -> str:
+        parts = [("role", self.roles), ("tablespace", self.tablespaces)]
+        return ", ".join(f"{what} {name}" for what, names in parts for name in names)
+
+
+def made_roles(text: str, named: Iterable[str]) -> set[str]:
+    """Which of these roles a text may make: by CREATE ROLE, or in dynamic SQL, from a list of their names."""
+    from .statements import unquote
+
+    made = {unquote(name) for name in _MADE_ROLE.findall(text)}
+    return made | {name for name in named if _MADE_SOMEHOW.search(text) and f"'{name}'" in text}
+
+
+def surroundings(texts: Iterable[str]) -> Surroundings:
+    """What the statements of these texts name; what stands in dynamic SQL is not seen."""
+    from .statements import SyntaxProblem, parse
+
+    found: dict[str, set[str]] = {"role": set(), "tablespace": set(), "database": set()}
+    texts = [text for text in texts if _SURROUNDING.search(text)]
+    for text in texts:
+        try:
+            statements = parse(text)
+        except SyntaxProblem:
+            continue
+        for statement in statements:
+            if _SURROUNDING.search(statement.text) and statement.kind != "drop_role_stmt":
+                for kind, name in _named(statement):
+                    found[kind].add(name)
+    made = made_roles("\n".join(texts), found["role"])
+    roles = sorted(name for name in found["role"] - made - {"none"} if name[:3] != "pg_")
+    spaces = sorted(name for name in found["tablespace"] if name and name[:3] != "pg_")
+    databases = found["database"] - {*TAKEN}
+    database = databases.pop() if len(databases) == 1 else None
+    return Surroundings(tuple(roles), tuple(spaces), database, tuple(roles))
+
+
+def _named(statement: Statement) -> Iterator[tuple[str, str]]:
+    from postgast import pg_query_pb2 as pg
+
+    node, kind = statement.node, statement.kind
+    if kind == "variable_set_stmt" and node.args:
+        named = {"role": "role", "session_authorization": "role", "default_tablespace": "tablespace"}
+        if node.name in named:
+            yield named[node.name], node.args[0].a_const.sval.sval
+    elif kind in ("alter_database_set_stmt", "alter_database_stmt"):
+        yield "database", node.dbname
+    elif kind == "alter_role_set_stmt" and node.database:
+        yield "database", node.database
+    elif kind == "comment_stmt" and node.objtype == pg.OBJECT_DATABASE:
+        yield "database", node.object.string.sval
+    elif kind == "grant_stmt" and node.objtype == pg.OBJECT_DATABASE:
+        yield from (("database", each.string.sval) for each in node.objects)
+    elif kind == "grant_role_stmt":
+        yield from (("role", each.access_priv.priv_name) for each in node.granted_roles)
+    yield from _within(node)
+
+
+def _within(node: Any) -> Iterator[tuple[str, str]]:
+    """Roles and tablespaces anywhere in a parse tree."""
+    from postgast import pg_query_pb2 as pg
+
+    if isinstance(node, pg.RoleSpec) and node.rolename:
+        yield "role", node.rolename
+    elif isinstance(node, pg.AlterTableCmd) and node.subtype == pg.AT_SetTableSpace:
+        yield "tablespace", node.name
+    for part, value in node.ListFields():
+        if part.message_type is not None:
+            for each in value if part.is_repeated else (value,):
+                yield from _within(each)
+        elif part.name in _SPACES:
+            yield "tablespace", value

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..configuration import OWN_FILE, SHARED_FILE, table
-from ..errors import UsageProblem, did_you_mean
+from .configuration import OWN_FILE, SHARED_FILE, table
+from .errors import UsageProblem, did_you_mean
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -68,7 +68,7 @@ def named_target(folder: Path, name: str) -> NamedTarget:
 
 
 def _targets(path: Path, tables: Mapping[str, Any]) -> Iterator[tuple[str, NamedTarget]]:
-    from ..connection import parse_url
+    from .connection import parse_url
 
     for name, facts in tables.items():
         where = f"{path}: the target {name}"

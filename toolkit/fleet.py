@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..connection import connect, describe_url, with_database
-from ..errors import DbtoolError, UsageProblem, mask_secrets
+from .connection import connect, describe_url, with_database
+from .errors import DbtoolError, UsageProblem, mask_secrets
 
 NOT_RUN = -1
 _NAME = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?P<url>postgres(ql)?://.*|.*=.*)")

@@ -1,1 +1,0 @@
-"""Databases that a project knows by name, and many at a time."""
