@@ -17,7 +17,7 @@ NAME = "laurel_dbtool"
 SQL = (
     "schema.sql",
     "schema.rollback.sql",
-    *("migrations", "functions", "triggers", "views", "seeds", "simulate"),
+    *("migrations", "functions", "triggers", "views", "seeds", "simulate", "shards"),
     *("docs/glossary.md", "docs/examples.sql"),  # for `dbtool docs`
 )
 ALIAS = '''"""The checkout's `toolkit`, by the name that it has in the wheel."""

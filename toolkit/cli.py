@@ -56,6 +56,7 @@ COMMANDS = {
     "doctor": "Say what ails a database, and what mends it.",
     "schedule": "Print a crontab, or a script for pg_cron, with every job.",
     "rules": "Show who would gain or lose what by changed rules.",
+    "shards": "Spread learners over many databases behind a proxy.",
     "psql": "Open a shell on the target database.",
     "completion": "Print the script that completes dbtool in a shell.",
 }
@@ -66,6 +67,7 @@ MODULES = {
     "changing": ("migrate", "plan", "rollback", "baseline", "repair", "seed", "import-questions"),
     "looking": ("status", "verify", "history", "report", "docs"),
     "operating": ("doctor", "schedule", "rules", "simulate"),
+    "shards": ("shards",),
     "serving": ("up", "down", "test", "psql", "completion"),
 }
 

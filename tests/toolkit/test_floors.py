@@ -17,7 +17,7 @@ FLOORS = (
     ("project", "catalog", "servers", "fleet", "targets"),
     ("history", "lint", "context"),
     ("authoring", "options"),
-    ("live", "plugin"),
+    ("live", "plugin", "shards"),
     ("commands",),
     ("cli", "__main__"),
 )

@@ -30,6 +30,7 @@ SQL = (
     "views",
     "seeds",
     "simulate",
+    "shards",
     "docs/glossary.md",
     "docs/examples.sql",
 )

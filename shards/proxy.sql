@@ -1,0 +1,300 @@
+-- What the proxy has besides the functions that are generated from home's catalog: the map of learners to shards, and the
+-- public functions that are more than one call. It keeps no learner's data. Installed by `dbtool shards`, again after each
+-- migration; who installs it may make functions in plproxy: a superuser.
+-- A learner is in a bucket by the hash of the id, a bucket on a shard by learn_proxy.buckets. Each routed call commits there by
+-- itself, whatever the transaction on the proxy does later.
+
+set role learn_owner;
+comment on schema learn is 'Laurel''s public functions, which are answered by the databases behind this proxy.';
+
+-- What a learner is found by: PL/Proxy takes as many bits of it as there are buckets. While the bucket is moved the call
+-- has to come again: PL/Proxy has looked at the map before, and a call that waited here would go where the bucket was.
+-- Errors: LX015 the learner is being moved.
+create or replace function learn_proxy.bucket_of(p_user_id uuid)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_hash   constant integer := coalesce(uuid_hash(p_user_id), 0);
+  v_bucket integer;
+begin
+  lock table learn_proxy.gate in row share mode;
+  if not exists (select from learn_proxy.pauses) then
+    return v_hash;
+  end if;
+  v_bucket := v_hash & ((select count(*)::integer from learn_proxy.buckets) - 1);
+  if exists (select from learn_proxy.pauses p where p.bucket = v_bucket) then
+    raise exception 'the learner is being moved to another shard'
+      using errcode = 'LX015', detail = format('p_user_id = %s, bucket %s', p_user_id, v_bucket),
+        hint = 'Nothing was done. Call again in a moment, with the same idempotency key.';
+  end if;
+  return v_hash;
+end;
+$$;
+comment on function learn_proxy.bucket_of(uuid) is
+  'What a learner is found by; LX015 while the learner is being moved.';
+
+-- Brings the foreign servers, by which PL/Proxy finds the databases, to what the tables say.
+create or replace function learn_proxy.write_servers()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_server record;
+begin
+  for v_server in
+    select w.server, string_agg(format('set p%s %L', w.part, w.value), ', ' order by w.part) as options
+    from (
+      select 'laurel_shards' as server, b.bucket as part, s.connection as value
+      from learn_proxy.buckets b
+      join learn_proxy.shards s on s.number = b.shard
+      union all
+      select 'laurel_home', 0, s.connection from learn_proxy.shards s where s.number = 0
+    ) w
+    where not exists (
+      select from pg_foreign_server f
+      cross join lateral pg_options_to_table(f.srvoptions) o
+      where f.srvname = w.server and o.option_name = 'p' || w.part and o.option_value = w.value)
+    group by w.server
+  loop
+    execute format('alter server %I options (%s)', v_server.server, v_server.options);
+  end loop;
+end;
+$$;
+comment on function learn_proxy.write_servers() is
+  'Brings the foreign servers, by which PL/Proxy finds the databases, to what the tables say.';
+
+-- Makes a learner: the names are claimed on home, the learner is made on the shard, the claim is confirmed. A crash leaves
+-- a claim, which the next call that wants one of its names settles, or drain().
+-- Errors: as on one database; LX015 it took too long, nothing was registered.
+create or replace function learn.register_user(
+  p_username     text,
+  p_email        text default null,
+  p_timezone     text default 'UTC',
+  p_locale       text default 'en',
+  p_display_name text default null
+)
+returns uuid
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := gen_random_uuid();
+begin
+  begin
+    perform learn_proxy.claim_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+  exception
+    when sqlstate 'LX001' then
+      -- taken, perhaps, by somebody whose registration was cut off
+      if not learn_proxy.settle_claims('30 seconds', p_username, p_email) then
+        raise;
+      end if;
+      perform learn_proxy.claim_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+  end;
+  perform learn_proxy.add_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+  perform learn_proxy.confirm_user(v_user_id);
+  return v_user_id;
+end;
+$$;
+comment on function learn.register_user(text, text, text, text, text) is
+  'Makes a user and returns the id. Time zone: an IANA name; locale: a language tag.';
+grant execute on function learn.register_user(text, text, text, text, text) to learn_app;
+
+-- Settles claims older than a bound: confirmed where the shard has the learner, else the shard never takes it, and the
+-- names are free again. Returns whether names are free again.
+create or replace function learn_proxy.settle_claims(p_older_than interval, p_username text, p_email text)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid;
+  v_is_free boolean := false;
+begin
+  for v_user_id in select c from learn_proxy.old_claims(p_older_than, p_username, p_email) c loop
+    if learn_proxy.has_or_refuse(v_user_id) then
+      perform learn_proxy.confirm_user(v_user_id);
+    elsif learn_proxy.unclaim_user(v_user_id) then
+      v_is_free := true;
+    end if;
+  end loop;
+  return v_is_free;
+end;
+$$;
+comment on function learn_proxy.settle_claims(interval, text, text) is
+  'Settles claims older than a bound, of all or of those that hold one of these names; whether names are free again.';
+
+-- The bucket of the learner who has what is named: a certificate by its number or code, a transaction by its id. Of what no
+-- shard knows it is any: that shard says so.
+create or replace function learn_proxy.bucket_with(p_what text, p_value text)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce((select b from learn_proxy.buckets_with(p_what, p_value) b limit 1), 0);
+end;
+$$;
+comment on function learn_proxy.bucket_with(text, text) is
+  'The bucket of the learner who has what is named, by a parameter''s name and value.';
+
+-- Delivers what home has to tell of one learner, in order; returns how much that was.
+create or replace function learn_proxy.drain_learner(p_user_id uuid)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_forwards jsonb := (select p.forwards from learn_proxy.pending(p_user_id, 1000) p);
+begin
+  if v_forwards is null then
+    return 0;
+  end if;
+  begin
+    perform learn_proxy.take(p_user_id, v_forwards);
+  exception
+    when unique_violation then
+      -- a name that has changed hands on home: its last owner's shard has not heard of it
+      perform learn_proxy.deliver(p_user_id, 1000);
+      perform learn_proxy.take(p_user_id, v_forwards);
+  end;
+  perform learn_proxy.forget(v_forwards);
+  return jsonb_array_length(v_forwards);
+end;
+$$;
+comment on function learn_proxy.drain_learner(uuid) is 'Delivers what home has to tell of one learner; returns how much.';
+
+-- Delivers what home has to tell of everybody but one. A shard that does not answer hears of it later.
+create or replace function learn_proxy.deliver(p_but uuid, p_limit integer)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_pending record;
+  v_count   integer := 0;
+begin
+  for v_pending in select p.* from learn_proxy.pending(null, p_limit) p where p.user_id is distinct from p_but loop
+    begin
+      perform learn_proxy.take(v_pending.user_id, v_pending.forwards);
+      perform learn_proxy.forget(v_pending.forwards);
+      v_count := v_count + 1;
+    exception
+      when connection_exception or internal_error or admin_shutdown or crash_shutdown or cannot_connect_now
+        or unique_violation or sqlstate 'LX015'
+      then
+        raise log 'learner % is not told yet: %', v_pending.user_id, sqlerrm;
+    end;
+  end loop;
+  return v_count;
+end;
+$$;
+comment on function learn_proxy.deliver(uuid, integer) is
+  'Delivers what home has to tell of everybody but one; returns of how many learners.';
+
+-- After a call on home: the learner's shard hears of it and answers, and so do those of others whom it concerns.
+create or replace function learn_proxy.settle(p_user_id uuid, p_key text, p_home learn.award_summary)
+returns learn.award_summary
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_forwards jsonb := coalesce((select p.forwards from learn_proxy.pending(p_user_id, 1000) p), '[]');
+  v_summary  learn.award_summary;
+begin
+  v_summary := learn_proxy.answer(p_user_id, p_key, to_jsonb(p_home), v_forwards);
+  if v_forwards <> '[]' then
+    perform learn_proxy.forget(v_forwards);
+  end if;
+  perform learn_proxy.deliver(p_user_id, 20);
+  return v_summary;
+end;
+$$;
+comment on function learn_proxy.settle(uuid, text, learn.award_summary) is
+  'After a call on home: tells the shards whom it concerns, and returns what the learner''s shard answers.';
+
+-- Finishes what crashes have left: claims are confirmed or taken back, what home has to tell is delivered. Returns how much.
+create or replace function learn_proxy.drain(p_older_than interval default '1 minute')
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count integer;
+  v_sum   integer := 0;
+begin
+  perform learn_proxy.settle_claims(p_older_than, null, null);
+  loop
+    v_count := learn_proxy.deliver(null, 500);
+    v_sum := v_sum + v_count;
+    exit when v_count = 0;
+  end loop;
+  return v_sum;
+end;
+$$;
+comment on function learn_proxy.drain(interval) is
+  'Finishes what crashes have left: claims older than a bound, and what home has to tell; returns of how many learners.';
+
+-- Erases a user: on home, with the posts or without, and then on the shard.
+-- Errors: as on one database.
+create or replace function learn.erase_user(p_user_id uuid, p_posts text default 'keep')
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  begin
+    perform learn_proxy.home_erase_user(p_user_id, p_posts);
+  exception
+    when sqlstate 'LX002' then  -- gone from home, perhaps by a call that was cut off
+      if learn_proxy.drain_learner(p_user_id) = 0 then
+        raise;
+      end if;
+  end;
+  perform learn_proxy.drain_learner(p_user_id);
+end;
+$$;
+comment on function learn.erase_user(uuid, text) is
+  'Erases a user and every row that is theirs. Posts stay without a name (keep), or go, replies to them included (delete).';
+grant execute on function learn.erase_user(uuid, text) to learn_app;
+
+-- Makes two accounts of one person one, where one shard has both.
+-- Errors: as on one database; LX010 they are on two shards.
+create or replace function learn.merge_users(p_from uuid, p_into uuid)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (select count(distinct b.shard) from learn_proxy.buckets b where b.bucket in (
+    select uuid_hash(i) & ((select count(*)::integer from learn_proxy.buckets) - 1) from unnest(array[p_from, p_into]) i)) > 1
+  then
+    raise exception 'the accounts are on two shards'
+      using errcode = 'LX010', detail = format('p_from = %s, p_into = %s', p_from, p_into),
+        hint = 'Accounts are merged within one shard.';
+  end if;
+  perform learn_proxy.drain_learner(p_from);
+  return learn_proxy.settle(p_into, null, learn_proxy.home_merge_users(p_from, p_into));
+end;
+$$;
+comment on function learn.merge_users(uuid, uuid) is
+  'Makes two accounts of one person one: everything of p_from comes to p_into, each fact once, and p_from is gone.';
+grant execute on function learn.merge_users(uuid, uuid) to learn_app;
+
+reset role;

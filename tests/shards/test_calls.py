@@ -1,0 +1,126 @@
+"""One learner's calls through the proxy: on the shard, with the same answers as on one database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.client import Learn, raises_lx
+from tests.shards.conftest import SHARDS, Shards
+
+LESSON = "what-is-a-table"
+
+
+def lesson_id(shards: Shards, slug: str = LESSON) -> int:
+    with shards.open("home") as home:
+        return int(home.value("select id from learn.lessons where slug = %s", [slug]))
+
+
+def test_learners_fall_on_all_shards_and_each_is_on_one(shards: Shards, proxy: Learn) -> None:
+    users = [proxy.register_user(f"spread-{number}") for number in range(24)]
+    found: Counter[str] = Counter()
+    for name in SHARDS:
+        with shards.open(name) as shard:
+            there = [
+                id_ for (id_,) in shard.tuples("select id from learn.users where id = any (%s)", [users])
+            ]
+        assert all(shards.shard_of(user) == name for user in there)
+        found[name] = len(there)
+    assert sum(found.values()) == 24
+    assert all(found.values())
+
+
+def test_a_call_is_done_once_on_the_learners_shard(shards: Shards, proxy: Learn) -> None:
+    user = proxy.register_user("once")
+    lesson = lesson_id(shards)
+    first = proxy.complete_lesson(user, lesson, score=100, idempotency_key="one")
+    again = proxy.complete_lesson(user, lesson, score=100, idempotency_key="one")
+    assert (first.xp_awarded, first.replayed) == (70, False)
+    assert again.replayed
+    assert again.total_xp == first.total_xp
+    with shards.open(shards.shard_of(user)) as shard:
+        assert (
+            shard.value("select total_xp from learn.user_stats where user_id = %s", [user]) == first.total_xp
+        )
+    with raises_lx("LX013"):
+        proxy.complete_lesson(user, lesson, score=99, idempotency_key="one")
+
+
+def test_refusals_come_with_code_detail_and_hint(proxy: Learn) -> None:
+    user = proxy.register_user("refused")
+    with raises_lx("LX003"):
+        proxy.complete_lesson(user, 999_999)
+    with raises_lx("LX002"):
+        proxy.complete_lesson("00000000-0000-0000-0000-000000000000", 1)
+    with raises_lx("LX010"):
+        proxy.lock_users([user])
+    with raises_lx("LX003"):
+        proxy.revoke_certificate("no such number")
+
+
+def test_names_are_unique_over_all_shards(shards: Shards, proxy: Learn) -> None:
+    """Without regard to case or looks, whatever shards the two would be on."""
+    proxy.register_user("Zoë", email="zoe@example.org")
+    for number in range(4):
+        with raises_lx("LX001"):
+            proxy.register_user("zoë")
+        with raises_lx("LX001"):
+            proxy.register_user(f"other-{number}", email="ZOE@example.org")
+    with raises_lx("LX010"), shards.open("one") as shard:
+        shard.connection.execute("insert into learn.users (username) values ('by hand')")
+
+
+def test_content_of_home_comes_to_the_shards_and_is_refused_there(shards: Shards, proxy: Learn) -> None:
+    user = proxy.register_user("late reader")
+    with shards.open("home") as home:
+        new = home.value(
+            "insert into learn.lessons (slug, title, lesson_type, is_published, xp_reward)"
+            " values ('brand-new', 'Brand new', 'reading', true, 30) returning id"
+        )
+    with raises_lx("LX003"):
+        proxy.complete_lesson(user, new)
+    shards.sync()
+    assert proxy.complete_lesson(user, new).xp_awarded >= 30
+    with shards.open("home") as home:
+        home.connection.execute("update learn.lessons set is_published = false where id = %s", [new])
+    shards.sync()
+    with raises_lx("LX004"):
+        proxy.complete_lesson(user, new)
+    for statement in ("update learn.lessons set title = 'X'", "delete from learn.xp_rules"):
+        with raises_lx("LX010"), shards.open("one") as shard:
+            shard.connection.execute(statement.encode())
+
+
+def content_of(client: Learn) -> dict[str, Any]:
+    rows = client.tuples("select name::text from learn_shard.content_tables()")
+    return {
+        name: client.tuples(
+            "select to_jsonb(t) - '{created_at,updated_at,criteria_changed_at}'::text[]"
+            f" from {name} t order by 1"
+        )
+        for (name,) in rows
+    }
+
+
+def test_every_shard_has_the_content_of_home_row_by_row(shards: Shards) -> None:
+    with shards.open("home") as home:
+        expected = content_of(home)
+    assert len(expected) > 25
+    assert len(expected["learn.lessons"]) > 5
+    for name in SHARDS:
+        with shards.open(name) as shard:
+            assert content_of(shard) == expected
+
+
+def test_rows_of_two_shards_never_have_the_same_id(shards: Shards) -> None:
+    """Identities of learners' tables count in steps, each shard from its own number."""
+    for number, name in enumerate(SHARDS, 1):
+        with shards.open(name) as shard:
+            rows = shard.tuples(
+                "select s.seqrelid::regclass::text, s.seqincrement, nextval(s.seqrelid) %% 1024"
+                " from pg_sequence s join pg_class c on c.oid = s.seqrelid"
+                " where c.relnamespace = 'learn'::regnamespace and s.seqincrement > 1",
+                [],
+            )
+        assert len(rows) > 15
+        assert {(step, rest) for _, step, rest in rows} == {(1024, number)}

@@ -1,0 +1,140 @@
+"""Commands for many databases behind one proxy."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from ..context import Context
+from ..errors import CheckFailed
+from ..options import json_option, pass_context, target_options
+from ..output import print_table, reporter, say
+
+
+@click.group("shards")
+@target_options
+def shards() -> None:
+    """Spread learners over many databases, behind a proxy with the same functions.
+
+    Learners are on shards, content and community on home, PL/Proxy finds whose shard it is: see
+    docs/scaling.md. The target of all but init is the proxy.
+    """
+
+
+@shards.command("init")
+@click.argument("proxy")
+@click.option(
+    "--home", "home_url", metavar="URL", required=True, help="Content, community and the directory."
+)
+@click.option("--shard", "shard_urls", metavar="URL", required=True, multiple=True, help="May be repeated.")
+@click.option(
+    "--buckets",
+    metavar="N",
+    type=click.Choice([str(1 << n) for n in range(1, 11)]),
+    default="64",
+    show_default=True,
+    help="Into how many parts learners fall that can be moved: a power of 2, for ever.",
+)
+@target_options
+@json_option
+@pass_context
+def init(context: Context, proxy: str, home_url: str, shard_urls: tuple[str, ...], buckets: str) -> None:
+    """Make the database PROXY a proxy before a home and shards, and bring these to today's migrations.
+
+    PROXY is a URL, as the others are, of an empty database whose server has PL/Proxy; connect to all as a
+    superuser. Home and the shards are empty, or of Laurel without learners. A database with learners becomes
+    the first shard, and a copy of it home. May be repeated: what was cut off goes on.
+    """
+    from ..shards.setup import init
+
+    made = init(context.project, proxy, home_url, shard_urls, int(buckets), reporter(as_json=context.as_json))
+    context.answer = {"databases": [{"number": each.number, "place": each.place} for each in made]}
+    if not context.as_json:
+        say(f"{len(made) - 1} shards and home are behind the proxy")
+
+
+@shards.command("add")
+@click.argument("url")
+@target_options
+@json_option
+@pass_context
+def add(context: Context, url: str) -> None:
+    """Take the empty database URL in as a shard; learners come to it by split or rebalance."""
+    from ..shards.setup import add
+
+    new = add(context.project, context.target().url, url, reporter(as_json=context.as_json))
+    context.answer = {"number": new.number, "name": new.name}
+    if not context.as_json:
+        say(f"{new.name} is behind the proxy, without learners")
+
+
+@shards.command("status")
+@target_options
+@json_option
+@pass_context
+def status(context: Context) -> None:
+    """Show the databases: learners, buckets, how far content is behind, what is not delivered yet.
+
+    Exit code 6 when a database does not answer.
+    """
+    from ..shards.status import status
+
+    rows = status(context.target().url)
+    context.answer = {"databases": rows}
+    if not context.as_json:
+        names = ("name", "buckets", "learners", "migration", "lag", "waiting", "problem")
+        shown = [tuple(_shown(row[name]) for name in names) for row in rows]
+        print_table(names, shown, [""] * len(names))
+    bad = [row["name"] for row in rows if row["problem"]]
+    if bad:
+        raise CheckFailed(f"not well: {', '.join(bad)}")
+
+
+@shards.command("sync")
+@target_options
+@json_option
+@pass_context
+def sync(context: Context) -> None:
+    """Bring what was changed in content and rules on home to the shards, and wait until they have it.
+
+    Run it after each change, and every minute or so.
+    """
+    from ..shards import cluster, content
+
+    with ExitStack() as stack:
+        proxy = stack.enter_context(context.connect())
+        found = cluster.members(proxy, context.target().url)
+        opened = [stack.enter_context(each.open()) for each in found]
+        version = content.sync(opened[0], list(zip(found, opened, strict=True))[1:])
+    context.answer = {"version": version}
+    if not context.as_json:
+        say(f"all shards have version {version} of the content")
+
+
+@shards.command("drain")
+@click.option(
+    "--older-than",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Registrations that began so long ago are settled.",
+)
+@target_options
+@json_option
+@pass_context
+def drain(context: Context, older_than: float) -> None:
+    """Finish what crashes have left between home and the shards. Run it every minute."""
+    with context.connect(autocommit=True) as proxy:
+        proxy.execute("set role learn_owner")
+        query = "select learn_proxy.drain(make_interval(secs => %s))"
+        (count,) = proxy.execute(query, [older_than]).fetchone() or (0,)
+    context.answer = {"learners": count}
+    if not context.as_json:
+        say(f"{count} learners were told what home knew")
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,74 @@
+"""The databases of a cluster, as the proxy knows them, and connections to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.conninfo import make_conninfo
+
+from ..connection import connect, parse_url
+from ..errors import DbtoolError, UsageProblem
+from ..sql.execute import Connection
+
+HOME = 0
+_PLACE = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "service")
+_NO_PROXY = "this database is no proxy of shards"
+
+
+@dataclass(frozen=True)
+class ClusterMember:
+    """Home (number 0) or a shard."""
+
+    number: int
+    name: str
+    place: str
+    """Where it is, without user and password."""
+    url: str
+    """With those of the proxy's URL."""
+
+    @property
+    def is_home(self) -> bool:
+        return self.number == HOME
+
+    @contextmanager
+    def open(self, *, autocommit: bool = True, **options: Any) -> Iterator[Connection]:
+        """A connection of the operator."""
+        with connect(
+            self.url, application_name="dbtool shards", autocommit=autocommit, **options
+        ) as connection:
+            yield connection
+
+
+def place_of(url: str) -> str:
+    """Where a URL leads: as the proxy keeps it, without user and password. Raises UsageProblem."""
+    given = {name: value for name, value in parse_url(url).items() if name in _PLACE}
+    if "dbname" not in given and "service" not in given:
+        raise UsageProblem("the URL of a home or shard names its database")
+    return make_conninfo("", **{"port": 5432, **given})
+
+
+def member(number: int, place: str, proxy_url: str, name: str | None = None) -> ClusterMember:
+    """A member with the login of the proxy's URL."""
+    given = parse_url(proxy_url)
+    login = {key: given[key] for key in ("user", "password") if key in given}
+    return ClusterMember(
+        number, name or ("home" if number == HOME else f"shard{number}"), place, make_conninfo(place, **login)
+    )
+
+
+def members(proxy: Connection, proxy_url: str) -> list[ClusterMember]:
+    """Home and the shards, by number. Raises UsageProblem where the database is no proxy."""
+    if proxy.execute("select to_regclass('learn_proxy.shards')").fetchone() == (None,):
+        raise UsageProblem(_NO_PROXY, hint="`dbtool shards init PROXY --home URL --shard URL` makes one.")
+    rows = proxy.execute("select number, connection, name from learn_proxy.shards order by number").fetchall()
+    return [member(number, place, proxy_url, name) for number, place, name in rows]
+
+
+def home_of(found: list[ClusterMember]) -> ClusterMember:
+    """The first. Raises DbtoolError where there is none yet: init was cut off."""
+    if not found or not found[0].is_home:
+        raise DbtoolError("the proxy knows no home", hint="Run `dbtool shards init` again.")
+    return found[0]

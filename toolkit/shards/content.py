@@ -1,0 +1,99 @@
+"""Content and rules on their way from home to the shards."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ..connection import parse_url
+from ..errors import DbtoolError
+from ..sql.execute import Connection
+from ..sql.statements import quote
+from .cluster import ClusterMember
+
+PUBLICATION = "laurel_content"
+COPIER = "learn_copier"
+_LAG = """
+select pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint
+  from pg_replication_slots s where s.slot_name = %s
+"""
+_VERSIONS = """
+select (select version from learn_shard.content_version), (select version from learn_shard.applied_version)
+"""
+
+
+@dataclass(frozen=True)
+class ContentLag:
+    """How far a shard's content is behind home's."""
+
+    bytes: int | None
+    """Of WAL that the shard has not confirmed; None: there is no slot."""
+    published: int | None
+    received: int | None
+    applied: int | None
+
+    @property
+    def is_current(self) -> bool:
+        return self.published is not None and self.published == self.received == self.applied
+
+
+def slot_of(proxy_name: str, member: ClusterMember) -> str:
+    """Of the publisher; its name says whose it is."""
+    return f"laurel_{proxy_name}_{member.number}"
+
+
+def publish(home: Connection) -> None:
+    """Makes the publication, and fills what it publishes."""
+    home.execute("select learn_shard.publish_content()")
+    if home.execute("select from pg_publication where pubname = %s", [PUBLICATION]).fetchone() is None:
+        home.execute(
+            f"create publication {PUBLICATION} for table"
+            " learn_shard.content, learn_shard.content_version".encode()
+        )
+
+
+def subscribe(home: Connection, shard: Connection, at: str, slot: str, password: str) -> None:
+    """Has a shard receive what home publishes; again: nothing.
+
+    The slot is made beforehand: on one server, making it in CREATE SUBSCRIPTION would wait for itself.
+    """
+    if shard.execute("select from pg_subscription where subname = %s", [slot]).fetchone() is not None:
+        return
+    if home.execute("select from pg_replication_slots where slot_name = %s", [slot]).fetchone() is None:
+        home.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
+    shard.execute("truncate learn_shard.content, learn_shard.content_version")
+    place = f"{at} user={COPIER} password={password}"
+    shard.execute(
+        (
+            f"create subscription {quote(slot)} connection '{place.replace(chr(39), chr(39) * 2)}'"
+            f" publication {PUBLICATION} with (create_slot = false, slot_name = {quote(slot)})"
+        ).encode()
+    )
+
+
+def lag(home: Connection, shard: Connection, slot: str) -> ContentLag:
+    """How far a shard is behind."""
+    bytes_ = home.execute(_LAG, [slot]).fetchone()
+    published = home.execute(_VERSIONS).fetchone() or (None, None)
+    received, applied = shard.execute(_VERSIONS).fetchone() or (None, None)
+    return ContentLag(None if bytes_ is None else bytes_[0], published[0], received, applied)
+
+
+def sync(home: Connection, shards: list[tuple[ClusterMember, Connection]], seconds: float = 60) -> int:
+    """Publishes what has changed, waits until each shard has it, and applies it. Returns the version.
+
+    Raises DbtoolError where a shard does not get it in time.
+    """
+    (version,) = home.execute("select learn_shard.publish_content()").fetchone() or (0,)
+    for member, shard in shards:
+        deadline = time.monotonic() + seconds
+        while (shard.execute(_VERSIONS).fetchone() or (None,))[0] != version:
+            if time.monotonic() > deadline:
+                where = parse_url(member.place).get("dbname", member.name)
+                raise DbtoolError(
+                    f"{member.name} ({where}) has not received version {version} of the content",
+                    hint="Its server's log says why the subscription does not go on.",
+                )
+            time.sleep(0.02)
+        shard.execute("select learn_shard.apply_content()")
+    return int(version)

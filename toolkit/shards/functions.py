@@ -1,0 +1,172 @@
+"""The public functions of the proxy, generated from home's catalog: a new one needs nothing here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import DbtoolError
+from ..sql.execute import Connection
+from ..sql.statements import quote
+
+ROLES = ("learn_app", "learn_readonly")
+"""Who may call something on the proxy: whoever may on a shard, of these. Row-level security is a shard's."""
+_FUNCTIONS = "select * from learn_shard.public_functions()"
+_TYPES = "select * from learn_shard.public_types()"
+_SHARDS = "cluster 'laurel_shards';"
+_HOME = "cluster 'laurel_home'; run on 0;"
+_ELSEWHERE = {
+    "lock_users": "Learners are not locked together: each call is a transaction of its own.",
+    "wait_for_lsn": "A position is one of a server: ask the shard's standby itself.",
+    "current_learner": "Row-level security is for sessions on a shard; through the proxy backends call.",
+}
+_EDITORS = "Content is edited on home: connect there. `dbtool shards sync` brings it to the shards."
+_OWNERS = "Each database behind the proxy has its own: `dbtool shards status` lists them."
+
+
+@dataclass(frozen=True)
+class PublicFunction:
+    """A public function, as home has it."""
+
+    name: str
+    kind: str | None
+    arguments: str
+    names: list[str]
+    identity: str
+    result: str
+    returns_set: bool
+    volatility: str
+    roles: list[str]
+    description: str
+
+    @property
+    def signature(self) -> str:
+        return f"learn.{quote(self.name)}({self.identity})"
+
+
+def read(home: Connection) -> list[PublicFunction]:
+    """Home's public functions. Raises DbtoolError where one is of no kind."""
+    found = [PublicFunction(*row) for row in home.execute(_FUNCTIONS).fetchall()]
+    lost = [each.name for each in found if each.kind is None]
+    if lost:
+        raise DbtoolError(
+            f"the proxy does not know how to answer {', '.join(lost)}",
+            hint="learn_shard.public_functions() in shards/public_functions.sql says how each is answered.",
+        )
+    return found
+
+
+def types(home: Connection) -> Iterator[str]:
+    """What makes the types that public functions return."""
+    for name, columns, is_view, _, description in home.execute(_TYPES).fetchall():
+        if not is_view:
+            yield f"create type learn.{quote(name)} as ({columns})"
+            yield f"alter type learn.{quote(name)} owner to learn_owner"
+            yield f"comment on type learn.{quote(name)} is {_literal(description)}"
+            yield f"grant usage on type learn.{quote(name)} to {', '.join(ROLES)}"
+
+
+def statements(home: Connection) -> Iterator[str]:
+    """What makes the public functions. Raises DbtoolError where one is of no kind."""
+    for function in read(home):
+        if function.kind != "own":
+            yield from _made(function)
+    for name, columns, is_view, roles, description in home.execute(_TYPES).fetchall():
+        if is_view:
+            yield from _reader(name, columns, roles, description)
+
+
+def _made(each: PublicFunction) -> Iterator[str]:
+    passed = ", ".join(each.names)
+    if each.kind == "routed":
+        yield _function(each, "plproxy", f"{_SHARDS} run on learn_proxy.bucket_of(p_user_id);")
+    elif each.kind == "home":
+        yield _function(each, "plproxy", _HOME)
+    elif each.kind == "anywhere":
+        yield _function(each, "plproxy", f"{_SHARDS} run on any;")
+    elif each.kind == "sum":
+        yield _helper(each, f"all_{each.name}", each.arguments, "", f"setof {each.result}", "run on all;")
+        yield _function(
+            each,
+            "sql",
+            f"select sum(n)::{each.result} from learn_proxy.all_{each.name}({passed}) n;",  # noqa: S608
+        )
+    elif each.kind == "located":
+        yield _helper(
+            each, f"at_{each.name}", "p_bucket integer, ", each.arguments, each.result, "run on p_bucket;"
+        )
+        found = f"learn_proxy.bucket_with('{each.names[0]}', {each.names[0]})"
+        star = "* from " if each.returns_set else ""
+        yield _function(each, "sql", f"select {star}learn_proxy.at_{each.name}({found}, {passed});")
+    elif each.kind in ("both", "community"):
+        yield _helper(each, f"home_{each.name}", each.arguments, "", each.result, "", home=True)
+        yield _helper(
+            each,
+            f"shard_{each.name}",
+            each.arguments,
+            "",
+            each.result,
+            "run on learn_proxy.bucket_of(p_user_id);",
+        )
+        yield _function(each, "plpgsql", _two_steps(each, passed))
+    else:
+        hint = _ELSEWHERE.get(each.name) or (_EDITORS if "learn_editor" in each.roles else _OWNERS)
+        body = (
+            "begin raise exception 'this is not done through the proxy' using errcode = 'LX010',"
+            f" detail = {_literal(each.signature)}, hint = {_literal(hint)}; end;"
+        )
+        yield _function(each, "plpgsql", body)
+    yield f"comment on function {each.signature} is {_literal(each.description)}"
+    roles = [role for role in each.roles if role in ROLES]
+    if roles:
+        yield f"grant execute on function {each.signature} to {', '.join(roles)}"
+
+
+def _two_steps(each: PublicFunction, passed: str) -> str:
+    """Home first, which has the names and the posts; then the shard, which has all that a learner earns."""
+    home = f"learn_proxy.home_{each.name}({passed})"
+    if each.kind == "both":
+        return (
+            f"begin perform {home}; perform learn_proxy.drain_learner(p_user_id);"
+            f" return learn_proxy.shard_{each.name}({passed}); end;"
+        )
+    return f"begin return learn_proxy.settle(p_user_id, p_idempotency_key, {home}); end;"
+
+
+def _function(each: PublicFunction, language: str, body: str) -> str:
+    return (
+        f"create or replace function learn.{quote(each.name)}({each.arguments}) returns {each.result}"
+        f" language {language} volatile security definer set search_path = pg_catalog, pg_temp"
+        f" as $laurel${body}$laurel$"
+    )
+
+
+def _helper(
+    each: PublicFunction, name: str, before: str, arguments: str, result: str, run: str, *, home: bool = False
+) -> str:
+    target = f"target learn.{each.name};"
+    if before.startswith("p_bucket"):  # the shard is not told which bucket that was
+        target = f"select * from learn.{each.name}({', '.join(each.names)});"  # noqa: S608
+    where = _HOME if home else f"{_SHARDS} {run}"
+    return (
+        f"create or replace function learn_proxy.{name}({before}{arguments}) returns {result}"
+        " language plproxy volatile set search_path = pg_catalog, pg_temp"
+        f" as $laurel${where} {target}$laurel$"
+    )
+
+
+def _reader(name: str, columns: str, roles: list[str], description: str) -> Iterator[str]:
+    """A view of learners' rows, as a function that reads one learner's."""
+    signature = f"learn.{quote(name)}(p_user_id uuid)"
+    select = f"select * from learn.{quote(name)} where user_id = p_user_id"  # noqa: S608
+    yield (
+        f"create or replace function {signature} returns table ({columns}) language plproxy volatile"
+        " security definer set search_path = pg_catalog, pg_temp"
+        f" as $laurel${_SHARDS} run on learn_proxy.bucket_of(p_user_id); {select};$laurel$"
+    )
+    yield f"comment on function {signature} is {_literal(f'The rows of one user: {description}')}"
+    yield f"grant execute on function {signature} to {', '.join(r for r in roles if r in ROLES)}"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

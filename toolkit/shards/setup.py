@@ -1,0 +1,218 @@
+"""Making a proxy, and taking databases in behind it. Each step may be repeated: what was cut off goes on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from ..connection import connect
+from ..errors import DbtoolError, UsageProblem
+from ..history import migrations
+from ..output import Reporter
+from ..project.layout import Project, read_sql
+from ..sql.execute import Connection
+from ..sql.statements import quote
+from . import content, functions
+from .cluster import HOME, ClusterMember, home_of, member, members, place_of
+
+ROUTER = "learn_router"
+MEMBER_FILES = ("shard", "content", "directory", "forwards", "boards", "triggers", "public_functions")
+_ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
+_LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
+
+
+def init(
+    project: Project, proxy_url: str, home_url: str, shard_urls: Sequence[str], buckets: int, report: Reporter
+) -> list[ClusterMember]:
+    """Makes a proxy before a home and shards. Raises UsageProblem where they are no databases for that."""
+    places = [place_of(url) for url in (home_url, *shard_urls)]
+    if len({*places, place_of(proxy_url)}) <= len(places):
+        raise UsageProblem("proxy, home and shards are databases of their own: one was named twice")
+    with ExitStack() as stack:
+        proxy = stack.enter_context(_open(proxy_url))
+        _require(proxy, "plproxy", "the proxy")
+        password = _make_proxy(project, proxy, buckets)
+        urls = [home_url, *shard_urls]
+        for number, url in enumerate(urls):
+            report.notice(f"{'home' if number == HOME else f'shard {number}'}: migrating")
+            migrations.migrate(lambda url=url: connect(url), project)  # type: ignore[misc]
+        opened = [stack.enter_context(_open(url)) for url in urls]
+        _refuse_strangers(opened[0], opened[1:])
+        made = [member(number, place, proxy_url) for number, place in enumerate(places)]
+        for each, connection in zip(made, opened, strict=True):
+            _join(project, proxy, each, connection, password)
+        _subscribe(proxy, made, opened, password)
+        numbers = [(bucket, 1 + bucket % (len(made) - 1)) for bucket in range(buckets)]
+        with proxy.cursor() as cursor:
+            cursor.executemany(
+                "insert into learn_proxy.buckets (bucket, shard) values (%s, %s) on conflict do nothing",
+                numbers,
+            )
+        write_functions(project, proxy, opened[0])
+    return made
+
+
+def add(project: Project, proxy_url: str, url: str, report: Reporter) -> ClusterMember:
+    """Takes an empty shard in; buckets come to it by `split` or `rebalance`."""
+    with ExitStack() as stack:
+        proxy = stack.enter_context(_open(proxy_url))
+        known = members(proxy, proxy_url)
+        home = stack.enter_context(home_of(known).open())
+        place = place_of(url)
+        number = next((each.number for each in known if each.place == place), known[-1].number + 1)
+        report.notice(f"shard {number}: migrating")
+        migrations.migrate(lambda: connect(url), project)
+        shard = stack.enter_context(_open(url))
+        has_learners = shard.execute("select exists (select from learn.users)").fetchone() == (True,)
+        if has_learners and all(each.place != place for each in known):
+            raise UsageProblem("the new shard has learners already", hint="Add an empty database.")
+        new = member(number, place, proxy_url)
+        password = _password(proxy)
+        _join(project, proxy, new, shard, password)
+        _subscribe(proxy, [known[0], new], [home, shard], password)
+    return new
+
+
+def install(project: Project, connection: Connection, number: int) -> None:
+    """What makes a database one of several, brought to the project's text."""
+    with connection.transaction():
+        for name in MEMBER_FILES:
+            connection.execute(read_sql(project.root / "shards" / f"{name}.sql").encode())
+        connection.execute("set local role learn_owner")
+        connection.execute("select learn_shard.become(%s), learn_shard.make_triggers()", [number])
+
+
+def write_functions(project: Project, proxy: Connection, home: Connection) -> None:
+    """The proxy's public functions, anew from home's catalog, in one transaction."""
+    folder = project.root / "shards"
+    with proxy.transaction():
+        proxy.execute("set local client_min_messages = warning")
+        proxy.execute("drop schema if exists learn cascade")
+        for (signature,) in proxy.execute(
+            "select oid::regprocedure::text from pg_proc where pronamespace = 'learn_proxy'::regnamespace"
+        ).fetchall():
+            proxy.execute(f"drop function {signature}".encode())
+        proxy.execute("create schema learn authorization learn_owner")
+        proxy.execute("grant usage on schema learn to learn_app, learn_readonly")
+        for statement in functions.types(home):
+            proxy.execute(statement.encode())
+        proxy.execute(read_sql(folder / "proxy_calls.sql").encode())
+        proxy.execute(read_sql(folder / "proxy.sql").encode())
+        for statement in functions.statements(home):
+            proxy.execute(statement.encode())
+        for (signature,) in proxy.execute(
+            "select oid::regprocedure::text from pg_proc"
+            " where pronamespace in ('learn'::regnamespace, 'learn_proxy'::regnamespace)"
+        ).fetchall():
+            proxy.execute(f"alter function {signature} owner to learn_owner".encode())
+            proxy.execute(f"revoke execute on function {signature} from public".encode())
+        proxy.execute("set local role learn_owner")
+        proxy.execute("select learn_proxy.write_servers()")
+
+
+def _make_proxy(project: Project, proxy: Connection, buckets: int) -> str:
+    """The tables and servers of a proxy; the router's password."""
+    with proxy.transaction():
+        for role in _ROLES:
+            if proxy.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
+                proxy.execute(f"create role {role} nologin".encode())
+        if proxy.execute("select to_regclass('learn.users')").fetchone() != (None,):
+            raise UsageProblem("the proxy is a database of Laurel's itself", hint="Name an empty one.")
+        proxy.execute("create extension if not exists plproxy")
+        proxy.execute("create schema if not exists learn_proxy authorization learn_owner")
+        proxy.execute(read_sql(project.root / "shards" / "proxy_tables.sql").encode())
+        found = proxy.execute("select count(*) from learn_proxy.buckets").fetchone() or (0,)
+        if found[0] not in (0, buckets):
+            raise UsageProblem(f"the proxy has {found[0]} buckets; their number never changes")
+        password = secrets.token_urlsafe(24)
+        for server in ("laurel_shards", "laurel_home"):
+            if (
+                proxy.execute("select from pg_foreign_server where srvname = %s", [server]).fetchone()
+                is not None
+            ):
+                continue
+            parts = ", ".join(
+                f"p{number} ''" for number in range(buckets if server == "laurel_shards" else 1)
+            )
+            made = f"create server {server} foreign data wrapper plproxy options ({parts})"
+            proxy.execute(made.encode())
+            proxy.execute(f"alter server {server} owner to learn_owner".encode())
+            proxy.execute(
+                f"create user mapping for learn_owner server {server}"
+                f" options (user '{ROUTER}', password '{password}')".encode()
+            )
+    return _password(proxy)
+
+
+def _password(proxy: Connection) -> str:
+    row = proxy.execute(
+        "select o.option_value from pg_user_mappings m cross join lateral pg_options_to_table(m.umoptions) o"
+        " where m.srvname = 'laurel_shards' and o.option_name = 'password'"
+    ).fetchone()
+    if row is None:
+        raise DbtoolError("the proxy's login is not readable", hint="Connect to the proxy as a superuser.")
+    return str(row[0])
+
+
+def _join(
+    project: Project, proxy: Connection, each: ClusterMember, connection: Connection, password: str
+) -> None:
+    """Makes a database a member: roles, what is installed there, and its row on the proxy."""
+    with connection.transaction():
+        for role, more in ((ROUTER, "login"), (content.COPIER, "login replication")):
+            if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
+                connection.execute(f"create role {role} {more}".encode())
+            connection.execute(f"alter role {role} {more} password '{password}'".encode())
+        connection.execute(f"grant learn_app to {ROUTER}".encode())
+    install(project, connection, each.number)
+    if each.is_home:
+        with connection.transaction():
+            database = quote(connection.info.dbname)
+            connection.execute(f"alter role {ROUTER} in database {database} set learn.quiet = 'on'".encode())
+            connection.execute(f"grant usage on schema learn_shard to {content.COPIER}".encode())
+            connection.execute(
+                "grant select on learn_shard.content, learn_shard.content_version"
+                f" to {content.COPIER}".encode()
+            )
+    proxy.execute(
+        "insert into learn_proxy.shards (number, name, connection) values (%s, %s, %s)"
+        " on conflict (number) do update set connection = excluded.connection",
+        [each.number, each.name, each.place],
+    )
+
+
+def _subscribe(proxy: Connection, made: list[ClusterMember], opened: list[Connection], password: str) -> None:
+    """Content from home, the first, to the others."""
+    home = opened[0]
+    content.publish(home)
+    for each, connection in list(zip(made, opened, strict=True))[1:]:
+        slot = content.slot_of(proxy.info.dbname, each)
+        content.subscribe(home, connection, made[0].place, slot, password)
+    content.sync(home, list(zip(made, opened, strict=True))[1:])
+
+
+def _refuse_strangers(home: Connection, shards: list[Connection]) -> None:
+    """Learners who are there already are on home and on one shard alike: a database and its copy."""
+    there = home.execute(_LEARNERS).fetchone() or (0, 0)
+    rows = [each.execute(_LEARNERS).fetchone() or (0, 0) for each in shards]
+    if there != tuple(map(sum, zip(*rows, strict=True))) or sum(row[0] > 0 for row in rows) > 1:
+        raise UsageProblem(
+            "home and the shards do not have the same learners",
+            hint="Empty databases have none; else home is a copy of the first shard, the others are empty.",
+        )
+
+
+def _require(connection: Connection, extension: str, what: str) -> None:
+    if (
+        connection.execute("select from pg_available_extensions where name = %s", [extension]).fetchone()
+        is None
+    ):
+        raise DbtoolError(
+            f"the server of {what} has no {extension}",
+            hint="Debian has it as postgresql-15-plproxy and postgresql-17-plproxy.",
+        )
+
+
+def _open(url: str) -> Connection:
+    return connect(url, application_name="dbtool shards", autocommit=True)
