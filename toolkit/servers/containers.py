@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ..connection import SUPERUSER, own_server
 from ..errors import DbtoolError
 from ..sql.outside import NOWHERE
-from .throwaway import SETTINGS, ThrowawayServer, roomy_memory
+from .throwaway import ENVIRONMENT, SETTINGS, ThrowawayServer, roomy_memory
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -111,7 +111,9 @@ def container(
         shm_size="256m", labels={"dbtool": "throwaway"}, entrypoint=["sh", "-c", START, *_entrypoint(image)]
     )
     if not is_stock:
-        box = box.with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
+        box = box.with_env("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync").with_envs(
+            **ENVIRONMENT
+        )
         if roomy_memory():
             box = box.with_tmpfs_mount(DATA, "size=4g")
     dog = _watch(address, name) if address else None
