@@ -17,7 +17,17 @@ from . import content, functions
 from .cluster import HOME, ClusterMember, home_of, member, members, place_of
 
 ROUTER = "learn_router"
-MEMBER_FILES = ("shard", "content", "directory", "forwards", "boards", "triggers", "public_functions")
+MEMBER_FILES = (
+    "shard",
+    "content",
+    "directory",
+    "forwards",
+    "boards",
+    "triggers",
+    "public_functions",
+    "guards",
+    "move",
+)
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
 _LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
 

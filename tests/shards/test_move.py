@@ -1,0 +1,189 @@
+"""Learners move between two shards while they learn: nothing is lost or happens twice, nobody waits long."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.client import Learn, raises_lx
+from tests.clusters import ROOT, build, discard, make_cluster, programs
+from tests.shards.movers import SETTINGS, Ground, Pair
+from tests.suites.conftest import Amount, Tell
+from tests.suites.conftest import amount as amount
+from tests.suites.conftest import tell as tell
+from toolkit.errors import DbtoolError
+
+STEPS = ("prepare", "copy", "cut over", "hand over", "boards", "clean up", "totals")
+
+
+# As the sequences of shards are: no two rows have one id.
+IN_STEPS = """
+do $$
+declare
+  v record;
+begin
+  for v in
+    select format('%I.%I', schemaname, sequencename) as name, coalesce(last_value, 0) as at from pg_sequences
+  loop
+    execute format('alter sequence %s increment 1024 restart %s', v.name, v.at / 1024 * 1024 + 1024 + NUMBER);
+  end loop;
+end $$
+"""
+
+
+class Killed(Exception):  # noqa: N818
+    """The run ends here."""
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """Two shards in one cluster."""
+    if os.environ.get("CI") and os.environ.get("DBTOOL_REQUIRE_PLPROXY") != "1":
+        pytest.skip("these run in another of CI's runs")
+    cluster = make_cluster(programs(15), SETTINGS)
+    try:
+        cluster.start()
+        with cluster.connect("postgres") as connection:
+            connection.execute("create database left_0")
+            build(cluster.url("left_0"))
+            with cluster.connect("left_0") as empty, empty.transaction():
+                ground = Ground(Learn(empty))
+            for number, name in enumerate(("left", "right")):
+                connection.execute(f'create database "{name}" template left_0'.encode())
+                with cluster.connect(name) as shard:
+                    for script in ("guards", "move"):
+                        shard.execute((ROOT / f"shards/{script}.sql").read_bytes())
+                    shard.execute(IN_STEPS.replace("NUMBER", str(number)).encode())
+        with cluster.connect("left") as connection, connection.transaction():
+            ground.settle_in(Learn(connection), 64)
+        yield Pair(cluster, ground)
+    finally:
+        discard(cluster)
+
+
+def test_half_of_the_learners_move_while_eight_clients_write(pair: Pair, tell: Tell) -> None:
+    move = pair.move(1, "left", pair.of("left"), lambda _: None)
+    with pair.learning(8):
+        time.sleep(0.3)
+        move.run()
+        time.sleep(0.3)
+    pair.settle()
+    assert 0 < move.pause < 5
+    assert pair.longest < 10
+    tell(f"{pair.calls:,} calls, a pause of {move.pause:.3f} s, the longest call {pair.longest:.2f} s")
+
+
+def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
+    """A call that has not committed yet, and one that the target cannot take in yet; nobody writes later."""
+    buckets = pair.of("left")
+    early, late, stale = [u for u in pair.ground.users if pair.bucket[u] in buckets][:3]
+    ended: list[tuple[str, int]] = []
+    waiting = "select count(*) from pg_locks where relation = 'learn_shard.moves'::regclass and not granted"
+
+    def end(name: str, session: psycopg.Connection[Any]) -> None:
+        with pair.connect("left") as connection:
+            ended.append((name, connection.execute(waiting).fetchall()[0][0]))
+        session.execute("commit")
+
+    with pair.connect("left") as writes, pair.connect("left") as old, pair.connect("right") as blocks:
+        old.execute("begin isolation level repeatable read")
+        old.execute("select")
+
+        def note(step: str) -> None:
+            if step == "cut over":
+                blocks.execute("begin; lock table learn.xp_transactions in share mode")
+                pair.told[early] += Learn(writes).award_xp(early, 30).xp_awarded
+                writes.execute("begin")
+                pair.told[late] += Learn(writes).award_xp(late, 300).xp_awarded
+                threading.Timer(0.4, end, ("writing", writes)).start()
+                threading.Timer(0.8, end, ("taking in", blocks)).start()
+            if step == "hand over":
+                assert ended == [("writing", 1), ("taking in", 0)]
+                with pytest.raises(psycopg.errors.SerializationFailure):
+                    Learn(old).award_xp(stale, 30)
+                old.execute("rollback")
+                with pair.connect("left") as lost, raises_lx("LX015"):
+                    Learn(lost).award_xp(stale, 30)
+                with pair.connect("right") as early_bird, raises_lx("LX015"):
+                    Learn(early_bird).award_xp(stale, 30)
+
+        pair.move(6, "left", buckets, note).run()
+    pair.settle()
+
+
+def test_a_move_that_is_cut_off_before_every_step_goes_on(pair: Pair) -> None:
+    reached: list[str] = []
+
+    def note(step: str) -> None:
+        if step not in reached and step != "done":
+            reached.append(step)
+            raise Killed
+
+    move = pair.move(2, "left", pair.of("left"), note)
+    with pair.learning(4):
+        for _ in STEPS:
+            with pytest.raises(Killed):
+                move.run(reached[-1] if reached else None)
+            if reached[-1] == "boards":
+                with pytest.raises(DbtoolError, match="cannot be given up"):
+                    move.abort()
+        move.run(reached[-1])
+        move.run("totals")
+    assert tuple(reached) == STEPS
+    pair.settle()
+
+
+def test_a_move_whose_sessions_are_ended_at_random_goes_on(pair: Pair, amount: Amount, tell: Tell) -> None:
+    steps = ["prepare"]
+    move = pair.move(3, "right", pair.of("right"), steps.append)
+    dice = random.Random(amount(3, random.randrange(10**6)))
+    done = threading.Event()
+
+    end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'dbtool move'"
+
+    def disturb() -> None:
+        with pair.connect("postgres") as connection:
+            while not done.wait(0.05 + dice.random() / 2):
+                connection.execute(end)
+
+    enemy = threading.Thread(target=disturb)
+    runs = 0
+    with pair.learning(4):
+        enemy.start()
+        try:
+            while steps[-1] != "done" and runs < 12:
+                runs += 1
+                with suppress(psycopg.OperationalError, DbtoolError):
+                    move.run(steps[-1])
+        finally:
+            done.set()
+            enemy.join()
+        move.run(steps[-1])
+    pair.settle()
+    assert runs > 1
+    tell(f"a move ended after {runs} runs that were cut off")
+
+
+@pytest.mark.parametrize("step", ["cut over", "hand over"])
+def test_a_move_goes_back_until_its_learners_have_arrived(pair: Pair, step: str) -> None:
+    def note(reached: str) -> None:
+        if reached == step:
+            raise Killed
+
+    move = pair.move(4, "left", pair.of("left"), note)
+    before = dict(pair.map)
+    with pair.learning(4):
+        with pytest.raises(Killed):
+            move.run()
+        move.abort()
+        move.abort()
+    assert pair.map == before
+    pair.settle()
