@@ -16,25 +16,34 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_hash   constant integer := coalesce(uuid_hash(p_user_id), 0);
-  v_bucket integer;
 begin
   lock table learn_proxy.gate in row share mode;
-  if not exists (select from learn_proxy.pauses) then
-    return v_hash;
+  if exists (select from learn_proxy.pauses) then
+    perform learn_proxy.refuse_paused(coalesce(uuid_hash(p_user_id), 0));
   end if;
-  v_bucket := v_hash & ((select count(*)::integer from learn_proxy.buckets) - 1);
-  if exists (select from learn_proxy.pauses p where p.bucket = v_bucket) then
-    raise exception 'the learner is being moved to another shard'
-      using errcode = 'LX015', detail = format('p_user_id = %s, bucket %s', p_user_id, v_bucket),
-        hint = 'Nothing was done. Call again in a moment, with the same idempotency key.';
-  end if;
-  return v_hash;
+  return coalesce(uuid_hash(p_user_id), 0);
 end;
 $$;
 comment on function learn_proxy.bucket_of(uuid) is
   'What a learner is found by; LX015 while the learner is being moved.';
+
+create or replace function learn_proxy.refuse_paused(p_hash integer)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bucket constant integer := p_hash & ((select count(*)::integer from learn_proxy.buckets) - 1);
+begin
+  if exists (select from learn_proxy.pauses p where p.bucket = v_bucket) then
+    raise exception 'the learner is being moved to another shard'
+      using errcode = 'LX015', detail = format('bucket %s', v_bucket),
+        hint = 'Nothing was done. Call again in a moment, with the same idempotency key.';
+  end if;
+end;
+$$;
+comment on function learn_proxy.refuse_paused(integer) is 'Refuses a call for a learner who is being moved (LX015).';
 
 -- Brings the foreign servers, by which PL/Proxy finds the databases, to what the tables say.
 create or replace function learn_proxy.write_servers()
@@ -139,8 +148,12 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_hash integer := (select b from learn_proxy.buckets_with(p_what, p_value) b limit 1);
 begin
-  return coalesce((select b from learn_proxy.buckets_with(p_what, p_value) b limit 1), 0);
+  lock table learn_proxy.gate in row share mode;
+  perform learn_proxy.refuse_paused(coalesce(v_hash, 0));
+  return coalesce(v_hash, 0);
 end;
 $$;
 comment on function learn_proxy.bucket_with(text, text) is
@@ -296,5 +309,72 @@ $$;
 comment on function learn.merge_users(uuid, uuid) is
   'Makes two accounts of one person one: everything of p_from comes to p_into, each fact once, and p_from is gone.';
 grant execute on function learn.merge_users(uuid, uuid) to learn_app;
+
+-- All that is known of a user: what the shard has, with the posts and votes that home has.
+create or replace function learn.export_user(p_user_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_export jsonb := learn_proxy.shard_export_user(p_user_id);
+begin
+  return jsonb_set(v_export, '{learn}', (v_export -> 'learn') || (
+    select jsonb_object_agg(t.key, t.value)
+    from jsonb_each(learn_proxy.home_export_user(p_user_id) -> 'learn') t
+    where t.key in ('discussions', 'replies', 'discussion_votes')));
+end;
+$$;
+comment on function learn.export_user(uuid) is
+  'Everything about one user: {"learn": {table: [row, …]}, "learn_internal": {…}}, rows as their columns are, all but '
+  'the password hash.';
+grant execute on function learn.export_user(uuid) to learn_app, learn_readonly;
+
+-- Records a batch of activities of learners of all shards: all or nothing on each shard, in the order of shards. After an
+-- error, which counts elements within what went to that shard, send the batch again with its keys.
+-- Errors: as on one database.
+create or replace function learn.record_activities(p_batch jsonb)
+returns setof learn.award_summary
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_part    record;
+  v_answers learn.award_summary[] := '{}';
+begin
+  if jsonb_typeof(p_batch) is distinct from 'array' or p_batch = '[]' then
+    return query select * from learn_proxy.record_on(0, p_batch);
+    return;
+  end if;
+  for v_part in
+    select min(e.hash) as hash, jsonb_agg(e.value order by e.place) as batch, count(learn_proxy.bucket_of(e.user_id))
+    from (
+      select b.value, b.place, u.user_id, coalesce(uuid_hash(u.user_id), 0) as hash
+      from jsonb_array_elements(p_batch) with ordinality b(value, place)
+      cross join lateral (select case
+        when b.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (b.value ->> 'user_id')::uuid
+      end) u(user_id)
+    ) e
+    join learn_proxy.buckets s on s.bucket = e.hash & ((select count(*)::integer from learn_proxy.buckets) - 1)
+    group by s.shard
+    order by s.shard
+  loop
+    v_answers := v_answers || array(select r from learn_proxy.record_on(v_part.hash, v_part.batch) r);
+  end loop;
+  return query
+  select a.*
+  from unnest(v_answers) a
+  order by (
+    select min(b.place) from jsonb_array_elements(p_batch) with ordinality b(value, place)
+    where lower(b.value ->> 'user_id') = a.user_id::text);
+end;
+$$;
+comment on function learn.record_activities(jsonb) is
+  'Records a batch of activities, of one user or of many, all or nothing on each shard; one summary per user.';
+grant execute on function learn.record_activities(jsonb) to learn_app;
 
 reset role;

@@ -82,3 +82,77 @@ returns learn.award_summary language plproxy volatile set search_path = pg_catal
   cluster 'laurel_home'; run on 0; target learn_shard.merge_users;
 $$;
 comment on function learn_proxy.home_merge_users(uuid, uuid) is 'On home: makes two accounts one.';
+
+create or replace function learn_proxy.board_head(p_period text, p_metric text, p_limit integer, p_offset integer, p_on date, p_among uuid[])
+returns table (user_id uuid, username text, display_name text, value bigint) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.board_head;
+$$;
+comment on function learn_proxy.board_head(text, text, integer, integer, date, uuid[]) is 'On all shards: the heads of a board.';
+
+create or replace function learn_proxy.board_place(p_user_id uuid, p_period text, p_metric text, p_among uuid[], p_on date)
+returns table (on_day date, value bigint, name text) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn_shard.board_place;
+$$;
+comment on function learn_proxy.board_place(uuid, text, text, uuid[], date) is 'On the shard: where a learner stands on a board.';
+
+create or replace function learn_proxy.count_above(p_period text, p_metric text, p_on date, p_among uuid[], p_values bigint[])
+returns table (value bigint, above bigint) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.count_above;
+$$;
+comment on function learn_proxy.count_above(text, text, date, uuid[], bigint[]) is 'On all shards: how many stand above some values.';
+
+create or replace function learn_proxy.board_near(p_period text, p_metric text, p_on date, p_among uuid[], p_value bigint, p_name text, p_span integer)
+returns table (user_id uuid, username text, display_name text, value bigint) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.board_near;
+$$;
+comment on function learn_proxy.board_near(text, text, date, uuid[], bigint, text, integer) is 'On all shards: rows next to a place on a board.';
+
+create or replace function learn_proxy.period_to_close(p_period text, p_metric text, p_on date)
+returns date language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_home'; run on 0; target learn_shard.period_to_close;
+$$;
+comment on function learn_proxy.period_to_close(text, text, date) is 'On home: the first day of the period to be closed.';
+
+create or replace function learn_proxy.freeze_period(p_metric text, p_period text, p_starts_on date)
+returns table (value bigint, users bigint) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.freeze_period;
+$$;
+comment on function learn_proxy.freeze_period(text, text, date) is 'On all shards: freezes a board, and how many stand on each value.';
+
+create or replace function learn_proxy.shards_close_period(p_metric text, p_period text, p_starts_on date, p_ranks jsonb, p_users bigint)
+returns setof void language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.close_period;
+$$;
+comment on function learn_proxy.shards_close_period(text, text, date, jsonb, bigint) is 'On all shards: keeps the standings and pays.';
+
+create or replace function learn_proxy.streak_lengths()
+returns table (days integer, learners bigint, learners_at_longest bigint) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn.streak_lengths;
+$$;
+comment on function learn_proxy.streak_lengths() is 'On all shards: how many learners have a streak of so many days.';
+
+create or replace function learn_proxy.parts(p_report text)
+returns table (key text, n bigint, total numeric) language plproxy volatile security definer set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.parts;
+$$;
+-- by the views, for who reads them
+grant execute on function learn_proxy.parts(text) to learn_app, learn_readonly;
+comment on function learn_proxy.parts(text) is 'On all shards: what averages are made of.';
+
+create or replace function learn_proxy.record_on(p_bucket integer, p_batch jsonb)
+returns setof learn.award_summary language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on p_bucket; select * from learn.record_activities(p_batch);
+$$;
+comment on function learn_proxy.record_on(integer, jsonb) is 'On a shard: records activities of its learners.';
+
+create or replace function learn_proxy.shard_export_user(p_user_id uuid)
+returns jsonb language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn.export_user;
+$$;
+comment on function learn_proxy.shard_export_user(uuid) is 'On the shard: all that it has of a user.';
+
+create or replace function learn_proxy.home_export_user(p_user_id uuid)
+returns jsonb language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_home'; run on 0; target learn.export_user;
+$$;
+comment on function learn_proxy.home_export_user(uuid) is 'On home: all that it has of a user.';

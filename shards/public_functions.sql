@@ -15,7 +15,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select p.proname::text, case
-      when p.proname in ('register_user', 'erase_user', 'merge_users', 'export_user', 'audit_trail', 'record_activities',
+      when p.proname in ('register_user', 'erase_user', 'merge_users', 'export_user', 'record_activities',
         'leaderboard', 'leaderboard_around', 'user_rank', 'rank_percentile', 'close_period', 'streak_lengths') then 'own'
       when not exists (
         select from aclexplode(p.proacl) a where a.grantee::regrole::text in ('learn_app', 'learn_user', 'learn_readonly'))
@@ -63,11 +63,63 @@ as $$
     exists (select from pg_proc p where p.pronamespace = c.relnamespace and p.prorettype = c.reltype)
     or c.relkind = 'v' and c.relname !~ '^my_' and exists (
       select from pg_attribute u where u.attrelid = c.oid and u.attname = 'user_id' and u.atttypid = 'uuid'::regtype)
-      and exists (select from aclexplode(c.relacl) r where r.grantee::regrole::text = 'learn_app'))
+      and exists (select from aclexplode(c.relacl) r where r.grantee::regrole::text = 'learn_app')
+      and c.relname not in ('current_leaderboard', 'daily_challenge_ranks', 'leaderboard_entries'))  -- ranks of all
   group by c.oid, c.relname, c.relkind, c.relacl, c.relowner, c.reltype
   order by c.relname;
 $$;
 comment on function learn_shard.public_types() is
   'The types that public functions return, and the views of learners'' rows that the proxy has as functions.';
+
+-- The views that count learners, and how the proxy puts those of the shards together: whole numbers are added up, and the
+-- rest is what they are by. A view of content alone is home's: no merge.
+create or replace function learn_shard.public_reports()
+returns table (name text, columns text, query text, roles text[], description text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with special (view, column_name, expression) as (
+    values ('achievement_rarity', 'share', 'round(sum(v.holders)::numeric / nullif(sum(v.learners), 0), 4)'),
+      ('cohort_retention', 'share_active', 'round(sum(v.active_learners)::numeric / sum(v.learners), 4)'),
+      ('exam_stats', 'active_questions', 'max(v.active_questions)'),
+      ('exam_stats', 'best_score', 'max(v.best_score)'),
+      ('exam_stats', 'average_score', 'round(max(p.total) / nullif(max(p.n), 0), 2)'),
+      ('question_stats', 'accuracy_percentage', 'round(100.0 * sum(v.times_correct) / nullif(sum(v.times_answered), 0), 2)'),
+      ('question_stats', 'average_time_seconds', 'round(max(p.total) / nullif(max(p.n), 0), 1)'),
+      ('daily_challenge_board', 'average_score', 'round(max(p.total) / nullif(max(p.n), 0), 2)'),
+      ('course_catalog', 'average_rating', 'round(max(p.total) / nullif(max(p.n), 0), 2)')
+  ), parts (view, key) as (
+    values ('exam_stats', 'exam_type'), ('question_stats', 'question_id'), ('daily_challenge_board', 'id'),
+      ('course_catalog', 'id')
+  ), columns as (
+    select c.oid, c.relname::text as view, a.attnum, a.attname::text as name, format_type(a.atttypid, null) as type,
+      coalesce(s.expression, case when a.atttypid = 'bigint'::regtype and a.attname !~ '(^|_)id$'
+        then format('sum(v.%I)::bigint', a.attname) end) as merged
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    left join special s on s.view = c.relname and s.column_name = a.attname
+    where c.relnamespace = 'learn'::regnamespace and c.relkind = 'v'
+      and exists (select from aclexplode(c.relacl) r where r.grantee::regrole::text = 'learn_app')
+      and not exists (select from pg_attribute u where u.attrelid = c.oid and u.attname = 'user_id')
+      and c.relname <> 'dead_outbox'                      -- an outbox is a database's own
+  )
+  select c.view, string_agg(format('%I %s', c.name, c.type), ', ' order by c.attnum), case
+      when c.view not in ('economy', 'quiz_questions') then
+        'select ' || string_agg(format('%s as %I', coalesce(c.merged, format('v.%I', c.name)), c.name), ', ' order by c.attnum)
+        || format(' from learn_proxy.all_%s() v', c.view)
+        || coalesce((select format(' left join (select p.key, sum(p.n) as n, sum(p.total) as total from learn_proxy.parts(%L) p'
+            ' group by p.key) p on p.key = v.%I::text', p.view, p.key) from parts p where p.view = c.view), '')
+        || ' group by ' || string_agg(format('v.%I', c.name), ', ' order by c.attnum) filter (where c.merged is null)
+    end,
+    array(select r.grantee::regrole::text from pg_class k, aclexplode(k.relacl) r
+      where k.oid = c.oid and r.grantee not in (0, k.relowner) and r.privilege_type = 'SELECT' order by 1),
+    obj_description(c.oid, 'pg_class')
+  from columns c
+  group by c.oid, c.view
+  order by c.view;
+$$;
+comment on function learn_shard.public_reports() is
+  'The views that count learners, and how the proxy puts those of the shards together; query null: home''s alone.';
 
 reset role;

@@ -1,6 +1,6 @@
 """A proxy, home and four shards in one cluster of PostgreSQL 15: made once, all tests use them.
 
-Learners of a test are its own, and nothing is rolled back: what a call does on a shard stays. After each test
+Learners of a test are its own, and nothing is rolled back: what a call does on a shard stays. After each file
 `check_integrity()` must be empty everywhere.
 """
 
@@ -137,7 +137,7 @@ def made_shards() -> Iterator[Shards]:
         clusters.discard(made)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shards(made_shards: Shards) -> Iterator[Shards]:
     """The cluster. Integrity is checked in all databases at the end."""
     yield made_shards

@@ -18,7 +18,11 @@ select pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint
   from pg_replication_slots s where s.slot_name = %s
 """
 _VERSIONS = """
-select (select version from learn_shard.content_version), (select version from learn_shard.applied_version)
+select (select version from learn_shard.content_version where not exists (
+         select from pg_subscription_rel r
+          where r.srrelid in ('learn_shard.content'::regclass, 'learn_shard.content_version'::regclass)
+            and r.srsubstate <> 'r')),
+       (select version from learn_shard.applied_version)
 """
 
 

@@ -13,13 +13,16 @@ ROLES = ("learn_app", "learn_readonly")
 """Who may call something on the proxy: whoever may on a shard, of these. Row-level security is a shard's."""
 _FUNCTIONS = "select * from learn_shard.public_functions()"
 _TYPES = "select * from learn_shard.public_types()"
+_REPORTS = "select * from learn_shard.public_reports()"
 _SHARDS = "cluster 'laurel_shards';"
 _HOME = "cluster 'laurel_home'; run on 0;"
-_ELSEWHERE = {
+ELSEWHERE = {
     "lock_users": "Learners are not locked together: each call is a transaction of its own.",
     "wait_for_lsn": "A position is one of a server: ask the shard's standby itself.",
     "current_learner": "Row-level security is for sessions on a shard; through the proxy backends call.",
 }
+"""Why what backends may call on one database is refused on the proxy, where an outbox is not the reason."""
+_OUTBOX = "Each database has an outbox of its own: have workers connect to each."
 _EDITORS = "Content is edited on home: connect there. `dbtool shards sync` brings it to the shards."
 _OWNERS = "Each database behind the proxy has its own: `dbtool shards status` lists them."
 
@@ -74,6 +77,26 @@ def statements(home: Connection) -> Iterator[str]:
     for name, columns, is_view, roles, description in home.execute(_TYPES).fetchall():
         if is_view:
             yield from _reader(name, columns, roles, description)
+    for name, columns, query, roles, description in home.execute(_REPORTS).fetchall():
+        yield from _report(name, columns, query, roles, description)
+
+
+def _report(name: str, columns: str, query: str | None, roles: list[str], description: str) -> Iterator[str]:
+    """A view of numbers: those of all shards put together, or of home, where it is of content alone."""
+    where = _HOME if query is None else f"{_SHARDS} run on all;"
+    to = ", ".join(role for role in roles if role in ROLES)
+    helper = f"learn_proxy.all_{name}()"
+    select = f"select * from learn.{name};"  # noqa: S608
+    yield (
+        f"create or replace function {helper} returns table ({columns}) language plproxy volatile"
+        f" security definer set search_path = pg_catalog, pg_temp as $laurel${where} {select}$laurel$"
+    )
+    yield f"comment on function {helper} is {_literal(f'What learn.{name} is made of.')}"
+    yield f"grant execute on function {helper} to {to}"
+    yield f"create view learn.{name} as {query or f'select * from {helper}'}"  # noqa: S608
+    yield f"alter view learn.{name} owner to learn_owner"
+    yield f"comment on view learn.{name} is {_literal(description)}"
+    yield f"grant select on learn.{name} to {to}"
 
 
 def _made(each: PublicFunction) -> Iterator[str]:
@@ -110,7 +133,9 @@ def _made(each: PublicFunction) -> Iterator[str]:
         )
         yield _function(each, "plpgsql", _two_steps(each, passed))
     else:
-        hint = _ELSEWHERE.get(each.name) or (_EDITORS if "learn_editor" in each.roles else _OWNERS)
+        hint = ELSEWHERE.get(each.name) or (
+            _EDITORS if "learn_editor" in each.roles else _OUTBOX if "outbox" in each.name else _OWNERS
+        )
         body = (
             "begin raise exception 'this is not done through the proxy' using errcode = 'LX010',"
             f" detail = {_literal(each.signature)}, hint = {_literal(hint)}; end;"
@@ -144,14 +169,18 @@ def _function(each: PublicFunction, language: str, body: str) -> str:
 def _helper(
     each: PublicFunction, name: str, before: str, arguments: str, result: str, run: str, *, home: bool = False
 ) -> str:
+    """Two statements: a function of learn_proxy that a public one is made of, and its comment."""
     target = f"target learn.{each.name};"
+    identity = each.identity
     if before.startswith("p_bucket"):  # the shard is not told which bucket that was
         target = f"select * from learn.{each.name}({', '.join(each.names)});"  # noqa: S608
+        identity = f"p_bucket integer, {identity}"
     where = _HOME if home else f"{_SHARDS} {run}"
     return (
         f"create or replace function learn_proxy.{name}({before}{arguments}) returns {result}"
         " language plproxy volatile set search_path = pg_catalog, pg_temp"
-        f" as $laurel${where} {target}$laurel$"
+        f" as $laurel${where} {target}$laurel$;"
+        f"comment on function learn_proxy.{name}({identity}) is 'What learn.{each.name}() is made of.'"
     )
 
 

@@ -23,11 +23,13 @@ MEMBER_FILES = (
     "directory",
     "forwards",
     "boards",
+    "periods",
     "triggers",
     "public_functions",
     "guards",
     "move",
 )
+PROXY_FILES = ("proxy_calls", "proxy", "proxy_boards")
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
 _LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
 
@@ -107,8 +109,8 @@ def write_functions(project: Project, proxy: Connection, home: Connection) -> No
         proxy.execute("grant usage on schema learn to learn_app, learn_readonly")
         for statement in functions.types(home):
             proxy.execute(statement.encode())
-        proxy.execute(read_sql(folder / "proxy_calls.sql").encode())
-        proxy.execute(read_sql(folder / "proxy.sql").encode())
+        for name in PROXY_FILES:
+            proxy.execute(read_sql(folder / f"{name}.sql").encode())
         for statement in functions.statements(home):
             proxy.execute(statement.encode())
         for (signature,) in proxy.execute(
