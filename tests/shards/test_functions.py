@@ -108,7 +108,7 @@ def test_what_shards_need_keeps_the_conventions(shards: Shards) -> None:
         assert not is_public, name
         assert owner == "learn_owner", name
         raised = body.count("raise exception")
-        codes = len(re.findall("errcode = '(LX|40001')", body))
+        codes = len(re.findall(r"errcode = '(?:LX|40001)", body))
         assert raised == codes == body.count("detail = ") == body.count("hint = "), name
         if name.startswith("learn_shard.") and roles:
             assert roles == ["learn_router"], name
