@@ -17,17 +17,7 @@ import click
 from . import __version__
 from .context import Context
 from .errors import DbtoolError, UsageProblem, did_you_mean
-from .options import (
-    database_option,
-    database_url_option,
-    debug_option,
-    json_option,
-    project_option,
-    role_option,
-    target_option,
-    yes_option,
-    yes_production_option,
-)
+from .options import CONFIRM, TARGET, debug
 from .output import say
 
 # Command name → what it does, in the order of `--help`.
@@ -181,15 +171,6 @@ def _as_dbtool_error(error: BaseException) -> DbtoolError:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dbtool")
-@project_option
-@database_url_option
-@target_option
-@database_option
-@role_option
-@json_option
-@yes_option
-@yes_production_option
-@debug_option
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Build, change, check and test a PostgreSQL database kept as plain SQL files.
@@ -198,6 +179,10 @@ def cli(ctx: click.Context) -> None:
     6 check failed.
     """
     ctx.ensure_object(Context).command_name = ctx.invoked_subcommand or ""
+
+
+for option in (*TARGET, *CONFIRM, debug):
+    option(cli)
 
 
 def main() -> None:

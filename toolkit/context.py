@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .connection import connect, describe_url, parse_url, with_defaults, with_role
 from .errors import DbtoolError, UsageProblem
-from .output import print_json, say
+from .output import LineReporter, Reporter, print_json, say
 from .project.layout import Project
 from .targets import named_target, read_targets
 
@@ -119,14 +119,10 @@ class Context:
         """The folder of the embedded server: beside the project, or here when the SQL is packaged."""
         return (self.cwd if self.project.is_packaged else self.project.root) / ".dbtool"
 
-    def target(self) -> Target:
-        """The database to work on. Starts the embedded server, saying so on stderr, when no URL is given."""
-        return self._target
-
     def connect(self, *, autocommit: bool = False, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
         """A new connection to the target. Raises DbtoolError, without the password, when there is none."""
         name = f"dbtool {self.command_name}".strip()
-        return connect(self.target().url, application_name=name, autocommit=autocommit, **options)
+        return connect(self.target.url, application_name=name, autocommit=autocommit, **options)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
@@ -138,7 +134,8 @@ class Context:
             yield connection
 
     @cached_property
-    def _target(self) -> Target:
+    def target(self) -> Target:
+        """The database to work on. Starts the embedded server, saying so on stderr, when no URL is given."""
         target = self._chosen()
         return replace(target, url=with_role(target.url, self.role)) if self.role else target
 
@@ -165,12 +162,30 @@ class Context:
             )
         return Target(server.url(name), place, is_embedded=True)
 
-    def announce(self) -> None:
-        """Says on stderr, before work begins, on which database it will be done; never shows a password."""
-        target = self.target()
-        if not target.is_embedded:
+    def begin(self, *, is_told: bool = False, **answer: Any) -> dict[str, Any]:
+        """Sets what --json prints, with the target's name; returns it, to be filled.
+
+        Where it `is_told`, since something is about to be done there, the target is named on stderr, too.
+        """
+        target = self.target
+        if is_told and not target.is_embedded:
             note = ", production" if target.production_name else ""
             say(f"target: {target.label}{note}", err=True)
+        self.answer = {"target": target.label, **answer}
+        return self.answer
+
+    def tell(self, text: str) -> None:
+        """A message on stdout; none with --json."""
+        if not self.as_json:
+            say(text)
+
+    def note(self, text: str) -> None:
+        """A message on stdout, or on stderr with --json."""
+        say(text, err=self.as_json)
+
+    def reporter(self) -> Reporter:
+        """What shows the progress of this run."""
+        return LineReporter(to_stderr=self.as_json)
 
     def _production_name(self, url: str) -> str | None:
         """The name of the production target that a URL leads to, whether or not it was asked for by name."""

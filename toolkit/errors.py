@@ -103,6 +103,11 @@ class CheckFailed(DbtoolError):  # noqa: N818
     exit_code = 6
 
 
+def counted(number: int, what: str) -> str:
+    """Such as `1 finding`, `2 findings`."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def summed(names: Sequence[str], at_most: int = 5) -> str:
     """A list for a message, cut when it is long: `a, b, c and 67 more`."""
     rest = len(names) - at_most

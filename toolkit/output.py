@@ -94,7 +94,7 @@ class Onlooker(Reporter):
 
 
 class LineReporter(Reporter):
-    """One plain line for each finished piece of work; notices go to stderr."""
+    """One line for each finished piece of work; notices go to stderr."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class LineReporter(Reporter):
     @contextmanager
     def step(self, doing: str, done: str, name: str) -> Iterator[None]:
         started = time.perf_counter()
-        with self._while_running(f"{doing} {name}"):
+        with _spinner(f"{doing} {name}"):
             yield
         self.finished.append(name)
         say(f"{done} {name} ({time.perf_counter() - started:.2f} s)", err=self._to_stderr)
@@ -111,29 +111,20 @@ class LineReporter(Reporter):
     def notice(self, text: str) -> None:
         say(text, err=True)
 
-    @contextmanager
-    def _while_running(self, text: str) -> Iterator[None]:  # noqa: ARG002
+
+@contextmanager
+def _spinner(text: str) -> Iterator[None]:
+    """On a terminal's stderr, while a block lasts, what it does and for how long."""
+    if not sys.stderr.isatty():
         yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-
-class TerminalReporter(LineReporter):
-    """The same lines, and while a piece of work lasts what it is and for how long it runs."""
-
-    @contextmanager
-    def _while_running(self, text: str) -> Iterator[None]:
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            progress.add_task(_cell(text), total=None)
-            yield
-
-
-def reporter(*, as_json: bool = False) -> Reporter:
-    """The reporter for this run: rich when stderr is a terminal, plain lines otherwise."""
-    kind = TerminalReporter if sys.stderr.isatty() else LineReporter
-    return kind(to_stderr=as_json)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(_cell(text), total=None)
+        yield
 
 
 @contextmanager

@@ -29,15 +29,13 @@ def test_psql_alone_builds_the_catalog_that_dbtool_builds(server: ThrowawayServe
         psql = find_psql(find_binaries())
         assert psql is not None
         files = [word for script in PROJECT.scripts() for word in ("--file", str(script.path))]
-        call = psql_call(
+        words, environment = psql_call(
             psql,
             server.url("by_psql"),
             ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *files],
             os.environ,
         )
-        run = subprocess.run(
-            call.words, env=call.environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        run = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (run.returncode, run.stderr) == (0, "")
 
         with (

@@ -173,7 +173,7 @@ drop aggregate app.longest (text)
 ! drop publication pubx
 ! drop publication pubs
 ! drop publication puba
-drop event trigger late_watch
+! drop event trigger late_watch
 drop table app.cache
 drop table app.child
 drop table app.base cascade

@@ -85,9 +85,9 @@ def test_password_is_not_on_the_command_line(
 
 
 def test_url_without_password_leaves_the_users_own_in_place() -> None:
-    call = psql_call("psql", "service=prod", [], {"PGPASSWORD": "mine", "HOME": "/h"})
-    assert call.words == ["psql", "-d", "service=prod"]
-    assert call.environment == {"PGPASSWORD": "mine", "HOME": "/h"}
+    words, environment = psql_call("psql", "service=prod", [], {"PGPASSWORD": "mine", "HOME": "/h"})
+    assert words == ["psql", "-d", "service=prod"]
+    assert environment == {"PGPASSWORD": "mine", "HOME": "/h"}
 
 
 def test_secret_that_psql_would_show_is_refused() -> None:

@@ -214,8 +214,8 @@ def test_variables_are_filled_in_wherever_they_stand(sample_project: Path) -> No
     environ = {"A_USER": "bob", "A_PASSWORD": SECRET, "DATABASE_URL": "postgresql:///other"}
     context = Context(environ=environ, project_dir=sample_project, target_option="a")
     assert context.database_url == f"postgresql://bob:{SECRET}@h/db"
-    assert context.target().label == "a (postgresql://bob@h/db)"
-    assert context.target().production_name is None
+    assert context.target.label == "a (postgresql://bob@h/db)"
+    assert context.target.production_name is None
 
 
 def test_up_and_down_take_no_target(project: Path, run_dbtool: RunDbtool) -> None:

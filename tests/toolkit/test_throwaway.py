@@ -215,12 +215,13 @@ def test_docker_that_hangs_is_given_up_at_once(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("address", ["unix:///nowhere", "tcp://127.0.0.1:1", "ssh://host", "nonsense"])
-def test_docker_that_is_not_there_means_embedded(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docker_that_is_not_there_means_embedded(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
-    said: list[str] = []
-    with open_throwaway(None, report=said.append) as server:
+    with open_throwaway(None) as server:
         assert folder_and_process(server.url())
-    assert said == ["throwaway server: embedded"]
+    assert capsys.readouterr() == ("", "throwaway server: embedded\n")
     with pytest.raises(DbtoolError), open_throwaway("container"):
         pass
 
@@ -244,11 +245,10 @@ def test_container_runs_the_version_of_its_image(image: str) -> None:
         assert query(server.url("two"), "show fsync") == [("off",)]
 
 
-def test_default_is_the_newest_image_that_docker_has(image: str) -> None:
-    said: list[str] = []
-    with open_throwaway(None, report=said.append) as server:
+def test_default_is_the_newest_image_that_docker_has(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_throwaway(None) as server:
         assert image in server.description
-    assert said == [f"throwaway server: container of {image}"]
+    assert capsys.readouterr() == ("", f"throwaway server: container of {image}\n")
 
 
 def test_container_goes_when_its_owner_is_killed(

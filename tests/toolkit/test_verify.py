@@ -86,7 +86,6 @@ IN_WORDS = {
     "create table app.extra (id integer)",
     "create type app.more as enum ('a')",
     "drop aggregate app.total(integer)",
-    "drop event trigger watch",
     "drop extension plpgsql cascade",
     "drop sequence app.numbers",
     "drop table app.events_2026",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,50 +201,49 @@ def _layouts(
 
 def parts_of(script: Script, label: str) -> list[Part]:
     """The script taken apart. What a script makes and drops again by itself counts as written by people."""
-    text = script.text
-    statements = split(text, label)
-    dropped = " ".join(each.text for each in statements if each.kind == "drop_stmt")
-    parts: list[_Stretch] = [_Stretch(0)]
-    for statement in statements:
-        start = parts[-1].end
-        end = statement.offset + len(statement.text)
+    stretches, rest = _stretches(script.text, label)
+    dropped = " ".join(each.text for each, _ in stretches if each.kind == "drop_stmt")
+    found: list[tuple[list[str], list[Name]]] = []
+    """Texts, and what they create: nothing when people wrote them."""
+
+    def by_hand(text: str) -> None:
+        if not found or found[-1][1]:
+            found.append(([], []))
+        found[-1][0].append(text)
+
+    for statement, own in stretches:
+        names = found[-1][1] if found else []
+        name = creates(statement)
+        simple = name and name.identity.split(" on ")[0].split(".")[-1]
+        if name is not None and not re.search(rf"\b{re.escape(str(simple))}\b", dropped):
+            head = _LABEL.search(own)
+            if head or not names or not _belongs(name, names):
+                if head and own[: head.start()].strip():
+                    by_hand(own[: head.start()])
+                    own = own[head.start() :]
+                found.append(([own], [name]))
+            else:
+                found[-1][0].append(own)
+                names.append(name)
+        elif names and _is_about(statement, names):
+            found[-1][0].append(own)
+        else:
+            by_hand(own)
+    if rest.strip():
+        by_hand(rest)
+    parts = [Part("".join(texts).strip("\n"), tuple(names)) for texts, names in found]
+    return [part for part in parts if part.text]
+
+
+def _stretches(text: str, label: str) -> tuple[list[tuple[Statement, str]], str]:
+    """Each statement with all of the text behind the one before it, its `;` included; and the rest."""
+    found, end = [], 0
+    for statement in split(text, label):
+        start, end = end, statement.offset + len(statement.text)
         end += len(text[end:]) - len(text[end:].lstrip())
         end += text[end : end + 1] == ";"
-        name = creates(statement)
-        names = parts[-1].names
-        if name is not None and not _is_dropped(name, dropped):
-            head = _LABEL.search(text, start, end)
-            if head or not names or not _belongs(name, names):
-                if head and text[start : head.start()].strip():
-                    _by_hand(parts, head.start())
-                parts.append(_Stretch(end))
-            parts[-1].names.append(name)
-        elif not names or not _is_about(statement, names):
-            _by_hand(parts, end)
-        parts[-1].end = end
-    if text[parts[-1].end :].strip():
-        _by_hand(parts, len(text))
-    starts = [0, *(part.end for part in parts)]
-    found = [
-        Part(text[start : part.end].strip("\n"), tuple(part.names))
-        for start, part in zip(starts, parts, strict=False)
-    ]
-    return [part for part in found if part.text]
-
-
-@dataclass
-class _Stretch:
-    """Where a part ends in its script, and what it creates: nothing when people wrote it."""
-
-    end: int
-    names: list[Name] = field(default_factory=list)
-
-
-def _by_hand(parts: list[_Stretch], end: int) -> None:
-    """What people wrote goes on until there."""
-    if parts[-1].names:
-        parts.append(_Stretch(end))
-    parts[-1].end = end
+        found.append((statement, text[start:end]))
+    return found, text[end:]
 
 
 def _belongs(name: Name, names: Sequence[Name]) -> bool:
@@ -259,11 +258,6 @@ def _is_about(statement: Statement, names: Sequence[Name]) -> bool:
         each in names or (statement.kind == "alter_table_stmt" and each.identity in tables)
         for each in about or ()
     )
-
-
-def _is_dropped(name: Name, dropped: str) -> bool:
-    simple = name.identity.split(" on ")[0].split(".")[-1]
-    return re.search(rf"\b{re.escape(simple)}\b", dropped) is not None
 
 
 def _home(piece: Piece, layouts: Sequence[Sequence[Part]]) -> int:
@@ -370,7 +364,8 @@ def _rollback(
         return {}
     scripts = [each for each in project.scripts() if each.number < script.number]
     hand = [part for part in _plain(old or "", project.relative(script.path)) if part]
-    place = next((at for at, part in enumerate(hand) if _ends_head(part)), 0)
+    code = [re.sub(r"--[^\n]*", "", part).strip().lower() for part in hand]
+    place = next((at for at, each in enumerate(code) if each and not each.startswith("set ")), 0)
 
     def render(undo: str) -> str:
         if old is None:
@@ -391,25 +386,13 @@ def _rollback(
 def _plain(text: str, label: str) -> list[str]:
     """The statements of a rollback file that are not about functions, views and triggers."""
     found: list[str] = []
-    previous = 0
-    for statement in split(text, label):
-        end = statement.offset + len(statement.text)
-        end += text[end : end + 1] == ";"
-        own = text[previous:end].strip("\n")
-        previous = end
-        about = concerns(statement)
-        if creates(statement) or re.match(
-            r"drop (function|procedure|aggregate|view|trigger)\b", statement.text
-        ):
+    stretches, rest = _stretches(text, label)
+    for statement, stretch in stretches:
+        own, about = stretch.strip("\n"), concerns(statement)
+        if creates(statement) or _DROPS_OBJECT.match(statement.text):
             lead = own[: own.rfind(statement.text)].rstrip()
             if lead and not found:
                 found.append(lead)  # the file's heading
         elif not (about and all(each.kind in ("routine", "trigger") for each in about)):
             found.append(own)
-    return [*found, text[previous:].strip("\n")]
-
-
-def _ends_head(part: str) -> bool:
-    """Whether a statement is no longer the head of a file: comments and settings."""
-    code = re.sub(r"--[^\n]*", "", part).strip().lower()
-    return not (code.startswith("set ") or not code)
+    return [*found, rest.strip("\n")]

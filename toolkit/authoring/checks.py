@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..catalog.observe import Observer
@@ -42,12 +43,13 @@ def check(
     settings = rules.Settings.read(project, since)
     try:
         scripts = project.scripts()
-        barred = [settings.is_old(each) or each.irreversible is not None for each in scripts]
+        old = [settings.is_old(each) or each.irreversible is not None for each in scripts]
     except DbtoolError as error:
         return [Finding("script", None, None, None, error.message)]
     found = sources.read(project)
     unrunnable = [*conventions.unrunnable(project, scripts)]
-    new = [script for script, is_barred in zip(scripts, barred, strict=True) if not is_barred]
+    new = [script for script, is_old in zip(scripts, old, strict=True) if not is_old]
+    barred = [script not in new or script.rollback_path is None for script in scripts]
     findings = [*unrunnable, *conventions.without_rollback(project, new), *shipped.edited(project)]
     findings += [*found.unreadable, *found.findings]
     if project.base:
@@ -58,36 +60,27 @@ def check(
     return [each for each in findings if each.rule not in settings.exclude]
 
 
+@dataclass
 class _Walk:
     """One database taken from nothing to the newest version; on the way what can be undone is, and redone.
 
     The scripts are walked in stretches, each of which begins with those that are barred from being undone.
     """
 
-    def __init__(
-        self,
-        connect: Connect,
-        project: Project,
-        scripts: list[Script],
-        barred: list[bool],
-        settings: rules.Settings,
-        notice: Callable[[str], None],
-    ) -> None:
-        self.connect = connect
-        self.project = project
-        self.scripts = scripts
-        self.barred = [
-            is_barred or script.rollback_path is None
-            for script, is_barred in zip(scripts, barred, strict=True)
-        ]
-        self.settings = settings
-        self.notice = notice
-        self.findings: list[Finding] = []
-        self.places = {script.id: index for index, script in enumerate(scripts)}
-        self.catalogs: dict[int, Catalog] = {}
-        """Before the first script (0) and after each, where it is needed."""
-        self.roles: dict[int, set[str]] = {}
-        self.applied = 0
+    connect: Connect
+    project: Project
+    scripts: list[Script]
+    barred: list[bool]
+    settings: rules.Settings
+    notice: Callable[[str], None]
+    findings: list[Finding] = field(default_factory=list)
+    catalogs: dict[int, Catalog] = field(default_factory=dict)
+    """Before the first script (0) and after each, where it is needed."""
+    roles: dict[int, set[str]] = field(default_factory=dict)
+    applied: int = 0
+
+    def __post_init__(self) -> None:
+        self.places = {script.id: index for index, script in enumerate(self.scripts)}
 
     def run(self, found: Sources) -> list[Finding]:
         barred, last, begin = self.barred, len(self.scripts), 0

@@ -274,7 +274,7 @@ def _other_signatures(
         if item.name not in pieces:
             continue
         signatures = pieces[item.name].signatures
-        known = [tuple(oids[name] for name in types) for types in signatures if types is not None]
+        known = [[oids[name] for name in types] for types in signatures if types is not None]
         if len(known) == len(signatures) and item.arguments not in known:
             yield item
 

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog.objects import Live, comment_sql, comments_sql, definition, live, privileges_sql
+from ..catalog.objects import Live, comment_sql, comments_sql, definition, live, parts, privileges_sql
 from ..catalog.read import Catalog, Key, diff
 from ..catalog.read import read as read_catalog
 from ..errors import DbtoolError, ScriptFailed, UsageProblem
@@ -47,15 +47,15 @@ class FrozenTexts:
                 texts[name] = f"{statement.comment}\n{text};".lstrip()
         return cls(texts)
 
-    def piece(self, conn: Connection[Any], item: Live, *, as_catalog: bool = False) -> Piece:
-        """What makes the object as it is in the database now: its text, comments and grants.
+    def piece(self, catalog: Catalog, item: Live, *, as_catalog: bool = False) -> Piece:
+        """What makes the object as it is in a database of this catalog: its text, comments and grants.
 
         The text is the scripts', or, with `as_catalog` or where they have none, PostgreSQL's wording. Raises
         DbtoolError when there is neither (an aggregate made by dynamic SQL).
         """
         text = None if as_catalog else self.texts.get(item.name)
-        if text is None:
-            text = definition(conn, item)
+        if text is None and (text := definition(item.key, catalog)):
+            text = "\n".join([text, *parts(item.identity, catalog, "index", "rule")])
         if text is None:
             raise DbtoolError(
                 f"{item.kind} {item.identity}: cannot find the text that made it",
@@ -149,7 +149,7 @@ def _texts(
     by_name = found.by_name()
     doubted: set[Key] = set()
     while True:
-        old = {key: frozen.piece(conn, item, as_catalog=key in doubted) for key, item in before.items()}
+        old = {key: frozen.piece(base, item, as_catalog=key in doubted) for key, item in before.items()}
         with conn.transaction(force_rollback=True):
             settled, body = _transition(
                 conn,
@@ -184,7 +184,7 @@ def undo_text(
     """
     role = _role(conn, render(_ROLE_PROBE))
     with conn.transaction(force_rollback=True):
-        return _undo(conn, base, before, lambda item: frozen.piece(conn, item), role)[1]
+        return _undo(conn, base, before, lambda item: frozen.piece(base, item), role)[1]
 
 
 def _undo(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,38 +76,28 @@ def build(
             return Built(catalog.read(conn), read_contents(conn, varying))
 
 
-class database:  # noqa: N801  a context manager
-    """A new database and a project of these texts, whose first is the schema."""
-
-    def __init__(
-        self,
-        server: ThrowawayServer,
-        texts: Sequence[Script | str],
-        folder: Path,
-        rollback: str | None = None,
-    ) -> None:
-        self._server, self._texts, self._root, self._rollback = server, texts, folder, rollback
-
-    def __enter__(self) -> tuple[Callable[[], psycopg.Connection[tuple[object, ...]]], Project]:
-        (self._root / "migrations").mkdir(exist_ok=True)
-        for old in (self._root / "migrations").iterdir():
-            old.unlink()
-        for number, each in enumerate(self._texts):
-            name, text = f"migration{number}.sql", each if isinstance(each, str) else each.text
-            if isinstance(each, Script):
-                name = each.path.name
-            path = self._root / (f"migrations/{name}" if number else "schema.sql")
-            path.write_text(text, encoding="utf-8")
-        if self._rollback is not None:
-            (self._root / "schema.rollback.sql").write_text(self._rollback, encoding="utf-8")
-        self._roles = self._server.roles()
-        self._server.create_database("squash")
-        url = self._server.url("squash")
-        return partial(connect, url, application_name="dbtool squash"), Project.open(self._root)
-
-    def __exit__(self, *_: object) -> None:
-        self._server.drop_database("squash")
-        self._server.drop_new_roles(self._roles)
+@contextmanager
+def database(
+    server: ThrowawayServer, texts: Sequence[Script | str], root: Path, rollback: str | None = None
+) -> Iterator[tuple[Callable[[], psycopg.Connection[tuple[object, ...]]], Project]]:
+    """A new database and a project of these texts in a folder; the first is the schema."""
+    (root / "migrations").mkdir(exist_ok=True)
+    for old in (root / "migrations").iterdir():
+        old.unlink()
+    for number, each in enumerate(texts):
+        name = each.path.name if isinstance(each, Script) else f"migration{number}.sql"
+        path = root / (f"migrations/{name}" if number else "schema.sql")
+        path.write_text(each.text if isinstance(each, Script) else each, encoding="utf-8")
+    if rollback is not None:
+        (root / "schema.rollback.sql").write_text(rollback, encoding="utf-8")
+    roles = server.roles()
+    server.create_database("squash")
+    try:
+        connect_to = partial(connect, server.url("squash"), application_name="dbtool squash")
+        yield connect_to, Project.open(root)
+    finally:
+        server.drop_database("squash")
+        server.drop_new_roles(roles)
 
 
 _COLUMNS = f"""{COMMON}

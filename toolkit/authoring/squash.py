@@ -11,12 +11,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..catalog import read as catalog
-from ..errors import OWN_RULES, DbtoolError, ScriptFailed, UsageProblem
+from ..errors import OWN_RULES, DbtoolError, ScriptFailed, UsageProblem, summed
 from ..history import migrations
 from ..lint.silences import without_silences
 from ..project.layout import Project, Script, Squash, digest, squashes
@@ -49,11 +50,16 @@ class Unit:
     label: str
     statement: Statement
     text: str
-    inside: str | None
-    """The same as it runs in one transaction with others on an empty database; None where it does not."""
-    makes: Name | None
-    about: tuple[Name, ...]
-    signature: tuple[str, ...] | None
+
+    @cached_property
+    def inside(self) -> str | None:
+        """The same as it runs in one transaction with others on an empty database; None where it does not."""
+        return self.text if self.script.transactional else _inside(self.statement, self.text)
+
+    @cached_property
+    def makes(self) -> Name | None:
+        """The routine, view or trigger that it creates."""
+        return creates(self.statement)
 
 
 def units(script: Script, label: str) -> list[Unit]:
@@ -68,20 +74,7 @@ def units(script: Script, label: str) -> list[Unit]:
         previous = end + (text[end : end + 1] == ";")
         slice_ += "\n;\n" if "--" in slice_.rsplit("\n", 1)[-1] else ";\n"
         slice_ += "".join(f"{rows}\\.\n" for rows in statement.rows)
-        about = tuple(concerns(statement) or ())
-        at = replace(statement, line=statement.line + dropped)
-        found.append(
-            Unit(
-                script,
-                label,
-                at,
-                slice_,
-                slice_ if script.transactional else _inside(statement, slice_),
-                creates(statement),
-                about,
-                input_types(statement),
-            )
-        )
+        found.append(Unit(script, label, replace(statement, line=statement.line + dropped), slice_))
     return found
 
 
@@ -125,7 +118,7 @@ def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str, *, is_
         for place, unit in enumerate(part):
             if unit.makes is not None:
                 last[unit.makes] = (number, place)
-                signatures[unit.makes].add(unit.signature)
+                signatures[unit.makes].add(input_types(unit.statement))
             if unit.statement.kind == "drop_stmt":
                 dropped.add(" ".join(unit.statement.text.split()))
 
@@ -150,7 +143,7 @@ def assemble(parts: Sequence[Sequence[Unit]], kept: set[Name], head: str, *, is_
             for place, unit in enumerate(part)
             if all(
                 name not in last or stays(name, (number, place))
-                for name in ((unit.makes,) if unit.makes else unit.about)
+                for name in ([unit.makes] if unit.makes else concerns(unit.statement) or ())
             )
         ]
         if number and chosen:
@@ -299,7 +292,7 @@ def _rollback(
     if missing:
         return (
             None,
-            f"schema.sql has no rollback, since there is none, or no exact one, of {_listed(missing)}",
+            f"schema.sql has no rollback, since there is none, or no exact one, of {summed(missing, 3)}",
         )
     raise DbtoolError(
         "the rollbacks of these scripts, one after another, leave something behind; nothing was written",
@@ -318,7 +311,3 @@ def _undoing(text: str, line: int, scripts: Sequence[Script]) -> str:
             )
             return f"{path.name}:{at - 1}" if path else each
     return f"schema.rollback.sql:{line}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)

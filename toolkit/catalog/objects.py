@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..sql.statements import Name, qualified, quote
 from .queries import COMMON
-from .read import Key, qualified_names
+from .read import Catalog, Key, qualified_names, split_on
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,7 +29,7 @@ class Live:
     catalog_class: str
     oid: int
     owner: str
-    arguments: tuple[int, ...] | None
+    arguments: list[int] | None
     """The types of a routine's input arguments."""
     returns_trigger: bool
     version: str
@@ -83,19 +83,20 @@ def _bare(kind: str, owner: str, schema: str) -> str:
 _COLUMN_GRANTS = _grant_rows("a.attacl", "c.relowner", "quote_ident(a.attname)")
 
 LIVE = f"""{COMMON}
-select 'routine', n.nspname, p.proname::text, null::text, p.proargtypes::oid[],
+select 'routine', n.nspname, p.proname::text, null::text,
        case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
        p.oid::regprocedure::text, 'pg_proc', p.oid, quote_ident(pg_get_userbyid(p.proowner)),
-       p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype), p.version,
+       p.proargtypes::oid[], p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype), p.version,
        to_jsonb(array({_grant_rows("coalesce(p.proacl, acldefault('f', p.proowner))", "p.proowner")})),
        to_jsonb({_bare("f", "p.proowner", "p.pronamespace")}),
        jsonb_build_object('', obj_description(p.oid, 'pg_proc'))
   from routine p
   join pg_namespace n on n.oid = p.pronamespace
 union all
-select 'relation', n.nspname, c.relname::text, null, null::oid[],
+select 'relation', n.nspname, c.relname::text, null,
        case c.relkind when 'v' then 'view' else 'materialized view' end,
-       c.oid::regclass::text, 'pg_class', c.oid, quote_ident(pg_get_userbyid(c.relowner)), false, c.version,
+       c.oid::regclass::text, 'pg_class', c.oid, quote_ident(pg_get_userbyid(c.relowner)), null::oid[],
+       false, c.version,
        to_jsonb(array(
          {_grant_rows("coalesce(c.relacl, acldefault('r', c.relowner))", "c.relowner")}
          union all
@@ -113,21 +114,22 @@ select 'relation', n.nspname, c.relname::text, null, null::oid[],
   join pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('v', 'm')
 union all
-select 'trigger', n.nspname, c.relname::text, t.tgname::text, null, 'trigger',
-       quote_ident(t.tgname) || ' on ' || c.oid::regclass::text, 'pg_trigger', t.oid, '', false, t.xmin::text,
-       '[]', '[]', jsonb_build_object('', obj_description(t.oid, 'pg_trigger'))
+select 'trigger', n.nspname, c.relname::text, t.tgname::text, 'trigger',
+       quote_ident(t.tgname) || ' on ' || c.oid::regclass::text, 'pg_trigger', t.oid, '', null, false,
+       t.xmin::text, '[]', '[]', jsonb_build_object('', obj_description(t.oid, 'pg_trigger'))
   from pg_trigger t
   join relation c on c.oid = t.tgrelid
   join pg_namespace n on n.oid = c.relnamespace
  where not t.tgisinternal and t.tgparentid = 0
 union all
-select 'event trigger', null, null, t.evtname::text, null, 'event trigger', quote_ident(t.evtname),
-       'pg_event_trigger', t.oid, quote_ident(pg_get_userbyid(t.evtowner)), false, t.xmin::text, '[]', '[]',
+select 'event trigger', null, null, t.evtname::text, 'event trigger', quote_ident(t.evtname),
+       'pg_event_trigger', t.oid, quote_ident(pg_get_userbyid(t.evtowner)), null, false, t.xmin::text,
+       '[]', '[]',
        jsonb_build_object('', obj_description(t.oid, 'pg_event_trigger'))
   from pg_event_trigger t
  where not exists (select from extension_member e where e.classid = 'pg_event_trigger'::regclass
                                                      and e.objid = t.oid)
- order by 1, 7
+ order by 1, 6
 """
 
 # Every dependency between what the project made. The rule behind a view stands for the view, an index of a
@@ -148,7 +150,7 @@ def live(conn: psycopg.Connection[Any]) -> dict[Key, Live]:
     """Every routine, view and trigger in the user schemas and every event trigger, but extensions' own."""
     with qualified_names(conn):
         rows = conn.execute(LIVE).fetchall()
-    return {(row[5], row[6]): _live(row) for row in rows}
+    return {item.key: item for item in map(_live, rows)}
 
 
 def dependents(
@@ -184,48 +186,46 @@ def dependents(
     return [item for item in found.values() if item], [row[0] for row in described if row]
 
 
-def definition(conn: psycopg.Connection[Any], item: Live) -> str | None:
-    """The creating statement as PostgreSQL words it, without comments and grants; None for an aggregate."""
-    query = {
-        "function": "select pg_get_functiondef(%(oid)s)",
-        "procedure": "select pg_get_functiondef(%(oid)s)",
-        "trigger": """select pg_get_triggerdef(oid) || ';' || case tgenabled when 'O' then '' else format(
-                        E'\nalter table %%s %%s trigger %%I;', tgrelid::regclass,
-                          case tgenabled when 'D' then 'disable'
-                        when 'R' then 'enable replica' else 'enable always' end, tgname) end
-                        from pg_trigger where oid = %(oid)s""",
-        "event trigger": """select format('create event trigger %%I on %%s', evtname, evtevent)
-                              || coalesce(' when tag in ('
-                                          || (select string_agg(quote_literal(tag), ', ')
-                                            from unnest(evttags) tag) || ')', '')
-                              || format(E'\n  execute function %%s;', evtfoid::regprocedure)
-                              || case evtenabled when 'O' then ''
-                                else format(E'\nalter event trigger %%I %%s;', evtname,
-                                 case evtenabled when 'D' then 'disable' when 'R' then 'enable replica'
-                                 else 'enable always' end) end
-                              from pg_event_trigger where oid = %(oid)s""",
-        "view": _RELATION.format(create="create or replace view"),
-        "materialized view": _RELATION.format(create="create materialized view"),
-    }.get(item.kind)
-    if query is None:
-        return None
-    with qualified_names(conn):
-        row = conn.execute(query, {"oid": item.oid}).fetchone()
-    return row[0].rstrip("; \n") + ";" if row else None
+_ENABLE = {"O": "enable", "D": "disable", "R": "enable replica", "A": "enable always"}
 
 
-_RELATION = """
-select '{create} ' || c.oid::regclass || coalesce(' with (' || array_to_string(c.reloptions, ', ')
-  || ')', '') || E' as\n'
-       || rtrim(pg_get_viewdef(c.oid), ';') || case when c.relispopulated then ''
-         else E'\nwith no data' end || ';'
-       || coalesce((select string_agg(E'\n' || pg_get_indexdef(i.indexrelid) || ';', ''
-         order by i.indexrelid::regclass::text)
-                      from pg_index i where i.indrelid = c.oid), '')
-       || coalesce((select string_agg(E'\n' || pg_get_ruledef(r.oid), '' order by r.rulename)
-                      from pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN'), '')
-  from pg_class c
- where c.oid = %(oid)s"""
+def definition(key: Key, catalog: Catalog) -> str | None:
+    """The statements that make an object, in PostgreSQL's words, without comments and grants.
+
+    None for a kind, such as an aggregate, of which PostgreSQL has no words.
+    """
+    (kind, identity), facts = key, catalog.facts(key)
+    text = str(facts.get("definition") or "").rstrip("; \n")
+    if kind == "event trigger":
+        tags = f" when tag in ({', '.join(map(literal, facts['tags']))})" if facts["tags"] else ""
+        text = f"create event trigger {identity} on {facts['event']}{tags}\n"
+        text += f"  execute function {facts['function']}"
+    elif kind in ("view", "materialized view"):
+        options = f" with ({', '.join(facts['options'])})" if facts["options"] else ""
+        create = "create or replace" if kind == "view" else "create"
+        text = f"{create} {kind} {identity}{options} as\n{text}" + "\nwith no data" * (not facts["populated"])
+    enabled = facts.get("enabled", "O")
+    return "\n".join([f"{text};", *([enable(key, enabled)] if enabled != "O" else [])]) if text else None
+
+
+def enable(key: Key, how: str) -> str:
+    """The statement that lets a trigger, event trigger or rule fire as the catalog says."""
+    kind, identity = key
+    if kind == "event trigger":
+        return f"alter event trigger {identity} {_ENABLE[how]};"
+    name, on = split_on(identity)
+    return f"alter table {on} {_ENABLE[how]} {kind} {name};"
+
+
+def parts(relation: str, catalog: Catalog, *kinds: str) -> list[str]:
+    """The statements that make the indexes, the rules or both of a relation."""
+    made = []
+    for key in catalog.objects:
+        if key[0] in kinds:
+            facts = catalog.facts(key)
+            if (facts["table"] if key[0] == "index" else split_on(key[1])[1]) == relation:
+                made.append(f"{facts['definition'].rstrip(';')};")
+    return made
 
 
 def comment_sql(item: Live, part: str, text: str | None) -> str:
@@ -276,40 +276,9 @@ def literal(text: str | None) -> str:
 
 
 def _live(row: tuple[Any, ...]) -> Live:
-    (
-        file_kind,
-        schema,
-        relation,
-        trigger,
-        arguments,
-        kind,
-        identity,
-        catalog_class,
-        oid,
-        owner,
-        returns_trigger,
-        version,
-    ) = row[:12]
-    if file_kind == "event trigger":
-        name = Name("event trigger", quote(trigger))
-    elif file_kind == "trigger":
-        name = Name("trigger", f"{quote(trigger)} on {qualified([schema, relation])}")
-    else:
-        name = Name(file_kind, qualified([schema, relation]))
-    grants, bare = (frozenset(tuple(grant) for grant in grants) for grants in row[12:14])
-    comments = {part: text for part, text in row[14].items() if text is not None}
-    types = None if arguments is None else tuple(arguments)
-    return Live(
-        name,
-        kind,
-        identity,
-        catalog_class,
-        oid,
-        owner,
-        types,
-        returns_trigger,
-        version,
-        grants,
-        bare,
-        comments,
-    )
+    file_kind, schema, relation, trigger, *facts, grants, bare, comments = row
+    parts = [qualified([schema, relation])] if relation else []
+    name = Name(file_kind, " on ".join([*([quote(trigger)] if trigger else []), *parts]))
+    said = {part: text for part, text in comments.items() if text is not None}
+    given, initial = (frozenset(map(tuple, each)) for each in (grants, bare))
+    return Live(*(name, *facts, given, initial, said))

@@ -7,7 +7,7 @@ that PostgreSQL prints is qualified, and reads only catalogs that any role may r
 
 from __future__ import annotations
 
-from .rare import RARE, grants, member, needs
+from .rare import RARE, about, grants, member, needs
 
 COMMON = """
 with user_schema as materialized (
@@ -36,9 +36,7 @@ routine as materialized (
 
 SCHEMAS = f"""
 select 'schema', quote_ident(n.nspname), jsonb_build_object(
-         'owner', pg_get_userbyid(n.nspowner),
-         'grants', {grants("n.nspacl", "n", "n.nspowner")},
-         'comment', obj_description(n.oid, 'pg_namespace'))
+         {about("pg_namespace", "n.oid", "n.nspowner", "n.nspacl", "n")})
   from pg_namespace n
   join user_schema s on s.oid = n.oid
  where not {member("pg_namespace", "n.oid")}"""
@@ -47,9 +45,7 @@ TABLES = f"""
 select case c.relkind when 'f' then 'foreign table' else 'table' end, c.oid::regclass::text,
        jsonb_build_object(
          'kind', c.relkind,
-         'owner', pg_get_userbyid(c.relowner),
-         'grants', {grants("c.relacl", "r", "c.relowner")},
-         'comment', obj_description(c.oid, 'pg_class'),
+         {about("pg_class", "c.oid", "c.relowner", "c.relacl", "r")},
          'persistence', c.relpersistence,
          'row security', c.relrowsecurity,
          'row security forced', c.relforcerowsecurity,
@@ -155,9 +151,7 @@ select 'sequence', c.oid::regclass::text, jsonb_build_object(
                         join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
                        where d.classid = 'pg_class'::regclass and d.objid = c.oid
                          and d.deptype in ('a', 'i') and d.refclassid = 'pg_class'::regclass),
-         'owner', pg_get_userbyid(c.relowner),
-         'grants', {grants("c.relacl", "s", "c.relowner")},
-         'comment', obj_description(c.oid, 'pg_class'))
+         {about("pg_class", "c.oid", "c.relowner", "c.relacl", "s")})
   from pg_sequence q
   join relation c on c.oid = q.seqrelid"""
 
@@ -190,9 +184,7 @@ select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else '
                        from pg_depend d
                       where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i'
                         and d.refclassid = 'pg_type'::regclass),
-         'owner', pg_get_userbyid(p.proowner),
-         'grants', {grants("p.proacl", "f", "p.proowner")},
-         'comment', obj_description(p.oid, 'pg_proc'))
+         {about("pg_proc", "p.oid", "p.proowner", "p.proacl", "f")})
   from routine p"""
 
 VIEWS = f"""
@@ -205,9 +197,7 @@ select case c.relkind when 'v' then 'view' else 'materialized view' end, c.oid::
          'access method', (select a.amname from pg_am a where a.oid = c.relam),
          'depends on', {needs("pg_class", "c.oid")},
          'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
-         'owner', pg_get_userbyid(c.relowner),
-         'grants', {grants("c.relacl", "r", "c.relowner")},
-         'comment', obj_description(c.oid, 'pg_class'))
+         {about("pg_class", "c.oid", "c.relowner", "c.relacl", "r")})
   from relation c
  where c.relkind in ('v', 'm')"""
 
@@ -239,9 +229,7 @@ select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'r' then 
                                              'multirange', r.rngmultitypid::regtype::text)
                      from pg_range r
                     where r.rngtypid = t.oid),
-         'owner', pg_get_userbyid(t.typowner),
-         'grants', {grants("t.typacl", "T", "t.typowner")},
-         'comment', obj_description(t.oid, 'pg_type'))
+         {about("pg_type", "t.oid", "t.typowner", "t.typacl", "T")})
   from pg_type t
   join user_schema s on s.oid = t.typnamespace
   left join pg_class c on c.oid = t.typrelid
@@ -262,12 +250,11 @@ select 'policy', quote_ident(p.polname) || ' on ' || p.polrelid::regclass::text,
   from pg_policy p
   join relation c on c.oid = p.polrelid"""
 
-STATISTICS = """
+STATISTICS = f"""
 select 'statistics', o.identity, jsonb_build_object(
          'definition', pg_get_statisticsobjdef(x.oid),
          'target', nullif(x.stxstattarget, -1),
-         'owner', pg_get_userbyid(x.stxowner),
-         'comment', obj_description(x.oid, 'pg_statistic_ext'))
+         {about("pg_statistic_ext", "x.oid", "x.stxowner")})
   from pg_statistic_ext x
   join user_schema s on s.oid = x.stxnamespace,
        pg_identify_object('pg_statistic_ext'::regclass, x.oid, 0) o"""
@@ -278,16 +265,14 @@ select 'event trigger', quote_ident(t.evtname), jsonb_build_object(
          'function', t.evtfoid::regprocedure::text,
          'enabled', t.evtenabled,
          'tags', t.evttags,
-         'owner', pg_get_userbyid(t.evtowner),
-         'comment', obj_description(t.oid, 'pg_event_trigger'))
+         {about("pg_event_trigger", "t.oid", "t.evtowner")})
   from pg_event_trigger t
  where not {member("pg_event_trigger", "t.oid")}"""
 
-PUBLICATIONS = """
+PUBLICATIONS = f"""
 select 'publication', quote_ident(p.pubname),
-       to_jsonb(p) - '{oid,pubname,pubowner}'::text[] || jsonb_build_object(
-         'owner', pg_get_userbyid(p.pubowner),
-         'comment', obj_description(p.oid, 'pg_publication'),
+       to_jsonb(p) - '{{oid,pubname,pubowner}}'::text[] || jsonb_build_object(
+         {about("pg_publication", "p.oid", "p.pubowner")},
          'schemas', (select jsonb_agg(n.nspname order by n.nspname)
                        from pg_publication_namespace x
                        join pg_namespace n on n.oid = x.pnnspid
@@ -304,12 +289,11 @@ select 'publication', quote_ident(p.pubname),
                      where r.prpubid = p.oid))
   from pg_publication p"""
 
-EXTENSIONS = """
+EXTENSIONS = f"""
 select 'extension', quote_ident(x.extname), jsonb_build_object(
          'version', x.extversion,
          'schema', x.extnamespace::regnamespace::text,
-         'owner', pg_get_userbyid(x.extowner),
-         'comment', obj_description(x.oid, 'pg_extension'))
+         {about("pg_extension", "x.oid", "x.extowner")})
   from pg_extension x"""
 
 DATABASE = f"""

@@ -32,20 +32,28 @@ def needs(catalog: str, oid: str) -> str:
     )
 
 
-def _plain(kind: str, catalog: str, facts: str = "'{}'::jsonb") -> str:
-    """SQL for rarely used objects: that they exist, their comment, and the facts given."""
+def about(catalog: str, oid: str, owner: str = "", acl: str = "", kind: str = "") -> str:
+    """SQL for what most kinds of objects have: a comment, an owner, grants."""
+    facts = f"'comment', obj_description({oid}, '{catalog}')"
+    if owner:
+        facts += f", 'owner', pg_get_userbyid({owner})"
+    return f"{facts}, 'grants', {grants(acl, kind, owner)}" if acl else facts
+
+
+def _plain(kind: str, catalog: str, facts: str, *owner: str, row: str = "'{}'::jsonb") -> str:
+    """SQL for a kind that few databases hold; `owner` and what follows as `about` takes them."""
+    facts = ", ".join(filter(None, (facts, about(catalog, "x.oid", *owner))))
     return f"""
-select '{kind}', o.identity, {facts} || jsonb_build_object('comment', obj_description(x.oid, '{catalog}'))
+select '{kind}', o.identity, {row} || jsonb_build_object({facts})
   from {catalog} x, pg_identify_object('pg_catalog.{catalog}'::regclass, x.oid, 0) o
  where x.oid >= 16384 and not {member(catalog, "x.oid")}
    and coalesce(o.schema, '') !~ '^(information_schema$|dbtool(_|$))'"""
 
 
-SUBSCRIPTIONS = """
+SUBSCRIPTIONS = f"""
 select 'subscription', quote_ident(s.subname), jsonb_build_object(
          'publications', (select jsonb_agg(name order by name) from unnest(s.subpublications) name),
-         'owner', pg_get_userbyid(s.subowner),
-         'comment', obj_description(s.oid, 'pg_subscription'))
+         {about("pg_subscription", "s.oid", "s.subowner")})
   from pg_subscription s
   join pg_database d on d.oid = s.subdbid and d.datname = current_database()"""
 
@@ -57,13 +65,6 @@ select 'user mapping', case u.umuser when 0 then 'public' else quote_ident(u.use
          select jsonb_agg(regexp_replace(o, '=.*', '=') || left(md5(o), 6) order by o)
            from unnest(u.umoptions) o))
   from pg_user_mappings u"""
-
-
-def _owned(owner: str, acl: str = "", kind: str = "") -> str:
-    """SQL for the owner of a rarely used object, and its grants where it has such."""
-    more = f", 'grants', {grants(f'x.{acl}', kind, f'x.{owner}')}" if acl else ""
-    return f"jsonb_build_object('owner', pg_get_userbyid(x.{owner}){more})"
-
 
 _MAPPINGS = """
 (select jsonb_agg(line order by line) from (
@@ -81,80 +82,33 @@ _MEMBERS = """
 RARE = (
     SUBSCRIPTIONS,
     USER_MAPPINGS,
-    _plain(
-        "cast",
-        "pg_cast",
-        "to_jsonb(x) - '{oid,castsource,casttarget,castfunc}'::text[]"
-        " || jsonb_build_object('function', x.castfunc::regprocedure::text)",
-    ),
-    _plain(
-        "operator",
-        "pg_operator",
-        "jsonb_build_object('function', x.oprcode::text, 'commutator', x.oprcom::regoperator::text,"
-        " 'negator', x.oprnegate::regoperator::text, 'restrict', x.oprrest::text, 'join', x.oprjoin::text,"
-        f" 'merges', x.oprcanmerge, 'hashes', x.oprcanhash) || {_owned('oprowner')}",
-    ),
-    _plain(
-        "operator class",
-        "pg_opclass",
-        "jsonb_build_object('default', x.opcdefault, 'type', x.opcintype::regtype::text,"
-        f" 'storage', x.opckeytype::regtype::text) || {_owned('opcowner')}",
-    ),
-    _plain(
-        "operator family",
-        "pg_opfamily",
-        f"jsonb_build_object('members', {_MEMBERS}) || {_owned('opfowner')}",
-    ),
-    _plain(
-        "collation",
-        "pg_collation",
-        "to_jsonb(x) - '{oid,collname,collnamespace,collowner,collversion}'::text[]"
-        f" || {_owned('collowner')}",
-    ),
-    _plain(
-        "conversion",
-        "pg_conversion",
-        "jsonb_build_object('function', x.conproc::text, 'from', pg_encoding_to_char(x.conforencoding),"
-        f" 'to', pg_encoding_to_char(x.contoencoding), 'default', x.condefault) || {_owned('conowner')}",
-    ),
-    _plain(
-        "text search configuration",
-        "pg_ts_config",
-        "jsonb_build_object('parser', (select p.prsname from pg_ts_parser p where p.oid = x.cfgparser),"
-        f" 'mappings', {_MAPPINGS}) || {_owned('cfgowner')}",
-    ),
-    _plain(
-        "text search dictionary",
-        "pg_ts_dict",
-        "jsonb_build_object('template', (select t.tmplname from pg_ts_template t"
-        " where t.oid = x.dicttemplate),"
-        f" 'options', x.dictinitoption) || {_owned('dictowner')}",
-    ),
-    _plain("text search parser", "pg_ts_parser", "jsonb_build_object('start', x.prsstart::text)"),
-    _plain("text search template", "pg_ts_template", "jsonb_build_object('lexize', x.tmpllexize::text)"),
-    _plain(
-        "language",
-        "pg_language",
-        f"jsonb_build_object('trusted', x.lanpltrusted) || {_owned('lanowner', 'lanacl', 'l')}",
-    ),
-    _plain("access method", "pg_am", "jsonb_build_object('handler', x.amhandler::text, 'type', x.amtype)"),
-    _plain(
-        "transform",
-        "pg_transform",
-        "jsonb_build_object('from', x.trffromsql::regprocedure::text, 'to', x.trftosql::regprocedure::text)",
-    ),
-    _plain(
-        "foreign data wrapper",
-        "pg_foreign_data_wrapper",
-        "jsonb_build_object('options', x.fdwoptions, 'handler', nullif(x.fdwhandler, 0)::regproc::text,"
-        " 'validator', nullif(x.fdwvalidator, 0)::regproc::text)"
-        f" || {_owned('fdwowner', 'fdwacl', 'F')}",
-    ),
-    _plain(
-        "foreign server",
-        "pg_foreign_server",
-        "jsonb_build_object('options', x.srvoptions, 'type', x.srvtype, 'version', x.srvversion,"
-        " 'wrapper', (select w.fdwname from pg_foreign_data_wrapper w where w.oid = x.srvfdw))"
-        f" || {_owned('srvowner', 'srvacl', 'S')}",
-    ),
-)
+    _plain("cast", "pg_cast", "'function', x.castfunc::regprocedure::text",
+           row="to_jsonb(x) - '{oid,castsource,casttarget,castfunc}'::text[]"),
+    _plain("operator", "pg_operator", """'function', x.oprcode::text, 'restrict', x.oprrest::text,
+      'commutator', x.oprcom::regoperator::text, 'negator', x.oprnegate::regoperator::text,
+      'join', x.oprjoin::text, 'merges', x.oprcanmerge, 'hashes', x.oprcanhash""", "x.oprowner"),
+    _plain("operator class", "pg_opclass", """'default', x.opcdefault, 'type', x.opcintype::regtype::text,
+      'storage', x.opckeytype::regtype::text""", "x.opcowner"),
+    _plain("operator family", "pg_opfamily", f"'members', {_MEMBERS}", "x.opfowner"),
+    _plain("collation", "pg_collation", "", "x.collowner",
+           row="to_jsonb(x) - '{oid,collname,collnamespace,collowner,collversion}'::text[]"),
+    _plain("conversion", "pg_conversion", """'function', x.conproc::text, 'default', x.condefault,
+      'from', pg_encoding_to_char(x.conforencoding),
+      'to', pg_encoding_to_char(x.contoencoding)""", "x.conowner"),
+    _plain("text search configuration", "pg_ts_config", f"""'mappings', {_MAPPINGS},
+      'parser', (select p.prsname from pg_ts_parser p where p.oid = x.cfgparser)""", "x.cfgowner"),
+    _plain("text search dictionary", "pg_ts_dict", """'options', x.dictinitoption,
+      'template', (select t.tmplname from pg_ts_template t where t.oid = x.dicttemplate)""", "x.dictowner"),
+    _plain("text search parser", "pg_ts_parser", "'start', x.prsstart::text"),
+    _plain("text search template", "pg_ts_template", "'lexize', x.tmpllexize::text"),
+    _plain("language", "pg_language", "'trusted', x.lanpltrusted", "x.lanowner", "x.lanacl", "l"),
+    _plain("access method", "pg_am", "'handler', x.amhandler::text, 'type', x.amtype"),
+    _plain("transform", "pg_transform", """'from', x.trffromsql::regprocedure::text,
+      'to', x.trftosql::regprocedure::text"""),
+    _plain("foreign data wrapper", "pg_foreign_data_wrapper", """'options', x.fdwoptions,
+      'handler', nullif(x.fdwhandler, 0)::regproc::text,
+      'validator', nullif(x.fdwvalidator, 0)::regproc::text""", "x.fdwowner", "x.fdwacl", "F"),
+    _plain("foreign server", "pg_foreign_server", """'options', x.srvoptions, 'type', x.srvtype,
+      'version', x.srvversion, 'wrapper', (select w.fdwname from pg_foreign_data_wrapper w
+                                            where w.oid = x.srvfdw)""", "x.srvowner", "x.srvacl", "S"),
+)  # fmt: skip

@@ -33,7 +33,7 @@ def run_on_all(context: Context, jobs: int, in_short: Callable[[Any], str], more
     if context.targets is not None:
         targets = fleet.read_targets(context.targets)
     else:
-        targets = fleet.query_targets(context.targets_query or "", context.target().url)
+        targets = fleet.query_targets(context.targets_query or "", context.target.url)
     arguments = [*fleet.own_arguments(context.arguments), *more]
     runner = fleet.Fleet(arguments, context.environ, context.cwd, stop_on_first=context.stop_on_first)
     finished = 0
@@ -42,14 +42,14 @@ def run_on_all(context: Context, jobs: int, in_short: Callable[[Any], str], more
         nonlocal finished
         finished += 1
         said = _said(outcome, in_short)
-        say(f"[{finished}/{len(targets)}] {outcome.target.name}: {said}", err=context.as_json)
+        context.note(f"[{finished}/{len(targets)}] {outcome.target.name}: {said}")
 
     outcomes = runner.run(targets, jobs, report)
     context.answer = {"databases": [_as_json(outcome) for outcome in outcomes]}
     failure = fleet.failure(outcomes)
     if failure is not None:
         raise failure
-    say(f"all {len(outcomes)} databases are well", err=context.as_json)
+    context.note(f"all {len(outcomes)} databases are well")
 
 
 def _said(outcome: Outcome, in_short: Callable[[Any], str]) -> str:
@@ -87,7 +87,7 @@ def project_server(project: Project, kind: str | None) -> Iterator[ThrowawayServ
     found = surroundings([project.setup, *texts])
     with open_throwaway(kind, extensions=project.extensions) as server:
         server.setup, server.called = project.setup, found.database
-        if server.provide(found.roles, found.tablespaces, found.creators) or found.tablespaces:
+        if server.provide(found) or found.tablespaces:
             say(f"note: the throwaway server was given what the files name: {found}", err=True)
         yield server
 
@@ -98,7 +98,7 @@ def confirm(context: Context, what: str, declined: str) -> None:
     In production it asks for the target's name instead. Raises UsageProblem where there is no terminal to ask
     on, DbtoolError with `declined` on a no.
     """
-    if context.target().production_name:
+    if context.target.production_name:
         confirm_production(context, what, declined)
         return
     if context.yes:
@@ -107,7 +107,7 @@ def confirm(context: Context, what: str, declined: str) -> None:
         raise UsageProblem(
             f"{context.command_name} asks for confirmation, and there is no terminal", hint="Give --yes."
         )
-    if not ask(f"{what} on {context.target().label}?"):
+    if not ask(f"{what} on {context.target.label}?"):
         raise DbtoolError(declined)
 
 
@@ -116,7 +116,7 @@ def confirm_production(context: Context, what: str, declined: str) -> None:
 
     Does nothing on other targets. Raises like `confirm`.
     """
-    target = context.target()
+    target = context.target
     name = target.production_name
     if name is None or context.yes_production == name:
         return

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 import click
 
+from .. import options
 from ..context import Context
-from ..options import GivenPath, json_option, pass_context, project_option, target_options, yes_option
+from ..errors import CheckFailed, UsageProblem, counted
 from ..output import say
-from ._shared import project_server
+from ._shared import confirm, project_server
 
 
-@click.command("init")
+@options.command("init", *options.PROJECT)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--extends", type=click.Choice(["laurel"]), help="Stand on the packaged Laurel.")
 @click.option("--name", metavar="NAME", help="Of its schema, history and seeds. Default: the folder's.")
-@project_option
-@json_option
-@pass_context
 def init(context: Context, folder: Path, extends: str | None, name: str | None) -> None:
     """Start a project in DIR: schema, a migration with its rollback, and a test, all of which pass.
 
@@ -30,19 +29,16 @@ def init(context: Context, folder: Path, extends: str | None, name: str | None) 
 
     written = [str(path) for path in start(folder, extends, name)]
     context.answer = {"files": written}
-    for path in () if context.as_json else written:
-        say(f"wrote {path}")
-    say(f"next: cd {folder}; dbtool test; dbtool check; dbtool up", err=context.as_json)
+    for path in written:
+        context.tell(f"wrote {path}")
+    context.note(f"next: cd {folder}; dbtool test; dbtool check; dbtool up")
 
 
-@click.command("new")
+@options.command("new", *options.PROJECT)
 @click.argument("description", required=False)
 @click.option("--amend", is_flag=True, help="Only bring migrations that no release has to the sources.")
 @click.option("--empty", is_flag=True, help="Write only the header, whatever the sources say.")
-@click.option("--server", metavar="KIND", help="Where to try it: container, embedded or a superuser's URL.")
-@project_option
-@json_option
-@pass_context
+@options.server("Where to try it")
 def new(context: Context, description: str | None, amend: bool, empty: bool, server: str | None) -> None:
     """Write the next migration from the changed sources, or amend those that no release has.
 
@@ -56,7 +52,6 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     from ..authoring import amending, generate
     from ..catalog.objects import live
     from ..connection import connect
-    from ..errors import UsageProblem
     from ..history import migrations
 
     project = context.project
@@ -85,29 +80,19 @@ def new(context: Context, description: str | None, amend: bool, empty: bool, ser
     labels = [*amended.changed, *amended.added, *(made.sources if made else ())]
     dropped = [*amended.removed, *(made.dropped if made else ())]
     context.answer = {"files": written, "amended": rewritten, "sources": labels, "dropped": dropped}
-    if context.as_json:
-        return
-    for file in rewritten:
-        say(f"amended {file}")
-    for file in written:
-        say(f"wrote {file}")
-    for label in labels:
-        say(f"  with {label}")
-    for name in dropped:
-        say(f"  drops {name}")
+    done = {"amended": rewritten, "wrote": written, "  with": labels, "  drops": dropped}
+    for did, names in done.items():
+        for name in names:
+            context.tell(f"{did} {name}")
     if amend and not rewritten:
-        say("nothing to amend: the unreleased migrations are what the sources say")
+        context.tell("nothing to amend: the unreleased migrations are what the sources say")
     elif made and not made.sources and not made.dropped and not empty:
-        say("no source changed: write the SQL into both files")
+        context.tell("no source changed: write the SQL into both files")
 
 
-@click.command("squash")
+@options.command("squash", options.server("Where to prove it"), *options.PROJECT)
 @click.argument("version")
 @click.option("--dry-run", is_flag=True, help="Prove that it can be done; write nothing.")
-@click.option("--server", metavar="KIND", help="Where to prove it: container, embedded or a superuser's URL.")
-@project_option
-@json_option
-@pass_context
 def squash(context: Context, version: str, dry_run: bool, server: str | None) -> None:
     """Put schema.sql and the migrations up to VERSION together into one schema.sql.
 
@@ -126,19 +111,17 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     if not dry_run:
         write(project, squashed)
     context.answer = {"written": not dry_run, "replaced": replaced}
-    if context.as_json:
-        return
     done = "would be" if dry_run else "are"
-    say(f"{len(replaced)} migrations {done} in schema.sql now, up to {replaced[-1]}")
-    say("it builds the same catalog and the same rows")
+    context.tell(f"{len(replaced)} migrations {done} in schema.sql now, up to {replaced[-1]}")
+    context.tell("it builds the same catalog and the same rows")
 
 
-@click.command("check")
-@click.option("--server", metavar="KIND", help="Where to run it: container, embedded or a superuser's URL.")
+@options.command("check", *options.PROJECT)
+@options.server("Where to run it")
 @click.option(
     "--same-as",
     metavar="DIR",
-    type=GivenPath(exists=True, file_okay=False, path_type=Path),
+    type=options.FOLDER,
     help="Prove instead that the project in DIR, an earlier checkout, builds the same.",
 )
 @click.option(
@@ -148,9 +131,6 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     type=click.IntRange(min=0),
     help="Only run what is older than migration N.",
 )
-@project_option
-@json_option
-@pass_context
 def check(context: Context, server: str | None, same_as: Path | None, since: int | None) -> None:
     """Prove that sources, migrations and rollbacks agree.
 
@@ -164,14 +144,15 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
     """
     from ..authoring import checks, proof
     from ..connection import connect
-    from ..errors import CheckFailed
     from ..project.layout import Project
 
     project = context.project
     with project_server(project, server) as throwaway:
         if same_as is not None:
             found = proof.differences(throwaway, project, Project.open(same_as))
-            _check_report_proof(context, same_as, found)
+            context.answer = {"differences": found}
+            _conclude(context, found, "difference", f" from {same_as}")
+            context.tell(f"the same as {same_as}: catalog and rows")
             return
         throwaway.create_database("check")
         findings = checks.check(
@@ -182,52 +163,35 @@ def check(context: Context, server: str | None, same_as: Path | None, since: int
         )
         description = throwaway.description
     context.answer = {"server": description, "findings": [each.as_json() for each in findings]}
-    for finding in () if context.as_json else findings:
-        say(str(finding))
-    if findings:
-        raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
-    if not context.as_json:
-        say(f"all is well: sources, migrations, rollbacks and conventions agree ({description})")
+    _conclude(context, list(map(str, findings)), "finding")
+    context.tell(f"all is well: sources, migrations, rollbacks and conventions agree ({description})")
 
 
-def _check_report_proof(context: Context, other: Path, differences: list[str]) -> None:
-    from ..errors import CheckFailed
-
-    context.answer = {"differences": differences}
-    for line in () if context.as_json else differences:
-        say(line)
-    if differences:
-        raise CheckFailed(f"{len(differences)} difference{'s' * (len(differences) > 1)} from {other}")
-    if not context.as_json:
-        say(f"the same as {other}: catalog and rows")
+def _conclude(context: Context, found: list[str], what: str, more: str = "") -> None:
+    """Shows what is wrong. Raises CheckFailed when something is."""
+    for line in found:
+        context.tell(line)
+    if found:
+        raise CheckFailed(counted(len(found), what) + more)
 
 
-@click.command("watch")
-@yes_option
-@target_options
-@pass_context
+@options.command("watch", options.yes, *options.SHELL)
 def watch(context: Context) -> None:
     """Replace functions, triggers and views in a development database as their files are saved.
 
     Brings the database to the sources first. Errors name file and line; the database stays as it was then.
     Nothing is recorded: `dbtool new` freezes what was tried. Ctrl-C ends it.
     """
-    import time
-    from functools import partial
-
-    from .. import output
     from ..authoring.watch import PAUSE, Watcher
-    from ..errors import UsageProblem
-    from ._shared import confirm
 
-    context.announce()
-    if context.target().production_name:
+    context.begin(is_told=True)
+    if context.target.production_name:
         raise UsageProblem("a production database is no place to try things out")
-    if not context.target().is_embedded:
+    if not context.target.is_embedded:
         confirm(context, "Replace objects as files are saved", "nothing was done")
-    watcher = Watcher(context.connect, context.project, output.say, partial(output.say, err=True))
+    watcher = Watcher(context.connect, context.project, say, partial(say, err=True))
     watcher.start()
-    output.say(f"watching {context.project.root}", err=True)
+    say(f"watching {context.project.root}", err=True)
     while True:
         time.sleep(PAUSE)
         watcher.look()

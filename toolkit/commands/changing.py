@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import options
 from ..context import Context
-from ..options import (
-    GivenPath,
-    allow_newer_option,
-    base_option,
-    fleet_options,
-    json_option,
-    limit_options,
-    pass_context,
-    target_options,
-    trust_option,
-    wait_option,
-    yes_option,
-    yes_production_option,
-)
+from ..errors import DbtoolError, Drift, counted
 from ..output import say
-from ..sql.limits import Limits
 from ._shared import run_on_all
 
 if TYPE_CHECKING:
@@ -35,39 +21,25 @@ if TYPE_CHECKING:
     from ..live.plan import Plan
 
 
-@click.command("migrate")
-@click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
+@options.command("migrate", *options.LIMITS, *options.FLEET, options.base, *options.TARGET)
+@options.to
 @click.option("--dry-run", is_flag=True, help="Show what would be applied; write nothing.")
 @click.option("--allow-late", is_flag=True, help="Apply migrations below the newest applied one too.")
-@allow_newer_option
+@options.allow_newer
 @click.option(
     "--dump",
     metavar="FILE",
-    type=GivenPath(dir_okay=False, writable=True, path_type=Path),
+    type=options.GivenPath(dir_okay=False, writable=True, path_type=Path),
     help="Then write the schema to this file, as pg_dump does: for reading, in version control.",
 )
-@limit_options
-@fleet_options
-@base_option
-@target_options
-@json_option
-@pass_context
 def migrate(
-    context: Context,
-    to: str | None,
-    dry_run: bool,
-    allow_late: bool,
-    allow_newer: bool,
-    dump: Path | None,
-    limits: Limits,
-    jobs: int,
+    context: Context, to: str | None, dry_run: bool, dump: Path | None, jobs: int, **given: Any
 ) -> None:
     """Apply schema.sql and the migrations in numeric order.
 
     Each file runs in one transaction that also marks it as applied, unless it begins with
     `-- transactional: false`. What waits too long for a lock is rolled back and tried again.
     """
-    from .. import output
     from ..history import migrations
 
     if context.is_fleet:
@@ -77,40 +49,26 @@ def migrate(
         from ..live.plan import require_pg_dump
 
         require_pg_dump()
-    context.announce()
-    label, report = context.target().label, output.reporter(as_json=context.as_json)
-    context.answer = {"target": label, "applied": report.finished, "would_apply": []}
-    scripts = migrations.migrate(
-        context.connect,
-        context.project,
-        to=to,
-        dry_run=dry_run,
-        allow_late=allow_late,
-        allow_newer=allow_newer,
-        limits=limits,
-        report=report,
-    )
+    report = context.reporter()
+    answer = context.begin(is_told=True, applied=report.finished, would_apply=[])
+    label = context.target.label
+    given.update(to=to, dry_run=dry_run, limits=options.take_limits(given), report=report)
+    scripts = migrations.migrate(context.connect, context.project, **given)
     if dry_run:
-        context.answer["would_apply"] = [script.id for script in scripts]
+        answer["would_apply"] = [script.id for script in scripts]
     elif dump is not None:
         from ..live.plan import write_dump
 
-        write_dump(context.target().url, dump)
-        say(f"wrote {dump}", err=context.as_json)
-    if context.as_json:
-        return
+        write_dump(context.target.url, dump)
+        context.note(f"wrote {dump}")
     for script in scripts if dry_run else ():
         how = "" if script.transactional else ", without transaction"
-        say(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
+        context.tell(f"would apply {script.id} ({context.project.relative(script.path)}{how})")
     if not scripts:
         reached = "is up to date" if to is None else f"has everything up to {to}"
-        say(f"nothing to apply: {label} {reached}")
-    elif not dry_run:
-        say(f"{label} is at {scripts[-1].id} now: {_count(scripts, 'script')} applied", err=True)
-
-
-def _count(things: Sequence[object], what: str) -> str:
-    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
+        context.tell(f"nothing to apply: {label} {reached}")
+    elif not dry_run and not context.as_json:
+        say(f"{label} is at {scripts[-1].id} now: {counted(len(scripts), 'script')} applied", err=True)
 
 
 def _migrate_in_short(answer: Any) -> str:
@@ -119,51 +77,34 @@ def _migrate_in_short(answer: Any) -> str:
     return f"{done} {', '.join(scripts)}" if scripts else "nothing to apply"
 
 
-@click.command("rollback")
+@options.command("rollback", *options.LIMITS, *options.CONFIRM, options.base, *options.TARGET)
 @click.option(
     "--to", metavar="VERSION", help="Keep this one: a migration's number, `schema`, or 0 for nothing."
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Undo this many. Default: 1.")
-@limit_options
-@yes_option
-@yes_production_option
-@base_option
-@target_options
-@json_option
-@pass_context
-def rollback(context: Context, to: str | None, steps: int | None, limits: Limits) -> None:
+def rollback(context: Context, **given: Any) -> None:
     """Undo migrations from the newest down, each in one transaction.
 
     Nothing is undone when the rollback file of one of them is missing. `--to 0` leaves no trace.
     """
-    from .. import output
     from ..history import migrations
     from ._shared import confirm
 
-    context.announce()
-
-    label, report = context.target().label, output.reporter(as_json=context.as_json)
-    context.answer = {"target": label, "undone": report.finished}
+    report = context.reporter()
+    context.begin(is_told=True, undone=report.finished)
 
     def ask(plan: Sequence[Applied]) -> None:
         confirm(context, f"Undo {', '.join(applied.id for applied in plan)}", "nothing was undone")
 
-    undone = migrations.rollback(
-        context.connect,
-        context.project,
-        to=to,
-        steps=steps,
-        limits=limits,
-        report=report,
-        confirm=ask,
-    )
+    given.update(limits=options.take_limits(given), report=report, confirm=ask)
+    undone = migrations.rollback(context.connect, context.project, **given)
     if undone:
-        say(f"{label}: {_count(undone, 'script')} undone", err=True)
-    elif not context.as_json:
-        say("nothing to undo")
+        say(f"{context.target.label}: {counted(len(undone), 'script')} undone", err=True)
+    else:
+        context.tell("nothing to undo")
 
 
-@click.command("repair")
+@options.command("repair", *options.LIMITS, *options.CONFIRM, options.base, *options.TARGET)
 @click.option("--undo", is_flag=True, help="Undo unfinished scripts by their rollback files.")
 @click.option("--skip", is_flag=True, help="Treat as done the statement that an unfinished script reached.")
 @click.option(
@@ -171,158 +112,94 @@ def rollback(context: Context, to: str | None, steps: int | None, limits: Limits
 )
 @click.option("--restore", metavar="NAME", multiple=True, help="Write a file from the text that was applied.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
-@limit_options
-@yes_option
-@yes_production_option
-@base_option
-@target_options
-@json_option
-@pass_context
-def repair(
-    context: Context,
-    undo: bool,
-    skip: bool,
-    forget: tuple[str, ...],
-    restore: tuple[str, ...],
-    dry_run: bool,
-    limits: Limits,
-) -> None:
+def repair(context: Context, dry_run: bool, **given: Any) -> None:
     """Finish or undo what stopped, accept edits of comments, forget or restore missing files.
 
     Shows what it would do, and asks. Without options: finishes every unfinished script from the statement
     that it reached, dropping the invalid index that this one left, and accepts edits of comments alone.
     """
-    from .. import output
-    from ..errors import DbtoolError
     from ..history import repair
     from ..history.run import exclusive_run, session
     from ..history.status import refuse_problems, status
     from ._shared import confirm
 
-    project = context.project
-    context.announce()
-    report = output.reporter(as_json=context.as_json)
-    context.answer = {"target": context.target().label, "done": [], "would_do": []}
-    plan = partial(repair.plan, project=project, undo=undo, skip=skip, forget=forget, restore=restore)
+    project, limits, report = context.project, options.take_limits(given), context.reporter()
+    answer = context.begin(is_told=True, done=[], would_do=[])
     with session(context.connect, report) as connection:
-        steps = plan(connection)
-        shown = ["\n".join(filter(None, step.lines())) for step in steps]
+        steps = repair.plan(connection, project, **given)
+        shown = ["\n".join(filter(None, step.lines)) for step in steps]
         for line in "\n".join(shown).splitlines():
-            say(line, err=context.as_json)
+            context.note(line)
         if steps and not dry_run:
             confirm(context, "Do this", "nothing was done")
-            with exclusive_run(context.connect, connection, project.history, limits, report) as run:
-                if plan(connection) != steps:
+            place = (context.connect, connection, project.history)
+            with exclusive_run(*place, limits, report) as run:
+                if repair.plan(connection, project, **given) != steps:
                     raise DbtoolError("the history changed in the meantime; nothing was done")
                 for step in steps:
                     step.carry_out(run)
         left = status(connection, project)
-    context.answer["would_do" if dry_run else "done"] = shown
-    if context.as_json:
-        pass
-    elif not steps:
-        say("nothing that can be repaired")
+    answer["would_do" if dry_run else "done"] = shown
+    if not steps:
+        context.tell("nothing that can be repaired")
     elif not dry_run:
-        say("repaired")
+        context.tell("repaired")
     if not dry_run:
         refuse_problems(left, project)
 
 
-@click.command("baseline")
+@options.command("baseline", options.server("Where to build it"), options.wait, options.base, *options.TARGET)
 @click.argument("version", required=False)
 @click.option("--force", is_flag=True, help="Adopt it although it differs.")
-@click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
-@wait_option
-@base_option
-@target_options
-@json_option
-@pass_context
-def baseline(context: Context, version: str | None, force: bool, server: str | None, wait: float) -> None:
+def baseline(context: Context, version: str | None, **given: Any) -> None:
     """Adopt a database that was built without dbtool: VERSION is the migration that it has reached.
 
     Without VERSION it is found out. The history is written, nothing is run. Refused with exit code 4, showing
     the differences, when the catalog is not what the schema and the migrations up to VERSION build on a
     throwaway server, and when dbtool has applied something already. VERSION may be `schema`.
     """
-    from .. import output
-    from ..errors import Drift
     from ..live.verify import baseline
 
-    label = context.target().label
-    answer = context.answer = {"target": label, "adopted": [], "ignored": [], "differences": []}
+    answer = context.begin(adopted=[], ignored=[], differences=[])
     try:
-        adopted = baseline(
-            context.connect,
-            context.project,
-            version,
-            force=force,
-            server=server,
-            url=context.target().url,
-            wait=wait,
-            report=output.reporter(as_json=context.as_json),
-        )
+        given.update(url=context.target.url, report=context.reporter())
+        adopted = baseline(context.connect, context.project, version, **given)
     except Drift as error:
         answer["differences"] = [each.as_json() for each in error.found]
         raise
     scripts = answer["adopted"] = [script.id for script in adopted.scripts]
     answer["ignored"] = [each.as_json() for each in adopted.ignored]
-    for each in () if context.as_json else adopted.ignored:
-        say(f"let pass: {each}")
-    say(
-        f"adopted {label} at {scripts[-1]}: {_count(scripts, 'script')} applied by now, none was run",
-        err=context.as_json,
-    )
+    for each in adopted.ignored:
+        context.tell(f"let pass: {each}")
+    done = f"{counted(len(scripts), 'script')} applied by now, none was run"
+    context.note(f"adopted {context.target.label} at {scripts[-1]}: {done}")
 
 
 TEXT_LENGTH = 90
 
 
-@click.command("plan")
-@click.option("--to", metavar="VERSION", help="Stop at this one: a migration's number, or `schema`.")
+@options.command("plan", options.trust, *options.TARGET)
+@options.to
 @click.option("--allow-late", is_flag=True, help="Include migrations below the newest applied one.")
-@allow_newer_option
-@click.option("--server", metavar="KIND", help="Where to measure: container, embedded or a superuser's URL.")
+@options.allow_newer
+@options.server("Where to measure")
 @click.option("--verbose", is_flag=True, help="Show every statement, not only what touches tables there.")
-@trust_option
-@target_options
-@json_option
-@pass_context
-def plan(
-    context: Context,
-    to: str | None,
-    allow_late: bool,
-    allow_newer: bool,
-    server: str | None,
-    verbose: bool,
-    trust_target: bool,
-) -> None:
+def plan(context: Context, server: str | None, verbose: bool, **given: Any) -> None:
     """Show what would run, and what each statement would block.
 
     Measures on an empty clone of the target's schema, on a throwaway server of the same major version where
     there is one: the strongest lock per table, what is rewritten or read as a whole, and how long it takes.
     The target is only read. The last line is the verdict.
     """
-    from ..errors import DbtoolError
     from ..live.plan import plan
     from ..servers.choose import open_like
 
-    context.announce()
-    target = context.target()
-    context.answer = {"target": target.label, "forecasts": [], "warnings": [], "notes": []}
+    answer, target = context.begin(is_told=True, forecasts=[], warnings=[], notes=[]), context.target
     with context.connect() as connection:
         major = connection.info.server_version // 10_000
     with open_like(major, server, context.project.extensions, or_another=True) as throwaway:
-        made = plan(
-            context.connect,
-            target.url,
-            context.project,
-            throwaway,
-            to=to,
-            allow_late=allow_late,
-            allow_newer=allow_newer,
-            trust_target=trust_target,
-        )
-    context.answer.update(dataclasses.asdict(made), verdict=made.verdict)
+        made = plan(context.connect, target.url, context.project, throwaway, **given)
+    answer.update(dataclasses.asdict(made), verdict=made.verdict)
     if not context.as_json:
         _plan_print(made, verbose=verbose)
         say(f"verdict: {made.verdict}" if made.forecasts else f"nothing to apply on {target.label}")
@@ -364,60 +241,39 @@ def _plan_print_effect(effect: Effect) -> None:
         say(f"      {'; '.join(parts)}{'' if effect.is_measured else ' (not measured)'}")
 
 
-@click.command("seed")
+@options.command("seed", options.wait, options.yes_production, *options.TARGET)
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
 @click.option("--mix", is_flag=True, help="Load a system into a database that holds another; no name: all.")
-@allow_newer_option
-@wait_option
-@yes_production_option
-@target_options
-@json_option
-@pass_context
-def seed(
-    context: Context, systems: tuple[str, ...], demo: bool, mix: bool, allow_newer: bool, wait: float
-) -> None:
+@options.allow_newer
+def seed(context: Context, systems: tuple[str, ...], demo: bool, **given: Any) -> None:
     """Load the reference data of the named systems; none named: of the one that the database holds.
 
     seeds/core comes first; each system is loaded in one transaction. It may be run again at any time. Where
     no seeds/seeds.toml says that a database holds one system, all are loaded when none is named.
     """
-    from .. import output
     from ..history import seeds
     from ..history.lock import refuse_transaction_pooling
     from ._shared import confirm_production
 
-    project = context.project
-    context.announce()
+    project, answer = context.project, context.begin(is_told=True, seeded=[])
     if demo:
         confirm_production(context, "Load sample content and learners", "nothing was loaded")
-    answer = context.answer = {"target": context.target().label, "seeded": []}
     with context.connect(autocommit=True) as connection:
         refuse_transaction_pooling(context.connect, connection)
-        loaded = seeds.seed(
-            connection,
-            project,
-            systems,
-            demo=demo,
-            mix=mix,
-            allow_newer=allow_newer,
-            wait=wait,
-            report=output.reporter(as_json=context.as_json),
-        )
+        report = context.reporter()
+        loaded = seeds.seed(connection, project, systems, demo=demo, report=report, **given)
     answer["seeded"] = [
         {"system": entry.system, "files": [project.relative(path) for path in entry.files]}
         for entry in loaded
     ]
-    if not loaded and not context.as_json:
-        say("nothing to seed: the project has no seeds/")
+    if not loaded:
+        context.tell("nothing to seed: the project has no seeds/")
 
 
-@click.command("import-questions")
+@options.command("import-questions", *options.TARGET)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--exam", metavar="KEY", help="The exam of rows that have no exam_type of their own.")
-@target_options
-@json_option
-@pass_context
 def import_questions(context: Context, file: Path, exam: str | None) -> None:
     """Import a question bank from a CSV file, as a whole or not at all.
 
@@ -426,10 +282,8 @@ def import_questions(context: Context, file: Path, exam: str | None) -> None:
     """
     from ..live import questions
 
-    context.announce()
-    context.answer = {"target": context.target().label}
+    answer = context.begin(is_told=True)
     with context.reading() as connection:
         counts = questions.import_questions(connection, file, exam)
-    context.answer.update(counts)
-    if not context.as_json:
-        say(", ".join(f"{count} {what}" for what, count in counts.items()))
+    answer.update(counts)
+    context.tell(", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -10,35 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import options
 from ..context import Context
-from ..errors import PendingMigrations
-from ..options import (
-    allow_newer_option,
-    base_option,
-    fleet_options,
-    json_option,
-    pass_context,
-    target_options,
-    trust_option,
-)
-from ..output import say, say_script
+from ..errors import Drift, PendingMigrations, counted
+from ..output import print_table, say, say_script
 from ._shared import run_on_all
 
 if TYPE_CHECKING:
     from ..history.status import ScriptState
-    from ..history.stepwise import Unfinished
-
 
 _STATUS_STYLES = {"applied": "green", "pending": "yellow", "running": "yellow"}
+_OF_UNFINISHED = ("statements", "kept", "line", "error", "is_undo")
 
 
-@click.command("status")
-@allow_newer_option
-@fleet_options
-@base_option
-@target_options
-@json_option
-@pass_context
+@options.command("status", options.allow_newer, *options.FLEET, options.base, *options.TARGET)
 def status(context: Context, allow_newer: bool, jobs: int) -> None:
     """Show what is applied, pending, edited, missing, late or unfinished: one line each.
 
@@ -47,19 +32,17 @@ def status(context: Context, allow_newer: bool, jobs: int) -> None:
     """
     from ..history.status import PENDING, RUNNING, refuse_problems, status
     from ..history.stepwise import invalid_indexes
-    from ..output import print_table
 
     if context.is_fleet:
         run_on_all(context, jobs, _status_in_short)
         return
-    project, label = context.project, context.target().label
-    context.answer = {"target": label, "scripts": [], "invalid_indexes": []}
+    answer = context.begin(scripts=[], invalid_indexes=[])
     with context.reading() as connection:
-        by_project = [(each, status(connection, each)) for each in project.stack]
+        by_project = [(each, status(connection, each)) for each in context.project.stack]
         invalid = invalid_indexes(connection)
     states = [entry for _, found in by_project for entry in found]
-    context.answer["scripts"] = [_status_as_json(context, entry) for entry in states]
-    context.answer["invalid_indexes"] = [
+    answer["scripts"] = [_status_as_json(context, entry) for entry in states]
+    answer["invalid_indexes"] = [
         {"index": each.identity, "table": each.table, "drop": each.drop} for each in invalid
     ]
     if not context.as_json:
@@ -72,9 +55,10 @@ def status(context: Context, allow_newer: bool, jobs: int) -> None:
         refuse_problems(found, each, allow_newer=allow_newer)
     pending = sum(entry.state in (PENDING, RUNNING) for entry in states)
     if pending:
-        raise PendingMigrations(f"{pending} pending on {label}", hint="Run `dbtool migrate`.")
+        raise PendingMigrations(f"{pending} pending on {answer['target']}", hint="Run `dbtool migrate`.")
     if not context.as_json:
-        say(f"up to date: {len(states)} scripts applied on {label}, the newest is {states[-1].id}", err=True)
+        done = f"{len(states)} scripts applied on {answer['target']}, the newest is {states[-1].id}"
+        say(f"up to date: {done}", err=True)
 
 
 def _status_as_row(context: Context, entry: ScriptState) -> tuple[str, ...]:
@@ -94,18 +78,11 @@ def _status_as_json(context: Context, entry: ScriptState) -> dict[str, Any]:
         "file": context.project.relative(entry.path) if entry.path else None,
         "description": entry.script.description if entry.script else None,
         "diff": entry.diff,
-        "unfinished": _status_stop_as_json(entry.unfinished) if entry.unfinished else None,
-    }
-
-
-def _status_stop_as_json(unfinished: Unfinished) -> dict[str, Any]:
-    return {
-        "statement": unfinished.reached,
-        "statements": unfinished.statements,
-        "kept": unfinished.kept,
-        "line": unfinished.line,
-        "error": unfinished.error,
-        "is_undo": unfinished.is_undo,
+        "unfinished": entry.unfinished
+        and {
+            "statement": entry.unfinished.reached,
+            **{name: getattr(entry.unfinished, name) for name in _OF_UNFINISHED},
+        },
     }
 
 
@@ -119,12 +96,8 @@ NAME_WIDTH = 22
 _HISTORY_STYLES = {"undone": "yellow", "stopped": "red"}
 
 
-@click.command("history")
+@options.command("history", options.base, *options.TARGET)
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the newest N only.")
-@base_option
-@target_options
-@json_option
-@pass_context
 def history(context: Context, limit: int | None) -> None:
     """Show who applied and undid what, when, and how long it took.
 
@@ -132,12 +105,11 @@ def history(context: Context, limit: int | None) -> None:
     dbtool, too. Writes nothing.
     """
     from ..history.history import read_events
-    from ..output import print_table
 
-    context.answer = {"target": context.target().label, "events": []}
+    answer = context.begin(events=[])
     with context.reading() as connection:
         found = read_events(connection, context.project.history)[-limit if limit else None :]
-    context.answer["events"] = [
+    answer["events"] = [
         {**dataclasses.asdict(event), "happened_at": event.happened_at.isoformat()} for event in found
     ]
     if context.as_json:
@@ -161,7 +133,7 @@ def history(context: Context, limit: int | None) -> None:
     print_table(headers, table, [_HISTORY_STYLES.get(event.operation, "green") for event in found])
 
 
-@click.command("report")
+@options.command("report", *options.TARGET)
 @click.option(
     "--output",
     metavar="FILE",
@@ -178,9 +150,6 @@ def history(context: Context, limit: int | None) -> None:
     show_default=True,
     help="How far back it goes, today included.",
 )
-@target_options
-@json_option
-@pass_context
 def report(context: Context, output: Path, days: int) -> None:
     """Write a page of numbers for a product owner: who learns, who stays, how far they come.
 
@@ -192,7 +161,7 @@ def report(context: Context, output: Path, days: int) -> None:
     if not context.as_json:
         charts.require()
     with context.connect() as connection:
-        numbers = report.read(connection, context.target().label, days)
+        numbers = report.read(connection, context.target.label, days)
     context.answer = numbers.as_json()
     if context.as_json:
         return
@@ -201,7 +170,7 @@ def report(context: Context, output: Path, days: int) -> None:
     say(f"wrote {output} ({len(page.encode()) / 1000:.0f} kB)")
 
 
-@click.command("docs")
+@options.command("docs", *options.TARGET)
 @click.option(
     "--output",
     metavar="DIR",
@@ -210,9 +179,6 @@ def report(context: Context, output: Path, days: int) -> None:
     show_default=True,
     help="The folder of the pages; those of an earlier run are replaced.",
 )
-@target_options
-@json_option
-@pass_context
 def docs(context: Context, output: Path) -> None:
     """Write pages about the database for those who build on it: tables, functions, rules, a search.
 
@@ -237,70 +203,44 @@ def docs(context: Context, output: Path) -> None:
     with context.connect() as connection:
         pages = site.write(connection, output, words)
     context.answer = {"folder": str(output), "pages": pages}
-    say(f"wrote {pages} pages: open {output}/index.html", err=context.as_json)
+    context.note(f"wrote {pages} pages: open {output}/index.html")
     if not site.can_draw():
         say("without pictures: there is no Graphviz here (apt install graphviz)", err=True)
 
 
-@click.command("verify")
+@options.command("verify", *options.FLEET, options.base, *options.TARGET)
 @click.option("--sql", "as_sql", is_flag=True, help="Print only the script that would mend everything.")
-@click.option("--server", metavar="KIND", help="Where to build it: container, embedded or a superuser's URL.")
-@trust_option
+@options.server("Where to build it")
+@options.trust
 @click.option("--kept-in", type=click.Path(file_okay=False, path_type=Path), hidden=True)
-@fleet_options
-@base_option
-@target_options
-@json_option
-@pass_context
-def verify(
-    context: Context,
-    as_sql: bool,
-    server: str | None,
-    trust_target: bool,
-    kept_in: Path | None,
-    jobs: int,
-) -> None:
+def verify(context: Context, as_sql: bool, jobs: int, **given: Any) -> None:
     """Compare the database with what the applied migrations build.
 
     They are built on a throwaway server of the same major version, from the project's files as far as these
     say what was applied. Each difference is shown with the SQL that would mend it; nothing is changed. Exit
     code 4 when there is one.
     """
-    from ..errors import Drift
     from ..live import verify
-    from ..output import reporter
 
     if context.is_fleet:
         with TemporaryDirectory() as folder:
             run_on_all(context, jobs, _verify_in_short, ["--kept-in", folder])
         return
-    label = context.target().label
-    answer = context.answer = {"target": label, "version": None, "differences": []}
+    answer, target = context.begin(version=None, differences=[]), context.target
+    given.update(url=target.url, notice=context.reporter().notice)
     with context.reading() as connection:
-        applied, found = verify.verify(
-            connection,
-            context.project,
-            server,
-            kept_in,
-            url=context.target().url,
-            trust_target=trust_target,
-            notice=reporter().notice,
-        )
-    answer.update(version=applied[-1].id, differences=[each.as_json() for each in found])
-    if context.as_json:
-        pass
-    elif as_sql and found:
+        applied, found = verify.verify(connection, context.project, **given)
+    version = applied[-1].id
+    answer.update(version=version, differences=[each.as_json() for each in found])
+    if as_sql and found and not context.as_json:
         say_script(verify.script(found))
-    elif not as_sql:
-        for each in found:
-            say(str(each))
+    for each in () if as_sql else found:
+        context.tell(str(each))
     if found:
-        raise Drift(
-            f"{len(found)} difference{'s' * (len(found) > 1)} between {label} and what"
-            f" {applied[-1].id} builds"
-        )
+        number = counted(len(found), "difference")
+        raise Drift(f"{number} between {target.label} and what {version} builds")
     if not context.as_json:
-        say(f"{label} is what {applied[-1].id} builds", err=as_sql)
+        say(f"{target.label} is what {version} builds", err=as_sql)
 
 
 def _verify_in_short(answer: Any) -> str:

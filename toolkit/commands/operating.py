@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import options
 from ..context import Context
-from ..errors import CheckFailed, DbtoolError, UsageProblem
-from ..options import json_option, pass_context, target_options, yes_option, yes_production_option
+from ..errors import CheckFailed, DbtoolError, UsageProblem, counted
 from ..output import print_table, progress, say, say_script
 from ..sql.execute import Connection
 
@@ -30,46 +30,39 @@ select quote_ident(current_user),
 _JOBS = "select name, schedule, command, purpose from learn.jobs where is_wanted order by name"
 
 
-@click.command("doctor")
+@options.command("doctor", *options.TARGET)
 @click.option(
     "--quick", is_flag=True, help="Leave out the integrity of learners' data, which reads all of it."
 )
-@target_options
-@json_option
-@pass_context
 def doctor(context: Context, quick: bool) -> None:
     """Say what ails a database of Laurel's, each with the statement that mends it.
 
     Integrity, roles, grants, jobs that do not run, indexes, triggers, bloat, sessions, sequences, settings:
     the rows of the view learn.health. Exit code 6 when there is an error or a warning. Writes nothing.
     """
-    label = context.target().label
-    context.answer = {"target": label, "findings": []}
+    answer = context.begin(findings=[])
     with context.reading() as connection:
         _require(connection, "learn.health")
         found = connection.execute(_HEALTH, [not quick]).fetchall()
     names = ("severity", "topic", "subject", "finding", "mend")
-    context.answer["findings"] = [dict(zip(names, row, strict=True)) for row in found]
-    for severity, topic, subject, finding, mend in () if context.as_json else found:
-        say(f"{severity}: {topic}: {subject}: {finding}\n  mend: {mend}")
+    answer["findings"] = [dict(zip(names, row, strict=True)) for row in found]
+    for severity, topic, subject, finding, mend in found:
+        context.tell(f"{severity}: {topic}: {subject}: {finding}\n  mend: {mend}")
     bad = sum(row[0] != "note" for row in found)
     if bad:
-        raise CheckFailed(f"{bad} thing{'s' * (bad > 1)} to mend on {label}")
+        raise CheckFailed(f"{counted(bad, 'thing')} to mend on {answer['target']}")
     if not context.as_json:
-        say(f"{label} is well", err=True)
+        say(f"{answer['target']} is well", err=True)
 
 
-@click.command("schedule")
+@options.command("schedule", *options.TARGET)
 @click.option("--pg-cron", is_flag=True, help="As SQL for the extension pg_cron.")
-@target_options
-@json_option
-@pass_context
 def schedule(context: Context, pg_cron: bool) -> None:
     """Print a crontab, or a script for pg_cron, with every job that the database wants.
 
     The jobs are the rows of the view learn.jobs. No password is printed: psql finds it in ~/.pgpass.
     """
-    context.answer = {"target": context.target().label, "jobs": []}
+    answer = context.begin(jobs=[])
     with context.reading() as connection:
         _require(connection, "learn.jobs")
         jobs = connection.execute(_JOBS).fetchall()
@@ -78,7 +71,7 @@ def schedule(context: Context, pg_cron: bool) -> None:
         where = shlex.join(["-h", at.host, "-p", str(at.port), "-U", at.user, "-d", database])
         call = f"psql -Xqo /dev/null -v ON_ERROR_STOP=1 {where}".replace("%", r"\%")  # which cron would cut
     names = ("name", "schedule", "command", "purpose")
-    context.answer["jobs"] = [dict(zip(names, row, strict=True)) for row in jobs]
+    answer["jobs"] = [dict(zip(names, row, strict=True)) for row in jobs]
     if context.as_json:
         return
     if pg_cron:
@@ -95,12 +88,9 @@ def schedule(context: Context, pg_cron: bool) -> None:
     say_script("\n".join(lines))
 
 
-@click.command("rules")
+@options.command("rules", *options.TARGET)
 @click.argument("action", type=click.Choice(["preview"]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@target_options
-@json_option
-@pass_context
 def rules(context: Context, action: str, file: Path) -> None:  # noqa: ARG001
     """Show who would gain or lose what by the rules, badges or levels that a file writes.
 
@@ -110,12 +100,11 @@ def rules(context: Context, action: str, file: Path) -> None:  # noqa: ARG001
     """
     from ..live.preview import preview
 
-    context.announce()
-    context.answer = {"target": context.target().label, "changes": []}
+    answer = context.begin(is_told=True, changes=[])
     with context.connect() as connection:
         _require(connection, "learn.xp_rules", "update")
         changes = preview(connection, file)
-    context.answer["changes"] = [change._asdict() for change in changes]
+    answer["changes"] = [change._asdict() for change in changes]
     if context.as_json:
         return
     rows = [
@@ -139,7 +128,7 @@ def _require(connection: Connection, name: str, privilege: str = "select") -> No
         raise DbtoolError(f"this is for members of learn_owner, and {role} is none", hint=hint)
 
 
-@click.command("simulate")
+@options.command("simulate", *options.CONFIRM, *options.TARGET)
 @click.option(
     "--learners",
     metavar="N",
@@ -185,11 +174,6 @@ def _require(connection: Connection, name: str, privilege: str = "select") -> No
     help="Live: how long.",
 )
 @click.option("--calls", metavar="N", type=click.IntRange(1), help="Live: stop after so many calls.")
-@yes_option
-@yes_production_option
-@target_options
-@json_option
-@pass_context
 def simulate(
     context: Context,
     learners: int,
@@ -223,8 +207,7 @@ def simulate(
         from ..history.seeds import default_system
 
         context.database_option = None if system == default_system(context.project) else system
-    context.announce()
-    answer = context.answer = {"target": context.target().label, "seed": seed, "history": None, "live": None}
+    answer = context.begin(is_told=True, seed=seed, history=None, live=None)
     with context.connect(autocommit=True) as connection:
         _allow(context, connection, system, learners)
         if is_live:
@@ -233,12 +216,11 @@ def simulate(
         if not (is_live and there):
             history = model.MadeUp(learners, days, seed, 3.0 if is_live or rate is None else rate)
             answer["history"] = made = _history(context, connection, history)
-            if not context.as_json:
-                per_second = round(made["facts"] / max(made["seconds"], 0.01))
-                say(
-                    f"{made['learners']:,} learners did {made['acts']:,} things in {days} days:"
-                    f" {made['facts']:,} facts in {made['seconds']:.1f} s, {per_second:,} a second"
-                )
+            per_second = round(made["facts"] / max(made["seconds"], 0.01))
+            context.tell(
+                f"{made['learners']:,} learners did {made['acts']:,} things in {days} days:"
+                f" {made['facts']:,} facts in {made['seconds']:.1f} s, {per_second:,} a second"
+            )
             connection.execute("reset role")
             there = model.learner_ids(connection, seed)
     if not is_live:
@@ -246,7 +228,7 @@ def simulate(
     if not there:
         raise DbtoolError("nobody has signed up yet", hint="Give more --learners or --days.")
     load = live_clients.Load(
-        context.target().url,
+        context.target.url,
         live_clients.read_acts(read_sql(folder / "live.sql")),
         there,
         clients or 4,
@@ -275,8 +257,8 @@ def _allow(context: Context, connection: Connection, system: str | None, learner
         )
     if not held:
         raise DbtoolError("the database holds no product", hint="Run `dbtool seed` first.")
-    if context.target().production_name or (
-        not context.target().is_embedded and model.has_real_learners(connection)
+    if context.target.production_name or (
+        not context.target.is_embedded and model.has_real_learners(connection)
     ):
         confirm(context, f"Add {learners} simulated learners to the real ones", "nothing was simulated")
 

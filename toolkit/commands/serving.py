@@ -9,18 +9,15 @@ from functools import partial
 import click
 from click.shell_completion import get_completion_class
 
+from .. import options
 from ..connection import connect
 from ..context import Context
 from ..errors import DbtoolError, UsageProblem
-from ..options import json_option, pass_context, project_option, target_options, yes_option
 from ..output import ask, say, say_script
 
 
-@click.command("down")
+@options.command("down", options.project, options.yes)
 @click.option("--destroy", is_flag=True, help="Remove the server's data too. Asks first, unless --yes.")
-@project_option
-@yes_option
-@pass_context
 def down(context: Context, destroy: bool) -> None:
     """Stop the embedded server. Its data stays, unless --destroy is given."""
     from ..servers.choose import EmbeddedServer
@@ -42,10 +39,8 @@ def down(context: Context, destroy: bool) -> None:
     say(f"removed the data in {server.home}" if removed else f"there is no data in {server.home}")
 
 
-@click.command("psql", context_settings={"ignore_unknown_options": True})
+@options.command("psql", *options.SHELL, context_settings={"ignore_unknown_options": True})
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
-@target_options
-@pass_context
 def psql(context: Context, args: tuple[str, ...]) -> None:
     """Open a shell on the target database. ARGS go to psql, and psql's exit code comes back.
 
@@ -56,20 +51,20 @@ def psql(context: Context, args: tuple[str, ...]) -> None:
     from ..servers.binaries import find_psql, psql_call
     from ..servers.choose import EmbeddedServer
 
-    target = context.target()
+    target = context.target
     psql = find_psql(EmbeddedServer(context.embedded_home).binaries if target.is_embedded else None)
     if psql is None:
         raise DbtoolError(
             "there is no psql here",
             hint="Install PostgreSQL's client, for example: apt install postgresql-client",
         )
-    call = psql_call(psql, target.url, args, context.environ)
+    words, environment = psql_call(psql, target.url, args, context.environ)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(call.words[0], call.words, call.environment)  # noqa: S606  no shell, and psql owns the terminal
+    os.execve(psql, words, environment)  # noqa: S606  no shell, and psql owns the terminal
 
 
-@click.command("test", context_settings={"ignore_unknown_options": True})
+@options.command("test", options.project, context_settings={"ignore_unknown_options": True})
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.option(
     "--server",
@@ -80,8 +75,6 @@ def psql(context: Context, args: tuple[str, ...]) -> None:
     " image), or the URL of a running server, on which databases are made and dropped. Default: a container"
     " where Docker has the image, else embedded.",
 )
-@project_option
-@pass_context
 def test(context: Context, args: tuple[str, ...], kind: str | None) -> None:
     """Run pytest on a throwaway PostgreSQL. ARGS go to pytest.
 
@@ -106,11 +99,9 @@ def test(context: Context, args: tuple[str, ...], kind: str | None) -> None:
     sys.exit(code)
 
 
-@click.command("completion")
+@options.command("completion", options.project)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@project_option
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
+def completion(_context: Context, shell: str) -> None:
     """Print the script that lets a shell complete dbtool's commands and options.
 
     \b
@@ -120,10 +111,12 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    say_script(kind(ctx.find_root().command, {}, "dbtool", "_DBTOOL_COMPLETE").source())
+    say_script(
+        kind(click.get_current_context().find_root().command, {}, "dbtool", "_DBTOOL_COMPLETE").source()
+    )
 
 
-@click.command("up")
+@options.command("up", *options.PROJECT)
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
 @click.option(
@@ -131,9 +124,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     type=click.IntRange(0, 65535),
     help="Listen on this port of localhost too, for tools that need TCP; 0: no more. It is kept.",
 )
-@project_option
-@json_option
-@pass_context
 def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None) -> None:
     """Start the embedded server, migrate, seed, show the status.
 
@@ -143,7 +133,6 @@ def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None)
     default system is the one of app. Run it again at any time: it brings the databases up to date, also where
     migrations that no release has yet were amended: rows stay.
     """
-    from .. import output
     from ..history import migrations, seeds
     from ..live.follow import follow
     from ..servers.choose import EmbeddedServer
@@ -153,18 +142,17 @@ def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None)
     seeds.plan(context.project, systems)  # all of them are known
     default = seeds.default_system(context.project)
     databases = {name if name != default else "app": [name] for name in systems} or {"app": []}
-    report = output.reporter(as_json=context.as_json)
+    report = context.reporter()
     server = EmbeddedServer(context.embedded_home)
     was_running = server.start(report.notice, port)
     state = "runs already" if was_running else "started"
-    say(f"PostgreSQL {server.binaries.version} {state} in {server.home}", err=context.as_json)
-
+    context.note(f"PostgreSQL {server.binaries.version} {state} in {server.home}")
     applied: list[str] = []
     for database, names in databases.items():
         server.ensure_database(database)
         url = server.url(database)
         if systems:
-            say(f"database {database}", err=context.as_json)
+            context.note(f"database {database}")
         connect_to = partial(connect, url, application_name="dbtool up")
         follow(connect_to, context.project, report)
         migrations.migrate(connect_to, context.project, report=report)
@@ -173,14 +161,13 @@ def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None)
             connection.autocommit = True
             stack = context.project.stack
             applied = [entry.id for each in stack for entry in migrations.status(connection, each)]
-        if not context.as_json:
-            say(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
-            choice = "" if database == "app" else f" --database {database}"
-            option = f" --database-url '{url}'" if overruled else choice
-            say(f"shell: {program_name()} psql{option}")
-            say(f"URL: {url}")
-            if tcp := server.tcp_url(database):
-                say(f"by TCP: {tcp}, with the password in {server.password_file}")
+        context.tell(f"up to date: {len(applied)} scripts applied, the newest is {applied[-1]}")
+        choice = "" if database == "app" else f" --database {database}"
+        option = f" --database-url '{url}'" if overruled else choice
+        context.tell(f"shell: {program_name()} psql{option}")
+        context.tell(f"URL: {url}")
+        if tcp := server.tcp_url(database):
+            context.tell(f"by TCP: {tcp}, with the password in {server.password_file}")
     urls = {database: server.url(database) for database in databases}
     context.answer = {
         "url": next(iter(urls.values())),

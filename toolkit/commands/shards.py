@@ -7,15 +7,14 @@ from typing import Any
 
 import click
 
+from .. import options
 from ..context import Context
 from ..errors import CheckFailed
-from ..options import json_option, pass_context, target_options
-from ..output import print_table, reporter, say
+from ..output import print_table
 
 
-@click.group("shards")
-@target_options
-def shards() -> None:
+@options.command("shards", *options.SHELL, cls=click.Group)
+def shards(_context: Context) -> None:
     """Spread learners over many databases, behind a proxy with the same functions.
 
     Learners are on shards, content and community on home, PL/Proxy finds whose shard it is: see
@@ -23,7 +22,7 @@ def shards() -> None:
     """
 
 
-@shards.command("init")
+@options.command("init", *options.TARGET, within=shards)
 @click.argument("proxy")
 @click.option(
     "--home", "home_url", metavar="URL", required=True, help="Content, community and the directory."
@@ -37,9 +36,6 @@ def shards() -> None:
     show_default=True,
     help="Into how many parts learners fall that can be moved: a power of 2, for ever.",
 )
-@target_options
-@json_option
-@pass_context
 def init(context: Context, proxy: str, home_url: str, shard_urls: tuple[str, ...], buckets: str) -> None:
     """Make the database PROXY a proxy before a home and shards, and bring these to today's migrations.
 
@@ -49,31 +45,23 @@ def init(context: Context, proxy: str, home_url: str, shard_urls: tuple[str, ...
     """
     from ..shards.setup import init
 
-    made = init(context.project, proxy, home_url, shard_urls, int(buckets), reporter(as_json=context.as_json))
+    made = init(context.project, proxy, home_url, shard_urls, int(buckets), context.reporter())
     context.answer = {"databases": [{"number": each.number, "place": each.place} for each in made]}
-    if not context.as_json:
-        say(f"{len(made) - 1} shards and home are behind the proxy")
+    context.tell(f"{len(made) - 1} shards and home are behind the proxy")
 
 
-@shards.command("add")
+@options.command("add", *options.TARGET, within=shards)
 @click.argument("url")
-@target_options
-@json_option
-@pass_context
 def add(context: Context, url: str) -> None:
     """Take the empty database URL in as a shard; learners come to it by split or rebalance."""
     from ..shards.setup import add
 
-    new = add(context.project, context.target().url, url, reporter(as_json=context.as_json))
+    new = add(context.project, context.target.url, url, context.reporter())
     context.answer = {"number": new.number, "name": new.name}
-    if not context.as_json:
-        say(f"{new.name} is behind the proxy, without learners")
+    context.tell(f"{new.name} is behind the proxy, without learners")
 
 
-@shards.command("status")
-@target_options
-@json_option
-@pass_context
+@options.command("status", *options.TARGET, within=shards)
 def status(context: Context) -> None:
     """Show the databases: learners, buckets, how far content is behind, what is not delivered yet.
 
@@ -81,7 +69,7 @@ def status(context: Context) -> None:
     """
     from ..shards.status import status
 
-    rows = status(context.target().url)
+    rows = status(context.target.url)
     context.answer = {"databases": rows}
     if not context.as_json:
         names = ("name", "buckets", "learners", "migration", "lag", "waiting", "problem")
@@ -92,10 +80,7 @@ def status(context: Context) -> None:
         raise CheckFailed(f"not well: {', '.join(bad)}")
 
 
-@shards.command("sync")
-@target_options
-@json_option
-@pass_context
+@options.command("sync", *options.TARGET, within=shards)
 def sync(context: Context) -> None:
     """Bring what was changed in content and rules on home to the shards, and wait until they have it.
 
@@ -105,15 +90,14 @@ def sync(context: Context) -> None:
 
     with ExitStack() as stack:
         proxy = stack.enter_context(context.connect())
-        found = cluster.members(proxy, context.target().url)
+        found = cluster.members(proxy, context.target.url)
         opened = [stack.enter_context(each.open()) for each in found]
         version = content.sync(opened[0], list(zip(found, opened, strict=True))[1:])
     context.answer = {"version": version}
-    if not context.as_json:
-        say(f"all shards have version {version} of the content")
+    context.tell(f"all shards have version {version} of the content")
 
 
-@shards.command("drain")
+@options.command("drain", *options.TARGET, within=shards)
 @click.option(
     "--older-than",
     metavar="SECONDS",
@@ -122,9 +106,6 @@ def sync(context: Context) -> None:
     show_default=True,
     help="Registrations that began so long ago are settled.",
 )
-@target_options
-@json_option
-@pass_context
 def drain(context: Context, older_than: float) -> None:
     """Finish what crashes have left between home and the shards. Run it every minute."""
     with context.connect(autocommit=True) as proxy:
@@ -132,8 +113,7 @@ def drain(context: Context, older_than: float) -> None:
         query = "select learn_proxy.drain(make_interval(secs => %s))"
         (count,) = proxy.execute(query, [older_than]).fetchone() or (0,)
     context.answer = {"learners": count}
-    if not context.as_json:
-        say(f"{count} learners were told what home knew")
+    context.tell(f"{count} learners were told what home knew")
 
 
 def _shown(value: Any) -> str:

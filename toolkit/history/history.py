@@ -110,22 +110,6 @@ def read_events(connection: Connection, schema: str = SCHEMA) -> list[Event]:
     return [Event(*values) for values in rows]
 
 
-def record(
-    connection: Connection,
-    operation: str,
-    script: str,
-    *,
-    seconds: float | None = None,
-    detail: str | None = None,
-    yoyo_log_id: str | None = None,
-    schema: str = SCHEMA,
-) -> None:
-    """Notes what was done to a script; part of the transaction that is open."""
-    by_user = f"{user_name()}@{socket.gethostname()}"
-    values = (operation, script, seconds, detail, by_user, __version__, yoyo_log_id)
-    connection.execute(of(schema, _RECORD), values)
-
-
 _NAME = re.compile(r"migration([0-9]+)(?:[_-].*)?")
 _EXISTS = """
 select to_regclass('dbtool._yoyo_migration') is not null, to_regclass('dbtool.applied_script') is not null,
@@ -167,14 +151,8 @@ update dbtool.applied_script a set checksum = %s, text = %s
   from dbtool._yoyo_migration y where y.migration_hash = a.migration_hash and y.migration_id = %s
 """
 _HISTORY_TABLES = (
-    "run_lock",
-    "event",
-    "unfinished_script",
-    "applied_script",
-    "_yoyo_migration",
-    "_yoyo_log",
-    "_yoyo_version",
-    "yoyo_lock",
+    *("run_lock", "event", "unfinished_script", "applied_script"),
+    *("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock"),
 )
 
 
@@ -242,32 +220,35 @@ class History:
         """Records a script as applied; part of the transaction that is open."""
         with self._connection.pipeline():
             log_id = self._backend().mark(script.stem)
-            self._connection.execute(
-                of(self.schema, _KEEP_TEXT),
-                (script.checksum, script.text, seconds, __version__, script.stem),
-            )
-            record(
-                self._connection,
-                operation,
-                script.stem,
-                seconds=seconds,
-                yoyo_log_id=log_id,
-                schema=self.schema,
-            )
+            values = (script.checksum, script.text, seconds, __version__, script.stem)
+            self._connection.execute(of(self.schema, _KEEP_TEXT), values)
+            self.record(operation, script.stem, seconds, yoyo_log_id=log_id)
 
     def unmark(self, stem: str, seconds: float | None = None, operation: str = UNDONE) -> None:
         """Forgets an applied script, by the name under which yoyo knows it; part of the open transaction."""
         self._connection.execute(of(self.schema, _FORGET_TEXT), [stem])
         log_id = self._backend().unmark(stem)
-        record(self._connection, operation, stem, seconds=seconds, yoyo_log_id=log_id, schema=self.schema)
+        self.record(operation, stem, seconds, yoyo_log_id=log_id)
 
     def accept(self, script: Script) -> None:
         """Takes the file of an applied script for what was applied; part of the open transaction."""
-        self._connection.execute(
-            of(self.schema, _REPLACE_TEXT),
-            (script.checksum, script.text, script.stem),
-        )
-        record(self._connection, ACCEPTED, script.stem, schema=self.schema)
+        values = (script.checksum, script.text, script.stem)
+        self._connection.execute(of(self.schema, _REPLACE_TEXT), values)
+        self.record(ACCEPTED, script.stem)
+
+    def record(
+        self,
+        operation: str,
+        script: str,
+        seconds: float | None = None,
+        *,
+        detail: str | None = None,
+        yoyo_log_id: str | None = None,
+    ) -> None:
+        """Notes what was done to a script; part of the transaction that is open."""
+        by_user = f"{user_name()}@{socket.gethostname()}"
+        values = (operation, script, seconds, detail, by_user, __version__, yoyo_log_id)
+        self._connection.execute(of(self.schema, _RECORD), values)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

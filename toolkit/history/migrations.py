@@ -19,15 +19,7 @@ from ..sql.script import irreversible, is_transactional, own_limits, refuse_unfi
 from .history import Applied, History, fold, remap
 from .lock import stand_on
 from .run import Connect, File, Run, exclusive_run, session
-from .status import (
-    LATE,
-    PENDING,
-    RUNNING,
-    ScriptState,
-    refuse_problems,
-    refuse_unfinished,
-    status,
-)
+from .status import LATE, PENDING, RUNNING, ScriptState, refuse_problems, refuse_unfinished, status
 
 __all__ = ["Connect", "ScriptState", "migrate", "rollback", "scripts_up_to", "status"]
 
@@ -209,19 +201,9 @@ def _limit(to: int | str | None, known: Collection[int]) -> int:
         return NOTHING
     if number is None or number not in known:
         newest = max(known, default=0)
+        hint = f"Versions are 0 (nothing), schema, and the numbers of migrations, up to {newest}."
         near = did_you_mean(text, [SCHEMA_ID, *(f"migration{each}" for each in known if each)])
-        raise UsageProblem(
-            f"there is no version {to}",
-            hint=" ".join(
-                filter(
-                    None,
-                    [
-                        f"Versions are 0 (nothing), schema, and the numbers of migrations, up to {newest}.",
-                        near,
-                    ],
-                )
-            ),
-        )
+        raise UsageProblem(f"there is no version {to}", hint=f"{hint} {near}" if near else hint)
     return number
 
 

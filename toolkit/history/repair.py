@@ -6,9 +6,8 @@ Planning reads only. What it returns is shown to the user before anything of it 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import DbtoolError, UsageProblem, did_you_mean
@@ -26,109 +25,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Finish:
-    """Runs the rest of a script that stopped, and marks it; of a rollback file likewise."""
+class Step:
+    """One thing that mends the history."""
 
-    unfinished: Unfinished
-    script: Script | None
-    file: File
-    kept: int
-    """How many of the file's statements are done."""
-    drops: tuple[InvalidIndex, ...]
-
-    def lines(self) -> list[str]:
-        """What will be done, for people."""
-        of = len(self.file.statements)
-        lines = [f"finish {self.unfinished.stem}: {self.unfinished}"]
-        lines += [f"  {index.drop}  -- it is invalid" for index in self.drops]
-        if self.kept < of:
-            line = self.file.statements[self.kept].line
-            again = self.file.statements[self.kept].is_alone and self.unfinished.error is None
-            lines.append(
-                f"  run statements {self.kept + 1} to {of}, from {self.file.source}:{line}"
-                + (" (that one may have ended; --skip goes on behind it)" if again else "")
-            )
-        return [*lines, f"  mark it as {'undone' if self.script is None else 'applied'}"]
-
-    def carry_out(self, run: Run) -> None:
-        """Does it. Raises ScriptFailed, and the script stays unfinished, when a statement fails."""
-        for index in self.drops:
-            run.connection.execute(index.drop.encode())
-        if self.script is None:
-            is_last = [applied.stem for applied in run.history.read()] == [self.unfinished.stem]
-            run.undo(self.unfinished.stem, self.file, kept=self.kept, is_last=is_last)
-        else:
-            run.apply(self.script, self.file, kept=self.kept)
-
-
-@dataclass(frozen=True)
-class Undo:
-    """Runs the rollback file of a script that stopped, and forgets it."""
-
-    unfinished: Unfinished
-    file: File
-
-    def lines(self) -> list[str]:
-        """What will be done, for people."""
-        return [f"undo {self.unfinished.stem}: {self.unfinished}", f"  run {self.file.source}"]
-
-    def carry_out(self, run: Run) -> None:
-        """Does it. Raises ScriptFailed when the file does not run on what is there."""
-        run.undo(self.unfinished.stem, self.file, is_last=not run.history.read())
-
-
-@dataclass(frozen=True)
-class Accept:
-    """Takes an edit of comments and white space for what was applied."""
-
-    script: Script
-    diff: str
-
-    def lines(self) -> list[str]:
-        """What will be done, for people."""
-        return [f"accept the edit of {self.script.id}: only comments and white space differ", self.diff]
-
-    def carry_out(self, run: Run) -> None:
-        """Does it."""
-        with run.history.transaction():
-            run.history.accept(self.script)
-
-
-@dataclass(frozen=True)
-class Forget:
-    """Takes a script whose file is gone out of the history."""
-
-    stem: str
-
-    def lines(self) -> list[str]:
-        """What will be done, for people."""
-        return [f"forget {self.stem}: what it made stays in the database, and its text goes"]
-
-    def carry_out(self, run: Run) -> None:
-        """Does it."""
-        with run.history.transaction():
-            run.history.unmark(self.stem, operation=history.FORGOTTEN)
-
-
-@dataclass(frozen=True)
-class Restore:
-    """Writes the file of a script from the text that was applied."""
-
-    stem: str
-    path: Path
-    text: str
-    diff: str
-
-    def lines(self) -> list[str]:
-        """What will be done, for people."""
-        return [f"write {self.path} as {self.stem} was applied", self.diff]
-
-    def carry_out(self, _run: Run) -> None:
-        """Does it. Touches no database."""
-        self.path.write_text(self.text, encoding="utf-8", newline="\n")
-
-
-Step = Finish | Undo | Accept | Forget | Restore
+    lines: tuple[str, ...]
+    """What will be done, for people."""
+    carry_out: Callable[[Run], object] = field(compare=False)
+    """Does it. Raises ScriptFailed when a statement fails; what is unfinished stays so."""
+    basis: tuple[object, ...] = ()
+    """What it goes by: while people decide, another run may change that."""
+    is_about_unfinished: bool = False
 
 
 def plan(
@@ -154,20 +60,23 @@ def plan(
     for entry in states:
         if entry.state == UNFINISHED and entry.unfinished is not None:
             if undo and not entry.unfinished.is_undo:
-                steps.append(Undo(entry.unfinished, _rollback_file(project, entry)))
+                steps.append(_undo(entry.unfinished, _rollback_file(project, entry)))
             else:
                 steps.append(_finish(connection, project, entry, entry.unfinished, skip=skip))
         elif entry.script and entry.diff and entry.only_comments_differ:
-            steps.append(Accept(entry.script, entry.diff))
-    if (undo or skip) and not any(isinstance(step, Finish | Undo) for step in steps):
+            steps.append(_accept(entry.script, entry.diff))
+    if (undo or skip) and not any(step.is_about_unfinished for step in steps):
         raise UsageProblem("no script is unfinished", hint="`dbtool status` shows the state of each.")
     return steps
 
 
 def _finish(
     connection: Connection, project: Project, entry: ScriptState, stopped: Unfinished, *, skip: bool
-) -> Finish:
-    """How to go on. The statements that ran must be the file's still; what follows them may be corrected."""
+) -> Step:
+    """Runs the rest of a script, or rollback file, that stopped, and marks it.
+
+    The statements that ran must be the file's still; what follows them may be corrected.
+    """
     if stopped.is_undo:
         file = _rollback_file(project, entry)
     elif entry.script is None:
@@ -198,7 +107,48 @@ def _finish(
                 " nothing of it can be skipped"
             )
         kept += is_over or skip
-    return Finish(stopped, None if stopped.is_undo else entry.script, file, kept, tuple(drops))
+    script, of = None if stopped.is_undo else entry.script, len(file.statements)
+    lines = [f"finish {stopped.stem}: {stopped}", *(f"  {index.drop}  -- it is invalid" for index in drops)]
+    if kept < of:
+        following = file.statements[kept]
+        again = following.is_alone and stopped.error is None
+        lines.append(
+            f"  run statements {kept + 1} to {of}, from {file.source}:{following.line}"
+            + (" (that one may have ended; --skip goes on behind it)" if again else "")
+        )
+
+    def carry_out(run: Run) -> None:
+        for index in drops:
+            run.connection.execute(index.drop.encode())
+        if script is None:
+            is_last = [applied.stem for applied in run.history.read()] == [stopped.stem]
+            run.undo(stopped.stem, file, kept=kept, is_last=is_last)
+        else:
+            run.apply(script, file, kept=kept)
+
+    lines.append(f"  mark it as {'undone' if script is None else 'applied'}")
+    return Step(tuple(lines), carry_out, (stopped, file, kept), is_about_unfinished=True)
+
+
+def _undo(stopped: Unfinished, file: File) -> Step:
+    """Runs the rollback file of a script that stopped, and forgets it."""
+
+    def carry_out(run: Run) -> None:
+        run.undo(stopped.stem, file, is_last=not run.history.read())
+
+    lines = (f"undo {stopped.stem}: {stopped}", f"  run {file.source}")
+    return Step(lines, carry_out, (stopped, file), is_about_unfinished=True)
+
+
+def _accept(script: Script, diff: str) -> Step:
+    """Takes an edit of comments and white space for what was applied."""
+
+    def carry_out(run: Run) -> None:
+        with run.history.transaction():
+            run.history.accept(script)
+
+    lines = (f"accept the edit of {script.id}: only comments and white space differ", diff)
+    return Step(lines, carry_out, (script.checksum,))
 
 
 def _refuse_edits(file: File, ran: Sequence[Statement]) -> None:
@@ -219,12 +169,20 @@ def _rollback_file(project: Project, entry: ScriptState) -> File:
     return sql_file(project, path, read_sql(path))
 
 
-def _forget(entry: ScriptState) -> Forget:
+def _forget(entry: ScriptState) -> Step:
+    """Takes a script whose file is gone out of the history."""
     assert entry.applied is not None
-    return Forget(entry.applied.stem)
+    stem = entry.applied.stem
+
+    def carry_out(run: Run) -> None:
+        with run.history.transaction():
+            run.history.unmark(stem, operation=history.FORGOTTEN)
+
+    return Step((f"forget {stem}: what it made stays in the database, and its text goes",), carry_out)
 
 
-def _restore(project: Project, entry: ScriptState) -> Restore:
+def _restore(project: Project, entry: ScriptState) -> Step:
+    """Writes the file of a script from the text that was applied; touches no database."""
     assert entry.applied is not None
     text = entry.applied.text
     if text is None:
@@ -234,7 +192,11 @@ def _restore(project: Project, entry: ScriptState) -> Restore:
     now = entry.script.text.split("\n") if entry.script else []
     names = (f"{path.name} now", f"{path.name} as applied")
     diff = "\n".join(difflib.unified_diff(now, text.split("\n"), *names, lineterm=""))
-    return Restore(entry.applied.stem, path, text, diff)
+
+    def carry_out(_: Run) -> None:
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+    return Step((f"write {path} as {entry.applied.stem} was applied", diff), carry_out)
 
 
 def _named(states: Sequence[ScriptState], name: str, allowed: Sequence[str]) -> ScriptState:

@@ -29,8 +29,7 @@ from ..sql.execute import (
 from ..sql.limits import Limits
 from ..sql.outside import kept_inside
 from ..sql.script import split
-from . import history
-from .history import History
+from .history import STOPPED, History
 from .lock import Watch, exclusive, refuse_transaction_pooling
 from .stepwise import Journal, forget_unfinished, invalid_indexes, run_each
 
@@ -105,8 +104,8 @@ class Run:
                 pass
             as_connected(self.connection)
             set_limits(self.connection, file.limits(self._limits), local=False)
-            place = (self.connection, self.history.schema)
-            journal = Journal(*place, stem, file.text, file.statements, is_undo=is_undo)
+            what = (stem, file.text, file.statements, is_undo)
+            journal = Journal(self.connection, self.history.schema, *what)
             try:
                 run_each(
                     self.connection,
@@ -171,9 +170,7 @@ class Run:
             if not self.connection.closed:
                 forget_session(self.connection)
                 with self.connection.transaction():
-                    history.record(
-                        self.connection, history.STOPPED, stem, detail=reason, schema=self.history.schema
-                    )
+                    self.history.record(STOPPED, stem, detail=reason)
 
     def _invalid_indexes(self) -> list[str]:
         with suppress(psycopg.Error):

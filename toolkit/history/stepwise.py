@@ -95,25 +95,16 @@ def read_unfinished(connection: Connection, schema: str = SCHEMA) -> dict[str, U
     return {row[0]: Unfinished(*row) for row in connection.execute(of(schema, _READ)).fetchall()}
 
 
+@dataclass(frozen=True)
 class Journal:
     """The row of one script that runs statement by statement."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        schema: str,
-        stem: str,
-        text: str,
-        statements: Sequence[Statement],
-        *,
-        is_undo: bool,
-    ) -> None:
-        self._connection = connection
-        self._schema = schema
-        self._stem = stem
-        self._text = text
-        self._statements = statements
-        self._is_undo = is_undo
+    _connection: Connection
+    _schema: str
+    _stem: str
+    _text: str
+    _statements: Sequence[Statement]
+    _is_undo: bool
 
     def begin(self, kept: int) -> None:
         """Before the first statement that is to run: `kept` ran earlier."""

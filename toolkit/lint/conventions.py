@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from postgast import pg_query_pb2 as pg
@@ -187,32 +186,22 @@ def conventions(
         schema, name, identity, is_aggregate, is_definer, path, penalty, *rest = row
         has_comment, is_public, same_name = rest
         key = Name("routine", qualified([schema, name]))
-        about = partial(finding, kind="function", name=key, identity=identity)
-        if not has_comment:
-            yield about("function-comment", message="has no comment (comment on function … is '…')")
-        if path is not None and not _ends_with_pg_temp(path):
-            yield about("function-search-path", message=_PG_TEMP_FIRST)
-        elif is_definer and path is None:
-            message = (
-                "is SECURITY DEFINER without search_path: whoever may create objects can change what it does"
-            )
-            yield about("function-search-path", message=message)
-        elif path is None and not is_aggregate and not _says_why(places.get(key)):
-            message = f"has no search_path ({_PATH}, or a comment `-- no search_path: why`)"
-            yield about("function-search-path", message=message)
-        if penalty:
-            message = (
-                f"sets {penalty} = off and not jit = off: where there is no other way, the plan seems to cost"
-                " 1e10, and is compiled before it runs"
-            )
-            yield about("function-jit", message=message)
-        if is_public:
-            message = "may be executed by PUBLIC (revoke all on function … from public)"
-            yield about("function-public", message=message)
-        if same_name > 1 and key not in overloaded:
-            overloaded.add(key)
-            message = f"has {same_name - 1} overload(s): one name, one function"
-            yield about("function-overload", message=message)
+        problems = {
+            "function-comment": not has_comment and "has no comment (comment on function … is '…')",
+            "function-search-path": _path_problem(path, places.get(key), is_definer, is_aggregate),
+            "function-jit": penalty
+            and f"sets {penalty} = off and not jit = off: where there is no other way, the plan seems to cost"
+            " 1e10, and is compiled before it runs",
+            "function-public": is_public
+            and "may be executed by PUBLIC (revoke all on function … from public)",
+            "function-overload": same_name > 1
+            and key not in overloaded
+            and f"has {same_name - 1} overload(s): one name, one function",
+        }
+        overloaded |= {key} if same_name > 1 else set()
+        for rule, message in problems.items():
+            if message:
+                yield finding(rule, "function", key, identity, message)
     for kind, schema, name in conn.execute(_UNCOMMENTED).fetchall():
         identity = qualified([schema, name])
         message = f"has no comment (comment on {kind} … is '…')"
@@ -230,15 +219,17 @@ def conventions(
         yield finding("leading-column", "table", Name("relation", identity), identity, message)
 
 
-def _ends_with_pg_temp(path: str) -> bool:
-    """Whether a search_path has pg_temp at its end and nowhere else."""
-    schemas = [schema.strip(' "') for schema in path.split(",")]
-    return schemas.index("pg_temp") == len(schemas) - 1 if "pg_temp" in schemas else False
-
-
-def _says_why(place: Place | None) -> bool:
-    """Whether a comment on the function says why it has no search_path."""
-    return place is not None and bool(_NO_SEARCH_PATH.search(place.around))
+def _path_problem(path: str | None, place: Place | None, is_definer: bool, is_aggregate: bool) -> str | None:
+    """What is wrong with a function's search_path, or with its having none."""
+    if path is not None:
+        schemas = [schema.strip(' "') for schema in path.split(",")]
+        return None if "pg_temp" not in schemas[:-1] and schemas[-1] == "pg_temp" else _PG_TEMP_FIRST
+    if is_definer:
+        return "is SECURITY DEFINER without search_path: whoever may create objects can change what it does"
+    says_why = place is not None and _NO_SEARCH_PATH.search(place.around)
+    if is_aggregate or says_why:
+        return None
+    return f"has no search_path ({_PATH}, or a comment `-- no search_path: why`)"
 
 
 def unrunnable(project: Project, scripts: Iterable[Script]) -> Iterator[Finding]:

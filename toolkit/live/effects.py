@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
@@ -29,11 +29,13 @@ select coalesce(i.indrelid, c.oid)
  where c.oid = to_regclass(%s)
 """
 
-Documented = tuple[dict[str, str], set[str], set[str]]
+Done = tuple[Mapping[str, str], set[str], set[str]]
+"""The strongest lock per table, the tables that are rewritten, and those that are read as a whole."""
+NOTHING: Done = ({}, set(), set())
 
 
-def documented(clone: Connection, statement: Statement, known: Mapping[int, str]) -> Documented:
-    """The strongest lock per table, the tables that are rewritten, and those that are read as a whole.
+def documented(clone: Connection, statement: Statement, known: Mapping[int, str]) -> Done:
+    """What a statement does that cannot be measured, by PostgreSQL's manual.
 
     Of the tables in `known` (name by oid) alone. Ask before the statement runs: it may drop the index.
     """
@@ -73,13 +75,7 @@ BLOCKING = {
     "ExclusiveLock": "writers",
     "AccessExclusiveLock": "readers and writers",
 }
-_MODES = (
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    *BLOCKING,
-)
+_MODES = ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", *BLOCKING)
 _MAY_COMMIT = ("do_stmt", "call_stmt")
 _KNOWN = """
 select c.oid, format('%I.%I', n.nspname, c.relname)
@@ -165,9 +161,8 @@ def forecast(clone: Connection, scripts: Sequence[tuple[str, File]]) -> list[For
 def _failed(error: psycopg.Error, file: File, line: int | None) -> ScriptFailed:
     """The error of a clone, which is not taken for one of the target's."""
     failed = failure(error, file.source, file.text, line, kept=None if file.transactional else ())
-    failed.detail = (
-        "\n".join((failed.detail or "").split("\n")[:-1]) or None
-    )  # what is kept is no matter here
+    details = (failed.detail or "").split("\n")
+    failed.detail = "\n".join(details[:-1]) or None  # what is kept is no matter here
     state = failed.sqlstate or ""
     if state == "42501":
         failed.hint = "Nothing has a superuser's rights on the clone; --trust-target gives them."
@@ -204,88 +199,54 @@ def _measure(
 ) -> tuple[Effect | None, psycopg.Error | None]:
     """Runs one statement; its effect (None for BEGIN and the like), or why it failed."""
     if statement.kind in (TRANSACTION_CONTROL, SETTING):  # SET TRANSACTION stands no query before it
-        return None, _failure(clone, statement)
+        return None, _timed(clone, statement)[1]
+    done, is_measured = NOTHING, True
     if _is_open(clone):
-        return _measure_inside(clone, statement, known)
-    if statement.is_alone and statement.kind not in _MAY_COMMIT:
-        locks, rewrites, scans = documented(clone, statement, known)
-        return _measure_outside(clone, statement, locks, rewrites, scans)
-    clone.execute("begin")
-    effect, error = _measure_inside(clone, statement, known)
-    if error is None:
-        error = send(clone, "commit").error
+        done, taken, error = _observed(clone, statement, known)
+    elif statement.is_alone and statement.kind not in _MAY_COMMIT:
+        done, is_measured = documented(clone, statement, known), False
+        taken, error = _timed(clone, statement)
     else:
-        clone.rollback()
-        if statement.kind in _MAY_COMMIT:
-            return _measure_outside(clone, statement, {}, set(), set())
-    return effect, error
+        clone.execute("begin")
+        done, taken, error = _observed(clone, statement, known)
+        if error is None:
+            error = send(clone, "commit").error
+        else:
+            clone.rollback()
+            if statement.kind in _MAY_COMMIT:  # it may have transactions of its own
+                is_measured = False
+                taken, error = _timed(clone, statement)
+    locks, *relations = done
+    found = tuple(Lock(relation, mode) for relation, mode in sorted(locks.items()))
+    rewrites, scans = (tuple(sorted(names)) for names in relations)
+    what = (statement.line, statement.kind, statement.text, taken)
+    return Effect(*what, found, rewrites, scans, is_measured), error
 
 
-def _measure_outside(
-    clone: Connection,
-    statement: Statement,
-    locks: Mapping[str, str],
-    rewrites: set[str],
-    scans: set[str],
-) -> tuple[Effect, psycopg.Error | None]:
-    """Runs a statement that has transactions of its own: what it does is known, not measured."""
-    started = time.perf_counter()
-    error = _failure(clone, statement)
-    return _effect(statement, started, locks, rewrites, scans, is_measured=False), error
-
-
-def _measure_inside(
+def _observed(
     clone: Connection, statement: Statement, known: Mapping[int, str]
-) -> tuple[Effect | None, psycopg.Error | None]:
+) -> tuple[Done, float, psycopg.Error | None]:
     """Runs a statement in the transaction that is open, and looks at what has changed."""
     oids = list(known)
     before, held = _state(clone, oids), _locks(clone, oids)
-    started = time.perf_counter()
-    error = _failure(clone, statement)
+    taken, error = _timed(clone, statement)
     if error:
-        return None, error
-    effect = _effect(statement, started, {}, set(), set(), is_measured=True)
+        return NOTHING, taken, error
     strongest: dict[str, str] = {}
     for oid, mode in _locks(clone, oids) - held:
         if _rank(mode) > _rank(strongest.get(known[oid], "")):
             strongest[known[oid]] = mode
     after = _state(clone, oids)
     rewrites = {known[oid] for oid, (file, _) in after.items() if file != before[oid][0]}
-    scans = {known[oid] for oid, (_, count) in after.items() if count > before[oid][1]} - rewrites
-    return replace(
-        effect, locks=_sorted(strongest), rewrites=tuple(sorted(rewrites)), scans=tuple(sorted(scans))
-    ), None
+    scans = {known[oid] for oid, (_, count) in after.items() if count > before[oid][1]}
+    return (strongest, rewrites, scans - rewrites), taken, None
 
 
-def _effect(
-    statement: Statement,
-    started: float,
-    locks: Mapping[str, str],
-    rewrites: set[str],
-    scans: set[str],
-    *,
-    is_measured: bool,
-) -> Effect:
-    """The effect of a statement that has just ended; `started` is by `time.perf_counter()`."""
-    milliseconds = (time.perf_counter() - started) * 1000
-    return Effect(
-        statement.line,
-        statement.kind,
-        statement.text,
-        milliseconds,
-        _sorted(locks),
-        tuple(sorted(rewrites)),
-        tuple(sorted(scans)),
-        is_measured,
-    )
-
-
-def _sorted(locks: Mapping[str, str]) -> tuple[Lock, ...]:
-    return tuple(Lock(relation, mode) for relation, mode in sorted(locks.items()))
-
-
-def _failure(clone: Connection, statement: Statement) -> psycopg.Error | None:
-    return send(clone, statement.text, statement.rows).error
+def _timed(clone: Connection, statement: Statement) -> tuple[float, psycopg.Error | None]:
+    """Runs a statement; how many milliseconds that took, and why it failed."""
+    started = time.perf_counter()
+    error = send(clone, statement.text, statement.rows).error
+    return (time.perf_counter() - started) * 1000, error
 
 
 def _state(clone: Connection, oids: list[int]) -> State:

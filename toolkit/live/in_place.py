@@ -34,11 +34,6 @@ def is_late(key: Key, fact: str) -> bool:
     return fact in ("not null", "not null constraint") or key[0] in ("sequence", "enum")
 
 
-def view(identity: str, facts: Facts) -> str:
-    options = f" with ({', '.join(facts['options'])})" if facts["options"] else ""
-    return f"create or replace view {identity}{options} as\n{facts['definition'].rstrip(';')};"
-
-
 def policy(identity: str, facts: Facts) -> str:
     parts = [
         f"create policy {identity} as {'permissive' if facts['permissive'] else 'restrictive'}",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
+from ..catalog import objects
 from ..catalog.objects import literal
 from ..catalog.read import Catalog, Difference, Key, parent, split_on
 from ..sql.statements import quote
@@ -29,7 +30,10 @@ _DROPPED = (
     *("function", "procedure", "aggregate", "view", "materialized view", "index", "trigger", "policy"),
     *("rule", "statistics", "event trigger"),
 )
-_BY_DEFINITION = ("function", "procedure", "trigger", "rule", "statistics")
+_BY_DEFINITION = (
+    *("function", "procedure", "trigger", "rule", "statistics", "view", "materialized view"),
+    "event trigger",
+)
 _REMADE_FOR = {
     "policy": ("command", "permissive", "using", "check", "roles"),
     **dict.fromkeys(("constraint", "index", "materialized view"), ("definition",)),
@@ -48,7 +52,6 @@ _GRANTED = {
 }
 _TAKEN = ("column", *TYPES)
 """Kinds that others take as they are."""
-_ENABLE = {"O": "enable", "D": "disable", "R": "enable replica", "A": "enable always"}
 
 
 @dataclass(frozen=True)
@@ -167,16 +170,10 @@ class _Mender:
         """Makes an object from nothing, with what belongs to it alone."""
         kind, identity = key
         definition = str(facts.get("definition") or "").rstrip(" ;\n")
-        if kind in _BY_DEFINITION:
-            found.make = [f"{definition};"]
-            if facts.get("enabled", "O") != "O":
-                found.make.append(self._enable(key, facts))
-        elif kind == "view":
-            found.make = [in_place.view(identity, facts)]
-        elif kind == "materialized view":
-            data = "" if facts["populated"] else "\nwith no data"
-            found.make, found.is_late = [f"create materialized view {identity} as\n{definition}{data};"], True
-            found.make += [f"{self.want.facts(each)['definition']};" for each in self._indexes(identity)]
+        if kind in _BY_DEFINITION and (made := objects.definition(key, self.want)):
+            found.make, found.is_late = [made], kind == "materialized view"
+            if found.is_late:
+                found.make += objects.parts(identity, self.want, "index")
         elif kind == "index" and not (facts["clustered"] or facts["replica identity"]):
             found.make = [f"{definition.replace(' ON ONLY ', ' ON ', 1)};"]
             found.is_late = definition.startswith("CREATE UNIQUE")
@@ -232,14 +229,14 @@ class _Mender:
             if kind in ("function", "procedure") and name == "definition":
                 found.make.append(f"{want['definition'].rstrip()};")
             elif kind == "view" and name in ("definition", "options"):
-                found.make = [in_place.view(identity, want)]
+                found.make = [str(objects.definition(key, self.want))]
             elif kind == "table" and name.startswith("row security"):
                 verb = ("enable", "disable") if name == "row security" else ("force", "no force")
                 found.make.append(f"alter table {identity} {verb[not want[name]]} row level security;")
             elif kind == "column" and name in ("default", "not null") and self._is_plain(identity, want, had):
                 self._alter_column(identity, name, want, found)
             elif name == "enabled" and self._on_table(key):
-                found.make.append(self._enable(key, want))
+                found.make.append(objects.enable(key, want["enabled"]))
             elif kind == "index" and name == "valid" and want["valid"]:
                 found.make, found.is_late = [f"reindex index {identity};"], True
             elif kind == "constraint" and name == "validated" and want["validated"]:
@@ -291,13 +288,6 @@ class _Mender:
         columns = [key for table in in_place.tables_of(facts) for key in self._columns(table)]
         schemas = [("schema", quote(name)) for name in facts["schemas"] or ()]
         return all(key in self.have.objects for key in [*columns, *schemas])
-
-    def _enable(self, key: Key, facts: Facts) -> str:
-        kind, identity = key
-        if kind == "event trigger":
-            return f"alter event trigger {identity} {_ENABLE[facts['enabled']]};"
-        name, on = split_on(identity)
-        return f"alter table {on} {_ENABLE[facts['enabled']]} {kind} {name};"
 
     def _on_table(self, key: Key) -> bool:
         return key[0] == "event trigger" or ("table", split_on(key[1])[1]) in self.have.objects
@@ -361,10 +351,6 @@ class _Mender:
     def _columns(self, relation: str, catalog: Catalog | None = None) -> list[Key]:
         objects = (catalog or self.want).objects
         return [key for key in objects if key[0] == "column" and parent(key[1]) == relation]
-
-    def _indexes(self, relation: str) -> list[Key]:
-        keys = (key for key in self.want.objects if key[0] == "index")
-        return [key for key in keys if self.want.facts(key)["table"] == relation]
 
 
 def _leave_what_cannot(

@@ -14,7 +14,7 @@ import psycopg
 
 from ..catalog.read import Catalog, read
 from ..connection import connect
-from ..errors import DbtoolError, ScriptFailed
+from ..errors import DbtoolError, ScriptFailed, counted
 from ..history import migrations
 from ..history.history import Applied, History
 from ..history.lock import refuse_transaction_pooling
@@ -84,8 +84,7 @@ def clone_schema(
             " takes the other may refuse"
         )
     around = surroundings_of(target)
-    roles = around.roles
-    server.provide(roles, around.tablespaces, around.creators)
+    server.provide(around)
 
     def make(*, setup: bool = False) -> str:
         if not is_trusted:
@@ -96,7 +95,7 @@ def clone_schema(
     clone_url = make()
     with closing(connect(server.url(name), autocommit=True)) as superuser:
         if not is_trusted:
-            server.lend(roles)
+            server.lend(around.roles)
         dump, reason = _dump(url)
         if dump is not None:
             with closing(connect(clone_url, autocommit=True)) as clone:
@@ -170,7 +169,7 @@ def reworded(
             closing(connect(clone_url, autocommit=True)) as clone,
         ):
             roles = surroundings_of(target or superuser).roles
-            server.provide(roles)
+            server.provide(Surroundings(roles))
             if not is_trusted:
                 server.lend(roles)
             if _restore(clone, dump, superuser, extensions_in(texts)):
@@ -213,17 +212,12 @@ def _dump(url: str, options: Sequence[str] = DUMP_OPTIONS) -> tuple[str | None, 
     """The target's schema as SQL, or None and why there is none."""
     reason = "there is no pg_dump here"
     for program in find_clients("pg_dump"):
-        call = psql_call(program, url, options, os.environ)
+        words, environment = psql_call(program, url, options, os.environ)
         with suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(
-                call.words,
-                env=call.environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=DUMP_TIMEOUT_SECONDS,
-                check=False,
-            )
+                words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=DUMP_TIMEOUT_SECONDS, check=False,
+            )  # fmt: skip
             if done.returncode == 0:
                 return _COUNTING.sub("", _META.sub("", done.stdout)), ""
             reason = " ".join(done.stderr.split())
@@ -304,11 +298,10 @@ class Plan:
         long = sum(_LONG in each for each in self.warnings)
         found = "it runs, and nobody has to wait"
         if long:
-            found = (
-                f"it runs; {_counted(long, 'statement')} would have others wait while tables are worked on"
-            )
+            held = counted(long, "statement")
+            found = f"it runs; {held} would have others wait while tables are worked on"
         elif self.warnings:
-            found = f"it runs; others wait for moments ({_counted(len(self.warnings), 'lock')})"
+            found = f"it runs; others wait for moments ({counted(len(self.warnings), 'lock')})"
         return found if self.is_like_target else f"{found}; but another version of PostgreSQL says so"
 
 
@@ -393,7 +386,7 @@ def _who(blocked: Mapping[str, str]) -> str:
     groups: dict[str, list[str]] = {}
     for relation, blocks in blocked.items():
         groups.setdefault(blocks, []).append(relation)
-    return " and ".join(f"{blocks} of {_listed(relations)}" for blocks, relations in groups.items())
+    return " and ".join(f"{blocks} of {', '.join(relations)}" for blocks, relations in groups.items())
 
 
 def _work(effect: Effect, sizes: Sizes) -> str:
@@ -401,18 +394,10 @@ def _work(effect: Effect, sizes: Sizes) -> str:
     parts = []
     for verb, relations in (("rewrites", effect.rewrites), ("reads", effect.scans)):
         if relations:
-            parts.append(f"{verb} all of {_listed([_sized(relation, sizes) for relation in relations])}")
+            parts.append(f"{verb} all of {', '.join(_sized(relation, sizes) for relation in relations)}")
     return " and ".join(parts)
 
 
 def _sized(relation: str, sizes: Sizes) -> str:
     rows, size = sizes.get(relation, (-1, ""))
     return f"{relation} (about {rows:,} rows, {size})" if rows >= 0 else f"{relation} (never analyzed)"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

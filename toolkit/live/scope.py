@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from ..errors import HistoryProblem, ScriptFailed
 from ..history import migrations
 from ..history.history import fold
 from ..project.layout import SCHEMA_ID, Project
-from ..sql.outside import made_roles
+from ..sql.outside import Surroundings, made_roles
 from ..sql.script import same_but_comments
 from ..sql.statements import quote, split_qualified, unquote
 from .plan import does_not_run, reworded, surroundings_of
@@ -47,27 +47,21 @@ class Texts:
     """With which they are run, as options of the connection: what the target's database and role have set."""
     is_trusted: bool = True
     """Whether all may do what a superuser may on the throwaway server."""
-    roles: tuple[str, ...] = ()
+    around: Surroundings = field(default_factory=Surroundings)
     """What they find outside of the database: roles that they do not make, tablespaces, its own name."""
-    tablespaces: tuple[str, ...] = ()
-    database: str = DATABASE
-
-    creators: tuple[str, ...] = ()
-    """Those of the roles that may make things in the target."""
 
     def surrounded_like(self, conn: Connection) -> Texts:
         """The same, with what they find around the connection's database: roles, tablespaces, its name."""
-        around = surroundings_of(conn)
+        there = surroundings_of(conn)
         all_ = "\n".join(text for _, text in self.scripts)
-        made = made_roles(all_, around.roles)
-        name = around.database
-        return replace(
-            self,
-            roles=tuple(name for name in around.roles if name not in made and _word(name, all_)),
-            tablespaces=tuple(name for name in around.tablespaces if _word(name, all_)),
-            database=name if name and _word(name, all_) else DATABASE,
-            creators=around.creators,
+        made, name = made_roles(all_, there.roles), there.database
+        around = Surroundings(
+            tuple(name for name in there.roles if name not in made and _word(name, all_)),
+            tuple(name for name in there.tablespaces if _word(name, all_)),
+            name if name and _word(name, all_) else None,
+            there.creators,
         )
+        return replace(self, around=around)
 
 
 @dataclass(frozen=True)
@@ -96,13 +90,13 @@ def build(
     Raises ScriptFailed for one that does not run there, HistoryProblem when it is one of the foreign.
     """
     server.setup = texts.setup
-    name = texts.database
-    given = server.provide(texts.roles, texts.tablespaces, texts.creators)
+    name = texts.around.database or DATABASE
+    given = server.provide(texts.around)
     if texts.is_trusted:
         server.create_database(name)
     url = server.url(name) if texts.is_trusted else server.create_restricted(name)
     if not texts.is_trusted:
-        server.lend(texts.roles)
+        server.lend(texts.around.roles)
     connect_to = partial(connect, url, application_name="dbtool", options=texts.settings)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -154,8 +148,7 @@ def _word(name: str, text: str) -> bool:
 
 def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) -> Reference:
     """The same as `build` on a server of that version, kept in a folder for other runs with these texts."""
-    key = [major, texts.is_trusted, texts.setup, texts.settings, texts.scripts]
-    key += [texts.roles, texts.tablespaces, texts.database, texts.creators]
+    key = [major, *astuple(texts)]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     path = folder / f"{name}.json"
     if not path.exists():

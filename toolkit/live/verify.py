@@ -13,7 +13,7 @@ from ..catalog import read as catalog
 from ..catalog.observe import Observer
 from ..catalog.read import Catalog, Difference, parent, split_on
 from ..connection import connect as connect_url
-from ..errors import Drift, HistoryProblem
+from ..errors import Drift, HistoryProblem, counted
 from ..history.history import ADOPTED, Applied, History
 from ..history.lock import exclusive, of, stand_on
 from ..history.migrations import LIMITS, migrate, scripts_up_to
@@ -272,7 +272,7 @@ def baseline(
             rest = len(found) - AT_MOST
             more = [f"… and {rest} more: --json has all"] if rest > 0 else []
             drift = Drift(
-                f"the database is not {scripts[-1].id}: {len(found)} difference{'s' * (len(found) > 1)}",
+                f"the database is not {scripts[-1].id}: {counted(len(found), 'difference')}",
                 detail="\n".join([*map(str, found[:AT_MOST]), *more]),
                 hint="Name the version that it is (without a name it is found out), mend the database, or"
                 " adopt it as it is with --force.",

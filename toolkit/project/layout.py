@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .. import __version__
+from ..configuration import read_setting
 from ..errors import DbtoolError, UsageProblem
 from ..sql.script import extensions_in, irreversible, is_transactional
 
@@ -137,8 +138,6 @@ class Project:
 
         Raises UsageProblem where the setting `extends` names none.
         """
-        from ..configuration import read_setting
-
         named = read_setting(self.root, EXTENDS)
         if named is None:
             return None
@@ -166,8 +165,6 @@ class Project:
         It is `released` below [tool.dbtool]: 0 for none, "schema" for schema.sql alone, else the number of a
         migration. Raises UsageProblem for something else.
         """
-        from ..configuration import read_setting
-
         return _released(read_setting(self.root, RELEASED))
 
     @cached_property
@@ -178,8 +175,6 @@ class Project:
 
         Raises UsageProblem for a name that is none.
         """
-        from ..configuration import read_setting
-
         name = read_setting(self.root, HISTORY)
         if name is None:
             return "dbtool" if read_setting(self.root, EXTENDS) is None else "dbtool_own"
@@ -192,8 +187,6 @@ class Project:
     @property
     def setup(self) -> str:
         """What a throwaway database gets first: the file that the setting `setup` names; else nothing."""
-        from ..configuration import read_setting
-
         name = read_setting(self.root, SETUP)
         if name is not None and not (isinstance(name, str) and (self.root / name).is_file()):
             raise UsageProblem(f"{SETUP} = {name!r} names no file of {self.root}")
@@ -368,8 +361,6 @@ def _lacks(folder: Path) -> str | None:
         return "migrations/"
     if any((folder / "migrations").glob("migration[0-9]*.sql")):
         return "schema.sql"
-    from ..configuration import read_setting
-
     says = any(read_setting(folder, name) is not None for name in (EXTENDS, HISTORY, RELEASED))
     says = says or any(any((folder / name).glob("*/*.sql")) for name in ("functions", "triggers", "views"))
     return "schema.sql and no migrations/" if says else None

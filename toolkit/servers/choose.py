@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 
@@ -15,10 +15,6 @@ from .throwaway import ThrowawayServer
 __all__ = ["EmbeddedServer", "ThrowawayServer", "open_like", "open_throwaway"]
 
 
-def _to_stderr(line: str) -> None:
-    say(line, err=True)
-
-
 def default_kind() -> str:
     """A container of the newest image that Docker has, or the embedded server where there is none."""
     from . import containers
@@ -28,7 +24,7 @@ def default_kind() -> str:
 
 
 def open_throwaway(
-    kind: str | None, report: Callable[[str], None] = _to_stderr, extensions: Collection[str] = ()
+    kind: str | None, extensions: Collection[str] = ()
 ) -> AbstractContextManager[ThrowawayServer]:
     """A server for tests, for the length of a `with`.
 
@@ -40,7 +36,7 @@ def open_throwaway(
       container:15        `postgres:15`; `container:NAME:TAG` any image that speaks like the official one
       a URL               a server that runs, reached as superuser: databases of its own names are made and
                           dropped
-      None                a container where Docker has an image, else embedded; says which through `report`
+      None                a container where Docker has an image, else embedded; says which on stderr
     Embedded binaries that have these extensions are preferred. Raises UsageProblem for another kind,
     DbtoolError when the server cannot be had.
     """
@@ -48,7 +44,7 @@ def open_throwaway(
 
     if kind is None:
         kind = default_kind()
-        report(f"throwaway server: {kind.replace('container:', 'container of ')}")
+        say(f"throwaway server: {kind.replace('container:', 'container of ')}", err=True)
     if kind == "embedded":
         return throwaway.embedded(extensions=extensions)
     if kind == "stock" or re.fullmatch("stock:[0-9]+", kind):

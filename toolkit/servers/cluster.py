@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..connection import SUPERUSER
 from ..errors import DbtoolError
-from .account import Account, can_enter, command_line, is_alive, run_as, state_dir
+from .account import Account, can_enter, command_line, is_alive, run, state_dir
 from .binaries import Binaries
 
 # A process number that no system hands out; PostgreSQL takes a lock file with it for one left by a crash.
@@ -127,19 +127,7 @@ def initialise(
     if not durable:
         words += ["--no-sync"] + (["--no-data-checksums"] if binaries.major >= 18 else [])
     try:
-        done = subprocess.run(
-            words,
-            cwd="/",
-            env=server_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=INITDB_TIMEOUT_SECONDS,
-            **run_as(account),
-        )
+        done = run(words, account, env=server_environment(), timeout=INITDB_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise DbtoolError(
             f"PostgreSQL's initdb did not finish within {INITDB_TIMEOUT_SECONDS} seconds",

@@ -87,7 +87,7 @@ class EmbeddedServer:
         port = self._port()
         return f"postgresql://{SUPERUSER}@{TCP}:{port}/{quote(dbname, safe='')}" if port else None
 
-    def start(self, report: Report | None = None, port: int | None = None) -> bool:
+    def start(self, report: Report = lambda _: None, port: int | None = None) -> bool:
         """Start it, making its data and the database `app` at first; returns whether it was running already.
 
         With a `port` it listens on that one of localhost too, from now on, for who has the password; with 0
@@ -103,11 +103,11 @@ class EmbeddedServer:
             before = self._port()
             if port is not None:
                 self._write(self.home / "port", str(port))
-            was_running = self._find_running(report or (lambda _: None))
+            was_running = self._find_running(report)
             if not was_running:
-                data = self._prepare(report or (lambda _: None))
+                data = self._prepare(report)
                 try:
-                    self._launch(data, report or (lambda _: None))
+                    self._launch(data, report)
                 except DbtoolError:
                     if port is not None:
                         self._write(self.home / "port", str(before))

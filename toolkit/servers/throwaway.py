@@ -10,10 +10,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -22,11 +22,14 @@ from ..connection import connect, describe_url, own_server, socket_url, with_dat
 from ..errors import DbtoolError
 from ..output import say
 from ..sql.execute import send
-from ..sql.outside import NOWHERE, keep_inside
+from ..sql.outside import NOWHERE, Surroundings, keep_inside
 from ..sql.script import split
 from . import cluster
 from .account import end, run_as, server_account
 from .binaries import Binaries, find_binaries, find_compiling, for_account
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
 
 START_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -65,7 +68,7 @@ _POWERS = (
 # Before version 16, whoever may create roles may make himself a member of these. Nobody needs them here.
 _DISARM = "delete from pg_catalog.pg_authid where rolname = any(%s)"
 _HARMLESS = """
-select quote_ident(r.rolname) from pg_catalog.pg_roles r
+select r.rolname from pg_catalog.pg_roles r
  where r.rolname = any(%s) and r.rolname !~ '^(pg_|dbtool_([0-9a-f]{8}_)?guest$)'
    and not exists (select from pg_catalog.pg_roles p
                     where (p.rolname = any(%s) or p.rolsuper or p.rolcreaterole or p.rolcreatedb
@@ -73,6 +76,8 @@ select quote_ident(r.rolname) from pg_catalog.pg_roles r
                       and pg_catalog.pg_has_role(r.oid, p.oid, 'member'))
 """
 _OF_CLUSTER = ("create_role_stmt", "create_table_space_stmt")
+_DROP_DATABASE: LiteralString = "drop database if exists {} with (force)"
+_DROP_ROLE: LiteralString = "drop owned by {0}; drop role {0}"
 LOCK_CLASS = 0x6462746F  # "dbto": keeps these advisory locks apart from others
 # Waits on a pipe whose other end only the owner holds: when the owner ends, in whatever way, so does the
 # server.
@@ -106,7 +111,7 @@ class ThrowawayServer:
         self.called: str | None = None
         """The name that SQL knows its database by, on a server of dbtool's own."""
         self._told: set[str] = set()
-        self._provided: list[sql.Composed] = []
+        self._provided: list[tuple[LiteralString, str]] = []
         self._creators: list[str] = []
         self._admin = self._connect()
         self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
@@ -122,19 +127,18 @@ class ThrowawayServer:
 
     def url(self, dbname: str = "postgres") -> str:
         """libpq URL (or key=value string) of a database of this server."""
-        return with_database(self._url, self._databases.get(dbname, dbname))
+        return with_database(self._url, self._real(dbname))
+
+    def _real(self, name: str) -> str:
+        """What the server calls a database."""
+        return self._databases.get(name, name)
 
     def create_database(self, name: str, template: str | None = None, *, setup: bool = True) -> None:
         """Make a database, as a copy of another one that nobody is connected to when `template` is given."""
         real = self._prefix + name if self._prefix or not self.called else self.called
-        statement: sql.Composed = sql.SQL("create database {}").format(sql.Identifier(real))
-        if template is not None:
-            statement += sql.SQL(" template {}").format(
-                sql.Identifier(self._databases.get(template, template))
-            )
-        if self._is_unsafe:  # twice as fast where no file is synced, a burden where they are
-            statement += sql.SQL(" strategy file_copy")
-        self._execute(statement)
+        # twice as fast where no file is synced, a burden where they are
+        how: LiteralString = " strategy file_copy" if self._is_unsafe else ""
+        self._do("create database {} template {}" + how, real, self._real(template or "template1"))
         self._databases[name] = real
         self._keep_inside(real, is_restricted=False)
         if self.setup and template is None and setup:
@@ -163,7 +167,7 @@ class ThrowawayServer:
         """Drop a database that `create_database` made, ending its connections; does nothing for another."""
         real = self._databases.pop(name, None)
         if real is not None:
-            self._execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(real)))
+            self._do(_DROP_DATABASE, real)
 
     def roles(self) -> set[str]:
         """The names of all roles."""
@@ -172,7 +176,7 @@ class ThrowawayServer:
     def drop_new_roles(self, before: set[str]) -> None:
         """Drop the roles that were made since, on a server of dbtool's own."""
         for name in set() if self._prefix else self.roles() - before:
-            self._execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+            self._do("drop role {}", name)
 
     def create_restricted(self, name: str, *, setup: bool = True) -> str:
         """Make a database for SQL that nobody vouches for, and give the URL that its owner logs in with.
@@ -187,13 +191,10 @@ class ThrowawayServer:
             self._guest = self._make_guest()
         role, password = self._guest
         self.create_database(name, setup=setup)
-        self._keep_inside(self._databases[name], is_restricted=True)
-        self._execute(
-            sql.SQL("alter database {} owner to {}").format(
-                sql.Identifier(self._databases[name]), sql.Identifier(role)
-            )
-        )
-        url = make_conninfo(self._url, dbname=self._databases[name], user=role, password=password)
+        real = self._real(name)
+        self._keep_inside(real, is_restricted=True)
+        self._do("alter database {} owner to {}", real, role)
+        url = make_conninfo(self._url, dbname=real, user=role, password=password)
         try:
             connect(url).close()
         except DbtoolError as error:
@@ -201,52 +202,42 @@ class ThrowawayServer:
             raise
         return url
 
-    def provide(
-        self, roles: Iterable[str], tablespaces: Iterable[str] = (), creators: Collection[str] = ()
-    ) -> list[str]:
+    def provide(self, around: Surroundings) -> list[str]:
         """Make what a script may name and another cluster has: roles without rights, and tablespaces.
 
         The `creators` among them may make things in the databases that come after. Returns the roles that had
         to be made. On a server of somebody else all of it goes at the end.
         """
-        made = [name for name in roles if name not in self.roles()]
-        self._creators = [name for name in roles if name in creators]
+        made = [name for name in around.roles if name not in self.roles()]
+        self._creators = [name for name in around.roles if name in around.creators]
         for name in made:
-            self._execute(sql.SQL("create role {}").format(sql.Identifier(name)))
-            self._provided.append(sql.SQL("drop role {}").format(sql.Identifier(name)))
+            self._do("create role {}", name)
+            self._provided.append(("drop role {}", name))
         there = {name for (name,) in self._admin.execute("select spcname from pg_tablespace").fetchall()}
-        for space in [sql.Identifier(name) for name in tablespaces if name not in there]:
-            self._execute(sql.SQL("set allow_in_place_tablespaces = on"))
-            self._execute(sql.SQL("create tablespace {} location ''").format(space))
-            self._execute(sql.SQL("grant create on tablespace {} to public").format(space))
-            self._provided.append(sql.SQL("drop tablespace {}").format(space))
+        for name in [name for name in around.tablespaces if name not in there]:
+            self._do("set allow_in_place_tablespaces = on")
+            self._do("create tablespace {} location ''", name)
+            self._do("grant create on tablespace {} to public", name)
+            self._provided.append(("drop tablespace {}", name))
         return made
 
     def lend(self, roles: Sequence[str]) -> None:
         """Make the owner of restricted databases a member of those of these roles that are harmless."""
         assert self._guest is not None
-        guest = sql.Identifier(self._guest[0])
         found = self._admin.execute(_HARMLESS, [list(roles), list(_POWERS)]).fetchall()
         for (role,) in found:
-            self._execute(sql.SQL("grant {} to {}").format(sql.SQL(role), guest))
+            self._do("grant {} to {}", role, self._guest[0])
 
     def _make_guest(self) -> tuple[str, str]:
         role, password = f"{self._prefix or 'dbtool_'}guest", secrets.token_hex(16)
         is_own = not self._prefix
-        may_create = self.major >= 16 or is_own
         if is_own:
             self._admin.execute(_DISARM, [list(_POWERS[:3])])
-        self._execute(
-            sql.SQL("create role {} login {} password {}").format(
-                sql.Identifier(role), sql.SQL("createrole" if may_create else ""), sql.Literal(password)
-            )
-        )
+        self._do("create role {} login password {}", role, sql.Literal(password))
+        if self.major >= 16 or is_own:
+            self._do("alter role {} createrole", role)
         if self.major >= 16:  # what it creates it may also be, as it may be before
-            self._execute(
-                sql.SQL("alter role {} set createrole_self_grant = 'set, inherit'").format(
-                    sql.Identifier(role)
-                )
-            )
+            self._do("alter role {} set createrole_self_grant = 'set, inherit'", role)
         return role, password
 
     def claim(self, token: str) -> None:
@@ -264,11 +255,7 @@ class ThrowawayServer:
                 continue
             (is_over,) = self._admin.execute(lock, [LOCK_CLASS, number]).fetchone() or (False,)
             if is_over:
-                if is_role:
-                    self._drop_role(name)
-                else:
-                    drop = sql.SQL("drop database if exists {} with (force)")
-                    self._execute(drop.format(sql.Identifier(name)))
+                self._do(_DROP_ROLE if is_role else _DROP_DATABASE, name)
                 self._admin.execute("select pg_advisory_unlock(%s, %s)", [LOCK_CLASS, number])
 
     def refuse_without_jit(self) -> None:
@@ -285,18 +272,16 @@ class ThrowawayServer:
             for name in list(self._databases):
                 self.drop_database(name)
             if self._guest is not None and self._prefix:
-                self._drop_role(self._guest[0])
-            for statement in self._provided if self._prefix else ():
+                self._do(_DROP_ROLE, self._guest[0])
+            for drop, name in self._provided if self._prefix else ():
                 with contextlib.suppress(psycopg.DatabaseError):  # somebody uses it
-                    self._execute(statement)
+                    self._do(drop, name)
         self._admin.close()
 
     def __enter__(self) -> ThrowawayServer:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _keep_inside(self, database: str, *, is_restricted: bool) -> None:
@@ -309,17 +294,15 @@ class ThrowawayServer:
             self._told.add(line)
             say(line, err=True)
 
-    def _drop_role(self, name: str) -> None:
-        role = sql.Identifier(name)
-        self._execute(sql.SQL("drop owned by {0}; drop role {0}").format(role))
-
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         return connect(self._url, application_name="dbtool test", autocommit=True)
 
-    def _execute(self, statement: sql.SQL | sql.Composed) -> None:
+    def _do(self, statement: LiteralString, *parts: str | sql.Literal) -> None:
+        """Runs a statement with these names, or literals, in it."""
         if self._admin.closed:
             self._admin = self._connect()
-        self._admin.execute(statement)
+        names = [sql.Identifier(part) if isinstance(part, str) else part for part in parts]
+        self._admin.execute(sql.SQL(statement).format(*names))
 
 
 @contextlib.contextmanager
