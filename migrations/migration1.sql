@@ -625,8 +625,6 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_context text;
 begin
   if tg_op = 'DELETE' and not exists (select from learn.users u where u.id = old.user_id) then
     return old;  -- goes with its user
@@ -634,8 +632,7 @@ begin
   if tg_op = 'UPDATE' and learn_internal.is_merging() then
     return new;
   end if;
-  get diagnostics v_context = pg_context;
-  if tg_op = 'DELETE' and strpos(replace(v_context, '"', ''), ' learn_internal.pack_archive(') > 0 then
+  if tg_op = 'DELETE' and learn_internal.is_running('learn_internal.pack_archive') then
     return old;  -- to the archive
   end if;
   raise exception '% is append-only', tg_table_name
@@ -863,28 +860,26 @@ as $$
 declare
   v_partition name := p_table || to_char(p_month, '_YYYY_MM');
   v_default   name := p_table || '_default';
-  v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+  v_time      name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+  v_from      timestamptz := p_month::timestamp at time zone 'UTC';
+  v_until     timestamptz := (p_month + interval '1 month')::timestamp at time zone 'UTC';
 begin
   if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('learn.%I', v_partition))) then
     return false;
   end if;
 
   if to_regclass(format('learn.%I', v_partition)) is null then
-    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-      v_partition, v_default);
+    perform learn_internal.create_month(p_table, p_month);
   end if;
   execute format('alter table learn.%I disable trigger user', v_default);
   execute format(
-    'with moved as (delete from learn.%1$I '
-    'where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
+    'with moved as (delete from learn.%1$I where %2$I >= %3$L and %2$I < %4$L returning *)
      insert into learn.%5$I select * from moved',
-    v_default, v_key, p_month::timestamp at time zone 'UTC',
-    (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
+    v_default, v_time, v_from, v_until, v_partition);
   execute format('alter table learn.%I enable trigger user', v_default);
-  execute format(
-    'alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
-    p_table, v_partition, p_month::timestamp at time zone 'UTC',
-    (p_month + interval '1 month')::timestamp at time zone 'UTC');
+  execute format('alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
+    p_table, v_partition, v_from, v_until);
+  execute format('alter table learn.%I drop constraint is_of_the_month', v_partition);
   execute format(
     'create trigger %I before truncate on learn.%I for each statement execute function '
     'learn_internal.refuse_truncate()',
@@ -978,33 +973,18 @@ comment on function learn.ensure_partitions(date) is
 
 -- functions/operations/lock_logs.sql
 
--- Takes every lock that making partitions needs, all at once or none: users (for the foreign keys),
--- the log and the ledger. Tries for short whiles, letting go in between, so that it is never part
--- of a deadlock and never has writers queue behind it for long. Errors: 55P03 after 50 tries.
+-- Takes every lock that making partitions needs: users (for the foreign keys), the log and the ledger.
+-- Errors: 55P03, see lock_patiently().
 create or replace function learn_internal.lock_logs()
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
 as $$
 begin
-  for v_try in 1 .. 50 loop
-    begin
-      lock table learn.users in share row exclusive mode;
-      lock table learn.activity_types in share row exclusive mode;
-      lock table learn.activity_log in access exclusive mode;
-      lock table learn.audit_log in access exclusive mode;
-      lock table learn.xp_transactions in access exclusive mode;
-      return;
-    exception
-      when lock_not_available then
-        if v_try = 50 then
-          raise;
-        end if;
-    end;
-    perform pg_sleep(0.02 * v_try);
-  end loop;
+  perform learn_internal.lock_patiently('
+    lock table learn.users, learn.activity_types in share row exclusive mode;
+    lock table learn.activity_log, learn.audit_log, learn.xp_transactions in access exclusive mode');
 end;
 $$;
 comment on function learn_internal.lock_logs() is
@@ -1948,19 +1928,11 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_context text;
 begin
-  get diagnostics v_context = pg_context;
-  v_context := replace(v_context, '"', '');  -- quote_all_identifiers quotes
-  if strpos(v_context, 'learn_internal.rebuild_users(') > 0
-    or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
-    or strpos(v_context, 'learn.close_period(') > 0
-    or strpos(v_context, 'learn_shard.close_period(') > 0  -- the same over several databases: docs/scaling.md
-    or strpos(v_context, 'learn.review_content(') > 0
-    or strpos(v_context, 'learn_internal.pack_archive(') > 0
-    or strpos(v_context, 'learn.attach_archive(') > 0
-    or learn_internal.is_merging()
+  if learn_internal.is_merging() or learn_internal.is_running(
+    'learn_internal.rebuild_users', 'learn_internal.unlock_challenges', 'learn.review_content', 'learn.close_period',
+    'learn_shard.close_period',  -- the same over several databases: docs/scaling.md
+    'learn_internal.pack_archive', 'learn.attach_archive')
   then
     return case when tg_level = 'ROW' then coalesce(new, old) end;
   end if;
@@ -2234,39 +2206,6 @@ $$;
 comment on function learn_internal.require_user(uuid, boolean, text, text) is
   'Refuses a user whom nobody knows (LX002).';
 
--- functions/operations/lock_months.sql
-
--- Keeps what is in partitions from being changed, while they are packed: nobody adds to months that are over, or
--- takes from them, but by hand. Tries for short whiles, as lock_logs() does. Errors: 55P03 after 50 tries.
-create or replace function learn_internal.lock_months(p_partitions regclass[])
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '200ms'
-as $$
-declare
-  v_partition regclass;
-begin
-  for v_try in 1 .. 50 loop
-    begin
-      foreach v_partition in array p_partitions loop
-        execute format('lock table %s in share mode', v_partition);
-      end loop;
-      return;
-    exception
-      when lock_not_available then
-        if v_try = 50 then
-          raise;
-        end if;
-    end;
-    perform pg_sleep(0.02 * v_try);
-  end loop;
-end;
-$$;
-comment on function learn_internal.lock_months(regclass[]) is
-  'Keeps what is in partitions from being changed while they are packed.';
-
 -- functions/operations/pack_archive.sql
 
 -- Packs what was recorded before a time: a row of archived_facts, and one of archived_payments, per learner and year.
@@ -2391,7 +2330,9 @@ begin
       and c.relname ~ '^(activity_log|xp_transactions)_[0-9]{4}_[0-9]{2}$'
       and to_date(right(c.relname, 7), 'YYYY_MM') < v_before
     order by c.relname);
-  perform learn_internal.lock_months(v_partitions);
+  if v_partitions <> '{}' then  -- what is over is changed by hand alone, and not while it is packed
+    perform learn_internal.lock_patiently(format('lock table %s in share mode', array_to_string(v_partitions, ', ')));
+  end if;
   v_facts := (select count(*) from learn.activity_log l where l.recorded_at < v_before);
   perform learn_internal.pack_archive(v_before, v_partitions);
 
@@ -2410,7 +2351,7 @@ comment on function learn.archive_before(date) is
 -- functions/operations/fill_month.sql
 
 -- Makes a table of what was archived of one month, as the month's partition of the log or the ledger will be, with its
--- key and what tells that it holds nothing else; or, where the month has a partition already, puts the rows into that.
+-- key; or, where the month has a partition already, puts the rows into that.
 -- Returns whether there is a table to attach. Errors: LX001 a table of that name is in the way.
 create or replace function learn_internal.fill_month(p_table name, p_month date)
 returns boolean
@@ -2438,10 +2379,7 @@ begin
     from pg_attribute a
     where a.attrelid = format('learn.%I', p_table)::regclass and a.attnum > 0 and not a.attisdropped);
   if not v_is_there then
-    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-      v_partition, p_table || '_default');
-    execute format('alter table learn.%1$I add constraint is_of_the_month check (%2$I >= %3$L and %2$I < %4$L)',
-      v_partition, v_time, v_from, v_until);
+    perform learn_internal.create_month(p_table, p_month);
   end if;
   perform set_config('learn_internal.writes_facts', 'yes', true);
   execute format('insert into learn.%1$I (%2$s) overriding system value select %2$s from learn_internal.%3$I '
@@ -2516,10 +2454,6 @@ begin
   if v_tables is not null then
     perform learn_internal.lock_logs();
     perform learn_internal.ensure_month(m.name, m.month) from unnest(v_tables, v_months) m(name, month);
-    execute (
-      select string_agg(format('alter table learn.%I drop constraint is_of_the_month',
-        m.name || to_char(m.month, '_YYYY_MM')), '; ')
-      from unnest(v_tables, v_months) m(name, month));
   end if;
   return v_facts;
 end;
@@ -2572,5 +2506,75 @@ end;
 $$;
 comment on function learn_internal.sequences_behind() is
   'Sequences that are behind the ids of their table. Read it as learn.health.';
+
+-- functions/_shared/is_running.sql
+
+-- Whether a call of one of these functions is under way: what they write is not written by hand. The context says so,
+-- which nobody can set.
+create or replace function learn_internal.is_running(variadic p_functions text[])
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_context text;
+begin
+  get diagnostics v_context = pg_context;
+  v_context := replace(v_context, '"', '');  -- quote_all_identifiers quotes; the words around are those of lc_messages
+  return exists (select from unnest(p_functions) f(name) where strpos(v_context, ' ' || f.name || '(') > 0);
+end;
+$$;
+comment on function learn_internal.is_running(text[]) is 'Whether a call of one of these functions is under way.';
+
+-- functions/operations/create_month.sql
+
+-- Makes the table of one month of a log that is partitioned by month, with what tells that it holds nothing else:
+-- where that stands, attaching it reads no rows.
+create or replace function learn_internal.create_month(p_table name, p_month date)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('create table learn.%1$I (like learn.%2$I including defaults including constraints,
+    constraint is_of_the_month check (%3$I >= %4$L and %3$I < %5$L))',
+    p_table || to_char(p_month, '_YYYY_MM'), p_table || '_default',
+    case p_table when 'activity_log' then 'recorded_at' else 'created_at' end,
+    p_month::timestamp at time zone 'UTC', (p_month + interval '1 month')::timestamp at time zone 'UTC');
+end;
+$$;
+comment on function learn_internal.create_month(name, date) is
+  'Makes the table of one month of activity_log, audit_log or xp_transactions, to be attached.';
+
+-- functions/operations/lock_patiently.sql
+
+-- Takes locks, all at once or none, as the statements say that it is given. Tries for short whiles, letting go in
+-- between, so that it is never part of a deadlock and never has writers queue behind it for long.
+-- Errors: 55P03 after 50 tries.
+create or replace function learn_internal.lock_patiently(p_statements text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $$
+begin
+  for v_try in 1 .. 50 loop
+    begin
+      execute p_statements;
+      return;
+    exception
+      when lock_not_available then
+        if v_try = 50 then
+          raise;
+        end if;
+    end;
+    perform pg_sleep(0.02 * v_try);
+  end loop;
+end;
+$$;
+comment on function learn_internal.lock_patiently(text) is 'Takes locks, all at once or none, trying for short whiles.';
 
 reset role;

@@ -2111,23 +2111,16 @@ grant execute on function learn.merge_users(uuid, uuid) to learn_app;
 
 -- functions/identity/is_merging.sql
 
--- Whether merge_users() is under way: rows may change hands then. The setting says so for next to nothing; that it is
--- true says the context, which nobody can set.
+-- Whether merge_users() is under way: rows may change hands then. The setting says so for next to nothing.
 create or replace function learn_internal.is_merging()
 returns boolean
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_context text;
 begin
-  if coalesce(current_setting('learn_internal.merging', true), '') <> 'yes' then
-    return false;
-  end if;
-  get diagnostics v_context = pg_context;
-  -- the words around it are those of lc_messages, and quote_all_identifiers quotes
-  return strpos(replace(v_context, '"', ''), ' learn.merge_users(') > 0;
+  return coalesce(current_setting('learn_internal.merging', true), '') = 'yes'
+    and learn_internal.is_running('learn.merge_users');
 end;
 $$;
 comment on function learn_internal.is_merging() is 'Whether merge_users() is under way.';

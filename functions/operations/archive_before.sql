@@ -39,7 +39,9 @@ begin
       and c.relname ~ '^(activity_log|xp_transactions)_[0-9]{4}_[0-9]{2}$'
       and to_date(right(c.relname, 7), 'YYYY_MM') < v_before
     order by c.relname);
-  perform learn_internal.lock_months(v_partitions);
+  if v_partitions <> '{}' then  -- what is over is changed by hand alone, and not while it is packed
+    perform learn_internal.lock_patiently(format('lock table %s in share mode', array_to_string(v_partitions, ', ')));
+  end if;
   v_facts := (select count(*) from learn.activity_log l where l.recorded_at < v_before);
   perform learn_internal.pack_archive(v_before, v_partitions);
 

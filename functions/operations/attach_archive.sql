@@ -51,10 +51,6 @@ begin
   if v_tables is not null then
     perform learn_internal.lock_logs();
     perform learn_internal.ensure_month(m.name, m.month) from unnest(v_tables, v_months) m(name, month);
-    execute (
-      select string_agg(format('alter table learn.%I drop constraint is_of_the_month',
-        m.name || to_char(m.month, '_YYYY_MM')), '; ')
-      from unnest(v_tables, v_months) m(name, month));
   end if;
   return v_facts;
 end;

@@ -10,28 +10,26 @@ as $$
 declare
   v_partition name := p_table || to_char(p_month, '_YYYY_MM');
   v_default   name := p_table || '_default';
-  v_key       name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+  v_time      name := case p_table when 'activity_log' then 'recorded_at' else 'created_at' end;
+  v_from      timestamptz := p_month::timestamp at time zone 'UTC';
+  v_until     timestamptz := (p_month + interval '1 month')::timestamp at time zone 'UTC';
 begin
   if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('learn.%I', v_partition))) then
     return false;
   end if;
 
   if to_regclass(format('learn.%I', v_partition)) is null then
-    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-      v_partition, v_default);
+    perform learn_internal.create_month(p_table, p_month);
   end if;
   execute format('alter table learn.%I disable trigger user', v_default);
   execute format(
-    'with moved as (delete from learn.%1$I '
-    'where %2$I >= %3$L::timestamptz and %2$I < %4$L::timestamptz returning *)
+    'with moved as (delete from learn.%1$I where %2$I >= %3$L and %2$I < %4$L returning *)
      insert into learn.%5$I select * from moved',
-    v_default, v_key, p_month::timestamp at time zone 'UTC',
-    (p_month + interval '1 month')::timestamp at time zone 'UTC', v_partition);
+    v_default, v_time, v_from, v_until, v_partition);
   execute format('alter table learn.%I enable trigger user', v_default);
-  execute format(
-    'alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
-    p_table, v_partition, p_month::timestamp at time zone 'UTC',
-    (p_month + interval '1 month')::timestamp at time zone 'UTC');
+  execute format('alter table learn.%I attach partition learn.%I for values from (%L) to (%L)',
+    p_table, v_partition, v_from, v_until);
+  execute format('alter table learn.%I drop constraint is_of_the_month', v_partition);
   execute format(
     'create trigger %I before truncate on learn.%I for each statement execute function '
     'learn_internal.refuse_truncate()',

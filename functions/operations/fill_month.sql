@@ -1,5 +1,5 @@
 -- Makes a table of what was archived of one month, as the month's partition of the log or the ledger will be, with its
--- key and what tells that it holds nothing else; or, where the month has a partition already, puts the rows into that.
+-- key; or, where the month has a partition already, puts the rows into that.
 -- Returns whether there is a table to attach. Errors: LX001 a table of that name is in the way.
 create or replace function learn_internal.fill_month(p_table name, p_month date)
 returns boolean
@@ -27,10 +27,7 @@ begin
     from pg_attribute a
     where a.attrelid = format('learn.%I', p_table)::regclass and a.attnum > 0 and not a.attisdropped);
   if not v_is_there then
-    execute format('create table learn.%I (like learn.%I including defaults including constraints)',
-      v_partition, p_table || '_default');
-    execute format('alter table learn.%1$I add constraint is_of_the_month check (%2$I >= %3$L and %2$I < %4$L)',
-      v_partition, v_time, v_from, v_until);
+    perform learn_internal.create_month(p_table, p_month);
   end if;
   perform set_config('learn_internal.writes_facts', 'yes', true);
   execute format('insert into learn.%1$I (%2$s) overriding system value select %2$s from learn_internal.%3$I '

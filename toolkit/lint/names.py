@@ -19,17 +19,7 @@ if TYPE_CHECKING:
 _COMMENTS = (pg.SQL_COMMENT, pg.C_COMMENT)
 # After these a FROM clause at the same depth of parentheses has ended.
 _AFTER_FROM = (
-    "where",
-    "group",
-    "order",
-    "having",
-    "limit",
-    "union",
-    "select",
-    "set",
-    "returning",
-    "loop",
-    ";",
+    *("where", "group", "order", "having", "limit", "union", "select", "set", "returning", "loop", ";"),
 )
 _WITH_OWN_FROM = ("extract", "substring", "trim", "overlay", "position")
 _NO_TABLE = ("lateral", "only", "rows", "select", "values", "unnest")

@@ -16,20 +16,10 @@ ObjectKind = Literal["routine", "relation", "trigger", "event trigger", "other"]
 
 _COMMENT_TOKENS = (pg.SQL_COMMENT, pg.C_COMMENT)
 _OUTPUTS = (pg.FUNC_PARAM_OUT, pg.FUNC_PARAM_TABLE)
-_ALONE = {
-    "transaction_stmt",
-    "alter_database_stmt",
-    "alter_subscription_stmt",
-    "alter_system_stmt",
-    "call_stmt",
-    "create_subscription_stmt",
-    "create_table_space_stmt",
-    "createdb_stmt",
-    "do_stmt",
-    "drop_subscription_stmt",
-    "drop_table_space_stmt",
-    "dropdb_stmt",
-}
+_ALONE = re.compile(
+    "(transaction|alter_(database|subscription|system)|createdb|dropdb|call|do"
+    "|(create|drop)_(subscription|table_space))_stmt"
+)
 _DISCARD_ALL = 1
 _ROUTINES = (pg.OBJECT_FUNCTION, pg.OBJECT_PROCEDURE, pg.OBJECT_ROUTINE, pg.OBJECT_AGGREGATE)
 _RELATIONS = (pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_SEQUENCE, pg.OBJECT_INDEX)
@@ -80,7 +70,7 @@ class Statement:
         if kind == "alter_table_stmt":
             commands = (getattr(each.alter_table_cmd, "def") for each in node.cmds)
             return any(each.partition_cmd.concurrent for each in commands)
-        return kind in _ALONE
+        return _ALONE.fullmatch(kind) is not None
 
 
 Span = tuple[int, int]

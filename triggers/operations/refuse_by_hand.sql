@@ -8,19 +8,11 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_context text;
 begin
-  get diagnostics v_context = pg_context;
-  v_context := replace(v_context, '"', '');  -- quote_all_identifiers quotes
-  if strpos(v_context, 'learn_internal.rebuild_users(') > 0
-    or strpos(v_context, 'learn_internal.unlock_challenges(') > 0
-    or strpos(v_context, 'learn.close_period(') > 0
-    or strpos(v_context, 'learn_shard.close_period(') > 0  -- the same over several databases: docs/scaling.md
-    or strpos(v_context, 'learn.review_content(') > 0
-    or strpos(v_context, 'learn_internal.pack_archive(') > 0
-    or strpos(v_context, 'learn.attach_archive(') > 0
-    or learn_internal.is_merging()
+  if learn_internal.is_merging() or learn_internal.is_running(
+    'learn_internal.rebuild_users', 'learn_internal.unlock_challenges', 'learn.review_content', 'learn.close_period',
+    'learn_shard.close_period',  -- the same over several databases: docs/scaling.md
+    'learn_internal.pack_archive', 'learn.attach_archive')
   then
     return case when tg_level = 'ROW' then coalesce(new, old) end;
   end if;
