@@ -29,6 +29,7 @@ drop table learn.period_rewards;
 drop table learn.period_standings;
 drop table learn.closed_periods;
 drop type learn_internal.board_step;
+drop type learn_internal.board_waiting;
 drop type learn_internal.board_change;
 drop type learn_internal.board;
 drop table learn_internal.board_state;

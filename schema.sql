@@ -2819,6 +2819,12 @@ comment on type learn_internal.board_change is
   'A user whose place on a board has changed since the last merge: what board_scores says (0: not on it), '
   'and what is true.';
 
+create type learn_internal.board_waiting as (
+  user_ids uuid[], amounts bigint[], most bigint, least bigint, recounted uuid[]);
+comment on type learn_internal.board_waiting is
+  'What waits to be merged into a board: users and what each has gained, the most and the least of that (0 is '
+  'between them), and who is to be recounted.';
+
 create type learn_internal.board_step as (
   metric text, period text, starts_on date, value bigint, users bigint);
 comment on type learn_internal.board_step is 'So many users more or less with a value on a board.';

@@ -33,99 +33,157 @@ comment on function learn_internal.period_start(text, date) is
 
 -- functions/leaderboards/board_changes.sql
 
--- What has changed on a board since the last merge: the users who have gained, and those to be
--- recounted, with what board_scores says and what is true now. Costs as much as there were gains.
+-- Whose place on a board is another one than board_scores says, by what waits to be merged: old and true values.
+-- Who was and is below p_low, or was and is above p_high, may be missing: so a reader need not look up everybody
+-- who has gained, but who has a value near by, in the order of the board, and who has gained more than p_low.
 -- lint: ignore plpgsql because the literal '{}' is an empty array's own spelling
-create or replace function learn_internal.board_changes(p_board learn_internal.board)
+create or replace function learn_internal.board_changes(
+  p_board learn_internal.board, p_waiting learn_internal.board_waiting, p_low bigint, p_high bigint
+)
 returns learn_internal.board_change[]
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan  -- by key, whatever the size of board_gains was
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_nestloop = off   -- laterals are looked up by key all the same
+set enable_mergejoin = off
+set enable_sort = off
 set jit = off
 as $$
 declare
-  v_recounted uuid[];
+  v_most    constant bigint := 9223372036854775807;
+  v_waiting constant integer := coalesce(cardinality((p_waiting).user_ids), 0);
+  v_from    bigint;    -- values from which what was gained leads to between p_low and p_high
+  v_to      bigint;
+  v_near    bigint;    -- how many users have them
+  v_users   bigint;    -- and how many are on the board
+  v_gainers bigint;    -- how many have gained enough to come from nowhere
+  v_found   learn_internal.board_change[];
+  v_changes learn_internal.board_change[] := '{}';
 begin
-  if not (p_board).is_kept then
-    return '{}';
+  if v_waiting > 0 then
+    if not (p_board).is_maximum then
+      v_from := p_low - (p_waiting).most;
+      v_to := case when p_high > v_most + (p_waiting).least then v_most else p_high - (p_waiting).least end;
+    else
+      v_from := p_low;
+      v_to := p_high;
+    end if;
+    v_from := greatest(v_from, 1);
+    select coalesce(sum(f.users) filter (where f.floor <= v_to and f.floor >= coalesce((
+        select max(o.floor) from learn_internal.board_stretches o
+        where o.metric = (p_board).metric and o.period = (p_board).period
+          and o.starts_on = (p_board).starts_on and o.floor <= v_from), 1)), 0),
+      coalesce(sum(f.users), 0)
+    into v_near, v_users
+    from learn_internal.board_stretches f
+    where f.metric = (p_board).metric and f.period = (p_board).period and f.starts_on = (p_board).starts_on;
+    v_gainers := 0;
+    if (p_waiting).most >= p_low then
+      select count(*) into v_gainers from unnest((p_waiting).amounts) a where a >= p_low;
+    end if;
+    -- To look a user up by key takes as long as to read some ten users in order.
+    if v_users <= 10 * v_gainers then
+      v_from := 1;
+      v_to := v_most;
+      v_near := v_users;
+    end if;
+    if v_near <= 10 * v_waiting then
+      v_found := array(
+        select (g.user_id, s.name, s.value, g.amount)::learn_internal.board_change
+        from unnest((p_waiting).user_ids, (p_waiting).amounts) g(user_id, amount)
+        left join (
+          select b.user_id, b.name, b.value
+          from learn_internal.board_scores b
+          where b.metric = (p_board).metric and b.period = (p_board).period
+            and b.starts_on = (p_board).starts_on and b.value > 0 and b.value between v_from and v_to
+          order by b.value desc, b.name, b.user_id  -- by the index of this order, that is
+        ) s on s.user_id = g.user_id
+        where s.user_id is null and g.amount >= p_low
+          or not (p_board).is_maximum
+            and greatest(s.value, s.value + g.amount) >= p_low and least(s.value, s.value + g.amount) <= p_high
+          or (p_board).is_maximum and greatest(s.value, g.amount) >= p_low and s.value <= p_high);
+    else
+      v_found := array(
+        select (g.user_id, null, null, g.amount)::learn_internal.board_change
+        from unnest((p_waiting).user_ids, (p_waiting).amounts) g(user_id, amount));
+    end if;
+    v_changes := array(
+      select (c.user_id, c.name, c.old_value, c.new_value)::learn_internal.board_change
+      from (
+        select f.user_id, coalesce(f.name, s.name, lower(u.username)) as name,
+          greatest(coalesce(f.old_value, s.value), 0) as old_value,
+          case
+            when f.old_value is null and s.user_id is null and u.id is null then 0
+            when (p_board).is_maximum then greatest(f.old_value, s.value, f.new_value, 0)
+            else greatest(coalesce(f.old_value, s.value, 0) + f.new_value, 0) end as new_value
+        from unnest(v_found) f
+        left join lateral (
+          select b.user_id, b.name, b.value
+          from learn_internal.board_scores b
+          where f.old_value is null and b.user_id = f.user_id and b.metric = (p_board).metric
+            and b.period = (p_board).period and b.starts_on = (p_board).starts_on
+          offset 0
+        ) s on true
+        left join lateral (  -- new on this board, unless the user does not want to be seen
+          select l.id, l.username
+          from learn.users l
+          where f.old_value is null and s.user_id is null and l.id = f.user_id
+            and l.is_active and l.show_on_leaderboard
+          offset 0
+        ) u on true
+      ) c
+      where greatest(c.old_value, c.new_value) >= p_low and least(c.old_value, c.new_value) <= p_high);
   end if;
-  v_recounted := array(
-    select distinct g.user_id from learn_internal.board_gains g
-    where g.metric = '' or g.metric = 'current_streak' and (p_board).metric = 'current_streak');
-  if (p_board).metric = 'current_streak' then
-    return array(
+  if (p_waiting).recounted <> '{}' and (p_board).metric = 'current_streak' then
+    v_changes := array(
       select (i.user_id, coalesce(lower(u.username), s.name),
           case when s.lapses_at > (p_board).at then s.value else 0 end,
           case when u.is_active and u.show_on_leaderboard then coalesce(e.days, 0) else 0 end)
         ::learn_internal.board_change
-      from unnest(v_recounted) i(user_id)
-      left join learn_internal.board_scores s
-        on s.user_id = i.user_id and s.metric = 'current_streak' and s.period = 'all_time'
-          and s.starts_on = '-infinity'
-      left join learn.users u on u.id = i.user_id
+      from unnest((p_waiting).recounted) i(user_id)
+      left join lateral (
+        select b.name, b.value, b.lapses_at
+        from learn_internal.board_scores b
+        where b.user_id = i.user_id and b.metric = 'current_streak' and b.period = 'all_time'
+          and b.starts_on = '-infinity'
+        offset 0
+      ) s on true
+      left join lateral (select l.* from learn.users l where l.id = i.user_id offset 0) u on true
       left join lateral (
         select k.days from learn_internal.streak_ends k
         where k.user_id = i.user_id and k.ends_at > (p_board).at
         offset 0
       ) e on true);
-  end if;
-  return array(
-    select (c.user_id, c.name, greatest(c.old_value, 0), greatest(c.new_value, 0))
-      ::learn_internal.board_change
-    from (
-      select g.user_id, coalesce(s.name, lower(u.username)) as name,
-        coalesce(s.value, 0) as old_value,
-        case
-          when s.user_id is null and u.id is null then 0
-          when (p_board).is_maximum then greatest(s.value, g.amount)
-          else coalesce(s.value, 0) + g.amount end as new_value
-      from (
-        select n.user_id,
-          (case when (p_board).is_maximum then max(n.amount) else sum(n.amount) end)::bigint as amount
-        from learn_internal.board_gains n
-        where n.metric = (p_board).metric
-          and n.local_date >= (p_board).starts_on and n.local_date < (p_board).ends_on
-          and n.user_id not in (select r from unnest(v_recounted) r)
-        group by n.user_id
-      ) g
+  elsif (p_waiting).recounted <> '{}' then
+    v_changes := v_changes || array(
+      select (i.user_id, coalesce(lower(u.username), s.name),
+          greatest(coalesce(s.value, 0), 0), greatest(coalesce(r.value, 0), 0))::learn_internal.board_change
+      from unnest((p_waiting).recounted) i(user_id)
       left join lateral (
-        select b.user_id, b.name, b.value
+        select b.name, b.value
         from learn_internal.board_scores b
-        where b.user_id = g.user_id and b.metric = (p_board).metric
+        where b.user_id = i.user_id and b.metric = (p_board).metric
           and b.period = (p_board).period and b.starts_on = (p_board).starts_on
         offset 0
       ) s on true
-      left join lateral (  -- new on this board, unless the user does not want to be seen
-        select l.id, l.username
-        from learn.users l
-        where l.id = g.user_id and s.user_id is null and l.is_active and l.show_on_leaderboard
-        offset 0
-      ) u on true
-      where s.user_id is not null or u.id is not null
-      union all
-      select i.user_id, coalesce(lower(u.username), s.name),
-        coalesce(s.value, 0), coalesce(r.value, 0)
-      from unnest(v_recounted) i(user_id)
-      left join learn_internal.board_scores s
-        on s.user_id = i.user_id and s.metric = (p_board).metric
-          and s.period = (p_board).period and s.starts_on = (p_board).starts_on
-      left join learn.users u on u.id = i.user_id
-      left join learn_internal.recount_board(p_board, v_recounted) r on r.user_id = i.user_id
-    ) c);
+      left join lateral (select l.username from learn.users l where l.id = i.user_id offset 0) u on true
+      left join learn_internal.recount_board(p_board, (p_waiting).recounted) r on r.user_id = i.user_id);
+  end if;
+  return v_changes;
 end;
 $$;
-comment on function learn_internal.board_changes(learn_internal.board) is
-  'The users whose place on a board may have changed since the last merge, with old and new values.';
+comment on function learn_internal.board_changes(
+  learn_internal.board, learn_internal.board_waiting, bigint, bigint) is
+  'Users whose place on a board has changed since the last merge, with old and new values, except those who stay '
+  'below p_low or above p_high.';
 
 -- functions/leaderboards/board_standings.sql
 
 -- Who stands on a board with what, all of it or among some users: those with a value above 0.
 -- Kept boards are read, others recounted.
-create or replace function learn_internal.board_standings(
-  p_board learn_internal.board, p_among uuid[], p_changes learn_internal.board_change[]
-)
+create or replace function learn_internal.board_standings(p_board learn_internal.board, p_among uuid[])
 returns table (user_id uuid, value bigint)
 language plpgsql
 stable
@@ -133,6 +191,8 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
+declare
+  v_changes learn_internal.board_change[];
 begin
   if not (p_board).is_kept then
     return query
@@ -141,13 +201,15 @@ begin
     where r.value > 0;
     return;
   end if;
+  v_changes := learn_internal.board_changes(
+    p_board, learn_internal.board_waiting(p_board, p_among), 1, 9223372036854775807);
   if p_among is null then
     return query
     select s.user_id, s.value
     from learn_internal.board_scores s
     where s.metric = (p_board).metric and s.period = (p_board).period
       and s.starts_on = (p_board).starts_on and s.value > 0 and s.lapses_at > (p_board).at
-      and s.user_id not in (select c.user_id from unnest(p_changes) c);
+      and s.user_id not in (select c.user_id from unnest(v_changes) c);
   else
     return query
     select s.user_id, s.value
@@ -160,16 +222,15 @@ begin
       offset 0
     ) s
     where s.value > 0 and s.lapses_at > (p_board).at
-      and s.user_id not in (select c.user_id from unnest(p_changes) c);
+      and s.user_id not in (select c.user_id from unnest(v_changes) c);
   end if;
   return query
   select c.user_id, c.new_value
-  from unnest(p_changes) c
-  where c.new_value > 0 and (p_among is null or c.user_id = any (p_among));
+  from unnest(v_changes) c
+  where c.new_value > 0;
 end;
 $$;
-comment on function learn_internal.board_standings(
-  learn_internal.board, uuid[], learn_internal.board_change[]) is
+comment on function learn_internal.board_standings(learn_internal.board, uuid[]) is
   'Users and values of a board, all of it or among some users.';
 
 -- functions/leaderboards/divide_board.sql
@@ -602,38 +663,24 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_board   learn_internal.board := learn_internal.find_board(
+  v_board learn_internal.board := learn_internal.find_board(
     p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
-  v_changes learn_internal.board_change[];
-  v_value   bigint;
-  v_rank    bigint;
+  v_rank  bigint;
 begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_user(p_user_id);
   perform learn_internal.require_cohort(p_among);
-  v_changes := learn_internal.board_changes(v_board);
   if p_among is not null or not v_board.is_kept then
     select r.rank into v_rank
     from (
       select b.user_id, rank() over (order by b.value desc) as rank
-      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      from learn_internal.board_standings(v_board, p_among) b
     ) r
     where r.user_id = p_user_id;
     return v_rank;
   end if;
 
-  select coalesce(
-    (select c.new_value from unnest(v_changes) c where c.user_id = p_user_id),
-    (
-      select s.value from learn_internal.board_scores s
-      where s.user_id = p_user_id and s.metric = v_board.metric
-        and s.period = v_board.period and s.starts_on = v_board.starts_on
-        and s.lapses_at > v_board.at
-    )) into v_value;
-  if v_value > 0 then
-    return learn_internal.board_rank(v_board, v_value, v_changes);
-  end if;
-  return null;
+  return learn_internal.place_on_board(v_board, p_user_id, learn_internal.board_waiting(v_board, null));
 end;
 $$;
 comment on function learn.user_rank(uuid, text, text, uuid[], date) is
@@ -656,16 +703,21 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_rank  bigint := learn.user_rank(p_user_id, 'all_time', p_metric);
-  v_board learn_internal.board;
-  v_users bigint;
+  v_board   learn_internal.board := learn_internal.find_board(
+    'all_time', p_metric, (learn.clock() at time zone 'UTC')::date);
+  v_waiting learn_internal.board_waiting;
+  v_rank    bigint;
+  v_users   bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
+  perform learn_internal.require_user(p_user_id);
+  v_waiting := learn_internal.board_waiting(v_board, null);
+  v_rank := learn_internal.place_on_board(v_board, p_user_id, v_waiting);
   if v_rank is null then
     return null;
   end if;
-  v_board := learn_internal.find_board('all_time', p_metric, (learn.clock() at time zone 'UTC')::date);
   -- the rank of who has nothing, behind all others
-  v_users := learn_internal.board_rank(v_board, 0, learn_internal.board_changes(v_board)) - 1;
+  v_users := learn_internal.board_rank(v_board, 0, learn_internal.board_changes(v_board, v_waiting, 1, 0)) - 1;
   return round(100.0 * (v_users - v_rank + 1) / v_users, 2);
 end;
 $$;
@@ -731,7 +783,7 @@ begin
         and b.rank between w.rank_from and w.rank_to), 0)
   from (
     select s.user_id, s.value, rank() over (order by s.value desc) as rank
-    from learn_internal.board_standings(v_board, null, learn_internal.board_changes(v_board)) s
+    from learn_internal.board_standings(v_board, null) s
   ) b
   order by b.user_id;
   get diagnostics v_users = row_count;
@@ -1103,6 +1155,7 @@ as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
     p_period, p_metric, coalesce(p_on, (learn.clock() at time zone 'UTC')::date));
+  v_waiting learn_internal.board_waiting;
   v_changes learn_internal.board_change[];
 begin
   if p_limit is null or p_limit not between 0 and 1000 or p_offset is null or p_offset < 0 then
@@ -1112,14 +1165,12 @@ begin
         hint = 'A page has 0 to 1000 rows; the offset is 0 or more.';
   end if;
   perform learn_internal.require_cohort(p_among);
-  v_changes := learn_internal.board_changes(v_board);
-
   if p_among is not null or not v_board.is_kept then
     return query
     select r.rank, r.user_id, u.username, u.display_name, r.value
     from (
       select rank() over (order by b.value desc) as rank, b.user_id, b.value
-      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      from learn_internal.board_standings(v_board, p_among) b
     ) r
     join learn.users u on u.id = r.user_id
     order by r.rank, lower(u.username)
@@ -1127,6 +1178,9 @@ begin
     return;
   end if;
 
+  v_waiting := learn_internal.board_waiting(v_board, null);
+  v_changes := learn_internal.board_changes(v_board, v_waiting,
+    learn_internal.page_floor(v_board, v_waiting, p_limit + p_offset::bigint), 9223372036854775807);
   return query
   select r.rank, r.user_id, u.username, u.display_name, r.value
   from (
@@ -1179,7 +1233,12 @@ as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
     p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
+  v_waiting learn_internal.board_waiting;
   v_changes learn_internal.board_change[];
+  v_kept    learn_internal.board_change[];
+  v_some    learn_internal.board_waiting;
+  v_low     bigint;
+  v_high    bigint;
   v_value   bigint;
   v_name    text;
 begin
@@ -1191,14 +1250,12 @@ begin
         hint = 'Ask for 0 to 500 rows on either side.';
   end if;
   perform learn_internal.require_cohort(p_among);
-  v_changes := learn_internal.board_changes(v_board);
-
   if p_among is not null or not v_board.is_kept then
     return query
     with board as materialized (
       select rank() over (order by b.value desc) as rank, b.user_id, u.username, u.display_name,
         b.value, row_number() over (order by b.value desc, lower(u.username)) as place
-      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      from learn_internal.board_standings(v_board, p_among) b
       join learn.users u on u.id = b.user_id
     )
     select b.rank, b.user_id, b.username, b.display_name, b.value
@@ -1209,33 +1266,34 @@ begin
     return;
   end if;
 
-  select m.value, m.name into v_value, v_name
-  from (
-    select c.new_value as value, c.name
-    from unnest(v_changes) c
-    where c.user_id = p_user_id
-    union all
-    select s.value, s.name
+  v_changes := learn_internal.board_changes(
+    v_board, learn_internal.board_waiting(v_board, array[p_user_id]), 1, 9223372036854775807);
+  if v_changes <> '{}' then
+    v_value := v_changes[1].new_value;
+    v_name := v_changes[1].name;
+  else
+    select s.value, s.name into v_value, v_name
     from learn_internal.board_scores s
     where s.user_id = p_user_id and s.metric = v_board.metric
       and s.period = v_board.period and s.starts_on = v_board.starts_on
-      and s.lapses_at > v_board.at
-      and s.user_id not in (select c.user_id from unnest(v_changes) c)
-  ) m;
+      and s.lapses_at > v_board.at;
+  end if;
   if v_value is null or v_value <= 0 then
     return;
   end if;
 
-  return query
-  with kept as (  -- the neighbours in the order of the board, by index in both directions
-    select n.*
+  -- The neighbours of whom nothing waits, in the order of the board, by index in both directions; between them, and
+  -- some who have gained about as much as the user has, those of whom something does.
+  v_waiting := learn_internal.board_waiting(v_board, null);
+  v_kept := array(
+    select (n.user_id, n.name, n.value, n.value)::learn_internal.board_change
     from (
       (
         select s.user_id, s.name, s.value from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value = v_value and s.name < v_name
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value, s.name desc
         limit p_span
       )
@@ -1245,7 +1303,7 @@ begin
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value > v_value
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value, s.name desc
         limit p_span
       )
@@ -1255,7 +1313,7 @@ begin
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value = v_value and s.name >= v_name
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value desc, s.name
         limit p_span + 1
       )
@@ -1265,11 +1323,41 @@ begin
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value < v_value
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value desc, s.name
         limit p_span + 1
       )
-    ) n
+    ) n);
+  v_some := v_waiting;
+  select array_agg(a.user_id), array_agg(a.amount) into v_some.user_ids, v_some.amounts
+  from (
+    (
+      select w.* from unnest(v_waiting.user_ids, v_waiting.amounts) w(user_id, amount)
+      where w.amount >= v_value order by w.amount limit 2 * p_span
+    )
+    union all
+    (
+      select w.* from unnest(v_waiting.user_ids, v_waiting.amounts) w(user_id, amount)
+      where w.amount < v_value order by w.amount desc limit 2 * p_span
+    )
+  ) a;
+  v_changes := v_kept || learn_internal.board_changes(v_board, v_some, 1, 9223372036854775807);
+  if p_span > 0 then
+    v_low := coalesce((
+      select c.new_value from unnest(v_changes) c where (-c.new_value, c.name) > (-v_value, v_name) and c.new_value > 0
+      order by c.new_value desc, c.name offset p_span - 1 limit 1), 1);
+    v_high := coalesce((
+      select c.new_value from unnest(v_changes) c where (-c.new_value, c.name) < (-v_value, v_name)
+      order by c.new_value, c.name desc offset p_span - 1 limit 1), 9223372036854775807);
+  else
+    v_low := v_value;
+    v_high := v_value;
+  end if;
+  v_changes := learn_internal.board_changes(v_board, v_waiting, v_low, v_high);
+
+  return query
+  with kept as (
+    select k.user_id, k.name, k.new_value as value from unnest(v_kept) k
     union all
     select c.user_id, c.name, c.new_value from unnest(v_changes) c where c.new_value > 0
   ), placed as (
@@ -1713,5 +1801,174 @@ begin
 end;
 $$;
 comment on function learn_internal.today_of(uuid) is 'A user''s own date by the clock.';
+
+-- functions/leaderboards/board_waiting.sql
+
+-- What waits to be merged into a board, of all users or (p_user_ids) of some: added up by user.
+create or replace function learn_internal.board_waiting(p_board learn_internal.board, p_user_ids uuid[])
+returns learn_internal.board_waiting
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- whatever the size of board_gains was
+set enable_seqscan = off
+set enable_bitmapscan = off  -- an index scan skips from then on what it has found to be merged
+set enable_sort = off        -- hashed, however few there were
+set jit = off
+as $$
+declare
+  v_marks   constant text[] := case (p_board).metric
+    when 'current_streak' then array['', 'current_streak'] else array[''] end;
+  v_waiting learn_internal.board_waiting;
+begin
+  if not (p_board).is_kept then
+    v_waiting.recounted := '{}';
+    return v_waiting;
+  end if;
+  if p_user_ids is null then
+    v_waiting.recounted := array(
+      select distinct g.user_id from learn_internal.board_gains g where g.metric = any (v_marks));
+  else
+    v_waiting.recounted := array(
+      select distinct g.user_id from learn_internal.board_gains g
+      where g.user_id = any (p_user_ids) and g.metric || '' = any (v_marks));
+  end if;
+  if (p_board).metric = 'current_streak' then
+    return v_waiting;
+  end if;
+  if p_user_ids is not null then
+    select array_agg(w.user_id), array_agg(w.amount), greatest(max(w.amount), 0), least(min(w.amount), 0)
+    into v_waiting.user_ids, v_waiting.amounts, v_waiting.most, v_waiting.least
+    from (
+      select g.user_id,
+        (case when (p_board).is_maximum then max(g.amount) else sum(g.amount) end)::bigint as amount
+      from learn_internal.board_gains g
+      where g.user_id = any (p_user_ids) and g.metric || '' = (p_board).metric  -- by user, that is
+        and g.local_date >= (p_board).starts_on and g.local_date < (p_board).ends_on
+        and g.user_id not in (select r from unnest(v_waiting.recounted) r)
+      group by g.user_id
+    ) w;
+  elsif (p_board).is_maximum then
+    select array_agg(w.user_id), array_agg(w.amount), greatest(max(w.amount), 0), least(min(w.amount), 0)
+    into v_waiting.user_ids, v_waiting.amounts, v_waiting.most, v_waiting.least
+    from (
+      select g.user_id, max(g.amount) as amount
+      from learn_internal.board_gains g
+      where g.metric = (p_board).metric
+        and g.local_date >= (p_board).starts_on and g.local_date < (p_board).ends_on
+        and g.user_id not in (select r from unnest(v_waiting.recounted) r)
+      group by g.user_id
+    ) w;
+  else
+    select array_agg(w.user_id), array_agg(w.amount), greatest(max(w.amount), 0), least(min(w.amount), 0)
+    into v_waiting.user_ids, v_waiting.amounts, v_waiting.most, v_waiting.least
+    from (
+      select g.user_id, sum(g.amount)::bigint as amount
+      from learn_internal.board_gains g
+      where g.metric = (p_board).metric
+        and g.local_date >= (p_board).starts_on and g.local_date < (p_board).ends_on
+        and g.user_id not in (select r from unnest(v_waiting.recounted) r)
+      group by g.user_id
+    ) w;
+  end if;
+  return v_waiting;
+end;
+$$;
+comment on function learn_internal.board_waiting(learn_internal.board, uuid[]) is
+  'What waits to be merged into a board, of all users or of some.';
+
+-- functions/leaderboards/page_floor.sql
+
+-- A value that at least so many users of a board have by now: the first p_count are among those who have it. 1 where
+-- there may be fewer.
+create or replace function learn_internal.page_floor(
+  p_board learn_internal.board, p_waiting learn_internal.board_waiting, p_count bigint
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_merged bigint;
+  v_gained bigint;
+begin
+  select s.value into v_merged  -- also when all who may have lost something were before that place
+  from learn_internal.board_scores s
+  where s.metric = (p_board).metric and s.period = (p_board).period
+    and s.starts_on = (p_board).starts_on and s.value > 0
+  order by s.value desc, s.name, s.user_id
+  limit 1 offset greatest(p_count, 1) - 1 + cardinality((p_waiting).recounted) + (
+    select count(*) from unnest((p_waiting).amounts) a where a < 0);
+  if (p_waiting).most > coalesce(v_merged, 0) and p_count <= 100 then
+    select case when count(*) = p_count then min(t.value) end into v_gained
+    from (
+      select case when (p_board).is_maximum then greatest(s.value, g.amount)
+        else coalesce(s.value, 0) + g.amount end as value
+      from (
+        select * from unnest((p_waiting).user_ids, (p_waiting).amounts) w(user_id, amount)
+        order by w.amount desc
+      ) g
+      cross join lateral (
+        select from learn.users l
+        where l.id = g.user_id and l.is_active and l.show_on_leaderboard
+        offset 0
+      ) u
+      left join lateral (
+        select b.value
+        from learn_internal.board_scores b
+        where b.user_id = g.user_id and b.metric = (p_board).metric and b.period = (p_board).period
+          and b.starts_on = (p_board).starts_on
+        offset 0
+      ) s on true
+      limit p_count
+    ) t;
+  end if;
+  return greatest(v_merged, v_gained, 1);
+end;
+$$;
+comment on function learn_internal.page_floor(learn_internal.board, learn_internal.board_waiting, bigint) is
+  'A value that the first so many users of a board have by now, at least.';
+
+-- functions/leaderboards/place_on_board.sql
+
+-- A user's rank on a kept board, exact and live; null for one who is not on it.
+create or replace function learn_internal.place_on_board(
+  p_board learn_internal.board, p_user_id uuid, p_waiting learn_internal.board_waiting
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_own   learn_internal.board_change[] := learn_internal.board_changes(
+    p_board, learn_internal.board_waiting(p_board, array[p_user_id]), 1, 9223372036854775807);
+  v_value bigint;
+begin
+  if v_own <> '{}' then
+    v_value := v_own[1].new_value;
+  else
+    select s.value into v_value
+    from learn_internal.board_scores s
+    where s.user_id = p_user_id and s.metric = (p_board).metric
+      and s.period = (p_board).period and s.starts_on = (p_board).starts_on
+      and s.lapses_at > (p_board).at;
+  end if;
+  if v_value > 0 then
+    return learn_internal.board_rank(
+      p_board, v_value, learn_internal.board_changes(p_board, p_waiting, v_value + 1, v_value));
+  end if;
+  return null;
+end;
+$$;
+comment on function learn_internal.place_on_board(learn_internal.board, uuid, learn_internal.board_waiting) is
+  'A user''s rank on a kept board; null: not on it.';
 
 reset role;

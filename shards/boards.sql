@@ -79,7 +79,7 @@ begin
   return query
   select v_on, b.value, lower(u.username)
   from learn.users u
-  left join learn_internal.board_standings(v_board, array[p_user_id], learn_internal.board_changes(v_board)) b
+  left join learn_internal.board_standings(v_board, array[p_user_id]) b
     on b.user_id = u.id and (p_among is null or u.id = any (p_among))
   where u.id = p_user_id;
 end;
@@ -100,15 +100,17 @@ set jit = off
 as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(p_period, p_metric, p_on);
-  v_changes learn_internal.board_change[] := learn_internal.board_changes(v_board);
+  v_changes learn_internal.board_change[];
 begin
   if p_among is null and v_board.is_kept then
+    v_changes := learn_internal.board_changes(v_board, learn_internal.board_waiting(v_board, null),
+      (select min(v) + 1 from unnest(p_values) v), (select max(v) from unnest(p_values) v));
     return query
     select v, learn_internal.board_rank(v_board, v, v_changes) - 1 from unnest(p_values) v;
   else
     return query
-    select v, (select count(*) from learn_internal.board_standings(v_board, p_among, v_changes) b where b.value > v)
-    from unnest(p_values) v;
+    with board as materialized (select b.value from learn_internal.board_standings(v_board, p_among) b)
+    select v, (select count(*) from board b where b.value > v) from unnest(p_values) v;
   end if;
 end;
 $$;
@@ -130,8 +132,12 @@ set jit = off
 as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(p_period, p_metric, p_on);
-  v_changes learn_internal.board_change[] := learn_internal.board_changes(v_board);
+  v_changes learn_internal.board_change[];
 begin
+  if p_among is null then
+    v_changes := learn_internal.board_changes(
+      v_board, learn_internal.board_waiting(v_board, null), 1, 9223372036854775807);
+  end if;
   return query
   with kept as materialized (  -- by index in both directions, where the board is kept
     select s.user_id, s.name, s.value
@@ -160,7 +166,7 @@ begin
     where c.new_value > 0 and p_among is null and v_board.is_kept
     union all
     select b.user_id, lower(u.username), b.value
-    from learn_internal.board_standings(v_board, coalesce(p_among, '{}'), v_changes) b
+    from learn_internal.board_standings(v_board, coalesce(p_among, '{}')) b
     join learn.users u on u.id = b.user_id
     where p_among is not null
     union all

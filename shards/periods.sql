@@ -71,7 +71,7 @@ begin
     v_board := learn_internal.find_board(p_period, p_metric, p_starts_on);
     insert into learn_shard.frozen (user_id, metric, period, starts_on, value)
     select s.user_id, p_metric, p_period, p_starts_on, s.value
-    from learn_internal.board_standings(v_board, null, learn_internal.board_changes(v_board)) s;
+    from learn_internal.board_standings(v_board, null) s;
   end if;
   return query
   select f.value, count(*)

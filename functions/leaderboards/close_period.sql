@@ -54,7 +54,7 @@ begin
         and b.rank between w.rank_from and w.rank_to), 0)
   from (
     select s.user_id, s.value, rank() over (order by s.value desc) as rank
-    from learn_internal.board_standings(v_board, null, learn_internal.board_changes(v_board)) s
+    from learn_internal.board_standings(v_board, null) s
   ) b
   order by b.user_id;
   get diagnostics v_users = row_count;

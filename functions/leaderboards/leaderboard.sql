@@ -19,6 +19,7 @@ as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
     p_period, p_metric, coalesce(p_on, (learn.clock() at time zone 'UTC')::date));
+  v_waiting learn_internal.board_waiting;
   v_changes learn_internal.board_change[];
 begin
   if p_limit is null or p_limit not between 0 and 1000 or p_offset is null or p_offset < 0 then
@@ -28,14 +29,12 @@ begin
         hint = 'A page has 0 to 1000 rows; the offset is 0 or more.';
   end if;
   perform learn_internal.require_cohort(p_among);
-  v_changes := learn_internal.board_changes(v_board);
-
   if p_among is not null or not v_board.is_kept then
     return query
     select r.rank, r.user_id, u.username, u.display_name, r.value
     from (
       select rank() over (order by b.value desc) as rank, b.user_id, b.value
-      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      from learn_internal.board_standings(v_board, p_among) b
     ) r
     join learn.users u on u.id = r.user_id
     order by r.rank, lower(u.username)
@@ -43,6 +42,9 @@ begin
     return;
   end if;
 
+  v_waiting := learn_internal.board_waiting(v_board, null);
+  v_changes := learn_internal.board_changes(v_board, v_waiting,
+    learn_internal.page_floor(v_board, v_waiting, p_limit + p_offset::bigint), 9223372036854775807);
   return query
   select r.rank, r.user_id, u.username, u.display_name, r.value
   from (

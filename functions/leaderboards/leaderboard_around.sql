@@ -17,7 +17,12 @@ as $$
 declare
   v_board   learn_internal.board := learn_internal.find_board(
     p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
+  v_waiting learn_internal.board_waiting;
   v_changes learn_internal.board_change[];
+  v_kept    learn_internal.board_change[];
+  v_some    learn_internal.board_waiting;
+  v_low     bigint;
+  v_high    bigint;
   v_value   bigint;
   v_name    text;
 begin
@@ -29,14 +34,12 @@ begin
         hint = 'Ask for 0 to 500 rows on either side.';
   end if;
   perform learn_internal.require_cohort(p_among);
-  v_changes := learn_internal.board_changes(v_board);
-
   if p_among is not null or not v_board.is_kept then
     return query
     with board as materialized (
       select rank() over (order by b.value desc) as rank, b.user_id, u.username, u.display_name,
         b.value, row_number() over (order by b.value desc, lower(u.username)) as place
-      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      from learn_internal.board_standings(v_board, p_among) b
       join learn.users u on u.id = b.user_id
     )
     select b.rank, b.user_id, b.username, b.display_name, b.value
@@ -47,33 +50,34 @@ begin
     return;
   end if;
 
-  select m.value, m.name into v_value, v_name
-  from (
-    select c.new_value as value, c.name
-    from unnest(v_changes) c
-    where c.user_id = p_user_id
-    union all
-    select s.value, s.name
+  v_changes := learn_internal.board_changes(
+    v_board, learn_internal.board_waiting(v_board, array[p_user_id]), 1, 9223372036854775807);
+  if v_changes <> '{}' then
+    v_value := v_changes[1].new_value;
+    v_name := v_changes[1].name;
+  else
+    select s.value, s.name into v_value, v_name
     from learn_internal.board_scores s
     where s.user_id = p_user_id and s.metric = v_board.metric
       and s.period = v_board.period and s.starts_on = v_board.starts_on
-      and s.lapses_at > v_board.at
-      and s.user_id not in (select c.user_id from unnest(v_changes) c)
-  ) m;
+      and s.lapses_at > v_board.at;
+  end if;
   if v_value is null or v_value <= 0 then
     return;
   end if;
 
-  return query
-  with kept as (  -- the neighbours in the order of the board, by index in both directions
-    select n.*
+  -- The neighbours of whom nothing waits, in the order of the board, by index in both directions; between them, and
+  -- some who have gained about as much as the user has, those of whom something does.
+  v_waiting := learn_internal.board_waiting(v_board, null);
+  v_kept := array(
+    select (n.user_id, n.name, n.value, n.value)::learn_internal.board_change
     from (
       (
         select s.user_id, s.name, s.value from learn_internal.board_scores s
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value = v_value and s.name < v_name
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value, s.name desc
         limit p_span
       )
@@ -83,7 +87,7 @@ begin
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value > v_value
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value, s.name desc
         limit p_span
       )
@@ -93,7 +97,7 @@ begin
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value = v_value and s.name >= v_name
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value desc, s.name
         limit p_span + 1
       )
@@ -103,11 +107,41 @@ begin
         where s.metric = v_board.metric and s.period = v_board.period
           and s.starts_on = v_board.starts_on and s.value > 0 and s.lapses_at > v_board.at
           and s.value < v_value
-          and s.user_id not in (select c.user_id from unnest(v_changes) c)
+          and s.user_id not in (select i from unnest(v_waiting.user_ids || v_waiting.recounted) i)
         order by s.value desc, s.name
         limit p_span + 1
       )
-    ) n
+    ) n);
+  v_some := v_waiting;
+  select array_agg(a.user_id), array_agg(a.amount) into v_some.user_ids, v_some.amounts
+  from (
+    (
+      select w.* from unnest(v_waiting.user_ids, v_waiting.amounts) w(user_id, amount)
+      where w.amount >= v_value order by w.amount limit 2 * p_span
+    )
+    union all
+    (
+      select w.* from unnest(v_waiting.user_ids, v_waiting.amounts) w(user_id, amount)
+      where w.amount < v_value order by w.amount desc limit 2 * p_span
+    )
+  ) a;
+  v_changes := v_kept || learn_internal.board_changes(v_board, v_some, 1, 9223372036854775807);
+  if p_span > 0 then
+    v_low := coalesce((
+      select c.new_value from unnest(v_changes) c where (-c.new_value, c.name) > (-v_value, v_name) and c.new_value > 0
+      order by c.new_value desc, c.name offset p_span - 1 limit 1), 1);
+    v_high := coalesce((
+      select c.new_value from unnest(v_changes) c where (-c.new_value, c.name) < (-v_value, v_name)
+      order by c.new_value, c.name desc offset p_span - 1 limit 1), 9223372036854775807);
+  else
+    v_low := v_value;
+    v_high := v_value;
+  end if;
+  v_changes := learn_internal.board_changes(v_board, v_waiting, v_low, v_high);
+
+  return query
+  with kept as (
+    select k.user_id, k.name, k.new_value as value from unnest(v_kept) k
     union all
     select c.user_id, c.name, c.new_value from unnest(v_changes) c where c.new_value > 0
   ), placed as (

@@ -11,16 +11,21 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_rank  bigint := learn.user_rank(p_user_id, 'all_time', p_metric);
-  v_board learn_internal.board;
-  v_users bigint;
+  v_board   learn_internal.board := learn_internal.find_board(
+    'all_time', p_metric, (learn.clock() at time zone 'UTC')::date);
+  v_waiting learn_internal.board_waiting;
+  v_rank    bigint;
+  v_users   bigint;
 begin
+  perform learn_internal.require_self(p_user_id);
+  perform learn_internal.require_user(p_user_id);
+  v_waiting := learn_internal.board_waiting(v_board, null);
+  v_rank := learn_internal.place_on_board(v_board, p_user_id, v_waiting);
   if v_rank is null then
     return null;
   end if;
-  v_board := learn_internal.find_board('all_time', p_metric, (learn.clock() at time zone 'UTC')::date);
   -- the rank of who has nothing, behind all others
-  v_users := learn_internal.board_rank(v_board, 0, learn_internal.board_changes(v_board)) - 1;
+  v_users := learn_internal.board_rank(v_board, 0, learn_internal.board_changes(v_board, v_waiting, 1, 0)) - 1;
   return round(100.0 * (v_users - v_rank + 1) / v_users, 2);
 end;
 $$;

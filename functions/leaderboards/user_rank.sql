@@ -17,38 +17,24 @@ set enable_seqscan = off   -- by key, also where a table was small when this was
 set jit = off
 as $$
 declare
-  v_board   learn_internal.board := learn_internal.find_board(
+  v_board learn_internal.board := learn_internal.find_board(
     p_period, p_metric, coalesce(p_on, learn_internal.today_of(p_user_id)));
-  v_changes learn_internal.board_change[];
-  v_value   bigint;
-  v_rank    bigint;
+  v_rank  bigint;
 begin
   perform learn_internal.require_self(p_user_id);
   perform learn_internal.require_user(p_user_id);
   perform learn_internal.require_cohort(p_among);
-  v_changes := learn_internal.board_changes(v_board);
   if p_among is not null or not v_board.is_kept then
     select r.rank into v_rank
     from (
       select b.user_id, rank() over (order by b.value desc) as rank
-      from learn_internal.board_standings(v_board, p_among, v_changes) b
+      from learn_internal.board_standings(v_board, p_among) b
     ) r
     where r.user_id = p_user_id;
     return v_rank;
   end if;
 
-  select coalesce(
-    (select c.new_value from unnest(v_changes) c where c.user_id = p_user_id),
-    (
-      select s.value from learn_internal.board_scores s
-      where s.user_id = p_user_id and s.metric = v_board.metric
-        and s.period = v_board.period and s.starts_on = v_board.starts_on
-        and s.lapses_at > v_board.at
-    )) into v_value;
-  if v_value > 0 then
-    return learn_internal.board_rank(v_board, v_value, v_changes);
-  end if;
-  return null;
+  return learn_internal.place_on_board(v_board, p_user_id, learn_internal.board_waiting(v_board, null));
 end;
 $$;
 comment on function learn.user_rank(uuid, text, text, uuid[], date) is
