@@ -162,9 +162,9 @@ class Readers(Queries):
         (found,) = self.call("import_old_progress")
         return found
 
-    def check_integrity(self) -> list[Any]:
+    def check_integrity(self, *user: UUID) -> list[Any]:
         """Sorted."""
-        return sorted(self.call("check_integrity"), key=lambda row: tuple(map(str, row)))
+        return sorted(self.call("check_integrity", *user), key=lambda row: tuple(map(str, row)))
 
     # ── rows of tables ─────────────────────────────────────────────────────────────────────────────────────
 

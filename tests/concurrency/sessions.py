@@ -136,6 +136,13 @@ class Pair:
     def __init__(self, one: Session, two: Session, *, looks_first: bool) -> None:
         self._one, self._two, self._looks_first = one, two, looks_first
 
+    def use(self, isolation: psycopg.IsolationLevel | None) -> None:
+        """From now on, `isolation` is that of the second; what a test before left open is undone."""
+        for each in (self._one, self._two):
+            each.rollback()
+        self._two.learn.connection.isolation_level = isolation
+        self._looks_first = isolation is not None
+
     def interleave(self, first: Task[Any], second: Task[Any]) -> tuple[str | None, str | None]:
         """Two transactions: one acts, the other acts as far as it can, the first commits, then the other.
 

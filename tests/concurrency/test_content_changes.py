@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from tests.client import Learn, Lesson, Path, Track
+from tests.concurrency.overlaps import Kept, overlap
+from tests.concurrency.overlaps import kept as kept
 from tests.concurrency.sessions import Task, client, pair, race
 from tests.conftest import FreshDatabase
 
@@ -145,68 +147,37 @@ SEEN_BY_OLD_SNAPSHOTS = ("unpublish lesson", "unpublish exercise", "add lesson",
 OLD_SNAPSHOT = psycopg.IsolationLevel.REPEATABLE_READ
 
 
-def overlap(
-    fresh: FreshDatabase,
-    edit: Act,
-    *,
-    editor_first: bool,
-    isolation: psycopg.IsolationLevel | None = None,
-) -> dict[str, object]:
-    """Each learner's act overlaps with the edit; returns what is wrong afterwards, by the act."""
-    wrong: dict[str, object] = {}
-    with pair(fresh, isolation) as both, client(fresh) as learn:
-        for name, (before, act) in LEARNERS.items():
-            course = Course.build(learn)
-            for earlier in before:
-                earlier(learn, course)
-
-            def learner(learn: Learn, act: Act = act, course: Course = course) -> object:
-                return act(learn, course)
-
-            def editor(learn: Learn, course: Course = course) -> object:
-                return edit(learn, course)
-
-            tasks: tuple[Task[object], Task[object]] = (
-                (editor, learner) if editor_first else (learner, editor)
-            )
-            codes = both.interleave(*tasks)
-            editor_code, learner_code = codes if editor_first else (codes[1], codes[0])
-            if isolation is not None and codes[1] == "40001":
-                continue
-            damage = [
-                (found.check_name, found.expected, found.actual)
-                for found in learn.check_integrity()
-                if found.user_id == course.user
-            ]
-            if editor_code is not None or learner_code not in REFUSALS or damage:
-                wrong[name] = (editor_code, learner_code, damage)
-    return wrong
+@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
+def test_a_completion_that_starts_before_the_edit_commits_adds_up(kept: Kept, edit: Act) -> None:
+    assert overlap(kept, Course.build, LEARNERS, edit, refusals=REFUSALS, editor_first=True) == {}
 
 
 @pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
-def test_a_completion_that_starts_before_the_edit_commits_adds_up(fresh: FreshDatabase, edit: Act) -> None:
-    assert overlap(fresh, edit, editor_first=True) == {}
-
-
-@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
-def test_an_edit_that_starts_before_the_completion_commits_adds_up(fresh: FreshDatabase, edit: Act) -> None:
-    assert overlap(fresh, edit, editor_first=False) == {}
+def test_an_edit_that_starts_before_the_completion_commits_adds_up(kept: Kept, edit: Act) -> None:
+    assert overlap(kept, Course.build, LEARNERS, edit, refusals=REFUSALS, editor_first=False) == {}
 
 
 @pytest.mark.parametrize("name", [*SEEN_BY_OLD_SNAPSHOTS])
 def test_a_completion_from_a_snapshot_before_the_edit_adds_up_or_is_told_to_retry(
-    fresh: FreshDatabase, name: str
+    kept: Kept, name: str
 ) -> None:
-    assert overlap(fresh, EDITORS[name], editor_first=True, isolation=OLD_SNAPSHOT) == {}
+    wrong = overlap(
+        kept,
+        Course.build,
+        LEARNERS,
+        EDITORS[name],
+        refusals=REFUSALS,
+        editor_first=True,
+        isolation=OLD_SNAPSHOT,
+    )
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
 @pytest.mark.parametrize("editor_first", [True, False])
-def test_content_is_deleted_while_it_is_completed(
-    fresh: FreshDatabase, delete: Act, editor_first: bool
-) -> None:
+def test_content_is_deleted_while_it_is_completed(kept: Kept, delete: Act, editor_first: bool) -> None:
     """The learner may be refused; neither deadlocks."""
-    assert overlap(fresh, delete, editor_first=editor_first) == {}
+    assert overlap(kept, Course.build, LEARNERS, delete, refusals=REFUSALS, editor_first=editor_first) == {}
 
 
 class UnpublishedError(Exception):

@@ -140,7 +140,7 @@ LOAD = """
     from (select id from learn.users where username like 'crowd-%%' order by username limit %s / 20) u
     cross join unnest(%s::bigint[]) l(id)
 """
-SOME, MANY = 2500, 10_000
+SOME, MANY = 1000, 4000
 
 
 def rows_read_by_a_load(learn: Learn, rows: int, lessons: list[int]) -> int:
@@ -198,7 +198,7 @@ def test_to_check_a_learner_reads_little_but_that_learner(fresh: FreshDatabase) 
             call()
         user = learn.make_user("the-checked")
         learn.connection.execute(
-            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [CROWD]
+            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [CROWD // 2]
         )
         learn.connection.execute(
             "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
@@ -212,4 +212,4 @@ def test_to_check_a_learner_reads_little_but_that_learner(fresh: FreshDatabase) 
                 before = sum(rows for _, rows in learn.tuples(READ))
                 assert learn.tuples("select * from learn.check_integrity(%s)", [whom]) == []
                 read.append(sum(rows for _, rows in learn.tuples(READ)) - before)
-        assert read[0] * 100 < read[1]
+        assert read[0] * 400 < read[1]
