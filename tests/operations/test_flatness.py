@@ -198,7 +198,8 @@ def test_to_check_a_learner_reads_little_but_that_learner(fresh: FreshDatabase) 
             call()
         user = learn.make_user("the-checked")
         learn.connection.execute(
-            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [CROWD // 2]
+            "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n",
+            [CROWD // 2],
         )
         learn.connection.execute(
             "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
