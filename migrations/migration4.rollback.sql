@@ -108,6 +108,7 @@ drop function learn_internal.courses_updated();
 drop function learn_internal.date_completions();
 drop function learn_internal.derive_track_progress();
 drop function learn_internal.difficulties_updated();
+drop function learn_internal.end_lessons(uuid[],bigint[],boolean[]);
 drop function learn_internal.exercises_updated();
 drop function learn_internal.find_content(text,jsonb);
 drop function learn_internal.grade_submissions();

@@ -10,7 +10,8 @@ create or replace trigger query_submissions_hold
   execute function learn_internal.hold_content_first();
 
 -- 2. One submission after the other, by user: what a lesson is worth depends on the submissions before its
--- completion and not on those after it. Facts are written together, but before what follows from them.
+-- completion and not on those after it. Facts are written together, but before what follows from them; so are
+-- lessons completed, those of many users at once: before a user's next submission, or at the end.
 create or replace function learn_internal.grade_submissions()
 returns trigger
 language plpgsql
@@ -31,6 +32,9 @@ declare
   v_is_new     boolean;              -- the first run of this exercise
   v_is_solved  boolean;              -- by this submission
   v_is_open    boolean;              -- the lesson is left to be completed
+  v_solvers    uuid[];               -- who has solved the last exercise of a lesson
+  v_lessons    bigint[];             -- which
+  v_are_new    boolean[];            -- whether that was the first run of the exercise
   v_subject    text;
   v_facts      learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
@@ -43,6 +47,13 @@ begin
     if n.user_id is distinct from v_user_id then
       perform from learn.user_stats u where u.user_id = n.user_id for no key update;
       v_user_id := n.user_id;
+    elsif n.user_id = v_solvers[cardinality(v_solvers)] then
+      perform learn_internal.write_facts(v_facts);
+      perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new);
+      v_facts := '{}'::learn_internal.fact[];
+      v_solvers := null;
+      v_lessons := null;
+      v_are_new := null;
     end if;
     select e.lesson_id into v_lesson_id from learn.exercises e where e.id = n.exercise_id;
 
@@ -86,7 +97,7 @@ begin
       end if;
     end if;
 
-    -- The lesson: completed, where this was the last of its exercises, or begun
+    -- The lesson: to be completed, where this was the last of its exercises, or begun
     v_is_open := true;
     if v_is_solved then
       if not exists (
@@ -94,9 +105,10 @@ begin
         left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
         where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
       then
-        perform learn_internal.write_facts(v_facts);
-        v_facts := '{}'::learn_internal.fact[];
-        v_is_open := not learn_internal.complete_solved_lesson(n.user_id, v_lesson_id);
+        v_is_open := false;
+        v_solvers := v_solvers || n.user_id;
+        v_lessons := v_lessons || v_lesson_id;
+        v_are_new := v_are_new || v_is_new;
       end if;
     end if;
     if v_is_new and v_is_open then
@@ -107,6 +119,9 @@ begin
   end loop;
   if cardinality(v_facts) > 0 then
     perform learn_internal.write_facts(v_facts);
+  end if;
+  if v_solvers is not null then
+    perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new);
   end if;
   return null;
 end;
