@@ -13,7 +13,8 @@ measures, on a server that nobody has configured:
 
 In the first database also one completion, with 0, 500 and 5,000 behind the learner, in turn: a bare insert;
 the hand-written function (handwritten.sql); complete_lesson(); triggers for each row that count history
-(naive.sql); the same rules in Python (ways.py). Flushed as the server comes, and not flushed.
+(naive.sql); the same rules in Python, with SQLAlchemy and without (ways.py). Flushed as the server comes, and
+not flushed.
 """
 
 from __future__ import annotations
