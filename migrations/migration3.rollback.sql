@@ -134,7 +134,7 @@ drop function learn_internal.process_activities();
 drop function learn_internal.recorded_xp(uuid,text);
 drop function learn_internal.recount_metrics();
 drop function learn_internal.remember_facts();
-drop function learn_internal.require_achievement(text);
+drop function learn_internal.require_achievement(text,boolean);
 drop function learn_internal.run_around(uuid,text,text,timestamp with time zone,bigint);
 drop function learn_internal.run_ends(uuid,text,bigint[],jsonb[],timestamp with time zone[]);
 drop function learn_internal.run_events(uuid,learn_internal.metric_feeds,bigint[],jsonb[],timestamp with time zone[]);

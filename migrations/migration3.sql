@@ -1147,10 +1147,10 @@ grant execute on function learn.achievement_progress(uuid) to learn_app, learn_u
 
 -- functions/achievements/require_achievement.sql
 
--- Id of an active achievement.
+-- An achievement by its slug; it has to be active unless the caller says otherwise.
 -- Errors: LX003 unknown slug; LX004 inactive.
-create or replace function learn_internal.require_achievement(p_slug text)
-returns bigint
+create or replace function learn_internal.require_achievement(p_slug text, p_is_active boolean default true)
+returns learn.achievements
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
@@ -1165,16 +1165,16 @@ begin
       using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
         hint = 'Look it up in learn.achievements.';
   end if;
-  if not v_achievement.is_active then
+  if p_is_active and not v_achievement.is_active then
     raise exception 'the achievement is inactive'
       using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
         hint = 'Set learn.achievements.is_active.';
   end if;
-  return v_achievement.id;
+  return v_achievement;
 end;
 $$;
-comment on function learn_internal.require_achievement(text) is
-  'Id of an active achievement (LX003, LX004).';
+comment on function learn_internal.require_achievement(text, boolean) is
+  'An achievement by its slug (else LX003), an active one (LX004) unless the caller says otherwise.';
 
 -- functions/achievements/backfill_achievement.sql
 
@@ -1191,7 +1191,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_achievement_id bigint := learn_internal.require_achievement(p_slug);
+  v_achievement_id bigint := (learn_internal.require_achievement(p_slug)).id;
   v_user_ids       uuid[];
   v_earned         bigint;
 begin
@@ -1252,7 +1252,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_achievement_id := learn_internal.require_achievement(p_slug);
+  v_achievement_id := (learn_internal.require_achievement(p_slug)).id;
   delete from learn.revoked_achievements r
   where r.user_id = p_user_id and r.achievement_id = v_achievement_id;
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)
@@ -1300,18 +1300,12 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
   end if;
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
+  v_achievement := learn_internal.require_achievement(p_slug, false);
   insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
   values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
   on conflict (user_id, achievement_id) do update

@@ -129,7 +129,7 @@ drop function learn_internal.refresh_parents();
 drop function learn_internal.refresh_paths(uuid[],bigint[]);
 drop function learn_internal.refresh_tracks(bigint[]);
 drop function learn_internal.refuse_cycle();
-drop function learn_internal.require_course(bigint);
+drop function learn_internal.require_course(bigint,boolean);
 drop function learn_internal.require_draft(text,jsonb);
 drop function learn_internal.require_lesson(uuid,bigint);
 drop function learn_internal.require_unlocked(uuid[],bigint[]);

@@ -45,7 +45,6 @@ drop function learn_internal.replies_written();
 drop function learn_internal.require_author(uuid,uuid);
 drop function learn_internal.require_content(text);
 drop function learn_internal.require_discussion_texts(learn.discussions);
-drop function learn_internal.require_open_course(bigint);
 drop function learn_internal.tag_discussions();
 drop function learn_internal.votes_written();
 drop view learn_internal.community_damage;

@@ -100,39 +100,6 @@ $$;
 comment on function learn_internal.require_discussion_texts(learn.discussions) is
   'A discussion with its texts as they are kept; LX001 where they cannot be.';
 
--- functions/community/require_open_course.sql
-
--- Refuses to post about a course that does not exist or is not published. None is fine:
--- then the discussion is about no course.
--- Errors: LX003, LX004.
-create or replace function learn_internal.require_open_course(p_course_id bigint)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_is_published boolean;
-begin
-  if p_course_id is null then
-    return;
-  end if;
-  select c.is_published into v_is_published from learn.courses c where c.id = p_course_id;
-  if not found then
-    raise exception 'unknown course'
-      using errcode = 'LX003', detail = format('course_id = %s', p_course_id),
-        hint = 'Look the course up in learn.courses.';
-  end if;
-  if not v_is_published then
-    raise exception 'the course is not published'
-      using errcode = 'LX004', detail = format('course_id = %s', p_course_id),
-        hint = 'Publish it: learn.courses.is_published.';
-  end if;
-end;
-$$;
-comment on function learn_internal.require_open_course(bigint) is
-  'Refuses an unknown (LX003) or unpublished (LX004) course; null is none.';
-
 -- functions/community/accept_solution.sql
 
 -- Accepts a reply as the solution of its discussion, instead of the one before, if any.
@@ -376,7 +343,7 @@ begin
   v_discussion.category := p_category;
   v_discussion.tags := learn_internal.normalize_tags(p_tags);
   v_discussion := learn_internal.require_discussion_texts(v_discussion);
-  perform learn_internal.require_open_course(p_course_id);
+  perform learn_internal.require_course(p_course_id, true);
 
   insert into learn.discussions
     (author_id, course_id, title, content, category, tags, created_at, updated_at)
@@ -507,7 +474,7 @@ begin
     return v_call.replay;
   end if;
   p_content := learn_internal.require_content(p_content);
-  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id)).course_id);
+  perform learn_internal.require_course((learn_internal.lock_post(p_discussion_id)).course_id, true);
   if p_parent_reply_id is not null then
     perform from learn.replies r
     where r.id = p_parent_reply_id and r.discussion_id = p_discussion_id
@@ -767,7 +734,7 @@ begin
           coalesce(p_reply_id::text, 'null')),
         hint = 'Pass either p_discussion_id or p_reply_id.';
   end if;
-  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id, p_reply_id)).course_id);
+  perform learn_internal.require_course((learn_internal.lock_post(p_discussion_id, p_reply_id)).course_id, true);
 
   select v.id, v.vote_type into v_vote_id, v_earlier_type
   from learn.discussion_votes v

@@ -89,14 +89,8 @@ declare
   v_id          text;
 begin
   perform learn_internal.require_self(p_user_id);
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   perform learn_internal.require_user(p_user_id);
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
+  v_achievement := learn_internal.require_achievement(p_slug, false);
   select u.earned_at into v_earned_at
   from learn.user_achievements u
   where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
@@ -1859,21 +1853,16 @@ declare
   v_call   learn_internal.call := learn_internal.begin_call(
     'request_achievement_nft', p_user_id, jsonb_build_object('slug', p_slug),
     p_occurred_at, p_idempotency_key);
+  v_id     bigint;
   v_earned record;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
-  if not exists (select from learn.achievements a where a.slug = p_slug) then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
+  v_id := (learn_internal.require_achievement(p_slug, false)).id;
   select e.id, e.achievement_id, e.token_id into v_earned
   from learn.user_achievements e
-  join learn.achievements a on a.id = e.achievement_id
-  where e.user_id = p_user_id and a.slug = p_slug;
+  where e.user_id = p_user_id and e.achievement_id = v_id;
   if not found then
     raise exception 'the user has not earned the achievement'
       using errcode = 'LX007', detail = format('p_user_id = %s, p_slug = %s', p_user_id, p_slug),

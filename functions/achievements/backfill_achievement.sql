@@ -11,7 +11,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_achievement_id bigint := learn_internal.require_achievement(p_slug);
+  v_achievement_id bigint := (learn_internal.require_achievement(p_slug)).id;
   v_user_ids       uuid[];
   v_earned         bigint;
 begin

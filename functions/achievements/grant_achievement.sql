@@ -23,7 +23,7 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  v_achievement_id := learn_internal.require_achievement(p_slug);
+  v_achievement_id := (learn_internal.require_achievement(p_slug)).id;
   delete from learn.revoked_achievements r
   where r.user_id = p_user_id and r.achievement_id = v_achievement_id;
   insert into learn.user_achievements (user_id, achievement_id, earned_at, evidence)

@@ -1,7 +1,7 @@
--- Id of an active achievement.
+-- An achievement by its slug; it has to be active unless the caller says otherwise.
 -- Errors: LX003 unknown slug; LX004 inactive.
-create or replace function learn_internal.require_achievement(p_slug text)
-returns bigint
+create or replace function learn_internal.require_achievement(p_slug text, p_is_active boolean default true)
+returns learn.achievements
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
@@ -16,13 +16,13 @@ begin
       using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
         hint = 'Look it up in learn.achievements.';
   end if;
-  if not v_achievement.is_active then
+  if p_is_active and not v_achievement.is_active then
     raise exception 'the achievement is inactive'
       using errcode = 'LX004', detail = format('p_slug = %s', p_slug),
         hint = 'Set learn.achievements.is_active.';
   end if;
-  return v_achievement.id;
+  return v_achievement;
 end;
 $$;
-comment on function learn_internal.require_achievement(text) is
-  'Id of an active achievement (LX003, LX004).';
+comment on function learn_internal.require_achievement(text, boolean) is
+  'An achievement by its slug (else LX003), an active one (LX004) unless the caller says otherwise.';

@@ -26,18 +26,12 @@ begin
   if (v_call.replay).replayed then
     return v_call.replay;
   end if;
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   p_reason := learn_internal.require_text('p_reason', p_reason, 2000);
   if coalesce(p_reason, '') !~ E'\\S' then
     raise exception 'an achievement is revoked for a reason'
       using errcode = 'LX001', detail = 'p_reason is blank or null', hint = 'Say why; it is kept.';
   end if;
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
+  v_achievement := learn_internal.require_achievement(p_slug, false);
   insert into learn.revoked_achievements (user_id, achievement_id, reason, revoked_at)
   values (p_user_id, v_achievement.id, p_reason, v_call.occurred_at)
   on conflict (user_id, achievement_id) do update

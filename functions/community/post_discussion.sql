@@ -37,7 +37,7 @@ begin
   v_discussion.category := p_category;
   v_discussion.tags := learn_internal.normalize_tags(p_tags);
   v_discussion := learn_internal.require_discussion_texts(v_discussion);
-  perform learn_internal.require_open_course(p_course_id);
+  perform learn_internal.require_course(p_course_id, true);
 
   insert into learn.discussions
     (author_id, course_id, title, content, category, tags, created_at, updated_at)

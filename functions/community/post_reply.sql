@@ -28,7 +28,7 @@ begin
     return v_call.replay;
   end if;
   p_content := learn_internal.require_content(p_content);
-  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id)).course_id);
+  perform learn_internal.require_course((learn_internal.lock_post(p_discussion_id)).course_id, true);
   if p_parent_reply_id is not null then
     perform from learn.replies r
     where r.id = p_parent_reply_id and r.discussion_id = p_discussion_id

@@ -40,7 +40,7 @@ begin
           coalesce(p_reply_id::text, 'null')),
         hint = 'Pass either p_discussion_id or p_reply_id.';
   end if;
-  perform learn_internal.require_open_course((learn_internal.lock_post(p_discussion_id, p_reply_id)).course_id);
+  perform learn_internal.require_course((learn_internal.lock_post(p_discussion_id, p_reply_id)).course_id, true);
 
   select v.id, v.vote_type into v_vote_id, v_earlier_type
   from learn.discussion_votes v

@@ -15,14 +15,8 @@ declare
   v_id          text;
 begin
   perform learn_internal.require_self(p_user_id);
-  perform learn_internal.require_size('p_slug', length(p_slug), 200);
   perform learn_internal.require_user(p_user_id);
-  select a.* into v_achievement from learn.achievements a where a.slug = p_slug;
-  if not found then
-    raise exception 'unknown achievement'
-      using errcode = 'LX003', detail = format('p_slug = %s', coalesce(p_slug, 'null')),
-        hint = 'Look it up in learn.achievements.';
-  end if;
+  v_achievement := learn_internal.require_achievement(p_slug, false);
   select u.earned_at into v_earned_at
   from learn.user_achievements u
   where u.user_id = p_user_id and u.achievement_id = v_achievement.id;
