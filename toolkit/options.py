@@ -44,6 +44,22 @@ def command(
     return make
 
 
+def number(
+    flag: str,
+    metavar: str | None,
+    bounds: click.IntRange | click.FloatRange,
+    help: str,
+    default: float | None = None,
+    name: str | None = None,
+) -> Option:
+    """An option that is a number; `name` is that of the parameter, else it follows from the flag."""
+    names = [flag, *([name] if name else [])]
+    has_default = default is not None
+    return click.option(
+        *names, metavar=metavar, type=bounds, default=default, show_default=has_default, help=help
+    )
+
+
 def _kept(flag: str, attribute: str, help: str, **facts: Any) -> Option:
     """An option whose value is kept in the run's Context, wherever it stands."""
 
@@ -123,50 +139,47 @@ FLEET = (
         "Run on every database that a query on --database-url lists, by name or URL.",
         metavar="SQL",
     ),
-    click.option(
+    number(
         "--jobs",
-        metavar="N",
-        type=click.IntRange(min=1),
-        default=4,
-        show_default=True,
-        help="How many databases at a time, with --targets or --targets-query.",
+        "N",
+        click.IntRange(min=1),
+        "How many databases at a time, with --targets or --targets-query.",
+        4,
     ),
     _kept("--stop-on-first", "stop_on_first", "Begin no further database after one that failed."),
 )
 """Of commands that can run on many databases."""
-wait = click.option(
+wait = number(
     "--wait",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0),
-    default=WAIT_SECONDS,
-    show_default=True,
-    help="How long to wait for another run of dbtool on the same database.",
+    "SECONDS",
+    click.FloatRange(min=0),
+    "How long to wait for another run of dbtool on the same database.",
+    WAIT_SECONDS,
 )
 LIMITS = (
-    click.option(
+    number(
         "--lock-timeout",
-        "lock",
-        metavar="SECONDS",
-        type=click.FloatRange(min=0),
-        help="How long a statement may wait for a lock; 0: for ever. Default: the connection's, else "
+        "SECONDS",
+        click.FloatRange(min=0),
+        "How long a statement may wait for a lock; 0: for ever. Default: the connection's, else "
         f"{LOCK_SECONDS:g}.",
+        name="lock",
     ),
-    click.option(
+    number(
         "--lock-retries",
-        "retries",
-        metavar="N",
-        type=click.IntRange(min=0),
-        default=LOCK_RETRIES,
-        show_default=True,
-        help="How often to try a file again that could not have its locks, after growing pauses; without"
+        "N",
+        click.IntRange(min=0),
+        "How often to try a file again that could not have its locks, after growing pauses; without"
         " transaction: each statement.",
+        LOCK_RETRIES,
+        name="retries",
     ),
-    click.option(
+    number(
         "--statement-timeout",
-        "statement",
-        metavar="SECONDS",
-        type=click.FloatRange(min=0),
-        help="How long a statement may run; 0: for ever. Default: the connection's.",
+        "SECONDS",
+        click.FloatRange(min=0),
+        "How long a statement may run; 0: for ever. Default: the connection's.",
+        name="statement",
     ),
     wait,
 )

@@ -14,7 +14,7 @@ from tests.toolkit.shop import Shop
 from tests.toolkit.test_check import release
 from toolkit.authoring import checks
 from toolkit.errors import UsageProblem
-from toolkit.lint import programs
+from toolkit.lint import rules
 from toolkit.project.layout import Project
 
 
@@ -448,7 +448,7 @@ def test_plpgsql_check_takes_a_trigger_function_by_all_its_triggers(shop: Shop) 
 
 def test_plpgsql_check_finds_nothing_in_laurel(empty_database: str) -> None:
     with psycopg.connect(empty_database) as connection:
-        if not programs.has_plpgsql_check(connection):
+        if not rules.has_plpgsql_check(connection):
             assert "DBTOOL_REQUIRE_PLPGSQL_CHECK" not in os.environ
             pytest.skip("the server has no plpgsql_check")
     found = checks.check(lambda: psycopg.connect(empty_database), Project.find(ROOT))

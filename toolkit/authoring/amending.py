@@ -8,10 +8,9 @@ puts new sources where their domain is, and takes away what has no source any mo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -20,20 +19,17 @@ from ..catalog.read import Catalog, Key, diff
 from ..catalog.read import read as read_catalog
 from ..errors import DbtoolError, Finding, UsageProblem
 from ..history import migrations
+from ..history.run import Connect
 from ..project import sources
 from ..project.layout import ROLLBACK_SUFFIX, Project, Script
 from ..project.sources import Piece
-from ..sql.execute import RESET_SETTINGS, send
+from ..sql.execute import RESET_SETTINGS, Connection, send
 from ..sql.script import split
 from ..sql.statements import Name, Statement, concerns, creates, input_types, parse, table_of
 from . import drift
 from .drift import failure
 from .generate import FrozenTexts, renderer, undo_text
 
-if TYPE_CHECKING:
-    from psycopg import Connection
-
-Connect = Callable[[], "Connection[Any]"]
 _LABEL = re.compile(r"^-- (?:functions|triggers|views)/\S+\.sql$", re.MULTILINE)
 _DROPS_OBJECT = re.compile(r"drop (function|procedure|aggregate|view|trigger)\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bconcurrently\s+", re.IGNORECASE)
@@ -283,7 +279,7 @@ def _insert(parts: Sequence[Part], *new: Part) -> list[Part]:
     return [*parts[:place], *new, *parts[place:]]
 
 
-def _run(conn: Connection[Any], script: Script, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+def _run(conn: Connection, script: Script, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
     """Runs a script's parts; a block that does not run yet is tried again behind the others.
 
     Returns the parts in the order in which they ran, and the blocks that need something of a later script.
@@ -313,7 +309,7 @@ def _join(parts: Iterable[Part]) -> str:
     return "\n\n".join(map(str, parts)).strip("\n") + "\n"
 
 
-def _runs(conn: Connection[Any], part: Part | str) -> bool:
+def _runs(conn: Connection, part: Part | str) -> bool:
     try:
         with conn.transaction():
             outcome = send(conn, str(part))
@@ -324,7 +320,7 @@ def _runs(conn: Connection[Any], part: Part | str) -> bool:
     return True
 
 
-def _write_run(conn: Connection[Any], script: Script, part: Part) -> None:
+def _write_run(conn: Connection, script: Script, part: Part) -> None:
     text = part.text if script.transactional else _CONCURRENTLY.sub("", part.text)
     outcome = send(conn, text)
     if outcome.error is not None:
@@ -332,7 +328,7 @@ def _write_run(conn: Connection[Any], script: Script, part: Part) -> None:
         raise DbtoolError(f"{place}; nothing was written", detail=outcome.error.diag.message_detail)
 
 
-def _stuck(conn: Connection[Any], waiting: Iterable[Part]) -> DbtoolError:
+def _stuck(conn: Connection, waiting: Iterable[Part]) -> DbtoolError:
     """What keeps blocks from running at the end of all scripts."""
     findings = []
     for part in waiting:
@@ -345,7 +341,7 @@ def _stuck(conn: Connection[Any], waiting: Iterable[Part]) -> DbtoolError:
 
 
 def _rollback(
-    conn: Connection[Any], project: Project, script: Script, base: Catalog, before: Mapping[Key, Live]
+    conn: Connection, project: Project, script: Script, base: Catalog, before: Mapping[Key, Live]
 ) -> dict[Path, str]:
     """The rollback file that has to change with a script: nothing while the old text is exact still.
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from ..catalog.observe import Observer
 from ..catalog.read import Catalog, Difference, diff, parent
 from ..errors import DbtoolError, Finding, ScriptFailed
 from ..history import migrations
-from ..history.run import Run, exclusive_run, session
+from ..history.run import Connect, Run, exclusive_run, session
 from ..history.stepwise import read_unfinished
 from ..lint import conventions, rules
 from ..output import Onlooker, Reporter
 from ..project import shipped, sources
 from ..project.layout import Project, Script, Snapshot
 from ..project.sources import Sources
+from ..sql.execute import Connection
 from . import amending, drift
 from .drift import Unsettled
-
-if TYPE_CHECKING:
-    from psycopg import Connection
-
-Connect = Callable[[], "Connection[tuple[Any, ...]]"]
 
 
 def check(
@@ -210,7 +205,7 @@ class _Walk:
         return True
 
 
-def _roles_left(conn: Connection[Any], label: str, made: set[str]) -> list[Finding]:
+def _roles_left(conn: Connection, label: str, made: set[str]) -> list[Finding]:
     """Roles that the script made and its rollback left, unless another database of the cluster uses them."""
     rows = conn.execute(
         """select rolname

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -13,12 +12,9 @@ from ..catalog.read import Catalog, Difference, Key, diff
 from ..catalog.read import read as read_catalog
 from ..errors import DbtoolError, Finding
 from ..project.sources import NAMED, Piece, Sources, file_for, in_order
-from ..sql.execute import Sent, send
+from ..sql.execute import Connection, Sent, send
 from ..sql.script import failing_line, split
 from ..sql.statements import Name, table_of
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 # What PostgreSQL answers when an object is there already in a form that cannot be replaced in place.
 _CANNOT_REPLACE = (
@@ -51,7 +47,7 @@ NOTHING_SETTLED = Settled((), ())
 
 
 def settle(
-    conn: Connection[Any],
+    conn: Connection,
     pieces: Sequence[Piece],
     gone: Iterable[Live],
     library: Callable[[Live], Piece | None],
@@ -90,7 +86,7 @@ def settle(
     return Settled(tuple(dropped), tuple(applied))
 
 
-def reset(conn: Connection[Any], items: Iterable[Live]) -> None:
+def reset(conn: Connection, items: Iterable[Live]) -> None:
     """Takes away what sources give: triggers, comments, and grants beyond those of a new object."""
     statements = []
     for item in items:
@@ -103,7 +99,7 @@ def reset(conn: Connection[Any], items: Iterable[Live]) -> None:
         conn.execute("\n".join(statements).encode())
 
 
-def _apply(conn: Connection[Any], pieces: list[Piece]) -> tuple[list[Piece], list[Piece], list[Finding]]:
+def _apply(conn: Connection, pieces: list[Piece]) -> tuple[list[Piece], list[Piece], list[Finding]]:
     """Runs the pieces until none is left or none can be run.
 
     Returns those that ran, those whose object must be dropped first, and the failures.
@@ -138,7 +134,7 @@ def failure(piece: Piece, outcome: Sent) -> Finding:
     return Finding("source", piece.label, line, None, "; ".join(part for part in parts if part))
 
 
-def _drop(conn: Connection[Any], items: list[Live]) -> list[Live]:
+def _drop(conn: Connection, items: list[Live]) -> list[Live]:
     """Drops the objects, none before those that use it; the order in which it was done."""
     waiting = sorted(items, key=lambda item: (item.kind != "trigger", item.key))
     done: list[Live] = []
@@ -157,7 +153,7 @@ def _drop(conn: Connection[Any], items: list[Live]) -> list[Live]:
     return done
 
 
-def _keep_owners(conn: Connection[Any], dropped: Iterable[Live]) -> None:
+def _keep_owners(conn: Connection, dropped: Iterable[Live]) -> None:
     """Gives objects that were made again the owner they had."""
     now = live(conn)
     for item in dropped:
@@ -206,9 +202,7 @@ class Changes:
     """The routines, views and triggers as the sources make them."""
 
 
-def compare(
-    conn: Connection[Any], sources: Sources, database: Catalog, given: Container[Key] = ()
-) -> Changes:
+def compare(conn: Connection, sources: Sources, database: Catalog, given: Container[Key] = ()) -> Changes:
     """Runs every source on the database, whose catalog is `database`, and returns what that changed.
 
     Before that, what sources give an object is taken away (comments, grants, triggers), so that a source that
@@ -257,7 +251,7 @@ def _untouched(item: Live, now: Live | None) -> bool:
 
 
 def _other_signatures(
-    conn: Connection[Any], items: Iterable[Live], by_name: Mapping[Name, Piece]
+    conn: Connection, items: Iterable[Live], by_name: Mapping[Name, Piece]
 ) -> Iterator[Live]:
     """The routines whose name a source defines, but with other arguments."""
     pieces = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..catalog.objects import Live, comment_sql, comments_sql, definition, live, parts, privileges_sql
 from ..catalog.read import Catalog, Key, diff
@@ -16,14 +16,13 @@ from ..errors import DbtoolError, ScriptFailed, UsageProblem
 from ..project import sources
 from ..project.layout import PACKAGED, Project, Script, squashed_through
 from ..project.sources import Piece, Sources
-from ..sql.execute import failure, run_whole, send
+from ..sql.execute import Connection, failure, run_whole, send
 from ..sql.statements import Name, creates, parse, replaces
 from . import drift
 from .drift import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from psycopg import Connection
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class _Texts:
 
 
 def new_migration(
-    conn: Connection[Any],
+    conn: Connection,
     project: Project,
     description: str,
     today: date,
@@ -131,7 +130,7 @@ def new_migration(
 
 
 def _texts(
-    conn: Connection[Any],
+    conn: Connection,
     project: Project,
     found: Sources,
     render: Callable[[str, bool], str],
@@ -172,7 +171,7 @@ def _finder(old: Mapping[Key, Piece]) -> Callable[[Live], Piece]:
 
 
 def undo_text(
-    conn: Connection[Any],
+    conn: Connection,
     base: Catalog,
     before: Mapping[Key, Live],
     frozen: FrozenTexts,
@@ -188,7 +187,7 @@ def undo_text(
 
 
 def _undo(
-    conn: Connection[Any],
+    conn: Connection,
     base: Catalog,
     before: Mapping[Key, Live],
     old: Callable[[Live], Piece],
@@ -223,7 +222,7 @@ def _undo(
 
 
 def _transition(
-    conn: Connection[Any],
+    conn: Connection,
     pieces: Iterable[Piece],
     gone: Iterable[Live],
     library: Callable[[Live], Piece | None],
@@ -255,7 +254,7 @@ def _transition(
 
 
 def _verify(
-    conn: Connection[Any], files: Mapping[bool, str], found: Sources | None, given: Container[Key]
+    conn: Connection, files: Mapping[bool, str], found: Sources | None, given: Container[Key]
 ) -> None:
     """Runs the pair as it will be written. Raises DbtoolError unless it leads to the sources and back."""
     base = read_catalog(conn)
@@ -281,12 +280,12 @@ def _verify(
         )
 
 
-def _run(conn: Connection[Any], text: str, label: str) -> None:
+def _run(conn: Connection, text: str, label: str) -> None:
     run_whole(conn, text, label)
     conn.execute("reset role; reset search_path")
 
 
-def _role(conn: Connection[Any], probe: str) -> str:
+def _role(conn: Connection, probe: str) -> str:
     """The role, quoted, in which a script runs that holds the probe."""
     with conn.transaction(force_rollback=True):
         outcome = send(conn, probe)  # not run_whole(), which resets every setting at the end

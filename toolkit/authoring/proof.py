@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from psycopg import sql
 
 from ..catalog import read as catalog
@@ -20,6 +19,7 @@ from ..configuration import OWN_FILE
 from ..connection import connect
 from ..history import migrations
 from ..project.layout import EXTENDS, Project, Script
+from ..sql.execute import Connection
 
 if TYPE_CHECKING:
     from ..servers.throwaway import ThrowawayServer
@@ -79,7 +79,7 @@ def build(
 @contextmanager
 def database(
     server: ThrowawayServer, texts: Sequence[Script | str], root: Path, rollback: str | None = None
-) -> Iterator[tuple[Callable[[], psycopg.Connection[tuple[object, ...]]], Project]]:
+) -> Iterator[tuple[Callable[[], Connection], Project]]:
     """A new database and a project of these texts in a folder; the first is the schema."""
     (root / "migrations").mkdir(exist_ok=True)
     for old in (root / "migrations").iterdir():
@@ -124,9 +124,7 @@ class Contents:
     sequences: Mapping[str, Any]
 
 
-def read_contents(
-    conn: psycopg.Connection[Any], left_out: frozenset[tuple[str, str]] = frozenset()
-) -> Contents:
+def read_contents(conn: Connection, left_out: frozenset[tuple[str, str]] = frozenset()) -> Contents:
     """The contents of every table, without the columns (table, column) that are left out of its rows."""
     tables: dict[tuple[str, str], list[str]] = {}
     for schema, table, column in conn.execute(_COLUMNS).fetchall():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from ..catalog.objects import Live, live
 from ..catalog.read import read as read_catalog
+from ..history.run import Connect
 from ..project import sources
 from ..project.layout import Project
 from ..project.sources import Sources
@@ -21,7 +21,6 @@ from .generate import FrozenTexts
 
 PAUSE = 0.2
 """Seconds between two looks at the folders: hundreds of files take a few milliseconds."""
-Connect = Callable[[], "psycopg.Connection[Any]"]
 Stamps = Mapping[Path, tuple[int, int]]
 
 

@@ -6,14 +6,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..sql.execute import Connection
 from ..sql.statements import Name, qualified, quote
 from .queries import COMMON
 from .read import Catalog, Key, qualified_names, split_on
-
-if TYPE_CHECKING:
-    import psycopg
 
 Grant = tuple[str, str, str, bool]
 """Grantee (quoted, or PUBLIC), privilege, column (quoted; empty for the whole object), with grant option."""
@@ -146,7 +144,7 @@ select case when d.classid = 'pg_rewrite'::regclass then 'pg_class' else d.class
 """
 
 
-def live(conn: psycopg.Connection[Any]) -> dict[Key, Live]:
+def live(conn: Connection) -> dict[Key, Live]:
     """Every routine, view and trigger in the user schemas and every event trigger, but extensions' own."""
     with qualified_names(conn):
         rows = conn.execute(LIVE).fetchall()
@@ -154,7 +152,7 @@ def live(conn: psycopg.Connection[Any]) -> dict[Key, Live]:
 
 
 def dependents(
-    conn: psycopg.Connection[Any], targets: Iterable[Live], known: Iterable[Live]
+    conn: Connection, targets: Iterable[Live], known: Iterable[Live]
 ) -> tuple[list[Live], list[str]]:
     """Which known objects go when the targets are dropped, targets included, and what else stands in the way.
 

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..sql.execute import Connection
 from .queries import COMMON, OF_OTHERS, OF_RELATIONS, catalog
-from .read import Catalog, Key, parent, split_on
-
-if TYPE_CHECKING:
-    import psycopg
+from .read import Catalog, Key, relation_of
 
 # Of what is in relations, only that of those with these numbers.
 _RELATIONS = (
@@ -155,7 +152,7 @@ class Observer:
     over many versions is linear. Where something that others name was renamed, all is read.
     """
 
-    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+    def __init__(self, conn: Connection) -> None:
         self.conn = conn
         conn.execute(
             "set search_path = ''; set jit = off; set plan_cache_mode = force_generic_plan;"
@@ -218,12 +215,6 @@ class Observer:
 
 def _home(kind: str, identity: str, facts: str, relations: set[str]) -> str | None:
     """The relation that an object is or belongs to."""
-    if kind in ("constraint", "trigger", "policy", "rule"):
-        home = split_on(identity)[1]
-    elif kind == "column":
-        home = parent(identity)
-    elif kind == "index":
-        home = json.loads(facts)["table"]
-    else:
-        home = identity if kind in ("table", "foreign table", "view", "materialized view", "sequence") else ""
+    is_one = kind in ("table", "foreign table", "view", "materialized view", "sequence")
+    home = identity if is_one else relation_of(kind, identity, facts)
     return home if home in relations else None

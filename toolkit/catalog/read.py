@@ -13,15 +13,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from ..sql.execute import Connection
 from ..sql.statements import split_qualified
 from .queries import CATALOG, NEEDS
 
-if TYPE_CHECKING:
-    import psycopg
-
 Key = tuple[str, str]
+ON_RELATION = ("constraint", "trigger", "policy", "rule")
+"""Kinds whose identity is `name on relation`."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Difference:
 
 
 @contextmanager
-def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
+def qualified_names(conn: Connection) -> Iterator[None]:
     """Lets PostgreSQL print every name with its schema; the search_path is as before afterwards.
 
     Compiling the long queries that want this takes longer than running them, so that is off as well.
@@ -76,7 +76,7 @@ def qualified_names(conn: psycopg.Connection[Any]) -> Iterator[None]:
         conn.execute("select set_config('search_path', %s, true)", before)
 
 
-def read(conn: psycopg.Connection[Any], *, with_needs: bool = False) -> Catalog:
+def read(conn: Connection, *, with_needs: bool = False) -> Catalog:
     """The catalog of the database as the connection's open transaction sees it.
 
     Any role can read it.
@@ -90,7 +90,7 @@ def read(conn: psycopg.Connection[Any], *, with_needs: bool = False) -> Catalog:
     return Catalog(objects, {user: frozenset(names) for user, names in needs.items()})
 
 
-def _needs(conn: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+def _needs(conn: Connection) -> list[tuple[Any, ...]]:
     """What stands on what. Without statistics nested loops seem cheap, and take ten times as long."""
     before = conn.execute("select current_setting('enable_nestloop')").fetchone()
     conn.execute("set local enable_nestloop = off")
@@ -102,6 +102,15 @@ def _needs(conn: psycopg.Connection[Any]) -> list[tuple[str, str]]:
 def parent(identity: str) -> str:
     """What a qualified name stands in: the relation of a column, the schema of a relation."""
     return ".".join(split_qualified(identity)[:-1])
+
+
+def relation_of(kind: str, identity: str, facts: str) -> str | None:
+    """The relation (or domain) that a column, index, constraint, trigger, policy or rule belongs to."""
+    if kind == "column":
+        return parent(identity)
+    if kind == "index":
+        return str(json.loads(facts)["table"])
+    return split_on(identity)[1] if kind in ON_RELATION else None
 
 
 def split_on(identity: str) -> tuple[str, str]:

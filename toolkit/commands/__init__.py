@@ -1,3 +1,3 @@
-"""One module per command of dbtool; each exports a click command named `command`."""
+"""The commands of dbtool, by what they are for; cli.py says which module has which."""
 
 from __future__ import annotations

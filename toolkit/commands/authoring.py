@@ -124,12 +124,8 @@ def squash(context: Context, version: str, dry_run: bool, server: str | None) ->
     type=options.FOLDER,
     help="Prove instead that the project in DIR, an earlier checkout, builds the same.",
 )
-@click.option(
-    "--from",
-    "since",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Only run what is older than migration N.",
+@options.number(
+    "--from", "N", click.IntRange(min=0), "Only run what is older than migration N.", name="since"
 )
 def check(context: Context, server: str | None, same_as: Path | None, since: int | None) -> None:
     """Prove that sources, migrations and rollbacks agree.

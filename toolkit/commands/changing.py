@@ -81,7 +81,7 @@ def _migrate_in_short(answer: Any) -> str:
 @click.option(
     "--to", metavar="VERSION", help="Keep this one: a migration's number, `schema`, or 0 for nothing."
 )
-@click.option("--steps", type=click.IntRange(min=1), help="Undo this many. Default: 1.")
+@options.number("--steps", None, click.IntRange(min=1), "Undo this many. Default: 1.")
 def rollback(context: Context, **given: Any) -> None:
     """Undo migrations from the newest down, each in one transaction.
 

@@ -97,7 +97,7 @@ _HISTORY_STYLES = {"undone": "yellow", "stopped": "red"}
 
 
 @options.command("history", options.base, *options.TARGET)
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the newest N only.")
+@options.number("--limit", "N", click.IntRange(min=1), "Show the newest N only.")
 def history(context: Context, limit: int | None) -> None:
     """Show who applied and undid what, when, and how long it took.
 
@@ -142,14 +142,7 @@ def history(context: Context, limit: int | None) -> None:
     show_default=True,
     help="The page; one that is there is replaced.",
 )
-@click.option(
-    "--days",
-    metavar="N",
-    type=click.IntRange(7, 366),
-    default=90,
-    show_default=True,
-    help="How far back it goes, today included.",
-)
+@options.number("--days", "N", click.IntRange(7, 366), "How far back it goes, today included.", 90)
 def report(context: Context, output: Path, days: int) -> None:
     """Write a page of numbers for a product owner: who learns, who stays, how far they come.
 

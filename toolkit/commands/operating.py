@@ -129,51 +129,21 @@ def _require(connection: Connection, name: str, privilege: str = "select") -> No
 
 
 @options.command("simulate", *options.CONFIRM, *options.TARGET)
-@click.option(
-    "--learners",
-    metavar="N",
-    type=click.IntRange(1, 10_000_000),
-    default=1000,
-    show_default=True,
-    help="How many sign up.",
-)
-@click.option(
-    "--days",
-    metavar="D",
-    type=click.IntRange(1, 3650),
-    default=30,
-    show_default=True,
-    help="How many days of history.",
-)
+@options.number("--learners", "N", click.IntRange(1, 10_000_000), "How many sign up.", 1000)
+@options.number("--days", "D", click.IntRange(1, 3650), "How many days of history.", 30)
 @click.option("--system", metavar="S", help="The product; of the embedded server, its database.")
-@click.option(
-    "--seed",
-    metavar="K",
-    type=click.IntRange(0, 999_999_999),
-    default=1,
-    show_default=True,
-    help="Another number, other learners.",
-)
-@click.option(
+@options.number("--seed", "K", click.IntRange(0, 999_999_999), "Another number, other learners.", 1)
+@options.number(
     "--rate",
-    metavar="R",
-    type=click.FloatRange(0, 100_000, min_open=True),
-    help="How busy: things done in a session, on average (3). Live: calls a second, of all clients"
+    "R",
+    click.FloatRange(0, 100_000, min_open=True),
+    "How busy: things done in a session, on average (3). Live: calls a second, of all clients"
     " together (as many as they can).",
 )
 @click.option("--live", is_flag=True, help="Call the public functions, now, as learn_app.")
-@click.option(
-    "--clients", metavar="C", type=click.IntRange(1, 500), help="Live: how many connections. Default: 4."
-)
-@click.option(
-    "--seconds",
-    metavar="S",
-    type=click.FloatRange(0, min_open=True),
-    default=60,
-    show_default=True,
-    help="Live: how long.",
-)
-@click.option("--calls", metavar="N", type=click.IntRange(1), help="Live: stop after so many calls.")
+@options.number("--clients", "C", click.IntRange(1, 500), "Live: how many connections. Default: 4.")
+@options.number("--seconds", "S", click.FloatRange(0, min_open=True), "Live: how long.", 60)
+@options.number("--calls", "N", click.IntRange(1), "Live: stop after so many calls.")
 def simulate(
     context: Context,
     learners: int,

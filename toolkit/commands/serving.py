@@ -119,10 +119,11 @@ def completion(_context: Context, shell: str) -> None:
 @options.command("up", *options.PROJECT)
 @click.argument("systems", metavar="[SYSTEM]...", nargs=-1)
 @click.option("--demo", is_flag=True, help="Add sample content and learners.")
-@click.option(
+@options.number(
     "--port",
-    type=click.IntRange(0, 65535),
-    help="Listen on this port of localhost too, for tools that need TCP; 0: no more. It is kept.",
+    None,
+    click.IntRange(0, 65535),
+    "Listen on this port of localhost too, for tools that need TCP; 0: no more. It is kept.",
 )
 def up(context: Context, systems: tuple[str, ...], demo: bool, port: int | None) -> None:
     """Start the embedded server, migrate, seed, show the status.

@@ -98,13 +98,12 @@ def sync(context: Context) -> None:
 
 
 @options.command("drain", *options.TARGET, within=shards)
-@click.option(
+@options.number(
     "--older-than",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Registrations that began so long ago are settled.",
+    "SECONDS",
+    click.FloatRange(min=0),
+    "Registrations that began so long ago are settled.",
+    60.0,
 )
 def drain(context: Context, older_than: float) -> None:
     """Finish what crashes have left between home and the shards. Run it every minute."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from postgast import pg_query_pb2 as pg
 
@@ -16,11 +15,9 @@ from ..errors import DbtoolError, Finding
 from ..project.layout import Project, Script, read_sql
 from ..project.sources import ON_BASE, Sources, hooks_of
 from ..project.sources import read as read_sources
+from ..sql.execute import Connection
 from ..sql.script import is_transactional, refuse_unfit
 from ..sql.statements import Name, Statement, creates, parse, qualified, routine_body
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ select n.nspname, c.relname, pg_get_constraintdef(k.oid)
 
 
 def conventions(
-    conn: Connection[Any], places: Mapping[Name, Place], leading_column: str | None = None
+    conn: Connection, places: Mapping[Name, Place], leading_column: str | None = None
 ) -> Iterator[Finding]:
     """What the database that the migrations build says about comments, search_path, grants, indexes and keys.
 

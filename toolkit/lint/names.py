@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import postgast
 from postgast import pg_query_pb2 as pg
 
 from ..errors import Finding
+from ..sql.execute import Connection
 from ..sql.statements import Statement, creates, input_types, routine_body, unquote
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 _COMMENTS = (pg.SQL_COMMENT, pg.C_COMMENT)
 # After these a FROM clause at the same depth of parentheses has ended.
@@ -155,7 +153,7 @@ select format('%I.%I', n.nspname, p.proname),
 """
 
 
-def unqualified(conn: Connection[Any], files: Mapping[str, Iterable[Statement]]) -> Iterator[Finding]:
+def unqualified(conn: Connection, files: Mapping[str, Iterable[Statement]]) -> Iterator[Finding]:
     """Every name without a schema in the functions of the files, in their heads and bodies.
 
     Those of pg_catalog, and of the schemas in a function's own search_path, need none. Names of CTEs, of
@@ -165,7 +163,7 @@ def unqualified(conn: Connection[Any], files: Mapping[str, Iterable[Statement]])
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for schema, kind, name in conn.execute(_THERE):
         found[schema].add((kind, name))
-    paths = dict(conn.execute(_PATHS).fetchall())
+    paths: dict[str, list[str]] = dict(conn.execute(_PATHS).fetchall())
     tables = {("relation", name) for each in files.values() for one in each for name in _transition(one)}
     last = {
         (name, input_types(statement)): (label, statement)

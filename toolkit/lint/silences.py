@@ -59,7 +59,9 @@ def silences(label: str, text: str) -> tuple[Silence, ...]:
         if match is None:
             continue
         first = number if line[: match.start()].strip() else _next_code(lines, number)
-        last, in_body = _last(text, first) if first != number else (first, _in_body(text, first))
+        around = [span for span in _spans(text) if span[0] <= first <= span[1]]
+        is_whole = first != number and around and around[0][0] == first  # a statement begins there
+        last, in_body = around[0][1] if is_whole else first, any(is_routine for *_, is_routine in around)
         rules = tuple(rule.strip() for rule in match["rules"].split(","))
         found.append(Silence(label, number, rules, first, last, bool(match["reason"]), in_body))
     return tuple(found)
@@ -102,20 +104,6 @@ def _next_code(lines: list[str], after: int) -> int:
         if text and not text.startswith("--"):
             return number
     return after
-
-
-def _last(text: str, line: int) -> tuple[int, bool]:
-    """The last line of the statement that begins on a line, or that line; and whether it is in a body."""
-    for start, end, is_routine in _spans(text):
-        if start == line:
-            return end, is_routine
-        if start < line <= end:
-            return line, is_routine
-    return line, False
-
-
-def _in_body(text: str, line: int) -> bool:
-    return any(start <= line <= end and is_routine for start, end, is_routine in _spans(text))
 
 
 @lru_cache(maxsize=256)

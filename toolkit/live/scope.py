@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog.read import Catalog, Key, parent, read, split_on
+from ..catalog.read import ON_RELATION, Catalog, Key, parent, read, relation_of, split_on
 from ..connection import connect
 from ..errors import HistoryProblem, ScriptFailed
 from ..history import migrations
@@ -197,7 +197,7 @@ def applied_texts(
             )
         for each in applied:
             file = files.get(each.number)
-            if each.text is None or (file is not None and _is_same(each.text, file)):
+            if each.text is None or (file is not None and same_but_comments(each.text, file)):
                 assert file is not None
                 found.append((each, file))
             else:
@@ -211,11 +211,6 @@ def applied_texts(
     return Texts(tuple(texts), tuple(foreign), setup, is_trusted=trust_all or not foreign)
 
 
-def _is_same(text: str, file: str) -> bool:
-    return text == file or same_but_comments(text, file)
-
-
-_ON_RELATION = ("constraint", "trigger", "policy", "rule")
 # Facts that PostgreSQL prints from what it has parsed.
 _WORDED = ("definition", "default", "using", "check", "partition key", "partition bound")
 _WITHOUT_SCHEMA = (
@@ -262,9 +257,7 @@ def comparable(reference: Reference, live: LiveDatabase) -> tuple[Catalog, Catal
         key for key in made if key[0] == "role" and key not in live.catalog.objects and key[1] in live.roles
     }
     made |= {key for key in reference.empty.objects if key not in reference.built.objects}
-    schemas = {identity if kind == "schema" else _schema((kind, identity)) for kind, identity in made} - {
-        None
-    }
+    schemas = {key[1] if key[0] == "schema" else _schema(key) for key in made} - {None}
     relations = {identity for kind, identity in made if kind in ("table", "foreign table")}
     identities = {identity for kind, identity in made if kind != "role"}
     later = _later_partitions(live.catalog, built)
@@ -334,16 +327,7 @@ def _later_partitions(live: Catalog, built: Catalog) -> set[str]:
 
 
 def _relation(key: Key, catalog: Catalog) -> str | None:
-    """The relation that an object belongs to, if it belongs to one."""
-    kind, identity = key
-    if kind == "column":
-        return parent(identity)
-    if kind in _ON_RELATION:
-        return split_on(identity)[1]
-    if kind == "index":
-        table: str = catalog.facts(key)["table"]
-        return table
-    return None
+    return relation_of(*key, catalog.objects.get(key, ""))
 
 
 def _schema(key: Key) -> str | None:
@@ -352,7 +336,7 @@ def _schema(key: Key) -> str | None:
         return next(iter(re.findall(r" in (\S+) for ", identity)), None)
     if kind == "schema" or kind in _WITHOUT_SCHEMA:
         return None
-    if kind in _ON_RELATION:
+    if kind in ON_RELATION:
         identity = split_on(identity)[1]
     parts = split_qualified(identity)
     return parts[0] if len(parts) > 1 else None
