@@ -358,9 +358,18 @@ select 'role', quote_ident(r.rolname), jsonb_build_object(
 # What stands in relations, with the constraints of domains, and everything else.
 OF_RELATIONS = (TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, VIEWS, RULES, POLICIES)
 OF_OTHERS = (
-    SCHEMAS, ROUTINES, TYPES, STATISTICS, EVENT_TRIGGERS, PUBLICATIONS, EXTENSIONS, DATABASE,
-    DEFAULT_PRIVILEGES, ROLES, *RARE,
-)  # fmt: skip
+    SCHEMAS,
+    ROUTINES,
+    TYPES,
+    STATISTICS,
+    EVENT_TRIGGERS,
+    PUBLICATIONS,
+    EXTENSIONS,
+    DATABASE,
+    DEFAULT_PRIVILEGES,
+    ROLES,
+    *RARE,
+)
 
 
 def catalog(*parts: str) -> str:

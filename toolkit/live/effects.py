@@ -58,8 +58,10 @@ def _names(kind: str, node: Any) -> list[str]:
     if kind == "drop_stmt":
         parts = [[item.string.sval for item in each.list.items] for each in node.objects]
     elif kind == "vacuum_stmt":
-        parts = [[each.vacuum_relation.relation.schemaname, each.vacuum_relation.relation.relname]
-                 for each in node.rels]  # fmt: skip
+        parts = [
+            [each.vacuum_relation.relation.schemaname, each.vacuum_relation.relation.relname]
+            for each in node.rels
+        ]
     elif kind in ("index_stmt", "reindex_stmt", "alter_table_stmt"):
         relation = node.relation
         parts = [[relation.schemaname, relation.relname]]

@@ -215,9 +215,14 @@ def _dump(url: str, options: Sequence[str] = DUMP_OPTIONS) -> tuple[str | None, 
         words, environment = psql_call(program, url, options, os.environ)
         with suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(
-                words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=DUMP_TIMEOUT_SECONDS, check=False,
-            )  # fmt: skip
+                words,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=DUMP_TIMEOUT_SECONDS,
+                check=False,
+            )
             if done.returncode == 0:
                 return _COUNTING.sub("", _META.sub("", done.stdout)), ""
             reason = " ".join(done.stderr.split())

@@ -79,9 +79,17 @@ def run_as(account: Account | None) -> dict[str, Any]:
 def run(words: Sequence[str], account: Account | None, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs a program as the account; its output, errors included, is text."""
     return subprocess.run(
-        words, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", check=False, **run_as(account), **options,
-    )  # fmt: skip
+        words,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        **run_as(account),
+        **options,
+    )
 
 
 def can_enter(folder: Path, account: Account | None) -> bool:

@@ -367,9 +367,15 @@ class EmbeddedServer:
         """Has pg_ctl start or stop the server and wait for it."""
         words = [self.binaries.program("pg_ctl"), verb, "-sw", "-t", str(timeout), "-D", str(data), *more]
         return subprocess.Popen(
-            words, cwd="/", env=cluster.server_environment(), stdin=subprocess.DEVNULL, stdout=output,
-            stderr=output, start_new_session=True, **run_as(self._account),
-        )  # fmt: skip
+            words,
+            cwd="/",
+            env=cluster.server_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            **run_as(self._account),
+        )
 
     def _open_log(self) -> IO[bytes]:
         file = os.fdopen(os.open(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
