@@ -86,6 +86,7 @@ comment on function learn_shard.publish_content() is
 
 -- On a shard: brings content and rules to what was replicated, by ordinary statements, so that all rules of Laurel and its
 -- recounts work as for any other edit. Where nothing differs no statement is run. Returns how many rows it wrote.
+-- Errors: LX015 learners are being moved from or to this shard.
 create or replace function learn_shard.apply_content()
 returns bigint
 language plpgsql
@@ -104,6 +105,11 @@ declare
   v_count   bigint;
   v_sum     bigint := 0;
 begin
+  if exists (select from learn_shard.moves) then
+    raise exception 'content waits until learners have moved'
+      using errcode = 'LX015', detail = (select format('move %s', m.number) from learn_shard.moves m),
+        hint = 'Call again when `dbtool shards split` or `rebalance` has ended.';
+  end if;
   perform set_config('learn_shard.applying', 'on', true);
   perform from learn_internal.turns t where t.name = 'content' for update;
   select c.version into v_version

@@ -162,22 +162,27 @@ as $$
 $$;
 comment on function learn_shard.sequences() is 'How far the sequences of a shard have come.';
 
--- Brings sequences beyond those of another shard, in steps of their own: what comes later has the larger id.
+-- Brings sequences beyond those of another shard, in steps of their own: what comes later has the larger id. A step is
+-- seen in the sequence itself, also where nothing was taken from it yet.
 create or replace function learn_shard.raise_sequences(p_sequences text[], p_values bigint[])
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  select setval(w.sequence, w.value)
-  from (
-    select format('%I.%I', s.schemaname, s.sequencename) as sequence,
-      coalesce(s.last_value, s.start_value) + s.increment_by * (
-        (g.value - coalesce(s.last_value, s.start_value) + s.increment_by - 1) / s.increment_by) as value
+declare
+  v record;
+begin
+  for v in
+    select g.sequence, g.value, s.seqincrement as step
     from unnest(p_sequences, p_values) g(sequence, value)
-    join pg_sequences s on format('%I.%I', s.schemaname, s.sequencename) = g.sequence
-      and g.value > coalesce(s.last_value, 0)
-  ) w
+    join pg_sequence s on s.seqrelid = to_regclass(g.sequence)
+  loop
+    execute format(
+      'select setval(%1$L, s.last_value + $2 * (($1 - s.last_value + $2 - 1) / $2)) from %1$s s where s.last_value < $1',
+      v.sequence) using v.value, v.step;
+  end loop;
+end;
 $$;
 comment on function learn_shard.raise_sequences(text[], bigint[]) is
   'Brings sequences beyond those of another shard, in steps of their own.';

@@ -7,43 +7,16 @@
 set role learn_owner;
 comment on schema learn is 'Laurel''s public functions, which are answered by the databases behind this proxy.';
 
--- What a learner is found by: PL/Proxy takes as many bits of it as there are buckets. While the bucket is moved the call
--- has to come again: PL/Proxy has looked at the map before, and a call that waited here would go where the bucket was.
--- Errors: LX015 the learner is being moved.
+-- What a learner is found by: PL/Proxy takes as many bits of it as there are buckets. Who comes while the bucket is moved
+-- waits on the shard, and is told to come again: see guards.sql. No search_path, so that it is inlined into each call.
 create or replace function learn_proxy.bucket_of(p_user_id uuid)
 returns integer
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
+language sql
+immutable
 as $$
-begin
-  lock table learn_proxy.gate in row share mode;
-  if exists (select from learn_proxy.pauses) then
-    perform learn_proxy.refuse_paused(coalesce(uuid_hash(p_user_id), 0));
-  end if;
-  return coalesce(uuid_hash(p_user_id), 0);
-end;
+  select coalesce(pg_catalog.uuid_hash(p_user_id), 0)
 $$;
-comment on function learn_proxy.bucket_of(uuid) is
-  'What a learner is found by; LX015 while the learner is being moved.';
-
-create or replace function learn_proxy.refuse_paused(p_hash integer)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_bucket constant integer := p_hash & ((select count(*)::integer from learn_proxy.buckets) - 1);
-begin
-  if exists (select from learn_proxy.pauses p where p.bucket = v_bucket) then
-    raise exception 'the learner is being moved to another shard'
-      using errcode = 'LX015', detail = format('bucket %s', v_bucket),
-        hint = 'Nothing was done. Call again in a moment, with the same idempotency key.';
-  end if;
-end;
-$$;
-comment on function learn_proxy.refuse_paused(integer) is 'Refuses a call for a learner who is being moved (LX015).';
+comment on function learn_proxy.bucket_of(uuid) is 'What a learner is found by.';
 
 -- Brings the foreign servers, by which PL/Proxy finds the databases, to what the tables say.
 create or replace function learn_proxy.write_servers()
@@ -144,17 +117,11 @@ comment on function learn_proxy.settle_claims(interval, text, text) is
 -- shard knows it is any: that shard says so.
 create or replace function learn_proxy.bucket_with(p_what text, p_value text)
 returns integer
-language plpgsql
+language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_hash integer := (select b from learn_proxy.buckets_with(p_what, p_value) b limit 1);
-begin
-  lock table learn_proxy.gate in row share mode;
-  perform learn_proxy.refuse_paused(coalesce(v_hash, 0));
-  return coalesce(v_hash, 0);
-end;
+  select coalesce((select b from learn_proxy.buckets_with(p_what, p_value) b limit 1), 0)
 $$;
 comment on function learn_proxy.bucket_with(text, text) is
   'The bucket of the learner who has what is named, by a parameter''s name and value.';

@@ -23,15 +23,18 @@ create table if not exists learn_proxy.buckets (
 );
 comment on table learn_proxy.buckets is 'On which shard the learners of a bucket are. Their number, a power of 2, never changes.';
 
-create table if not exists learn_proxy.pauses (
-  bucket integer primary key references learn_proxy.buckets,
-  since  timestamptz not null default clock_timestamp()
+create table if not exists learn_proxy.moves (
+  id         bigint generated always as identity primary key,
+  source     integer not null references learn_proxy.shards,
+  target     integer not null references learn_proxy.shards,
+  buckets    integer[] not null,
+  step       text not null default 'prepare',
+  began_at   timestamptz not null default clock_timestamp(),
+  changed_at timestamptz not null default clock_timestamp(),
+  constraint shards_differ check (source <> target)
 );
-comment on table learn_proxy.pauses is 'Buckets that are being moved: calls for their learners wait, or are to come again.';
-
-create table if not exists learn_proxy.gate (is_only_row boolean primary key default true check (is_only_row));
-comment on table learn_proxy.gate is
-  'Every routed call holds this table in row share mode: who has had it in exclusive mode, after pausing buckets, knows '
-  'that no call for them is under way.';
+create unique index if not exists moves_one_at_a_time on learn_proxy.moves ((true)) where step not in ('done', 'given up');
+comment on table learn_proxy.moves is
+  'Buckets that were, or are being, moved to another shard, and the step that was begun last.';
 
 reset role;

@@ -100,7 +100,7 @@ class Shards:
         return found
 
 
-def _require_plproxy(binaries: Any) -> None:
+def require_plproxy(binaries: Any) -> None:
     """Leaves the test out where there is no PL/Proxy, unless it must be there."""
     required = os.environ.get("DBTOOL_REQUIRE_PLPROXY") == "1"
     if os.environ.get("CI") and not required:
@@ -116,7 +116,7 @@ def _require_plproxy(binaries: Any) -> None:
 def made_shards() -> Iterator[Shards]:
     """Made once in a run; `shards` looks after what each test does."""
     binaries = clusters.programs(MAJOR)
-    _require_plproxy(binaries)
+    require_plproxy(binaries)
     made = clusters.make_cluster(binaries, SETTINGS)
     try:
         made.start()

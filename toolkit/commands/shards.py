@@ -9,7 +9,7 @@ import click
 
 from .. import options
 from ..context import Context
-from ..errors import CheckFailed
+from ..errors import CheckFailed, UsageProblem
 from ..output import print_table
 
 
@@ -113,6 +113,79 @@ def drain(context: Context, older_than: float) -> None:
         (count,) = proxy.execute(query, [older_than]).fetchone() or (0,)
     context.answer = {"learners": count}
     context.tell(f"{count} learners were told what home knew")
+
+
+_also = click.option(
+    "--also-proxy",
+    "others",
+    metavar="URL",
+    multiple=True,
+    help="Another proxy of the same shards, whose map changes too; may be repeated.",
+)
+_abort = click.option("--abort", is_flag=True, help="Go back, as long as no learners have arrived.")
+
+
+@options.command("split", *options.TARGET, within=shards)
+@click.argument("shard")
+@click.argument("url", metavar="INTO_URL")
+@_also
+@_abort
+def split(context: Context, shard: str, url: str, others: tuple[str, ...], abort: bool) -> None:
+    """Move half of SHARD's learners to the empty database INTO_URL, while they learn.
+
+    Nobody waits for more than some seconds. Cut off anywhere, the same command goes on. Content and jobs of
+    both shards wait until it has ended.
+    """
+    from ..shards import moving
+
+    proxy = context.target.url
+    if abort:
+        _give_up(context)
+    else:
+        _moved(context, moving.split(context.project, proxy, shard, url, others, context.reporter()))
+
+
+@options.command("rebalance", *options.TARGET, within=shards)
+@click.option(
+    "--weight",
+    "weights",
+    metavar="SHARD=NUMBER",
+    multiple=True,
+    help="How much of all a shard has beside the others, which have 1; 0 empties it. May be repeated.",
+)
+@_also
+@_abort
+def rebalance(context: Context, weights: tuple[str, ...], others: tuple[str, ...], abort: bool) -> None:
+    """Move learners between shards, while they learn, to even numbers of buckets or as the weights say."""
+    from ..shards import moving
+
+    wanted = {}
+    for each in weights:
+        name, _, number = each.partition("=")
+        if not number.replace(".", "", 1).isdigit():
+            raise UsageProblem(f"--weight is SHARD=NUMBER, not {each}")
+        wanted[name] = float(number)
+    if abort:
+        _give_up(context)
+    else:
+        _moved(context, moving.rebalance(context.target.url, wanted, others, context.reporter()))
+
+
+def _give_up(context: Context) -> None:
+    from ..shards import moving
+
+    moving.abort(context.target.url)
+    context.answer = {"aborted": True}
+    context.tell("the learners are where they were")
+
+
+def _moved(context: Context, pauses: list[float]) -> None:
+    context.answer = {"moves": len(pauses), "pauses_seconds": [round(pause, 3) for pause in pauses]}
+    context.tell(
+        f"{len(pauses)} moves; learners waited for {max(pauses):.2f} s at most"
+        if pauses
+        else "nothing to move"
+    )
 
 
 def _shown(value: Any) -> str:

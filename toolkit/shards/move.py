@@ -26,6 +26,7 @@ PAUSE_SECONDS = 5.0
 BATCH = 500
 BEFORE = ("prepare", "copy", "cut over")
 """Steps before learners have left; the others are hand over, boards, clean up, totals, done."""
+GIVING_UP = "give up"
 _LAG_BYTES = 1_000_000
 _ATTEMPTS = 30
 _PATIENCE = 60.0
@@ -75,7 +76,7 @@ class Move:
 
     @property
     def name(self) -> str:
-        """Of slot, subscription and publication."""
+        """Of slot and subscription, which a server has one of a name; and of publications."""
         return f"laurel_move_{self.number}"
 
     @contextmanager
@@ -102,7 +103,7 @@ class Move:
                 self.note("hand over")
             if self._state(target) is not None:
                 target.execute("update learn_shard.moves set state = 'arrived' where state = 'arriving'")
-                if self._state(target) != "arrived":
+                if self._state(target) != "arrived" or step == GIVING_UP:
                     raise DbtoolError(f"move {self.number} is being given up", hint="Give --abort.")
                 self.hand_over()
                 self.note("boards")
@@ -127,7 +128,7 @@ class Move:
                     f"move {self.number} cannot be given up: its learners write on the target already",
                     hint="Let it come to its end, then move them back.",
                 )
-            self.note("give up")
+            self.note(GIVING_UP)
             with target.transaction():
                 messages = _read(target, _OPEN_MESSAGES)
                 with source.transaction():  # those of a hand-over that did not take place

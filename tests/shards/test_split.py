@@ -1,0 +1,213 @@
+"""`dbtool shards split` and `rebalance`, while learners call through the proxy and dbtool is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.client import Learn
+from tests.clusters import Cluster, build, discard, make_cluster, programs
+from tests.conftest import ROOT
+from tests.shards.conftest import require_plproxy
+from tests.shards.movers import BUCKETS, SETTINGS, Ground, leftovers, strangers
+from tests.suites.conftest import Tell
+from tests.suites.conftest import tell as tell
+from tests.suites.payers import Payer
+from toolkit.errors import UsageProblem
+from toolkit.output import Reporter
+from toolkit.project.layout import Project
+from toolkit.shards import content, moving, setup
+from toolkit.shards.cluster import members
+
+STEPS = ("prepare", "copy", "cut over", "hand over", "boards", "clean up", "totals")
+CLIENTS = 8
+
+
+class City:
+    """A proxy, home, a shard with learners and an empty database."""
+
+    def __init__(self, cluster: Cluster, ground: Ground) -> None:
+        self.cluster, self.ground = cluster, ground
+        self.payers = [
+            Payer(self.session, ground, ground.users[number::CLIENTS], number) for number in range(CLIENTS)
+        ]
+        self.longest = 0.0
+        self.url = cluster.url("proxy")
+
+    def session(self) -> psycopg.Connection[Any]:
+        """As a backend."""
+        connection = self.cluster.connect("proxy")
+        connection.execute("set role learn_app")
+        return connection
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """`dbtool shards …` on the proxy."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "toolkit", "shards", *words, "--json", "--database-url", self.url],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *words: str) -> dict[str, Any]:
+        """The same, to its end."""
+        out, err = (started := self.start(*words)).communicate(timeout=120)
+        assert started.returncode == 0, err
+        answer = json.loads(out)
+        assert isinstance(answer, dict)
+        return answer
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """All clients act, and ask again with the same key until they are answered."""
+        done = threading.Event()
+
+        def live(payer: Payer) -> None:
+            while not done.is_set():
+                began = time.monotonic()
+                payer.act()
+                self.longest = max(self.longest, time.monotonic() - began)
+            payer.close()
+
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            living = [pool.submit(live, payer) for payer in self.payers]
+            try:
+                yield
+            finally:
+                done.set()
+                for each in living:
+                    each.result(60)
+
+    def settle(self) -> dict[str, int]:
+        """What payers were told is what the shards have, each learner on one; learners by shard."""
+        told = {user: xp for payer in self.payers for user, xp in payer.told.items()}
+        found: dict[UUID, int] = {}
+        count = {}
+        with self.cluster.connect("proxy") as proxy:
+            buckets = dict(
+                proxy.execute(
+                    "select shard, array_agg(bucket) from learn_proxy.buckets group by 1"
+                ).fetchall()
+            )
+            shards = [each for each in members(proxy, self.url) if not each.is_home]
+        for shard in shards:
+            with shard.open() as connection:
+                learn = Learn(connection)
+                damage = learn.check_integrity()
+                assert damage == [], (shard.name, damage[:5])
+                totals = dict(learn.tuples("select user_id, total_xp from learn.user_stats"))
+                ledger = learn.tuples("select user_id, sum(amount) from learn.xp_transactions group by 1")
+                assert dict(ledger) == {user: xp for user, xp in totals.items() if xp}
+                wrong = (strangers(connection, buckets.get(shard.number, [])), leftovers(connection))
+                assert wrong == ({}, []), (shard.name, wrong)
+                assert not totals.keys() & found.keys()
+                found |= totals
+                count[shard.name] = len(totals)
+        assert found == told
+        return count
+
+
+@pytest.fixture(scope="module")
+def city() -> Iterator[City]:
+    binaries = programs(15)
+    require_plproxy(binaries)
+    cluster = make_cluster(binaries, SETTINGS)
+    try:
+        cluster.start()
+        with cluster.connect("postgres") as connection:
+            for name in ("home", "proxy"):
+                connection.execute(f"create database {name}".encode())
+            build(cluster.url("home"))
+            for name in ("one", "two"):
+                connection.execute(f"create database {name} template home".encode())
+        project = Project.find(ROOT)
+        one = [cluster.url("one")]
+        setup.init(project, cluster.url("proxy"), cluster.url("home"), one, BUCKETS, Reporter())
+        with cluster.connect("home") as home:
+            ground = Ground(Learn(home))
+            with cluster.connect("one") as shard:
+                content.sync(home, [(moving_member(cluster), shard)])
+        with cluster.connect("proxy") as proxy:
+            ground.users = [Learn(proxy).register_user(f"learner-{number}") for number in range(64)]
+        yield City(cluster, ground)
+    finally:
+        discard(cluster)
+
+
+def moving_member(cluster: Cluster) -> Any:
+    """The first shard."""
+    with cluster.connect("proxy") as proxy:
+        return members(proxy, cluster.url("proxy"))[1]
+
+
+def test_a_split_that_is_killed_at_every_step_ends_with_nothing_lost(city: City, tell: Tell) -> None:
+    words = ("split", "shard1", city.cluster.url("two"))
+    step = "select step from learn_proxy.moves where step <> 'done'"
+    with city.learning(), city.cluster.connect("proxy") as proxy:
+        time.sleep(0.3)
+        for killed_at in STEPS:
+            running = city.start(*words)
+            while (found := proxy.execute(step).fetchone()) != (killed_at,):
+                assert running.poll() is None, (killed_at, found, running.communicate())
+                time.sleep(0.005)
+            os.kill(running.pid, signal.SIGKILL)
+            running.communicate()
+        city.run(*words)
+        time.sleep(0.3)
+    count = city.settle()
+    assert sum(count.values()) == 64
+    assert min(count.values()) > 15
+    assert city.longest < 10
+    tell(f"killed {len(STEPS)} times, a split ended; nobody waited for more than {city.longest:.2f} s")
+
+
+def test_a_split_goes_back_and_learners_are_where_they_were(city: City) -> None:
+    before = city.settle()
+    with city.learning(), city.cluster.connect("proxy") as proxy:
+        running = city.start("rebalance", "--weight", "shard1=0")
+        while proxy.execute("select step from learn_proxy.moves order by id desc").fetchone() != ("copy",):
+            assert running.poll() is None
+            time.sleep(0.005)
+        os.kill(running.pid, signal.SIGKILL)
+        running.communicate()
+        with city.cluster.connect("home") as home, city.cluster.connect("one") as shard:
+            home.execute("update learn.tracks set title = title || '!'")
+            with pytest.raises(psycopg.Error) as waits:
+                content.sync(home, [(moving_member(city.cluster), shard)])
+        assert waits.value.sqlstate == "LX015"
+        assert city.run("rebalance", "--abort")["aborted"] is True
+    assert city.settle() == before
+
+
+def test_a_shard_is_emptied_by_weight(city: City, tell: Tell) -> None:
+    with city.learning():
+        answer = city.run("rebalance", "--weight", "shard1=0")
+    assert city.settle() == {"shard1": 0, "shard2": 64}
+    assert answer["moves"] == 1
+    tell(f"learners waited for {max(answer['pauses_seconds']):.2f} s")
+
+
+def test_buckets_are_planned_by_weight_and_as_few_as_may_be_move() -> None:
+    has = {1: list(range(64)), 2: []}
+    assert moving.plan(has, {1: 1, 2: 1}) == [(1, 2, list(range(32, 64)))]
+    assert moving.plan(has, {1: 3, 2: 1}) == [(1, 2, list(range(48, 64)))]
+    assert moving.plan({1: [0, 1], 2: [2, 3]}, {1: 1, 2: 1}) == []
+    assert moving.plan({1: [0, 1, 2], 2: [3]}, {1: 0, 2: 1}) == [(1, 2, [0, 1, 2])]
+    assert moving.plan({1: [0, 1, 2, 3], 2: [], 3: []}, {1: 1, 2: 1, 3: 1}) == [(1, 2, [2]), (1, 3, [3])]
+    for wrong in ({1: 0.0, 2: 0.0}, {1: -1.0, 2: 3.0}):
+        with pytest.raises(UsageProblem):
+            moving.plan(has, wrong)
