@@ -35,6 +35,10 @@ begin
       from learn_proxy.buckets b
       join learn_proxy.shards s on s.number = b.shard
       union all
+      select 'laurel_reads', b.bucket, coalesce(s.standby, s.connection)
+      from learn_proxy.buckets b
+      join learn_proxy.shards s on s.number = b.shard
+      union all
       select 'laurel_home', 0, s.connection from learn_proxy.shards s where s.number = 0
     ) w
     where not exists (

@@ -13,6 +13,8 @@ create table if not exists learn_proxy.shards (
   constraint number_is_in_range check (number between 0 and 1023)
 );
 comment on table learn_proxy.shards is 'The databases behind the proxy: 0 is home, the others are shards.';
+alter table learn_proxy.shards add column if not exists standby text;
+comment on column learn_proxy.shards.standby is 'Where its standby is that functions of learn_reads ask; null: itself.';
 comment on column learn_proxy.shards.connection is 'Where it is, as libpq has it; no user and no password.';
 
 create table if not exists learn_proxy.buckets (

@@ -171,6 +171,35 @@ def rebalance(context: Context, weights: tuple[str, ...], others: tuple[str, ...
         _moved(context, moving.rebalance(context.target.url, wanted, others, context.reporter()))
 
 
+@options.command("failover", *options.TARGET, within=shards)
+@click.argument("shard")
+@click.argument("url")
+@_also
+def failover(context: Context, shard: str, url: str, others: tuple[str, ...]) -> None:
+    """Send the calls for SHARD to the database URL from now on: its standby, which was promoted.
+
+    Who was cut off calls again with the same idempotency key.
+    """
+    from ..shards import replicas
+
+    replicas.failover(context.target.url, shard, url, others)
+    context.answer = {"shard": shard}
+    context.tell(f"calls for {shard} go to its new place")
+
+
+@options.command("standby", *options.TARGET, within=shards)
+@click.argument("shard")
+@click.argument("url", required=False)
+@_also
+def standby(context: Context, shard: str, url: str | None, others: tuple[str, ...]) -> None:
+    """Have the functions of schema learn_reads ask the standby URL of SHARD; without URL, SHARD itself."""
+    from ..shards import replicas
+
+    replicas.standby(context.target.url, shard, url, others)
+    context.answer = {"shard": shard}
+    context.tell(f"reads of {shard} go to {'its standby' if url else 'itself'}")
+
+
 def _give_up(context: Context) -> None:
     from ..shards import moving
 

@@ -13,7 +13,7 @@ from ..output import Reporter
 from ..project.layout import Project, read_sql
 from ..sql.execute import Connection
 from ..sql.statements import quote
-from . import content, functions
+from . import content, functions, reads
 from .cluster import HOME, ClusterMember, home_of, member, members, place_of
 
 ROUTER = "learn_router"
@@ -119,6 +119,8 @@ def write_functions(project: Project, proxy: Connection, home: Connection) -> No
         ).fetchall():
             proxy.execute(f"alter function {signature} owner to learn_owner".encode())
             proxy.execute(f"revoke execute on function {signature} from public".encode())
+        for statement in reads.statements(home):
+            proxy.execute(statement.encode())
         proxy.execute("set local role learn_owner")
         proxy.execute("select learn_proxy.write_servers()")
 
@@ -138,15 +140,13 @@ def _make_proxy(project: Project, proxy: Connection, buckets: int) -> str:
         if found[0] not in (0, buckets):
             raise UsageProblem(f"the proxy has {found[0]} buckets; their number never changes")
         password = secrets.token_urlsafe(24)
-        for server in ("laurel_shards", "laurel_home"):
+        for server in ("laurel_shards", "laurel_reads", "laurel_home"):
             if (
                 proxy.execute("select from pg_foreign_server where srvname = %s", [server]).fetchone()
                 is not None
             ):
                 continue
-            parts = ", ".join(
-                f"p{number} ''" for number in range(buckets if server == "laurel_shards" else 1)
-            )
+            parts = ", ".join(f"p{number} ''" for number in range(1 if server == "laurel_home" else buckets))
             made = f"create server {server} foreign data wrapper plproxy options ({parts})"
             proxy.execute(made.encode())
             proxy.execute(f"alter server {server} owner to learn_owner".encode())
