@@ -3372,8 +3372,10 @@ create index notifications_unread on learn.notifications (user_id, id) where not
 grant select on learn.notifications to learn_app, learn_readonly;
 
 create type learn_internal.told as (
-  user_id uuid, fact_id bigint, type text, title text, message text, action_url text);
-comment on type learn_internal.told is 'A notification before it is written.';
+  user_id uuid, fact_id bigint, type learn.notice_type, title learn.notice_title, message learn.message,
+  action_url learn.action_url);
+comment on type learn_internal.told is
+  'A notification before it is written: its words are looked at once, however many are told.';
 
 create type learn_internal.notice as (
   user_id       uuid,

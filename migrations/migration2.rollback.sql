@@ -152,6 +152,7 @@ drop function learn_internal.move_rows(uuid,uuid);
 drop function learn_internal.note_seen(uuid[],timestamp with time zone[]);
 drop function learn_internal.rebuilt_tables();
 drop function learn_internal.recount_deleted_boards();
+drop function learn_internal.refuse_new_stats_times();
 drop function learn_internal.register_users();
 drop function learn_internal.replay_user(uuid,date);
 drop function learn_internal.require_timezones(text[]);

@@ -106,7 +106,7 @@ drop function learn_internal.count_problem(jsonb,text);
 drop function learn_internal.covering_freezes(uuid,date,date);
 drop function learn_internal.criteria_problem(jsonb,text);
 drop function learn_internal.criteria_progress(uuid,jsonb);
-drop function learn_internal.crossed_thresholds(uuid,text,text,bigint,bigint,timestamp with time zone);
+drop function learn_internal.crossed_thresholds(uuid,text[],text,bigint[],bigint[],timestamp with time zone);
 drop function learn_internal.date_metrics();
 drop function learn_internal.earn_achievements(learn_internal.win[]);
 drop function learn_internal.feed_metric(uuid,learn_internal.metric_feeds,jsonb[],date,timestamp with time zone);

@@ -857,6 +857,7 @@ declare
   v_zone          learn_internal.local_date;
   v_zone_number   integer;
   v_zone_since    timestamptz;
+  v_has_recorded  boolean;           -- facts that are remembered
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
@@ -871,8 +872,9 @@ begin
     end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
-      select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since
-      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since
+      select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
+        select from learn_internal.recorded_subjects r where r.user_id = u.id)
+      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since, v_has_recorded
       from learn.users u
       where u.id = f.user_id;
     end if;
@@ -882,7 +884,7 @@ begin
       where t.key = f.activity_type;
     end if;
     continue when v_user_id is null or v_type is null;
-    if v_happens_once then
+    if v_happens_once and v_has_recorded then
       continue when exists (
         select from learn_internal.recorded_subjects r
         where r.user_id = f.user_id and r.activity_type = f.activity_type
@@ -2281,10 +2283,8 @@ begin
   update learn.user_stats s
   set current_level = v_level, highest_level = v_rise.to_level
   where s.user_id = (p_stats).user_id;
-  v_rise.won := learn_internal.crossed_thresholds(
-      v_rise.user_id, 'xp', '', (p_stats).total_xp - p_xp, (p_stats).total_xp, p_at)
-    || learn_internal.crossed_thresholds(
-      v_rise.user_id, 'level_reached', '', v_rise.from_level, v_rise.to_level, p_at);
+  v_rise.won := learn_internal.crossed_thresholds(v_rise.user_id, array['xp', 'level_reached'], '',
+    array[(p_stats).total_xp - p_xp, v_rise.from_level], array[(p_stats).total_xp::bigint, v_rise.to_level], p_at);
   return v_rise;
 end;
 $$;
@@ -2915,12 +2915,13 @@ create or replace trigger announce_achievements
   for each statement
   execute function learn_internal.announce_achievements();
 
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back. Of what triggers write, that is
+-- asked of its fact.
 -- Errors: LX001.
 create or replace trigger refuse_times
   before insert on learn.user_achievements
   for each row
-  when (learn_internal.is_off_time(new.earned_at, new.earned_at))
+  when (pg_trigger_depth() = 0 and learn_internal.is_off_time(new.earned_at, new.earned_at))
   execute function learn_internal.refuse_times('earned_at');
 
 create or replace trigger refuse_new_times
@@ -2938,10 +2939,10 @@ create or replace trigger dates_stay
 
 -- functions/achievements/crossed_thresholds.sql
 
--- The achievements whose thresholds a user's value has crossed on its way from an old one to a new one.
--- The only place where thresholds are looked up by value.
+-- The achievements whose thresholds some values of a user have crossed, each of a metric, on their ways from old ones
+-- to new ones (parallel arrays). The only place where thresholds are looked up by value, but for add_to_metric().
 create or replace function learn_internal.crossed_thresholds(
-  p_user_id uuid, p_metric text, p_scope text, p_old bigint, p_new bigint, p_at timestamptz
+  p_user_id uuid, p_metrics text[], p_scope text, p_old bigint[], p_new bigint[], p_at timestamptz
 )
 returns learn_internal.win[]
 language plpgsql
@@ -2951,15 +2952,15 @@ as $$
 begin
   return array(
     select (p_user_id, t.achievement_id, p_at, jsonb_build_object(
-      'metric', p_metric, 'scope', p_scope, 'value', p_new))::learn_internal.win
-    from learn_internal.achievement_thresholds t
-    where t.metric = p_metric and t.scope = p_scope
-      and t.threshold > p_old and t.threshold <= p_new);
+      'metric', v.metric, 'scope', p_scope, 'value', v.new))::learn_internal.win
+    from unnest(p_metrics, p_old, p_new) v(metric, old, new)
+    join learn_internal.achievement_thresholds t on t.metric = v.metric and t.scope = p_scope
+      and t.threshold > v.old and t.threshold <= v.new);
 end;
 $$;
 comment on function learn_internal.crossed_thresholds(
-  uuid, text, text, bigint, bigint, timestamptz) is
-  'The achievements whose thresholds a value has crossed on its way from an old one to a new one.';
+  uuid, text[], text, bigint[], bigint[], timestamptz) is
+  'The achievements whose thresholds some values have crossed on their ways from old ones to new ones.';
 
 -- functions/activity/advance_runs.sql
 
@@ -3044,7 +3045,7 @@ begin
       end if;
       if v_peak > v_old then
         v_won := v_won || learn_internal.crossed_thresholds(
-          e.user_id, e.metric, e.scope, v_old, v_peak, greatest(learn.clock(), e.at));
+          e.user_id, array[e.metric], e.scope, array[v_old], array[v_peak], greatest(learn.clock(), e.at));
       end if;
       v_run.user_id := null;
     end if;
@@ -3349,10 +3350,9 @@ begin
   ) w
   full join unnest(v_weeks) b(week) on b.week = w.week
   where w.week is null or b.week is null;
-  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at)
-    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
-      (p_stats).active_days, v_stats.active_days, p_at);
+  return learn_internal.crossed_thresholds(v_user_id, array['current_streak', 'active_days'], '',
+    array[(p_stats).longest_streak::bigint, (p_stats).active_days],
+    array[v_stats.longest_streak::bigint, v_stats.active_days], p_at);
 end;
 $$;
 comment on function learn_internal.open_moved_day(
@@ -3457,12 +3457,9 @@ begin
         v_user_id, p_date, 1, 'streak_freeze_earned', learn.clock());
     end if;
   end if;
-  v_day.won := learn_internal.crossed_thresholds(
-    v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
-  if v_stats.longest_streak > (p_stats).longest_streak then
-    v_day.won := v_day.won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at);
-  end if;
+  v_day.won := learn_internal.crossed_thresholds(v_user_id, array['active_days', 'current_streak'], '',
+    array[(p_stats).active_days::bigint, (p_stats).longest_streak],
+    array[v_stats.active_days::bigint, v_stats.longest_streak], p_at);
   return v_day;
 end;
 $$;
@@ -3686,12 +3683,13 @@ create or replace trigger refuse_new_times
 
 -- What happens when rows of learn.user_activity_days are written.
 
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back. What triggers write follows from
+-- facts, of which that was asked.
 -- Errors: LX001.
 create or replace trigger refuse_times
   before insert on learn.user_activity_days
   for each row
-  when (learn_internal.is_off_date(new.activity_date, new.activity_date))
+  when (pg_trigger_depth() = 0 and learn_internal.is_off_date(new.activity_date, new.activity_date))
   execute function learn_internal.refuse_times('activity_date');
 
 create or replace trigger refuse_new_times
@@ -4686,8 +4684,8 @@ begin
   returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
   if v_is_late then
     perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
-      p_user_id, 'current_streak', '', v_longest,
-      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
+      p_user_id, array['current_streak'], '', array[v_longest::bigint],
+      array[(learn_internal.settle_streak(p_user_id, p_date)).longest_streak::bigint], learn.clock()));
   end if;
   insert into learn.activity_log
     (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)

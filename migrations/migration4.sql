@@ -1063,24 +1063,18 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c       record;
-  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_facts learn_internal.fact[];
 begin
-  for c in
-    select d.user_id, d.track_id, d.at, t.difficulty, t.slug, t.completion_xp
+  update learn.user_track_progress p
+  set completed_at = c.at
+  from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
+  where p.user_id = any (array[c.user_id]) and p.track_id = c.track_id;  -- by key
+  perform learn_internal.write_facts(array(
+    select (d.user_id, 'track_completed', 'track', d.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, d.at)::learn_internal.fact
     from unnest(p_user_ids, p_track_ids, p_at) d(user_id, track_id, at)
     join learn.tracks t on t.id = d.track_id
-    order by d.user_id, d.at, d.track_id
-  loop
-    update learn.user_track_progress p
-    set completed_at = c.at
-    where p.user_id = c.user_id and p.track_id = c.track_id;
-    v_facts := v_facts || (
-      c.user_id, 'track_completed', 'track', c.track_id::text,
-      jsonb_build_object('difficulty', c.difficulty, 'slug', c.slug), c.completion_xp,
-      c.at)::learn_internal.fact;
-  end loop;
-  perform learn_internal.write_facts(v_facts);
+    order by d.user_id, d.at, d.track_id));
 
   if exists (
     select from learn.track_prerequisites e
@@ -3254,8 +3248,9 @@ create or replace trigger lesson_progress_deleted
 -- When track progress is written: status and percentage follow; a step by one item says them itself, in
 -- advance_tracks(). A trigger and no generated columns,
 -- because their expressions are read from text anew for every statement, which costs several times
--- as much.
--- Errors: LX001 more items completed than there are.
+-- as much. Written by hand, it is completed neither ahead of the clock nor absurdly far back; what triggers write follows
+-- from facts, of which that was asked.
+-- Errors: LX001 more items completed than there are; a time out of bounds.
 create or replace function learn_internal.derive_track_progress()
 returns trigger
 language plpgsql
@@ -3268,6 +3263,9 @@ begin
       using errcode = 'LX001',
         detail = format('items_completed = %s, total_items = %s', new.items_completed, new.total_items),
         hint = 'learn.rebuild_user() counts them anew.';
+  end if;
+  if pg_trigger_depth() = 1 and (tg_op = 'INSERT' or new.completed_at is distinct from old.completed_at) then
+    perform learn_internal.require_possible_time('completed_at', new.completed_at);
   end if;
   new.status := case when new.completed_at is not null then 'completed'
     when new.items_completed > 0 then 'in_progress' else 'not_started' end;
@@ -3283,20 +3281,6 @@ create or replace trigger derive_track_progress
   before insert or update of total_items, completed_at on learn.user_track_progress
   for each row
   execute function learn_internal.derive_track_progress();
-
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
--- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.user_track_progress
-  for each row
-  when (learn_internal.is_off_time(new.completed_at, new.completed_at))
-  execute function learn_internal.refuse_times('completed_at');
-
-create or replace trigger refuse_new_times
-  before update of completed_at on learn.user_track_progress
-  for each row
-  when (new.completed_at is distinct from old.completed_at and learn_internal.is_off_time(new.completed_at, new.completed_at))
-  execute function learn_internal.refuse_times('completed_at');
 
 -- views/catalog/catalog_damage.sql
 
@@ -3361,7 +3345,7 @@ create or replace trigger refuse_new_times
 create or replace trigger refuse_times
   before insert on learn.user_exercise_progress
   for each row
-  when (learn_internal.is_off_time(new.solved_at, new.solved_at))
+  when (new.solved_at is not null and learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
 
 create or replace trigger refuse_new_times

@@ -21,7 +21,6 @@ drop trigger refuse_new_times on learn.notifications;
 drop trigger refuse_new_times on learn.transactions;
 drop trigger refuse_times on learn.faucet_requests;
 drop trigger refuse_times on learn.nft_certificates;
-drop trigger refuse_times on learn.notifications;
 drop trigger refuse_times on learn.transactions;
 drop trigger serve_faucet_requests on learn.faucet_requests;
 drop trigger transactions_hold on learn.transactions;

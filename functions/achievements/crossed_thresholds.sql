@@ -1,7 +1,7 @@
--- The achievements whose thresholds a user's value has crossed on its way from an old one to a new one.
--- The only place where thresholds are looked up by value.
+-- The achievements whose thresholds some values of a user have crossed, each of a metric, on their ways from old ones
+-- to new ones (parallel arrays). The only place where thresholds are looked up by value, but for add_to_metric().
 create or replace function learn_internal.crossed_thresholds(
-  p_user_id uuid, p_metric text, p_scope text, p_old bigint, p_new bigint, p_at timestamptz
+  p_user_id uuid, p_metrics text[], p_scope text, p_old bigint[], p_new bigint[], p_at timestamptz
 )
 returns learn_internal.win[]
 language plpgsql
@@ -11,12 +11,12 @@ as $$
 begin
   return array(
     select (p_user_id, t.achievement_id, p_at, jsonb_build_object(
-      'metric', p_metric, 'scope', p_scope, 'value', p_new))::learn_internal.win
-    from learn_internal.achievement_thresholds t
-    where t.metric = p_metric and t.scope = p_scope
-      and t.threshold > p_old and t.threshold <= p_new);
+      'metric', v.metric, 'scope', p_scope, 'value', v.new))::learn_internal.win
+    from unnest(p_metrics, p_old, p_new) v(metric, old, new)
+    join learn_internal.achievement_thresholds t on t.metric = v.metric and t.scope = p_scope
+      and t.threshold > v.old and t.threshold <= v.new);
 end;
 $$;
 comment on function learn_internal.crossed_thresholds(
-  uuid, text, text, bigint, bigint, timestamptz) is
-  'The achievements whose thresholds a value has crossed on its way from an old one to a new one.';
+  uuid, text[], text, bigint[], bigint[], timestamptz) is
+  'The achievements whose thresholds some values have crossed on their ways from old ones to new ones.';

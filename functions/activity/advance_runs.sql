@@ -79,7 +79,7 @@ begin
       end if;
       if v_peak > v_old then
         v_won := v_won || learn_internal.crossed_thresholds(
-          e.user_id, e.metric, e.scope, v_old, v_peak, greatest(learn.clock(), e.at));
+          e.user_id, array[e.metric], e.scope, array[v_old], array[v_peak], greatest(learn.clock(), e.at));
       end if;
       v_run.user_id := null;
     end if;

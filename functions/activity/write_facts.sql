@@ -21,6 +21,7 @@ declare
   v_zone          learn_internal.local_date;
   v_zone_number   integer;
   v_zone_since    timestamptz;
+  v_has_recorded  boolean;           -- facts that are remembered
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
@@ -35,8 +36,9 @@ begin
     end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
-      select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since
-      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since
+      select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
+        select from learn_internal.recorded_subjects r where r.user_id = u.id)
+      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since, v_has_recorded
       from learn.users u
       where u.id = f.user_id;
     end if;
@@ -46,7 +48,7 @@ begin
       where t.key = f.activity_type;
     end if;
     continue when v_user_id is null or v_type is null;
-    if v_happens_once then
+    if v_happens_once and v_has_recorded then
       continue when exists (
         select from learn_internal.recorded_subjects r
         where r.user_id = f.user_id and r.activity_type = f.activity_type

@@ -41,7 +41,7 @@ begin
     where t.activity_type is not null
     group by t.local_date, t.activity_type
   ), gained as (
-    select t.user_id, t.metric, p.period, p.starts_on, t.name,
+    select t.user_id, t.metric, p.period, s.starts_on, t.name,
       (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
     from (
       select g.*, lower(u.username) as name
@@ -50,17 +50,16 @@ begin
       join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
       offset 0  -- each looked up once, and not once for each period
     ) t
+    -- no list of values: PostgreSQL reads it anew for each row that it is joined with
+    cross join unnest(array['day', 'week', 'month', 'all_time']) p(period)
     cross join lateral (
-      values
-        ('day', t.local_date, t.local_date + 1),
-        ('week', date_trunc('week', t.local_date::timestamp)::date,
-          date_trunc('week', t.local_date::timestamp)::date + 7),
-        ('month', date_trunc('month', t.local_date::timestamp)::date,
-          (date_trunc('month', t.local_date::timestamp) + interval '1 month')::date),
-        ('all_time', '-infinity'::date, 'infinity'::date)
-    ) p(period, starts_on, ends_on)
-    where p.ends_on > v_kept_from and (p.period = 'all_time' or t.local_date > '-infinity')
-    group by t.user_id, t.metric, p.period, p.starts_on, t.name
+      select case p.period when 'day' then t.local_date when 'all_time' then '-infinity'
+        else date_trunc(p.period, t.local_date::timestamp)::date end as starts_on
+    ) s
+    where p.period = 'all_time' or t.local_date > '-infinity' and case p.period
+      when 'day' then s.starts_on + 1 when 'week' then s.starts_on + 7
+      else (s.starts_on + interval '1 month')::date end > v_kept_from
+    group by t.user_id, t.metric, p.period, s.starts_on, t.name
   ), moved as (
     insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
     select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name

@@ -10,11 +10,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   n          record;
-  v_about    jsonb;                  -- what the words of the last notice follow from
+  v_last     learn_internal.notice;  -- what the last words follow from, and
+  v_locale   text;
+  v_evidence jsonb;
   v_rule     learn.notification_rules;
   v_values   jsonb;                  -- of placeholders
   v_of       record;                 -- what the fact is about
   v_id       bigint;
+  v_url      text;
   v_new      learn_internal.told;
   v_told     learn_internal.told[] := '{}'::learn_internal.told[];
   v_now      timestamptz;
@@ -36,8 +39,7 @@ begin
       where l.later is null);
   end if;
   for n in
-    select l.*, u.locale, e.evidence, jsonb_build_array(
-      l.activity_type, l.subject_type, l.subject_id, u.locale, l.properties, e.evidence) as about
+    select l.*, u.locale, e.evidence
     from unnest(p_notices) l
     cross join lateral (select x.locale from learn.users x where x.id = l.user_id offset 0) u
     left join lateral (
@@ -48,11 +50,17 @@ begin
         and a.slug = l.subject_id
       offset 0
     ) e on true
-    order by about, l.fact_id
+    -- what says the same comes together: by hashes, because to compare jsonb takes long
+    order by l.activity_type, l.subject_type, l.subject_id, u.locale, jsonb_hash(l.properties), jsonb_hash(e.evidence),
+      l.fact_id
   loop
     -- the words are found once for all who have earned the same
-    if n.about is distinct from v_about then
-      v_about := n.about;
+    if (n.activity_type, n.subject_type, n.subject_id, n.locale, n.properties, n.evidence) is distinct from
+      (v_last.activity_type, v_last.subject_type, v_last.subject_id, v_locale, v_last.properties, v_evidence)
+    then
+      v_last := (n.user_id, n.fact_id, n.activity_type, n.subject_type, n.subject_id, n.properties);
+      v_locale := n.locale;
+      v_evidence := n.evidence;
       v_values := n.properties
         || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id);
       v_id := case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
@@ -65,6 +73,7 @@ begin
       where k.activity_type = n.activity_type and k.is_active and v_values @> k.filter
       order by k.filter = '{}', k.type
       limit 1;
+      v_url := learn_internal.fill_placeholders(v_rule.action_url, v_values, true);
       -- a title that comes out blank, or words that come out long, must not fail what the user has just done
       v_new := (null, null, v_rule.type,
         coalesce(nullif(learn_internal.tidy_text(left(learn_internal.fill_placeholders(
@@ -72,10 +81,7 @@ begin
           v_rule.type),
         learn_internal.tidy_text(left(learn_internal.fill_placeholders(
           learn.localized(v_rule.translations, n.locale, 'message', v_rule.message), v_values), 10000)),
-        learn_internal.fill_placeholders(v_rule.action_url, v_values, true));
-      if length(v_new.action_url) > 2000 then
-        v_new.action_url := null;
-      end if;
+        case when length(v_url) <= 2000 then v_url end);
     end if;
     continue when v_rule.type is null;
     v_new.user_id := n.user_id;

@@ -11,24 +11,18 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c       record;
-  v_facts learn_internal.fact[] := '{}'::learn_internal.fact[];
+  v_facts learn_internal.fact[];
 begin
-  for c in
-    select d.user_id, d.track_id, d.at, t.difficulty, t.slug, t.completion_xp
+  update learn.user_track_progress p
+  set completed_at = c.at
+  from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
+  where p.user_id = any (array[c.user_id]) and p.track_id = c.track_id;  -- by key
+  perform learn_internal.write_facts(array(
+    select (d.user_id, 'track_completed', 'track', d.track_id::text,
+      jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, d.at)::learn_internal.fact
     from unnest(p_user_ids, p_track_ids, p_at) d(user_id, track_id, at)
     join learn.tracks t on t.id = d.track_id
-    order by d.user_id, d.at, d.track_id
-  loop
-    update learn.user_track_progress p
-    set completed_at = c.at
-    where p.user_id = c.user_id and p.track_id = c.track_id;
-    v_facts := v_facts || (
-      c.user_id, 'track_completed', 'track', c.track_id::text,
-      jsonb_build_object('difficulty', c.difficulty, 'slug', c.slug), c.completion_xp,
-      c.at)::learn_internal.fact;
-  end loop;
-  perform learn_internal.write_facts(v_facts);
+    order by d.user_id, d.at, d.track_id));
 
   if exists (
     select from learn.track_prerequisites e

@@ -19,8 +19,8 @@ begin
   returning s.last_activity_date > p_date, s.longest_streak into v_is_late, v_longest;
   if v_is_late then
     perform learn_internal.earn_achievements(learn_internal.crossed_thresholds(
-      p_user_id, 'current_streak', '', v_longest,
-      (learn_internal.settle_streak(p_user_id, p_date)).longest_streak, learn.clock()));
+      p_user_id, array['current_streak'], '', array[v_longest::bigint],
+      array[(learn_internal.settle_streak(p_user_id, p_date)).longest_streak::bigint], learn.clock()));
   end if;
   insert into learn.activity_log
     (user_id, activity_type, properties, occurred_at, local_date, is_qualifying)

@@ -94,12 +94,9 @@ begin
         v_user_id, p_date, 1, 'streak_freeze_earned', learn.clock());
     end if;
   end if;
-  v_day.won := learn_internal.crossed_thresholds(
-    v_user_id, 'active_days', '', (p_stats).active_days, v_stats.active_days, p_at);
-  if v_stats.longest_streak > (p_stats).longest_streak then
-    v_day.won := v_day.won || learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at);
-  end if;
+  v_day.won := learn_internal.crossed_thresholds(v_user_id, array['active_days', 'current_streak'], '',
+    array[(p_stats).active_days::bigint, (p_stats).longest_streak],
+    array[v_stats.active_days::bigint, v_stats.longest_streak], p_at);
   return v_day;
 end;
 $$;

@@ -69,10 +69,9 @@ begin
   ) w
   full join unnest(v_weeks) b(week) on b.week = w.week
   where w.week is null or b.week is null;
-  return learn_internal.crossed_thresholds(v_user_id, 'current_streak', '',
-      (p_stats).longest_streak, v_stats.longest_streak, p_at)
-    || learn_internal.crossed_thresholds(v_user_id, 'active_days', '',
-      (p_stats).active_days, v_stats.active_days, p_at);
+  return learn_internal.crossed_thresholds(v_user_id, array['current_streak', 'active_days'], '',
+    array[(p_stats).longest_streak::bigint, (p_stats).active_days],
+    array[v_stats.longest_streak::bigint, v_stats.active_days], p_at);
 end;
 $$;
 comment on function learn_internal.open_moved_day(

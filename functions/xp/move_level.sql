@@ -20,10 +20,8 @@ begin
   update learn.user_stats s
   set current_level = v_level, highest_level = v_rise.to_level
   where s.user_id = (p_stats).user_id;
-  v_rise.won := learn_internal.crossed_thresholds(
-      v_rise.user_id, 'xp', '', (p_stats).total_xp - p_xp, (p_stats).total_xp, p_at)
-    || learn_internal.crossed_thresholds(
-      v_rise.user_id, 'level_reached', '', v_rise.from_level, v_rise.to_level, p_at);
+  v_rise.won := learn_internal.crossed_thresholds(v_rise.user_id, array['xp', 'level_reached'], '',
+    array[(p_stats).total_xp - p_xp, v_rise.from_level], array[(p_stats).total_xp::bigint, v_rise.to_level], p_at);
   return v_rise;
 end;
 $$;

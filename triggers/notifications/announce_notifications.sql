@@ -3,8 +3,8 @@
 -- nothing else. A message per user, or, where there
 -- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
 -- in the outbox, for a worker to deliver. This is the one place where notifications leave
--- the database.
--- Errors: LX003 a setting is missing.
+-- the database. One that is dated ahead of the clock, or absurdly far back, is refused: here, once for all rows.
+-- Errors: LX001 a time out of bounds; LX003 a setting is missing.
 create or replace function learn_internal.announce_notifications()
 returns trigger
 language plpgsql
@@ -16,14 +16,19 @@ declare
   v_users    bigint;
   v_webhooks boolean;
   v_events   boolean;
+  v_latest   timestamptz;
+  v_earliest timestamptz;
 begin
-  select count(distinct n.user_id),
+  select count(distinct n.user_id), max(greatest(n.created_at, n.read_at)), min(least(n.created_at, n.read_at)),
     (select s.value::boolean from learn.platform_settings s where s.key = 'notification_webhooks'),
     (select s.value::boolean from learn.platform_settings s where s.key = 'notify_events')
-  into v_users, v_webhooks, v_events
+  into v_users, v_latest, v_earliest, v_webhooks, v_events
   from new_rows n;
   if v_users = 0 then
     return null;
+  elsif learn_internal.is_off_time(v_latest, v_earliest) then
+    perform learn_internal.require_possible_time('created_at, read_at', v_latest);
+    perform learn_internal.require_possible_time('created_at, read_at', v_earliest);
   end if;
   if v_webhooks is null then
     v_webhooks := learn_internal.setting_boolean('notification_webhooks');
@@ -70,16 +75,8 @@ create or replace trigger announce_notifications
   for each statement
   execute function learn_internal.announce_notifications();
 
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- A time that changes is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
-create or replace trigger refuse_times
-  before insert on learn.notifications
-  for each row
-  when (learn_internal.is_off_time(
-    greatest(new.created_at, new.read_at),
-    least(new.created_at, new.read_at)))
-  execute function learn_internal.refuse_times('created_at', 'read_at');
-
 create or replace trigger refuse_new_times
   before update of created_at, read_at on learn.notifications
   for each row

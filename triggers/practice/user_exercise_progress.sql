@@ -5,7 +5,7 @@
 create or replace trigger refuse_times
   before insert on learn.user_exercise_progress
   for each row
-  when (learn_internal.is_off_time(new.solved_at, new.solved_at))
+  when (new.solved_at is not null and learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
 
 create or replace trigger refuse_new_times
