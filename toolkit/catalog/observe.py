@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..sql.execute import Connection
-from .queries import COMMON, OF_OTHERS, OF_RELATIONS, catalog
+from .queries import COMMON, NAMED, OF_OTHERS, OF_RELATIONS, catalog
 from .read import Catalog, Key, relation_of
 
 # Of what is in relations, only that of those with these numbers.
@@ -56,11 +56,7 @@ _STAMPS_OF_OTHERS = " union all ".join(
             where="""oid >= 16384 and not (typtype = 'b' and typelem <> 0)
               and (typrelid = 0 or typrelid in (select oid from pg_class where relkind = 'c'))""",
         ),
-        """select 'pg_shdepend', string_agg(refobjid::text, ' ' order by refobjid) from (
-             select distinct d.refobjid
-               from pg_shdepend d join pg_database b on b.datname = current_database()
-              where d.refclassid = 'pg_authid'::regclass
-                and (d.dbid = b.oid or d.classid = 'pg_database'::regclass and d.objid = b.oid)) role""",
+        f"select 'pg_shdepend', string_agg(refobjid::text, ' ' order by refobjid) from ({NAMED}) role",
         "select 'pg_roles', md5(string_agg(r::text, ' ' order by oid)) from pg_roles r",
         "select 'pg_user_mappings', md5(string_agg(u::text, ' ' order by umid)) from pg_user_mappings u",
         """select 'pg_subscription', md5(string_agg(concat_ws(' ', oid, subdbid, subname, subowner,

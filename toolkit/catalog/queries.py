@@ -323,7 +323,17 @@ select 'default privileges',
 
 # Roles belong to the whole cluster. Listed are those that own something here, are granted something here, or
 # are named in a policy here.
-ROLES = """
+# The server may have many, and many databases.
+NAMED = """
+select refobjid from pg_shdepend
+ where refclassid = 'pg_authid'::regclass and dbid = (
+   select oid from pg_database where datname = current_database())
+union
+select refobjid from pg_shdepend
+ where refclassid = 'pg_authid'::regclass and dbid = 0 and classid = 'pg_database'::regclass and objid = (
+   select oid from pg_database where datname = current_database())"""
+
+ROLES = f"""
 select 'role', quote_ident(r.rolname), jsonb_build_object(
          'superuser', r.rolsuper,
          'inherit', r.rolinherit,
@@ -349,11 +359,7 @@ select 'role', quote_ident(r.rolname), jsonb_build_object(
          'comment', shobj_description(r.oid, 'pg_authid'))
   from pg_roles r
  where r.rolname !~ '^pg_'
-   and exists (select
-                 from pg_shdepend d
-                 join pg_database b on b.datname = current_database()
-                where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
-                  and (d.dbid = b.oid or d.classid = 'pg_database'::regclass and d.objid = b.oid))"""
+   and r.oid in ({NAMED})"""
 
 # What stands in relations, with the constraints of domains, and everything else.
 OF_RELATIONS = (TABLES, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TRIGGERS, VIEWS, RULES, POLICIES)
