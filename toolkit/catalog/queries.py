@@ -322,8 +322,7 @@ select 'default privileges',
   from pg_default_acl d"""
 
 # Roles belong to the whole cluster. Listed are those that own something here, are granted something here, or
-# are named in a policy here.
-# The server may have many, and many databases.
+# are named in a policy here. The server may have many, and many databases.
 NAMED = """
 select refobjid from pg_shdepend
  where refclassid = 'pg_authid'::regclass and dbid = (
