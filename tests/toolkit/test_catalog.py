@@ -198,6 +198,13 @@ PLANTED = [
         "catalog_test_role",
         "added",
     ),
+    (
+        "create role catalog_test_role; do $$ begin execute format("
+        "'grant temporary on database %I to catalog_test_role', current_database()); end $$",
+        "role",
+        "catalog_test_role",
+        "added",
+    ),
     ("create operator app.# (function=app.twice, rightarg=int)", "operator", "app.#(NONE,integer)", "added"),
 ]  # fmt: skip
 
