@@ -140,6 +140,10 @@ begin
       n := jsonb_populate_record(null::learn.activity_log, f.payload);
       perform learn_internal.write_facts(array[(p_user_id, n.activity_type, n.subject_type, n.subject_id, n.properties,
         n.xp, n.occurred_at)::learn_internal.fact]);
+      insert into learn_internal.recorded_subjects (user_id, activity_type, subject_type, subject_id)
+      select p_user_id, n.activity_type, 'discussion', n.properties ->> 'discussion_id'  -- as home remembers it
+      where n.activity_type = 'solution_accepted'
+      on conflict do nothing;
     elsif f.kind = 'profile' then
       perform learn_shard.take_profile(p_user_id, f.payload) where not exists (
         select from learn_shard.taken t where t.user_id = p_user_id and t.kind = 'profile' and t.forward_id > f.id);

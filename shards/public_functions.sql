@@ -88,20 +88,26 @@ as $$
       ('question_stats', 'accuracy_percentage', 'round(100.0 * sum(v.times_correct) / nullif(sum(v.times_answered), 0), 2)'),
       ('question_stats', 'average_time_seconds', 'round(max(p.total) / nullif(max(p.n), 0), 1)'),
       ('daily_challenge_board', 'average_score', 'round(max(p.total) / nullif(max(p.n), 0), 2)'),
+      ('current_leaderboard', 'xp_rank', 'rank() over (order by v.total_xp desc)'),
+      ('current_leaderboard', 'challenge_rank', 'rank() over (order by v.challenges_completed desc)'),
+      ('current_leaderboard', 'streak_rank', 'rank() over (order by v.current_streak desc)'),
+      ('daily_challenge_ranks', 'rank', 'rank() over (partition by v.daily_challenge_id order by v.score desc)'),
       ('course_catalog', 'average_rating', 'round(max(p.total) / nullif(max(p.n), 0), 2)')
   ), parts (view, key) as (
     values ('exam_stats', 'exam_type'), ('question_stats', 'question_id'), ('daily_challenge_board', 'id'),
       ('course_catalog', 'id')
   ), columns as (
-    select c.oid, c.relname::text as view, a.attnum, a.attname::text as name, format_type(a.atttypid, null) as type,
-      coalesce(s.expression, case when a.atttypid = 'bigint'::regtype and a.attname !~ '(^|_)id$'
+    select c.oid, c.relname::text as view, a.attnum, a.attname::text as name, format_type(coalesce(nullif(y.typbasetype, 0), y.oid), null) as type,
+      coalesce(s.expression, case when c.relname not in ('current_leaderboard', 'daily_challenge_ranks') and a.atttypid = 'bigint'::regtype and a.attname !~ '(^|_)id$'
         then format('sum(v.%I)::bigint', a.attname) end) as merged
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    join pg_type y on y.oid = a.atttypid
     left join special s on s.view = c.relname and s.column_name = a.attname
     where c.relnamespace = 'learn'::regnamespace and c.relkind = 'v'
       and exists (select from aclexplode(c.relacl) r where r.grantee::regrole::text = 'learn_app')
-      and not exists (select from pg_attribute u where u.attrelid = c.oid and u.attname = 'user_id')
+      and (c.relname in ('current_leaderboard', 'daily_challenge_ranks')
+        or not exists (select from pg_attribute u where u.attrelid = c.oid and u.attname = 'user_id'))
       and c.relname <> 'dead_outbox'                      -- an outbox is a database's own
   )
   select c.view, string_agg(format('%I %s', c.name, c.type), ', ' order by c.attnum), case
@@ -110,7 +116,8 @@ as $$
         || format(' from learn_proxy.all_%s() v', c.view)
         || coalesce((select format(' left join (select p.key, sum(p.n) as n, sum(p.total) as total from learn_proxy.parts(%L) p'
             ' group by p.key) p on p.key = v.%I::text', p.view, p.key) from parts p where p.view = c.view), '')
-        || ' group by ' || string_agg(format('v.%I', c.name), ', ' order by c.attnum) filter (where c.merged is null)
+        || case when c.view in ('current_leaderboard', 'daily_challenge_ranks') then '' else
+          ' group by ' || string_agg(format('v.%I', c.name), ', ' order by c.attnum) filter (where c.merged is null) end
     end,
     array(select r.grantee::regrole::text from pg_class k, aclexplode(k.relacl) r
       where k.oid = c.oid and r.grantee not in (0, k.relowner) and r.privilege_type = 'SELECT' order by 1),

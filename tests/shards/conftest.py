@@ -89,11 +89,14 @@ class Shards:
     def ails(self) -> list[tuple[Any, ...]]:
         """What check_integrity() finds, and what home has not told yet, with the name of the database."""
         found = []
-        for database in ("home", *SHARDS):
+        for database in ("plain", "home", *SHARDS):
             connection = self._checkers.get(database)
             if connection is None or connection.closed:
                 connection = self._checkers[database] = self.cluster.connect(database)
             rows = connection.execute("select * from learn.check_integrity()").fetchall()
+            if database == "plain":
+                found += [(database, *row) for row in rows]
+                continue
             rows += connection.execute("select kind, user_id, payload::text, '' from learn_shard.forwards")
             rows += connection.execute("select 'claim', user_id, '', '' from learn_shard.claims")
             found += [(database, *row) for row in rows]
@@ -112,29 +115,37 @@ def require_plproxy(binaries: Any) -> None:
         pytest.skip("PostgreSQL 15 has no PL/Proxy here (Debian: postgresql-15-plproxy)")
 
 
-@pytest.fixture(scope="session")
-def made_shards() -> Iterator[Shards]:
-    """Made once in a run; `shards` looks after what each test does."""
+@contextlib.contextmanager
+def running_shards(*systems: str) -> Iterator[Shards]:
+    """A cluster with the content of these products, and `plain`: one database with the same content."""
     binaries = clusters.programs(MAJOR)
     require_plproxy(binaries)
     made = clusters.make_cluster(binaries, SETTINGS)
     try:
         made.start()
+        project = Project.find(ROOT)
         with made.connect("postgres") as connection:
             for name in ("home", "proxy"):
                 connection.execute(f"create database {name}".encode())
-            project = Project.find(ROOT)
             migrations.migrate(lambda: psycopg.connect(made.url("home")), project)
             for name in SHARDS:
                 connection.execute(f"create database {name} template home".encode())
-        with psycopg.connect(made.url("home")) as home:
-            seeds.seed(home, project, ["sql_platform"], demo=True)
-            home.execute("delete from learn.users")
+            with psycopg.connect(made.url("home")) as home:
+                seeds.seed(home, project, systems, demo=True, mix=True)
+                home.execute("delete from learn.users")
+            connection.execute("create database plain template home")
         urls = [made.url(name) for name in SHARDS]
         setup.init(project, made.url("proxy"), made.url("home"), urls, 64, Reporter())
         yield Shards(made)
     finally:
         clusters.discard(made)
+
+
+@pytest.fixture(scope="session")
+def made_shards() -> Iterator[Shards]:
+    """Made once in a run; `shards` looks after what each file does."""
+    with running_shards("sql_platform") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ FLOORS = (
     ("project", "catalog", "servers", "fleet", "targets"),
     ("history", "lint", "context"),
     ("authoring", "options"),
-    ("live", "plugin", "shards"),
+    ("live", "plugin"),
+    ("shards",),
     ("commands",),
     ("cli", "__main__"),
 )

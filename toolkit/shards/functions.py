@@ -22,6 +22,7 @@ ELSEWHERE = {
     "current_learner": "Row-level security is for sessions on a shard; through the proxy backends call.",
 }
 """Why what backends may call on one database is refused on the proxy, where an outbox is not the reason."""
+_RANKS = {"xp_rank": "learn.user_rank(p_user_id)", "rank_percentile": "learn.rank_percentile(p_user_id)"}
 _OUTBOX = "Each database has an outbox of its own: have workers connect to each."
 _EDITORS = "Content is edited on home: connect there. `dbtool shards sync` brings it to the shards."
 _OWNERS = "Each database behind the proxy has its own: `dbtool shards status` lists them."
@@ -185,16 +186,28 @@ def _helper(
 
 
 def _reader(name: str, columns: str, roles: list[str], description: str) -> Iterator[str]:
-    """A view of learners' rows, as a function that reads one learner's."""
-    signature = f"learn.{quote(name)}(p_user_id uuid)"
+    """A view of learners' rows, as a function that reads one learner's; ranks are those among all shards."""
+    called = f"{quote(name)}(p_user_id uuid)"
+    named = [column.split(" ")[0] for column in columns.split(", ")]
     select = f"select * from learn.{quote(name)} where user_id = p_user_id"  # noqa: S608
+    is_ranked = any(column in _RANKS for column in named)
+    schemas = ["learn_proxy", "learn"] if is_ranked else ["learn"]
     yield (
-        f"create or replace function {signature} returns table ({columns}) language plproxy volatile"
-        " security definer set search_path = pg_catalog, pg_temp"
+        f"create or replace function {schemas[0]}.{called} returns table ({columns})"
+        " language plproxy volatile security definer set search_path = pg_catalog, pg_temp"
         f" as $laurel${_SHARDS} run on learn_proxy.bucket_of(p_user_id); {select};$laurel$"
     )
-    yield f"comment on function {signature} is {_literal(f'The rows of one user: {description}')}"
-    yield f"grant execute on function {signature} to {', '.join(r for r in roles if r in ROLES)}"
+    if is_ranked:
+        chosen = ", ".join(_RANKS.get(column, f"v.{column}") for column in named)
+        yield (
+            f"create or replace function learn.{called} returns table ({columns}) language sql volatile"  # noqa: S608
+            " security definer set search_path = pg_catalog, pg_temp"
+            f" as $laurel$select {chosen} from learn_proxy.{quote(name)}(p_user_id) v$laurel$"
+        )
+    for schema in schemas:
+        comment = _literal(f"The rows of one user: {description}")
+        yield f"comment on function {schema}.{called} is {comment}"
+    yield f"grant execute on function learn.{called} to {', '.join(r for r in roles if r in ROLES)}"
 
 
 def _literal(text: str) -> str:

@@ -1,0 +1,135 @@
+"""The same random calls on one database and on four shards end in the same state, whatever breaks."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.shards.conftest import SHARDS, Shards, running_shards
+from tests.shards.twins import Twins
+
+LEARNERS = 24
+REPORTS = (
+    *("daily_active_learners", "weekly_active_learners", "daily_xp_by_source", "cohort_retention"),
+    *("achievement_rarity", "course_funnel", "track_funnel", "exam_stats", "question_stats"),
+    *("streak_distribution", "course_catalog"),
+)
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Shards]:
+    """A cluster of this file's own: its boards are compared whole, and its servers killed."""
+    with running_shards("sql_platform", "web3versity", "comptia_quiz") as made:
+        yield made
+        assert made.ails() == []
+
+
+def compare(twins: Twins) -> None:
+    """Rows of learners, posts, boards, reports."""
+    expected = twins.state("plain")
+    found: Counter[str] = Counter()
+    for name in SHARDS:
+        found += twins.state(name)
+    assert sum(expected.values()) > 500
+    assert (sorted((expected - found).elements())[:5], sorted((found - expected).elements())[:5]) == ([], [])
+    for query in (
+        "select title, is_solved, reply_count, upvote_count, is_pinned,"
+        " (select username from learn.users where id = author_id)"
+        " from learn.discussions order by id",
+        "select content, is_solution, upvote_count, (select username from learn.users where id = author_id)"
+        " from learn.replies order by id",
+    ):
+        assert twins._as_owner("home", query) == twins._as_owner("plain", query)
+    for metric in ("xp", "lessons_completed", "current_streak"):
+        for period in ("day", "week", "month", "all_time") if metric == "xp" else ("all_time",):
+            query = f"select rank, username, value from learn.leaderboard('{period}', '{metric}', 1000)"
+            here, there = (twins.run(name, query.encode()) for name in ("plain", "proxy"))
+            assert [(row["rank"], row["username"], row["value"]) for row in there] == [
+                (row["rank"], row["username"], row["value"]) for row in here
+            ]
+            assert not (metric == "xp" and period == "all_time" and len(there) < 5)
+    for report in REPORTS:
+        query = f"select * from learn.{report} order by 1, 2, 3"
+        here, there = (sorted(map(shown, twins.run(name, query.encode()))) for name in ("plain", "proxy"))
+        assert there == here, report
+
+
+def shown(row: dict[str, Any]) -> str:
+    return str({name: str(getattr(value, "obj", value)) for name, value in row.items()})
+
+
+def play(twins: Twins, calls: int, name: str = "twin") -> None:
+    twins.set_time()
+    for number in range(LEARNERS):
+        twins.register(f"{name} {number}")
+    for number in range(calls):
+        if number % 40 == 0:
+            twins.set_time()
+        twins.call()
+        if twins.done["post_discussion"] or twins.done["post_reply"]:
+            twins.note_posts()
+    twins.shards.drain()
+
+
+def test_the_same_calls_end_in_the_same_state(apart: Shards, request: pytest.FixtureRequest) -> None:
+    calls = 10_000 if request.config.getoption("--large") else 500
+    twins = Twins(apart, seed=19)
+    play(twins, calls)
+    assert twins.differences == []
+    compare(twins)
+    assert len(twins.done) > 20
+    assert twins.refused
+
+
+def breaking(shards: Shards, stop: threading.Event, dice: random.Random, killed: Counter[str]) -> None:
+    """Ends sessions of the router at random, now and then a server process the hard way."""
+    while not stop.wait(0.3 + dice.random()):
+        try:
+            with shards.cluster.connect("postgres", connect_timeout=5) as connection:
+                rows = connection.execute(
+                    "select pid from pg_stat_activity where usename = 'learn_router' and datname = any (%s)",
+                    [["home", *SHARDS]],
+                ).fetchall()
+                if not rows:
+                    continue
+                (pid,) = dice.choice(rows)
+                if dice.random() < 0.05:
+                    os.kill(pid, signal.SIGKILL)
+                    killed["process"] += 1
+                else:
+                    connection.execute("select pg_terminate_backend(%s)", [pid])
+                    killed["session"] += 1
+        except (psycopg.OperationalError, ProcessLookupError):
+            time.sleep(0.1)
+
+
+def test_the_same_calls_end_in_the_same_state_when_shards_die(
+    apart: Shards, request: pytest.FixtureRequest
+) -> None:
+    """Clients come again with the same key: nothing is lost or doubled.
+
+    What an accepted solution pays to somebody else may reach that shard later, so only the end is compared.
+    """
+    calls = 5000 if request.config.getoption("--large") else 100
+    twins = Twins(apart, seed=20)
+    stop, killed = threading.Event(), Counter[str]()
+    breaker = threading.Thread(target=breaking, args=(apart, stop, random.Random(3), killed))
+    breaker.start()
+    try:
+        play(twins, calls, "survivor")
+    finally:
+        stop.set()
+        breaker.join()
+    twins.shards.drain()
+    compare(twins)
+    assert killed["session"] > 3
+    assert twins.retries > 3
