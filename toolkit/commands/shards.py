@@ -10,7 +10,7 @@ import click
 from .. import options
 from ..context import Context
 from ..errors import CheckFailed, UsageProblem
-from ..output import print_table
+from ..output import print_table, say
 
 
 @options.command("shards", *options.SHELL, cls=click.Group)
@@ -95,6 +95,38 @@ def sync(context: Context) -> None:
         version = content.sync(opened[0], list(zip(found, opened, strict=True))[1:])
     context.answer = {"version": version}
     context.tell(f"all shards have version {version} of the content")
+
+
+@options.command("migrate", *options.TARGET, within=shards)
+def migrate(context: Context) -> None:
+    """Apply pending migrations to all databases: home first, then shard by shard, at last the proxy.
+
+    Stops at the first failure and says where; run again, it goes on there. Until it has reached a shard, that
+    one works with the release before.
+    """
+    from ..shards.setup import migrate
+
+    done = migrate(context.project, context.target.url, context.reporter())
+    context.answer = {"databases": done}
+    context.tell(f"all {len(done)} databases and the proxy are up to date")
+
+
+@options.command("verify", *options.TARGET, within=shards)
+def verify(context: Context) -> None:
+    """Compare the directory with the shards: learners, names, and who is on which shard.
+
+    Exit code 6 when something differs that is not under way. `dbtool verify` compares one database with its
+    migrations.
+    """
+    from ..shards.check import verify
+
+    findings = verify(context.target.url)
+    context.answer = {"findings": findings}
+    for finding in () if context.as_json else findings:
+        say(finding)
+    if findings:
+        raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
+    context.tell("the directory and the shards agree")
 
 
 @options.command("drain", *options.TARGET, within=shards)

@@ -86,6 +86,38 @@ def add(project: Project, proxy_url: str, url: str, report: Reporter) -> Cluster
     return new
 
 
+def migrate(project: Project, proxy_url: str, report: Reporter) -> list[str]:
+    """Brings home, the shards in order and at last the proxy to the project's migrations.
+
+    Home first: a release may be called through a proxy of the one before. Stops at the first failure, whose
+    message says which database it was; run again, it goes on.
+    """
+    done: list[str] = []
+    with ExitStack() as stack:
+        proxy = stack.enter_context(_open(proxy_url))
+        found = members(proxy, proxy_url)
+        home_of(found)
+        for each in found:
+            report.notice(f"{each.name}: migrating")
+            try:
+                migrations.migrate(lambda url=each.url: connect(url), project)  # type: ignore[misc]
+                with each.open() as connection:
+                    install(project, connection, each.number)
+            except DbtoolError as error:
+                left = ", ".join(other.name for other in found[len(done) :])
+                raise DbtoolError(
+                    f"{each.name}: {error.message}",
+                    detail=error.detail,
+                    hint=f"Not done: {left} and the proxy. Mend it, and run this again.",
+                    exit_code=error.exit_code,
+                ) from error
+            done.append(each.name)
+        home = stack.enter_context(found[0].open())
+        write_functions(project, proxy, home)
+        content.sync(home, [(each, stack.enter_context(each.open())) for each in found[1:]])
+    return done
+
+
 def install(project: Project, connection: Connection, number: int) -> None:
     """What makes a database one of several, brought to the project's text."""
     with connection.transaction():

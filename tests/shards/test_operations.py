@@ -1,0 +1,151 @@
+"""Running a cluster: migrating and verifying all databases, and what a crash leaves."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.client import Learn, raises_lx
+from tests.conftest import ROOT
+from tests.shards.conftest import SHARDS, Shards
+from toolkit.errors import DbtoolError
+from toolkit.output import Reporter
+from toolkit.project.layout import Project
+from toolkit.shards import check, setup, status
+
+
+def test_status_shows_every_database(shards: Shards) -> None:
+    rows = status.status(shards.url())
+    assert [row["name"] for row in rows] == ["home", "shard1", "shard2", "shard3", "shard4"]
+    assert [row["problem"] for row in rows] == [None] * 5
+    assert sum(row["buckets"] for row in rows) == 64
+
+
+def test_a_registration_that_was_cut_off_leaks_no_name(shards: Shards, proxy: Learn) -> None:
+    """Before the shard has the learner the names are free again; after that, the learner is there."""
+    with shards.open("proxy") as owner:
+        owner.connection.execute("set role learn_owner")
+        for has_come in (False, True):
+            user, name = uuid4(), f"cut off {has_come}"
+            claim = (user, name, f"{has_come}@cut.org", "UTC", "en", None)
+            owner.connection.execute("select learn_proxy.claim_user(%s, %s, %s, %s, %s, %s)", claim)
+            if has_come:
+                owner.connection.execute("select learn_proxy.add_user(%s, %s, %s, %s, %s, %s)", claim)
+            with raises_lx("LX001"):
+                proxy.register_user(name)  # the claim may still be at work
+            shards.drain()
+            if has_come:
+                assert proxy.award_xp(user, 5).total_xp == 5
+                with raises_lx("LX001"):
+                    proxy.register_user(name)
+            else:
+                with raises_lx("LX015"):  # who comes after all is too late
+                    owner.connection.execute("select learn_proxy.add_user(%s, %s, %s, %s, %s, %s)", claim)
+                proxy.register_user(name)
+                with raises_lx("LX002"):
+                    proxy.award_xp(user, 5)
+
+
+def test_an_accepted_solution_pays_its_author_on_another_shard_once(shards: Shards, proxy: Learn) -> None:
+    asker, author = proxy.register_user("asker"), proxy.register_user("author")
+    while shards.shard_of(author) == shards.shard_of(asker):
+        author = proxy.register_user(f"author {uuid4()}")
+    asked = proxy.post_discussion(asker, idempotency_key="q")
+    again = proxy.post_discussion(asker, idempotency_key="q")
+    assert asked.unlocked["discussion_id"] == again.unlocked["discussion_id"]
+    assert again.replayed
+    reply = proxy.post_reply(author, asked.unlocked["discussion_id"]).unlocked["reply_id"]
+    for _ in range(2):
+        proxy.accept_solution(asker, reply)
+        proxy.unaccept_solution(asker, reply)
+    with shards.open(shards.shard_of(author)) as shard:
+        facts = "select activity_type, count(*) from learn.activity_log where user_id = %s group by 1"
+        found = dict(shard.tuples(facts, [author]))
+    assert found["solution_accepted"] == 1
+    assert found["reply_posted"] == 1
+
+
+@pytest.mark.parametrize("step", ["home", "shard"])
+def test_what_home_has_to_tell_is_delivered_after_a_crash(shards: Shards, proxy: Learn, step: str) -> None:
+    """A proxy that dies after home has committed, or after the shard has: drain ends it, once."""
+    user = proxy.register_user(f"left alone {step}")
+    with shards.open("proxy") as owner:
+        owner.connection.execute("set role learn_owner")
+        profile = Jsonb({"username": f"Found {step}"})
+        owner.connection.execute("select learn_proxy.home_update_profile(%s, %s)", [user, profile])
+        owner.connection.execute("select learn_proxy.home_post_discussion(%s, 'Left', 'alone')", [user])
+        if step == "shard":
+            owner.connection.execute(
+                "select learn_proxy.take(p.user_id, p.forwards) from learn_proxy.pending(%s, 100) p", [user]
+            )
+    assert shards.drain() == 1
+    assert shards.drain() == 0
+    with shards.open(shards.shard_of(user)) as shard:
+        assert shard.value("select username from learn.users where id = %s", [user]) == f"Found {step}"
+        posted = "select count(*) from learn.activity_log where activity_type = 'discussion_posted'"
+        assert shard.value(f"{posted} and user_id = %s", [user]) == 1
+
+
+def test_an_erasure_is_finished_and_frees_the_names(shards: Shards, proxy: Learn) -> None:
+    user = proxy.register_user("to be erased", email="gone@x.org")
+    with shards.open("proxy") as owner:
+        owner.connection.execute("set role learn_owner")
+        owner.connection.execute("select learn_proxy.home_erase_user(%s, 'keep')", [user])
+    proxy.erase_user(user)  # again, as its caller does
+    for name in SHARDS:
+        with shards.open(name) as shard:
+            assert shard.value("select count(*) from learn.users where id = %s", [user]) == 0
+    proxy.register_user("to be erased", email="gone@x.org")
+
+
+def test_verify_says_who_is_not_where_the_directory_says(shards: Shards, proxy: Learn) -> None:
+    assert check.verify(shards.url()) == []
+    user = proxy.register_user("renamed by hand")
+    rename = "update learn.users set username = %s where id = %s"
+    with shards.open(shards.shard_of(user)) as shard:
+        shard.connection.execute(rename, ["another name", user])
+        assert [str(user) in finding for finding in check.verify(shards.url())] == [True]
+        shard.connection.execute(rename, ["renamed by hand", user])
+
+
+def test_migrating_goes_through_all_and_stops_at_the_first_failure(shards: Shards, tmp_path: Path) -> None:
+    for name in ("migrations", "shards"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("schema.sql", "schema.rollback.sql", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    number = 1 + sum(1 for path in (ROOT / "migrations").glob("*.rollback.sql"))
+    new = tmp_path / f"migrations/migration{number}.sql"
+    new.write_text("create table learn_internal.tried (id bigint primary key);\n")
+    new.with_suffix(".rollback.sql").write_text("drop table learn_internal.tried;\n")
+    project = Project.open(tmp_path)
+    with shards.open("two") as shard:
+        shard.connection.execute("create table learn_internal.tried (id text)")
+    with pytest.raises(DbtoolError) as caught:
+        setup.migrate(project, shards.url(), Reporter())
+    assert caught.value.message.startswith("shard2: ")
+    there = "select to_regclass('learn_internal.tried') is not null"
+
+    def has_it() -> list[bool]:
+        found = []
+        for name in ("home", *SHARDS):
+            with shards.open(name) as member:
+                found.append(bool(member.value(there)))
+        return found
+
+    assert has_it() == [True, True, True, False, False]
+    with shards.open("proxy", "learn_app") as proxy:  # two releases side by side
+        assert proxy.award_xp(proxy.register_user(f"in between {uuid4()}"), 5).total_xp == 5
+    with shards.open("two") as shard:
+        shard.connection.execute("drop table learn_internal.tried")
+    assert setup.migrate(project, shards.url(), Reporter()) == [
+        "home",
+        "shard1",
+        "shard2",
+        "shard3",
+        "shard4",
+    ]
+    assert has_it() == [True] * 5

@@ -1,0 +1,44 @@
+"""Whether the databases of a cluster agree on who is where, and by which names."""
+
+from __future__ import annotations
+
+from ..connection import connect
+from .cluster import members
+
+_LEARNERS = """
+select u.id::text, uuid_hash(u.id) & %s,
+       concat_ws(' ', lower(u.username), lower(u.email), lower(u.evm_address), u.hedera_account_id)
+  from learn.users u
+"""
+_PENDING = "select user_id::text from learn_shard.claims union select user_id::text from learn_shard.forwards"
+
+
+def verify(proxy_url: str) -> list[str]:
+    """What is wrong, a line each; reads all learners' names. What is under way counts for nothing."""
+    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+        found = members(proxy, proxy_url)
+        buckets = dict(proxy.execute("select bucket, shard from learn_proxy.buckets").fetchall())
+    findings: list[str] = []
+    home: dict[str, str] = {}
+    there: dict[str, str] = {}
+    pending: set[str] = set()
+    for each in found:
+        with each.open() as connection:
+            rows = connection.execute(_LEARNERS, [len(buckets) - 1]).fetchall()
+            if each.is_home:
+                pending = {user for (user,) in connection.execute(_PENDING).fetchall()}
+        for user, bucket, names in rows:
+            if each.is_home:
+                home[user] = names
+            elif buckets[bucket] == each.number:
+                there[user] = names
+            else:
+                findings.append(f"{each.name}: learner {user} belongs on shard {buckets[bucket]}")
+    for user in sorted((home.keys() | there.keys()) - pending):
+        if user not in there:
+            findings.append(f"learner {user} is on no shard")
+        elif user not in home:
+            findings.append(f"learner {user} is not in the directory")
+        elif home[user] != there[user]:
+            findings.append(f"learner {user} has other names in the directory than on the shard")
+    return findings
