@@ -92,7 +92,7 @@ def fill(connection: Connection, table: str, kind: str, values: list[Any]) -> No
 def run(cluster: Cluster, name: str, kind: str, number: int, seconds: int, learners: int) -> float:
     """Calls a second of so many clients."""
     script = f"\\set u random(1, {learners})\n\\set l random(1, {LESSONS})\n{SCRIPTS[kind]}\n"
-    words = ("-n", "-M", "prepared", "-c", str(number), "-j", "2", "-T", str(seconds), "-f", "/dev/stdin")
+    words = ("-n", "-M", "prepared", "-c", str(number), "-j", "2", "-T", str(seconds), "-f", "-")
     done = cluster.run("pgbench", *words, cluster.url(name), stdin=script)
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     assert found, done.stdout
