@@ -13,6 +13,8 @@ import pytest
 
 from tests.clients.pages import FOLDER, program
 
+pytestmark = pytest.mark.once
+
 PACKAGES = ["pg@8", "typescript@5", "@types/pg@8", "@types/node@20"]
 OPTIONS = """{"compilerOptions": {"strict": true, "noUncheckedIndexedAccess": true, "target": "es2022",
   "module": "nodenext", "moduleResolution": "nodenext", "outDir": "out"}, "files": ["main.ts"]}"""

@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import ROOT, RunDbtool
 from toolkit import cli
 
+pytestmark = pytest.mark.once
+
 SHELLS = ["bash", "zsh", "fish"]
 
 

@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.once
+
 PLAIN = {
     name: value
     for name, value in os.environ.items()

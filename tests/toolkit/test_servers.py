@@ -22,6 +22,8 @@ from toolkit.servers.account import is_alive, server_account
 from toolkit.servers.binaries import Binaries, find_binaries, for_account, inspect
 from toolkit.servers.embedded import EmbeddedServer
 
+pytestmark = pytest.mark.once
+
 IS_ROOT = os.geteuid() == 0
 
 

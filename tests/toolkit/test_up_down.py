@@ -21,6 +21,8 @@ from tests.parallel import SCRATCH
 from toolkit.connection import PORT
 from toolkit.servers.embedded import EmbeddedServer
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def project(sample_project: Path) -> Iterator[Path]:
