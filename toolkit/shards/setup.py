@@ -29,8 +29,9 @@ MEMBER_FILES = (
     "guards",
     "move",
 )
-PROXY_FILES = ("proxy_calls", "proxy", "proxy_boards")
+PROXY_FILES = ("proxy_calls", "proxy", "proxy_learners", "proxy_boards")
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
+_COLLATION = "select datcollate from pg_database where datname = current_database()"
 _LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
 
 
@@ -51,6 +52,8 @@ def init(
             migrations.migrate(lambda url=url: connect(url), project)  # type: ignore[misc]
         opened = [stack.enter_context(_open(url)) for url in urls]
         _refuse_strangers(opened[0], opened[1:])
+        if len({each.execute(_COLLATION).fetchone() for each in (proxy, *opened)}) > 1:
+            raise UsageProblem("the databases have different collations", hint="Boards are merged by names.")
         made = [member(number, place, proxy_url) for number, place in enumerate(places)]
         for each, connection in zip(made, opened, strict=True):
             _join(project, proxy, each, connection, password)

@@ -1,0 +1,224 @@
+-- What the proxy does for learners in several calls: telling their shards what home knows, erasing, merging, exporting, and
+-- recording for many.
+
+set role learn_owner;
+
+-- Delivers what home has to tell of one learner, in order; returns how much that was.
+create or replace function learn_proxy.drain_learner(p_user_id uuid)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_forwards jsonb := (select p.forwards from learn_proxy.pending(p_user_id, 1000) p);
+begin
+  if v_forwards is null then
+    return 0;
+  end if;
+  begin
+    perform learn_proxy.take(p_user_id, v_forwards);
+  exception
+    when unique_violation then
+      -- a name that has changed hands on home: its last owner's shard has not heard of it
+      perform learn_proxy.deliver(p_user_id, 1000);
+      perform learn_proxy.take(p_user_id, v_forwards);
+  end;
+  perform learn_proxy.forget(v_forwards);
+  return jsonb_array_length(v_forwards);
+end;
+$$;
+comment on function learn_proxy.drain_learner(uuid) is 'Delivers what home has to tell of one learner; returns how much.';
+
+-- Delivers what home has to tell of everybody but one. A shard that does not answer hears of it later.
+create or replace function learn_proxy.deliver(p_but uuid, p_limit integer)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_pending record;
+  v_count   integer := 0;
+begin
+  for v_pending in select p.* from learn_proxy.pending(null, p_limit) p where p.user_id is distinct from p_but loop
+    begin
+      perform learn_proxy.take(v_pending.user_id, v_pending.forwards);
+      perform learn_proxy.forget(v_pending.forwards);
+      v_count := v_count + 1;
+    exception
+      when connection_exception or internal_error or admin_shutdown or crash_shutdown or cannot_connect_now
+        or unique_violation or sqlstate 'LX015'
+      then
+        raise log 'learner % is not told yet: %', v_pending.user_id, sqlerrm;
+    end;
+  end loop;
+  return v_count;
+end;
+$$;
+comment on function learn_proxy.deliver(uuid, integer) is
+  'Delivers what home has to tell of everybody but one; returns of how many learners.';
+
+-- After a call on home: the learner's shard hears of it and answers, and so do those of others whom it concerns.
+create or replace function learn_proxy.settle(p_user_id uuid, p_key text, p_home learn.award_summary)
+returns learn.award_summary
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_forwards jsonb := coalesce((select p.forwards from learn_proxy.pending(p_user_id, 1000) p), '[]');
+  v_summary  learn.award_summary;
+begin
+  v_summary := learn_proxy.answer(p_user_id, p_key, to_jsonb(p_home), v_forwards);
+  if v_forwards <> '[]' then
+    perform learn_proxy.forget(v_forwards);
+  end if;
+  perform learn_proxy.deliver(p_user_id, 20);
+  return v_summary;
+end;
+$$;
+comment on function learn_proxy.settle(uuid, text, learn.award_summary) is
+  'After a call on home: tells the shards whom it concerns, and returns what the learner''s shard answers.';
+
+-- Finishes what crashes have left: claims are confirmed or taken back, what home has to tell is delivered. Returns how much.
+create or replace function learn_proxy.drain(p_older_than interval default '1 minute')
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count integer;
+  v_sum   integer := 0;
+begin
+  perform learn_proxy.settle_claims(p_older_than, null, null);
+  loop
+    v_count := learn_proxy.deliver(null, 500);
+    v_sum := v_sum + v_count;
+    exit when v_count = 0;
+  end loop;
+  return v_sum;
+end;
+$$;
+comment on function learn_proxy.drain(interval) is
+  'Finishes what crashes have left: claims older than a bound, and what home has to tell; returns of how many learners.';
+
+-- Erases a user: on home, with the posts or without, and then on the shard.
+-- Errors: as on one database.
+create or replace function learn.erase_user(p_user_id uuid, p_posts text default 'keep')
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  begin
+    perform learn_proxy.home_erase_user(p_user_id, p_posts);
+  exception
+    when sqlstate 'LX002' then  -- gone from home, perhaps by a call that was cut off
+      if learn_proxy.drain_learner(p_user_id) = 0 then
+        raise;
+      end if;
+  end;
+  perform learn_proxy.drain_learner(p_user_id);
+end;
+$$;
+comment on function learn.erase_user(uuid, text) is
+  'Erases a user and every row that is theirs. Posts stay without a name (keep), or go, replies to them included (delete).';
+grant execute on function learn.erase_user(uuid, text) to learn_app;
+
+-- Makes two accounts of one person one, where one shard has both.
+-- Errors: as on one database; LX010 they are on two shards.
+create or replace function learn.merge_users(p_from uuid, p_into uuid)
+returns learn.award_summary
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (select count(distinct b.shard) from learn_proxy.buckets b where b.bucket in (
+    select uuid_hash(i) & ((select count(*)::integer from learn_proxy.buckets) - 1) from unnest(array[p_from, p_into]) i)) > 1
+  then
+    raise exception 'the accounts are on two shards'
+      using errcode = 'LX010', detail = format('p_from = %s, p_into = %s', p_from, p_into),
+        hint = 'Accounts are merged within one shard.';
+  end if;
+  perform learn_proxy.drain_learner(p_from);
+  return learn_proxy.settle(p_into, null, learn_proxy.home_merge_users(p_from, p_into));
+end;
+$$;
+comment on function learn.merge_users(uuid, uuid) is
+  'Makes two accounts of one person one: everything of p_from comes to p_into, each fact once, and p_from is gone.';
+grant execute on function learn.merge_users(uuid, uuid) to learn_app;
+
+-- All that is known of a user: what the shard has, with the posts and votes that home has.
+create or replace function learn.export_user(p_user_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_export jsonb := learn_proxy.shard_export_user(p_user_id);
+begin
+  return jsonb_set(v_export, '{learn}', (v_export -> 'learn') || (
+    select jsonb_object_agg(t.key, t.value)
+    from jsonb_each(learn_proxy.home_export_user(p_user_id) -> 'learn') t
+    where t.key in ('discussions', 'replies', 'discussion_votes')));
+end;
+$$;
+comment on function learn.export_user(uuid) is
+  'Everything about one user: {"learn": {table: [row, …]}, "learn_internal": {…}}, rows as their columns are, all but '
+  'the password hash.';
+grant execute on function learn.export_user(uuid) to learn_app, learn_readonly;
+
+-- Records a batch of activities of learners of all shards: all or nothing on each shard, in the order of shards. After an
+-- error, which counts elements within what went to that shard, send the batch again with its keys.
+-- Errors: as on one database.
+create or replace function learn.record_activities(p_batch jsonb)
+returns setof learn.award_summary
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_part    record;
+  v_answers learn.award_summary[] := '{}';
+begin
+  if jsonb_typeof(p_batch) is distinct from 'array' or p_batch = '[]' then
+    return query select * from learn_proxy.record_on(0, p_batch);
+    return;
+  end if;
+  for v_part in
+    select min(e.hash) as hash, jsonb_agg(e.value order by e.place) as batch, count(learn_proxy.bucket_of(e.user_id))
+    from (
+      select b.value, b.place, u.user_id, coalesce(uuid_hash(u.user_id), 0) as hash
+      from jsonb_array_elements(p_batch) with ordinality b(value, place)
+      cross join lateral (select case
+        when b.value ->> 'user_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (b.value ->> 'user_id')::uuid
+      end) u(user_id)
+    ) e
+    join learn_proxy.buckets s on s.bucket = e.hash & ((select count(*)::integer from learn_proxy.buckets) - 1)
+    group by s.shard
+    order by s.shard
+  loop
+    v_answers := v_answers || array(select r from learn_proxy.record_on(v_part.hash, v_part.batch) r);
+  end loop;
+  return query
+  select a.*
+  from unnest(v_answers) a
+  order by (
+    select min(b.place) from jsonb_array_elements(p_batch) with ordinality b(value, place)
+    where lower(b.value ->> 'user_id') = a.user_id::text);
+end;
+$$;
+comment on function learn.record_activities(jsonb) is
+  'Records a batch of activities, of one user or of many, all or nothing on each shard; one summary per user.';
+grant execute on function learn.record_activities(jsonb) to learn_app;
+
+reset role;
