@@ -434,6 +434,8 @@ where f.activity_type = 'question_answered_correctly' and f.xp is distinct from 
   and not exists (
     select from learn_internal.withdrawn_facts w
     where w.user_id = f.user_id and w.fact_id = f.id and w.is_taken_back)
+  and not exists (  -- at the time of a move it has two dates
+    select from learn.user_timezones z where z.user_id = f.user_id and z.until = f.occurred_at)
 group by f.user_id, f.properties ->> 'question_id', f.local_date
 having count(*) > 1;
 comment on view learn_internal.quiz_damage is
@@ -1015,7 +1017,7 @@ as $$
 declare
   v_day       learn_internal.paid_questions;
   v_date      date;                 -- of the quiz
-  v_is_late   boolean;              -- of another day than today
+  v_is_late   boolean;              -- of another day than today, or of one that may have begun in another zone
   v_ids       bigint[];
   v_known     integer;              -- unnamed answers that are taken for paid ones
   v_unnamed   integer;
@@ -1025,7 +1027,10 @@ declare
 begin
   v_day := learn_internal.open_paid_day(p_user_id);
   v_date := (learn_internal.local_date(p_user_id, p_completed_at)).local_date;
-  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date;
+  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date
+    or exists (
+      select from learn.users u
+      where u.id = p_user_id and u.zone_since > p_completed_at - interval '2 days');
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
   if array_position(p_question_ids, null) is not null then

@@ -19,7 +19,7 @@ as $$
 declare
   v_day       learn_internal.paid_questions;
   v_date      date;                 -- of the quiz
-  v_is_late   boolean;              -- of another day than today
+  v_is_late   boolean;              -- of another day than today, or of one that may have begun in another zone
   v_ids       bigint[];
   v_known     integer;              -- unnamed answers that are taken for paid ones
   v_unnamed   integer;
@@ -29,7 +29,10 @@ declare
 begin
   v_day := learn_internal.open_paid_day(p_user_id);
   v_date := (learn_internal.local_date(p_user_id, p_completed_at)).local_date;
-  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date;
+  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date
+    or exists (
+      select from learn.users u
+      where u.id = p_user_id and u.zone_since > p_completed_at - interval '2 days');
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
   if array_position(p_question_ids, null) is not null then

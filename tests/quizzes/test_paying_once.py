@@ -118,6 +118,42 @@ def test_moving_between_zones_is_no_second_day(learn: Learn, exam: str, take: Ta
     assert take(user, exam, 4, 5) == 40
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "times"),
+    [
+        (
+            ("Pacific/Honolulu", "00:00"),
+            ("Asia/Tokyo", "00:00"),
+            ("13 20:00", "13 20:10", "13 20:20", "14 12:00"),
+        ),
+        (("UTC", "05:00"), ("UTC", "00:00"), ("13 03:00", "13 03:30", "13 04:00", "13 12:00")),
+    ],
+    ids=["west to east", "day starts earlier"],
+)
+def test_a_date_that_began_before_a_move_pays_for_a_question_once(
+    learn: Learn,
+    exam: str,
+    take: Take,
+    before: tuple[str, str],
+    after: tuple[str, str],
+    times: tuple[str, str, str, str],
+) -> None:
+    """The day of the first zone ends while the date of the second one goes on."""
+    change = "update learn.users set timezone = %s, day_starts_at = %s where id = %s"
+    first, moved, second, later = (f"2035-06-{time}" for time in times)
+    learn.set_clock("2035-06-01")
+    user = learn.make_user(timezone=before[0])
+    learn.connection.execute(change, [*before, user])
+    learn.set_clock(first)
+    assert take(user, exam, 1, 3) == 10
+    learn.set_clock(moved)
+    learn.connection.execute(change, [*after, user])
+    learn.set_clock(second)
+    assert take(user, exam, 2, 3) == 10
+    learn.set_clock(later)
+    assert take(user, exam, 3, 3) == 10
+
+
 def test_deleting_quizzes_brings_no_second_payment(learn: Learn, user: UUID, exam: str, take: Take) -> None:
     assert take(user, exam, 4, 5) == 40
     learn.connection.execute("delete from learn.quiz_attempts where user_id = %s", [user])

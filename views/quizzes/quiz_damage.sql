@@ -52,6 +52,8 @@ where f.activity_type = 'question_answered_correctly' and f.xp is distinct from 
   and not exists (
     select from learn_internal.withdrawn_facts w
     where w.user_id = f.user_id and w.fact_id = f.id and w.is_taken_back)
+  and not exists (  -- at the time of a move it has two dates
+    select from learn.user_timezones z where z.user_id = f.user_id and z.until = f.occurred_at)
 group by f.user_id, f.properties ->> 'question_id', f.local_date
 having count(*) > 1;
 comment on view learn_internal.quiz_damage is
