@@ -5,8 +5,9 @@ select %(user)s as "user", 5 + %(key)s %% 200 as amount, 'prize ' || %(key)s %% 
 select learn.award_xp(%(user)s, %(amount)s, 'manual', %(prize)s);
 
 -- update_profile 5
-select %(user)s as "user", (array['{"bio": "hello"}', '{"locale": "fil"}', '{"timezone": "Asia/Manila"}', '{"show_on_leaderboard": false}',
-  '{"show_on_leaderboard": true}', '{"display_name": "Me"}'])[1 + %(key)s %% 6]::jsonb as profile;
+select %(user)s as "user", (array['{"bio": "hello"}', '{"locale": "fil"}', '{"timezone": "Asia/Manila"}',
+  '{"timezone": "America/Lima"}', '{"day_starts_at": "04:00"}', '{"show_on_leaderboard": false}',
+  '{"show_on_leaderboard": true}', '{"display_name": "Me"}'])[1 + %(key)s %% 8]::jsonb as profile;
 select learn.update_profile(%(user)s, %(profile)s);
 
 -- update_profile 2
