@@ -234,31 +234,7 @@ $$;
 comment on function learn_shard.answer(uuid, text, jsonb, jsonb) is
   'On a shard: takes what home tells, and says what the call did for its caller.';
 
--- On home: makes two accounts one in the directory and the community, and notes it for the shard.
-create or replace function learn_shard.merge_users(p_from uuid, p_into uuid)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- the proxy writes no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_summary learn.award_summary;
-begin
-  perform set_config('learn_shard.is_silent', 'on', true);
-  v_summary := learn.merge_users(p_from, p_into);
-  perform set_config('learn_shard.is_silent', '', true);
-  if not v_summary.replayed then
-    insert into learn_shard.forwards (user_id, kind, payload) values (p_into, 'merge', jsonb_build_object('from', p_from));
-  end if;
-  return v_summary;
-end;
-$$;
-comment on function learn_shard.merge_users(uuid, uuid) is
-  'On home: makes two accounts one in the directory and the community, and notes it for the shard.';
-
 grant execute on function learn_shard.pending(uuid, integer), learn_shard.forget(jsonb), learn_shard.take(uuid, jsonb),
-  learn_shard.answer(uuid, text, jsonb, jsonb), learn_shard.merge_users(uuid, uuid) to learn_router;
+  learn_shard.answer(uuid, text, jsonb, jsonb) to learn_router;
 
 reset role;
