@@ -19,28 +19,28 @@ from toolkit.servers.throwaway import ThrowawayServer
 
 # Each would write the file {mark} on the machine of who verifies, or give itself the rights to.
 ATTACKS = {
-    "program": "copy (select 1) to program 'touch {mark}'",
-    "reset role": "reset role; copy (select 1) to program 'touch {mark}'",
-    "session": "reset session authorization; reset all; copy (select 1) to program 'touch {mark}'",
-    "set role": "set role postgres; copy (select 1) to program 'touch {mark}'",
-    "become": "set session authorization postgres; copy (select 1) to program 'touch {mark}'",
+    "program": "copy (select 1) to program 'cat > {mark}'",
+    "reset role": "reset role; copy (select 1) to program 'cat > {mark}'",
+    "session": "reset session authorization; reset all; copy (select 1) to program 'cat > {mark}'",
+    "set role": "set role postgres; copy (select 1) to program 'cat > {mark}'",
+    "become": "set session authorization postgres; copy (select 1) to program 'cat > {mark}'",
     "file": "copy (select 1) to '{mark}'",
     "read": "create table public.stolen as select pg_read_file('/etc/passwd')",
     "directory": "select pg_ls_dir('/')",
     "large object": "select lo_export(lo_from_bytea(0, 'x'), '{mark}')",
     "configuration": "select set_config('log_min_messages', 'error', false)",
     "preload": "alter database reference set session_preload_libraries = 'evil'",
-    "do": "do $$ begin execute 'copy (select 1) to program ''touch {mark}'''; end $$",
+    "do": "do $$ begin execute 'copy (select 1) to program ''cat > {mark}'''; end $$",
     "function": "create function public.evil() returns int language plpgsql as "
-    "$$ begin copy (select 1) to program 'touch {mark}'; return 1; end $$; select public.evil()",
+    "$$ begin copy (select 1) to program 'cat > {mark}'; return 1; end $$; select public.evil()",
     "definer": "create function public.evil() returns void language plpgsql security definer as "
-    "$$ begin copy (select 1) to program 'touch {mark}'; end $$; alter function public.evil()"
+    "$$ begin copy (select 1) to program 'cat > {mark}'; end $$; alter function public.evil()"
     " owner to postgres; select public.evil()",
-    "grant": "grant pg_execute_server_program to current_user; copy (select 1) to program 'touch {mark}'",
+    "grant": "grant pg_execute_server_program to current_user; copy (select 1) to program 'cat > {mark}'",
     "new role": "create role evil; grant pg_execute_server_program to evil; grant evil to current_user;"
-    " set role evil; copy (select 1) to program 'touch {mark}'",
+    " set role evil; copy (select 1) to program 'cat > {mark}'",
     "in role": "create role evil in role pg_write_server_files; set role evil; copy (select 1) to '{mark}'",
-    "superuser": "alter role current_user superuser; copy (select 1) to program 'touch {mark}'",
+    "superuser": "alter role current_user superuser; copy (select 1) to program 'cat > {mark}'",
     "new superuser": "create role evil superuser",
     "password": "alter role postgres password 'mine'",
     "plpython": "create extension plpython3u",
@@ -50,7 +50,7 @@ ATTACKS = {
     "internal": "create function public.evil(text) returns text language internal as 'pg_read_file'",
     "load": "load '{mark}'",
     "event trigger": "create function public.evil() returns event_trigger language plpgsql as "
-    "$$ begin copy (select 1) to program 'touch {mark}'; end $$;"
+    "$$ begin copy (select 1) to program 'cat > {mark}'; end $$;"
     " create event trigger evil on ddl_command_end execute function public.evil()",
     "subscription": "create subscription evil connection 'dbname=x' publication x with (connect = false)",
     "tablespace": "create tablespace evil location '/tmp'",
@@ -141,7 +141,7 @@ def test_history_with_a_text_of_its_own_is_run_without_rights_and_warned_of(
     plant(released, "select pg_read_file('PG_VERSION');")
     assert run_dbtool(*options).exit_code == 4
     assert run_dbtool(*options, "--trust-target").exit_code == 0
-    plant(released, f"reset role; copy (select 1) to program 'touch {mark}';")
+    plant(released, f"reset role; copy (select 1) to program 'cat > {mark}';")
     planted = run_dbtool(*options)
     assert (planted.exit_code, planted.stdout, mark.exists()) == (4, "", False)
     assert "migration1" in planted.stderr
