@@ -19,7 +19,8 @@ as $$
 declare
   v_day       learn_internal.paid_questions;
   v_date      date;                 -- of the quiz
-  v_is_late   boolean;              -- of another day than today, or of one that may have begun in another zone
+  v_is_late   boolean;              -- of another day than today
+  v_paid      text[] := '{}'::text[];  -- on the date of the quiz, which may have begun in another zone
   v_ids       bigint[];
   v_known     integer;              -- unnamed answers that are taken for paid ones
   v_unnamed   integer;
@@ -29,17 +30,25 @@ declare
 begin
   v_day := learn_internal.open_paid_day(p_user_id);
   v_date := (learn_internal.local_date(p_user_id, p_completed_at)).local_date;
-  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date
-    or exists (
-      select from learn.users u
-      where u.id = p_user_id and u.zone_since > p_completed_at - interval '2 days');
+  v_is_late := v_date <> (learn_internal.local_date(p_user_id, learn.clock())).local_date;
+  if exists (
+    select from learn.users u
+    where u.id = p_user_id and u.zone_since > p_completed_at - interval '3 days')
+  then
+    v_paid := array(
+      select coalesce(f.properties ->> 'question_id', '')
+      from learn.activity_log f
+      where f.user_id = p_user_id and f.recorded_at > p_completed_at - interval '3 days'
+        and f.activity_type = 'question_answered_correctly' and f.subject_type = 'quiz'
+        and f.properties ->> 'exam_type' = p_exam_type and f.local_date = v_date and f.xp is distinct from 0);
+  end if;
   v_ids := v_day.question_ids;
   v_unnamed := coalesce((v_day.unnamed ->> p_exam_type)::integer, 0);
   if array_position(p_question_ids, null) is not null then
     select count(*) into v_known
     from learn.questions q
     where q.id = any (v_ids) and q.exam_type = p_exam_type;
-    v_known := v_known + v_unnamed;
+    v_known := greatest(v_known + v_unnamed, cardinality(v_paid));
     if v_is_late then
       select greatest(v_known, max(t.correct_answers)) into v_known
       from learn.quiz_attempts t
@@ -55,7 +64,7 @@ begin
       v_known := greatest(0, v_known - 1);
       v_unnamed := v_unnamed + v_pays::integer;
     else
-      v_pays := v_id <> all (v_day.question_ids);
+      v_pays := v_id <> all (v_day.question_ids) and v_id::text <> all (v_paid);
       if v_pays and v_is_late then
         v_pays := not exists (
           select from learn.user_answers a

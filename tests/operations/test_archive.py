@@ -271,7 +271,7 @@ def test_whatever_looks_back_reads_the_archive_too(learn: Learn) -> None:
     )
     moving = {"all_facts", "all_payments", "archive_before", "move_facts", "pack_archive"}
     present = {"daily_challenge_attempts_inserted", "level_attempts_inserted", "notify_facts", "paid_today"}
-    assert set(found) == moving | present | {"quizzes_completed"}
+    assert set(found) == moving | present | {"quizzes_completed", "pay_questions"}
 
 
 def test_no_statistics_outlive_who_is_erased(learn: Learn) -> None:

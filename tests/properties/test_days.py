@@ -85,6 +85,7 @@ _hops = st.lists(
 @example([Hop(zone, 1) for zone in ("Etc/GMT+12", "UTC", "Pacific/Kiritimati")], "learn_app")
 @example([Hop("Pacific/Honolulu", 1), Hop("Asia/Tokyo", 14 * 60), Hop("Asia/Tokyo", 5 * 60)], "owner")
 @example([Hop("Pacific/Kiritimati", 1), Hop("UTC", 22 * 60), Hop("UTC", 14 * 60)], "learn_app")
+@example([Hop("UTC", 1), Hop("Pacific/Kiritimati", 1), Hop("UTC", 715)], "learn_app")
 def test_hops_bring_no_day_that_is_not_an_active_day(
     learn: Learn, limits: Limits, hops: list[Hop], by: str
 ) -> None:

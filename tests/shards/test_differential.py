@@ -126,10 +126,12 @@ def test_the_same_calls_end_in_the_same_state_when_shards_die(
     breaker.start()
     try:
         play(twins, calls, "survivor")
+        while killed["session"] <= 3 or twins.retries <= 3:
+            twins.call()
+            if twins.done["post_discussion"] or twins.done["post_reply"]:
+                twins.note_posts()
     finally:
         stop.set()
         breaker.join()
     twins.shards.drain()
     compare(twins)
-    assert killed["session"] > 3
-    assert twins.retries > 3
