@@ -25,7 +25,7 @@ REPORTS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def apart() -> Iterator[Shards]:
     """A cluster of this file's own: its boards are compared whole, and its servers killed."""
     with running_shards("sql_platform", "web3versity", "comptia_quiz") as made:

@@ -122,7 +122,8 @@ def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
 
 def test_a_move_whose_sessions_are_ended_at_random_goes_on(pair: Pair, amount: Amount, tell: Tell) -> None:
     steps = ["prepare"]
-    move = pair.move(3, "right", pair.of("right"), steps.append)
+    source = "right" if pair.of("right") else "left"
+    move = pair.move(3, source, pair.of(source), steps.append)
     dice = random.Random(amount(3, random.randrange(10**6)))
     done = threading.Event()
 

@@ -88,7 +88,8 @@ def session(servers: Servers) -> psycopg.Connection[Any]:
     return connection
 
 
-def test_what_was_written_is_read_from_the_standby_after_waiting(servers: Servers) -> None:
+def read(servers: Servers) -> None:
+    """What was written is read from the standby after waiting."""
     replicas.standby(servers.proxy, "shard1", servers.standby.url("one"), ())
     user = servers.ground.users[-1]
     with session(servers) as connection, servers.standby.connect("one") as standby:
@@ -108,9 +109,8 @@ def test_what_was_written_is_read_from_the_standby_after_waiting(servers: Server
         replicas.failover(servers.proxy, "shard1", servers.standby.url("one"), ())
 
 
-def test_a_standby_takes_a_shards_place_and_nothing_is_lost_or_paid_twice(
-    servers: Servers, tell: Tell
-) -> None:
+def take_over(servers: Servers, tell: Tell) -> None:
+    """The standby takes the shard's place, and nothing is lost or paid twice."""
     with servers.shard.connect("one") as connection:
         connection.execute("alter system set synchronous_standby_names = 'standby'")
         connection.execute("select pg_reload_conf()")
@@ -143,6 +143,11 @@ def test_a_standby_takes_a_shards_place_and_nothing_is_lost_or_paid_twice(
     with servers.standby.connect("one") as connection:
         settle(Learn(connection), payers)
     tell(f"a shard's standby took over: {calls:,} calls as told")
+
+
+def test_a_standby_is_read_and_takes_a_shards_place(servers: Servers, tell: Tell) -> None:
+    read(servers)
+    take_over(servers, tell)
 
 
 def resume(cluster: Cluster) -> None:

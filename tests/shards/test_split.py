@@ -192,7 +192,8 @@ def moving_member(cluster: Cluster) -> Any:
         return members(proxy, cluster.url("proxy"))[1]
 
 
-def test_a_split_that_is_killed_at_every_step_ends_with_nothing_lost(city: City, tell: Tell) -> None:
+def split(city: City, tell: Tell) -> None:
+    """Half of the shard goes to another one, and dbtool is killed at every step."""
     words = ("split", "shard1", city.cluster.url("two"))
     with city.learning():
         time.sleep(0.3)
@@ -206,7 +207,8 @@ def test_a_split_that_is_killed_at_every_step_ends_with_nothing_lost(city: City,
     tell(f"killed {len(STEPS)} times, a split ended; nobody waited for more than {city.longest:.2f} s")
 
 
-def test_a_shard_is_emptied_by_weight_after_it_was_thought_better_of(city: City, tell: Tell) -> None:
+def empty(city: City, tell: Tell) -> None:
+    """All of it goes there, after it was thought better of."""
     words = ("rebalance", "--weight", "shard1=0")
     with city.learning():
         city.kill("copy", *words)
@@ -221,6 +223,13 @@ def test_a_shard_is_emptied_by_weight_after_it_was_thought_better_of(city: City,
     assert city.settle() == {"shard1": 0, "shard2": 64}
     assert answer["moves"] == 1
     tell(f"learners waited for {max(answer['pauses_seconds']):.2f} s")
+
+
+def test_a_shard_is_split_and_emptied_while_dbtool_is_killed_and_nothing_is_lost(
+    city: City, tell: Tell
+) -> None:
+    split(city, tell)
+    empty(city, tell)
 
 
 def test_buckets_are_planned_by_weight_and_as_few_as_may_be_move() -> None:
