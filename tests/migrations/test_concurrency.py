@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any
 
@@ -15,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
 from toolkit.errors import DbtoolError, LockTimeout
-from toolkit.history.lock import exclusive
+from toolkit.history.lock import exclusive, is_held
 from toolkit.output import Reporter
 
 SLEEP = "create table shop.half (); select pg_sleep(60) as sleeping_beauty;"
@@ -110,6 +111,21 @@ def test_file_that_changes_while_a_run_waits_is_applied_as_it_is_then(workshop: 
     _, err = run.communicate(timeout=20)
     assert run.returncode == 1
     assert "migrations/migration2.sql:3: " in err
+
+
+def test_a_run_that_did_nothing_takes_the_table_of_the_lock_away_while_others_look(
+    workshop: Workshop,
+) -> None:
+    def come_and_go() -> None:
+        for _ in range(60):
+            with holding(workshop):
+                pass
+
+    with ThreadPoolExecutor(1) as pool, closing(psycopg.connect(workshop.url, autocommit=True)) as other:
+        running = pool.submit(come_and_go)
+        while not running.done():
+            is_held(other)
+    assert workshop.query("select to_regnamespace('dbtool')::text") == [(None,)]
 
 
 def test_lock_of_another_database_does_not_matter(workshop: Workshop) -> None:

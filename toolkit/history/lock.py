@@ -124,10 +124,16 @@ def hold_in_transaction(connection: Connection, schema: str = SCHEMA) -> None:
 
 def is_held(connection: Connection, schema: str = SCHEMA) -> bool:
     """Whether another session runs dbtool with the project on this database now."""
-    return (
-        _exists(connection, schema, "run_lock")
-        and connection.execute(of(schema, _HOLDER)).fetchone() is not None
-    )
+    return _held_by(connection, schema) is not None
+
+
+def _held_by(connection: Connection, schema: str) -> tuple[Any, ...] | None:
+    """Whose the lock is; nobody's where a run that did nothing takes its table away at this moment."""
+    if not _exists(connection, schema, "run_lock"):
+        return None
+    with suppress(*_CROSSED), connection.transaction():
+        return connection.execute(of(schema, _HOLDER)).fetchone()
+    return None
 
 
 def _take(connection: Connection, schema: str) -> int | None:
@@ -199,8 +205,7 @@ def _exists(connection: Connection, schema: str, table: str = "") -> bool:
 
 
 def _holder(connection: Connection, schema: str) -> str:
-    is_there = _exists(connection, schema, "run_lock")
-    row = connection.execute(of(schema, _HOLDER)).fetchone() if is_there else None
+    row = _held_by(connection, schema)
     if row is None:
         return "a session that has just ended"
     pid, application, user, address, since = row
