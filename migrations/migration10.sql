@@ -1847,22 +1847,12 @@ begin
         and g.user_id not in (select r from unnest(v_waiting.recounted) r)
       group by g.user_id
     ) w;
-  elsif (p_board).is_maximum then
-    select array_agg(w.user_id), array_agg(w.amount), greatest(max(w.amount), 0), least(min(w.amount), 0)
-    into v_waiting.user_ids, v_waiting.amounts, v_waiting.most, v_waiting.least
-    from (
-      select g.user_id, max(g.amount) as amount
-      from learn_internal.board_gains g
-      where g.metric = (p_board).metric
-        and g.local_date >= (p_board).starts_on and g.local_date < (p_board).ends_on
-        and g.user_id not in (select r from unnest(v_waiting.recounted) r)
-      group by g.user_id
-    ) w;
   else
     select array_agg(w.user_id), array_agg(w.amount), greatest(max(w.amount), 0), least(min(w.amount), 0)
     into v_waiting.user_ids, v_waiting.amounts, v_waiting.most, v_waiting.least
     from (
-      select g.user_id, sum(g.amount)::bigint as amount
+      select g.user_id,
+        (case when (p_board).is_maximum then max(g.amount) else sum(g.amount) end)::bigint as amount
       from learn_internal.board_gains g
       where g.metric = (p_board).metric
         and g.local_date >= (p_board).starts_on and g.local_date < (p_board).ends_on

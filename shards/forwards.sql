@@ -152,6 +152,7 @@ begin
       where exists (select from learn.users u where u.id = (f.payload ->> 'from')::uuid);
     else
       perform learn.erase_user(p_user_id, 'keep');
+      delete from learn_shard.answers a where a.user_id = p_user_id;
     end if;
   end loop;
   return v_count;

@@ -92,6 +92,10 @@ def test_what_home_has_to_tell_is_delivered_after_a_crash(shards: Shards, proxy:
 
 def test_an_erasure_is_finished_and_frees_the_names(shards: Shards, proxy: Learn) -> None:
     user = proxy.register_user("to be erased", email="gone@x.org")
+    answers = "select count(*) from learn_shard.answers where user_id = %s"
+    proxy.post_discussion(user, "A title", "What I said.", key="said")
+    with shards.open(shards.shard_of(user)) as shard:
+        assert shard.value(answers, [user]) == 1
     with shards.open("proxy") as owner:
         owner.connection.execute("set role learn_owner")
         owner.connection.execute("select learn_proxy.home_erase_user(%s, 'keep')", [user])
@@ -99,6 +103,7 @@ def test_an_erasure_is_finished_and_frees_the_names(shards: Shards, proxy: Learn
     for name in SHARDS:
         with shards.open(name) as shard:
             assert shard.value("select count(*) from learn.users where id = %s", [user]) == 0
+            assert shard.value(answers, [user]) == 0
     proxy.register_user("to be erased", email="gone@x.org")
 
 
