@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,3 +72,12 @@ def home_of(found: list[ClusterMember]) -> ClusterMember:
     if not found or not found[0].is_home:
         raise DbtoolError("the proxy knows no home", hint="Run `dbtool shards init` again.")
     return found[0]
+
+
+def change_map(proxy_urls: Iterable[str], update: str, values: Sequence[object]) -> None:
+    """Changes on each proxy which database is asked for whom."""
+    for url in proxy_urls:
+        with connect(url, application_name="dbtool shards") as proxy:
+            proxy.execute("set local role learn_owner")
+            proxy.execute(update.encode(), values)
+            proxy.execute("select learn_proxy.write_servers()")

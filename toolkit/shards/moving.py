@@ -12,7 +12,7 @@ from ..output import Reporter
 from ..project.layout import Project
 from ..sql.execute import Connection
 from . import content
-from .cluster import ClusterMember, members, place_of
+from .cluster import ClusterMember, change_map, members, place_of
 from .move import Move
 from .setup import add
 
@@ -183,14 +183,8 @@ def _move(
         report.notice(f"move {current.id}: {step}")
 
     def hand_over() -> None:
-        for url in (proxy_url, *others):
-            with connect(url, application_name="dbtool shards") as each:
-                each.execute("set local role learn_owner")
-                each.execute(
-                    "update learn_proxy.buckets set shard = %s where bucket = any (%s)",
-                    (current.target, current.buckets),
-                )
-                each.execute("select learn_proxy.write_servers()")
+        update = "update learn_proxy.buckets set shard = %s where bucket = any (%s)"
+        change_map((proxy_url, *others), update, (current.target, current.buckets))
 
     source, target = found[current.source], found[current.target]
     return Move(current.id, source.url, target.url, current.buckets, buckets, hand_over, note)

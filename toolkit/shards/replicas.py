@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..connection import connect
 from ..errors import UsageProblem
-from .cluster import members, place_of
+from .cluster import change_map, members, place_of
 from .moving import named
 
 _IN_RECOVERY = "select pg_is_in_recovery(), (select number from learn_shard.member)"
@@ -28,14 +28,8 @@ def failover(proxy_url: str, name: str, url: str, others: Sequence[str]) -> None
                 f"that database is a standby, or not that of {lost.name}: {row}",
                 hint="select pg_promote(); on it first.",
             )
-    for each in (proxy_url, *others):
-        with connect(each, application_name="dbtool shards") as proxy:
-            proxy.execute("set local role learn_owner")
-            proxy.execute(
-                "update learn_proxy.shards set connection = %s, standby = null where number = %s",
-                (place_of(url), lost.number),
-            )
-            proxy.execute("select learn_proxy.write_servers()")
+    update = "update learn_proxy.shards set connection = %s, standby = null where number = %s"
+    change_map((proxy_url, *others), update, (place_of(url), lost.number))
 
 
 def standby(proxy_url: str, name: str, url: str | None, others: Sequence[str]) -> None:
@@ -46,11 +40,5 @@ def standby(proxy_url: str, name: str, url: str | None, others: Sequence[str]) -
         with connect(url, application_name="dbtool shards") as found:
             if (row := found.execute(_IN_RECOVERY).fetchone()) != (True, of.number):
                 raise UsageProblem(f"that database is no standby of {of.name}: {row}")
-    for each in (proxy_url, *others):
-        with connect(each, application_name="dbtool shards") as proxy:
-            proxy.execute("set local role learn_owner")
-            proxy.execute(
-                "update learn_proxy.shards set standby = %s where number = %s",
-                (url and place_of(url), of.number),
-            )
-            proxy.execute("select learn_proxy.write_servers()")
+    update = "update learn_proxy.shards set standby = %s where number = %s"
+    change_map((proxy_url, *others), update, (url and place_of(url), of.number))
