@@ -71,10 +71,7 @@ def kill(cluster: Cluster, dice: random.Random, way: str) -> None:
             os.kill(dice.choice(processes(cluster)), signal.SIGKILL)
         return
     if way == "all processes":
-        for each in [cluster.pid(), *processes(cluster)]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
-        cluster.stop(signal.SIGKILL)
+        cluster.crash()
     else:
         cluster.stop(signal.SIGQUIT)
     cluster.start()
