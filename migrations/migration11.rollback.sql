@@ -4,6 +4,7 @@ set role learn_owner;
 
 drop function learn.refresh_analytics();
 drop function learn_internal.settle_tallies();
+drop function learn_internal.tally_user(uuid,integer);
 drop view learn.achievement_rarity;
 drop view learn.cohort_retention;
 drop view learn.course_funnel;

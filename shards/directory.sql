@@ -161,33 +161,8 @@ $$;
 comment on function learn_shard.old_claims(interval, text, text) is
   'On home: learners whose claims are older than a bound, of all or of those that hold one of these names.';
 
--- On home: makes two accounts one in the directory and the community, and notes it for the shard.
-create or replace function learn_shard.merge_users(p_from uuid, p_into uuid)
-returns learn.award_summary
-language plpgsql
-volatile
-security definer                  -- the proxy writes no table
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  v_summary learn.award_summary;
-begin
-  perform set_config('learn_shard.is_silent', 'on', true);
-  v_summary := learn.merge_users(p_from, p_into);
-  perform set_config('learn_shard.is_silent', '', true);
-  if not v_summary.replayed then
-    insert into learn_shard.forwards (user_id, kind, payload) values (p_into, 'merge', jsonb_build_object('from', p_from));
-  end if;
-  return v_summary;
-end;
-$$;
-comment on function learn_shard.merge_users(uuid, uuid) is
-  'On home: makes two accounts one in the directory and the community, and notes it for the shard.';
-
 grant execute on function learn_shard.claim_user(uuid, text, text, text, text, text),
   learn_shard.add_user(uuid, text, text, text, text, text), learn_shard.confirm_user(uuid),
-  learn_shard.has_or_refuse(uuid), learn_shard.unclaim_user(uuid), learn_shard.old_claims(interval, text, text),
-  learn_shard.merge_users(uuid, uuid) to learn_router;
+  learn_shard.has_or_refuse(uuid), learn_shard.unclaim_user(uuid), learn_shard.old_claims(interval, text, text) to learn_router;
 
 reset role;

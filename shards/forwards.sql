@@ -128,13 +128,13 @@ declare
   n       learn.activity_log;
   v_count integer := 0;
 begin
-  perform learn_internal.hold_content();
+  perform learn_shard.hold_for(p_forwards);
   perform from learn.user_stats s where s.user_id = p_user_id for no key update;
   for f in
     select x.* from jsonb_to_recordset(p_forwards) x(id bigint, kind text, payload jsonb) order by x.id
   loop
     insert into learn_shard.taken (user_id, forward_id, kind) values (p_user_id, f.id, f.kind) on conflict do nothing;
-    continue when not found or not exists (select from learn.users u where u.id = p_user_id);
+    continue when not found or f.kind <> 'merge' and not exists (select from learn.users u where u.id = p_user_id);
     v_count := v_count + 1;
     if f.kind = 'fact' then
       n := jsonb_populate_record(null::learn.activity_log, f.payload);
@@ -148,8 +148,7 @@ begin
       perform learn_shard.take_profile(p_user_id, f.payload) where not exists (
         select from learn_shard.taken t where t.user_id = p_user_id and t.kind = 'profile' and t.forward_id > f.id);
     elsif f.kind = 'merge' then
-      perform learn.merge_users((f.payload ->> 'from')::uuid, p_user_id)
-      where exists (select from learn.users u where u.id = (f.payload ->> 'from')::uuid);
+      perform learn_shard.take_merge(p_user_id, f.payload);
     else
       perform learn.erase_user(p_user_id, 'keep');
       delete from learn_shard.answers a where a.user_id = p_user_id;
@@ -203,7 +202,7 @@ declare
   v_summary learn.award_summary;
   v_kept    jsonb;
 begin
-  perform learn_internal.hold_content();
+  perform learn_shard.hold_for(p_forwards);
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s where s.user_id = p_user_id for no key update;
   perform learn_internal.require_user(p_user_id);

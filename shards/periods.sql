@@ -53,6 +53,7 @@ $$;
 comment on function learn_shard.period_to_close(text, text, date) is 'On home: the first day of the period to be closed.';
 
 -- On a shard: freezes its part of a board, once, and returns how many stand on each value.
+-- Errors: LX015 an account is on its way to another shard.
 create or replace function learn_shard.freeze_period(p_metric text, p_period text, p_starts_on date)
 returns table (value bigint, users bigint)
 language plpgsql
@@ -68,6 +69,11 @@ begin
   insert into learn_shard.frozen_periods (metric, period, starts_on) values (p_metric, p_period, p_starts_on)
   on conflict do nothing;
   if found then
+    if exists (select from learn_shard.departed) then
+      raise exception 'an account is on its way to another shard, where it is merged'
+        using errcode = 'LX015', detail = format('%s %s from %s', p_metric, p_period, p_starts_on),
+          hint = 'Call again after learn.merge_users() or `dbtool shards drain`.';
+    end if;
     v_board := learn_internal.find_board(p_period, p_metric, p_starts_on);
     insert into learn_shard.frozen (user_id, metric, period, starts_on, value)
     select s.user_id, p_metric, p_period, p_starts_on, s.value

@@ -83,6 +83,18 @@ returns learn.award_summary language plproxy volatile set search_path = pg_catal
 $$;
 comment on function learn_proxy.home_merge_users(uuid, uuid) is 'On home: makes two accounts one.';
 
+create or replace function learn_proxy.pack_learner(p_user_id uuid)
+returns jsonb language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn_shard.pack_learner;
+$$;
+comment on function learn_proxy.pack_learner(uuid) is 'On the shard: packs the rows of an account that home has merged into another.';
+
+create or replace function learn_proxy.forget_learner(p_user_id uuid, p_into uuid)
+returns void language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn_shard.forget_learner;
+$$;
+comment on function learn_proxy.forget_learner(uuid, uuid) is 'On the shard that had it: what was packed of an account has been merged.';
+
 create or replace function learn_proxy.board_head(p_period text, p_metric text, p_limit integer, p_offset integer, p_on date, p_among uuid[])
 returns table (user_id uuid, username text, display_name text, value bigint) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
   cluster 'laurel_shards'; run on all; target learn_shard.board_head;

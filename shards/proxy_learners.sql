@@ -3,6 +3,50 @@
 
 set role learn_owner;
 
+-- Puts into what home has to tell of a learner what another shard has to give: the rows of accounts that were merged
+-- into it, once that shard has heard all that home had to tell of them.
+create or replace function learn_proxy.bring(p_forwards jsonb)
+returns jsonb
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_merge record;
+begin
+  for v_merge in
+    select (f.place - 1)::text as place, (f.value #>> '{payload,from}')::uuid as user_id
+    from jsonb_array_elements(p_forwards) with ordinality f(value, place)
+    where f.value ->> 'kind' = 'merge'
+  loop
+    while learn_proxy.drain_learner(v_merge.user_id) > 0 loop
+    end loop;
+    p_forwards := jsonb_set(p_forwards, array[v_merge.place, 'payload', 'packed'], learn_proxy.pack_learner(v_merge.user_id));
+  end loop;
+  return p_forwards;
+end;
+$$;
+comment on function learn_proxy.bring(jsonb) is
+  'Puts into what home has to tell of a learner the rows of accounts that were merged into it.';
+
+-- What home had to tell of a learner has been taken: neither home nor another shard keeps it any longer.
+create or replace function learn_proxy.finish(p_user_id uuid, p_forwards jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform learn_proxy.forget_learner((f.value #>> '{payload,from}')::uuid, p_user_id)
+  from jsonb_array_elements(p_forwards) f
+  where f.value ->> 'kind' = 'merge';
+  perform learn_proxy.forget((
+    select jsonb_agg(jsonb_build_object('id', f.value -> 'id')) from jsonb_array_elements(p_forwards) f));
+end;
+$$;
+comment on function learn_proxy.finish(uuid, jsonb) is
+  'What home had to tell of a learner has been taken: neither home nor another shard keeps it any longer.';
+
 -- Delivers what home has to tell of one learner, in order; returns how much that was.
 create or replace function learn_proxy.drain_learner(p_user_id uuid)
 returns integer
@@ -16,6 +60,7 @@ begin
   if v_forwards is null then
     return 0;
   end if;
+  v_forwards := learn_proxy.bring(v_forwards);
   begin
     perform learn_proxy.take(p_user_id, v_forwards);
   exception
@@ -24,7 +69,7 @@ begin
       perform learn_proxy.deliver(p_user_id, 1000);
       perform learn_proxy.take(p_user_id, v_forwards);
   end;
-  perform learn_proxy.forget(v_forwards);
+  perform learn_proxy.finish(p_user_id, v_forwards);
   return jsonb_array_length(v_forwards);
 end;
 $$;
@@ -38,17 +83,19 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_pending record;
-  v_count   integer := 0;
+  v_pending  record;
+  v_forwards jsonb;
+  v_count    integer := 0;
 begin
   for v_pending in select p.* from learn_proxy.pending(null, p_limit) p where p.user_id is distinct from p_but loop
     begin
-      perform learn_proxy.take(v_pending.user_id, v_pending.forwards);
-      perform learn_proxy.forget(v_pending.forwards);
+      v_forwards := learn_proxy.bring(v_pending.forwards);
+      perform learn_proxy.take(v_pending.user_id, v_forwards);
+      perform learn_proxy.finish(v_pending.user_id, v_forwards);
       v_count := v_count + 1;
     exception
       when connection_exception or internal_error or admin_shutdown or crash_shutdown or cannot_connect_now
-        or unique_violation or sqlstate 'LX015'
+        or unique_violation or lock_not_available or deadlock_detected or serialization_failure or sqlstate 'LX015'
       then
         raise log 'learner % is not told yet: %', v_pending.user_id, sqlerrm;
     end;
@@ -70,9 +117,10 @@ declare
   v_forwards jsonb := coalesce((select p.forwards from learn_proxy.pending(p_user_id, 1000) p), '[]');
   v_summary  learn.award_summary;
 begin
+  v_forwards := learn_proxy.bring(v_forwards);
   v_summary := learn_proxy.answer(p_user_id, p_key, to_jsonb(p_home), v_forwards);
   if v_forwards <> '[]' then
-    perform learn_proxy.forget(v_forwards);
+    perform learn_proxy.finish(p_user_id, v_forwards);
   end if;
   perform learn_proxy.deliver(p_user_id, 20);
   return v_summary;
@@ -129,8 +177,9 @@ comment on function learn.erase_user(uuid, text) is
   'Erases a user and every row that is theirs. Posts stay without a name (keep), or go, replies to them included (delete).';
 grant execute on function learn.erase_user(uuid, text) to learn_app;
 
--- Makes two accounts of one person one, where one shard has both.
--- Errors: as on one database; LX010 they are on two shards.
+-- Makes two accounts of one person one: home decides, then the rows of p_from come to p_into's shard and are merged there.
+-- What a crash leaves, calling again finishes, or drain().
+-- Errors: as on one database; LX015.
 create or replace function learn.merge_users(p_from uuid, p_into uuid)
 returns learn.award_summary
 language plpgsql
@@ -139,13 +188,6 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if (select count(distinct b.shard) from learn_proxy.buckets b where b.bucket in (
-    select uuid_hash(i) & ((select count(*)::integer from learn_proxy.buckets) - 1) from unnest(array[p_from, p_into]) i)) > 1
-  then
-    raise exception 'the accounts are on two shards'
-      using errcode = 'LX010', detail = format('p_from = %s, p_into = %s', p_from, p_into),
-        hint = 'Accounts are merged within one shard.';
-  end if;
   perform learn_proxy.drain_learner(p_from);
   return learn_proxy.settle(p_into, null, learn_proxy.home_merge_users(p_from, p_into));
 end;

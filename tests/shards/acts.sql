@@ -58,6 +58,10 @@ select learn.grant_achievement(%(user)s, %(slug)s);
 select %(user)s as "user", case when %(key)s %% 2 = 0 then 'keep' else 'delete' end as posts where %(chance)s < 0.4;
 select learn.erase_user(%(user)s, %(posts)s);
 
+-- merge_users 2
+select o.id as "from", %(user)s as "user" from learn.users o where o.id <> %(user)s and %(chance)s < 0.5 order by md5(o.id::text || %(key)s) limit 1;
+select * from learn.merge_users(%(from)s, %(user)s);
+
 -- edit_reply 1
 select r.id as reply, r.author_id as "user" from learn.replies r where r.author_id is not null order by r.id desc limit 1;
 select learn.edit_reply(%(user)s, %(reply)s, 'It works when you read it first.');

@@ -87,6 +87,7 @@ def test_the_same_calls_end_in_the_same_state(apart: Shards, request: pytest.Fix
     assert twins.differences == []
     compare(twins)
     assert len(twins.done) > 20
+    assert twins.done["merge_users"]
     assert twins.refused
 
 

@@ -124,8 +124,8 @@ class Twins:
         there, here = self._alike(theirs), self._alike(mine)
         if there != here and (act.function in self.keyed or not self.is_again):
             self.differences.append(f"{said}: {there} on shards, {here} on one database")
-        if act.function == "erase_user":
-            self.users.pop(found["user"], None)  # type: ignore[arg-type]
+        if act.function in ("erase_user", "merge_users"):
+            self.users.pop(found.get("from", found["user"]), None)  # type: ignore[arg-type]
 
     def _here(self, call: str, found: dict[str, Any]) -> tuple[list[Any], str | None]:
         try:
@@ -138,8 +138,8 @@ class Twins:
             r"from learn\.user_dashboard where user_id = (%\(user\)s)", r"from learn.user_dashboard(\1)", call
         )
         values = dict(found)
-        if "user" in values:
-            values["user"] = self.users[values["user"]]
+        for name in values.keys() & {"user", "from"}:
+            values[name] = self.users[values[name]]
         for kind in ("discussion", "reply"):
             if kind in values:
                 values[kind] = self.posts.get((kind, values[kind]), values[kind])
@@ -181,8 +181,13 @@ class Twins:
 
     def _registered(self, name: str, username: str) -> list[Any]:
         """Who was registered by a call that broke: that was done, or its claim is taken back now."""
-        if name == "proxy":
-            self.shards.drain()
+        while name == "proxy":
+            try:
+                self.shards.drain()
+                break
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise
         where = "home" if name == "proxy" else name
         rows = self._as_owner(where, "select id from learn.users where username = %s", username)
         return [{"id": id_} for (id_,) in rows]

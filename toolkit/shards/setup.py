@@ -28,6 +28,7 @@ MEMBER_FILES = (
     "public_functions",
     "guards",
     "move",
+    "merge",
 )
 PROXY_FILES = ("proxy_calls", "proxy", "proxy_learners", "proxy_boards")
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")

@@ -73,25 +73,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'registrations', s.registered_on, '', -1
-  from learn.user_stats s
-  where s.user_id = old.id
-  union all
-  select 'active_days', d.activity_date, '', -1
-  from learn.user_activity_days d
-  where d.user_id = old.id and not d.is_freeze
-  union all
-  select distinct 'active_weeks', date_trunc('week', d.activity_date::timestamp)::date,
-    to_char(date_trunc('week', s.registered_on::timestamp), 'YYYY-MM-DD'), -1
-  from learn.user_activity_days d
-  join learn.user_stats s on s.user_id = d.user_id
-  where d.user_id = old.id and not d.is_freeze
-  union all
-  select 'xp', t.earned_on, t.activity_type, -sum(t.amount)
-  from learn_internal.all_payments t
-  where t.user_id = old.id
-  group by t.earned_on, t.activity_type;
+  perform learn_internal.tally_user(old.id, -1);
   return old;
 end;
 $$;
