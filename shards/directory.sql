@@ -109,8 +109,9 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
-  insert into learn_shard.seats (user_id, is_refused) values (p_user_id, true) on conflict (user_id) do nothing;
-  return not found and not (select s.is_refused from learn_shard.seats s where s.user_id = p_user_id);
+  insert into learn_shard.seats (user_id, is_refused)
+  values (p_user_id, not exists (select from learn.users u where u.id = p_user_id)) on conflict (user_id) do nothing;
+  return not (select s.is_refused from learn_shard.seats s where s.user_id = p_user_id);
 end;
 $$;
 comment on function learn_shard.has_or_refuse(uuid) is

@@ -234,6 +234,53 @@ $$;
 comment on function learn_shard.answer(uuid, text, jsonb, jsonb) is
   'On a shard: takes what home tells, and says what the call did for its caller.';
 
+-- On a shard: forgets what nobody asks for again: what it was told, the oldest that home still has to tell (null: nothing) and
+-- what comes later excepted, what it has answered, and who had come or must not come. A part at a time. Returns how much.
+create or replace function learn_shard.purge(p_before timestamptz, p_oldest bigint)
+returns bigint
+language plpgsql
+volatile
+security definer                  -- the proxy writes no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_count bigint;
+  v_sum   bigint := 0;
+begin
+  delete from learn_shard.taken t
+  where t.ctid = any (array(
+    select o.ctid from learn_shard.taken o
+    where o.taken_at < p_before and (p_oldest is null or o.forward_id < p_oldest) order by o.taken_at limit 10000));
+  get diagnostics v_sum = row_count;
+  delete from learn_shard.answers t
+  where t.ctid = any (array(
+    select o.ctid from learn_shard.answers o where o.made_at < p_before order by o.made_at limit 10000));
+  get diagnostics v_count = row_count;
+  v_sum := v_sum + v_count;
+  delete from learn_shard.seats t
+  where t.ctid = any (array(
+    select o.ctid from learn_shard.seats o where o.made_at < p_before order by o.made_at limit 10000));
+  get diagnostics v_count = row_count;
+  return v_sum + v_count;
+end;
+$$;
+comment on function learn_shard.purge(timestamptz, bigint) is
+  'On a shard: forgets what it was told and has answered before a time; returns how much.';
+
+-- On home: the oldest of what shards have not been told.
+create or replace function learn_shard.oldest_forward()
+returns bigint
+language sql
+stable
+security definer                  -- the proxy reads no table
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(f.id) from learn_shard.forwards f
+$$;
+comment on function learn_shard.oldest_forward() is 'On home: the oldest of what shards have not been told.';
+
+grant execute on function learn_shard.purge(timestamptz, bigint), learn_shard.oldest_forward() to learn_router;
 grant execute on function learn_shard.pending(uuid, integer), learn_shard.forget(jsonb), learn_shard.take(uuid, jsonb),
   learn_shard.answer(uuid, text, jsonb, jsonb) to learn_router;
 

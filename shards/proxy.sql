@@ -56,7 +56,7 @@ comment on function learn_proxy.write_servers() is
 
 -- Makes a learner: the names are claimed on home, the learner is made on the shard, the claim is confirmed. A crash leaves
 -- a claim, which the next call that wants one of its names settles, or drain().
--- Errors: as on one database; LX015 it took too long, nothing was registered.
+-- Errors: as on one database; LX015 it took too long, or learners are being moved: nothing was registered.
 create or replace function learn.register_user(
   p_username     text,
   p_email        text default null,
@@ -83,7 +83,13 @@ begin
       end if;
       perform learn_proxy.claim_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
   end;
-  perform learn_proxy.add_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+  begin
+    perform learn_proxy.add_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+  exception
+    when sqlstate 'LX015' or lock_not_available or deadlock_detected or serialization_failure then
+      perform learn_proxy.unclaim_user(v_user_id);  -- the shard has said that it has not taken the learner
+      raise;
+  end;
   perform learn_proxy.confirm_user(v_user_id);
   return v_user_id;
 end;

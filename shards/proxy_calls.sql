@@ -83,6 +83,18 @@ returns learn.award_summary language plproxy volatile set search_path = pg_catal
 $$;
 comment on function learn_proxy.home_merge_users(uuid, uuid) is 'On home: makes two accounts one.';
 
+create or replace function learn_proxy.oldest_forward()
+returns bigint language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_home'; run on 0; target learn_shard.oldest_forward;
+$$;
+comment on function learn_proxy.oldest_forward() is 'On home: the oldest of what shards have not been told.';
+
+create or replace function learn_proxy.purge(p_before timestamptz, p_oldest bigint)
+returns setof bigint language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on all; target learn_shard.purge;
+$$;
+comment on function learn_proxy.purge(timestamptz, bigint) is 'On all shards: forgets what they were told and have answered before a time.';
+
 create or replace function learn_proxy.pack_learner(p_user_id uuid)
 returns jsonb language plproxy volatile set search_path = pg_catalog, pg_temp as $$
   cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn_shard.pack_learner;

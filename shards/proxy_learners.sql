@@ -129,7 +129,8 @@ $$;
 comment on function learn_proxy.settle(uuid, text, learn.award_summary) is
   'After a call on home: tells the shards whom it concerns, and returns what the learner''s shard answers.';
 
--- Finishes what crashes have left: claims are confirmed or taken back, what home has to tell is delivered. Returns how much.
+-- Finishes what crashes have left: claims are confirmed or taken back, what home has to tell is delivered. Has shards forget
+-- what is older than 30 days, as idempotency keys. Returns how much was delivered.
 create or replace function learn_proxy.drain(p_older_than interval default '1 minute')
 returns integer
 language plpgsql
@@ -146,6 +147,14 @@ begin
     v_sum := v_sum + v_count;
     exit when v_count = 0;
   end loop;
+  begin
+    perform learn_proxy.purge(clock_timestamp() - interval '30 days', learn_proxy.oldest_forward());
+  exception
+    when connection_exception or internal_error or admin_shutdown or crash_shutdown or cannot_connect_now
+      or sqlstate 'LX015'
+    then
+      raise log 'a shard forgets later: %', sqlerrm;
+  end;
   return v_sum;
 end;
 $$;

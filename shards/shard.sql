@@ -55,6 +55,7 @@ create table if not exists learn_shard.seats (
   is_refused boolean not null,
   made_at    timestamptz not null default clock_timestamp()
 );
+create index if not exists seats_age on learn_shard.seats (made_at);
 comment on table learn_shard.seats is
   'On a shard: learners who came by the proxy, or who must not come any more because home has taken their names back.';
 
@@ -78,6 +79,7 @@ create table if not exists learn_shard.taken (
   taken_at   timestamptz not null default clock_timestamp(),
   primary key (user_id, forward_id)
 );
+create index if not exists taken_age on learn_shard.taken (taken_at);
 comment on table learn_shard.taken is 'On a shard: what it was told by home, so that each thing happens once.';
 
 create table if not exists learn_shard.answers (
@@ -87,6 +89,7 @@ create table if not exists learn_shard.answers (
   made_at  timestamptz not null default clock_timestamp(),
   primary key (user_id, key)
 );
+create index if not exists answers_age on learn_shard.answers (made_at);
 comment on table learn_shard.answers is
   'On a shard: what calls that went through home were answered, by their idempotency keys, for a retry.';
 

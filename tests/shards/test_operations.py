@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -48,6 +49,57 @@ def test_a_registration_that_was_cut_off_leaks_no_name(shards: Shards, proxy: Le
                 proxy.register_user(name)
                 with raises_lx("LX002"):
                     proxy.award_xp(user, 5)
+
+
+def test_a_registration_that_meets_a_move_gives_its_name_back_at_once(shards: Shards, proxy: Learn) -> None:
+    """Learners of all buckets have left: whoever comes is told to come again, and may."""
+    leave = (
+        "insert into learn_shard.moves (number, buckets, of_buckets, state)"
+        " values (1, array(select generate_series(0, 63)), 64, 'left')"
+    )
+    guard = "select learn_shard.guard('learn_shard.seats', 'user_id')"
+    name = f"meets a move {uuid4()}"
+    for word in (leave, "delete from learn_shard.moves"):
+        for shard_name in SHARDS:
+            with shards.open(shard_name) as shard:
+                shard.connection.execute(word.encode())
+                shard.connection.execute(guard)
+        if word == leave:
+            with raises_lx("LX015"):
+                proxy.register_user(name, email="moved@x.org")
+    assert proxy.award_xp(proxy.register_user(name, email="moved@x.org"), 5).total_xp == 5
+
+
+def test_what_shards_keep_of_calls_is_forgotten_in_time(shards: Shards, proxy: Learn) -> None:
+    """After 30 days; what home may tell again is kept, and a learner whose seat is gone stays."""
+    users = [proxy.register_user(f"forgets {uuid4()}") for _ in range(2)]
+    for user in users:
+        proxy.post_discussion(user, "A title", "What I said.", key="said")
+    first, second = users
+
+    def kept(user: Any) -> list[int]:
+        counts = ", ".join(
+            f"(select count(*) from learn_shard.{t} where user_id = %s)"
+            for t in ("taken", "answers", "seats")
+        )
+        with shards.open(shards.shard_of(user)) as shard:
+            return list(shard.tuples(f"select {counts}", [user] * 3)[0])
+
+    assert kept(first) == kept(second) == [1, 1, 1]
+    with shards.open(shards.shard_of(first)) as shard:
+        for table, column in (("taken", "taken_at"), ("answers", "made_at"), ("seats", "made_at")):
+            old = (
+                f"update learn_shard.{table} set {column} = {column} - interval '31 days' where user_id = %s"
+            )
+            shard.connection.execute(old.encode(), [first])
+        taken = shard.value("select forward_id from learn_shard.taken where user_id = %s", [first])
+        shard.connection.execute("select learn_shard.purge(now() - interval '30 days', %s)", [taken])
+    assert kept(first) == [1, 0, 0]
+    shards.drain()
+    assert kept(first) == [0, 0, 0]
+    assert kept(second) == [1, 1, 1]
+    with shards.open(shards.shard_of(first)) as shard:
+        assert shard.value("select learn_shard.has_or_refuse(%s)", [first]) is True
 
 
 def test_an_accepted_solution_pays_its_author_on_another_shard_once(shards: Shards, proxy: Learn) -> None:

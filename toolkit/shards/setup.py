@@ -28,6 +28,7 @@ MEMBER_FILES = (
     "public_functions",
     "guards",
     "move",
+    "packing",
     "merge",
 )
 PROXY_FILES = ("proxy_calls", "proxy", "proxy_learners", "proxy_boards")
