@@ -112,12 +112,7 @@ begin
   end if;
   perform set_config('learn_shard.applying', 'on', true);
   perform from learn_internal.turns t where t.name = 'content' for update;
-  select c.version into v_version
-  from learn_shard.content_version c
-  where not exists (  -- not before the first copy is whole
-    select from pg_subscription_rel r
-    where r.srrelid in ('learn_shard.content'::regclass, 'learn_shard.content_version'::regclass) and r.srsubstate <> 'r')
-  for share;
+  select c.version into v_version from learn_shard.content_version c for share;
   if v_version is null or v_version = (select a.version from learn_shard.applied_version a) then
     perform set_config('learn_shard.applying', '', true);
     return 0;

@@ -20,10 +20,9 @@ from tests.suites.payers import Place
 from toolkit.shards.move import Move
 
 BUCKETS = 64
-# Each table of learners is copied by a worker and a sender of its own, with a slot.
+# So that commits can wait for one another.
 SETTINGS = {
-    **dict.fromkeys(("max_replication_slots", "max_wal_senders", "max_worker_processes"), "90"),
-    **dict.fromkeys(("max_logical_replication_workers", "max_sync_workers_per_subscription"), "70"),
+    "fsync": "on",
     "max_connections": "150",
     "wal_retrieve_retry_interval": "50ms",
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -20,6 +22,7 @@ from tests.suites.conftest import Amount, Tell
 from tests.suites.conftest import amount as amount
 from tests.suites.conftest import tell as tell
 from toolkit.errors import DbtoolError
+from toolkit.shards import copying
 
 # As the sequences of shards are: no two rows have one id.
 IN_STEPS = """
@@ -34,6 +37,40 @@ begin
   end loop;
 end $$
 """
+
+
+COPIED_BY_POSTGRESQL = "select count(*) from pg_subscription_rel where srsublsn is not null"
+STREAM = """
+select string_agg(encode(data, 'escape'), ' ') from pg_logical_slot_peek_binary_changes('said', null, null,
+  'proto_version', '1', 'publication_names', 'said')
+"""
+
+
+@contextmanager
+def stopped_commit(pair: Pair, word: str) -> Iterator[None]:
+    """Whoever says the word has it in the log, and is stopped before that is known.
+
+    A commit that waits for another one's flush is flushed by that.
+    """
+    waits = "select count(*) from pg_stat_activity where pid = %s and wait_event = 'WALWrite'"
+    with pair.connect("left") as first, pair.connect("left") as second, pair.connect("postgres") as watch:
+        pid = second.info.backend_pid
+        for session in (first, second):
+            session.execute("set commit_delay = 100000; set commit_siblings = 0; begin")
+            session.execute("insert into public.said values (%s)", [word if session is second else "first"])
+        with ThreadPoolExecutor(2) as pool:
+            flushes = pool.submit(first.execute, "commit")
+            time.sleep(0.02)
+            ends = pool.submit(second.execute, "commit")
+            while watch.execute(waits, [pid]).fetchone() != (1,):
+                assert not ends.done()
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                flushes.result(10)
+                yield
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            ends.result(10)
 
 
 class Killed(Exception):  # noqa: N818
@@ -95,6 +132,8 @@ def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
 
         def note(step: str) -> None:
             if step == "cut over":
+                with pair.connect("right") as target:
+                    assert target.execute(COPIED_BY_POSTGRESQL).fetchall() == [(0,)]
                 blocks.execute("begin; lock table learn.xp_transactions in share mode")
                 pair.told[early] += Learn(writes).award_xp(early, 30).xp_awarded
                 writes.execute("begin")
@@ -118,6 +157,43 @@ def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
         move = pair.move(2, "left", buckets, note)
         move.run()
     pair.settle()
+
+
+def test_a_commit_that_is_in_the_log_and_not_known_yet_is_waited_for(pair: Pair) -> None:
+    """By PostgreSQL's own copies it is not: they take it for none, and note that on its rows for good."""
+    with pair.connect("left") as source, pair.connect("left") as keeper, pair.connect("right") as target:
+        for connection in (source, target):
+            connection.execute("create table public.said (word text)")
+        source.execute("create publication said for table public.said")
+        source.execute("select pg_create_logical_replication_slot('said', 'pgoutput')")
+        with stopped_commit(pair, "second"):
+            assert "second" in str(source.execute(STREAM).fetchone())
+            assert source.execute("table public.said").fetchall() == [("first",)]
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                copying.moment(source, keeper, "public.said", "said")
+        snapshot = copying.moment(source, keeper, "public.said", "said")
+        source.execute("insert into public.said values ('third')")
+        copying.copy_rows(source, target, snapshot, "table public.said", "public.said")
+        assert target.execute("table public.said").fetchall() == [("first",), ("second",)]
+        (stream,) = source.execute(STREAM).fetchone() or ("",)
+        assert "third" in stream
+        assert "second" not in stream
+        source.execute("drop publication said")
+        source.execute("select pg_drop_replication_slot('said')")
+
+
+def test_sessions_of_a_move_flush_what_they_wait_for_and_are_not_ended_by_time(pair: Pair) -> None:
+    with pair.connect("postgres") as connection:
+        settings = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": "'1min'"}
+        for name, value in settings.items():
+            connection.execute(f'alter database "left" set {name} = {value}'.encode())
+        with pair.move(9, "left", [0], lambda _: None)._session() as session:
+            assert [session.execute(f"show {name}".encode()).fetchone() for name in settings] == [
+                ("on",),
+                ("0",),
+            ]
+        for name in settings:
+            connection.execute(f'alter database "left" reset {name}'.encode())
 
 
 def test_a_move_whose_sessions_are_ended_at_random_goes_on(pair: Pair, amount: Amount, tell: Tell) -> None:

@@ -9,6 +9,7 @@ from ..connection import parse_url
 from ..errors import DbtoolError
 from ..sql.execute import Connection
 from ..sql.statements import quote
+from . import copying
 from .cluster import ClusterMember
 
 PUBLICATION = "laurel_content"
@@ -18,12 +19,9 @@ select pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint
   from pg_replication_slots s where s.slot_name = %s
 """
 _VERSIONS = """
-select (select version from learn_shard.content_version where not exists (
-         select from pg_subscription_rel r
-          where r.srrelid in ('learn_shard.content'::regclass, 'learn_shard.content_version'::regclass)
-            and r.srsubstate <> 'r')),
-       (select version from learn_shard.applied_version)
+select (select version from learn_shard.content_version), (select version from learn_shard.applied_version)
 """
+_PUBLISHED = "learn_shard.content, learn_shard.content_version"
 
 
 @dataclass(frozen=True)
@@ -50,27 +48,28 @@ def publish(home: Connection) -> None:
     """Makes the publication, and fills what it publishes."""
     home.execute("select learn_shard.publish_content()")
     if home.execute("select from pg_publication where pubname = %s", [PUBLICATION]).fetchone() is None:
-        home.execute(
-            f"create publication {PUBLICATION} for table"
-            " learn_shard.content, learn_shard.content_version".encode()
-        )
+        home.execute(f"create publication {PUBLICATION} for table {_PUBLISHED}".encode())
 
 
-def subscribe(home: Connection, shard: Connection, at: str, slot: str, password: str) -> None:
-    """Has a shard receive what home publishes; again: nothing.
-
-    The slot is made beforehand: on one server, making it in CREATE SUBSCRIPTION would wait for itself.
-    """
+def subscribe(home: ClusterMember, shard: Connection, slot: str, password: str) -> None:
+    """Has a shard receive what home publishes; again: nothing."""
     if shard.execute("select from pg_subscription where subname = %s", [slot]).fetchone() is not None:
         return
-    if home.execute("select from pg_replication_slots where slot_name = %s", [slot]).fetchone() is None:
-        home.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-    shard.execute("truncate learn_shard.content, learn_shard.content_version")
-    place = f"{at} user={COPIER} password={password}"
+    with home.open() as publisher, home.open() as keeper:
+        copying.prepare(publisher, keeper, shard)
+        found = publisher.execute("select from pg_replication_slots where slot_name = %s", [slot]).fetchone()
+        if found is None:
+            publisher.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
+        shard.execute(f"truncate {_PUBLISHED}".encode())
+        snapshot = copying.again(lambda: copying.moment(publisher, keeper, _PUBLISHED, slot))
+        for table in _PUBLISHED.split(", "):  # the version last
+            copying.copy_rows(publisher, shard, snapshot, f"table {table}", table)
+    place = f"{home.place} user={COPIER} password={password}"
     shard.execute(
         (
             f"create subscription {quote(slot)} connection '{place.replace(chr(39), chr(39) * 2)}'"
-            f" publication {PUBLICATION} with (create_slot = false, slot_name = {quote(slot)})"
+            f" publication {PUBLICATION}"
+            f" with (create_slot = false, copy_data = false, slot_name = {quote(slot)})"
         ).encode()
     )
 

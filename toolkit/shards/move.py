@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +20,8 @@ from psycopg import sql
 from ..connection import connect
 from ..errors import DbtoolError
 from ..sql.execute import Connection
+from . import copying
+from .copying import again
 
 PAUSE_SECONDS = 5.0
 """How long learners of the move may be kept waiting at a time: then they go on, and it is tried again."""
@@ -28,13 +30,21 @@ BEFORE = ("prepare", "copy", "cut over")
 """Steps before learners have left; the others are hand over, boards, clean up, totals, done."""
 GIVING_UP = "give up"
 _LAG_BYTES = 1_000_000
-_ATTEMPTS = 30
 _PATIENCE = 60.0
-_PROGRESS = """
-select (select count(*) from pg_subscription_rel r where r.srsubid = s.oid and r.srsubstate <> 'r'),
-       (select coalesce(sum(f.apply_error_count + f.sync_error_count), 0) from pg_stat_subscription_stats f
-         where f.subid = s.oid)
+_FAILURES = """
+select (select coalesce(sum(f.apply_error_count), 0) from pg_stat_subscription_stats f where f.subid = s.oid)
   from pg_subscription s where s.subname = %s
+"""
+# Who writes for a learner of the move holds the first, in the guard; what is noted of them has none.
+_HELD = "learn_shard.moves, learn.audit_log"
+_ROWS = """
+select t.relation::text, string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+       learn_shard.in_buckets(quote_ident(t.learner), m.buckets, m.of_buckets)
+  from (select * from learn_shard.learner_tables() union all select 'learn.audit_log', 'about_user') t
+ cross join learn_shard.moves m
+  join pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+   and a.attgenerated = ''
+ group by t.relation, t.learner, m.buckets, m.of_buckets
 """
 _COLUMNS = """
 select t.relation::text, a.attname, format_type(a.atttypid, a.atttypmod)
@@ -87,12 +97,14 @@ class Move:
 
     @contextmanager
     def _both(self) -> Iterator[tuple[Connection, Connection]]:
-        with ExitStack() as stack:
-            source, target = (
-                stack.enter_context(connect(url, application_name="dbtool move", autocommit=True))
-                for url in (self.source_url, self.target_url)
-            )
+        with self._session() as source, self._session(self.target_url) as target:
             yield source, target
+
+    @contextmanager
+    def _session(self, url: str | None = None) -> Iterator[Connection]:
+        with connect(url or self.source_url, application_name="dbtool move", autocommit=True) as connection:
+            copying.prepare(connection)
+            yield connection
 
     def run(self, step: str | None = None) -> None:
         """From wherever it stands to the end; `step` is what was noted last.
@@ -193,7 +205,7 @@ class Move:
         """Sets or takes off the guards, a table at a time: writers wait for a moment."""
         connection.execute("set lock_timeout = '1s'")
         for row in connection.execute(_UNLIKE).fetchall():
-            _again(partial(connection.execute, "select learn_shard.guard(%s, %s)", row))
+            again(partial(connection.execute, "select learn_shard.guard(%s, %s)", row))
         connection.execute("reset lock_timeout")
 
     def _copy(self, source: Connection, target: Connection) -> None:
@@ -209,28 +221,36 @@ class Move:
             self._drop_replication(source, target)
             self._empty(target)
             source.execute("select learn_shard.publish_movers()")
-            # made beforehand: on one server, the command would wait for itself
             source.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
+            self._copy_rows(source, target)
             name = sql.Identifier(self.name)
             target.execute(
                 sql.SQL(
-                    "create subscription {} connection {} publication {}, {} with (create_slot = false)"
+                    "create subscription {} connection {} publication {}, {}"
+                    " with (create_slot = false, copy_data = false)"
                 ).format(name, self.source_url, name, sql.Identifier(f"{self.name}_audit"))
             )
-        last, since = (-1, 0), time.monotonic()
-        while True:
-            row = target.execute(_PROGRESS, (self.name,)).fetchone()
+        self._catch_up(source, target)
+
+    def _copy_rows(self, source: Connection, target: Connection) -> None:
+        with self._session() as keeper:
+            snapshot = again(lambda: copying.moment(source, keeper, _HELD, self.name))
+            for table, columns, condition in source.execute(_ROWS).fetchall():
+                query = f"select {columns} from {table} where {condition}"  # noqa: S608
+                copying.copy_rows(source, target, snapshot, query, f"{table} ({columns})")
+
+    def _catch_up(self, source: Connection, target: Connection) -> None:
+        since, before = time.monotonic(), None
+        while self._behind(source, None) >= _LAG_BYTES:
+            row = target.execute(_FAILURES, (self.name,)).fetchone()
             if row is None:
                 raise DbtoolError(f"the subscription {self.name} is gone", hint=_ANEW)
-            missing, failures = row
-            if missing == 0 and self._behind(source, None) < _LAG_BYTES:
-                return
-            if missing != last[0]:
-                last, since = row, time.monotonic()
-            elif failures > last[1] and time.monotonic() > since + _PATIENCE:
-                raise DbtoolError(
-                    f"replication to {target.info.dbname} fails again and again", hint="Its log says why."
-                )
+            if before is None or time.monotonic() > since + _PATIENCE:
+                if before is not None and row[0] > before + 2:
+                    raise DbtoolError(
+                        f"replication to {target.info.dbname} fails again and again", hint="Its log says why."
+                    )
+                since, before = time.monotonic(), row[0]
             time.sleep(0.05)
 
     def _behind(self, source: Connection, lsn: str | None) -> int:
@@ -249,14 +269,14 @@ class Move:
         One transaction of the source: if this ends anywhere, its lock is gone, and they go on there.
         """
         source.execute("set lock_timeout = '1s'")
-        _again(lambda: self._pause(source, target))
+        again(lambda: self._pause(source, target))
         source.execute("reset lock_timeout")
 
     def _pause(self, source: Connection, target: Connection) -> None:
-        with connect(self.source_url, application_name="dbtool move", autocommit=True) as probe:
+        with self._session() as probe:
             began = time.monotonic()
             with source.transaction():
-                source.execute("lock table learn_shard.moves in access exclusive mode")
+                source.execute(f"lock table {_HELD} in access exclusive mode".encode())
                 probe.execute("select pg_logical_emit_message(true, 'laurel', 'cut over')")
                 row = probe.execute("select pg_current_wal_flush_lsn()::text").fetchone()
                 assert row is not None
@@ -301,7 +321,7 @@ class Move:
     def _recount_boards(self, source: Connection, target: Connection) -> None:
         """Off the boards of the source, onto those of the target, some hundreds at a time."""
         for users in self._batches(source):
-            _again(partial(source.execute, "select learn_shard.leave_boards(%s)", (users,)))
+            again(partial(source.execute, "select learn_shard.leave_boards(%s)", (users,)))
             with target.transaction():
                 target.execute("select learn_internal.recount_boards(%s)", (users,))
             target.execute("select learn_internal.try_merge_boards()")
@@ -332,8 +352,8 @@ class Move:
         """Rows of learners who have left leave the source, unpaid and uncounted."""
         _write(target, "learn.outbox", _read(source, _DONE_MESSAGES))
         for users in self._batches(source):
-            _again(partial(source.execute, "select learn_shard.leave_boards(%s)", (users,)))
-            _again(partial(source.execute, "select learn_shard.remove_learners(%s)", (users,)))
+            again(partial(source.execute, "select learn_shard.leave_boards(%s)", (users,)))
+            again(partial(source.execute, "select learn_shard.remove_learners(%s)", (users,)))
         source.execute("select learn_shard.forget_messages(true)")
 
     def _finish(self, source: Connection, target: Connection) -> None:
@@ -342,25 +362,6 @@ class Move:
             connection.execute("delete from learn_shard.moves")
             self._guard(connection)
         target.execute("analyze")
-
-
-def _again(act: Callable[[], object]) -> None:
-    """Does it, and again where others hold a lock: these are short, and wait behind ours in turn."""
-    for attempt in range(_ATTEMPTS):
-        if (error := _failure(act)) is None:
-            return
-        time.sleep(0.1 * (attempt + 1))
-    raise DbtoolError(
-        "others hold locks for too long", detail=str(error), hint="Run it again at a quieter moment."
-    )
-
-
-def _failure(act: Callable[[], object]) -> Exception | None:
-    try:
-        act()
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-        return error
-    return None
 
 
 def _read(connection: Connection, query: str) -> bytes:

@@ -237,7 +237,7 @@ def _subscribe(proxy: Connection, made: list[ClusterMember], opened: list[Connec
     content.publish(home)
     for each, connection in list(zip(made, opened, strict=True))[1:]:
         slot = content.slot_of(proxy.info.dbname, each)
-        content.subscribe(home, connection, made[0].place, slot, password)
+        content.subscribe(made[0], connection, slot, password)
     content.sync(home, list(zip(made, opened, strict=True))[1:])
 
 

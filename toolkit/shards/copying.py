@@ -1,0 +1,78 @@
+"""Copying rows of a busy server as they are at one moment, from which logical replication goes on.
+
+Not by CREATE SUBSCRIPTION: its copy reads under a snapshot made from the log, in which a commit can stand
+before pg_xact has it. PostgreSQL then takes the transaction for an aborted one and notes that on its rows:
+they are lost for good, on the publisher, too (https://postgr.es/m/85833.1768840165@localhost).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+
+from ..errors import DbtoolError
+from ..sql.execute import Connection
+
+# Copies take as long as they take, and are read as they were written; what has committed is on the disk.
+_SESSION = """
+select set_config(s.name, v.value, false)
+  from (values ('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
+    ('transaction_timeout', '0'), ('DateStyle', 'ISO'), ('IntervalStyle', 'postgres'),
+    ('extra_float_digits', '1'), ('synchronous_commit', 'on')) v(name, value)
+  join pg_settings s on s.name = v.name and (s.name <> 'synchronous_commit' or s.setting = 'off')
+"""
+_MOMENT = "select pg_export_snapshot(), pg_current_wal_insert_lsn()::text"
+_ATTEMPTS = 30
+
+Answer = TypeVar("Answer")
+
+
+def prepare(*connections: Connection) -> None:
+    """Sets what copies need, whatever the database or the login has for its sessions."""
+    for each in connections:
+        each.execute(_SESSION)
+
+
+def moment(publisher: Connection, keeper: Connection, tables: str, slot: str) -> str:
+    """The snapshot of a moment in which nobody writes these tables; it is there as long as `keeper`.
+
+    The slot goes on from that moment. Who writes waits for it, and it for who has written, a second at most.
+    """
+    with publisher.transaction():  # the lock is in the log, and so its commit brings that to the disk
+        publisher.execute("set local lock_timeout = '1s'")
+        publisher.execute(f"lock table {tables} in access exclusive mode".encode())
+        keeper.execute("begin isolation level repeatable read, read only")
+        snapshot, lsn = keeper.execute(_MOMENT).fetchone() or ("", "")
+    publisher.execute("select pg_replication_slot_advance(%s, %s::pg_lsn)", (slot, lsn))
+    return str(snapshot)
+
+
+def copy_rows(source: Connection, target: Connection, snapshot: str, query: str, into: str) -> None:
+    """The rows of a query, past triggers; `into` is a table, with columns where it has others as well."""
+    with source.transaction(), target.transaction():
+        source.execute("set transaction isolation level repeatable read, read only")
+        source.execute(f"set transaction snapshot '{snapshot}'".encode())
+        target.execute("set local session_replication_role = replica")
+        with (
+            source.cursor().copy(f"copy ({query}) to stdout".encode()) as rows,
+            target.cursor().copy(f"copy {into} from stdin".encode()) as copy,
+        ):
+            for piece in rows:
+                copy.write(piece)
+
+
+def again(act: Callable[[], Answer]) -> Answer:
+    """Does it, and again where others hold a lock: these are short, and wait behind ours in turn."""
+    error: psycopg.Error | None = None
+    for attempt in range(_ATTEMPTS):
+        try:
+            return act()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as one:
+            error = one
+        time.sleep(0.1 * (attempt + 1))
+    raise DbtoolError(
+        "others hold locks for too long", detail=str(error), hint="Run it again at a quieter moment."
+    )
