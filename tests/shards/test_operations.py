@@ -26,6 +26,14 @@ def test_status_shows_every_database(shards: Shards) -> None:
     assert sum(row["buckets"] for row in rows) == 64
 
 
+def test_content_was_not_copied_by_postgresql(shards: Shards) -> None:
+    """Which can lose what commits on home at that moment; see test_move.py."""
+    for name in SHARDS:
+        with shards.open(name) as shard:
+            query = b"select count(*), count(srsublsn) from pg_subscription_rel"
+            assert shard.connection.execute(query).fetchall() == [(2, 0)]
+
+
 def test_a_registration_that_was_cut_off_leaks_no_name(shards: Shards, proxy: Learn) -> None:
     """Before the shard has the learner the names are free again; after that, the learner is there."""
     with shards.open("proxy") as owner:
