@@ -4,7 +4,7 @@
 
 set role learn_owner;
 
--- On home, when facts of the community are written.
+-- On home, when facts of the community are written. The proxy says whose call it is that writes them, and its key.
 create or replace function learn_shard.tell_facts()
 returns trigger
 language plpgsql
@@ -13,8 +13,9 @@ security definer                  -- whoever posts writes no table of this schem
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into learn_shard.forwards (user_id, kind, payload)
-  select n.user_id, 'fact', to_jsonb(n)
+  insert into learn_shard.forwards (user_id, kind, payload, call_key)
+  select n.user_id, 'fact', to_jsonb(n),
+    case when n.user_id::text = current_setting('learn_shard.caller', true) then current_setting('learn_shard.key', true) end
   from new_rows n
   where n.subject_type in ('discussion', 'reply')
   order by n.id;
@@ -67,8 +68,9 @@ as $$
 $$;
 comment on function learn_shard.own_columns() is 'The columns of a profile that home does not tell a shard.';
 
--- On home: what has not been delivered, of one learner or of all, in order.
-create or replace function learn_shard.pending(p_user_id uuid default null, p_limit integer default 500)
+-- On home: what has not been delivered, of one learner or of all, in order. Of all: not of those whose own call is under way,
+-- perhaps, as its answer says what it earned.
+create or replace function learn_shard.pending(p_user_id uuid, p_limit integer, p_older_than interval)
 returns table (user_id uuid, forwards jsonb)
 language plpgsql
 stable
@@ -79,7 +81,7 @@ set jit = off
 as $$
 begin
   return query
-  select f.user_id, jsonb_agg(jsonb_build_object('id', f.id, 'kind', f.kind, 'payload', case
+  select f.user_id, jsonb_agg(jsonb_build_object('id', f.id, 'kind', f.kind, 'key', f.call_key, 'payload', case
       when f.kind <> 'profile' then f.payload
       else (
         select jsonb_object_agg(c.key, c.value)
@@ -87,7 +89,9 @@ begin
         where u.id = f.user_id and f.payload ? c.key) end) order by f.id)
   from (
     select w.* from learn_shard.forwards w
-    where p_user_id is null or w.user_id = p_user_id
+    where w.user_id = p_user_id or p_user_id is null and not exists (
+      select from learn_shard.forwards o
+      where o.user_id = w.user_id and o.call_key is not null and o.made_at > clock_timestamp() - p_older_than)
     order by w.id
     limit p_limit
   ) f
@@ -95,7 +99,7 @@ begin
   order by min(f.id);
 end;
 $$;
-comment on function learn_shard.pending(uuid, integer) is
+comment on function learn_shard.pending(uuid, integer, interval) is
   'On home: what learners'' shards have not been told yet, of one learner or of all.';
 
 create or replace function learn_shard.forget(p_forwards jsonb)
@@ -113,7 +117,8 @@ end;
 $$;
 comment on function learn_shard.forget(jsonb) is 'On home: these have been delivered.';
 
--- On a shard: takes what home tells of a learner, each thing once, in order. Returns how much was new.
+-- On a shard: takes what home tells of a learner, each thing once, in order. What a call of the learner's own earned is kept
+-- as its answer, whoever delivers it. Returns how much was new.
 create or replace function learn_shard.take(p_user_id uuid, p_forwards jsonb)
 returns integer
 language plpgsql
@@ -126,10 +131,19 @@ as $$
 declare
   f       record;
   n       learn.activity_log;
+  v_key   text;
   v_count integer := 0;
 begin
   perform learn_shard.hold_for(p_forwards);
   perform from learn.user_stats s where s.user_id = p_user_id for no key update;
+  for v_key in
+    select x.key from jsonb_to_recordset(p_forwards) x(id bigint, key text)
+    where x.key <> '' and exists (select from learn.users u where u.id = p_user_id)
+    group by x.key order by min(x.id)
+  loop
+    perform learn_shard.answer(p_user_id, v_key, '{}', (
+      select jsonb_agg(e.value) from jsonb_array_elements(p_forwards) e where e.value ->> 'key' = v_key));
+  end loop;
   for f in
     select x.* from jsonb_to_recordset(p_forwards) x(id bigint, kind text, payload jsonb) order by x.id
   loop
@@ -201,8 +215,17 @@ declare
   v_call    learn_internal.call;
   v_summary learn.award_summary;
   v_kept    jsonb;
+  v_own     jsonb;
+  v_others  jsonb;
 begin
   perform learn_shard.hold_for(p_forwards);
+  select coalesce(jsonb_agg(e.value - 'key') filter (where x.is_own), '[]'),
+    coalesce(jsonb_agg(e.value) filter (where not x.is_own), '[]')
+  into v_own, v_others
+  from jsonb_array_elements(p_forwards) e
+  cross join lateral (
+    select e.value ->> 'kind' = 'merge' or e.value ->> 'key' is not distinct from coalesce(p_key, '') as is_own) x;
+  perform learn_shard.take(p_user_id, v_others) where v_others <> '[]';  -- which is not what this call did
   select s.total_xp, s.current_level into v_call.total_xp, v_call.current_level
   from learn.user_stats s where s.user_id = p_user_id for no key update;
   perform learn_internal.require_user(p_user_id);
@@ -212,20 +235,19 @@ begin
   v_call.last_challenge := coalesce(pg_sequence_last_value('learn.user_challenge_progress_id_seq'), 0);
   v_call.today := (
     select (learn.clock() at time zone u.timezone - u.day_starts_at)::date from learn.users u where u.id = p_user_id);
-  perform learn_shard.take(p_user_id, p_forwards) where p_forwards <> '[]';
+  perform learn_shard.take(p_user_id, v_own) where v_own <> '[]';
   select a.response into v_kept from learn_shard.answers a where a.user_id = p_user_id and a.key = p_key;
   if found then
     v_summary := jsonb_populate_record(null::learn.award_summary, v_kept);
-    v_summary.replayed := true;
-    return v_summary;
+  else
+    v_summary := learn_internal.summarize(v_call);
   end if;
-  v_summary := learn_internal.summarize(v_call);
   v_summary.unlocked := v_summary.unlocked || coalesce((
     select jsonb_object_agg(h.key, h.value)
     from jsonb_each(p_home -> 'unlocked') h
     where h.key not in ('levels', 'challenges', 'avatars')), '{}');
   v_summary.replayed := (p_home ->> 'replayed')::boolean;
-  if p_key is not null then
+  if v_kept is null and p_key is not null then
     insert into learn_shard.answers (user_id, key, response) values (p_user_id, p_key, to_jsonb(v_summary));
   end if;
   return v_summary;
@@ -281,7 +303,7 @@ $$;
 comment on function learn_shard.oldest_forward() is 'On home: the oldest of what shards have not been told.';
 
 grant execute on function learn_shard.purge(timestamptz, bigint), learn_shard.oldest_forward() to learn_router;
-grant execute on function learn_shard.pending(uuid, integer), learn_shard.forget(jsonb), learn_shard.take(uuid, jsonb),
+grant execute on function learn_shard.pending(uuid, integer, interval), learn_shard.forget(jsonb), learn_shard.take(uuid, jsonb),
   learn_shard.answer(uuid, text, jsonb, jsonb) to learn_router;
 
 reset role;

@@ -47,11 +47,11 @@ returns setof integer language plproxy volatile set search_path = pg_catalog, pg
 $$;
 comment on function learn_proxy.buckets_with(text, text) is 'On all shards: the learner that has what is named.';
 
-create or replace function learn_proxy.pending(p_user_id uuid, p_limit integer)
+create or replace function learn_proxy.pending(p_user_id uuid, p_limit integer, p_older_than interval)
 returns table (user_id uuid, forwards jsonb) language plproxy volatile set search_path = pg_catalog, pg_temp as $$
   cluster 'laurel_home'; run on 0; target learn_shard.pending;
 $$;
-comment on function learn_proxy.pending(uuid, integer) is 'On home: what shards have not been told yet.';
+comment on function learn_proxy.pending(uuid, integer, interval) is 'On home: what shards have not been told yet.';
 
 create or replace function learn_proxy.forget(p_forwards jsonb)
 returns void language plproxy volatile set search_path = pg_catalog, pg_temp as $$

@@ -55,7 +55,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_forwards jsonb := (select p.forwards from learn_proxy.pending(p_user_id, 1000) p);
+  v_forwards jsonb := (select p.forwards from learn_proxy.pending(p_user_id, 1000, null) p);
 begin
   if v_forwards is null then
     return 0;
@@ -66,7 +66,7 @@ begin
   exception
     when unique_violation then
       -- a name that has changed hands on home: its last owner's shard has not heard of it
-      perform learn_proxy.deliver(p_user_id, 1000);
+      perform learn_proxy.deliver(p_user_id, 1000, '0');
       perform learn_proxy.take(p_user_id, v_forwards);
   end;
   perform learn_proxy.finish(p_user_id, v_forwards);
@@ -75,8 +75,9 @@ end;
 $$;
 comment on function learn_proxy.drain_learner(uuid) is 'Delivers what home has to tell of one learner; returns how much.';
 
--- Delivers what home has to tell of everybody but one. A shard that does not answer hears of it later.
-create or replace function learn_proxy.deliver(p_but uuid, p_limit integer)
+-- Delivers what home has to tell of everybody but one, and but those whose own call began within a bound: its answer will.
+-- A shard that does not answer hears of it later.
+create or replace function learn_proxy.deliver(p_but uuid, p_limit integer, p_older_than interval)
 returns integer
 language plpgsql
 volatile
@@ -87,7 +88,7 @@ declare
   v_forwards jsonb;
   v_count    integer := 0;
 begin
-  for v_pending in select p.* from learn_proxy.pending(null, p_limit) p where p.user_id is distinct from p_but loop
+  for v_pending in select p.* from learn_proxy.pending(null, p_limit, p_older_than) p where p.user_id is distinct from p_but loop
     begin
       v_forwards := learn_proxy.bring(v_pending.forwards);
       perform learn_proxy.take(v_pending.user_id, v_forwards);
@@ -103,7 +104,7 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_proxy.deliver(uuid, integer) is
+comment on function learn_proxy.deliver(uuid, integer, interval) is
   'Delivers what home has to tell of everybody but one; returns of how many learners.';
 
 -- After a call on home: the learner's shard hears of it and answers, and so do those of others whom it concerns.
@@ -114,7 +115,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_forwards jsonb := coalesce((select p.forwards from learn_proxy.pending(p_user_id, 1000) p), '[]');
+  v_forwards jsonb := coalesce((select p.forwards from learn_proxy.pending(p_user_id, 1000, null) p), '[]');
   v_summary  learn.award_summary;
 begin
   v_forwards := learn_proxy.bring(v_forwards);
@@ -122,7 +123,7 @@ begin
   if v_forwards <> '[]' then
     perform learn_proxy.finish(p_user_id, v_forwards);
   end if;
-  perform learn_proxy.deliver(p_user_id, 20);
+  perform learn_proxy.deliver(p_user_id, 20, '10 seconds');
   return v_summary;
 end;
 $$;
@@ -143,7 +144,7 @@ declare
 begin
   perform learn_proxy.settle_claims(p_older_than, null, null);
   loop
-    v_count := learn_proxy.deliver(null, 500);
+    v_count := learn_proxy.deliver(null, 500, p_older_than);
     v_sum := v_sum + v_count;
     exit when v_count = 0;
   end loop;

@@ -67,6 +67,9 @@ create table if not exists learn_shard.forwards (
   made_at timestamptz not null default clock_timestamp(),
   constraint kind_is_known check (kind in ('fact', 'profile', 'erase', 'merge'))
 );
+alter table learn_shard.forwards add column if not exists call_key text;
+comment on column learn_shard.forwards.call_key is
+  'Of what the learner''s own call did: its idempotency key, or nothing; null: not of a call of the learner''s own.';
 create index if not exists forwards_user on learn_shard.forwards (user_id, id);
 comment on table learn_shard.forwards is
   'On home: what learners'' shards have to be told, in order, written in the transaction that it follows from. The proxy '

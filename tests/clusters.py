@@ -119,10 +119,10 @@ class Cluster:
             time.sleep(0.01)
         raise AssertionError(self.log[-3000:])
 
-    def is_up(self) -> bool:
+    def is_up(self, database: str = DATABASE) -> bool:
         """Whether it lets in."""
         try:
-            self.connect().close()
+            self.connect(database).close()
         except psycopg.OperationalError:
             return False
         return True

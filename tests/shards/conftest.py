@@ -134,6 +134,7 @@ def running_shards(*systems: str) -> Iterator[Shards]:
                 seeds.seed(home, project, systems, demo=True, mix=True)
                 home.execute("delete from learn.users")
             connection.execute("create database plain template home")
+            connection.execute("checkpoint")  # until then a crash sets the sequences of a copy back
         urls = [made.url(name) for name in SHARDS]
         setup.init(project, made.url("proxy"), made.url("home"), urls, 64, Reporter())
         yield Shards(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -16,6 +18,9 @@ import pytest
 
 from tests.shards.conftest import SHARDS, Shards, running_shards
 from tests.shards.twins import Twins
+from tests.suites.conftest import Amount, Tell
+from tests.suites.conftest import amount as amount
+from tests.suites.conftest import tell as tell
 
 LEARNERS = 24
 REPORTS = (
@@ -40,7 +45,10 @@ def compare(twins: Twins) -> None:
     for name in SHARDS:
         found += twins.state(name)
     assert sum(expected.values()) > 500
-    assert (sorted((expected - found).elements())[:5], sorted((found - expected).elements())[:5]) == ([], [])
+    assert (sorted((expected - found).elements())[:5], sorted((found - expected).elements())[:5]) == (
+        [],
+        [],
+    )
     for query in (
         "select title, is_solved, reply_count, upvote_count, is_pinned,"
         " (select username from learn.users where id = author_id)"
@@ -71,8 +79,9 @@ def play(twins: Twins, calls: int, name: str = "twin") -> None:
     twins.set_time()
     for number in range(LEARNERS):
         twins.register(f"{name} {number}")
-    for number in range(calls):
-        if number % 40 == 0:
+    turns = itertools.count()
+    while twins.done.total() + twins.refused.total() < calls:
+        if next(turns) % 40 == 0:
             twins.set_time()
         twins.call()
         if twins.done["post_discussion"] or twins.done["post_reply"]:
@@ -80,15 +89,27 @@ def play(twins: Twins, calls: int, name: str = "twin") -> None:
     twins.shards.drain()
 
 
-def test_the_same_calls_end_in_the_same_state(apart: Shards, request: pytest.FixtureRequest) -> None:
-    calls = 10_000 if request.config.getoption("--large") else 500
-    twins = Twins(apart, seed=19)
-    play(twins, calls)
-    assert twins.differences == []
-    compare(twins)
-    assert len(twins.done) > 20
-    assert twins.done["merge_users"]
-    assert twins.refused
+@contextmanager
+def seeded(usual: int, amount: Amount, tell: Tell) -> Iterator[int]:
+    """A seed: `$LAUREL_SEED`, or the usual one, or with --large a new one. Whoever fails says it."""
+    seed = int(os.environ.get("LAUREL_SEED") or amount(usual, random.randrange(10**6)))
+    try:
+        yield seed
+    except BaseException:
+        tell(f"FAILED with LAUREL_SEED={seed}")
+        raise
+
+
+def test_the_same_calls_end_in_the_same_state(apart: Shards, amount: Amount, tell: Tell) -> None:
+    with seeded(19, amount, tell) as seed:
+        twins = Twins(apart, seed)
+        play(twins, amount(500, 10_000))
+        assert twins.differences == []
+        compare(twins)
+        assert len(twins.done) > 20
+        assert twins.done["merge_users"]
+        assert twins.refused
+        tell(f"{twins.told()} (seed {seed})")
 
 
 def breaking(shards: Shards, stop: threading.Event, dice: random.Random, killed: Counter[str]) -> None:
@@ -114,25 +135,27 @@ def breaking(shards: Shards, stop: threading.Event, dice: random.Random, killed:
 
 
 def test_the_same_calls_end_in_the_same_state_when_shards_die(
-    apart: Shards, request: pytest.FixtureRequest
+    apart: Shards, amount: Amount, tell: Tell
 ) -> None:
     """Clients come again with the same key: nothing is lost or doubled.
 
     What an accepted solution pays to somebody else may reach that shard later, so only the end is compared.
     """
-    calls = 5000 if request.config.getoption("--large") else 100
-    twins = Twins(apart, seed=20)
-    stop, killed = threading.Event(), Counter[str]()
-    breaker = threading.Thread(target=breaking, args=(apart, stop, random.Random(3), killed))
-    breaker.start()
-    try:
-        play(twins, calls, "survivor")
-        while killed["session"] <= 3 or twins.retries <= 3:
-            twins.call()
-            if twins.done["post_discussion"] or twins.done["post_reply"]:
-                twins.note_posts()
-    finally:
-        stop.set()
-        breaker.join()
-    twins.shards.drain()
-    compare(twins)
+    with seeded(20, amount, tell) as seed:
+        twins = Twins(apart, seed)
+        stop, killed = threading.Event(), Counter[str]()
+        breaker = threading.Thread(target=breaking, args=(apart, stop, random.Random(seed), killed))
+        breaker.start()
+        try:
+            play(twins, amount(100, 5_000), "survivor")
+            while killed["session"] <= 3 or twins.retries <= 3:
+                twins.call()
+                if twins.done["post_discussion"] or twins.done["post_reply"]:
+                    twins.note_posts()
+        finally:
+            stop.set()
+            breaker.join()
+        twins.shards.drain()
+        compare(twins)
+        ended = f"{killed['session']} sessions ended, {killed['process']} processes killed"
+        tell(f"{twins.told()}; {ended}, {twins.retries} retries (seed {seed})")

@@ -33,7 +33,7 @@ def cut_off(shards: Shards, gone: UUID, stays: UUID, step: str) -> None:
         owner.connection.execute("select learn_proxy.home_merge_users(%s, %s)", [gone, stays])
         if step == "home":
             return
-        pending = "from learn_proxy.pending(%s, 9) p"
+        pending = "from learn_proxy.pending(%s, 9, null) p"
         owner.connection.execute(f"select learn_proxy.bring(p.forwards) {pending}".encode(), [stays])
         if step in ("take", "forget"):
             take = f"select learn_proxy.take(%s, learn_proxy.bring(p.forwards)) {pending}"

@@ -140,7 +140,8 @@ def test_what_home_has_to_tell_is_delivered_after_a_crash(shards: Shards, proxy:
         owner.connection.execute("select learn_proxy.home_post_discussion(%s, 'Left', 'alone')", [user])
         if step == "shard":
             owner.connection.execute(
-                "select learn_proxy.take(p.user_id, p.forwards) from learn_proxy.pending(%s, 100) p", [user]
+                "select learn_proxy.take(p.user_id, p.forwards) from learn_proxy.pending(%s, 100, null) p",
+                [user],
             )
     assert shards.drain() == 1
     assert shards.drain() == 0

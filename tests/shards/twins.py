@@ -211,6 +211,11 @@ class Twins:
 
         return [clean(row) for row in rows]
 
+    def told(self) -> str:
+        """What was done."""
+        done, refused = self.done.total(), self.refused.total()
+        return f"{done + refused:,} calls of {len(self.done)} functions, {refused:,} refused alike"
+
     def note_posts(self) -> None:
         """Which post on home is which in the plain database: by their order."""
         for kind, table in (("discussion", "discussions"), ("reply", "replies")):

@@ -22,6 +22,11 @@ ELSEWHERE = {
     "current_learner": "Row-level security is for sessions on a shard; through the proxy backends call.",
 }
 """Why what backends may call on one database is refused on the proxy, where an outbox is not the reason."""
+_HOME_CALL = (
+    "select s.* from (select p_user_id as caller, set_config('learn_shard.caller', p_user_id::text, true),"
+    " set_config('learn_shard.key', p_idempotency_key, true) offset 0) c"
+    " cross join lateral learn.{name}({rest}) s;"
+)
 _RANKS = {"xp_rank": "learn.user_rank(p_user_id)", "rank_percentile": "learn.rank_percentile(p_user_id)"}
 _OUTBOX = "Each database has an outbox of its own: have workers connect to each."
 _EDITORS = "Content is edited on home: connect there. `dbtool shards sync` brings it to the shards."
@@ -172,6 +177,8 @@ def _helper(
 ) -> str:
     """Two statements: a function of learn_proxy that a public one is made of, and its comment."""
     target = f"target learn.{each.name};"
+    if home and each.kind == "community":  # which is told whose call it is
+        target = _HOME_CALL.format(name=each.name, rest=", ".join(["c.caller", *each.names[1:]]))
     identity = each.identity
     if before.startswith("p_bucket"):  # the shard is not told which bucket that was
         target = f"select * from learn.{each.name}({', '.join(each.names)});"  # noqa: S608
