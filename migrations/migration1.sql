@@ -741,7 +741,7 @@ comment on function learn_internal.check_learner(uuid) is
 -- functions/operations/check_everybody.sql
 
 -- What is not as it follows from facts, of everybody (p_learners_too) or only of what is nobody's. The statements join
--- sets with sets: by hashes, with memory for them, whatever is known of the tables' sizes.
+-- sets with sets and group them: by hashes, with memory for them, whatever is known of the tables' sizes.
 create or replace function learn_internal.check_everybody(p_learners_too boolean)
 returns table (check_name text, user_id uuid, expected text, actual text)
 language plpgsql
@@ -749,13 +749,20 @@ stable
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 set enable_mergejoin = off
-set work_mem = '64MB'
+set enable_sort = off
+set work_mem = '256MB'
 set jit = off
 as $$
+declare
+  v_suspects uuid[];
 begin
   return query select * from learn_internal.common_damage;
   if p_learners_too then
-    return query select * from learn_internal.damage;
+    return query select * from learn_internal.damage_but_boards;
+    v_suspects := array(select s.user_id from learn_internal.board_suspects s);
+    if v_suspects <> '{}' then
+      return query select * from learn_internal.board_damage d where d.user_id = any (v_suspects);
+    end if;
   end if;
 end;
 $$;
@@ -1077,7 +1084,7 @@ begin
   insert into learn.user_stats (user_id, registered_on)
   select u.id, (learn_internal.local_date(u.id, u.created_at)).local_date
   from learn.users u
-  where u.id = any (p_user_ids)
+  where u.id = any (p_user_ids) and not exists (select from learn.user_stats e where e.user_id = u.id)
   on conflict do nothing;
   update learn.user_stats s
   set registered_on = f.local_date
@@ -1180,7 +1187,11 @@ begin
   select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
     r.failed_submissions, r.is_first_try, r.solved_at
   from learn_internal.exercise_recounts r
-  where r.user_id = any (p_user_ids)
+  where r.user_id = any (p_user_ids) and not exists (
+    select from learn.user_exercise_progress e
+    where e.user_id = r.user_id and e.exercise_id = r.exercise_id and e.submissions = r.submissions
+      and e.wrong_submissions = r.wrong_submissions and e.failed_submissions = r.failed_submissions
+      and e.is_first_try = r.is_first_try and e.solved_at is not distinct from r.solved_at)
   on conflict (user_id, exercise_id) do update
     set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
       failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
@@ -1283,9 +1294,9 @@ begin
   where p.user_id = any (p_user_ids) and p.completed_at is not null;
 
   -- Leaderboards and analytics
-  perform learn_internal.recount_boards(array_agg(distinct d.user_id))
-  from learn_internal.board_damage d
-  where d.user_id = any (p_user_ids)
+  perform learn_internal.recount_boards(array_agg(s.user_id))
+  from learn_internal.board_suspects s
+  where s.user_id = any (p_user_ids)
   having count(*) > 0;
   if p_tallies then
     perform learn_internal.settle_tallies();
@@ -1297,8 +1308,8 @@ comment on function learn_internal.rebuild_users(uuid[], boolean) is
 
 -- functions/operations/rebuild_all.sql
 
--- Recomputes the projections of all users, set-based. Locks everybody's stats row until
--- the transaction ends. Returns the number of users.
+-- Recomputes the projections of all users, and writes those of the users in whom it finds a difference: these are locked
+-- until the transaction ends. Returns the number of all users.
 -- no grant: for operators, as learn_owner.
 create or replace function learn.rebuild_all()
 returns bigint
@@ -1309,9 +1320,11 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_user_ids uuid[];
+  v_user_ids uuid[] := array(
+    select distinct d.user_id from learn_internal.check_everybody(true) d
+    where d.user_id is not null
+    order by d.user_id);
 begin
-  select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
   perform learn_internal.rebuild_users(v_user_ids);
   perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
   if found then
@@ -1322,7 +1335,7 @@ begin
       select s.metric, s.period, s.starts_on from learn_internal.board_scores s
     ) b;
   end if;
-  return cardinality(v_user_ids);
+  return (select count(*) from learn.users);
 end;
 $$;
 comment on function learn.rebuild_all() is

@@ -44,10 +44,12 @@ drop view learn.user_dashboard;
 drop view learn_internal.board_damage;
 drop view learn_internal.board_recounts;
 drop view learn_internal.board_stretch_damage;
-drop view learn_internal.board_totals;
+drop view learn_internal.board_suspects;
 drop view learn_internal.board_values;
 drop function learn.rank_percentile(uuid,text);
 drop function learn.user_rank(uuid,text,text,uuid[],date);
+drop view learn_internal.board_addends;
 drop view learn_internal.board_facts;
+drop view learn_internal.board_totals;
 
 reset role;

@@ -394,53 +394,13 @@ where m.is_board;
 comment on view learn_internal.board_totals is
   'Values of all time per user and metric with boards, but for streaks: those are in streak_ends.';
 
--- views/leaderboards/board_recounts.sql
-
--- The boards recounted from the facts: what board_scores must say once everything is merged.
--- Filter by user_id: it reaches the tables.
-create or replace view learn_internal.board_recounts as
-select f.user_id, f.metric, p.period, p.starts_on,
-  (case when bool_or(f.is_maximum) then max(f.amount) else sum(f.amount) end)::bigint as value,
-  'infinity'::timestamptz as lapses_at
-from (  -- first by days, of which there are fewer than facts
-  select d.user_id, d.metric, d.local_date, bool_or(d.is_maximum) as is_maximum,
-    case when bool_or(d.is_maximum) then max(d.amount) else sum(d.amount) end as amount
-  from learn_internal.board_facts d
-  where d.amount is not null
-    and d.local_date >= (select date_trunc('month', s.kept_from::timestamp)::date - 6 from learn_internal.board_state s)
-    and d.recorded_at >= (
-      select date_trunc('month', s.kept_from::timestamp) - interval '8 days' from learn_internal.board_state s)
-  group by d.user_id, d.metric, d.local_date
-) f
-cross join lateral (
-  values
-    ('day', f.local_date, f.local_date + 1),
-    ('week', date_trunc('week', f.local_date::timestamp)::date,
-      date_trunc('week', f.local_date::timestamp)::date + 7),
-    ('month', date_trunc('month', f.local_date::timestamp)::date,
-      (date_trunc('month', f.local_date::timestamp) + interval '1 month')::date)
-) p(period, starts_on, ends_on)
-where p.ends_on > (select s.kept_from from learn_internal.board_state s)
-group by f.user_id, f.metric, p.period, p.starts_on
-union all
-select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value, 'infinity'::timestamptz
-from learn_internal.board_totals t
-union all
-select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, e.ends_at
-from learn_internal.streak_ends e
-where e.ends_at > (select learn.clock())
-  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
-comment on view learn_internal.board_recounts is
-  'The boards that board_scores keeps, recounted from the facts, whether users want to be seen or not.';
-
 -- views/leaderboards/board_values.sql
 
--- What boards say of each user: the last merge and what was gained since. Users who are to be recounted, and
--- streaks that are to be looked up, are not here.
+-- What boards say of each user: the last merge, and what was gained since, to be added to it or to raise it. Users who
+-- are to be recounted, streaks that are to be looked up, and periods that boards no longer keep, are not here.
 create or replace view learn_internal.board_values as
-select v.user_id, v.metric, v.period, v.starts_on,
-  (case when bool_or(m.aggregate = 'max' or m.key = 'longest_streak') then max(v.value) else sum(v.value) end)::bigint as value,
-  min(v.lapses_at) as lapses_at
+select v.user_id, v.metric, v.period, v.starts_on, v.value, v.lapses_at,
+  m.aggregate = 'max' or m.key = 'longest_streak' as is_maximum
 from (
   select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
   from learn_internal.board_scores s
@@ -459,48 +419,16 @@ from (
   where p.period = 'all_time' or g.local_date > '-infinity'
 ) v
 join learn.metrics m on m.key = v.metric and m.is_board
-where not exists (
+where v.starts_on >= case v.period when 'all_time' then '-infinity'
+    when 'day' then (select s.kept_from from learn_internal.board_state s)
+    when 'week' then (select date_trunc('week', s.kept_from::timestamp)::date from learn_internal.board_state s)
+    else (select date_trunc('month', s.kept_from::timestamp)::date from learn_internal.board_state s) end
+  and not exists (
   select from learn_internal.board_gains k
   where k.user_id = v.user_id
-    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
-group by v.user_id, v.metric, v.period, v.starts_on;
+    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'));
 comment on view learn_internal.board_values is
   'What boards say of each user: the last merge and what was gained since.';
-
--- views/leaderboards/board_damage.sql
-
--- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
-create or replace view learn_internal.board_damage as
-select 'boards_follow_from_facts' as check_name, w.user_id,
-  format('%s %s %s: %s until %s', w.metric, w.period, w.starts_on, sum(w.due), max(w.lapses_at) filter (where w.is_due))
-    as expected,
-  format('%s until %s', sum(w.value), max(w.lapses_at) filter (where not w.is_due)) as actual
-from (
-  select c.user_id, c.metric, c.period, c.starts_on, c.value as due, 0 as value, c.lapses_at, true as is_due
-  from learn_internal.board_recounts c
-  join learn.users u on u.id = c.user_id and u.is_active and u.show_on_leaderboard
-  where not exists (
-    select from learn_internal.board_gains k
-    where k.user_id = c.user_id
-      and (k.metric = '' or k.metric = 'current_streak' and c.metric = 'current_streak'))
-  union all
-  select v.user_id, v.metric, v.period, v.starts_on, 0, v.value, v.lapses_at, false
-  from learn_internal.board_values v
-  where v.period = 'all_time' or (v.starts_on + case v.period
-      when 'day' then interval '1 day' when 'week' then interval '7 days'
-      else interval '1 month' end)::date
-    > (select s.kept_from from learn_internal.board_state s)
-) w
-group by w.user_id, w.metric, w.period, w.starts_on
-having sum(w.due) <> sum(w.value) or min(w.lapses_at) <> max(w.lapses_at)
-union all
-select 'names_on_boards_are_usernames', s.user_id, lower(u.username), s.name
-from learn_internal.board_scores s
-join learn.users u on u.id = s.user_id
-where s.name <> lower(u.username) and not exists (
-  select from learn_internal.board_gains k where k.user_id = s.user_id and k.metric = '');
-comment on view learn_internal.board_damage is
-  'Where boards are not what the facts say; no row when all is well.';
 
 -- views/leaderboards/board_stretch_damage.sql
 
@@ -894,7 +822,7 @@ begin
   ), wanted as (
     select r.user_id, r.metric, r.period, r.starts_on, r.value, lower(u.username) as name, r.lapses_at
     from learn_internal.board_recounts r
-    join learn.users u on u.id = r.user_id and u.is_active and u.show_on_leaderboard
+    join learn.users u on u.id = r.user_id
     where r.user_id = any (p_user_ids) and r.value <> 0
   ), gone as (
     delete from learn_internal.board_scores s
@@ -1959,5 +1887,142 @@ end;
 $$;
 comment on function learn_internal.place_on_board(learn_internal.board, uuid, learn_internal.board_waiting) is
   'A user''s rank on a kept board; null: not on it.';
+
+-- views/leaderboards/board_addends.sql
+
+-- What the boards that board_scores keeps are made of, recounted from the facts: values of all time, and what each day
+-- adds to the periods that it is in, a row for each, of users who want to be seen. Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_addends as
+select f.user_id, f.metric, p.period, p.starts_on, f.amount, f.is_maximum, 'infinity'::timestamptz as lapses_at
+from (  -- first by days, of which there are fewer than facts
+  select d.user_id, d.metric, d.local_date, d.is_maximum,
+    (case when d.is_maximum then max(d.amount) else sum(d.amount) end)::bigint as amount
+  from learn_internal.board_facts d
+  where d.amount is not null
+    and d.local_date >= (select date_trunc('month', s.kept_from::timestamp)::date - 6 from learn_internal.board_state s)
+    and d.recorded_at >= (
+      select date_trunc('month', s.kept_from::timestamp) - interval '8 days' from learn_internal.board_state s)
+  group by d.user_id, d.metric, d.local_date, d.is_maximum
+) f
+join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
+cross join lateral (
+  values
+    ('day', f.local_date, (select s.kept_from from learn_internal.board_state s)),
+    ('week', f.local_date - (f.local_date - '0001-01-01'::date) % 7,  -- a Monday
+      (select date_trunc('week', s.kept_from::timestamp)::date from learn_internal.board_state s)),
+    ('month', date_trunc('month', f.local_date::timestamp)::date,
+      (select date_trunc('month', s.kept_from::timestamp)::date from learn_internal.board_state s))
+) p(period, starts_on, kept_from)
+where p.starts_on >= p.kept_from
+union all
+select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value,
+  t.metric in (select m.key from learn.metrics m where m.aggregate = 'max' or m.key = 'longest_streak'),
+  'infinity'::timestamptz
+from learn_internal.board_totals t
+join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+union all
+select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, false, e.ends_at
+from learn_internal.streak_ends e
+join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+where e.ends_at > (select learn.clock())
+  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
+comment on view learn_internal.board_addends is
+  'What the boards that board_scores keeps are made of, recounted from the facts: add up, or take the maximum.';
+
+-- views/leaderboards/board_suspects.sql
+
+-- Learners whose boards may not be what the facts say, for a look at everybody: board_damage then says what is wrong. To
+-- compare place by place takes a group for each, and of these there are as many as facts. So each value is multiplied by
+-- a number of its place, and so is what the facts add to it: by learner, and modulo a prime, both products add up to the
+-- same. One wrong value is always told, of several wrong ones of a learner all but one case in a million.
+create or replace view learn_internal.board_suspects as
+select t.user_id
+from (
+  select a.user_id, a.metric, a.period, a.starts_on, a.amount, a.lapses_at
+  from learn_internal.board_addends a
+  where not a.is_maximum and not exists (
+    select from learn_internal.board_gains k
+    where k.user_id = a.user_id
+      and (k.metric = '' or k.metric = 'current_streak' and a.metric = 'current_streak'))
+  union all
+  select v.user_id, v.metric, v.period, v.starts_on, - v.value, v.lapses_at
+  from learn_internal.board_values v
+  where not v.is_maximum
+  union all
+  select m.user_id, m.metric, m.period, m.starts_on, 1, 'infinity'  -- maxima, which do not add up
+  from (
+    select a.user_id, a.metric, a.period, a.starts_on, a.amount as due, 0 as value, a.lapses_at
+    from learn_internal.board_addends a
+    where a.is_maximum and not exists (
+      select from learn_internal.board_gains k where k.user_id = a.user_id and k.metric = '')
+    union all
+    select v.user_id, v.metric, v.period, v.starts_on, 0, v.value, v.lapses_at
+    from learn_internal.board_values v
+    where v.is_maximum
+  ) m
+  group by m.user_id, m.metric, m.period, m.starts_on
+  having max(m.due) <> max(m.value) or min(m.lapses_at) < 'infinity'
+) t
+group by t.user_id
+having sum(t.amount % 2147483629
+    * ((hashtext(t.metric) # hashtext(t.period) # hashint4(case when isfinite(t.starts_on) then t.starts_on - '2000-01-01'
+      when t.starts_on < '2000-01-01' then -1000000000 else 1000000000 end)) & 1048575 | 1)
+  + case when t.lapses_at = 'infinity' then 0
+      else (hashtext(t.lapses_at::text) & 1048575) * case when t.amount < 0 then -1 else 1 end end) % 2147483629 <> 0
+union
+select s.user_id
+from learn_internal.board_scores s
+join (select u.id, lower(u.username) as name from learn.users u offset 0) u on u.id = s.user_id
+where s.name <> u.name;
+comment on view learn_internal.board_suspects is
+  'Learners whose boards may not be what the facts say, found by sums; board_damage says whether and how.';
+
+-- views/leaderboards/board_recounts.sql
+
+-- The boards recounted from the facts: what board_scores must say once everything is merged.
+-- Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_recounts as
+select a.user_id, a.metric, a.period, a.starts_on,
+  (case when bool_or(a.is_maximum) then max(a.amount) else sum(a.amount) end)::bigint as value,
+  min(a.lapses_at) as lapses_at
+from learn_internal.board_addends a
+group by a.user_id, a.metric, a.period, a.starts_on;
+comment on view learn_internal.board_recounts is
+  'The boards that board_scores keeps, recounted from the facts, of users who want to be seen.';
+
+-- views/leaderboards/board_damage.sql
+
+-- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
+create or replace view learn_internal.board_damage as
+select 'boards_follow_from_facts' as check_name, w.user_id,
+  format('%s %s %s: %s until %s', w.metric, w.period, w.starts_on, w.due, w.due_until) as expected,
+  format('%s until %s', w.value, w.until) as actual
+from (
+  select b.user_id, b.metric, b.period, b.starts_on, max(b.due_until) as due_until, max(b.until) as until,
+    coalesce(case when bool_or(b.is_maximum) then max(b.due) else sum(b.due) end, 0) as due,
+    coalesce(case when bool_or(b.is_maximum) then max(b.value) else sum(b.value) end, 0) as value
+  from (
+    select a.user_id, a.metric, a.period, a.starts_on, a.is_maximum, a.amount as due, a.lapses_at as due_until,
+      null::bigint as value, null::timestamptz as until
+    from learn_internal.board_addends a
+    where not exists (
+      select from learn_internal.board_gains k
+      where k.user_id = a.user_id
+        and (k.metric = '' or k.metric = 'current_streak' and a.metric = 'current_streak'))
+    union all
+    select v.user_id, v.metric, v.period, v.starts_on, v.is_maximum, null, null, v.value, v.lapses_at
+    from learn_internal.board_values v
+  ) b
+  group by b.user_id, b.metric, b.period, b.starts_on
+) w
+where w.due <> w.value or w.due_until <> w.until
+union all
+select 'names_on_boards_are_usernames', s.user_id, lower(u.username), s.name
+from learn_internal.board_scores s
+join learn.users u on u.id = s.user_id
+where s.name <> lower(u.username) and not exists (
+  select from learn_internal.board_gains k where k.user_id = s.user_id and k.metric = '');
+comment on view learn_internal.board_damage is
+  'Where boards are not what the facts say; no row when all is well.';
 
 reset role;

@@ -4742,11 +4742,13 @@ select e.user_id, e.days, greatest(
 from (
   select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
     s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
-      select coalesce(
-        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
-      from learn_internal.freeze_days f
-      where f.user_id = s.user_id
-    ) end as lost_on
+      select coalesce(min(f.place) filter (where f.granted_on > s.last_activity_date + f.place::integer) - 1, count(*))
+      from unnest((  -- the days that each would cover: see freeze_days
+        select array_agg(z.granted_on order by z.granted_on)
+        from learn.streak_freezes z
+        where z.user_id = s.user_id and z.used_on is null
+      )) with ordinality f(granted_on, place)
+    ) end::integer as lost_on
   from learn.user_stats s
   join learn.users u on u.id = s.user_id
   where s.current_streak > 0
@@ -4913,17 +4915,21 @@ comment on view learn_internal.xp_damage is
 -- Achievements recounted from the log: earned, and not revoked since.
 -- What user_achievements must say.
 create or replace view learn_internal.achievement_recounts as
-select f.user_id, f.achievement_id, f.earned_at
+select f.user_id, f.achievement_id::bigint as achievement_id,
+  case when f.times = 1 then f.earned_at else (  -- in the order of the log, whatever the dates
+    select l.occurred_at from learn_internal.all_facts l where l.user_id = f.user_id and l.id = f.earned) end as earned_at
 from (
-  select distinct on (l.user_id, l.properties -> 'achievement_id')
-    l.user_id, (l.properties ->> 'achievement_id')::bigint as achievement_id,
-    l.activity_type, l.occurred_at as earned_at
+  select l.user_id, l.properties ->> 'achievement_id' as achievement_id,
+    count(*) filter (where l.activity_type = 'achievement_earned') as times,
+    max(l.occurred_at) filter (where l.activity_type = 'achievement_earned') as earned_at,
+    max(l.id) filter (where l.activity_type = 'achievement_earned') as earned,
+    max(l.id) filter (where l.activity_type = 'achievement_revoked') as revoked
   from learn_internal.all_facts l
   where l.activity_type in ('achievement_earned', 'achievement_revoked')
-  order by l.user_id, l.properties -> 'achievement_id', l.id desc
+  group by l.user_id, l.properties ->> 'achievement_id'
 ) f
-join learn.achievements a on a.id = f.achievement_id
-where f.activity_type = 'achievement_earned';
+join learn.achievements a on a.id = f.achievement_id::bigint
+where f.earned > coalesce(f.revoked, 0);
 comment on view learn_internal.achievement_recounts is
   'Achievements earned and not revoked since, recounted from the log.';
 
@@ -4961,14 +4967,15 @@ comment on view learn_internal.achievement_damage is
 
 -- views/streaks/local_day_recounts.sql
 
--- The local dates of users' learning acts, zone by zone, recounted from the log.
+-- The local dates of the learning acts of users who have moved, zone by zone, recounted from the log.
 create or replace view learn_internal.local_day_recounts as
 select f.user_id, f.zone_number, f.local_date, min(f.occurred_at) as first_at, max(f.occurred_at) as last_at
 from learn_internal.all_facts f
+join learn.users u on u.id = f.user_id and u.zone_number > 0
 where f.is_qualifying
 group by f.user_id, f.zone_number, f.local_date;
 comment on view learn_internal.local_day_recounts is
-  'The local dates of users'' learning acts, zone by zone, recounted from the log.';
+  'The local dates of the learning acts of users who have moved, zone by zone, recounted from the log.';
 
 -- views/streaks/activity_day_recounts.sql
 
@@ -5040,7 +5047,7 @@ from (
     case when m.property is null then 1
       else learn_internal.number_property(f.properties, m.property) end as amount
   from learn_internal.counted_facts f
-  join learn_internal.due_feeds m on m.activity_type = f.activity_type and f.properties @> m.filter
+  join (select * from learn_internal.due_feeds offset 0) m on m.activity_type = f.activity_type and f.properties @> m.filter
   where m.aggregate in ('count', 'sum', 'max')
     and (not m.is_scoped or f.properties ->> m.scope_property <> '')
 ) t

@@ -2099,17 +2099,17 @@ create or replace view learn_internal.exercise_recounts as
 select s.user_id, s.exercise_id, count(*)::integer as submissions,
   count(*) filter (where not s.is_correct)::integer as wrong_submissions,
   count(*) filter (where s.has_failed)::integer as failed_submissions,
-  (array_agg(s.is_correct order by s.fact_id))[1] as is_first_try,
+  min(s.fact_id) filter (where s.is_correct) is not distinct from min(s.fact_id) as is_first_try,
   (array_agg(s.submitted_at order by s.fact_id) filter (where s.is_correct))[1] as solved_at
 from (
   select w.user_id, max(w.exercise_id) as exercise_id, bool_or(w.is_correct) as is_correct,
     bool_or(w.has_failed) as has_failed, max(w.submitted_at) as submitted_at, min(w.fact_id) as fact_id
   from (
-    select q.user_id, to_jsonb(q.id) as submission_id, q.exercise_id, q.is_correct,
+    select q.user_id, q.id::text as submission_id, q.exercise_id, q.is_correct,
       q.error_message is not null as has_failed, q.submitted_at, null::bigint as fact_id
     from learn.query_submissions q
     union all
-    select f.user_id, f.properties -> 'submission_id', null, null, null, null, f.id
+    select f.user_id, f.properties ->> 'submission_id', null, null, null, null, f.id
     from learn_internal.all_facts f
     where f.activity_type = 'exercise_attempted'
   ) w
@@ -2126,19 +2126,27 @@ comment on view learn_internal.exercise_recounts is
 -- about practice.
 create or replace view learn_internal.practice_damage (check_name, user_id, expected, actual) as
 select 'exercise_progress_follows_from_submissions', w.user_id,
-  format('exercise %s: %s', w.exercise_id, max(w.progress::text) filter (where w.is_due)),
-  format('exercise %s: %s', w.exercise_id, max(w.progress::text) filter (where not w.is_due))
+  format('exercise %s: %s', w.exercise_id, case when bool_or(w.is_due) then (
+    max(w.submissions) filter (where w.is_due), max(w.wrong) filter (where w.is_due),
+    max(w.failed) filter (where w.is_due), bool_or(w.is_first_try) filter (where w.is_due),
+    max(w.solved_at) filter (where w.is_due))::text end),
+  format('exercise %s: %s', w.exercise_id, case when not bool_and(w.is_due) then (
+    max(w.submissions) filter (where not w.is_due), max(w.wrong) filter (where not w.is_due),
+    max(w.failed) filter (where not w.is_due), bool_or(w.is_first_try) filter (where not w.is_due),
+    max(w.solved_at) filter (where not w.is_due))::text end)
 from (
-  select r.user_id, r.exercise_id, true as is_due,
-    (r.submissions, r.wrong_submissions, r.failed_submissions, r.is_first_try, r.solved_at) as progress
+  select r.user_id, r.exercise_id, true as is_due, r.submissions, r.wrong_submissions as wrong,
+    r.failed_submissions as failed, r.is_first_try, r.solved_at
   from learn_internal.exercise_recounts r
   union all
-  select p.user_id, p.exercise_id, false,
-    (p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try, p.solved_at)
+  select p.user_id, p.exercise_id, false, p.submissions, p.wrong_submissions, p.failed_submissions, p.is_first_try,
+    p.solved_at
   from learn.user_exercise_progress p
 ) w
 group by w.user_id, w.exercise_id
-having max(w.progress::text) filter (where w.is_due) is distinct from max(w.progress::text) filter (where not w.is_due);
+having count(*) = 1 or min(w.submissions) <> max(w.submissions) or min(w.wrong) <> max(w.wrong)
+  or min(w.failed) <> max(w.failed) or bool_and(w.is_first_try) <> bool_or(w.is_first_try)
+  or count(w.solved_at) = 1 or min(w.solved_at) <> max(w.solved_at);
 comment on view learn_internal.practice_damage is
   'Where progress in exercises is not what the submissions say; no row when all is well.';
 

@@ -64,6 +64,7 @@ drop function learn_internal.require_new_token(text,text,bigint);
 drop function learn_internal.serve_faucet_requests();
 drop function learn_internal.subject_words(text,text,bigint,text);
 drop view learn.dead_outbox;
+drop view learn_internal.damage_but_boards;
 drop view learn_internal.credential_damage;
 
 reset role;

@@ -24,7 +24,7 @@ begin
   ), wanted as (
     select r.user_id, r.metric, r.period, r.starts_on, r.value, lower(u.username) as name, r.lapses_at
     from learn_internal.board_recounts r
-    join learn.users u on u.id = r.user_id and u.is_active and u.show_on_leaderboard
+    join learn.users u on u.id = r.user_id
     where r.user_id = any (p_user_ids) and r.value <> 0
   ), gone as (
     delete from learn_internal.board_scores s

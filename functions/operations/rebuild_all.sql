@@ -1,5 +1,5 @@
--- Recomputes the projections of all users, set-based. Locks everybody's stats row until
--- the transaction ends. Returns the number of users.
+-- Recomputes the projections of all users, and writes those of the users in whom it finds a difference: these are locked
+-- until the transaction ends. Returns the number of all users.
 -- no grant: for operators, as learn_owner.
 create or replace function learn.rebuild_all()
 returns bigint
@@ -10,9 +10,11 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  v_user_ids uuid[];
+  v_user_ids uuid[] := array(
+    select distinct d.user_id from learn_internal.check_everybody(true) d
+    where d.user_id is not null
+    order by d.user_id);
 begin
-  select coalesce(array_agg(u.id order by u.id), '{}') into v_user_ids from learn.users u;
   perform learn_internal.rebuild_users(v_user_ids);
   perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
   if found then
@@ -23,7 +25,7 @@ begin
       select s.metric, s.period, s.starts_on from learn_internal.board_scores s
     ) b;
   end if;
-  return cardinality(v_user_ids);
+  return (select count(*) from learn.users);
 end;
 $$;
 comment on function learn.rebuild_all() is

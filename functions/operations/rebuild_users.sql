@@ -23,7 +23,7 @@ begin
   insert into learn.user_stats (user_id, registered_on)
   select u.id, (learn_internal.local_date(u.id, u.created_at)).local_date
   from learn.users u
-  where u.id = any (p_user_ids)
+  where u.id = any (p_user_ids) and not exists (select from learn.user_stats e where e.user_id = u.id)
   on conflict do nothing;
   update learn.user_stats s
   set registered_on = f.local_date
@@ -126,7 +126,11 @@ begin
   select r.user_id, r.exercise_id, r.submissions, r.wrong_submissions,
     r.failed_submissions, r.is_first_try, r.solved_at
   from learn_internal.exercise_recounts r
-  where r.user_id = any (p_user_ids)
+  where r.user_id = any (p_user_ids) and not exists (
+    select from learn.user_exercise_progress e
+    where e.user_id = r.user_id and e.exercise_id = r.exercise_id and e.submissions = r.submissions
+      and e.wrong_submissions = r.wrong_submissions and e.failed_submissions = r.failed_submissions
+      and e.is_first_try = r.is_first_try and e.solved_at is not distinct from r.solved_at)
   on conflict (user_id, exercise_id) do update
     set submissions = excluded.submissions, wrong_submissions = excluded.wrong_submissions,
       failed_submissions = excluded.failed_submissions, is_first_try = excluded.is_first_try,
@@ -229,9 +233,9 @@ begin
   where p.user_id = any (p_user_ids) and p.completed_at is not null;
 
   -- Leaderboards and analytics
-  perform learn_internal.recount_boards(array_agg(distinct d.user_id))
-  from learn_internal.board_damage d
-  where d.user_id = any (p_user_ids)
+  perform learn_internal.recount_boards(array_agg(s.user_id))
+  from learn_internal.board_suspects s
+  where s.user_id = any (p_user_ids)
   having count(*) > 0;
   if p_tallies then
     perform learn_internal.settle_tallies();

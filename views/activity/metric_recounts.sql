@@ -9,7 +9,7 @@ from (
     case when m.property is null then 1
       else learn_internal.number_property(f.properties, m.property) end as amount
   from learn_internal.counted_facts f
-  join learn_internal.due_feeds m on m.activity_type = f.activity_type and f.properties @> m.filter
+  join (select * from learn_internal.due_feeds offset 0) m on m.activity_type = f.activity_type and f.properties @> m.filter
   where m.aggregate in ('count', 'sum', 'max')
     and (not m.is_scoped or f.properties ->> m.scope_property <> '')
 ) t

@@ -1,9 +1,8 @@
--- What boards say of each user: the last merge and what was gained since. Users who are to be recounted, and
--- streaks that are to be looked up, are not here.
+-- What boards say of each user: the last merge, and what was gained since, to be added to it or to raise it. Users who
+-- are to be recounted, streaks that are to be looked up, and periods that boards no longer keep, are not here.
 create or replace view learn_internal.board_values as
-select v.user_id, v.metric, v.period, v.starts_on,
-  (case when bool_or(m.aggregate = 'max' or m.key = 'longest_streak') then max(v.value) else sum(v.value) end)::bigint as value,
-  min(v.lapses_at) as lapses_at
+select v.user_id, v.metric, v.period, v.starts_on, v.value, v.lapses_at,
+  m.aggregate = 'max' or m.key = 'longest_streak' as is_maximum
 from (
   select s.user_id, s.metric, s.period, s.starts_on, s.value, s.lapses_at
   from learn_internal.board_scores s
@@ -22,10 +21,13 @@ from (
   where p.period = 'all_time' or g.local_date > '-infinity'
 ) v
 join learn.metrics m on m.key = v.metric and m.is_board
-where not exists (
+where v.starts_on >= case v.period when 'all_time' then '-infinity'
+    when 'day' then (select s.kept_from from learn_internal.board_state s)
+    when 'week' then (select date_trunc('week', s.kept_from::timestamp)::date from learn_internal.board_state s)
+    else (select date_trunc('month', s.kept_from::timestamp)::date from learn_internal.board_state s) end
+  and not exists (
   select from learn_internal.board_gains k
   where k.user_id = v.user_id
-    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'))
-group by v.user_id, v.metric, v.period, v.starts_on;
+    and (k.metric = '' or k.metric = 'current_streak' and v.metric = 'current_streak'));
 comment on view learn_internal.board_values is
   'What boards say of each user: the last merge and what was gained since.';

@@ -13,11 +13,13 @@ select e.user_id, e.days, greatest(
 from (
   select s.user_id, s.current_streak as days, s.last_zone_number, u.timezone, u.day_starts_at,
     s.last_activity_date + 2 + case when s.streak_freezes = 0 then 0 else (
-      select coalesce(
-        min(f.missed_day) filter (where not f.is_held) - s.last_activity_date - 1, count(*))::integer
-      from learn_internal.freeze_days f
-      where f.user_id = s.user_id
-    ) end as lost_on
+      select coalesce(min(f.place) filter (where f.granted_on > s.last_activity_date + f.place::integer) - 1, count(*))
+      from unnest((  -- the days that each would cover: see freeze_days
+        select array_agg(z.granted_on order by z.granted_on)
+        from learn.streak_freezes z
+        where z.user_id = s.user_id and z.used_on is null
+      )) with ordinality f(granted_on, place)
+    ) end::integer as lost_on
   from learn.user_stats s
   join learn.users u on u.id = s.user_id
   where s.current_streak > 0
