@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.waiting import free_port
 from toolkit.connection import connect
 from toolkit.history import migrations, seeds
 from toolkit.project.layout import Project
@@ -18,9 +18,7 @@ from toolkit.servers.embedded import EmbeddedServer
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with demo content on an embedded server with a port: `dbtool up --port N --demo`."""
     server = EmbeddedServer(tmp_path_factory.mktemp("server"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     try:
         server.start(port=port)
         project = Project.open(ROOT)

@@ -8,7 +8,6 @@ import hmac
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 import urllib.error
@@ -22,6 +21,7 @@ import pytest
 
 from tests.clients.test_calling import needs, run
 from tests.conftest import ROOT
+from tests.waiting import PATIENCE, free_port
 
 PACKAGE = "postgraphile@4.14.1"
 SECRET = "the secret of this test"
@@ -56,7 +56,7 @@ class Api:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             return dict(json.load(error))
@@ -81,9 +81,7 @@ def api(url: str) -> Iterator[Api]:
             for name in ("graph-ada", "graph-bob")
         ]
         backend.execute("select learn.award_xp(%s, 7)", [found[1]])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = [
         "node",
         "node_modules/.bin/postgraphile",

@@ -15,6 +15,7 @@ import psycopg
 from tests.client import Challenge, Course, Learn, Lesson
 from tests.concurrency.sessions import client, connect
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -140,7 +141,7 @@ def busy(
         finally:
             done.set()
         for one in (*living, refreshing):
-            one.result(60)
+            one.result(PATIENCE)
 
 
 def _refresh(fresh: FreshDatabase, done: threading.Event) -> None:

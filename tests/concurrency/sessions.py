@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,12 +12,13 @@ import psycopg
 
 from tests.client import Learn
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE, wait_until
 
 Result = TypeVar("Result")
 Task = Callable[[Learn], Result]
 
 # Nothing hangs a test run.
-OPTIONS = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+OPTIONS = "-c statement_timeout=180s -c idle_in_transaction_session_timeout=180s"
 
 
 def connect(fresh: FreshDatabase, **options: Any) -> Learn:
@@ -63,7 +63,7 @@ def race(fresh: FreshDatabase, tasks: Sequence[Task[Result]], *, rounds: int = 1
 
     def run(task: Task[Result]) -> list[Outcome[Result]]:
         with client(fresh) as learn:
-            barrier.wait(timeout=30)
+            barrier.wait(PATIENCE)
             return [_outcome(task, learn) for _ in range(rounds)]
 
     with ThreadPoolExecutor(len(tasks)) as pool:
@@ -90,10 +90,7 @@ class Session:
     def step(self, task: Task[Result]) -> Future[Outcome[Result]]:
         """Take a step; returns when it is done or blocked by another session."""
         future = self._thread.submit(_outcome, task, self.learn)
-        deadline = time.monotonic() + 20
-        while not future.done() and not self._is_blocked():
-            assert time.monotonic() < deadline, "neither done nor blocked"
-            time.sleep(0.002)
+        wait_until(lambda: future.done() or self._is_blocked(), every=0.002)
         return future
 
     def _is_blocked(self) -> bool:
@@ -107,11 +104,11 @@ class Session:
             learn.connection.commit()  # rolls back what has failed
             return True
 
-        return self._thread.submit(_outcome, end, self.learn).result(30).sqlstate
+        return self._thread.submit(_outcome, end, self.learn).result(PATIENCE).sqlstate
 
     def rollback(self) -> None:
         """Undo the transaction."""
-        self._thread.submit(self.learn.connection.rollback).result(30)
+        self._thread.submit(self.learn.connection.rollback).result(PATIENCE)
 
     def close(self) -> None:
         """Roll back what is open, and disconnect."""
@@ -151,15 +148,15 @@ class Pair:
         Returns the SQLSTATEs that they failed with, None for good ones.
         """
         if self._looks_first:
-            self._two.step(lambda learn: learn.value("select count(*) from learn.users")).result(30)
-        acted = self._one.step(first).result(30)
+            self._two.step(lambda learn: learn.value("select count(*) from learn.users")).result(PATIENCE)
+        acted = self._one.step(first).result(PATIENCE)
         if self._looks_first:
             committed = self._one.commit()
-            other = self._two.step(second).result(30)
+            other = self._two.step(second).result(PATIENCE)
         else:
             pending = self._two.step(second)
             committed = self._one.commit()
-            other = pending.result(30)
+            other = pending.result(PATIENCE)
         also_committed = self._two.commit()
         return acted.sqlstate or committed, other.sqlstate or also_committed
 

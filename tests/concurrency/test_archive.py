@@ -9,6 +9,7 @@ from tests.client import Learn
 from tests.concurrency.busy import Town, busy, settle
 from tests.concurrency.sessions import Task, client, race, session
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 PACKED = "select count(*) from learn_internal.archived_facts"
 
@@ -68,10 +69,10 @@ def test_killed_before_the_partitions_are_dropped_it_has_done_nothing_and_can_be
         for call in (archive, attach):
             archived = learn.value(PACKED)
             with session(fresh) as reader, session(fresh) as victim:
-                reader.step(lambda one: one.value("select count(*) from learn.activity_log")).result(30)
+                reader.step(lambda one: one.value("select count(*) from learn.activity_log")).result(PATIENCE)
                 pending = victim.step(call)
-                learn.value("select pg_terminate_backend(%s, 5000)", [victim.pid])
-                assert pending.result(30).sqlstate == "57P01"
+                learn.value("select pg_terminate_backend(%s, 60000)", [victim.pid])
+                assert pending.result(PATIENCE).sqlstate == "57P01"
                 assert learn.value(PACKED) == archived
                 reader.rollback()
             assert (log(learn, month) == before) == (call is archive)

@@ -13,6 +13,7 @@ import psycopg
 from tests.client import Learn
 from tests.concurrency.sessions import client, connect, session
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 WRITERS = 8
 ROUNDS = 40
@@ -150,7 +151,7 @@ def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None
     with client(fresh) as learn:
         first, second = learn.register_user("first"), learn.register_user("second")
     with session(fresh) as merging, client(fresh) as learn, session(fresh) as refreshing:
-        merging.step(lambda one: one.award_xp(first, 30)).result(30)
+        merging.step(lambda one: one.award_xp(first, 30)).result(PATIENCE)
         merging.step(lambda one: one.connection.execute("select learn_internal.try_merge_boards()")).result(
             30
         )
@@ -160,10 +161,13 @@ def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None
         assert not waiting.done()
         learn.award_xp(second, 5)
         assert (
-            merging.step(lambda one: one.value("select learn.user_rank(%s)", [second])).result(30).result == 2
+            merging.step(lambda one: one.value("select learn.user_rank(%s)", [second]))
+            .result(PATIENCE)
+            .result
+            == 2
         )
         assert merging.commit() is None
-        assert waiting.result(30).result > 0
+        assert waiting.result(PATIENCE).result > 0
         assert refreshing.commit() is None
         assert learn.tuples("select rank, username, value from learn.leaderboard()") == [
             (1, "first", 30),
@@ -182,9 +186,9 @@ def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(fres
                 " select id, 'xp_awarded', '{\"source_type\": \"test\"}', 9, learn.clock() from learn.users"
                 " where username <> 'other'"
             )
-        ).result(30)
+        ).result(PATIENCE)
         learn.award_xp(other, 5)
-        learn.connection.execute("set lock_timeout = '20s'")
+        learn.connection.execute("set lock_timeout = '60s'")
         assert learn.refresh_leaderboard() > 0
         assert learn.tuples("select * from learn_internal.board_gains") == []
         assert loading.commit() is None
@@ -205,7 +209,7 @@ def test_a_refresh_that_is_killed_leaves_everything_to_the_next(fresh: FreshData
         doomed.award_xp(users[70], 10_000)
         doomed.connection.execute("select learn.refresh_leaderboard()")  # done, and not committed
         learn.connection.execute(
-            "select pg_terminate_backend(%s, 10000)", [doomed.connection.info.backend_pid]
+            "select pg_terminate_backend(%s, 60000)", [doomed.connection.info.backend_pid]
         )
         doomed.connection.close()
         assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected

@@ -10,6 +10,7 @@ import pytest
 from tests.client import Learn
 from tests.concurrency.sessions import Task, client, interleave, pair, race, session
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 ANSWER = "question_answered_correctly"
 
@@ -161,9 +162,9 @@ def test_an_achievement_earned_during_its_backfill_is_earned_once(
         earned: Task[object] = answer(users[2])
         tasks: tuple[Task[object], Task[object]] = (lambda learn: learn.backfill_achievement(slug), earned)
         first, second = tasks if backfilled_first else tasks[::-1]
-        one.step(first).result(30)
+        one.step(first).result(PATIENCE)
         pending = two.step(second)
-        assert (one.commit(), pending.result(30).sqlstate, two.commit()) == (None, None, None)
+        assert (one.commit(), pending.result(PATIENCE).sqlstate, two.commit()) == (None, None, None)
     with client(fresh) as learn:
         learn.backfill_achievement(slug)
         for user in users:

@@ -14,6 +14,7 @@ from tests.client import Learn
 from tests.concurrency.busy import Town, busy, settle
 from tests.concurrency.sessions import Task, client, pair, race, session
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 
 def delete(*users: UUID) -> Task[object]:
@@ -61,12 +62,12 @@ def test_an_erasure_waits_for_a_transaction_with_a_second_call_to_come(fresh: Fr
         number = learn.make_discussion(other)
         learn.make_reply(user, number)
     with session(fresh) as calling, session(fresh) as erasing:
-        calling.step(lambda learn: learn.award_xp(user, 1)).result(30)
+        calling.step(lambda learn: learn.award_xp(user, 1)).result(PATIENCE)
         erased = erasing.step(delete(user))
         assert not erased.done()
-        assert calling.step(lambda learn: learn.make_reply(user, number)).result(30).sqlstate is None
+        assert calling.step(lambda learn: learn.make_reply(user, number)).result(PATIENCE).sqlstate is None
         assert calling.commit() is None
-        assert (erased.result(30).sqlstate, erasing.commit()) == (None, None)
+        assert (erased.result(PATIENCE).sqlstate, erasing.commit()) == (None, None)
 
 
 def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase) -> None:
@@ -74,14 +75,14 @@ def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase
     with client(fresh) as learn:
         loading, gone, other = (learn.make_user() for _ in range(3))
     with session(fresh) as load, session(fresh) as erasing, client(fresh) as learn:
-        load.step(lambda learn: learn.award_xp(loading, 1)).result(30)
+        load.step(lambda learn: learn.award_xp(loading, 1)).result(PATIENCE)
         erased = erasing.step(delete(gone))
-        learn.connection.execute("set lock_timeout = '5s'")
+        learn.connection.execute("set lock_timeout = '60s'")
         for _ in range(5):
             learn.award_xp(other, 1)
         assert not erased.done()
         assert load.commit() is None
-        assert (erased.result(30).sqlstate, erasing.commit()) == (None, None)
+        assert (erased.result(PATIENCE).sqlstate, erasing.commit()) == (None, None)
 
 
 @pytest.mark.no_integrity
@@ -162,7 +163,7 @@ def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(fresh: Fre
             delete(user)(learn)
         stop.set()
         for one in editing:
-            one.result(30)
+            one.result(PATIENCE)
     assert town.failures == []
 
 
@@ -236,7 +237,7 @@ def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDat
     assert without == []
     with session(fresh) as editing, session(fresh) as granting, client(fresh) as learn:
         content = "update learn.tracks set is_published = is_published"
-        editing.step(lambda learn: learn.connection.execute(content)).result(30)
+        editing.step(lambda learn: learn.connection.execute(content)).result(PATIENCE)
         granted = granting.step(
             lambda learn: learn.connection.execute(
                 "insert into learn.streak_freezes (user_id, granted_on) values (%s, learn.clock()::date)",
@@ -246,6 +247,6 @@ def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDat
         with learn.connection.transaction():  # nobody has locked it yet
             learn.connection.execute("select from learn.users where id = %s for update nowait", [user])
         editing.commit()
-        assert granted.result(30).sqlstate is None
+        assert granted.result(PATIENCE).sqlstate is None
         granting.commit()
         assert learn.stats(user).streak_freezes == 1

@@ -9,6 +9,7 @@ from tests.client import Learn, Lesson
 from tests.concurrency.sessions import Task, client, race, session
 from tests.conftest import FreshDatabase
 from tests.properties.snapshots import differences, snapshot
+from tests.waiting import PATIENCE
 
 ANSWER = "question_answered_correctly"
 
@@ -102,11 +103,11 @@ def test_a_statement_and_a_call_that_solve_the_same_exercise_wait_for_each_other
         users = users_in_key_order(learn, 3)
         lesson = learn.make_lesson(1)
     with session(fresh) as one, session(fresh) as two:
-        one.step(lambda learn: learn.record_activity(users[1], ANSWER)).result(30)
+        one.step(lambda learn: learn.record_activity(users[1], ANSWER)).result(PATIENCE)
         bulk = two.step(submissions(users, lesson))
         call = one.step(lambda learn: learn.submit_query(users[1], lesson.exercises[0]))
-        assert (call.result(30).sqlstate, one.commit()) == (None, None)
-        assert (bulk.result(30).sqlstate, two.commit()) == (None, None)
+        assert (call.result(PATIENCE).sqlstate, one.commit()) == (None, None)
+        assert (bulk.result(PATIENCE).sqlstate, two.commit()) == (None, None)
     with client(fresh) as learn:
         due = 10 + 5 + 50 + 20
         assert [learn.stats(user).total_xp for user in users] == [due, due + 10, due]
@@ -125,12 +126,12 @@ def test_a_statement_and_a_call_that_complete_the_same_lesson_wait_where_users_a
         return learn.complete_lesson(users[1], lesson)
 
     with session(fresh) as one, session(fresh) as two:
-        one.step(lambda learn: learn.award_xp(users[1], 1, key="award")).result(30)
+        one.step(lambda learn: learn.award_xp(users[1], 1, key="award")).result(PATIENCE)
         locked = two.step(lambda learn: learn.lock_users(users[::-1]))
         call = one.step(complete)
-        assert (call.result(30).sqlstate, one.commit()) == (None, None)
-        assert locked.result(30).result == 3
-        assert (two.step(statement).result(30).sqlstate, two.commit()) == (None, None)
+        assert (call.result(PATIENCE).sqlstate, one.commit()) == (None, None)
+        assert locked.result(PATIENCE).result == 3
+        assert (two.step(statement).result(PATIENCE).sqlstate, two.commit()) == (None, None)
     with client(fresh) as learn:
         assert [learn.stats(user).total_xp for user in users] == [50, 51, 50]
 
@@ -141,10 +142,10 @@ def test_a_rebuild_keeps_the_order_in_which_racing_submissions_were_graded(fresh
         user = learn.make_user()
         lesson = learn.make_lesson(1)
     with session(fresh) as one, session(fresh) as two:
-        one.step(lambda learn: learn.record_activity(user, ANSWER)).result(30)
+        one.step(lambda learn: learn.record_activity(user, ANSWER)).result(PATIENCE)
         statement = two.step(submissions([user], lesson))
-        one.step(lambda learn: learn.submit_query(user, lesson.exercises[0], correct=False)).result(30)
-        assert (one.commit(), statement.result(30).sqlstate, two.commit()) == (None, None, None)
+        one.step(lambda learn: learn.submit_query(user, lesson.exercises[0], correct=False)).result(PATIENCE)
+        assert (one.commit(), statement.result(PATIENCE).sqlstate, two.commit()) == (None, None, None)
     with client(fresh) as learn:
         before = snapshot(learn, [user])
         assert [amount for amount, _, _ in learn.ledger(user)] == [10, 10, 50]  # no first try, not perfect
@@ -155,15 +156,15 @@ def test_a_rebuild_keeps_the_order_in_which_racing_submissions_were_graded(fresh
 def meet(fresh: FreshDatabase, change: Task[object], users: list[UUID]) -> None:
     """The change waits for the second user; a statement with the first waits behind it; both are let go."""
     with session(fresh) as holder, session(fresh) as changer, session(fresh) as statement:
-        holder.step(lambda learn: learn.award_xp(users[1], 1)).result(30)
+        holder.step(lambda learn: learn.award_xp(users[1], 1)).result(PATIENCE)
         changed = changer.step(change)
         written = statement.step(batch(users))
         assert holder.commit() is None
         # The one that is served first has to commit before the other can go on.
-        wait([changed, written], timeout=30, return_when=FIRST_COMPLETED)
+        wait([changed, written], timeout=PATIENCE, return_when=FIRST_COMPLETED)
         turns = [(changer, changed), (statement, written)]
         for one, pending in turns if changed.done() else turns[::-1]:
-            sqlstate = pending.result(30).sqlstate
+            sqlstate = pending.result(PATIENCE).sqlstate
             assert (sqlstate, one.commit()) == (None, None)
 
 

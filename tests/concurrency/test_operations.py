@@ -10,6 +10,7 @@ import pytest
 from tests.client import Learn
 from tests.concurrency.sessions import Task, client, race, session
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 ANSWER = "question_answered_correctly"
 
@@ -84,11 +85,11 @@ def test_partitions_are_made_beside_an_open_transaction_without_deadlock(
     }
     before, after = acts[act]
     with session(fresh) as one, session(fresh) as two:
-        one.step(before).result(30)
+        one.step(before).result(PATIENCE)
         made = two.step(lambda learn: learn.ensure_partitions(until))
         done = one.step(after)
-        assert (done.result(30).sqlstate, one.commit()) == (None, None)
-        assert (made.result(30).sqlstate, two.commit()) == (None, None)
+        assert (done.result(PATIENCE).sqlstate, one.commit()) == (None, None)
+        assert (made.result(PATIENCE).sqlstate, two.commit()) == (None, None)
 
 
 def test_two_schedulers_make_each_partition_once(fresh: FreshDatabase) -> None:
@@ -117,15 +118,15 @@ def test_a_killed_backend_leaves_nothing_half_done(fresh: FreshDatabase, is_wait
         return learn.grant_streak_freezes(user)
 
     with client(fresh) as learn, session(fresh) as blocker, session(fresh) as victim:
-        victim.step(work).result(30)
+        victim.step(work).result(PATIENCE)
         if is_waiting:
             victim.commit()
             before = learn.row_counts(), learn.stats(user)
-            blocker.step(lambda learn: learn.award_xp(user, 1)).result(30)
+            blocker.step(lambda learn: learn.award_xp(user, 1)).result(PATIENCE)
             pending = victim.step(lambda learn: learn.record_activity(user, ANSWER, key="other"))
-        learn.value("select pg_terminate_backend(%s, 5000)", [victim.pid])
+        learn.value("select pg_terminate_backend(%s, 60000)", [victim.pid])
         if is_waiting:
-            assert pending.result(30).sqlstate == "57P01"
+            assert pending.result(PATIENCE).sqlstate == "57P01"
             blocker.rollback()
         assert (learn.row_counts(), learn.stats(user)) == before
 
@@ -143,9 +144,9 @@ def test_a_user_deactivated_meanwhile_is_refused(fresh: FreshDatabase) -> None:
             learn.award_xp(user, 1)
             return learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
 
-        one.step(deactivate).result(30)
+        one.step(deactivate).result(PATIENCE)
         call = two.step(lambda learn: learn.award_xp(user, 10))
         one.commit()
-        assert (call.result(30).sqlstate, two.commit()) == ("LX004", None)
+        assert (call.result(PATIENCE).sqlstate, two.commit()) == ("LX004", None)
     with client(fresh) as learn:
         assert learn.stats(user).total_xp == 1

@@ -11,6 +11,7 @@ import pytest
 from tests.client import Learn
 from tests.concurrency.sessions import Task, client, connect, race, session
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 
 WORKERS = 8
 MESSAGES = 400
@@ -70,13 +71,13 @@ def test_a_second_worker_passes_over_what_the_first_is_claiming(
         put(learn, 4)
         ids = [message.id for message in learn.outbox()]
     with session(fresh, isolation) as one, session(fresh, isolation) as two:
-        first = one.step(lambda learn: [m.id for m in learn.claim_outbox(2)]).result(30)
+        first = one.step(lambda learn: [m.id for m in learn.claim_outbox(2)]).result(PATIENCE)
         second = two.step(lambda learn: [m.id for m in learn.claim_outbox(10)])
         assert second.done()  # waits for nobody
         assert (first.result, second.result(0).result) == (ids[:2], ids[2:])
         assert one.commit() is None
         assert two.commit() is None
-        assert two.step(lambda learn: [m.id for m in learn.claim_outbox(10)]).result(30).result == []
+        assert two.step(lambda learn: [m.id for m in learn.claim_outbox(10)]).result(PATIENCE).result == []
 
 
 def test_a_worker_that_is_killed_while_claiming_leaves_its_messages_to_others(fresh: FreshDatabase) -> None:
@@ -88,7 +89,7 @@ def test_a_worker_that_is_killed_while_claiming_leaves_its_messages_to_others(fr
             assert [message.id for message in victim.claim_outbox(6)] == ids[:6]  # not committed
             assert [message.id for message in learn.claim_outbox(100)] == ids[6:]
             pid = victim.connection.info.backend_pid
-            assert learn.value("select pg_terminate_backend(%s, 10000)", [pid]) is True
+            assert learn.value("select pg_terminate_backend(%s, 60000)", [pid]) is True
             with pytest.raises(psycopg.OperationalError):
                 victim.complete_outbox(ids[:6])
         finally:
@@ -134,12 +135,12 @@ def test_learners_who_write_messages_do_not_wait_for_each_other(fresh: FreshData
     with client(fresh) as learn:
         one, two = learn.make_user(), learn.make_user()
     with session(fresh) as first, session(fresh) as second, session(fresh) as worker:
-        assert first.step(lambda learn: learn.request_faucet(one, "0.0.1")).result(30).sqlstate is None
+        assert first.step(lambda learn: learn.request_faucet(one, "0.0.1")).result(PATIENCE).sqlstate is None
         other = second.step(lambda learn: learn.request_faucet(two, "0.0.2"))
         assert other.done()
         # Nobody gets what is not committed.
-        assert worker.step(lambda learn: learn.claim_outbox()).result(30).result == []
+        assert worker.step(lambda learn: learn.claim_outbox()).result(PATIENCE).result == []
         assert second.commit() is None
-        assert len(worker.step(lambda learn: learn.claim_outbox()).result(30).result) == 1
+        assert len(worker.step(lambda learn: learn.claim_outbox()).result(PATIENCE).result) == 1
         assert first.commit() is None
-        assert len(worker.step(lambda learn: learn.claim_outbox()).result(30).result) == 1
+        assert len(worker.step(lambda learn: learn.claim_outbox()).result(PATIENCE).result) == 1

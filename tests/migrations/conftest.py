@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.waiting import wait_until
 from toolkit.history import migrations
 from toolkit.history.history import Applied
 from toolkit.project.layout import Project, Script
@@ -84,12 +84,16 @@ class Workshop:
         """The one value of a query."""
         return self.query(sql)[0][0]
 
-    def wait_until(self, condition: str, timeout: float = 20) -> None:
+    def wait_until(self, condition: str) -> None:
         """Wait until a query returns true."""
-        deadline = time.monotonic() + timeout
-        while not self.value(condition):
-            assert time.monotonic() < deadline, f"never came true: {condition}"
-            time.sleep(0.05)
+        wait_until(lambda: self.value(condition))
+
+    @contextmanager
+    def gate(self) -> Iterator[None]:
+        """While it is closed, a script that calls `pg_advisory_xact_lock(77)` waits there."""
+        with closing(psycopg.connect(self.url, autocommit=True)) as keeper:
+            keeper.execute("select pg_advisory_lock(77)")
+            yield
 
 
 @pytest.fixture

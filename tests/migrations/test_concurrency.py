@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -15,11 +16,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.migrations.conftest import Workshop
+from tests.waiting import PATIENCE, wait_until
 from toolkit.errors import DbtoolError, LockTimeout
 from toolkit.history.lock import exclusive, is_held
 from toolkit.output import Reporter
 
-SLEEP = "create table shop.half (); select pg_sleep(60) as sleeping_beauty;"
+SLEEP = "create table shop.half (); select pg_sleep(600) as sleeping_beauty;"
 SESSIONS = """
 select count(*) = 0 from pg_stat_activity
  where application_name like 'dbtool%' and datname = current_database()
@@ -46,20 +48,29 @@ def wait_until_asleep(workshop: Workshop) -> None:
 
 def test_four_runs_at_once_apply_everything_once(workshop: Workshop) -> None:
     workshop.write(
-        "schema.sql", "create schema shop; create table shop.runs (id serial); select pg_sleep(0.5);"
+        "schema.sql",
+        "create schema shop; create table shop.runs (id serial); select pg_advisory_xact_lock(77);",
     )
     for number in range(1, 6):
         workshop.write(f"migrations/migration{number}.sql", "insert into shop.runs values (1);")
 
-    runs = [workshop.start("migrate") for _ in range(4)]
-    outcomes = [run.communicate(timeout=60) for run in runs]
+    with workshop.gate():
+        runs = [workshop.start("migrate", "--lock-timeout", "0") for _ in range(4)]
+        said: list[str] = []
+        listening = [threading.Thread(target=said.extend, args=(run.stderr,)) for run in runs]
+        for each in listening:
+            each.start()
+        wait_until(lambda: sum("waiting for the lock" in line for line in said) == 3)
+    for each in listening:
+        each.join(PATIENCE)
+    outs = [run.stdout.read() for run in runs if run.stdout]
 
-    assert [run.returncode for run in runs] == [0, 0, 0, 0]
+    assert [run.wait(PATIENCE) for run in runs] == [0, 0, 0, 0]
     assert workshop.value("select count(*) from shop.runs") == 5
     assert set(workshop.states().values()) == {"applied"}
-    assert sum("applied migration5" in out for out, _ in outcomes) == 1
-    assert sum("nothing to apply" in out for out, _ in outcomes) == 3
-    assert sum("waiting for the lock" in err for _, err in outcomes) == 3
+    assert sum("applied migration5" in out for out in outs) == 1
+    assert sum("nothing to apply" in out for out in outs) == 3
+    assert sum("waiting for the lock" in line for line in said) == 3
 
 
 def test_run_that_waited_too_long_says_who_holds_the_lock(workshop: Workshop) -> None:
@@ -108,7 +119,7 @@ def test_file_that_changes_while_a_run_waits_is_applied_as_it_is_then(workshop: 
         run = workshop.start("migrate")
         workshop.wait_until(f"select not ({SESSIONS.strip()})")
         workshop.write("migrations/migration2.sql", "select 1;\n\nselect nothing;")
-    _, err = run.communicate(timeout=20)
+    _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 1
     assert "migrations/migration2.sql:3: " in err
 
@@ -194,7 +205,7 @@ def test_waiting_run_does_not_block_create_index_concurrently(workshop: Workshop
         "create index concurrently items_name on shop.items (name);\nselect pg_sleep(0.5)",
     )
     runs = [workshop.start("migrate") for _ in range(3)]
-    assert [run.wait(60) for run in runs] == [0, 0, 0]
+    assert [run.wait(PATIENCE) for run in runs] == [0, 0, 0]
     assert workshop.value("select indisvalid from pg_index where indexrelid = 'shop.items_name'::regclass")
 
 
@@ -225,12 +236,12 @@ def test_kill_9_in_the_middle_leaves_nothing_half_applied(workshop: Workshop) ->
     wait_until_asleep(workshop)
 
     run.send_signal(signal.SIGKILL)
-    run.wait(10)
+    run.wait(PATIENCE)
     workshop.wait_until(SESSIONS)
 
     assert workshop.value("select to_regclass('shop.half') is null")
     assert workshop.states() == {"schema": "applied", "migration1": "pending", "migration2": "pending"}
-    workshop.write("migrations/migration1.sql", SLEEP.replace("60", "0"))
+    workshop.write("migrations/migration1.sql", SLEEP.replace("600", "0"))
     assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
     assert set(workshop.states().values()) == {"applied"}
 
@@ -241,15 +252,17 @@ def test_kill_9_at_any_moment_never_applies_twice(workshop: Workshop, seed: int)
     for number in range(1, 21):
         workshop.write(
             f"migrations/migration{number}.sql",
-            f"select pg_sleep(0.01); insert into shop.ran values ({number}); select pg_sleep(0.01);",
+            f"select pg_sleep(0.01); insert into shop.ran values ({number}); select pg_sleep(0.01);"
+            + (" select pg_advisory_xact_lock(77);" if number == 20 else ""),
         )
-    run = workshop.start("migrate")
     done = 3 * seed + 1
-    workshop.wait_until("select to_regclass('shop.ran') is not null")
-    workshop.wait_until(f"select count(*) >= {done} from shop.ran")
-    run.kill()
-    run.wait(10)
-    workshop.wait_until(SESSIONS)
+    with workshop.gate():  # it does not come to its end before it is killed
+        run = workshop.start("migrate")
+        workshop.wait_until("select to_regclass('shop.ran') is not null")
+        workshop.wait_until(f"select count(*) >= {done} from shop.ran")
+        run.kill()
+        run.wait(PATIENCE)
+        workshop.wait_until(SESSIONS)
 
     states = workshop.states()
     rows = {number for (number,) in workshop.query("select number from shop.ran")}
@@ -268,7 +281,7 @@ def test_killed_run_that_waited_leaves_nothing_behind(workshop: Workshop) -> Non
         run = workshop.start("migrate")
         workshop.wait_until(f"select not ({SESSIONS})")
         run.kill()
-        run.wait(10)
+        run.wait(PATIENCE)
         workshop.wait_until(SESSIONS)
     assert workshop.dbtool("migrate", "--wait", "0").exit_code == 0
 
@@ -282,9 +295,9 @@ def test_kill_9_while_waiting_for_a_table_leaves_nobody_waiting_behind_it(worksh
             "select exists (select from pg_locks where not granted and relation = 'shop.items'::regclass)"
         )
         run.kill()
-        run.wait(10)
+        run.wait(PATIENCE)
         workshop.wait_until(SESSIONS)
-        workshop.query("set lock_timeout = '1s'; select from shop.items")
+        workshop.query("set lock_timeout = '60s'; select from shop.items")
 
 
 def test_server_looks_whether_the_client_is_alive_whatever_a_file_has_reset(workshop: Workshop) -> None:
@@ -304,27 +317,28 @@ def test_interrupted_run_leaves_no_query_running(
     workshop: Workshop, how: signal.Signals, exit_code: int
 ) -> None:
     workshop.migrate(to="schema")
-    workshop.write("migrations/migration1.sql", SLEEP)
+    # Else the server would look by itself, once a second, whether the client is alive.
+    workshop.write("migrations/migration1.sql", f"set client_connection_check_interval = 0; {SLEEP}")
     run = workshop.start("migrate")
     wait_until_asleep(workshop)
 
     os.kill(run.pid, how)
-    out, err = run.communicate(timeout=10)
+    out, err = run.communicate(timeout=PATIENCE)
 
     assert run.returncode == exit_code
     assert "Traceback" not in out + err
-    workshop.wait_until(SESSIONS, timeout=0.5)
+    workshop.wait_until(SESSIONS)
     assert workshop.states()["migration1"] == "pending"
     assert workshop.value("select to_regclass('shop.half') is null")
 
 
 def test_interrupted_wait_for_the_lock_ends_at_once(workshop: Workshop) -> None:
     with holding(workshop):
-        run = workshop.start("migrate", "--wait", "60")
+        run = workshop.start("migrate", "--wait", "600")
         workshop.wait_until(f"select not ({SESSIONS})")
         run.send_signal(signal.SIGINT)
         try:
-            assert run.wait(5) == 130
+            assert run.wait(PATIENCE) == 130
         except subprocess.TimeoutExpired:
             run.kill()
             raise

@@ -127,7 +127,7 @@ def test_every_form_of_a_libpq_connection_string_works(workshop: Workshop) -> No
         f"postgresql://?{query}",
         f"postgresql:///{given['dbname']}?{query}&options=-c%20statement_timeout%3D60s&sslmode=prefer",
         make_conninfo(**several),
-        make_conninfo(workshop.url, connect_timeout=3, keepalives=1),
+        make_conninfo(workshop.url, connect_timeout=30, keepalives=1),
     ]
     for number, form in enumerate(forms):
         result = workshop.run("--project", workshop.root, "--database-url", form, "migrate")

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.waiting import PATIENCE, free_port
 from toolkit.connection import connect
 from toolkit.history import migrations
 from toolkit.project.layout import Project
@@ -33,8 +34,7 @@ def tcp_url() -> Iterator[str]:
     root = Path(tempfile.mkdtemp(prefix="dbtool-tcp-", dir="/tmp"))
     if account:
         account.own(root)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": str(root)}
     data = root / "data"
     cluster.initialise(binaries, data, account, settings, durable=False)
@@ -50,7 +50,7 @@ def tcp_url() -> Iterator[str]:
     )
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 psycopg.connect(url).close()
@@ -61,7 +61,7 @@ def tcp_url() -> Iterator[str]:
         yield url
     finally:
         server.send_signal(signal.SIGQUIT)
-        server.wait(30)
+        server.wait(PATIENCE)
         shutil.rmtree(root, ignore_errors=True)
 
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.migrations.conftest import Workshop
+from tests.waiting import PATIENCE, wait_until
 from toolkit.errors import ScriptFailed
 from toolkit.history.lock import Blocker
 from toolkit.output import Reporter
@@ -75,13 +76,10 @@ def test_whole_file_is_rolled_back_and_tried_again_until_the_lock_is_free(blocke
             target=lambda: blocked.migrate(limits=Limits(lock=0.2, retries=20), report=listener), daemon=True
         )
         run.start()
-        deadline = time.monotonic() + 20
-        while sum("trying again" in text for text in listener.heard) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: sum("trying again" in text for text in listener.heard) >= 2)
         # Between two tries nothing is held, so that nobody waits behind the migration.
-        blocked.query("set lock_timeout = '5s'; insert into shop.items (id, name) values (1, 'pen')")
-    run.join(30)
+        blocked.query("set lock_timeout = '30s'; insert into shop.items (id, name) values (1, 'pen')")
+    run.join(PATIENCE)
     assert not run.is_alive()
     assert set(blocked.states().values()) == {"applied"}
     assert blocked.value("select count(*) from shop.items where size is null") == 1
@@ -93,14 +91,15 @@ def test_first_file_is_tried_again_with_the_tables_of_the_history(workshop: Work
         "schema.sql", "create schema shop; create table shop.items (id int); drop table public.old;"
     )
     with holding(workshop, "lock table public.old in access share mode"):
-        run = workshop.start("migrate", "--to", "schema", "--lock-timeout", "0.3", "--lock-retries", "20")
+        run = workshop.start("migrate", "--to", "schema", "--lock-timeout", "1", "--lock-retries", "20")
         assert run.stderr is not None
         assert any("trying again" in line for line in run.stderr)
-    _, err = run.communicate(timeout=60)
+        since = time.monotonic()
+    _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, err
     assert workshop.states()["schema"] == "applied"
     seconds = workshop.value("select seconds from dbtool.event")
-    assert seconds < 0.5, "the tries before are not counted"
+    assert seconds < time.monotonic() - since, "the tries before are not counted"
 
 
 def test_deadlock_is_tried_again(blocked: Workshop) -> None:
@@ -119,7 +118,7 @@ def test_deadlock_is_tried_again(blocked: Workshop) -> None:
         )
         other.execute("lock shop.items in access share mode")
         other.rollback()
-    _, err = run.communicate(timeout=30)
+    _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, err
     assert "trying again" in err
     assert set(blocked.states().values()) == {"applied"}
@@ -142,7 +141,7 @@ def test_limit_of_zero_waits_for_ever(blocked: Workshop) -> None:
         time.sleep(1.5)
         assert run.poll() is None
         assert blocked.value(WAITING)
-    assert run.wait(20) == 0
+    assert run.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize(
@@ -172,16 +171,16 @@ def test_limit_that_a_file_sets_goes_first(blocked: Workshop) -> None:
     blocked.write("migrations/migration1.sql", "set local lock_timeout = '100ms';\n" + ALTER)
     started = time.monotonic()
     with holding(blocked), pytest.raises(ScriptFailed) as caught:
-        blocked.migrate(limits=Limits(lock=60, retries=0))
+        blocked.migrate(limits=Limits(lock=300, retries=0))
     assert caught.value.exit_code == 5
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 200
 
 
 @pytest.mark.parametrize("head", ["", "-- transactional: false\n"])
 def test_statement_that_runs_too_long_is_cancelled(blocked: Workshop, head: str) -> None:
-    blocked.write("migrations/migration1.sql", head + "select 1;\nselect pg_sleep(30);")
+    blocked.write("migrations/migration1.sql", head + "select 1;\nselect pg_sleep(300);")
     with pytest.raises(ScriptFailed) as caught:
-        blocked.migrate(limits=Limits(statement=0.3))
+        blocked.migrate(limits=Limits(statement=1))
     assert (caught.value.sqlstate, caught.value.line) == ("57014", 2 + bool(head))
 
 
@@ -197,7 +196,7 @@ def test_concurrent_index_waits_without_limit_and_says_for_whom(blocked: Worksho
         time.sleep(1)
         assert run.poll() is None
         assert blocked.value(WAITING)
-    _, err = run.communicate(timeout=20)
+    _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, err
     assert f"pid {pid}" in err
     assert blocked.value("select indisvalid from pg_index where indexrelid = 'shop.items_name'::regclass")
@@ -221,7 +220,7 @@ def test_pauses_grow_and_vary() -> None:
 
 
 def test_fast_run_opens_no_second_connection(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.history.lock.FIRST_LOOK_SECONDS", 5)
+    monkeypatch.setattr("toolkit.history.lock.FIRST_LOOK_SECONDS", 300)
     opened = []
 
     def connect() -> psycopg.Connection[tuple[object, ...]]:
@@ -244,6 +243,6 @@ def test_json_stays_json_while_a_run_is_tried_again(blocked: Workshop) -> None:
         run = blocked.start("migrate", "--lock-timeout", "0.2", "--lock-retries", "30", "--json")
         assert run.stderr is not None
         assert any("trying again" in line for line in run.stderr)
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, err
     assert json.loads(out)["applied"] == ["migration1", "migration2"]

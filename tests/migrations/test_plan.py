@@ -159,9 +159,9 @@ def test_statements_of_a_file_without_transaction_are_measured_too(planner: Plan
 
 
 def test_lines_and_times_are_those_of_the_statements(planner: Planner) -> None:
-    effects = planner.effects("select 1;\n\n-- now\nselect pg_sleep(0.2);\n")
+    effects = planner.effects("select 1;\n\n-- now\nselect pg_sleep(0.5);\n")
     assert [effect.line for effect in effects] == [1, 4]
-    assert effects[0].milliseconds < 150 < effects[1].milliseconds
+    assert effects[0].milliseconds < 500 <= effects[1].milliseconds
 
 
 def test_warnings_say_who_waits_for_what_and_how_large_it_is(planner: Planner) -> None:

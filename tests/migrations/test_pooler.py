@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.migrations.conftest import Workshop
+from tests.waiting import PATIENCE, free_port
 from toolkit.errors import DbtoolError
 from toolkit.history.lock import refuse_transaction_pooling
 
@@ -34,8 +35,7 @@ def pool(workshop: Workshop, request: pytest.FixtureRequest, tmp_path_factory: A
     given = conninfo_to_dict(workshop.url)
     place = " ".join(f"{name}={given[name]}" for name in ("host", "port", "dbname", "user") if name in given)
     place += f" password={given['password']}" if "password" in given else ""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     folder: Path = tmp_path_factory.mktemp("pgbouncer")
     ini = folder / "pgbouncer.ini"
     settings = request.param.replace(", ", "\n")
@@ -52,7 +52,7 @@ def pool(workshop: Workshop, request: pytest.FixtureRequest, tmp_path_factory: A
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -119,7 +119,7 @@ def test_pool_of_one_session_is_used_without_waiting_for_a_second(workshop: Work
     started = time.monotonic()
     result = through(workshop, pool, "migrate")
     assert result.exit_code == 0, result.stderr
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < PATIENCE - 10
 
 
 @pytest.mark.parametrize("pool", ["transaction"], indirect=True)

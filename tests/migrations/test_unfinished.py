@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.migrations.conftest import Workshop
+from tests.waiting import PATIENCE
 from toolkit.errors import DbtoolError, HistoryProblem, ScriptFailed
 
 FALSE = "-- transactional: false\n"
@@ -52,7 +53,7 @@ def kill_during(workshop: Workshop, statement: str, how: signal.Signals = signal
         f" and application_name = 'dbtool migrate' and query like '%{pattern}%'"
     )
     run.send_signal(how)
-    run.wait(10)
+    run.wait(PATIENCE)
     workshop.wait_until(GONE)
 
 
@@ -181,14 +182,14 @@ def test_kill_9_during_a_statement_is_known_and_nothing_runs_twice(shop: Worksho
     shop.write(
         "migrations/migration1.sql",
         FALSE + "insert into shop.items values (3, 'lamp');\n"
-        "insert into shop.items select 4, 'chair' from pg_sleep(60);\ncreate table shop.after ();",
+        "insert into shop.items select 4, 'chair' from pg_sleep(600);\ncreate table shop.after ();",
     )
     kill_during(shop, "'chair'")
 
     found = unfinished(shop)
     assert (found["statement"], found["kept"], found["error"]) == (2, 1, None)
     text = (shop.root / "migrations/migration1.sql").read_text()
-    shop.write("migrations/migration1.sql", text.replace("60", "0"))
+    shop.write("migrations/migration1.sql", text.replace("600", "0"))
     assert shop.dbtool("repair", "--yes").exit_code == 0
     assert shop.value("select array_agg(id::int order by id) from shop.items") == [1, 2, 3, 4]
     assert shop.states()["migration1"] == "applied"
@@ -196,18 +197,18 @@ def test_kill_9_during_a_statement_is_known_and_nothing_runs_twice(shop: Worksho
 
 @pytest.mark.parametrize("kills", [range(1, 9, 2)])
 def test_kill_9_again_and_again_applies_every_statement_once(shop: Workshop, kills: range) -> None:
-    rows = "".join(
-        f"insert into shop.items select {number}, 'row' from pg_sleep(0.2);\n" for number in range(10, 20)
-    )
-    shop.write("migrations/migration1.sql", FALSE + rows)
-    for attempt, number in enumerate(kills):
-        run = shop.start("migrate") if attempt == 0 else shop.start("repair", "--yes")
-        shop.wait_until(f"select count(*) >= {number} from shop.items where id >= 10")
-        run.kill()
-        run.wait(10)
-        shop.wait_until(GONE)
-        kept = shop.value("select count(*) from shop.items where id >= 10")
-        assert unfinished(shop)["kept"] == kept
+    rows = [f"insert into shop.items select {n}, 'row' from pg_sleep(0.05);\n" for n in range(10, 20)]
+    rows[-1] = rows[-1].replace("pg_sleep(0.05)", "pg_advisory_xact_lock(77)")
+    shop.write("migrations/migration1.sql", FALSE + "".join(rows))
+    with shop.gate():  # it does not come to its end before it is killed
+        for attempt, number in enumerate(kills):
+            run = shop.start("migrate") if attempt == 0 else shop.start("repair", "--yes")
+            shop.wait_until(f"select count(*) >= {number} from shop.items where id >= 10")
+            run.kill()
+            run.wait(PATIENCE)
+            shop.wait_until(GONE)
+            kept = shop.value("select count(*) from shop.items where id >= 10")
+            assert unfinished(shop)["kept"] == kept
     assert shop.dbtool("repair", "--yes").exit_code == 0
     assert shop.value("select array_agg(id::int order by id) from shop.items") == [1, 2, *range(10, 20)]
 
@@ -234,22 +235,22 @@ def test_kill_9_during_a_concurrent_index_is_repaired(shop: Workshop) -> None:
 def test_index_that_was_finished_when_the_kill_came_is_not_built_again(shop: Workshop) -> None:
     shop.write(
         "migrations/migration1.sql",
-        FALSE + "create index concurrently items_name on shop.items (name);\nselect pg_sleep(60);",
+        FALSE + "create index concurrently items_name on shop.items (name);\nselect pg_sleep(600);",
     )
     kill_during(shop, "pg_sleep")
     # As it is when the kill comes between the end of the statement and the note of it.
     shop.query("update dbtool.unfinished_script set reached = 1, kept = 0")
     oid = shop.value("select 'shop.items_name'::regclass::oid")
     text = (shop.root / "migrations/migration1.sql").read_text()
-    shop.write("migrations/migration1.sql", text.replace("60", "0"))
+    shop.write("migrations/migration1.sql", text.replace("600", "0"))
     assert shop.dbtool("repair", "--yes").exit_code == 0
     assert shop.value("select 'shop.items_name'::regclass::oid") == oid
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_cancelled_run_says_what_it_reached(shop: Workshop, how: signal.Signals) -> None:
-    shop.write("migrations/migration1.sql", FALSE + "select 1;\nselect pg_sleep(61);\nselect 2;")
-    kill_during(shop, "pg_sleep(61)", how)
+    shop.write("migrations/migration1.sql", FALSE + "select 1;\nselect pg_sleep(601);\nselect 2;")
+    kill_during(shop, "pg_sleep(601)", how)
     found = unfinished(shop)
     assert (found["statement"], found["error"]) == (2, "interrupted")
     [last] = json.loads(shop.dbtool("history", "--json", "--limit", "1").stdout)["events"]
@@ -259,10 +260,10 @@ def test_cancelled_run_says_what_it_reached(shop: Workshop, how: signal.Signals)
 def test_statement_that_may_have_ended_can_be_skipped(shop: Workshop) -> None:
     shop.write(
         "migrations/migration1.sql",
-        FALSE + "do $$ begin create table shop.once (); commit; perform pg_sleep(62); end $$;\n"
+        FALSE + "do $$ begin create table shop.once (); commit; perform pg_sleep(602); end $$;\n"
         "create table shop.after ();",
     )
-    kill_during(shop, "pg_sleep(62)")
+    kill_during(shop, "pg_sleep(602)")
     assert "may have ended" in shop.dbtool("repair", "--dry-run").stdout
     assert shop.dbtool("repair", "--yes").exit_code == 1, "shop.once is there already"
     assert shop.dbtool("repair", "--skip", "--yes").exit_code == 0
@@ -272,13 +273,13 @@ def test_statement_that_may_have_ended_can_be_skipped(shop: Workshop) -> None:
 def test_kill_inside_a_transaction_of_the_files_own_goes_on_at_its_beginning(shop: Workshop) -> None:
     text = (
         FALSE + "create table shop.a ();\nbegin;\ninsert into shop.items values (5, 'x');\nsavepoint s;\n"
-        "select pg_sleep(63);\ncommit;\ncreate table shop.z ();"
+        "select pg_sleep(603);\ncommit;\ncreate table shop.z ();"
     )
     shop.write("migrations/migration1.sql", text)
-    kill_during(shop, "pg_sleep(63)")
+    kill_during(shop, "pg_sleep(603)")
     assert unfinished(shop)["kept"] == 1
     assert shop.dbtool("repair", "--skip", "--yes").exit_code == 2
-    shop.write("migrations/migration1.sql", text.replace("63", "0"))
+    shop.write("migrations/migration1.sql", text.replace("603", "0"))
     assert shop.dbtool("repair", "--yes").exit_code == 0
     assert shop.value("select count(*) from shop.items where id = 5") == 1
     assert shop.states()["migration1"] == "applied"
@@ -346,14 +347,15 @@ def test_lock_that_cannot_be_had_is_exit_code_5_and_repaired_later(shop: Worksho
 
 
 def test_run_under_way_is_no_problem_of_the_history(shop: Workshop) -> None:
-    shop.write("migrations/migration1.sql", FALSE + "select 1;\nselect pg_sleep(2);")
-    run = shop.start("migrate")
-    shop.wait_until("select count(*) > 0 from pg_stat_activity where query like 'select pg_sleep(2)%'")
-    status = shop.dbtool("status")
-    assert status.exit_code == 3
-    assert "running" in status.stdout
-    second = shop.start("migrate")
-    assert [run.wait(20), second.wait(20)] == [0, 0]
+    shop.write("migrations/migration1.sql", FALSE + "select 1;\nselect pg_advisory_xact_lock(77);")
+    with shop.gate():
+        run = shop.start("migrate", "--lock-timeout", "0")
+        shop.wait_until("select count(*) > 0 from pg_locks where locktype = 'advisory' and not granted")
+        status = shop.dbtool("status")
+        assert status.exit_code == 3
+        assert "running" in status.stdout
+        second = shop.start("migrate")
+    assert [run.wait(PATIENCE), second.wait(PATIENCE)] == [0, 0]
     assert shop.states()["migration1"] == "applied"
     for each in (run, second):
         assert isinstance(each, subprocess.Popen)

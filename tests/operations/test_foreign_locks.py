@@ -95,7 +95,7 @@ def test_calls_go_on_whatever_advisory_locks_others_hold(
     attacker.commit()
     with fresh.connect() as connection:
         learn = Learn(connection)
-        learn.connection.execute("set lock_timeout = '5s'")
+        learn.connection.execute("set lock_timeout = '60s'")
         scene = make_scene(learn)
         for name in callable_by(learn.connection, "learn_owner"):
             with learn.connection.transaction(force_rollback=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.waiting import PATIENCE
 from toolkit.catalog import read as catalog
 from toolkit.history import migrations
 from toolkit.project.layout import Project
@@ -35,7 +36,9 @@ def test_psql_alone_builds_the_catalog_that_dbtool_builds(server: ThrowawayServe
             ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *files],
             os.environ,
         )
-        run = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        run = subprocess.run(
+            words, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
         assert (run.returncode, run.stderr) == (0, "")
 
         with (

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from tests.client import Learn
 from tests.conftest import FreshDatabase
+from tests.waiting import PATIENCE
 from toolkit.errors import DbtoolError
 from toolkit.history import seeds
 from toolkit.project.layout import Project
@@ -58,7 +59,7 @@ def test_seeding_again_waits_for_no_learner(fresh: FreshDatabase) -> None:
     with fresh.connect() as learner:
         user = Learn(learner).register_user("busy")
         Learn(learner).award_xp(user, 5)  # and does not commit yet
-        with psycopg.connect(fresh.url, options="-c lock_timeout=500ms") as connection:
+        with psycopg.connect(fresh.url, options="-c lock_timeout=5s") as connection:
             seeds.seed(connection, Project.find(ROOT), mix=True)
 
 
@@ -214,7 +215,7 @@ def test_of_two_products_that_come_at_once_one_is_refused(fresh: FreshDatabase) 
             pass
         one.commit()
         with pytest.raises(psycopg.Error) as refused:
-            waiting.result(timeout=30)
+            waiting.result(PATIENCE)
         assert refused.value.sqlstate == "LX010"
 
 

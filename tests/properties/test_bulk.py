@@ -322,7 +322,7 @@ def test_a_hundred_thousand_completions_in_one_statement_pay_each_user_what_is_d
         for row in rows:
             copy.write_row(row)
     learn.connection.execute("analyze input")
-    learn.connection.execute("set local statement_timeout = '60s'")
+    learn.connection.execute("set local statement_timeout = '600s'")
     learn.connection.execute(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
         " select u.id, l.id, 'completed' from input i"

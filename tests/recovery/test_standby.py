@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from tests.client import Learn, raises_lx
 from tests.clusters import Cluster, discard, running
 from tests.recovery.conftest import Two
 from tests.suites.conftest import Amount, Tell
-from tests.suites.payers import Payer, Place, settle
+from tests.suites.payers import Payer, Place, acting, have_called, settle
+from tests.waiting import wait_until
 
 XP = "select total_xp from learn.user_stats where user_id = %s"
 PAGE = Path(__file__).resolve().parents[2] / "docs/backups.md"
@@ -39,7 +39,7 @@ def test_a_standby_answers_whatever_only_reads(two: Two, tell: Tell) -> None:
     answered: set[str] = set()
     refused: set[str] = set()
     with two.standby.connect() as connection:
-        connection.execute("select learn.wait_for_lsn(%s, '20 seconds')", lsn)
+        connection.execute("select learn.wait_for_lsn(%s, '3 minutes')", lsn)
         for name in names:
             code = code_of(connection, statement(name), two.scene)
             assert code in (None, "25006"), (name, code)
@@ -78,11 +78,11 @@ def test_waiting_ends_in_time_and_says_how_far_the_standby_is(two: Two) -> None:
             began = time.monotonic()
             with raises_lx("LX014") as refusal:
                 reads.execute("select learn.wait_for_lsn(%s, '200 milliseconds')", [lsn])
-            assert 0.19 < time.monotonic() - began < 5
+            assert 0.19 < time.monotonic() - began < 60
             assert str(lsn) in refusal.detail
             later = threading.Timer(0.2, lambda: resume(two.standby))
             later.start()
-            reads.execute("select learn.wait_for_lsn(%s, '20 seconds')", [lsn])
+            reads.execute("select learn.wait_for_lsn(%s, '3 minutes')", [lsn])
         finally:
             resume(two.standby)
 
@@ -93,8 +93,8 @@ def test_a_primary_is_there_already_and_never_waits(two: Two) -> None:
         assert one(connection, "select learn.wait_for_lsn(%s) >= %s::pg_lsn", [lsn, lsn]) == (True,)
         began = time.monotonic()
         with raises_lx("LX014"):
-            connection.execute("select learn.wait_for_lsn(%s::pg_lsn + 1000000000, '1 minute')", [lsn])
-        assert time.monotonic() - began < 5
+            connection.execute("select learn.wait_for_lsn(%s::pg_lsn + 1000000000, '10 minutes')", [lsn])
+        assert time.monotonic() - began < 300
 
 
 @pytest.mark.parametrize("arguments", ["null", "'0/1', null", "'0/1', '-1 second'", "'0/1', '61 minutes'"])
@@ -132,23 +132,13 @@ def test_a_standby_takes_over_under_load_and_nothing_is_lost_or_paid_twice(
                 Payer(lambda: leader[0].connect(), place, place.users[2 * one : 2 * one + 2], seed + one)
                 for one in range(clients)
             ]
-            done = threading.Event()
-
-            def live(payer: Payer) -> None:
-                while not done.is_set():
-                    payer.act()
-
-            with ThreadPoolExecutor(clients) as pool:
-                living = [pool.submit(live, payer) for payer in payers]
-                time.sleep(amount(500, 3000) / 1000)
+            with acting(payers):
+                have_called(payers, amount(5, 100))
                 primary.stop(9)
                 with standby.connect() as connection:
                     connection.execute("select pg_promote()")
                 leader[0] = standby
-                time.sleep(amount(500, 3000) / 1000)
-                done.set()
-                for each in living:
-                    each.result(120)
+                have_called(payers, amount(5, 100))
             with standby.connect() as connection:
                 settle(Learn(connection), payers)
             lost = sum(sum(payer.failures.values()) for payer in payers)
@@ -174,10 +164,7 @@ def one(connection: psycopg.Connection[Any], query: str, arguments: Any = ()) ->
 
 
 def until(connection: psycopg.Connection[Any], query: str) -> None:
-    deadline = time.monotonic() + 30
-    while one(connection, query) != (True,):
-        assert time.monotonic() < deadline, query
-        time.sleep(0.02)
+    wait_until(lambda: one(connection, query) == (True,))
 
 
 def resume(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ import psycopg
 from tests.client import Learn
 from tests.clusters import Cluster
 from tests.suites.payers import Place
+from tests.waiting import PATIENCE
 from toolkit.shards.move import Move
 
 BUCKETS = 64
@@ -130,6 +131,7 @@ class Pair:
                         self.calls += 1
                         self.longest = max(self.longest, time.monotonic() - began)
                         self.told[user] += answer
+                    done.wait(0.01)  # learners think
             finally:
                 for session in sessions.values():
                     session.connection.close()
@@ -141,10 +143,10 @@ class Pair:
             finally:
                 done.set()
                 for each in living:
-                    each.result(60)
+                    each.result(PATIENCE)
 
     def _act(self, sessions: dict[str, Learn], user: UUID, act: float, key: str) -> int:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while (answer := self._try(sessions, user, act, key)) is None:
             assert time.monotonic() < deadline, "nobody answers"
             time.sleep(0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +28,11 @@ def standings(
                 [period, metric, on],
             )
     return sorted(rows, key=lambda row: (-row[2], row[1]))
+
+
+def today() -> date:
+    """By the clock that boards go by, wherever the tests run."""
+    return datetime.now(timezone.utc).date()
 
 
 def ranked(rows: list[tuple[UUID, str, int]]) -> list[tuple[int, UUID, int]]:
@@ -99,14 +104,14 @@ def test_boards_refuse_what_they_refuse_on_one_database(proxy: Learn, learners: 
     with raises_lx("LX002"):
         proxy.user_rank("00000000-0000-0000-0000-000000000000")
     with raises_lx("LX007"):
-        proxy.close_period("day", on=date.today())
+        proxy.close_period("day", on=today())
 
 
 def test_a_period_is_closed_once_over_all_shards_whatever_dies(
     shards: Shards, proxy: Learn, learners: list[UUID]
 ) -> None:
     """Rewards go by the ranks of all; a proxy that dies between freezing and paying changes nothing."""
-    day = date.today() - timedelta(days=3)
+    day = today() - timedelta(days=3)
     for number, user in enumerate(learners):
         score = 100 if number % 2 else 60
         proxy.complete_lesson(user, lesson(shards), occurred_at=f"{day} 12:00+00", score=score)

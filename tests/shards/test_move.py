@@ -21,6 +21,7 @@ from tests.shards.movers import SETTINGS, Ground, Pair
 from tests.suites.conftest import Amount, Tell
 from tests.suites.conftest import amount as amount
 from tests.suites.conftest import tell as tell
+from tests.waiting import wait_until
 from toolkit.errors import DbtoolError
 from toolkit.shards import copying
 
@@ -118,13 +119,23 @@ def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
     """A call that has not committed yet, and one that the target cannot take in yet; nobody writes later."""
     buckets = pair.of("left")
     early, late, stale = [u for u in pair.ground.users if pair.bucket[u] in buckets][:3]
-    ended: list[tuple[str, int]] = []
+    ended: list[str] = []
     waiting = "select count(*) from pg_locks where relation = 'learn_shard.moves'::regclass and not granted"
 
-    def end(name: str, session: psycopg.Connection[Any]) -> None:
-        with pair.connect("left") as connection:
-            ended.append((name, connection.execute(waiting).fetchall()[0][0]))
+    taking_in = (
+        "select count(*) from pg_locks where relation = 'learn.xp_transactions'::regclass and not granted"
+    )
+
+    def end(name: str, shard: str, query: str, session: psycopg.Connection[Any]) -> None:
+        """Ends the session when the move waits for it."""
+        with pair.connect(shard) as connection:
+            wait_until(lambda: connection.execute(query).fetchall() == [(1,)])
+            ended.append(name)
         session.execute("commit")
+
+    def end_both(writes: psycopg.Connection[Any], blocks: psycopg.Connection[Any]) -> None:
+        end("writing", "left", waiting, writes)
+        end("taking in", "right", taking_in, blocks)
 
     with pair.connect("left") as writes, pair.connect("left") as old, pair.connect("right") as blocks:
         old.execute("begin isolation level repeatable read")
@@ -138,10 +149,9 @@ def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
                 pair.told[early] += Learn(writes).award_xp(early, 30).xp_awarded
                 writes.execute("begin")
                 pair.told[late] += Learn(writes).award_xp(late, 300).xp_awarded
-                threading.Timer(0.4, end, ("writing", writes)).start()
-                threading.Timer(0.8, end, ("taking in", blocks)).start()
+                threading.Thread(target=end_both, args=(writes, blocks)).start()
             if step == "hand over":
-                assert ended == [("writing", 1), ("taking in", 0)]
+                assert ended == ["writing", "taking in"]
                 with pytest.raises(psycopg.errors.SerializationFailure):
                     Learn(old).award_xp(stale, 30)
                 old.execute("rollback")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import psycopg
@@ -18,7 +17,8 @@ from tests.shards.conftest import require_plproxy
 from tests.shards.movers import BUCKETS, SETTINGS, Ground
 from tests.suites.conftest import Tell
 from tests.suites.conftest import tell as tell
-from tests.suites.payers import Payer, settle
+from tests.suites.payers import Payer, acting, have_called, settle
+from tests.waiting import wait_until
 from toolkit.errors import UsageProblem
 from toolkit.output import Reporter
 from toolkit.project.layout import Project
@@ -98,7 +98,7 @@ def read(servers: Servers) -> None:
             (lsn,) = connection.execute("select learn_reads.written_to(%s)::text", [user]).fetchone() or ("",)
             standby.execute("select pg_wal_replay_pause()" if number % 2 else "select pg_wal_replay_resume()")
             threading.Timer(0.1, resume, (servers.standby,)).start()
-            connection.execute("select learn_reads.wait_for(%s, %s, '20 seconds')", [user, lsn])
+            connection.execute("select learn_reads.wait_for(%s, %s, '3 minutes')", [user, lsn])
             query = "select total_xp from learn_reads.user_dashboard(%s)"
             assert connection.execute(query, [user]).fetchone() == (number + 1,)
         asked = "select count(*) from pg_stat_activity where usename = 'learn_router'"
@@ -118,28 +118,15 @@ def take_over(servers: Servers, tell: Tell) -> None:
     payers: list[Payer] = [
         Patient(lambda: session(servers), servers.ground, users[one::CLIENTS], one) for one in range(CLIENTS)
     ]
-    done = threading.Event()
-
-    def live(payer: Payer) -> None:
-        while not done.is_set():
-            payer.act()
-        payer.close()
-
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        living = [pool.submit(live, payer) for payer in payers]
-        time.sleep(0.5)
+    with acting(payers):
+        have_called(payers)
         servers.shard.stop(9)
+        wait_until(lambda: sum(payer.failures["XX000"] for payer in payers) > 0)
         with servers.standby.connect("one") as connection:
             connection.execute("select pg_promote()")
         replicas.failover(servers.proxy, "shard1", servers.standby.url("one"), ())
-        before = sum(payer.calls for payer in payers)
-        time.sleep(0.7)
-        done.set()
-        for each in living:
-            each.result(60)
+        have_called(payers)
     calls = sum(payer.calls for payer in payers)
-    assert calls > before
-    assert sum(payer.failures["XX000"] for payer in payers) > 0
     with servers.standby.connect("one") as connection:
         settle(Learn(connection), payers)
     tell(f"a shard's standby took over: {calls:,} calls as told")

@@ -26,6 +26,7 @@ from tests.shards.movers import BUCKETS, SETTINGS, Ground, leftovers, strangers
 from tests.suites.conftest import Tell
 from tests.suites.conftest import tell as tell
 from tests.suites.payers import Payer
+from tests.waiting import PATIENCE
 from toolkit.errors import UsageProblem
 from toolkit.output import Reporter
 from toolkit.project.layout import Project
@@ -93,7 +94,7 @@ class City:
 
     def run(self, *words: str) -> dict[str, Any]:
         """The same, to its end."""
-        out, err = (started := self.start(*words)).communicate(timeout=120)
+        out, err = (started := self.start(*words)).communicate(timeout=PATIENCE)
         assert started.returncode == 0, err
         answer = json.loads(out)
         assert isinstance(answer, dict)
@@ -119,7 +120,7 @@ class City:
             finally:
                 done.set()
                 for each in living:
-                    each.result(60)
+                    each.result(PATIENCE)
 
     def shards(self) -> dict[str, int]:
         """Buckets by shard, as the proxy has it."""

@@ -7,22 +7,24 @@ the rule of docs/errors.md for lost connections and what may be retried.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
 from tests.client import Challenge, Course, Learn, Lesson
+from tests.waiting import PATIENCE, wait_until
 
 Connect = Callable[[], psycopg.Connection[Any]]
 # By docs/errors.md; and those of a server that goes down, comes up or lost a connection.
 RETRIED = {"40001", "40P01", "55P03", "57014", "LX015"}
 LOST = {"57P01", "57P02", "57P03", "53300", "25006"}
-PATIENCE = 60.0
 
 
 class Place:
@@ -121,6 +123,33 @@ class Payer:
         if self._learn is not None:
             self._learn.connection.close()
         self._learn = None
+
+
+@contextmanager
+def acting(payers: list[Payer]) -> Iterator[None]:
+    """All of them act, at the same time, until the block ends."""
+    done = threading.Event()
+
+    def live(payer: Payer) -> None:
+        while not done.is_set():
+            payer.act()
+            done.wait(0.01)  # learners think
+        payer.close()
+
+    with ThreadPoolExecutor(len(payers)) as pool:
+        living = [pool.submit(live, payer) for payer in payers]
+        try:
+            yield
+        finally:
+            done.set()
+        for each in living:
+            each.result(PATIENCE)
+
+
+def have_called(payers: list[Payer], each: int = 5) -> None:
+    """Waits until every one of them has been answered so many times more."""
+    before = [payer.calls for payer in payers]
+    wait_until(lambda: all(payer.calls - calls >= each for payer, calls in zip(payers, before, strict=True)))
 
 
 def settle(learn: Learn, payers: list[Payer]) -> None:

@@ -27,6 +27,7 @@ from tests.client import Learn
 from tests.clusters import Cluster, copy_of, discard, give, make_folder, running
 from tests.suites.conftest import Amount, Tell
 from tests.suites.payers import Payer, Place, settle
+from tests.waiting import wait_until
 
 CLIENTS = 8
 
@@ -180,13 +181,6 @@ LOCKS = "select count(*) from pg_locks where relation > 16384 and pid <> pg_back
 def learn_value(connection: psycopg.Connection[Any], query: str) -> Any:
     ((found,),) = connection.execute(query.encode()).fetchall()
     return found
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -103,7 +103,7 @@ def test_live_calls_succeed_or_are_refused_as_they_should(product: str, simulate
     with psycopg.connect(simulated) as connection:
         learners = simulate.learner_ids(connection, SEED)
     acts = clients.read_acts((ROOT / "simulate" / "live.sql").read_text(encoding="utf-8"))
-    found = clients.run(clients.Load(simulated, acts, learners, 2, 60, calls=300)).as_json()
+    found = clients.run(clients.Load(simulated, acts, learners, 2, 600, calls=300)).as_json()
 
     assert found["calls"] == 300
     by_name = {each["function"]: each for each in found["functions"]}

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +28,7 @@ def on_terminal(command: list[str], answer: str = "", question: str = "[y/N]") -
     )  # fmt: skip
     os.close(inner)
     shown = b""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             chunk = os.read(terminal, 4096)
@@ -39,4 +41,4 @@ def on_terminal(command: list[str], answer: str = "", question: str = "[y/N]") -
             os.write(terminal, answer.encode())
             answer = ""
     os.close(terminal)
-    return run.wait(10), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    return run.wait(PATIENCE), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())

@@ -412,7 +412,7 @@ def test_the_work_of_a_check_grows_with_the_number_of_files(tmp_path: Path, serv
         server.drop_database("linear")
         return took
 
-    few, many = work(40), work(160)
+    few, many = work(30), work(120)
     assert many < 8 * few  # 16 times would be quadratic
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import ROOT, Result, RunDbtool
+from tests.waiting import PATIENCE, wait_until
 from toolkit import fleet
 from toolkit.errors import UsageProblem
 from toolkit.servers.throwaway import ThrowawayServer
@@ -164,14 +164,11 @@ def test_ctrl_c_ends_every_run_and_leaves_nothing_half_applied(databases: Databa
     with psycopg.connect(databases.server.url(), autocommit=True) as conn:
 
         def wait_for(number: int) -> None:
-            deadline = time.monotonic() + 20
-            while conn.execute(running.encode()).fetchone() != (number,):
-                assert time.monotonic() < deadline, f"never {number} runs"
-                time.sleep(0.05)
+            wait_until(lambda: conn.execute(running.encode()).fetchone() == (number,))
 
         wait_for(3)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=PATIENCE)
         wait_for(0)
     assert process.returncode == 130
     assert stderr.strip().splitlines()[-1].startswith("interrupted")

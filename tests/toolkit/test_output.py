@@ -61,10 +61,10 @@ def test_further_lines_of_a_text_are_no_lines_of_dbtool(capsys: pytest.CaptureFi
 
 
 def test_long_text_is_masked_in_no_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("a" * 200_000, "password " * 20_000, "'" * 100_001, "x://:" * 9_000, "token = '" * 10_000):
         harmless(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_nothing_but_the_output_layer_writes_to_the_terminal() -> None:

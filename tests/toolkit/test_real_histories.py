@@ -17,7 +17,7 @@ from toolkit.history import migrations
 from toolkit.output import Onlooker
 from toolkit.project.layout import Project
 
-FILES = 300
+FILES = 150
 EXCLUDE = (
     "table-comment",
     "function-comment",
@@ -235,7 +235,7 @@ def test_check_of_a_generated_history_finds_only_what_squawk_says(
 
 
 def test_an_observer_sees_what_a_reader_sees_after_each_step(tmp_path: Path, empty_database: str) -> None:
-    project = write(tmp_path / "p", 7, 120)
+    project = write(tmp_path / "p", 7, 80)
     connect_to = partial(connect, empty_database)
     with connect(empty_database, autocommit=True) as conn, connect(empty_database, autocommit=True) as other:
         observer = Observer(conn)

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.parallel import SCRATCH
+from tests.waiting import PATIENCE, wait_until
 from toolkit.errors import DbtoolError
 from toolkit.servers import cluster
 from toolkit.servers.account import is_alive, server_account
@@ -81,13 +82,6 @@ def postmaster(server: EmbeddedServer) -> int:
 def kill_9(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(pid))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def data_of(server: EmbeddedServer) -> Path:
@@ -336,7 +330,7 @@ EmbeddedServer(Path(sys.argv[1])).start()
 
 def test_starts_at_the_same_time_share_one_server(server: EmbeddedServer, home: Path) -> None:
     starting = [subprocess.Popen([sys.executable, "-c", START, str(home)]) for _ in range(3)]
-    assert [one.wait(60) for one in starting] == [0, 0, 0]
+    assert [one.wait(PATIENCE) for one in starting] == [0, 0, 0]
     assert server.is_running()
     assert server.log.read_text().count("database system is ready to accept connections") == 1
 

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import ROOT, RunDbtool
 
 FLAGS = re.MULTILINE | re.DOTALL
+BARE = ("-p", "no:hypothesispytest")  # which takes a second to import
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_what_is_started_passes(
         (root / "tests/test_manual.py").write_text(f"from datetime import timedelta\n{python}")
         [badge] = re.findall(r"^```sql\n(.*?)^```", manual, FLAGS)
         (root / "seeds/acme_2/2_keen.sql").write_text(badge)
-    tested = run_dbtool("test", "--server", server_option, cwd=root)
+    tested = run_dbtool("test", "--server", server_option, *BARE, cwd=root)
     assert (tested.exit_code, f"{passed} passed" in tested.stdout) == (0, True), tested.stdout + tested.stderr
     checked = run_dbtool("check", "--server", server_option, cwd=root)
     assert checked.exit_code == 0, checked.stdout + checked.stderr
@@ -50,7 +51,7 @@ def test_own_tests_fail_where_rows_are_damaged(
         "        connection.execute(\"select learn.register_user('ada')\")\n"
         "        connection.execute('update learn.user_stats set longest_streak = 7')\n"
     )
-    tested = run_dbtool("test", "--server", server_option, cwd=tmp_path / "acme")
+    tested = run_dbtool("test", "--server", server_option, *BARE, cwd=tmp_path / "acme")
     assert tested.exit_code == 1
     assert "2 passed, 2 errors" in tested.stdout, tested.stdout  # it is looked at when each is over
 

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 from tests.conftest import ROOT, RunDbtool
 from tests.parallel import SCRATCH
+from tests.waiting import PATIENCE, free_port
 from toolkit.connection import PORT
 from toolkit.servers.embedded import EmbeddedServer
 
@@ -186,9 +187,7 @@ def test_down_stops_and_keeps_the_data(project: Path, run_dbtool: RunDbtool) -> 
 def test_a_port_is_for_who_has_the_password_and_stays_until_it_is_given_up(
     project: Path, run_dbtool: RunDbtool
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     done = run_dbtool("up", "--port", str(port), "--json", cwd=project)
     assert done.exit_code == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -225,9 +224,7 @@ def test_the_port_of_the_socket_is_as_good_as_any_and_new_data_has_a_new_passwor
     server = EmbeddedServer(project / ".dbtool")
     with socket.socket() as free:
         taken = free.connect_ex(("127.0.0.1", PORT)) == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1] if taken else PORT
+    port = free_port() if taken else PORT
     try:
         server.start(port=0)
         for is_wanted in (True, False, True):
@@ -292,7 +289,7 @@ def test_several_ups_at_once_all_succeed(project: Path) -> None:
         )
         for _ in range(3)
     ]
-    said = [one.communicate(timeout=120)[1].decode() for one in ups]
+    said = [one.communicate(timeout=PATIENCE)[1].decode() for one in ups]
     assert [one.returncode for one in ups] == [0, 0, 0], said
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, RunDbtool
 from tests.toolkit.shop import Shop
+from tests.waiting import PATIENCE
 from toolkit.authoring.watch import Watcher
 from toolkit.history.history import History
 
@@ -121,13 +122,13 @@ def test_the_command_follows_until_it_is_stopped(released: Shop) -> None:
         while not child.stderr.readline().startswith("watching "):
             assert child.poll() is None
         released.edit(TAX, "119", "120 ")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while released.value("select shop.with_tax(100)") != 120 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert released.value("select shop.with_tax(100)") == 120
     finally:
         child.send_signal(signal.SIGINT)
-        child.communicate(timeout=60)
+        child.communicate(timeout=PATIENCE)
     assert child.returncode == 130
 
 

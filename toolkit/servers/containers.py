@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
 
 NEWEST_FIRST = (18, 17, 16, 15)
-PROBE_TIMEOUT_SECONDS = 0.5
+PROBE_TIMEOUT_SECONDS = 2.0  # a busy machine is none without Docker
 DATA = "/pgdata"
 # Programs that are run in the container, such as the probe whether it is ready, do connect.
 START = f'PGHOSTADDR={NOWHERE} exec "$0" "$@"'
@@ -43,7 +43,7 @@ docker.recv(64)
 
 
 def docker_has(image: str) -> bool:
-    """Whether Docker runs and has the image, in milliseconds; False when it does not answer in half a second.
+    """Whether Docker runs and has the image, in milliseconds; False when it does not answer in two seconds.
 
     Only a Unix socket and plain TCP can be asked; for another $DOCKER_HOST (ssh, TLS) the answer is False.
     """
@@ -161,7 +161,7 @@ def _docker_address() -> str | None:
 
 
 def _dial(address: str) -> socket.socket:
-    """A connection to Docker with half a second for each step."""
+    """A connection to Docker with two seconds for each step."""
     if address.startswith("unix://"):
         docker = socket.socket(socket.AF_UNIX)
         docker.settimeout(PROBE_TIMEOUT_SECONDS)
