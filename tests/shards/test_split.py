@@ -110,7 +110,7 @@ class City:
                 began = time.monotonic()
                 payer.act()
                 self.longest = max(self.longest, time.monotonic() - began)
-                done.wait(0.02)  # learners think
+                done.wait(0.1)  # learners think
             payer.close()
 
         with ThreadPoolExecutor(CLIENTS) as pool:

@@ -44,7 +44,7 @@ POWER = read("""
 42501 . . . alter role learn_app superuser
 42501 . . . alter role learn_owner login password 'x'
 42501 . . . grant learn_owner to current_user
-42501 . . . grant pg_execute_server_program to current_user
+42501 . . . grant pg_read_all_data to current_user
 42501 . . . grant learn_app to learn_readonly
 42501 . . . drop role learn_readonly
 42501 . . . create schema eve

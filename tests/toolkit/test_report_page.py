@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.toolkit.report_scene import database
+from tests.waiting import PATIENCE
 from toolkit.connection import connect
 from toolkit.report import report
 from toolkit.servers.choose import ThrowawayServer
@@ -42,6 +43,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, page_file: Path) -> I
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True, locale="en-GB"
     )
+    context.set_default_timeout(1000 * PATIENCE)
     opened = context.new_page()
     said: list[str] = []
     asked: list[str] = []
@@ -103,6 +105,7 @@ def test_light_and_dark_differ(browser: Browser, page_file: Path) -> None:
     seen = set()
     for scheme in ("light", "dark"):
         context = browser.new_context(color_scheme=scheme)
+        context.set_default_timeout(1000 * PATIENCE)
         opened = context.new_page()
         opened.goto(page_file.as_uri())
         seen.add(opened.evaluate("getComputedStyle(document.body).backgroundColor"))

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from tests.conftest import ROOT, RunDbtool
 from tests.toolkit.shop import Shop
+from tests.waiting import PATIENCE
 from toolkit.cli import cli
 from toolkit.connection import connect
 from toolkit.errors import DbtoolError
@@ -213,6 +214,7 @@ def test_in_a_browser(pages: Path, browser: Browser, width: int, scheme: str) ->
         color_scheme=scheme,  # type: ignore[arg-type]
         offline=True,
     )
+    context.set_default_timeout(1000 * PATIENCE)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
