@@ -57,6 +57,7 @@ as $$
 begin
   insert into learn_shard.seats (user_id, is_refused) values (p_user_id, false) on conflict (user_id) do nothing;
   if found then
+    perform learn_shard.require_here(p_user_id);
     perform learn_shard.register(p_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
   elsif (select s.is_refused from learn_shard.seats s where s.user_id = p_user_id) then
     raise exception 'registering took too long'
@@ -111,6 +112,9 @@ as $$
 begin
   insert into learn_shard.seats (user_id, is_refused)
   values (p_user_id, not exists (select from learn.users u where u.id = p_user_id)) on conflict (user_id) do nothing;
+  if not exists (select from learn.users u where u.id = p_user_id) then
+    perform learn_shard.require_here(p_user_id);
+  end if;
   return not (select s.is_refused from learn_shard.seats s where s.user_id = p_user_id);
 end;
 $$;

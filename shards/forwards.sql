@@ -148,7 +148,11 @@ begin
     select x.* from jsonb_to_recordset(p_forwards) x(id bigint, kind text, payload jsonb) order by x.id
   loop
     insert into learn_shard.taken (user_id, forward_id, kind) values (p_user_id, f.id, f.kind) on conflict do nothing;
-    continue when not found or f.kind <> 'merge' and not exists (select from learn.users u where u.id = p_user_id);
+    continue when not found;
+    if not exists (select from learn.users u where u.id = p_user_id) then
+      perform learn_shard.require_here(p_user_id);
+      continue when f.kind <> 'merge';
+    end if;
     v_count := v_count + 1;
     if f.kind = 'fact' then
       n := jsonb_populate_record(null::learn.activity_log, f.payload);

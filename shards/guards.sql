@@ -20,6 +20,32 @@ comment on table learn_shard.moves is
   'The move of learners in which the shard takes part. leaving, arrived: they write here; who holds the table exclusively '
   'has them wait. left: they write elsewhere. arriving: they do not write here yet, and, given up, never will.';
 
+create table if not exists learn_shard.gone (
+  bucket     integer primary key,
+  of_buckets integer not null
+);
+comment on table learn_shard.gone is
+  'On a shard: buckets of learners who have moved to another one; a proxy that does not know yet may still ask here.';
+
+-- Refuses what is about a learner whom this shard has not because the bucket has left: such a learner is not new here, and
+-- was not erased. To be asked after a guarded row was written, so that no move is between.
+-- Errors: LX015.
+create or replace function learn_shard.require_here(p_user_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from learn_shard.gone g where g.bucket = uuid_hash(p_user_id) & (g.of_buckets - 1)) then
+    raise exception 'the learner is on another shard'
+      using errcode = 'LX015', detail = format('p_user_id = %s', p_user_id),
+        hint = 'Make the call again in a moment. Where this goes on, the proxy was left out of a move: see docs/scaling.md.';
+  end if;
+end;
+$$;
+comment on function learn_shard.require_here(uuid) is 'Refuses learners whose bucket has left this shard (LX015).';
+
 -- The tables of learners, and the column that says whose a row is: found in the catalog, by keys that begin with a
 -- learner. Boards are left out: they are counted anew from the facts.
 create or replace function learn_shard.learner_tables()

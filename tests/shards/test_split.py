@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -224,6 +224,24 @@ def empty(city: City, tell: Tell) -> None:
     assert city.settle() == {"shard1": 0, "shard2": 64}
     assert answer["moves"] == 1
     tell(f"learners waited for {max(answer['pauses_seconds']):.2f} s")
+    refuse_who_asks_the_old_place(city)
+
+
+def refuse_who_asks_the_old_place(city: City) -> None:
+    """As a proxy does that was left out: nobody is made there, given up there, or taken for erased."""
+    told = '[{"id": 1, "kind": "profile", "payload": {}}]'
+    with city.cluster.connect("one") as shard, city.cluster.connect("two") as other:
+        for user in (city.ground.users[0], uuid4()):
+            for call in (
+                "take(%(user)s, %(told)s)",
+                "add_user(%(user)s, 'late', null, 'UTC', 'en', null)",
+                "has_or_refuse(%(user)s)",
+            ):
+                with pytest.raises(psycopg.Error) as refused:
+                    shard.execute(f"select learn_shard.{call}".encode(), {"user": user, "told": told})
+                assert refused.value.sqlstate == "LX015", call
+        gone = "select count(*) from learn_shard.gone"
+        assert [each.execute(gone.encode()).fetchall() for each in (shard, other)] == [[(64,)], [(0,)]]
 
 
 def test_a_shard_is_split_and_emptied_while_dbtool_is_killed_and_nothing_is_lost(

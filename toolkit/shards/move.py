@@ -71,6 +71,15 @@ select t.relation::oid, t.learner from learn_shard.learner_tables() t
  where exists (select from pg_trigger g where g.tgrelid = t.relation and g.tgname = 'a_mover_is_held_back')
     <> exists (select from learn_shard.moves)
 """
+_COME_BACK = "delete from learn_shard.gone g using learn_shard.moves m where g.bucket = any (m.buckets)"
+_LEAVE = """
+with left_ as (update learn_shard.moves set state = 'left' returning buckets, of_buckets)
+insert into learn_shard.gone select unnest(l.buckets), l.of_buckets from left_ l on conflict do nothing
+"""
+_ARRIVE = """
+with arrived as (update learn_shard.moves set state = 'arrived' where state = 'arriving' returning buckets)
+delete from learn_shard.gone g using arrived a where g.bucket = any (a.buckets)
+"""
 _ANEW = "Run it again: it begins anew."
 _TABLES = "select relation::oid, learner from learn_shard.learner_tables()"
 
@@ -120,7 +129,7 @@ class Move:
                     self._cut_over(source, target)
                 self.note("hand over")
             if self._state(target) is not None:
-                target.execute("update learn_shard.moves set state = 'arrived' where state = 'arriving'")
+                target.execute(_ARRIVE)
                 if self._state(target) != "arrived" or step == GIVING_UP:
                     raise DbtoolError(f"move {self.number} is being given up", hint="Give --abort.")
                 self.hand_over()
@@ -152,6 +161,7 @@ class Move:
                 with source.transaction():  # those of a hand-over that did not take place
                     if self._state(source) == "left":
                         _write(source, "learn.outbox", messages)
+                        source.execute(_COME_BACK)
                     source.execute("delete from learn_shard.moves")
             self._drop_replication(source, target)
             if self._state(target) is not None:
@@ -306,7 +316,7 @@ class Move:
                             )
                         ],
                     )
-                source.execute("update learn_shard.moves set state = 'left'")
+                source.execute(_LEAVE)
             self.pause = time.monotonic() - began
 
     def _batches(self, source: Connection) -> Iterator[list[Any]]:
