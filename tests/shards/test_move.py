@@ -238,7 +238,7 @@ def test_a_move_whose_sessions_are_ended_at_random_goes_on(pair: Pair, amount: A
     tell(f"a move ended after {runs} runs that were cut off")
 
 
-@pytest.mark.parametrize("step", ["cut over", "hand over"])
+@pytest.mark.parametrize("step", ["prepare", "copy", "cut over", "hand over"])
 def test_a_move_goes_back_until_its_learners_have_arrived(pair: Pair, step: str) -> None:
     def note(reached: str) -> None:
         if reached == step:
