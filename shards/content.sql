@@ -97,13 +97,9 @@ set jit = off
 as $$
 declare
   v_version bigint;
-  v_table   record;
-  v_columns text[];
-  v_rest    text[];
-  v_where   text;
-  v_is_due  boolean;
-  v_count   bigint;
-  v_sum     bigint := 0;
+  v_keys    text[];
+  v_key     text;
+  v_sum     bigint;
 begin
   if exists (select from learn_shard.moves) then
     raise exception 'content waits until learners have moved'
@@ -117,60 +113,18 @@ begin
     perform set_config('learn_shard.applying', '', true);
     return 0;
   end if;
-  for v_table in
-    select t.name, t.key, c.relname from learn_shard.content_tables() t join pg_class c on c.oid = t.name
-  loop
-    -- columns that both sides know: releases that follow one another can be side by side
-    v_columns := array(
-      select a.attname::text
-      from pg_attribute a
-      where a.attrelid = v_table.name and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-        and a.attname <> all (learn_internal.kept_columns()) and exists (
-          select from learn_shard.content c
-          where c.table_name = v_table.relname and c.content ? a.attname)
-      order by a.attnum);
-    continue when v_columns = '{}';
-    v_where := format(
-      ' from learn_shard.content c cross join lateral jsonb_populate_record(null::%1$s, c.content) n'
-      ' left join %1$s o on %2$s'
-      ' where c.table_name = $1 and (o.* is null or to_jsonb(o) - $2 <> to_jsonb(n) - $2)',
-      v_table.name, (select string_agg(format('o.%1$I = n.%1$I', k), ' and ') from unnest(v_table.key) k));
-    v_rest := array(
-      select a.attname::text from pg_attribute a
-      where a.attrelid = v_table.name and a.attnum > 0 and a.attname <> all (v_columns));
-    execute format('select exists (select %s)', v_where) into v_is_due using v_table.relname, v_rest;
-    continue when not v_is_due;
-    -- those that are there first: names change hands
-    execute format(
-      'insert into %1$s as t (%2$s) overriding system value select %3$s %4$s order by o.* is null, %5$s'
-      ' on conflict (%6$s) do %7$s',
-      v_table.name, (select string_agg(quote_ident(c), ', ') from unnest(v_columns) c),
-      (select string_agg(format('n.%I', c), ', ') from unnest(v_columns) c), v_where,
-      (select string_agg(format('n.%I', k), ', ') from unnest(v_table.key) k),
-      (select string_agg(quote_ident(k), ', ') from unnest(v_table.key) k),
-      coalesce('update set ' || (select string_agg(format('%1$I = excluded.%1$I', c), ', ')
-        from unnest(v_columns) c where c <> all (v_table.key)), 'nothing'))
-    using v_table.relname, v_rest;
-    get diagnostics v_count = row_count;
-    v_sum := v_sum + v_count;
-  end loop;
-  for v_table in
-    select t.name, t.key, c.relname
-    from learn_shard.content_tables() t join pg_class c on c.oid = t.name
-    order by t.place desc
-  loop
-    execute format('select exists (select from %1$s t where not exists ('
-        ' select from learn_shard.content c where c.table_name = $1 and c.key = jsonb_build_array(%2$s)::text))',
-      v_table.name, (select string_agg(format('t.%I', k), ', ') from unnest(v_table.key) k))
-    into v_is_due using v_table.relname;
-    continue when not v_is_due;
-    execute format('delete from %1$s t where not exists ('
-        ' select from learn_shard.content c where c.table_name = $1 and c.key = jsonb_build_array(%2$s)::text)',
-      v_table.name, (select string_agg(format('t.%I', k), ', ') from unnest(v_table.key) k))
-    using v_table.relname;
-    get diagnostics v_count = row_count;
-    v_sum := v_sum + v_count;
-  end loop;
+  begin
+    v_sum := learn_shard.merge_content();
+  exception
+    when unique_violation then      -- names change hands in a circle, say: unique keys are off until all is there
+      perform learn_internal.wait_for_learners('apply_content');
+      v_keys := learn_shard.drop_keys();
+      v_sum := learn_shard.merge_content();
+      set constraints all immediate;
+      foreach v_key in array v_keys loop
+        execute v_key;
+      end loop;
+  end;
   -- content is numbered by home; the sequences follow, in case that this becomes a database of its own
   perform setval(s.oid, m.id)
   from learn_shard.content_tables() t

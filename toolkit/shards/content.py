@@ -18,6 +18,10 @@ _LAG = """
 select pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint
   from pg_replication_slots s where s.slot_name = %s
 """
+_NAME = """
+select left(regexp_replace(lower(d.datname), '[^a-z0-9_]', '_', 'g'), 32) || '_' || d.oid
+  from pg_database d where d.datname = current_database()
+"""
 _VERSIONS = """
 select (select version from learn_shard.content_version), (select version from learn_shard.applied_version)
 """
@@ -39,9 +43,10 @@ class ContentLag:
         return self.published is not None and self.published == self.received == self.applied
 
 
-def slot_of(proxy_name: str, member: ClusterMember) -> str:
-    """Of the publisher; its name says whose it is."""
-    return f"laurel_{proxy_name}_{member.number}"
+def slot_of(home: Connection, member: ClusterMember) -> str:
+    """On home's server, which may have slots of other clusters: the name says whose it is."""
+    (name,) = home.execute(_NAME).fetchone() or ("",)
+    return f"laurel_{name}_{member.number}"
 
 
 def publish(home: Connection) -> None:

@@ -20,6 +20,7 @@ ROUTER = "learn_router"
 MEMBER_FILES = (
     "shard",
     "content",
+    "applying",
     "directory",
     "forwards",
     "boards",
@@ -59,7 +60,7 @@ def init(
         made = [member(number, place, proxy_url) for number, place in enumerate(places)]
         for each, connection in zip(made, opened, strict=True):
             _join(project, proxy, each, connection, password)
-        _subscribe(proxy, made, opened, password)
+        _subscribe(made, opened, password)
         numbers = [(bucket, 1 + bucket % (len(made) - 1)) for bucket in range(buckets)]
         with proxy.cursor() as cursor:
             cursor.executemany(
@@ -87,7 +88,7 @@ def add(project: Project, proxy_url: str, url: str, report: Reporter) -> Cluster
         new = member(number, place, proxy_url)
         password = _password(proxy)
         _join(project, proxy, new, shard, password)
-        _subscribe(proxy, [known[0], new], [home, shard], password)
+        _subscribe([known[0], new], [home, shard], password)
     return new
 
 
@@ -231,12 +232,12 @@ def _join(
     )
 
 
-def _subscribe(proxy: Connection, made: list[ClusterMember], opened: list[Connection], password: str) -> None:
+def _subscribe(made: list[ClusterMember], opened: list[Connection], password: str) -> None:
     """Content from home, the first, to the others."""
     home = opened[0]
     content.publish(home)
     for each, connection in list(zip(made, opened, strict=True))[1:]:
-        slot = content.slot_of(proxy.info.dbname, each)
+        slot = content.slot_of(home, each)
         content.subscribe(made[0], connection, slot, password)
     content.sync(home, list(zip(made, opened, strict=True))[1:])
 

@@ -22,11 +22,10 @@ def status(proxy_url: str) -> list[dict[str, Any]]:
     with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
         found = members(proxy, proxy_url)
         buckets = dict(proxy.execute(_BUCKETS).fetchall())
-        name = proxy.info.dbname
-    return [_of(each, home_of(found), name, buckets.get(each.number, 0)) for each in found]
+    return [_of(each, home_of(found), buckets.get(each.number, 0)) for each in found]
 
 
-def _of(each: ClusterMember, home: ClusterMember, proxy_name: str, buckets: int) -> dict[str, Any]:
+def _of(each: ClusterMember, home: ClusterMember, buckets: int) -> dict[str, Any]:
     row: dict[str, Any] = {"number": each.number, "name": each.name, "place": each.place}
     row |= {"buckets": buckets, "learners": None, "migration": None, "waiting": None, "lag": None}
     try:
@@ -35,7 +34,7 @@ def _of(each: ClusterMember, home: ClusterMember, proxy_name: str, buckets: int)
             if each.is_home:
                 return {**row, "problem": None}
             with home.open() as other:
-                lag = content.lag(other, connection, content.slot_of(proxy_name, each))
+                lag = content.lag(other, connection, content.slot_of(other, each))
     except DbtoolError as error:
         return {**row, "problem": error.message}
     behind = f"{lag.bytes} bytes, version {lag.applied} of {lag.published}"
