@@ -139,6 +139,7 @@ drop type learn_internal.completion;
 drop type learn_internal.lesson_event;
 drop type learn_internal.streak_walk;
 drop type learn_internal.run_event;
+drop type learn_internal.day_terms;
 drop type learn_internal.opened_day;
 drop type learn_internal.rise;
 drop type learn_internal.win;

@@ -317,8 +317,15 @@ create type learn_internal.win as (
   user_id uuid, achievement_id bigint, at timestamptz, evidence jsonb);
 comment on type learn_internal.win is 'A threshold that a user has crossed, when, and by what.';
 
-create type learn_internal.opened_day as (won learn_internal.win[], gains learn_internal.gain[]);
-comment on type learn_internal.opened_day is 'What a new active day of a user earns, and what boards are to count.';
+create type learn_internal.opened_day as (
+  won learn_internal.win[], gains learn_internal.gain[], day date, week date, cohort date);
+comment on type learn_internal.opened_day is
+  'What a new active day of a user earns, and what boards and analytics are to count: the day; the week, of which '
+  'it is the first, and that of the registration.';
+
+create type learn_internal.day_terms as (boards text[], freeze_every integer);
+comment on type learn_internal.day_terms is
+  'What active days mean: which of their metrics have boards, and after how many of a streak it earns a freeze.';
 
 create type learn_internal.rise as (
   user_id uuid, from_level integer, to_level integer, at timestamptz, won learn_internal.win[]);

@@ -1978,13 +1978,13 @@ comment on function learn_internal.criteria_progress(uuid, jsonb) is
 
 -- triggers/activity/process_activities.sql
 
--- When facts are written: the engine. Everything that a fact causes happens here, in this order:
--- lock, XP and level, streak, metrics, achievements. Earned achievements and new levels are facts too: they come
--- through here again, until nothing is new. It goes by groups of facts that came in together: of one learner, type
--- and day, and whether they count in metrics. A single fact is a group; a load of a million is many, in the order of
--- the learners' keys. Each step is a simple statement by key: to start a plan of many parts costs more than all that
--- it does for one fact. What is rare is seen from what these return, and has a function of its own. Costs do not
--- depend on a learner's history: counters are incremented, thresholds found by index.
+-- When facts are written: the engine. Everything that a fact causes happens here, in this order: lock, XP and level,
+-- streak, metrics, achievements. Earned achievements and new levels are facts too: they come through here again, until
+-- nothing is new. It goes by groups of facts that came in together: of one learner, type and day, and whether they
+-- count in metrics. A single fact is a group; a load is many, in the order of the learners' keys. Each step is a simple
+-- statement by key: to start a plan of many parts costs more than all that it does for one fact. What is rare is seen
+-- from what these return, and has a function of its own. Costs do not depend on a learner's history: counters are
+-- incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -2021,6 +2021,8 @@ declare
   v_run         learn_internal.run_event[];       -- what this group does to runs
   v_events      learn_internal.run_event[];
   v_day         learn_internal.opened_day;
+  v_days        learn_internal.opened_day[];
+  v_terms       learn_internal.day_terms;         -- what days mean
   v_notifies    boolean := false;
   v_seen        uuid[];                           -- users who were not seen for five minutes
   v_seen_at     timestamptz[];
@@ -2090,16 +2092,14 @@ begin
       select sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, v_type.pays, 0)) into v_xp
       from new_facts n where n.id = any (g.ids);
     end if;
-    -- new levels, for example, are at most reported
     continue when v_xp = 0 and not g.is_qualifying and cardinality(v_type.feeds) = 0
-      and not v_type.feeds_days and not v_type.resets_runs;
+      and not v_type.feeds_days and not v_type.resets_runs;  -- such as new levels, which are at most reported
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
       update learn.user_stats s set total_xp = s.total_xp + v_xp where s.user_id = g.user_id
       returning s as stats,
-        -- a total that means a level or an achievement, or a level that an easier curve has given
-        -- and that is yet to be announced
+        -- a total that means a level or an achievement, or a level of an easier curve that is yet to be announced
         s.current_level > s.highest_level or exists (
           select from learn_internal.xp_marks m
           where m.xp > least(s.total_xp - v_xp, s.total_xp)
@@ -2127,10 +2127,10 @@ begin
         v_seen := v_seen || g.user_id;
         v_seen_at := v_seen_at || v_at;
       end if;
-      if g.local_date is distinct from v_stats.last_activity_date
-        or g.zone_number <> v_stats.settled_zone
-      then
-        v_day := learn_internal.open_day(v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at);
+      if g.local_date is distinct from v_stats.last_activity_date or g.zone_number <> v_stats.settled_zone then
+        v_terms := coalesce(v_terms, learn_internal.day_terms());
+        v_day := learn_internal.open_day(v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at, v_terms);
+        v_days := v_days || v_day;
         v_new := v_new || v_day.won;
         for v_i in 1 .. coalesce(cardinality(v_day.gains), 0) loop
           v_gains := v_gains || v_day.gains[v_i];
@@ -2146,9 +2146,8 @@ begin
         if v_facts is null then
           v_facts := (select count(*) from unnest(g.properties) p where p @> v_feed.filter);
         end if;
-        if v_facts = 0 then
-          continue;
-        elsif v_feed.aggregate = 'run' then
+        continue when v_facts = 0;
+        if v_feed.aggregate = 'run' then
           v_run := v_run || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
         elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
           v_new := v_new || learn_internal.feed_metric(g.user_id, v_feed, g.properties, g.local_date, v_at);
@@ -2204,6 +2203,9 @@ begin
     if cardinality(v_gains) >= 100 then
       perform learn_internal.request_merge();
     end if;
+  end if;
+  if v_days is not null then
+    perform learn_internal.tally_days(v_days);
   end if;
 
   -- 7. Users were seen, and are told of what rules name.
@@ -3364,10 +3366,11 @@ comment on function learn_internal.open_moved_day(
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
 -- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements
--- that this earns, and what boards are to count. The caller has locked the user; p_stats is the row as it is now.
+-- that this earns, and what boards and analytics are to count. The caller has locked the user; p_stats is the row as it
+-- is now.
 create or replace function learn_internal.open_day(
   p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
-  p_last timestamptz, p_at timestamptz
+  p_last timestamptz, p_at timestamptz, p_terms learn_internal.day_terms
 )
 returns learn_internal.opened_day
 language plpgsql
@@ -3379,8 +3382,8 @@ declare
   v_last    date := (p_stats).last_activity_date;
   v_streak  integer := 0;            -- the run that this day continues
   v_stats   learn.user_stats;
-  v_every   integer;
   v_day     learn_internal.opened_day;
+  v_metric  text;
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
@@ -3431,24 +3434,25 @@ begin
     where s.user_id = v_user_id
     returning s.* into v_stats;
   end if;
-  v_day.gains := array(
-    select (v_user_id, m.key, case m.key when 'current_streak' then '-infinity' else p_date end, null,
-      case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end)::learn_internal.gain
-    from learn.metrics m
-    where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
-      and (m.key <> 'longest_streak' or v_last is null or p_date > v_last));  -- of a late day settle_streak() says it
+  foreach v_metric in array (p_terms).boards loop
+    continue when v_metric = 'longest_streak' and p_date <= v_last;  -- of a late day settle_streak() says it
+    v_day.gains := v_day.gains || (
+      v_user_id, v_metric, case v_metric when 'current_streak' then '-infinity' else p_date end, null,
+      case v_metric when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end
+    )::learn_internal.gain;
+  end loop;
 
   -- Analytics count days, and weeks by the week of registration.
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'active_days', p_date, '', 1
-  union all
-  select 'active_weeks', v_week,
-    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1
-  where v_is_first_of_week;
+  v_day.day := p_date;
+  if v_is_first_of_week then
+    v_day.week := v_week;
+    v_day.cohort := date_trunc('week', (p_stats).registered_on::timestamp)::date;
+  end if;
 
   -- A streak that has grown by so many days earns a freeze: see walk_streak().
-  v_every := learn_internal.setting_number('streak_freeze_every_days');
-  if v_every > 0 and v_stats.current_streak % v_every = 0 and (v_last is null or p_date > v_last) then
+  if (p_terms).freeze_every > 0 and v_stats.current_streak % (p_terms).freeze_every = 0
+    and (v_last is null or p_date > v_last)
+  then
     if learn_internal.setting_number('streak_freeze_maximum') > (
       select count(*) from learn.streak_freezes f
       where f.user_id = v_user_id and f.used_on is null and f.granted_on < p_date)
@@ -3464,7 +3468,7 @@ begin
 end;
 $$;
 comment on function learn_internal.open_day(
-  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz, learn_internal.day_terms) is
   'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';
 
 -- functions/xp/announce_levels.sql
@@ -5335,5 +5339,59 @@ from (
 ) d;
 comment on view learn_internal.streak_days is
   'How long a user''s streak was on each of their active and frozen days.';
+
+-- functions/streaks/day_terms.sql
+
+-- What active days mean, looked up once for all users of a statement.
+-- Errors: LX003 the setting is missing.
+create or replace function learn_internal.day_terms()
+returns learn_internal.day_terms
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    array(
+      select m.key from learn.metrics m
+      where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board),
+    learn_internal.setting_number('streak_freeze_every_days')::integer
+  )::learn_internal.day_terms;
+end;
+$$;
+comment on function learn_internal.day_terms() is
+  'Which metrics of active days have boards, and after how many days a streak earns a freeze.';
+
+-- functions/streaks/tally_days.sql
+
+-- Has analytics count new active days, all of a statement together: days, and weeks by the week of registration.
+create or replace function learn_internal.tally_days(p_days learn_internal.opened_day[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  d learn_internal.opened_day := p_days[1];
+begin
+  if cardinality(p_days) = 1 then  -- mostly: to start aggregates costs several times as much
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'active_days', d.day, '', 1 where d.day is not null
+    union all
+    select 'active_weeks', d.week, to_char(d.cohort, 'YYYY-MM-DD'), 1 where d.week is not null;
+  else
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select t.measure, t.day, t.item, count(*)
+    from unnest(p_days) o
+    cross join lateral (
+      values ('active_days', o.day, ''), ('active_weeks', o.week, to_char(o.cohort, 'YYYY-MM-DD'))
+    ) t(measure, day, item)
+    where t.day is not null
+    group by t.measure, t.day, t.item;
+  end if;
+end;
+$$;
+comment on function learn_internal.tally_days(learn_internal.opened_day[]) is
+  'Has analytics count new active days.';
 
 reset role;

@@ -1050,10 +1050,8 @@ comment on function learn_internal.complete_courses(uuid[], bigint[], timestampt
 
 -- functions/progress/complete_tracks.sql
 
--- Marks tracks as completed for users and follows up: challenges that this
--- unlocks, learning paths and difficulties.
--- Takes parallel arrays of rows of user_track_progress that have just reached their total.
--- What it completes is written to the log.
+-- Follows up when users have completed tracks: a fact for each, challenges that this unlocks, learning paths and
+-- difficulties. Takes parallel arrays of rows of user_track_progress that have just been completed.
 create or replace function learn_internal.complete_tracks(
   p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
 )
@@ -1065,10 +1063,6 @@ as $$
 declare
   v_facts learn_internal.fact[];
 begin
-  update learn.user_track_progress p
-  set completed_at = c.at
-  from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
-  where p.user_id = any (array[c.user_id]) and p.track_id = c.track_id;  -- by key
   perform learn_internal.write_facts(array(
     select (d.user_id, 'track_completed', 'track', d.track_id::text,
       jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, d.at)::learn_internal.fact
@@ -1091,8 +1085,7 @@ begin
 end;
 $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
-  'Completes tracks for users, then the paths and difficulties that this completes; '
-  'and writes the facts.';
+  'Writes the facts of tracks that users have completed; completes the paths and difficulties that this fills.';
 
 -- functions/progress/advance_courses.sql
 
@@ -1260,6 +1253,7 @@ declare
   v_steps     learn_internal.track_step[] := p_steps;
   v_items     integer[] := array[1];  -- how many each step is worth
   v_row       learn.user_track_progress;
+  v_is_filled boolean;               -- by this step
   v_user_ids  uuid[];
   v_track_ids bigint[];
   v_at        timestamptz[];
@@ -1286,20 +1280,27 @@ begin
         else round(100.0 * (p.items_completed + v_items[v_i]) / p.total_items, 2) end
     where p.user_id = g.user_id and p.track_id = g.track_id
     returning p.* into v_row;
-    if not found then
-      insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-      select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items)
+    v_is_filled := false;
+    if not found then  -- a load may fill a track at once; to write a row twice has its foreign keys asked again
+      insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items, completed_at)
+      select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items),
+        case when t.is_published and v_items[v_i] >= t.total_items then g.at end
       from learn.tracks t
       where t.id = g.track_id
       on conflict do nothing
       returning p.* into v_row;
+      v_is_filled := v_row.completed_at is not null;
+    elsif v_row.items_completed = v_row.total_items and v_row.completed_at is null then
+      update learn.user_track_progress p
+      set completed_at = g.at
+      from learn.tracks t
+      where p.user_id = g.user_id and p.track_id = g.track_id and t.id = g.track_id and t.is_published;
+      v_is_filled := found;
     end if;
-    if v_row.items_completed = v_row.total_items and v_row.completed_at is null then
-      if exists (select from learn.tracks t where t.id = g.track_id and t.is_published) then
-        v_user_ids := v_user_ids || g.user_id;
-        v_track_ids := v_track_ids || g.track_id;
-        v_at := v_at || g.at;
-      end if;
+    if v_is_filled then
+      v_user_ids := v_user_ids || g.user_id;
+      v_track_ids := v_track_ids || g.track_id;
+      v_at := v_at || g.at;
     end if;
   end loop;
   if cardinality(v_user_ids) > 0 then
@@ -1512,6 +1513,10 @@ begin
   where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
 
   if v_user_ids is not null then
+    for v_i in 1 .. cardinality(v_user_ids) loop  -- by key: a join may be planned for a table of few rows
+      update learn.user_track_progress p set completed_at = v_at[v_i]
+      where p.user_id = v_user_ids[v_i] and p.track_id = v_track_ids[v_i];
+    end loop;
     perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;

@@ -40,15 +40,20 @@ begin
     from taken t
     where t.activity_type is not null
     group by t.local_date, t.activity_type
+  ), daily as (
+    select t.user_id, t.metric, t.local_date,
+      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
+    from taken t
+    group by t.user_id, t.metric, t.local_date
   ), gained as (
     select t.user_id, t.metric, p.period, s.starts_on, t.name,
       (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
     from (
       select g.*, lower(u.username) as name
-      from taken g
+      from daily g
       join learn.metrics m on m.key = g.metric and m.is_board
       join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
-      offset 0  -- each looked up once, and not once for each period
+      offset 0  -- each looked up once a day, and not once for each gain and period
     ) t
     -- no list of values: PostgreSQL reads it anew for each row that it is joined with
     cross join unnest(array['day', 'week', 'month', 'all_time']) p(period)

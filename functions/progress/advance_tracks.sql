@@ -12,6 +12,7 @@ declare
   v_steps     learn_internal.track_step[] := p_steps;
   v_items     integer[] := array[1];  -- how many each step is worth
   v_row       learn.user_track_progress;
+  v_is_filled boolean;               -- by this step
   v_user_ids  uuid[];
   v_track_ids bigint[];
   v_at        timestamptz[];
@@ -38,20 +39,27 @@ begin
         else round(100.0 * (p.items_completed + v_items[v_i]) / p.total_items, 2) end
     where p.user_id = g.user_id and p.track_id = g.track_id
     returning p.* into v_row;
-    if not found then
-      insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items)
-      select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items)
+    v_is_filled := false;
+    if not found then  -- a load may fill a track at once; to write a row twice has its foreign keys asked again
+      insert into learn.user_track_progress as p (user_id, track_id, items_completed, total_items, completed_at)
+      select g.user_id, t.id, v_items[v_i], greatest(v_items[v_i], t.total_items),
+        case when t.is_published and v_items[v_i] >= t.total_items then g.at end
       from learn.tracks t
       where t.id = g.track_id
       on conflict do nothing
       returning p.* into v_row;
+      v_is_filled := v_row.completed_at is not null;
+    elsif v_row.items_completed = v_row.total_items and v_row.completed_at is null then
+      update learn.user_track_progress p
+      set completed_at = g.at
+      from learn.tracks t
+      where p.user_id = g.user_id and p.track_id = g.track_id and t.id = g.track_id and t.is_published;
+      v_is_filled := found;
     end if;
-    if v_row.items_completed = v_row.total_items and v_row.completed_at is null then
-      if exists (select from learn.tracks t where t.id = g.track_id and t.is_published) then
-        v_user_ids := v_user_ids || g.user_id;
-        v_track_ids := v_track_ids || g.track_id;
-        v_at := v_at || g.at;
-      end if;
+    if v_is_filled then
+      v_user_ids := v_user_ids || g.user_id;
+      v_track_ids := v_track_ids || g.track_id;
+      v_at := v_at || g.at;
     end if;
   end loop;
   if cardinality(v_user_ids) > 0 then

@@ -1,7 +1,5 @@
--- Marks tracks as completed for users and follows up: challenges that this
--- unlocks, learning paths and difficulties.
--- Takes parallel arrays of rows of user_track_progress that have just reached their total.
--- What it completes is written to the log.
+-- Follows up when users have completed tracks: a fact for each, challenges that this unlocks, learning paths and
+-- difficulties. Takes parallel arrays of rows of user_track_progress that have just been completed.
 create or replace function learn_internal.complete_tracks(
   p_user_ids uuid[], p_track_ids bigint[], p_at timestamptz[]
 )
@@ -13,10 +11,6 @@ as $$
 declare
   v_facts learn_internal.fact[];
 begin
-  update learn.user_track_progress p
-  set completed_at = c.at
-  from unnest(p_user_ids, p_track_ids, p_at) c(user_id, track_id, at)
-  where p.user_id = any (array[c.user_id]) and p.track_id = c.track_id;  -- by key
   perform learn_internal.write_facts(array(
     select (d.user_id, 'track_completed', 'track', d.track_id::text,
       jsonb_build_object('difficulty', t.difficulty, 'slug', t.slug), t.completion_xp, d.at)::learn_internal.fact
@@ -39,5 +33,4 @@ begin
 end;
 $$;
 comment on function learn_internal.complete_tracks(uuid[], bigint[], timestamptz[]) is
-  'Completes tracks for users, then the paths and difficulties that this completes; '
-  'and writes the facts.';
+  'Writes the facts of tracks that users have completed; completes the paths and difficulties that this fills.';

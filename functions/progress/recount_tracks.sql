@@ -45,6 +45,10 @@ begin
   where s.total_items > 0 and s.items_completed = s.total_items and s.completed_at is null;
 
   if v_user_ids is not null then
+    for v_i in 1 .. cardinality(v_user_ids) loop  -- by key: a join may be planned for a table of few rows
+      update learn.user_track_progress p set completed_at = v_at[v_i]
+      where p.user_id = v_user_ids[v_i] and p.track_id = v_track_ids[v_i];
+    end loop;
     perform learn_internal.complete_tracks(v_user_ids, v_track_ids, v_at);
   end if;
 end;

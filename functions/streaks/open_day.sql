@@ -1,10 +1,11 @@
 -- Makes a day of a user active, if it is not yet, and moves the streak. A day after the last one
 -- continues the run or starts a new one, and freezes in hand cover a gap before it. A late day leaves what it
 -- would have left in time: settle_streak(). Where there are several zones, see open_moved_day(). Returns the achievements
--- that this earns, and what boards are to count. The caller has locked the user; p_stats is the row as it is now.
+-- that this earns, and what boards and analytics are to count. The caller has locked the user; p_stats is the row as it
+-- is now.
 create or replace function learn_internal.open_day(
   p_stats learn.user_stats, p_date date, p_zone_number integer, p_first timestamptz,
-  p_last timestamptz, p_at timestamptz
+  p_last timestamptz, p_at timestamptz, p_terms learn_internal.day_terms
 )
 returns learn_internal.opened_day
 language plpgsql
@@ -16,8 +17,8 @@ declare
   v_last    date := (p_stats).last_activity_date;
   v_streak  integer := 0;            -- the run that this day continues
   v_stats   learn.user_stats;
-  v_every   integer;
   v_day     learn_internal.opened_day;
+  v_metric  text;
   v_week    date := date_trunc('week', p_date::timestamp)::date;
   v_is_first_of_week boolean := v_last is null or v_last < v_week;
 begin
@@ -68,24 +69,25 @@ begin
     where s.user_id = v_user_id
     returning s.* into v_stats;
   end if;
-  v_day.gains := array(
-    select (v_user_id, m.key, case m.key when 'current_streak' then '-infinity' else p_date end, null,
-      case m.key when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end)::learn_internal.gain
-    from learn.metrics m
-    where m.key in ('active_days', 'current_streak', 'longest_streak') and m.is_board
-      and (m.key <> 'longest_streak' or v_last is null or p_date > v_last));  -- of a late day settle_streak() says it
+  foreach v_metric in array (p_terms).boards loop
+    continue when v_metric = 'longest_streak' and p_date <= v_last;  -- of a late day settle_streak() says it
+    v_day.gains := v_day.gains || (
+      v_user_id, v_metric, case v_metric when 'current_streak' then '-infinity' else p_date end, null,
+      case v_metric when 'active_days' then 1 when 'longest_streak' then v_stats.current_streak end
+    )::learn_internal.gain;
+  end loop;
 
   -- Analytics count days, and weeks by the week of registration.
-  insert into learn_internal.tally_changes (measure, day, item, value)
-  select 'active_days', p_date, '', 1
-  union all
-  select 'active_weeks', v_week,
-    to_char(date_trunc('week', (p_stats).registered_on::timestamp), 'YYYY-MM-DD'), 1
-  where v_is_first_of_week;
+  v_day.day := p_date;
+  if v_is_first_of_week then
+    v_day.week := v_week;
+    v_day.cohort := date_trunc('week', (p_stats).registered_on::timestamp)::date;
+  end if;
 
   -- A streak that has grown by so many days earns a freeze: see walk_streak().
-  v_every := learn_internal.setting_number('streak_freeze_every_days');
-  if v_every > 0 and v_stats.current_streak % v_every = 0 and (v_last is null or p_date > v_last) then
+  if (p_terms).freeze_every > 0 and v_stats.current_streak % (p_terms).freeze_every = 0
+    and (v_last is null or p_date > v_last)
+  then
     if learn_internal.setting_number('streak_freeze_maximum') > (
       select count(*) from learn.streak_freezes f
       where f.user_id = v_user_id and f.used_on is null and f.granted_on < p_date)
@@ -101,5 +103,5 @@ begin
 end;
 $$;
 comment on function learn_internal.open_day(
-  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz) is
+  learn.user_stats, date, integer, timestamptz, timestamptz, timestamptz, learn_internal.day_terms) is
   'Makes a day of a user active and moves the streak; spends, returns and earns freezes on the way.';

@@ -1,10 +1,10 @@
--- When facts are written: the engine. Everything that a fact causes happens here, in this order:
--- lock, XP and level, streak, metrics, achievements. Earned achievements and new levels are facts too: they come
--- through here again, until nothing is new. It goes by groups of facts that came in together: of one learner, type
--- and day, and whether they count in metrics. A single fact is a group; a load of a million is many, in the order of
--- the learners' keys. Each step is a simple statement by key: to start a plan of many parts costs more than all that
--- it does for one fact. What is rare is seen from what these return, and has a function of its own. Costs do not
--- depend on a learner's history: counters are incremented, thresholds found by index.
+-- When facts are written: the engine. Everything that a fact causes happens here, in this order: lock, XP and level,
+-- streak, metrics, achievements. Earned achievements and new levels are facts too: they come through here again, until
+-- nothing is new. It goes by groups of facts that came in together: of one learner, type and day, and whether they
+-- count in metrics. A single fact is a group; a load is many, in the order of the learners' keys. Each step is a simple
+-- statement by key: to start a plan of many parts costs more than all that it does for one fact. What is rare is seen
+-- from what these return, and has a function of its own. Costs do not depend on a learner's history: counters are
+-- incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -41,6 +41,8 @@ declare
   v_run         learn_internal.run_event[];       -- what this group does to runs
   v_events      learn_internal.run_event[];
   v_day         learn_internal.opened_day;
+  v_days        learn_internal.opened_day[];
+  v_terms       learn_internal.day_terms;         -- what days mean
   v_notifies    boolean := false;
   v_seen        uuid[];                           -- users who were not seen for five minutes
   v_seen_at     timestamptz[];
@@ -110,16 +112,14 @@ begin
       select sum(coalesce((v_capped ->> n.id::text)::integer, n.xp, v_type.pays, 0)) into v_xp
       from new_facts n where n.id = any (g.ids);
     end if;
-    -- new levels, for example, are at most reported
     continue when v_xp = 0 and not g.is_qualifying and cardinality(v_type.feeds) = 0
-      and not v_type.feeds_days and not v_type.resets_runs;
+      and not v_type.feeds_days and not v_type.resets_runs;  -- such as new levels, which are at most reported
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
       update learn.user_stats s set total_xp = s.total_xp + v_xp where s.user_id = g.user_id
       returning s as stats,
-        -- a total that means a level or an achievement, or a level that an easier curve has given
-        -- and that is yet to be announced
+        -- a total that means a level or an achievement, or a level of an easier curve that is yet to be announced
         s.current_level > s.highest_level or exists (
           select from learn_internal.xp_marks m
           where m.xp > least(s.total_xp - v_xp, s.total_xp)
@@ -147,10 +147,10 @@ begin
         v_seen := v_seen || g.user_id;
         v_seen_at := v_seen_at || v_at;
       end if;
-      if g.local_date is distinct from v_stats.last_activity_date
-        or g.zone_number <> v_stats.settled_zone
-      then
-        v_day := learn_internal.open_day(v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at);
+      if g.local_date is distinct from v_stats.last_activity_date or g.zone_number <> v_stats.settled_zone then
+        v_terms := coalesce(v_terms, learn_internal.day_terms());
+        v_day := learn_internal.open_day(v_stats, g.local_date, g.zone_number, g.first_at, g.last_at, v_at, v_terms);
+        v_days := v_days || v_day;
         v_new := v_new || v_day.won;
         for v_i in 1 .. coalesce(cardinality(v_day.gains), 0) loop
           v_gains := v_gains || v_day.gains[v_i];
@@ -166,9 +166,8 @@ begin
         if v_facts is null then
           v_facts := (select count(*) from unnest(g.properties) p where p @> v_feed.filter);
         end if;
-        if v_facts = 0 then
-          continue;
-        elsif v_feed.aggregate = 'run' then
+        continue when v_facts = 0;
+        if v_feed.aggregate = 'run' then
           v_run := v_run || learn_internal.run_events(g.user_id, v_feed, g.ids, g.properties, g.times);
         elsif v_feed.aggregate <> 'count' or v_feed.scope_property is not null then
           v_new := v_new || learn_internal.feed_metric(g.user_id, v_feed, g.properties, g.local_date, v_at);
@@ -224,6 +223,9 @@ begin
     if cardinality(v_gains) >= 100 then
       perform learn_internal.request_merge();
     end if;
+  end if;
+  if v_days is not null then
+    perform learn_internal.tally_days(v_days);
   end if;
 
   -- 7. Users were seen, and are told of what rules name.
