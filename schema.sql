@@ -2804,12 +2804,15 @@ create table learn_internal.board_state (
   is_only_row boolean primary key default true,
   kept_from   date not null default '-infinity',
   merged_at   timestamptz not null default learn.clock(),
+  merged_to   bigint not null default 0,
   constraint board_state_has_one_row check (is_only_row)
 );
 comment on table learn_internal.board_state is 'One row: what the boards in board_scores cover.';
 comment on column learn_internal.board_state.kept_from is
   'Periods that ended on this day or earlier are no longer in board_scores: their boards are computed from the facts.';
-comment on column learn_internal.board_state.merged_at is 'When gains were last merged into board_scores.';
+comment on column learn_internal.board_state.merged_at is 'When all gains were last merged into board_scores.';
+comment on column learn_internal.board_state.merged_to is
+  'So that about as many gains wait as the ids of board_gains have gone beyond.';
 
 insert into learn_internal.board_state default values;
 
@@ -2886,14 +2889,18 @@ comment on table learn.period_rewards is
 grant select on learn.period_rewards to learn_app, learn_readonly;
 
 create table learn_internal.merge_requests (
-  transaction_id xid8 primary key
+  transaction_id xid8 primary key,
+  gains          bigint
 );
 comment on table learn_internal.merge_requests is
   'Transactions that merge the boards when they commit. Nobody else ever sees a row.';
+comment on column learn_internal.merge_requests.gains is 'How many gains, at least; null: all.';
 
 insert into learn.platform_settings (key, value, value_type, description) values
   ('leaderboard_days_kept', '8', 'number',
-    'Days after its end for which the board of a period answers in a millisecond; later it is computed from the facts.');
+    'Days after its end for which the board of a period answers in a millisecond; later it is computed from the facts.'),
+  ('leaderboard_gains_waiting', '10000', 'number',
+    'When more gains wait for refresh_leaderboard(), learners'' calls merge some as they commit, one fact in eight.');
 
 -- ── community ────────────────────────────────────────────────────────────────────────────────────
 

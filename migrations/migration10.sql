@@ -518,7 +518,7 @@ begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
   if cardinality(p_user_ids) >= 100 then
-    perform learn_internal.request_merge();
+    perform learn_internal.request_merge(null);
   end if;
 end;
 $$;
@@ -859,7 +859,7 @@ comment on function learn_internal.merge_recounts(uuid[]) is
 -- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
 -- taken off, p_at_most of them: until then readers leave them out.
 -- Its caller holds the lock. Returns how many changes and ends that settles.
-create or replace function learn_internal.merge_streaks(p_at_most integer)
+create or replace function learn_internal.merge_streaks(p_from uuid, p_to uuid, p_at_most integer)
 returns bigint
 language plpgsql
 volatile
@@ -875,7 +875,9 @@ declare
   v_count bigint;
 begin
   with taken as (
-    delete from learn_internal.board_gains g where g.metric = 'current_streak' returning g.user_id
+    delete from learn_internal.board_gains g
+    where g.metric = 'current_streak' and g.user_id between p_from and p_to
+    returning g.user_id
   ), changed as (
     select distinct t.user_id from taken t
   ), wanted as (
@@ -926,98 +928,31 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_internal.merge_streaks(integer) is
+comment on function learn_internal.merge_streaks(uuid, uuid, integer) is
   'The part of a merge about the board of streaks; returns how many changes and ends that settles.';
 
 -- functions/leaderboards/merge_boards.sql
 
--- Merges what users have gained into the boards: adds it up, recounts those who are marked, takes those
--- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
--- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
--- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
--- The caller holds the lock of the merge: see try_merge_boards(). Returns how many gains there were.
+-- Merges what all users have gained into the boards. Its caller holds the lock of the merge: see try_merge_boards().
+-- Returns how many gains there were.
 create or replace function learn_internal.merge_boards()
 returns bigint
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- the whole range of users, and not one in a hundred as of any range
 set jit = off
 set work_mem = '64MB'       -- once: nobody else merges meanwhile
 as $$
 declare
-  v_kept_from date;
-  v_marked    uuid[] := array(
-    select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
-  v_maxima    text[] := array(
-    select m.key from learn.metrics m where (m.aggregate = 'max' or m.key = 'longest_streak') and m.is_board);
-  v_count     bigint;
-  v_marks     bigint := 0;
+  v_last_id bigint := coalesce(pg_sequence_last_value('learn_internal.board_gains_id_seq'), 0);
+  v_count   bigint := learn_internal.merge_range(
+    '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 200);  -- midnight ends many at once
 begin
-  select s.kept_from into v_kept_from from learn_internal.board_state s;
-
-  if v_marked <> '{}' then
-    v_marks := learn_internal.merge_recounts(v_marked);
-  end if;
-  v_marks := v_marks + learn_internal.merge_streaks(200);
-
-  with taken as (
-    delete from learn_internal.board_gains g
-    -- what was written in this moment, and is not a gain, is for the next time
-    -- hashed, and not a join: of a queue, statistics often say that it is empty
-    where g.metric not in ('', 'current_streak') and g.user_id not in (
-      select k.user_id from learn_internal.board_gains k where k.metric = '')
-    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
-  ), tallied as (
-    insert into learn_internal.tally_changes (measure, day, item, value)
-    select 'xp', t.local_date, t.activity_type, sum(t.amount)
-    from taken t
-    where t.activity_type is not null
-    group by t.local_date, t.activity_type
-  ), daily as (
-    select t.user_id, t.metric, t.local_date,
-      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
-    from taken t
-    group by t.user_id, t.metric, t.local_date
-  ), gained as (
-    select t.user_id, t.metric, p.period, s.starts_on, t.name,
-      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
-    from (
-      select g.*, lower(u.username) as name
-      from daily g
-      join learn.metrics m on m.key = g.metric and m.is_board
-      join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
-      offset 0  -- each looked up once a day, and not once for each gain and period
-    ) t
-    -- no list of values: PostgreSQL reads it anew for each row that it is joined with
-    cross join unnest(array['day', 'week', 'month', 'all_time']) p(period)
-    cross join lateral (
-      select case p.period when 'day' then t.local_date when 'all_time' then '-infinity'
-        else date_trunc(p.period, t.local_date::timestamp)::date end as starts_on
-    ) s
-    where p.period = 'all_time' or t.local_date > '-infinity' and case p.period
-      when 'day' then s.starts_on + 1 when 'week' then s.starts_on + 7
-      else (s.starts_on + interval '1 month')::date end > v_kept_from
-    group by t.user_id, t.metric, p.period, s.starts_on, t.name
-  ), moved as (
-    insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
-    select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name
-    from gained g
-    order by g.user_id, g.metric, g.period, g.starts_on
-    -- found by key, one by one: a join could be planned for a table that was empty when it was last looked at
-    on conflict (user_id, metric, period, starts_on) do update
-      set value = case when s.metric = any (v_maxima) then excluded.value
-        else s.value + excluded.value end
-      where s.metric <> all (v_maxima) or s.value < excluded.value
-  )
-  select count(*) into v_count from taken;
-
-  if v_count + v_marks > 0 then
-    update learn_internal.board_state set merged_at = learn.clock();
-  end if;
-  perform learn_internal.split_stretch(f.metric, f.period, f.starts_on, f.floor)
-  from learn_internal.board_stretches f
-  where f.users >= f.split_at;
-  return v_count + v_marks;
+  update learn_internal.board_state s
+  set merged_at = case when v_count > 0 then learn.clock() else s.merged_at end, merged_to = v_last_id
+  where v_count > 0 or s.merged_to <> v_last_id;
+  return v_count;
 end;
 $$;
 comment on function learn_internal.merge_boards() is
@@ -1026,26 +961,27 @@ comment on function learn_internal.merge_boards() is
 
 -- functions/leaderboards/request_merge.sql
 
--- Has the boards merged when this transaction commits: once, however often it is asked for.
-create or replace function learn_internal.request_merge()
+-- Has so many gains, or (null) all, merged when this transaction commits: at once, however often it is asked for.
+create or replace function learn_internal.request_merge(p_gains bigint)
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into learn_internal.merge_requests (transaction_id) values (pg_current_xact_id())
-  on conflict (transaction_id) do nothing;
+  insert into learn_internal.merge_requests as r (transaction_id, gains) values (pg_current_xact_id(), p_gains)
+  on conflict (transaction_id) do update set gains = r.gains + excluded.gains;
 end;
 $$;
-comment on function learn_internal.request_merge() is
-  'Has the boards merged when this transaction commits.';
+comment on function learn_internal.request_merge(bigint) is
+  'Has so many gains, or (null) all, merged when this transaction commits.';
 
 -- functions/leaderboards/try_merge_boards.sql
 
--- Merges the boards unless somebody else is at it: after a load. A snapshot of an older moment cannot merge.
+-- Merges the boards, or (p_gains) some of what waits, unless somebody else is at it: after a load, or when a call
+-- commits that finds much waiting. A snapshot of an older moment cannot merge.
 -- Who merges has the row `boards` of learn_internal.turns, which nobody but the owner can lock.
-create or replace function learn_internal.try_merge_boards()
+create or replace function learn_internal.try_merge_boards(p_gains bigint default null)
 returns void
 language plpgsql
 volatile
@@ -1056,13 +992,15 @@ begin
     return;
   end if;
   perform from learn_internal.turns t where t.name = 'boards' for update skip locked;
-  if found then
+  if found and p_gains is null then
     perform learn_internal.merge_boards();
+  elsif found then
+    perform learn_internal.merge_some(p_gains);
   end if;
 end;
 $$;
-comment on function learn_internal.try_merge_boards() is
-  'Merges the boards unless somebody else is at it.';
+comment on function learn_internal.try_merge_boards(bigint) is
+  'Merges the boards, or so many of the gains that wait, unless somebody else is at it.';
 
 -- functions/leaderboards/leaderboard.sql
 
@@ -1338,20 +1276,11 @@ begin
   insert into learn_internal.board_stretches as f (metric, period, starts_on, floor, users, split_at)
   select w.metric, w.period, w.starts_on, w.floor, sum(w.users), 0
   from (
-    -- floors and steps in one order: the last floor before a step is its own
-    select v.metric, v.period, v.starts_on, v.users, max(v.floor) over (
-      partition by v.metric, v.period, v.starts_on order by v.value, v.users nulls first
-      rows unbounded preceding) as floor
-    from (
-      select b.metric, b.period, b.starts_on, b.floor as value, b.floor, null::bigint as users
-      from (
-        select distinct s.metric, s.period, s.starts_on from unnest(p_steps) s
-      ) t
-      join learn_internal.board_stretches b
-        on b.metric = t.metric and b.period = t.period and b.starts_on = t.starts_on
-      union all
-      select s.metric, s.period, s.starts_on, s.value, null, s.users from unnest(p_steps) s
-    ) v
+    select s.metric, s.period, s.starts_on, s.users, (
+        select b.floor from learn_internal.board_stretches b
+        where b.metric = s.metric and b.period = s.period and b.starts_on = s.starts_on and b.floor <= s.value
+        order by b.floor desc limit 1) as floor
+    from unnest(p_steps) s
   ) w
   group by w.metric, w.period, w.starts_on, w.floor
   having sum(w.users) <> 0
@@ -1383,7 +1312,9 @@ declare
 begin
   perform learn_internal.hold_content();
   perform from learn_internal.turns t where t.name = 'boards' for update;
-  v_count := learn_internal.merge_streaks(null) + learn_internal.merge_boards();
+  v_count := learn_internal.merge_boards();
+  v_count := v_count + learn_internal.merge_streaks(  -- all that have ended
+    '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', null);
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
   if found then
@@ -1553,9 +1484,11 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_gains bigint;  -- as of all that has asked
 begin
-  delete from learn_internal.merge_requests r where r.transaction_id = new.transaction_id;
-  perform learn_internal.try_merge_boards();
+  delete from learn_internal.merge_requests r where r.transaction_id = new.transaction_id returning r.gains into v_gains;
+  perform learn_internal.try_merge_boards(v_gains);
   return null;
 end;
 $$;
@@ -2029,5 +1962,166 @@ where s.name <> lower(u.username) and not exists (
   select from learn_internal.board_gains k where k.user_id = s.user_id and k.metric = '');
 comment on view learn_internal.board_damage is
   'Where boards are not what the facts say; no row when all is well.';
+
+-- functions/leaderboards/limit_waiting.sql
+
+-- Where more gains wait than the setting says, because nobody calls refresh_leaderboard(): has some merged when this
+-- transaction commits, more of them where far more wait. How many wait is told from their ids; who merges counts.
+create or replace function learn_internal.limit_waiting()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_limit   bigint := learn_internal.setting_number('leaderboard_gains_waiting');
+  v_waiting bigint := pg_sequence_last_value('learn_internal.board_gains_id_seq')
+    - (select s.merged_to from learn_internal.board_state s);
+begin
+  if v_waiting > v_limit then
+    perform learn_internal.request_merge(case when v_waiting > 2 * v_limit then 64 else 32 end);
+  end if;
+end;
+$$;
+comment on function learn_internal.limit_waiting() is
+  'Has some gains merged at commit where more wait than leaderboard_gains_waiting.';
+
+-- functions/leaderboards/merge_range.sql
+
+-- Merges what users have gained into the boards, those from one id to another: adds it up, recounts those who are
+-- marked, takes those off who are no longer to be seen, and of all users p_at_most streaks that have ended.
+-- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
+-- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
+-- The caller holds the lock of the merge, and says how this is planned. Returns how many gains there were.
+create or replace function learn_internal.merge_range(p_from uuid, p_to uuid, p_at_most integer)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_kept_from date;
+  v_marked    uuid[] := array(
+    select distinct g.user_id from learn_internal.board_gains g where g.metric = '' and g.user_id between p_from and p_to);
+  v_maxima    text[] := array(
+    select m.key from learn.metrics m where (m.aggregate = 'max' or m.key = 'longest_streak') and m.is_board);
+  v_count     bigint;
+  v_marks     bigint := 0;
+begin
+  select s.kept_from into v_kept_from from learn_internal.board_state s;
+
+  if v_marked <> '{}' then
+    v_marks := learn_internal.merge_recounts(v_marked);
+  end if;
+  v_marks := v_marks + learn_internal.merge_streaks(p_from, p_to, p_at_most);
+
+  with taken as (
+    delete from learn_internal.board_gains g
+    -- what was written in this moment, and is not a gain, is for the next time
+    -- hashed, and not a join: of a queue, statistics often say that it is empty
+    where g.user_id between p_from and p_to and g.metric not in ('', 'current_streak') and g.user_id not in (
+      select k.user_id from learn_internal.board_gains k where k.metric = '')
+    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
+  ), tallied as (
+    insert into learn_internal.tally_changes (measure, day, item, value)
+    select 'xp', t.local_date, t.activity_type, sum(t.amount)
+    from taken t
+    where t.activity_type is not null
+    group by t.local_date, t.activity_type
+  ), daily as (
+    select t.user_id, t.metric, t.local_date,
+      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
+    from taken t
+    group by t.user_id, t.metric, t.local_date
+  ), gained as (
+    select t.user_id, t.metric, p.period, s.starts_on, t.name,
+      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
+    from (
+      select g.*, lower(u.username) as name
+      from daily g
+      join learn.metrics m on m.key = g.metric and m.is_board
+      join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
+      offset 0  -- each looked up once a day, and not once for each gain and period
+    ) t
+    -- no list of values: PostgreSQL reads it anew for each row that it is joined with
+    cross join unnest(array['day', 'week', 'month', 'all_time']) p(period)
+    cross join lateral (
+      select case p.period when 'day' then t.local_date when 'all_time' then '-infinity'
+        else date_trunc(p.period, t.local_date::timestamp)::date end as starts_on
+    ) s
+    where p.period = 'all_time' or t.local_date > '-infinity' and case p.period
+      when 'day' then s.starts_on + 1 when 'week' then s.starts_on + 7
+      else (s.starts_on + interval '1 month')::date end > v_kept_from
+    group by t.user_id, t.metric, p.period, s.starts_on, t.name
+  ), moved as (
+    insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
+    select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name
+    from gained g
+    order by g.user_id, g.metric, g.period, g.starts_on
+    -- found by key, one by one: a join could be planned for a table that was empty when it was last looked at
+    on conflict (user_id, metric, period, starts_on) do update
+      set value = case when s.metric = any (v_maxima) then excluded.value
+        else s.value + excluded.value end
+      where s.metric <> all (v_maxima) or s.value < excluded.value
+  )
+  select count(*) into v_count from taken;
+
+  perform learn_internal.split_stretch(f.metric, f.period, f.starts_on, f.floor)
+  from learn_internal.board_stretches f
+  where f.users >= f.split_at;
+  return v_count + v_marks;
+end;
+$$;
+comment on function learn_internal.merge_range(uuid, uuid, integer) is
+  'Merges what users from one id to another have gained into the boards; returns how many gains there were.';
+
+-- functions/leaderboards/merge_some.sql
+
+-- Where more gains wait than the setting says: merges all that waits of some users, who follow one another by id and
+-- have p_gains gains or a few more, which takes milliseconds. They begin with one who is to be recounted, else anywhere:
+-- in the order in which gains came, there would be more deleted rows to pass over each time. A few streaks that have
+-- ended are taken off, too.
+-- The caller holds the lock of the merge: see try_merge_boards().
+create or replace function learn_internal.merge_some(p_gains bigint)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan  -- for a few gains
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_last_id bigint := coalesce(pg_sequence_last_value('learn_internal.board_gains_id_seq'), 0);
+  v_from    uuid := coalesce(
+    (select g.user_id from learn_internal.board_gains g where g.metric = '' limit 1), gen_random_uuid());
+  v_limit   bigint := learn_internal.setting_number('leaderboard_gains_waiting');
+  v_ids     uuid[];
+  v_to      uuid;
+  v_count   bigint;
+begin
+  select count(*) into v_count from (select from learn_internal.board_gains limit v_limit + 1) w;
+  if v_count <= v_limit then  -- others merge, or had gained what was rolled back
+    update learn_internal.board_state s set merged_to = v_last_id - v_count;
+    return;
+  end if;
+  v_ids := array(
+    select g.user_id from learn_internal.board_gains g where g.user_id >= v_from order by g.user_id limit p_gains);
+  if cardinality(v_ids) < p_gains then
+    v_from := '00000000-0000-0000-0000-000000000000';
+    v_ids := array(select g.user_id from learn_internal.board_gains g order by g.user_id limit p_gains);
+  end if;
+  v_to := v_ids[cardinality(v_ids)];
+  select count(*) into v_count from learn_internal.board_gains g where g.user_id between v_from and v_to;
+  perform learn_internal.merge_range(v_from, v_to, 10);
+  update learn_internal.board_state s set merged_to = least(s.merged_to + v_count, v_last_id);
+end;
+$$;
+comment on function learn_internal.merge_some(bigint) is
+  'Where too much waits, merges what some users have gained, so much at least. Its caller holds the lock.';
 
 reset role;

@@ -449,7 +449,7 @@ as $$
 begin
   if exists (select from old_users) then
     perform learn_internal.recount_boards(array_agg(o.id)) from old_users o;
-    perform learn_internal.request_merge();  -- at commit: nothing of them is left anywhere
+    perform learn_internal.request_merge(null);  -- at commit: nothing of them is left anywhere
   end if;
   return null;
 end;

@@ -2013,6 +2013,7 @@ declare
   v_gains       learn_internal.gain[];            -- what boards are to count
   v_pays        jsonb := '{}'::jsonb;             -- what types pay, by their keys
   v_has_xp      boolean := false;
+  v_is_turn     boolean;                          -- to look whether too much waits
   v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
   v_rises       learn_internal.rise[];            -- new levels
@@ -2079,6 +2080,7 @@ begin
     end if;
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
+    v_is_turn := g.ids[1] % 8 = 0;
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
@@ -2199,10 +2201,13 @@ begin
   if v_gains is not null then
     insert into learn_internal.board_gains (user_id, metric, local_date, activity_type, amount)
     select b.user_id, b.metric, b.local_date, b.activity_type, b.amount from unnest(v_gains) b;
-    -- refresh_leaderboard() merges them into the boards, and a load when it commits; no learner's call does.
-    if cardinality(v_gains) >= 100 then
-      perform learn_internal.request_merge();
-    end if;
+  end if;
+  -- refresh_leaderboard() merges them into the boards, and a load when it commits; where far too many wait, so does a
+  -- call, one fact in eight, but a few only.
+  if cardinality(v_gains) >= 100 then
+    perform learn_internal.request_merge(null);
+  elsif v_is_turn then
+    perform learn_internal.limit_waiting();
   end if;
   if v_days is not null then
     perform learn_internal.tally_days(v_days);

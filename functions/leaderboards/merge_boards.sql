@@ -1,90 +1,23 @@
--- Merges what users have gained into the boards: adds it up, recounts those who are marked, takes those
--- off who are no longer to be seen, and streaks that have ended, a few at a time: midnight ends many at once.
--- XP goes to the tally of what paid it, too. What each statement takes from board_gains it has put into
--- board_scores and tally_changes, so that every snapshot sees a gain in one of them.
--- The caller holds the lock of the merge: see try_merge_boards(). Returns how many gains there were.
+-- Merges what all users have gained into the boards. Its caller holds the lock of the merge: see try_merge_boards().
+-- Returns how many gains there were.
 create or replace function learn_internal.merge_boards()
 returns bigint
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan  -- the whole range of users, and not one in a hundred as of any range
 set jit = off
 set work_mem = '64MB'       -- once: nobody else merges meanwhile
 as $$
 declare
-  v_kept_from date;
-  v_marked    uuid[] := array(
-    select distinct g.user_id from learn_internal.board_gains g where g.metric = '');
-  v_maxima    text[] := array(
-    select m.key from learn.metrics m where (m.aggregate = 'max' or m.key = 'longest_streak') and m.is_board);
-  v_count     bigint;
-  v_marks     bigint := 0;
+  v_last_id bigint := coalesce(pg_sequence_last_value('learn_internal.board_gains_id_seq'), 0);
+  v_count   bigint := learn_internal.merge_range(
+    '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 200);  -- midnight ends many at once
 begin
-  select s.kept_from into v_kept_from from learn_internal.board_state s;
-
-  if v_marked <> '{}' then
-    v_marks := learn_internal.merge_recounts(v_marked);
-  end if;
-  v_marks := v_marks + learn_internal.merge_streaks(200);
-
-  with taken as (
-    delete from learn_internal.board_gains g
-    -- what was written in this moment, and is not a gain, is for the next time
-    -- hashed, and not a join: of a queue, statistics often say that it is empty
-    where g.metric not in ('', 'current_streak') and g.user_id not in (
-      select k.user_id from learn_internal.board_gains k where k.metric = '')
-    returning g.user_id, g.metric, g.local_date, g.activity_type, g.amount
-  ), tallied as (
-    insert into learn_internal.tally_changes (measure, day, item, value)
-    select 'xp', t.local_date, t.activity_type, sum(t.amount)
-    from taken t
-    where t.activity_type is not null
-    group by t.local_date, t.activity_type
-  ), daily as (
-    select t.user_id, t.metric, t.local_date,
-      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
-    from taken t
-    group by t.user_id, t.metric, t.local_date
-  ), gained as (
-    select t.user_id, t.metric, p.period, s.starts_on, t.name,
-      (case when t.metric = any (v_maxima) then max(t.amount) else sum(t.amount) end)::bigint as amount
-    from (
-      select g.*, lower(u.username) as name
-      from daily g
-      join learn.metrics m on m.key = g.metric and m.is_board
-      join learn.users u on u.id = g.user_id and u.is_active and u.show_on_leaderboard
-      offset 0  -- each looked up once a day, and not once for each gain and period
-    ) t
-    -- no list of values: PostgreSQL reads it anew for each row that it is joined with
-    cross join unnest(array['day', 'week', 'month', 'all_time']) p(period)
-    cross join lateral (
-      select case p.period when 'day' then t.local_date when 'all_time' then '-infinity'
-        else date_trunc(p.period, t.local_date::timestamp)::date end as starts_on
-    ) s
-    where p.period = 'all_time' or t.local_date > '-infinity' and case p.period
-      when 'day' then s.starts_on + 1 when 'week' then s.starts_on + 7
-      else (s.starts_on + interval '1 month')::date end > v_kept_from
-    group by t.user_id, t.metric, p.period, s.starts_on, t.name
-  ), moved as (
-    insert into learn_internal.board_scores as s (user_id, metric, period, starts_on, value, name)
-    select g.user_id, g.metric, g.period, g.starts_on, g.amount, g.name
-    from gained g
-    order by g.user_id, g.metric, g.period, g.starts_on
-    -- found by key, one by one: a join could be planned for a table that was empty when it was last looked at
-    on conflict (user_id, metric, period, starts_on) do update
-      set value = case when s.metric = any (v_maxima) then excluded.value
-        else s.value + excluded.value end
-      where s.metric <> all (v_maxima) or s.value < excluded.value
-  )
-  select count(*) into v_count from taken;
-
-  if v_count + v_marks > 0 then
-    update learn_internal.board_state set merged_at = learn.clock();
-  end if;
-  perform learn_internal.split_stretch(f.metric, f.period, f.starts_on, f.floor)
-  from learn_internal.board_stretches f
-  where f.users >= f.split_at;
-  return v_count + v_marks;
+  update learn_internal.board_state s
+  set merged_at = case when v_count > 0 then learn.clock() else s.merged_at end, merged_to = v_last_id
+  where v_count > 0 or s.merged_to <> v_last_id;
+  return v_count;
 end;
 $$;
 comment on function learn_internal.merge_boards() is

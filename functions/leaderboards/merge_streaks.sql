@@ -2,7 +2,7 @@
 -- as it is now, with the moment at which it ends unless it changes again. Streaks that have ended are
 -- taken off, p_at_most of them: until then readers leave them out.
 -- Its caller holds the lock. Returns how many changes and ends that settles.
-create or replace function learn_internal.merge_streaks(p_at_most integer)
+create or replace function learn_internal.merge_streaks(p_from uuid, p_to uuid, p_at_most integer)
 returns bigint
 language plpgsql
 volatile
@@ -18,7 +18,9 @@ declare
   v_count bigint;
 begin
   with taken as (
-    delete from learn_internal.board_gains g where g.metric = 'current_streak' returning g.user_id
+    delete from learn_internal.board_gains g
+    where g.metric = 'current_streak' and g.user_id between p_from and p_to
+    returning g.user_id
   ), changed as (
     select distinct t.user_id from taken t
   ), wanted as (
@@ -69,5 +71,5 @@ begin
   return v_count;
 end;
 $$;
-comment on function learn_internal.merge_streaks(integer) is
+comment on function learn_internal.merge_streaks(uuid, uuid, integer) is
   'The part of a merge about the board of streaks; returns how many changes and ends that settles.';

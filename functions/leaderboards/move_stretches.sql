@@ -14,20 +14,11 @@ begin
   insert into learn_internal.board_stretches as f (metric, period, starts_on, floor, users, split_at)
   select w.metric, w.period, w.starts_on, w.floor, sum(w.users), 0
   from (
-    -- floors and steps in one order: the last floor before a step is its own
-    select v.metric, v.period, v.starts_on, v.users, max(v.floor) over (
-      partition by v.metric, v.period, v.starts_on order by v.value, v.users nulls first
-      rows unbounded preceding) as floor
-    from (
-      select b.metric, b.period, b.starts_on, b.floor as value, b.floor, null::bigint as users
-      from (
-        select distinct s.metric, s.period, s.starts_on from unnest(p_steps) s
-      ) t
-      join learn_internal.board_stretches b
-        on b.metric = t.metric and b.period = t.period and b.starts_on = t.starts_on
-      union all
-      select s.metric, s.period, s.starts_on, s.value, null, s.users from unnest(p_steps) s
-    ) v
+    select s.metric, s.period, s.starts_on, s.users, (
+        select b.floor from learn_internal.board_stretches b
+        where b.metric = s.metric and b.period = s.period and b.starts_on = s.starts_on and b.floor <= s.value
+        order by b.floor desc limit 1) as floor
+    from unnest(p_steps) s
   ) w
   group by w.metric, w.period, w.starts_on, w.floor
   having sum(w.users) <> 0

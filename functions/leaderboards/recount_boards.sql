@@ -10,7 +10,7 @@ begin
   insert into learn_internal.board_gains (user_id, metric, local_date)
   select distinct u.id, '', '-infinity'::date from unnest(p_user_ids) u(id);
   if cardinality(p_user_ids) >= 100 then
-    perform learn_internal.request_merge();
+    perform learn_internal.request_merge(null);
   end if;
 end;
 $$;

@@ -17,7 +17,9 @@ declare
 begin
   perform learn_internal.hold_content();
   perform from learn_internal.turns t where t.name = 'boards' for update;
-  v_count := learn_internal.merge_streaks(null) + learn_internal.merge_boards();
+  v_count := learn_internal.merge_boards();
+  v_count := v_count + learn_internal.merge_streaks(  -- all that have ended
+    '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', null);
 
   update learn_internal.board_state s set kept_from = v_kept_from where s.kept_from < v_kept_from;
   if found then

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
 
 from tests.client import Learn
 from tests.concurrency.sessions import client, connect, session
@@ -101,8 +102,12 @@ def write(learn: Learn, dice: random.Random, users: list[UUID], lessons: list[in
             raise
 
 
-def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase) -> None:
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase, scheduled: bool) -> None:
+    """Boards are merged by a scheduler or, a little by each that commits, by the writers."""
     with client(fresh) as learn:
+        if not scheduled:
+            learn.set_setting("leaderboard_gains_waiting", 60)
         users = crowd(learn, 4000)[:150]
         lessons = [learn.make_lesson(0, xp_reward=n).id for n in range(10)]
     done = threading.Event()
@@ -129,7 +134,7 @@ def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase) -> No
 
     def refresher() -> None:
         with client(fresh) as learn:
-            while not done.wait(0.2):
+            while scheduled and not done.wait(0.2):
                 learn.refresh_leaderboard()
 
     with ThreadPoolExecutor(WRITERS + 3) as pool:
@@ -142,8 +147,29 @@ def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase) -> No
         refreshing.result()
     assert checks == []
     with client(fresh) as learn:
+        assert learn.value("select count(*) from learn_internal.board_gains") < 600
         learn.refresh_leaderboard()
         assert learn.tuples("select * from learn_internal.board_gains") == []
+
+
+def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase) -> None:
+    with client(fresh) as learn:
+        users = [learn.register_user(f"user-{number}") for number in range(20)]
+        learn.set_setting("leaderboard_gains_waiting", 0)
+    with session(fresh) as merging, client(fresh) as learn:
+        learn.award_xp(users[0], 5)
+        merging.step(lambda one: one.connection.execute("select learn_internal.try_merge_boards()")).result(
+            30
+        )
+        learn.connection.execute("set lock_timeout = '1s'")
+        for user in users:
+            learn.award_xp(user, 30)
+        assert learn.value("select count(*) from learn_internal.board_gains") >= 20
+        assert merging.commit() is None
+        for user in users:
+            learn.award_xp(user, 1)
+        assert learn.value("select count(*) from learn_internal.board_gains") < 20
+        assert {learn.value("select learn.user_rank(%s)", [user]) for user in users} == {1, 2}
 
 
 def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None:

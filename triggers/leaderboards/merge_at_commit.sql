@@ -7,9 +7,11 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_gains bigint;  -- as of all that has asked
 begin
-  delete from learn_internal.merge_requests r where r.transaction_id = new.transaction_id;
-  perform learn_internal.try_merge_boards();
+  delete from learn_internal.merge_requests r where r.transaction_id = new.transaction_id returning r.gains into v_gains;
+  perform learn_internal.try_merge_boards(v_gains);
   return null;
 end;
 $$;
