@@ -23,6 +23,7 @@ MEMBER_FILES = (
     "applying",
     "directory",
     "forwards",
+    "taking",
     "boards",
     "periods",
     "triggers",
@@ -32,7 +33,7 @@ MEMBER_FILES = (
     "packing",
     "merge",
 )
-PROXY_FILES = ("proxy_calls", "proxy", "proxy_learners", "proxy_boards")
+PROXY_FILES = ("proxy_calls", "proxy", "proxy_forwards", "proxy_learners", "proxy_boards")
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
 _COLLATION = "select datcollate from pg_database where datname = current_database()"
 _LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
