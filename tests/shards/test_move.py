@@ -41,6 +41,12 @@ end $$
 
 
 COPIED_BY_POSTGRESQL = "select count(*) from pg_subscription_rel where srsublsn is not null"
+# Another cluster on the server may have a move of the same number.
+OWN_SLOT = """
+select slot_name = format('laurel_move_2_%s', datoid)
+   and exists (select from pg_subscription where subname = slot_name)
+  from pg_replication_slots where database = 'left'
+"""
 STREAM = """
 select string_agg(encode(data, 'escape'), ' ') from pg_logical_slot_peek_binary_changes('said', null, null,
   'proto_version', '1', 'publication_names', 'said')
@@ -145,6 +151,7 @@ def test_what_is_under_way_at_the_hand_over_arrives(pair: Pair) -> None:
             if step == "cut over":
                 with pair.connect("right") as target:
                     assert target.execute(COPIED_BY_POSTGRESQL).fetchall() == [(0,)]
+                    assert target.execute(OWN_SLOT).fetchall() == [(True,)]
                 blocks.execute("begin; lock table learn.xp_transactions in share mode")
                 pair.told[early] += Learn(writes).award_xp(early, 30).xp_awarded
                 writes.execute("begin")

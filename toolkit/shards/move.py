@@ -31,6 +31,10 @@ BEFORE = ("prepare", "copy", "cut over")
 GIVING_UP = "give up"
 _LAG_BYTES = 1_000_000
 _PATIENCE = 60.0
+_NAME = """
+select format('laurel_move_%%s_%%s', %s::bigint, d.oid)
+  from pg_database d where d.datname = current_database()
+"""
 _FAILURES = """
 select (select coalesce(sum(f.apply_error_count), 0) from pg_stat_subscription_stats f where f.subid = s.oid)
   from pg_subscription s where s.subname = %s
@@ -98,15 +102,13 @@ class Move:
     note: Callable[[str], None] = lambda _: None
     pause: float = field(default=0.0, init=False)
     """How long learners were kept waiting in the end, in seconds."""
-
-    @property
-    def name(self) -> str:
-        """Of slot and subscription, which a server has one of a name; and of publications."""
-        return f"laurel_move_{self.number}"
+    name: str = field(default="", init=False)
+    """Of slot and subscription: the source's server may have slots of other clusters."""
 
     @contextmanager
     def _both(self) -> Iterator[tuple[Connection, Connection]]:
         with self._session() as source, self._session(self.target_url) as target:
+            (self.name,) = source.execute(_NAME, (self.number,)).fetchone() or ("",)
             yield source, target
 
     @contextmanager
@@ -233,12 +235,11 @@ class Move:
             source.execute("select learn_shard.publish_movers()")
             source.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
             self._copy_rows(source, target)
-            name = sql.Identifier(self.name)
             target.execute(
                 sql.SQL(
                     "create subscription {} connection {} publication {}, {}"
                     " with (create_slot = false, copy_data = false)"
-                ).format(name, self.source_url, name, sql.Identifier(f"{self.name}_audit"))
+                ).format(sql.Identifier(self.name), self.source_url, *self._publications())
             )
         self._catch_up(source, target)
 
@@ -349,8 +350,11 @@ class Move:
             else:
                 source.execute("select pg_terminate_backend(%s)", row)
                 time.sleep(0.02)
-        for publication in (self.name, f"{self.name}_audit"):
-            source.execute(sql.SQL("drop publication if exists {}").format(sql.Identifier(publication)))
+        for publication in self._publications():
+            source.execute(sql.SQL("drop publication if exists {}").format(publication))
+
+    def _publications(self) -> list[sql.Identifier]:
+        return [sql.Identifier(f"laurel_move_{self.number}{suffix}") for suffix in ("", "_audit")]
 
     def _empty(self, target: Connection) -> None:
         """Removes what a copy that is given up has left on the target."""
