@@ -420,7 +420,7 @@ def test_a_user_with_challenges_is_rebuilt_alike(learn: Learn, user: UUID) -> No
 
     before = state()
     learn.rebuild_user(user)
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     assert state() == before
 
 

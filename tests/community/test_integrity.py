@@ -84,5 +84,5 @@ def test_a_vote_for_a_post_of_ones_own_is_found(scene: Scene) -> None:
 
 
 def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
-    scene.learn.rebuild_all()
+    scene.learn.rebuild_whoever()
     assert scene.look() == scene.state

@@ -341,7 +341,7 @@ def test_a_rebuild_while_people_post_and_vote_changes_nothing(fresh: FreshDataba
 
         return run
 
-    tasks: list[Task[object]] = [*(act(user) for user in users), lambda learn: learn.rebuild_all()]
+    tasks: list[Task[object]] = [*(act(user) for user in users), lambda learn: learn.rebuild_whoever()]
     outcomes = race(fresh, tasks)
     assert {outcome.sqlstate for outcome in outcomes} == {None}
     with client(fresh) as learn:

@@ -244,9 +244,27 @@ def test_rebuilding_everybody_while_everybody_learns_changes_nothing(fresh: Fres
         return run
 
     def rebuild(learn: Learn) -> object:
-        return [learn.rebuild_all() for _ in range(4)]
+        return [learn.rebuild_whoever() for _ in range(4)]
 
     outcomes = race(fresh, [*(study(user) for user in users), rebuild, rebuild])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
     with client(fresh) as learn:
         assert {learn.stats(user).total_xp for user in users} == {4 * (10 + 50) + 200}
+
+
+def test_rebuilding_all_waits_for_nobody_who_is_well(fresh: FreshDatabase) -> None:
+    with client(fresh) as learn:
+        well, wrong = users_in_key_order(learn, 2)
+        lesson = learn.make_lesson(0)
+        learn.complete_lesson(wrong, lesson)
+        before = learn.stats(wrong)
+        learn.connection.execute("set session_replication_role = replica")
+        learn.connection.execute("update learn.user_stats set total_xp = 1 where user_id = %s", [wrong])
+        learn.connection.execute("reset session_replication_role")
+        assert learn.check_integrity()
+        with session(fresh) as other:
+            other.step(lambda it: it.complete_lesson(well, lesson)).result(PATIENCE)
+            assert learn.rebuild_all() == 2
+            assert learn.stats(wrong) == before
+            assert other.commit() is None
+        assert learn.stats(well).total_xp == before.total_xp

@@ -39,7 +39,7 @@ def test_a_missing_certificate_is_found_and_issued_by_a_rebuild(learn: Learn, us
     learn.finish()
     learn.refresh_leaderboard()
     before = learn.row_counts()
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     learn.finish()
     learn.refresh_leaderboard()
     assert learn.row_counts() == before

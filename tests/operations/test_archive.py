@@ -116,7 +116,7 @@ def scene(learn: Learn) -> Scene:
 
 
 def test_nothing_is_different_once_it_is_archived_and_when_it_is_back(learn: Learn, scene: Scene) -> None:
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     before = numbers(learn), readings(learn)
     log, partitions = rows(learn), learn.values(PARTITIONS)
     assert learn.archive_before(date(2035, 4, 2)) > 20
@@ -127,7 +127,7 @@ def test_nothing_is_different_once_it_is_archived_and_when_it_is_back(learn: Lea
     assert learn.values(PARTITIONS) == ["activity_log_2035_05", "xp_transactions_2035_05"]
     assert (numbers(learn), readings(learn)) == before
     assert learn.check_integrity() == []
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     assert (numbers(learn), readings(learn)) == before
 
     assert learn.attach_archive(date(2036, 1, 1)) == 0

@@ -683,7 +683,7 @@ def test_a_rebuild_leaves_what_live_processing_left(learn: Learn, user: UUID) ->
     before = snapshot(learn, [user])
     learn.rebuild_user(user)
     assert differences(snapshot(learn, [user]), before) == {}
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     assert differences(snapshot(learn, [user]), before) == {}
 
 

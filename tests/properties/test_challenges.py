@@ -425,7 +425,7 @@ def test_any_order_of_challenges_leaves_what_the_rules_say(
 
         before = snapshot(learn, play.users), challenge_rows(learn, play.users)
         learn.rebuild_user(play.users[0])
-        learn.rebuild_all()
+        learn.rebuild_whoever()
         after = snapshot(learn, play.users), challenge_rows(learn, play.users)
         assert differences(after[0], before[0]) == {}
         assert after[1] == before[1]

@@ -509,5 +509,5 @@ def compare(play: Play) -> None:
 
     before = snapshot(learn, play.users)
     learn.rebuild_user(play.users[0])
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     assert differences(snapshot(learn, play.users), before) == {}

@@ -43,7 +43,7 @@ def play(stage: Stage, steps: list[Step], zones: tuple[str, str], freeze_every: 
 
         before = snapshot(stage.learn, acts.users)
         stage.learn.rebuild_user(acts.users[0])
-        stage.learn.rebuild_all()
+        stage.learn.rebuild_whoever()
         assert differences(snapshot(stage.learn, acts.users), before) == {}
 
 

@@ -139,7 +139,7 @@ def test_it_ends_as_if_the_key_had_been_right_from_the_start(learn: Learn, exam:
     board = {row.user_id: row.value for row in learn.leaderboard("day", "correct_answers")}
     assert board[users[0]] == board[users[1]]
     before = snapshot(learn, users)
-    learn.rebuild_all()
+    learn.rebuild_whoever()
     assert differences(snapshot(learn, users), before) == {}
 
 

@@ -67,7 +67,7 @@ def test_a_history_is_whole_and_a_rebuild_changes_nothing(product: str, simulate
 
         users = learn.values("select id from learn.users")
         before = snapshot(learn, users)
-        learn.rebuild_all()
+        learn.rebuild_whoever()
         assert differences(snapshot(learn, users), before) == {}
         assert learn.tuples("select * from learn.check_integrity()") == []
 
