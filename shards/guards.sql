@@ -16,6 +16,9 @@ create table if not exists learn_shard.moves (
   constraint buckets_are_named check (buckets <> '{}' and 0 <= all (buckets) and of_buckets > all (buckets)),
   constraint state_is_known check (state in ('leaving', 'left', 'arriving', 'arrived', 'given up'))
 );
+alter table learn_shard.moves add column if not exists messages bytea;
+comment on column learn_shard.moves.messages is
+  'On a shard whose learners have left: the open messages of the outbox that went with them, for the case of a return.';
 comment on table learn_shard.moves is
   'The move of learners in which the shard takes part. leaving, arrived: they write here; who holds the table exclusively '
   'has them wait. left: they write elsewhere. arriving: they do not write here yet, and, given up, never will.';

@@ -16,8 +16,9 @@ import psycopg
 
 from tests.client import Learn
 from tests.clusters import Cluster
-from tests.suites.payers import Place
+from tests.suites.payers import Payer, Place
 from tests.waiting import PATIENCE
+from toolkit.shards.cluster import members
 from toolkit.shards.move import Move
 
 BUCKETS = 64
@@ -103,7 +104,8 @@ class Pair:
             self.cluster.url(target),
             buckets,
             BUCKETS,
-            hand_over=lambda: self.map.update(dict.fromkeys(buckets, target)),
+            hand_over=lambda forth: self.map.update(dict.fromkeys(buckets, target if forth else source)),
+            is_handed_over=lambda: self.map[buckets[0]] == target,
             note=note,
         )
 
@@ -215,3 +217,30 @@ def leftovers(connection: psycopg.Connection[Any]) -> list[str]:
             " union all select state from learn_shard.moves"
         ).fetchall()
     ]
+
+
+def settle(proxy_url: str, payers: list[Payer]) -> dict[str, int]:
+    """What payers were told is what the shards have, each learner on one; learners by shard."""
+    told = {user: xp for payer in payers for user, xp in payer.told.items()}
+    found: dict[UUID, int] = {}
+    count = {}
+    with psycopg.connect(proxy_url, autocommit=True) as proxy:
+        buckets: dict[int, list[int]] = dict(
+            proxy.execute("select shard, array_agg(bucket) from learn_proxy.buckets group by 1").fetchall()
+        )
+        shards = [each for each in members(proxy, proxy_url) if not each.is_home]
+    for shard in shards:
+        with shard.open() as connection:
+            learn = Learn(connection)
+            damage = learn.check_integrity()
+            assert damage == [], (shard.name, damage[:5])
+            totals = dict(learn.tuples("select user_id, total_xp from learn.user_stats"))
+            ledger = learn.tuples("select user_id, sum(amount) from learn.xp_transactions group by 1")
+            assert dict(ledger) == {user: xp for user, xp in totals.items() if xp}
+            wrong = (strangers(connection, buckets.get(shard.number, [])), leftovers(connection))
+            assert wrong == ({}, []), (shard.name, wrong)
+            assert not totals.keys() & found.keys()
+            found |= totals
+            count[shard.name] = len(totals)
+    assert found == told
+    return count

@@ -44,7 +44,7 @@ COPIED_BY_POSTGRESQL = "select count(*) from pg_subscription_rel where srsublsn 
 # Another cluster on the server may have a move of the same number.
 OWN_SLOT = """
 select slot_name = format('laurel_move_2_%s', datoid)
-   and exists (select from pg_subscription where subname = slot_name)
+   and exists (select from pg_subscription where starts_with(subname::text, slot_name::text))
   from pg_replication_slots where database = 'left'
 """
 STREAM = """

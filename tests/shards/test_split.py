@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -22,7 +22,7 @@ from tests.client import Learn
 from tests.clusters import Cluster, build, discard, make_cluster, programs
 from tests.conftest import ROOT
 from tests.shards.conftest import require_plproxy
-from tests.shards.movers import BUCKETS, SETTINGS, Ground, leftovers, strangers
+from tests.shards.movers import BUCKETS, SETTINGS, Ground, settle
 from tests.suites.conftest import Tell
 from tests.suites.conftest import tell as tell
 from tests.suites.payers import Payer
@@ -132,31 +132,7 @@ class City:
 
     def settle(self) -> dict[str, int]:
         """What payers were told is what the shards have, each learner on one; learners by shard."""
-        told = {user: xp for payer in self.payers for user, xp in payer.told.items()}
-        found: dict[UUID, int] = {}
-        count = {}
-        with self.cluster.connect("proxy") as proxy:
-            buckets = dict(
-                proxy.execute(
-                    "select shard, array_agg(bucket) from learn_proxy.buckets group by 1"
-                ).fetchall()
-            )
-            shards = [each for each in members(proxy, self.url) if not each.is_home]
-        for shard in shards:
-            with shard.open() as connection:
-                learn = Learn(connection)
-                damage = learn.check_integrity()
-                assert damage == [], (shard.name, damage[:5])
-                totals = dict(learn.tuples("select user_id, total_xp from learn.user_stats"))
-                ledger = learn.tuples("select user_id, sum(amount) from learn.xp_transactions group by 1")
-                assert dict(ledger) == {user: xp for user, xp in totals.items() if xp}
-                wrong = (strangers(connection, buckets.get(shard.number, [])), leftovers(connection))
-                assert wrong == ({}, []), (shard.name, wrong)
-                assert not totals.keys() & found.keys()
-                found |= totals
-                count[shard.name] = len(totals)
-        assert found == told
-        return count
+        return settle(self.url, self.payers)
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,7 @@ def split(context: Context, shard: str, url: str, others: tuple[str, ...], abort
 
     proxy = context.target.url
     if abort:
-        _give_up(context)
+        _give_up(context, others)
     else:
         _moved(context, moving.split(context.project, proxy, shard, url, others, context.reporter()))
 
@@ -198,7 +198,7 @@ def rebalance(context: Context, weights: tuple[str, ...], others: tuple[str, ...
             raise UsageProblem(f"--weight is SHARD=NUMBER, not {each}")
         wanted[name] = float(number)
     if abort:
-        _give_up(context)
+        _give_up(context, others)
     else:
         _moved(context, moving.rebalance(context.target.url, wanted, others, context.reporter()))
 
@@ -214,9 +214,11 @@ def failover(context: Context, shard: str, url: str, others: tuple[str, ...]) ->
     """
     from ..shards import replicas
 
-    replicas.failover(context.target.url, shard, url, others)
-    context.answer = {"shard": shard}
+    has_move = replicas.failover(context.target.url, shard, url, others)
+    context.answer = {"shard": shard, "goes_on": has_move}
     context.tell(f"calls for {shard} go to its new place")
+    if has_move:
+        context.tell("its learners are being moved: give that command again, or --abort")
 
 
 @options.command("standby", *options.TARGET, within=shards)
@@ -232,10 +234,10 @@ def standby(context: Context, shard: str, url: str | None, others: tuple[str, ..
     context.tell(f"reads of {shard} go to {'its standby' if url else 'itself'}")
 
 
-def _give_up(context: Context) -> None:
+def _give_up(context: Context, others: tuple[str, ...]) -> None:
     from ..shards import moving
 
-    moving.abort(context.target.url)
+    moving.abort(context.target.url, others)
     context.answer = {"aborted": True}
     context.tell("the learners are where they were")
 

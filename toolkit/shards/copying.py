@@ -64,6 +64,24 @@ def copy_rows(source: Connection, target: Connection, snapshot: str, query: str,
                 copy.write(piece)
 
 
+def read(connection: Connection, query: str) -> bytes:
+    """The rows of a query, for write()."""
+    with connection.cursor().copy(f"copy ({query}) to stdout (format binary)".encode()) as rows:
+        return b"".join(bytes(piece) for piece in rows)
+
+
+def write(connection: Connection, table: str, rows: bytes) -> None:
+    """Inserts rows as they are, past triggers; those that are there stay."""
+    with connection.transaction():
+        connection.execute("set local session_replication_role = replica")
+        connection.execute(f"create temporary table carried (like {table}) on commit drop".encode())
+        with connection.cursor().copy(b"copy pg_temp.carried from stdin (format binary)") as copy:
+            copy.write(rows)
+        insert = f"insert into {table} overriding system value table pg_temp.carried on conflict do nothing"
+        connection.execute(f"{insert}; drop table pg_temp.carried".encode())
+        connection.execute("set local session_replication_role = origin")
+
+
 def again(act: Callable[[], Answer]) -> Answer:
     """Does it, and again where others hold a lock: these are short, and wait behind ours in turn."""
     error: psycopg.Error | None = None

@@ -34,11 +34,14 @@ class UnderWay:
 
 
 @contextmanager
-def _alone(proxy_url: str) -> Iterator[Connection]:
+def alone(proxy_url: str) -> Iterator[Connection]:
     """The proxy, as the only one who moves learners. Raises DbtoolError when somebody else does."""
     with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
         if proxy.execute(_LOCK).fetchone() != (True,):
-            raise DbtoolError("another dbtool is moving learners", hint="Wait until it has ended.")
+            raise DbtoolError(
+                "another dbtool is moving learners",
+                hint="Wait until it has ended, or end it: it is gone on with.",
+            )
         yield proxy
 
 
@@ -61,7 +64,7 @@ def split(
     project: Project, proxy_url: str, name: str, url: str, others: Sequence[str], report: Reporter
 ) -> list[float]:
     """Half of a shard's buckets go to a new one; goes on where it was cut off. Returns pauses in seconds."""
-    with _alone(proxy_url) as proxy:
+    with alone(proxy_url) as proxy:
         found = members(proxy, proxy_url)
         source, place = named(found, name), place_of(url)
         current = under_way(proxy)
@@ -90,7 +93,7 @@ def rebalance(
 ) -> list[float]:
     """Buckets go to where the weights want them, shard by shard. Returns the pauses, in seconds."""
     pauses = []
-    with _alone(proxy_url) as proxy:
+    with alone(proxy_url) as proxy:
         shards = [each for each in members(proxy, proxy_url) if not each.is_home]
         of_number = {named(shards, name).number: weight for name, weight in weights.items()}
         if under_way(proxy) is not None:
@@ -102,13 +105,13 @@ def rebalance(
     return pauses
 
 
-def abort(proxy_url: str) -> None:
+def abort(proxy_url: str, others: Sequence[str]) -> None:
     """Gives up what has not ended. Raises DbtoolError when learners have arrived already."""
-    with _alone(proxy_url) as proxy:
+    with alone(proxy_url) as proxy:
         current = under_way(proxy)
         if current is None:
             raise UsageProblem("no learners are being moved")
-        _move(proxy, proxy_url, current, (), Reporter()).abort()
+        move_of(proxy, proxy_url, current, others, Reporter()).abort(current.step)
 
 
 def plan(has: Mapping[int, Sequence[int]], weights: Mapping[int, float]) -> list[tuple[int, int, list[int]]]:
@@ -146,7 +149,7 @@ def _buckets_of(proxy: Connection) -> dict[int, list[int]]:
 def _other_move(current: UnderWay) -> DbtoolError:
     return DbtoolError(
         f"move {current.id}, of buckets of shard {current.source} to shard {current.target}, has not ended",
-        hint="Give the same command again to go on with it, or --abort.",
+        hint="Give the same command again to go on with it, or --abort; after a fail-over, with the new URL.",
     )
 
 
@@ -164,12 +167,12 @@ def _begin(proxy: Connection, proxy_url: str, source: int, target: int, buckets:
 def _go_on(proxy: Connection, proxy_url: str, others: Sequence[str], report: Reporter) -> float:
     current = under_way(proxy)
     assert current is not None
-    move = _move(proxy, proxy_url, current, others, report)
+    move = move_of(proxy, proxy_url, current, others, report)
     move.run(current.step)
     return move.pause
 
 
-def _move(
+def move_of(
     proxy: Connection, proxy_url: str, current: UnderWay, others: Sequence[str], report: Reporter
 ) -> Move:
     found = {each.number: each for each in members(proxy, proxy_url)}
@@ -182,9 +185,15 @@ def _move(
         )
         report.notice(f"move {current.id}: {step}")
 
-    def hand_over() -> None:
+    def hand_over(forth: bool) -> None:
         update = "update learn_proxy.buckets set shard = %s where bucket = any (%s)"
-        change_map((proxy_url, *others), update, (current.target, current.buckets))
+        shard = current.target if forth else current.source
+        change_map((proxy_url, *others), update, (shard, current.buckets))
+
+    def is_handed_over() -> bool:
+        query = "select from learn_proxy.buckets where bucket = any (%s) and shard = %s"
+        return proxy.execute(query, (current.buckets, current.target)).fetchone() is not None
 
     source, target = found[current.source], found[current.target]
-    return Move(current.id, source.url, target.url, current.buckets, buckets, hand_over, note)
+    urls = (source.url, target.url)
+    return Move(current.id, *urls, current.buckets, buckets, hand_over, is_handed_over, note)
