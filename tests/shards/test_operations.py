@@ -178,6 +178,22 @@ def test_verify_says_who_is_not_where_the_directory_says(shards: Shards, proxy: 
         shard.connection.execute(rename, ["renamed by hand", user])
 
 
+def test_verify_finds_what_migrations_do_not_build_but_for_what_sharding_adds(shards: Shards) -> None:
+    assert check.drift(shards.project, shards.url()) == []
+    with shards.open("two") as shard:
+        shard.connection.execute("alter sequence learn.outbox_id_seq cache 7")
+        shard.connection.execute("alter table learn.outbox drop constraint key_is_not_blank")
+    lines = [each.splitlines()[0] for each in check.drift(shards.project, shards.url())]
+    with shards.open("two") as shard:
+        shard.connection.execute("alter sequence learn.outbox_id_seq cache 1")
+        key = r"check (key ~ '\S' and length(key) <= 500)"
+        shard.connection.execute(f"alter table learn.outbox add constraint key_is_not_blank {key}".encode())
+    assert len(lines) == 2
+    assert all(line.startswith("shard2: ") for line in lines)
+    assert ["outbox_id_seq" in "".join(lines), "key_is_not_blank" in "".join(lines)] == [True, True]
+    assert check.drift(shards.project, shards.url()) == []
+
+
 def test_migrating_goes_through_all_and_stops_at_the_first_failure(shards: Shards, tmp_path: Path) -> None:
     for name in ("migrations", "shards"):
         shutil.copytree(ROOT / name, tmp_path / name)

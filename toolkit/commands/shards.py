@@ -112,21 +112,23 @@ def migrate(context: Context) -> None:
 
 
 @options.command("verify", *options.TARGET, within=shards)
-def verify(context: Context) -> None:
-    """Compare the directory with the shards: learners, names, and who is on which shard.
+@options.server("Where to build them")
+def verify(context: Context, server: str | None) -> None:
+    """Compare the directory with the shards, and each database with what its migrations build.
 
-    Exit code 6 when something differs that is not under way. `dbtool verify` compares one database with its
-    migrations.
+    Learners, names, and who is on which shard; then what `dbtool verify` looks at, but for what `dbtool
+    shards` has made there itself. Exit code 6 when something differs that is not under way.
     """
-    from ..shards.check import verify
+    from ..shards import check
 
-    findings = verify(context.target.url)
+    url = context.target.url
+    findings = check.verify(url) + check.drift(context.project, url, server)
     context.answer = {"findings": findings}
     for finding in () if context.as_json else findings:
         say(finding)
     if findings:
         raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)}")
-    context.tell("the directory and the shards agree")
+    context.tell("the directory and the shards agree, and all are what their migrations build")
 
 
 @options.command("drain", *options.TARGET, within=shards)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from ..connection import connect
+from ..live import verify as live
+from ..project.layout import Project
+from ..sql.execute import denials, pin
 from .cluster import members
 
 _LEARNERS = """
@@ -11,6 +17,33 @@ select u.id::text, uuid_hash(u.id) & %s,
   from learn.users u
 """
 _PENDING = "select user_id::text from learn_shard.claims union select user_id::text from learn_shard.forwards"
+
+_OURS = ("a_shard_", "z_shard_", "a_mover_")
+_STEPS = ("increment: 1 became 1024",)
+
+
+def drift(project: Project, proxy_url: str, server: str | None = None) -> list[str]:
+    """Where the databases are not what their migrations build, but for what `dbtool shards` has made there.
+
+    That is built once, on a throwaway server of a kind.
+    """
+    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+        found = members(proxy, proxy_url)
+    findings: list[str] = []
+    with TemporaryDirectory() as folder:
+        for each in found:
+            with each.open(autocommit=False) as connection, denials(connection, None):
+                pin(connection, local=True)
+                _, drifted = live.verify(connection, project, server, Path(folder))
+            findings += [f"{each.name}: {one}" for one in drifted if not _is_ours(one, each.is_home)]
+    return findings
+
+
+def _is_ours(one: live.Drifted, is_home: bool) -> bool:
+    what = one.difference
+    if what.kind == "trigger":
+        return what.change == "added" and what.identity.startswith(_OURS)
+    return not is_home and what.kind == "sequence" and what.details == _STEPS
 
 
 def verify(proxy_url: str) -> list[str]:
