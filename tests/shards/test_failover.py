@@ -26,6 +26,11 @@ MESSAGES = """
 insert into learn.outbox (topic, key, payload) select 'test', u.id::text, jsonb_build_object('user_id', u.id)
   from learn.users u
 """
+RENAME = """
+update learn.lessons set title = %s where id = (
+  select max(id) from learn.lessons where title not in ('Missed', 'Later'))
+"""
+COUNT = "select count(*) filter (where title = %s), count(*) filter (where title = %s) from learn.lessons"
 OPEN = "select id from learn.outbox where completed_at is null"
 
 
@@ -70,6 +75,14 @@ class Town:
         """All of the source's learners move to the target, until a step was noted: then dbtool is gone."""
         with pytest.raises(Killed):
             moving.rebalance(self.proxy, {self.source: 0}, (), Until(step))
+
+    def sync(self, title: str) -> None:
+        """A lesson that has no title of this kind yet gets it, and the shards have that."""
+        with self.front.connect("home") as home, self.front.connect("proxy") as proxy:
+            home.execute(RENAME, [title])
+            found = members(proxy, self.proxy)[1:]
+            with found[0].open() as one, found[1].open() as two:
+                content.sync(home, list(zip(found, (one, two), strict=True)), 20)
 
     def follow(self, name: str) -> Cluster:
         """A standby of a shard's, which has everything."""
@@ -144,6 +157,17 @@ def promote(standby: Cluster) -> None:
     standby.start()
     with standby.connect("shard") as connection:
         connection.execute("select pg_promote()")
+
+
+def test_content_that_a_standby_has_missed_comes_to_it(town: Town) -> None:
+    standby = town.follow(town.source)
+    town.leave_behind(town.source, standby)
+    town.sync("Missed")
+    town.take_over(town.source, standby)
+    with standby.connect("shard") as shard:
+        town.sync("Later")
+        assert shard.execute(COUNT, ["Missed", "Later"]).fetchone() == (1, 1)
+    town.act()
 
 
 # Who is lost; the step at which its standby fell behind; where dbtool was killed; whether it can go back.

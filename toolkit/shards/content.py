@@ -79,6 +79,21 @@ def subscribe(home: ClusterMember, shard: Connection, slot: str, password: str) 
     )
 
 
+def unsubscribe(home: Connection, shard: Connection, slot: str) -> None:
+    """Has a shard receive nothing, so that subscribe() begins anew; the slot is taken from whoever has it."""
+    if shard.execute("select from pg_subscription where subname = %s", [slot]).fetchone() is not None:
+        for end in ("disable", "set (slot_name = none)"):
+            shard.execute(f"alter subscription {quote(slot)} {end}".encode())
+        shard.execute(f"drop subscription {quote(slot)}".encode())
+    query = "select active_pid from pg_replication_slots where slot_name = %s"
+    while row := home.execute(query, [slot]).fetchone():
+        if row[0] is None:
+            home.execute("select pg_drop_replication_slot(%s)", [slot])
+        else:
+            home.execute("select pg_terminate_backend(%s)", row)
+            time.sleep(0.02)
+
+
 def lag(home: Connection, shard: Connection, slot: str) -> ContentLag:
     """How far a shard is behind."""
     bytes_ = home.execute(_LAG, [slot]).fetchone()

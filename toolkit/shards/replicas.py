@@ -9,8 +9,10 @@ from ..connection import connect
 from ..errors import UsageProblem
 from ..output import Reporter
 from ..sql.execute import Connection
+from . import content
 from .cluster import ClusterMember, change_map, member, members, place_of
 from .moving import UnderWay, alone, move_of, named, under_way
+from .setup import password_of
 
 # A standby may be older than the end of a move: that is gone on with.
 _REOPEN = """
@@ -24,6 +26,7 @@ _IN_RECOVERY = "select pg_is_in_recovery(), (select number from learn_shard.memb
 def failover(proxy_url: str, name: str, url: str, others: Sequence[str]) -> bool:
     """Sends calls to the new place of a member; returns whether a move of its learners is to be gone on with.
 
+    Content comes anew from home; where that is away, this is to be run again when it is there.
     Raises UsageProblem where the database does not take its place, and DbtoolError while a dbtool moves its
     learners, or where it has lost some who have moved to it.
     """
@@ -53,6 +56,10 @@ def failover(proxy_url: str, name: str, url: str, others: Sequence[str]) -> bool
                 move = move_of(proxy, proxy_url, current, others, Reporter())
                 move.take_over(new.url, lost.number == current.source, current.step)
             change_map((proxy_url, *others), update, (new.place, lost.number))
+        with found[0].open() as home, new.open() as shard:  # home's slot takes for received what it may lack
+            slot = content.slot_of(home, new)
+            content.unsubscribe(home, shard, slot)
+            content.subscribe(found[0], shard, slot, password_of(proxy))
     return current is not None
 
 

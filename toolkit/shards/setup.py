@@ -87,7 +87,7 @@ def add(project: Project, proxy_url: str, url: str, report: Reporter) -> Cluster
         if has_learners and all(each.place != place for each in known):
             raise UsageProblem("the new shard has learners already", hint="Add an empty database.")
         new = member(number, place, proxy_url)
-        password = _password(proxy)
+        password = password_of(proxy)
         _join(project, proxy, new, shard, password)
         _subscribe([known[0], new], [home, shard], password)
     return new
@@ -193,10 +193,11 @@ def _make_proxy(project: Project, proxy: Connection, buckets: int) -> str:
                 f"create user mapping for learn_owner server {server}"
                 f" options (user '{ROUTER}', password '{password}')".encode()
             )
-    return _password(proxy)
+    return password_of(proxy)
 
 
-def _password(proxy: Connection) -> str:
+def password_of(proxy: Connection) -> str:
+    """Of learn_router and learn_copier."""
     row = proxy.execute(
         "select o.option_value from pg_user_mappings m cross join lateral pg_options_to_table(m.umoptions) o"
         " where m.srvname = 'laurel_shards' and o.option_name = 'password'"
