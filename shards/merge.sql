@@ -81,7 +81,7 @@ begin
     select pg_get_serial_sequence(b.key, a.attname) as name, max(nullif(r.value ->> a.attname, '')::bigint) as value
     from jsonb_array_elements(p_forwards) f
     cross join lateral jsonb_each(f.value #> '{payload,packed,tables}') b
-    join pg_attribute a on a.attrelid = b.key::regclass and a.attidentity <> ''
+    join pg_attribute a on a.attrelid = to_regclass(b.key) and a.attidentity <> ''
     cross join lateral jsonb_array_elements(nullif(b.value, 'null')) r
     group by b.key, a.attname
   ) s

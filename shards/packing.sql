@@ -92,16 +92,16 @@ declare
   v_sum     bigint;
 begin
   for v_table in
-    select b.key::regclass as relation, b.value as rows
+    select to_regclass(b.key) as relation, b.key as name, b.value as rows
     from jsonb_each(p_packed -> 'tables') b
     where b.value <> 'null'
   loop
-    if exists (
+    if v_table.relation is null or exists (
       select from jsonb_object_keys(v_table.rows -> 0) k(name)
       where k.name not in (select a.attname from pg_attribute a where a.attrelid = v_table.relation))
     then
       raise exception 'the account comes from a shard of a later release'
-        using errcode = 'LX015', detail = format('table %s', v_table.relation), hint = 'Run `dbtool shards migrate`.';
+        using errcode = 'LX015', detail = format('table %s', v_table.name), hint = 'Run `dbtool shards migrate`.';
     end if;
     v_columns := (
       select string_agg(quote_ident(a.attname), ', ') from pg_attribute a

@@ -163,12 +163,6 @@ $$;
 grant execute on function learn_proxy.parts(text) to learn_app, learn_readonly;
 comment on function learn_proxy.parts(text) is 'On all shards: what averages are made of.';
 
-create or replace function learn_proxy.record_on(p_bucket integer, p_batch jsonb)
-returns setof learn.award_summary language plproxy volatile set search_path = pg_catalog, pg_temp as $$
-  cluster 'laurel_shards'; run on p_bucket; select * from learn.record_activities(p_batch);
-$$;
-comment on function learn_proxy.record_on(integer, jsonb) is 'On a shard: records activities of its learners.';
-
 create or replace function learn_proxy.shard_export_user(p_user_id uuid)
 returns jsonb language plproxy volatile set search_path = pg_catalog, pg_temp as $$
   cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn.export_user;

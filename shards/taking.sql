@@ -2,8 +2,40 @@
 
 set role learn_owner;
 
+-- Refuses what this database does not know yet, so that it waits on home: content that has not come, or what a home of the
+-- next release tells.
+-- Errors: LX015.
+create or replace function learn_shard.require_known(p_forwards jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_unknown text := (
+    select string_agg(distinct case f.kind when 'fact' then 'a fact of the type ' || (f.payload ->> 'activity_type')
+      when 'profile' then 'new columns of a profile' else 'something of the kind ' || f.kind end, ', ')
+    from jsonb_to_recordset(p_forwards) f(kind text, payload jsonb)
+    where case f.kind
+      when 'fact' then not exists (select from learn.activity_types t where t.key = f.payload ->> 'activity_type')
+      when 'profile' then exists (
+        select from jsonb_each(f.payload) c
+        where c.value <> 'null' and c.key not in (select a.attname from pg_attribute a where a.attrelid = 'learn.users'::regclass))
+      else f.kind not in ('erase', 'merge') end);
+begin
+  if v_unknown is not null then
+    raise exception 'home tells what this shard does not know yet'
+      using errcode = 'LX015', detail = v_unknown,
+        hint = 'It waits. Run `dbtool shards migrate` and `dbtool shards sync`, then call again.';
+  end if;
+end;
+$$;
+comment on function learn_shard.require_known(jsonb) is
+  'Refuses what this database does not know yet, so that it waits on home (LX015).';
+
 -- On a shard: takes what home tells of a learner, each thing once, in order. What a call of the learner's own earned is kept
 -- as its answer, whoever delivers it. Returns how much was new.
+-- Errors: LX015 what home tells is not known here yet.
 create or replace function learn_shard.take(p_user_id uuid, p_forwards jsonb)
 returns integer
 language plpgsql
@@ -20,6 +52,7 @@ declare
   v_count integer := 0;
 begin
   perform learn_shard.hold_for(p_forwards);
+  perform learn_shard.require_known(p_forwards);
   perform from learn.user_stats s where s.user_id = p_user_id for no key update;
   for v_key in
     select x.key from jsonb_to_recordset(p_forwards) x(id bigint, key text)
@@ -52,7 +85,7 @@ begin
         select from learn_shard.taken t where t.user_id = p_user_id and t.kind = 'profile' and t.forward_id > f.id);
     elsif f.kind = 'merge' then
       perform learn_shard.take_merge(p_user_id, f.payload);
-    else
+    elsif f.kind = 'erase' then
       perform learn.erase_user(p_user_id, 'keep');
       delete from learn_shard.answers a where a.user_id = p_user_id;
     end if;

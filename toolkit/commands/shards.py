@@ -65,17 +65,19 @@ def add(context: Context, url: str) -> None:
 def status(context: Context) -> None:
     """Show the databases: learners, buckets, how far content is behind, what is not delivered yet.
 
-    Exit code 6 when a database does not answer.
+    Exit code 6 when a database does not answer, or is at another release than home.
     """
-    from ..shards.status import status
+    from ..shards.status import of_proxy, status
 
-    rows = status(context.target.url)
-    context.answer = {"databases": rows}
+    rows, proxy = status(context.target.url), of_proxy(context.target.url)
+    context.answer = {"databases": rows, "proxy": proxy}
     if not context.as_json:
         names = ("name", "buckets", "learners", "migration", "lag", "waiting", "problem")
-        shown = [tuple(_shown(row[name]) for name in names) for row in rows]
+        shown = [
+            tuple(_shown(row.get(name)) for name in names) for row in [*rows, {"name": "proxy", **proxy}]
+        ]
         print_table(names, shown, [""] * len(names))
-    bad = [row["name"] for row in rows if row["problem"]]
+    bad = [row["name"] for row in [*rows, {"name": "proxy", **proxy}] if row["problem"]]
     if bad:
         raise CheckFailed(f"not well: {', '.join(bad)}")
 
@@ -102,7 +104,7 @@ def migrate(context: Context) -> None:
     """Apply pending migrations to all databases: home first, then shard by shard, at last the proxy.
 
     Stops at the first failure and says where; run again, it goes on there. Until it has reached a shard, that
-    one works with the release before.
+    one works with the release before. Not while learners move.
     """
     from ..shards.setup import migrate
 
@@ -116,8 +118,9 @@ def migrate(context: Context) -> None:
 def verify(context: Context, server: str | None) -> None:
     """Compare the directory with the shards, and each database with what its migrations build.
 
-    Learners, names, and who is on which shard; then what `dbtool verify` looks at, but for what `dbtool
-    shards` has made there itself. Exit code 6 when something differs that is not under way.
+    Learners, names, who is on which shard, and whose release is not home's; then what `dbtool verify` looks
+    at, but for what `dbtool shards` has made there itself. Exit code 6 when something differs that is not
+    under way.
     """
     from ..shards import check
 

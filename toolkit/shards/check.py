@@ -1,4 +1,4 @@
-"""Whether the databases of a cluster agree on who is where, and by which names."""
+"""Whether the databases of a cluster agree on who is where, by which names, and are of one release."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ..connection import connect
 from ..live import verify as live
 from ..project.layout import Project
 from ..sql.execute import denials, pin
-from .cluster import members
+from .cluster import members, proxy_release, release_of
+from .status import behind
 
 _LEARNERS = """
 select u.id::text, uuid_hash(u.id) & %s,
@@ -51,14 +52,18 @@ def verify(proxy_url: str) -> list[str]:
     with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
         found = members(proxy, proxy_url)
         buckets = dict(proxy.execute("select bucket, shard from learn_proxy.buckets").fetchall())
+        releases: dict[str, int | None] = {"the proxy": proxy_release(proxy)}
     findings: list[str] = []
     home: dict[str, str] = {}
     there: dict[str, str] = {}
     pending: set[str] = set()
+    release = 0
     for each in found:
         with each.open() as connection:
             rows = connection.execute(_LEARNERS, [len(buckets) - 1]).fetchall()
+            releases[each.name] = here = release_of(connection)
             if each.is_home:
+                release = here
                 pending = {user for (user,) in connection.execute(_PENDING).fetchall()}
         for user, bucket, names in rows:
             if each.is_home:
@@ -67,6 +72,8 @@ def verify(proxy_url: str) -> list[str]:
                 there[user] = names
             else:
                 findings.append(f"{each.name}: learner {user} belongs on shard {buckets[bucket]}")
+    problems = ((name, behind(at, release)) for name, at in releases.items())
+    findings += [f"{name}: {problem}" for name, problem in problems if problem]
     for user in sorted((home.keys() | there.keys()) - pending):
         if user not in there:
             findings.append(f"learner {user} is on no shard")

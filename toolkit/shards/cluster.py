@@ -15,6 +15,9 @@ from ..sql.execute import Connection
 
 HOME = 0
 _PLACE = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "service")
+_RELEASE = """
+select coalesce(max(substring(migration_id from '[0-9]+$')::integer), 0) from dbtool._yoyo_migration
+"""
 _NO_PROXY = "this database is no proxy of shards"
 
 
@@ -72,6 +75,20 @@ def home_of(found: list[ClusterMember]) -> ClusterMember:
     if not found or not found[0].is_home:
         raise DbtoolError("the proxy knows no home", hint="Run `dbtool shards init` again.")
     return found[0]
+
+
+def release_of(connection: Connection) -> int:
+    """The last migration that a member has."""
+    (number,) = connection.execute(_RELEASE).fetchone() or (0,)
+    return int(number)
+
+
+def proxy_release(proxy: Connection) -> int | None:
+    """The last migration of the home that the proxy's functions were made from; None: nobody knows."""
+    if proxy.execute("select to_regprocedure('learn_proxy.release()')").fetchone() == (None,):
+        return None
+    (number,) = proxy.execute("select learn_proxy.release()").fetchone() or (None,)
+    return None if number is None else int(number)
 
 
 def change_map(proxy_urls: Iterable[str], update: str, values: Sequence[object]) -> None:

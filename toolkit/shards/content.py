@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import psycopg
+
 from ..connection import parse_url
 from ..errors import DbtoolError
 from ..sql.execute import Connection
 from ..sql.statements import quote
 from . import copying
-from .cluster import ClusterMember
+from .cluster import ClusterMember, release_of
 
 PUBLICATION = "laurel_content"
 COPIER = "learn_copier"
@@ -105,8 +107,10 @@ def lag(home: Connection, shard: Connection, slot: str) -> ContentLag:
 def sync(home: Connection, shards: list[tuple[ClusterMember, Connection]], seconds: float = 60) -> int:
     """Publishes what has changed, waits until each shard has it, and applies it. Returns the version.
 
-    Raises DbtoolError where a shard does not get it in time.
+    Raises DbtoolError where a shard does not get it in time, and, when the others have it, where one cannot
+    take it before it has home's release.
     """
+    behind: list[tuple[str, psycopg.Error]] = []
     (version,) = home.execute("select learn_shard.publish_content()").fetchone() or (0,)
     for member, shard in shards:
         deadline = time.monotonic() + seconds
@@ -118,5 +122,16 @@ def sync(home: Connection, shards: list[tuple[ClusterMember, Connection]], secon
                     hint="Its server's log says why the subscription does not go on.",
                 )
             time.sleep(0.02)
-        shard.execute("select learn_shard.apply_content()")
+        try:
+            shard.execute("select learn_shard.apply_content()")
+        except psycopg.Error as error:
+            if error.sqlstate in (None, "LX015") or release_of(shard) >= release_of(home):
+                raise
+            behind.append((member.name, error))
+    for name, said in behind:
+        raise DbtoolError(
+            f"{name} cannot take the content before it has home's release",
+            detail=f"{said.sqlstate}: {said.diag.message_primary}; it keeps what it had",
+            hint="Run `dbtool shards migrate`.",
+        ) from said
     return int(version)

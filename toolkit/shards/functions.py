@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,16 @@ ROLES = ("learn_app", "learn_readonly")
 """Who may call something on the proxy: whoever may on a shard, of these. Row-level security is a shard's."""
 _FUNCTIONS = "select * from learn_shard.public_functions()"
 _TYPES = "select * from learn_shard.public_types()"
+_COLUMNS = """
+select p.proname::text, coalesce(
+         (select array_agg(quote_ident(u.name) order by place)
+            from unnest(p.proargnames, p.proargmodes) with ordinality u(name, mode, place) where mode = 't'),
+         (select array_agg(quote_ident(a.attname) order by a.attnum)
+            from pg_type t join pg_attribute a on a.attrelid = t.typrelid
+           where t.oid = p.prorettype and a.attnum > 0 and not a.attisdropped))
+  from pg_proc p
+ where p.pronamespace = 'learn'::regnamespace
+"""
 _REPORTS = "select * from learn_shard.public_reports()"
 _SHARDS = "cluster 'laurel_shards';"
 _HOME = "cluster 'laurel_home'; run on 0;"
@@ -23,7 +34,8 @@ ELSEWHERE = {
 }
 """Why what backends may call on one database is refused on the proxy, where an outbox is not the reason."""
 _HOME_CALL = (
-    "select s.* from (select p_user_id as caller, set_config('learn_shard.caller', p_user_id::text, true),"
+    "select {columns} from (select p_user_id as caller,"
+    " set_config('learn_shard.caller', p_user_id::text, true),"
     " set_config('learn_shard.key', p_idempotency_key, true) offset 0) c"
     " cross join lateral learn.{name}({rest}) s;"
 )
@@ -47,6 +59,8 @@ class PublicFunction:
     volatility: str
     roles: list[str]
     description: str
+    columns: list[str] | None = None
+    """Of what it returns, where that has columns: a member of the next release may have more of them."""
 
     @property
     def signature(self) -> str:
@@ -55,7 +69,9 @@ class PublicFunction:
 
 def read(home: Connection) -> list[PublicFunction]:
     """Home's public functions. Raises DbtoolError where one is of no kind."""
-    found = [PublicFunction(*row) for row in home.execute(_FUNCTIONS).fetchall()]
+    columns: dict[str, list[str] | None] = dict(home.execute(_COLUMNS).fetchall())
+    rows = home.execute(_FUNCTIONS).fetchall()
+    found = [PublicFunction(*row, columns[str(row[0])]) for row in rows]  # type: ignore[call-arg]
     lost = [each.name for each in found if each.kind is None]
     if lost:
         raise DbtoolError(
@@ -80,6 +96,15 @@ def statements(home: Connection) -> Iterator[str]:
     for function in read(home):
         if function.kind != "own":
             yield from _made(function)
+        elif function.name == "record_activities":
+            yield _helper(
+                function,
+                "record_on",
+                "p_bucket integer, ",
+                function.arguments,
+                function.result,
+                "run on p_bucket;",
+            )
     for name, columns, is_view, roles, description in home.execute(_TYPES).fetchall():
         if is_view:
             yield from _reader(name, columns, roles, description)
@@ -92,7 +117,7 @@ def _report(name: str, columns: str, query: str | None, roles: list[str], descri
     where = _HOME if query is None else f"{_SHARDS} run on all;"
     to = ", ".join(role for role in roles if role in ROLES)
     helper = f"learn_proxy.all_{name}()"
-    select = f"select * from learn.{name};"  # noqa: S608
+    select = f"select {names_of(columns)} from learn.{name};"  # noqa: S608
     yield (
         f"create or replace function {helper} returns table ({columns}) language plproxy volatile"
         f" security definer set search_path = pg_catalog, pg_temp as $laurel${where} {select}$laurel$"
@@ -178,10 +203,13 @@ def _helper(
     """Two statements: a function of learn_proxy that a public one is made of, and its comment."""
     target = f"target learn.{each.name};"
     if home and each.kind == "community":  # which is told whose call it is
-        target = _HOME_CALL.format(name=each.name, rest=", ".join(["c.caller", *each.names[1:]]))
+        columns = ", ".join(f"s.{column}" for column in each.columns or ["*"])
+        rest = ", ".join(["c.caller", *each.names[1:]])
+        target = _HOME_CALL.format(columns=columns, name=each.name, rest=rest)
     identity = each.identity
     if before.startswith("p_bucket"):  # the shard is not told which bucket that was
-        target = f"select * from learn.{each.name}({', '.join(each.names)});"  # noqa: S608
+        columns = ", ".join(each.columns or ["*"])
+        target = f"select {columns} from learn.{each.name}({', '.join(each.names)});"  # noqa: S608
         identity = f"p_bucket integer, {identity}"
     where = _HOME if home else f"{_SHARDS} {run}"
     return (
@@ -195,8 +223,8 @@ def _helper(
 def _reader(name: str, columns: str, roles: list[str], description: str) -> Iterator[str]:
     """A view of learners' rows, as a function that reads one learner's; ranks are those among all shards."""
     called = f"{quote(name)}(p_user_id uuid)"
-    named = [column.split(" ")[0] for column in columns.split(", ")]
-    select = f"select * from learn.{quote(name)} where user_id = p_user_id"  # noqa: S608
+    named = names_of(columns).split(", ")
+    select = f"select {names_of(columns)} from learn.{quote(name)} where user_id = p_user_id"  # noqa: S608
     is_ranked = any(column in _RANKS for column in named)
     schemas = ["learn_proxy", "learn"] if is_ranked else ["learn"]
     yield (
@@ -215,6 +243,11 @@ def _reader(name: str, columns: str, roles: list[str], description: str) -> Iter
         comment = _literal(f"The rows of one user: {description}")
         yield f"comment on function {schema}.{called} is {comment}"
     yield f"grant execute on function learn.{called} to {', '.join(r for r in roles if r in ROLES)}"
+
+
+def names_of(columns: str) -> str:
+    """The names in a list of columns with their types: a member of the next release may have more columns."""
+    return ", ".join(column.split(" ")[0] for column in re.split(r", (?![^(]*\))", columns))
 
 
 def _literal(text: str) -> str:

@@ -12,7 +12,7 @@ from ..output import Reporter
 from ..project.layout import Project
 from ..sql.execute import Connection
 from . import content
-from .cluster import ClusterMember, change_map, members, place_of
+from .cluster import ClusterMember, change_map, members, place_of, release_of
 from .move import Move
 from .setup import add
 
@@ -157,6 +157,8 @@ def _begin(proxy: Connection, proxy_url: str, source: int, target: int, buckets:
     """Notes the move, when both shards have the same content."""
     found = {each.number: each for each in members(proxy, proxy_url)}
     with found[0].open() as home, found[source].open() as one, found[target].open() as other:
+        if len({release_of(each) for each in (home, one, other)}) > 1:
+            raise UsageProblem("the shards are at different releases", hint="Run `dbtool shards migrate`.")
         content.sync(home, [(found[source], one), (found[target], other)])
     proxy.execute(
         "insert into learn_proxy.moves (source, target, buckets) values (%s, %s, %s)",

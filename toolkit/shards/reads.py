@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..sql.execute import Connection
 from ..sql.statements import quote
-from .functions import ROLES, read
+from .functions import ROLES, names_of, read
 
 SCHEMA = "learn_reads"
 _VIEWS = "select name, columns from learn_shard.public_types() where is_view"
@@ -28,7 +28,7 @@ def statements(home: Connection) -> Iterator[str]:
             target = f"target learn.{quote(each.name)};"
             yield from _made(each.name, each.arguments, each.identity, each.result, target, to)
     for name, columns in home.execute(_VIEWS).fetchall():
-        select = f"select * from learn.{quote(name)} where user_id = p_user_id;"  # noqa: S608
+        select = f"select {names_of(columns)} from learn.{quote(name)} where user_id = p_user_id;"  # noqa: S608
         yield from _made(name, "p_user_id uuid", "p_user_id uuid", f"table ({columns})", select, roles)
     yield from _made(
         "written_to",

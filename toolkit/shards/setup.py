@@ -5,16 +5,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+
+import psycopg
 
 from ..connection import connect
 from ..errors import DbtoolError, UsageProblem
 from ..history import migrations
+from ..history.run import exclusive_run
+from ..history.run import session as run_session
 from ..output import Reporter
 from ..project.layout import Project, read_sql
 from ..sql.execute import Connection
 from ..sql.statements import quote
 from . import content, functions, reads
-from .cluster import HOME, ClusterMember, home_of, member, members, place_of
+from .cluster import HOME, ClusterMember, home_of, member, members, place_of, release_of
 
 ROUTER = "learn_router"
 MEMBER_FILES = (
@@ -35,6 +40,8 @@ MEMBER_FILES = (
 )
 PROXY_FILES = ("proxy_calls", "proxy", "proxy_forwards", "proxy_learners", "proxy_boards")
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
+_LOCK = "select pg_try_advisory_lock(hashtextextended('learn_proxy.moves', 0))"
+_MOVE = "select from learn_proxy.moves where step not in ('done', 'given up')"
 _COLLATION = "select datcollate from pg_database where datname = current_database()"
 _LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
 
@@ -78,6 +85,8 @@ def add(project: Project, proxy_url: str, url: str, report: Reporter) -> Cluster
         proxy = stack.enter_context(_open(proxy_url))
         known = members(proxy, proxy_url)
         home = stack.enter_context(home_of(known).open())
+        if release_of(home) != max(script.number for script in project.scripts()):
+            raise UsageProblem("home is at another release", hint="Run `dbtool shards migrate` before.")
         place = place_of(url)
         number = next((each.number for each in known if each.place == place), known[-1].number + 1)
         report.notice(f"shard {number}: migrating")
@@ -97,41 +106,83 @@ def migrate(project: Project, proxy_url: str, report: Reporter) -> list[str]:
     """Brings home, the shards in order and at last the proxy to the project's migrations.
 
     Home first: a release may be called through a proxy of the one before. Stops at the first failure, whose
-    message says which database it was; run again, it goes on.
+    message says which database it was; run again, it goes on. Content is applied on each shard, which may
+    have learned new columns of it. Raises UsageProblem while learners move.
     """
     done: list[str] = []
     with ExitStack() as stack:
         proxy = stack.enter_context(_open(proxy_url))
+        if proxy.execute(_LOCK).fetchone() != (True,):
+            raise DbtoolError("another dbtool migrates or moves learners", hint="Wait until it has ended.")
+        if proxy.execute(_MOVE).fetchone() is not None:
+            raise UsageProblem(
+                "learners are being moved", hint="End the move first: the same command again, or --abort."
+            )
         found = members(proxy, proxy_url)
-        home_of(found)
+        home = stack.enter_context(home_of(found).open())
         for each in found:
             report.notice(f"{each.name}: migrating")
             try:
-                migrations.migrate(lambda url=each.url: connect(url), project)  # type: ignore[misc]
+                _bring(project, each, report)
                 with each.open() as connection:
-                    install(project, connection, each.number)
-            except DbtoolError as error:
+                    content.sync(home, [] if each.is_home else [(each, connection)])
+            except (DbtoolError, psycopg.Error) as error:
                 left = ", ".join(other.name for other in found[len(done) :])
                 raise DbtoolError(
-                    f"{each.name}: {error.message}",
-                    detail=error.detail,
+                    f"{each.name}: {error.message if isinstance(error, DbtoolError) else error}",
+                    detail=error.detail if isinstance(error, DbtoolError) else None,
                     hint=f"Not done: {left} and the proxy. Mend it, and run this again.",
-                    exit_code=error.exit_code,
+                    exit_code=error.exit_code if isinstance(error, DbtoolError) else None,
                 ) from error
             done.append(each.name)
-        home = stack.enter_context(found[0].open())
         write_functions(project, proxy, home)
-        content.sync(home, [(each, stack.enter_context(each.open())) for each in found[1:]])
     return done
+
+
+def _bring(project: Project, each: ClusterMember, report: Reporter) -> None:
+    """A member to the project's text, with its last migration at once: a helper may get another name."""
+
+    def connected() -> Connection:
+        # a migration of a shard may write content, as that of home does
+        return connect(each.url, options="-c learn_shard.applying=on")
+
+    pending = migrations.migrate(connected, project, dry_run=True)
+    if pending and pending[-1].transactional:
+        last = pending.pop()
+        if pending:
+            migrations.migrate(connected, project, to=pending[-1].stem)
+        file = migrations.sql_file(project, last.path, last.text)
+        with (
+            run_session(connected, report) as connection,
+            exclusive_run(connected, connection, project.history, migrations.LIMITS, report) as run,
+        ):
+            run.history.look()
+            run.apply(last, replace(file, text=f"{file.text}\n;\n{_member_text(project, each.number)}"))
+        return
+    migrations.migrate(connected, project)
+    with each.open() as connection:
+        install(project, connection, each.number)
 
 
 def install(project: Project, connection: Connection, number: int) -> None:
     """What makes a database one of several, brought to the project's text."""
     with connection.transaction():
-        for name in MEMBER_FILES:
-            connection.execute(read_sql(project.root / "shards" / f"{name}.sql").encode())
-        connection.execute("set local role learn_owner")
-        connection.execute("select learn_shard.become(%s), learn_shard.make_triggers()", [number])
+        connection.execute(_member_text(project, number).encode())
+
+
+def _member_text(project: Project, number: int) -> str:
+    """Run as superuser, again with each release. Content is applied anew: columns may be new here."""
+    texts = [read_sql(project.root / "shards" / f"{name}.sql") for name in MEMBER_FILES]
+    return "\n".join(
+        [
+            "reset role;",
+            *texts,
+            "set role learn_owner;",
+            f"select learn_shard.become({number}), learn_shard.make_triggers();",
+            "update learn_shard.applied_version set version = -1;",
+            "reset role;",
+        ]
+    )
 
 
 def write_functions(project: Project, proxy: Connection, home: Connection) -> None:
@@ -152,6 +203,14 @@ def write_functions(project: Project, proxy: Connection, home: Connection) -> No
             proxy.execute(read_sql(folder / f"{name}.sql").encode())
         for statement in functions.statements(home):
             proxy.execute(statement.encode())
+        proxy.execute(
+            "create function learn_proxy.release() returns integer language sql immutable"
+            f" set search_path = pg_catalog, pg_temp as 'select {release_of(home)}'".encode()
+        )
+        proxy.execute(
+            "comment on function learn_proxy.release() is"
+            " 'The last migration of the home that the functions were made from.'"
+        )
         for (signature,) in proxy.execute(
             "select oid::regprocedure::text from pg_proc"
             " where pronamespace in ('learn'::regnamespace, 'learn_proxy'::regnamespace)"
