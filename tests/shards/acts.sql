@@ -72,4 +72,5 @@ select learn.rank_percentile(%(user)s);
 
 -- explain_xp 2
 select %(user)s as "user";
-select occurred_at, earned_on, amount, rule_amount, source_type from learn.explain_xp(%(user)s, '2000-01-01', '2100-01-01');
+select occurred_at, earned_on, amount, rule_amount, source_type from learn.explain_xp(%(user)s, '2000-01-01', '2100-01-01')
+order by occurred_at, earned_on, source_type, amount;  -- of one moment, the payments of merged accounts come in order of ids
