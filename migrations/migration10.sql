@@ -1545,14 +1545,14 @@ select u.id as user_id, u.username, u.display_name, u.avatar_url, u.avatar_emoji
   (
     select coalesce(jsonb_agg(jsonb_build_object(
       'slug', r.slug, 'name', r.name, 'icon', r.icon, 'rarity', r.rarity, 'earned_at', r.earned_at)
-        order by r.id desc), '[]')
+        order by r.earned_at desc, r.id desc), '[]')
     from (
       select e.id, e.earned_at, a.slug, a.icon, a.rarity,
         learn.localized(a.translations, u.locale, 'name', a.name) as name
       from learn.user_achievements e
       join learn.achievements a on a.id = e.achievement_id
       where e.user_id = u.id
-      order by e.id desc
+      order by e.earned_at desc, e.id desc
       limit 5
     ) r
   ) as recent_achievements,
