@@ -100,7 +100,7 @@ begin
     end if;
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
-    v_is_turn := g.ids[1] % 8 = 0;
+    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
