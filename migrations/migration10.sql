@@ -579,8 +579,8 @@ create or replace function learn.user_rank(
   p_user_id uuid,
   p_period  text default 'all_time',
   p_metric  text default 'xp',
-  p_among   uuid[] default null,
-  p_on      date default null
+  p_on      date default null,
+  p_among   uuid[] default null
 )
 returns bigint
 language plpgsql
@@ -611,10 +611,10 @@ begin
   return learn_internal.place_on_board(v_board, p_user_id, learn_internal.board_waiting(v_board, null));
 end;
 $$;
-comment on function learn.user_rank(uuid, text, text, uuid[], date) is
+comment on function learn.user_rank(uuid, text, text, date, uuid[]) is
   'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
   'exact and live; null: not on it.';
-grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.user_rank(uuid, text, text, date, uuid[]) to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/rank_percentile.sql
 
@@ -1089,8 +1089,8 @@ grant execute on function learn.leaderboard(text, text, integer, integer, date, 
 -- user is not on it.
 -- Errors: LX001 no such board, a span out of range, or too many users in p_among; LX002 unknown user.
 create or replace function learn.leaderboard_around(
-  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null,
-  p_on date default null
+  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_on date default null,
+  p_among uuid[] default null
 )
 returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
 language plpgsql
@@ -1251,11 +1251,11 @@ begin
   order by n.place;
 end;
 $$;
-comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) is
+comment on function learn.leaderboard_around(uuid, text, text, integer, date, uuid[]) is
   'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
   'board among some users, up to p_span '
   'before and after.';
-grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
+grant execute on function learn.leaderboard_around(uuid, text, text, integer, date, uuid[])
   to learn_app, learn_user, learn_readonly;
 
 -- functions/leaderboards/move_stretches.sql

@@ -33,8 +33,8 @@ create or replace function learn.user_rank(
   p_user_id uuid,
   p_period  text default 'all_time',
   p_metric  text default 'xp',
-  p_among   uuid[] default null,
-  p_on      date default null
+  p_on      date default null,
+  p_among   uuid[] default null
 )
 returns bigint
 language plpgsql
@@ -53,14 +53,14 @@ begin
     from learn_proxy.count_above(p_period, p_metric, v_place.on_day, p_among, array[v_place.value]) c;
 end;
 $$;
-comment on function learn.user_rank(uuid, text, text, uuid[], date) is
+comment on function learn.user_rank(uuid, text, text, date, uuid[]) is
   'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
   'exact and live; null: not on it.';
-grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_readonly;
+grant execute on function learn.user_rank(uuid, text, text, date, uuid[]) to learn_app, learn_readonly;
 
 create or replace function learn.leaderboard_around(
-  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null,
-  p_on date default null
+  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_on date default null,
+  p_among uuid[] default null
 )
 returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
 language plpgsql
@@ -111,10 +111,10 @@ begin
   order by r.value desc, r.name;
 end;
 $$;
-comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) is
+comment on function learn.leaderboard_around(uuid, text, text, integer, date, uuid[]) is
   'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
   'board among some users, up to p_span before and after.';
-grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) to learn_app, learn_readonly;
+grant execute on function learn.leaderboard_around(uuid, text, text, integer, date, uuid[]) to learn_app, learn_readonly;
 
 create or replace function learn.rank_percentile(p_user_id uuid, p_metric text default 'xp')
 returns numeric

@@ -3,8 +3,8 @@
 -- user is not on it.
 -- Errors: LX001 no such board, a span out of range, or too many users in p_among; LX002 unknown user.
 create or replace function learn.leaderboard_around(
-  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_among uuid[] default null,
-  p_on date default null
+  p_user_id uuid, p_period text, p_metric text, p_span integer default 5, p_on date default null,
+  p_among uuid[] default null
 )
 returns table (rank bigint, user_id uuid, username text, display_name text, value bigint)
 language plpgsql
@@ -165,9 +165,9 @@ begin
   order by n.place;
 end;
 $$;
-comment on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date) is
+comment on function learn.leaderboard_around(uuid, text, text, integer, date, uuid[]) is
   'The rows of a board (of the period in which p_on lies, the user''s today if null) around a user, or of the same '
   'board among some users, up to p_span '
   'before and after.';
-grant execute on function learn.leaderboard_around(uuid, text, text, integer, uuid[], date)
+grant execute on function learn.leaderboard_around(uuid, text, text, integer, date, uuid[])
   to learn_app, learn_user, learn_readonly;

@@ -5,8 +5,8 @@ create or replace function learn.user_rank(
   p_user_id uuid,
   p_period  text default 'all_time',
   p_metric  text default 'xp',
-  p_among   uuid[] default null,
-  p_on      date default null
+  p_on      date default null,
+  p_among   uuid[] default null
 )
 returns bigint
 language plpgsql
@@ -37,7 +37,7 @@ begin
   return learn_internal.place_on_board(v_board, p_user_id, learn_internal.board_waiting(v_board, null));
 end;
 $$;
-comment on function learn.user_rank(uuid, text, text, uuid[], date) is
+comment on function learn.user_rank(uuid, text, text, date, uuid[]) is
   'A user''s rank on a board (of the period in which p_on lies, the user''s today if null), or among some users, '
   'exact and live; null: not on it.';
-grant execute on function learn.user_rank(uuid, text, text, uuid[], date) to learn_app, learn_user, learn_readonly;
+grant execute on function learn.user_rank(uuid, text, text, date, uuid[]) to learn_app, learn_user, learn_readonly;

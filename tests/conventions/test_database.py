@@ -158,6 +158,35 @@ SIGNATURES = {
     "fail_outbox": "p_ids bigint[], p_error text, p_worker text",
     "retry_outbox": "p_ids bigint[]",
     "purge_outbox": "p_before timestamp with time zone",
+    "leaderboard": "p_period text, p_metric text, p_limit integer, p_offset integer, p_on date,"
+    " p_among uuid[]",
+    "user_rank": "p_user_id uuid, p_period text, p_metric text, p_on date, p_among uuid[]",
+    "leaderboard_around": "p_user_id uuid, p_period text, p_metric text, p_span integer, p_on date,"
+    " p_among uuid[]",
+    "refresh_leaderboard": "",
+    "erase_user": "p_user_id uuid, p_posts text",
+    "export_user": "p_user_id uuid",
+    "enroll_in_course": "p_user_id uuid, p_course_id bigint, $TAIL",
+    "submit_quiz": "p_user_id uuid, p_exam_type text, p_answers jsonb, p_time_taken_seconds integer, $TAIL",
+    "submit_level_attempt": "p_user_id uuid, p_challenge_id bigint, p_level_number integer,"
+    " p_score double precision, p_passed boolean, p_design_snapshot jsonb, p_test_results jsonb,"
+    " p_time_spent_seconds integer, $TAIL",
+    "use_hint": "p_user_id uuid, p_challenge_id bigint, p_level_number integer, p_hint_number integer, $TAIL",
+    "submit_daily_challenge": "p_user_id uuid, p_score double precision, p_passed boolean, $TAIL",
+    "check_and_unlock_challenges": "p_user_id uuid",
+    "recommend_challenges": "p_user_id uuid, p_limit integer",
+    "challenge_status": "p_user_id uuid",
+    "select_avatar": "p_user_id uuid, p_avatar_id bigint, $TAIL",
+    "allocate_skill_points": "p_user_id uuid, p_skill_id bigint, p_points integer, $TAIL",
+    "merge_users": "p_from uuid, p_into uuid",
+    "update_profile": "p_user_id uuid, p_profile jsonb, $TAIL",
+    "record_login": "p_user_id uuid, $TAIL",
+    "link_wallet": "p_user_id uuid, p_address text, p_nonce text, $TAIL",
+    "audit_trail": "p_user_id uuid",
+    "unenroll": "p_user_id uuid, p_course_id bigint, $TAIL",
+    "reset_progress": "p_user_id uuid, p_kind text, p_id bigint, $TAIL",
+    "regrade_question": "p_question_id bigint, p_take_back boolean",
+    "start_quiz": "p_user_id uuid, p_exam_type text, p_questions integer, p_domains text[]",
 }
 
 

@@ -217,7 +217,7 @@ def test_a_board_among_some_users(learn: Learn) -> None:
         )
         assert learn.value("select learn.user_rank(%s, p_among => %s)", [users["a"], friends]) is None
         around = learn.tuples(
-            "select rank, username from learn.leaderboard_around(%s, 'week', 'xp', 1, %s)",
+            "select rank, username from learn.leaderboard_around(%s, 'week', 'xp', 1, p_among => %s)",
             [users["b"], friends],
         )
         assert around == [row[:2] for row in expected[:2]]

@@ -77,7 +77,7 @@ def test_cohorts_are_ranked_over_all_shards(shards: Shards, proxy: Learn, learne
     rank, user, _ = expected[4]
     assert proxy.user_rank(user, "week", among=team) == rank
     assert proxy.user_rank(learners[1], "week", among=team) is None
-    around = "select rank, user_id, value from learn.leaderboard_around(%s, 'week', 'xp', 2, %s)"
+    around = "select rank, user_id, value from learn.leaderboard_around(%s, 'week', 'xp', 2, p_among => %s)"
     assert proxy.tuples(around, [user, team]) == expected[2:7]
 
 
