@@ -19,7 +19,7 @@ from toolkit.connection import socket_url, with_database
 from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.servers import cluster, containers
 from toolkit.servers.account import is_alive
-from toolkit.servers.choose import ThrowawayServer, open_throwaway
+from toolkit.servers.choose import ThrowawayServer, open_like, open_throwaway
 
 OWNER = """
 import sys, time
@@ -219,6 +219,18 @@ def test_docker_that_is_not_there_means_embedded(
     assert capsys.readouterr() == ("", "throwaway server: embedded\n")
     with pytest.raises(DbtoolError), open_throwaway("container"):
         pass
+
+
+def test_docker_is_left_alone_where_nothing_can_start_containers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make up` and `pip install laurel-dbtool` bring no testcontainers, and Docker may have images."""
+    monkeypatch.setattr(containers, "_ask_for", lambda _: "200")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with open_throwaway(None) as server, open_like(server.major, None) as alike:
+        assert folder_and_process(server.url())
+        assert folder_and_process(alike.url())
+    assert capsys.readouterr() == ("", "throwaway server: embedded\n")
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ __all__ = ["EmbeddedServer", "ThrowawayServer", "open_like", "open_throwaway"]
 
 
 def default_kind() -> str:
-    """A container of the newest image that Docker has, or the embedded server where there is none."""
+    """A container of the newest image that Docker has, or the embedded server where none can be started."""
     from . import containers
 
-    image = containers.newest_image()
+    image = containers.newest_image() if containers.are_installed() else None
     return f"container:{image}" if image else "embedded"
 
 
@@ -36,7 +36,8 @@ def open_throwaway(
       container:15        `postgres:15`; `container:NAME:TAG` any image that speaks like the official one
       a URL               a server that runs, reached as superuser: databases of its own names are made and
                           dropped
-      None                a container where Docker has an image, else embedded; says which on stderr
+      None                a container where Docker has an image and testcontainers is installed, else
+                          embedded; says which on stderr
     Embedded binaries that have these extensions are preferred. Raises UsageProblem for another kind,
     DbtoolError when the server cannot be had.
     """
@@ -98,7 +99,7 @@ def open_like(
 
     if kind is not None:
         opened = open_throwaway(kind)
-    elif containers.docker_has(f"postgres:{major}"):
+    elif containers.are_installed() and containers.docker_has(f"postgres:{major}"):
         opened = containers.container(f"postgres:{major}")
     else:
         try:

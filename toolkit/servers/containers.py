@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import secrets
 import socket
@@ -40,6 +41,11 @@ else:
 docker.sendall(f"DELETE /containers/{container}?force=1&v=1 HTTP/1.0\\r\\nHost: docker\\r\\n\\r\\n".encode())
 docker.recv(64)
 """
+
+
+def are_installed() -> bool:
+    """Whether testcontainers is there to start one: it comes with the extra `test`, not with dbtool."""
+    return importlib.util.find_spec("testcontainers") is not None
 
 
 def docker_has(image: str) -> bool:
