@@ -228,11 +228,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (
-    select from learn.avatars a where a.id = new.selected_avatar_id and a.is_default)
+  if not exists (select from learn.avatars a where a.id = new.selected_avatar_id and a.is_default)
     and not exists (
-    select from learn.user_avatars o
-    where o.user_id = new.id and o.avatar_id = new.selected_avatar_id)
+      select from learn.user_avatars o where o.user_id = new.id and o.avatar_id = new.selected_avatar_id)
   then
     raise exception 'the avatar is not unlocked'
       using errcode = 'LX010',
@@ -248,14 +246,12 @@ comment on function learn_internal.check_avatar() is
 create or replace trigger check_avatar
   before update of selected_avatar_id on learn.users
   for each row
-  when (new.selected_avatar_id is not null
-    and new.selected_avatar_id is distinct from old.selected_avatar_id)
+  when (new.selected_avatar_id is not null and new.selected_avatar_id is distinct from old.selected_avatar_id)
   execute function learn_internal.check_avatar();
 
 create or replace trigger check_first_avatar
   before insert on learn.users
-  for each row
-  when (new.selected_avatar_id is not null)
+  for each row when (new.selected_avatar_id is not null)
   execute function learn_internal.check_avatar();
 
 -- When a user is deleted: what workers have said of their errors may name them, so it goes, too. What they say later is of
@@ -352,8 +348,7 @@ create or replace trigger keep_zone
 
 create or replace trigger keep_first_zone
   before insert on learn.users
-  for each row
-  when (new.zone_number <> 0 or new.zone_since is not null)
+  for each row when (new.zone_number <> 0 or new.zone_since is not null)
   execute function learn_internal.keep_zone();
 
 -- When users are renamed, come and go, or want to be seen or not: their boards are marked to be recounted;
@@ -384,8 +379,7 @@ create or replace trigger users_seen
 
 create or replace trigger users_moved
   after update of timezone, day_starts_at on learn.users
-  for each row
-  when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
+  for each row when ((old.timezone, old.day_starts_at) <> (new.timezone, new.day_starts_at))
   execute function learn_internal.mark_user_boards('current_streak');
 
 -- When users are made: each gets a stats row, and signing up is a fact. Of what several at once, an import, earn by it,

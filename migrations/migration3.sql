@@ -2061,8 +2061,7 @@ begin
     if g.activity_type is distinct from v_key then
       select t.key, t.pays, t.is_capped, t.is_on_boards, t.feeds_days, t.resets_runs, t.notifies, array(
         select f from learn_internal.metric_feeds f where f.activity_type = t.key) as feeds
-      into v_type from learn.activity_types t
-      where t.key = g.activity_type;
+      into v_type from learn.activity_types t where t.key = g.activity_type;
       v_key := v_type.key;
       v_pays := v_pays || jsonb_build_object(g.activity_type, v_type.pays);
       v_notifies := v_notifies or v_type.notifies;
@@ -2176,9 +2175,7 @@ begin
       v_events := v_events || v_run[v_i];
     end loop;
   end loop;
-  if v_user_id is null then  -- statement triggers fire for zero rows too, and would call each other for ever
-    return null;
-  end if;
+  -- Statement triggers fire for zero rows, too: then nothing below finds anything to do.
   if v_events is not null then
     v_won := v_won || learn_internal.advance_runs(v_events);
   end if;
@@ -2221,8 +2218,7 @@ begin
     perform learn_internal.notify_facts(array_agg(
       (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id, n.properties)::learn_internal.notice
       order by n.id))
-    from new_facts n
-    join learn.activity_types t on t.key = n.activity_type and t.notifies;
+    from new_facts n join learn.activity_types t on t.key = n.activity_type and t.notifies;
   end if;
 
   -- 8. What was reached is a fact too.
@@ -2241,8 +2237,7 @@ comment on function learn_internal.process_activities() is
 create or replace trigger process_activities
   after insert on learn.activity_log
   referencing new table as new_facts
-  for each statement
-  execute function learn_internal.process_activities();
+  for each statement execute function learn_internal.process_activities();
 
 -- functions/xp/calculate_level_from_xp.sql
 
