@@ -17,18 +17,25 @@ set jit = off
 as $$
 declare
   v_summary learn.award_summary;
+  v_own     jsonb;                  -- discussions of one in which the other's solution was accepted
 begin
   if exists (select from learn_shard.claims c where c.user_id in (p_from, p_into)) then
     raise exception 'an account is being registered'
       using errcode = 'LX015', detail = format('p_from = %s, p_into = %s', p_from, p_into),
         hint = 'Call again in a moment. What a crash has left, `dbtool shards drain` finishes.';
   end if;
+  v_own := (
+    select jsonb_agg(distinct jsonb_build_object('id', d.id, 'author_id', d.author_id))
+    from learn_internal.all_facts f
+    join learn.discussions d on d.id::text = f.properties ->> 'discussion_id'
+      and d.author_id in (p_from, p_into) and d.author_id <> f.user_id
+    where f.user_id in (p_from, p_into) and f.activity_type = 'solution_accepted');
   perform set_config('learn_shard.is_silent', 'on', true);
   v_summary := learn.merge_users(p_from, p_into);
   perform set_config('learn_shard.is_silent', '', true);
   if not v_summary.replayed then
     insert into learn_shard.forwards (user_id, kind, payload)
-    select p_into, 'merge', jsonb_build_object('from', p_from)
+    select p_into, 'merge', jsonb_build_object('from', p_from, 'discussions', coalesce(v_own, '[]'))
     union all
     select p_into, 'profile', jsonb_agg(a.attname)
     from pg_attribute a
@@ -126,8 +133,11 @@ begin
   delete from learn_shard.frozen f using anew p
   where (f.metric, f.period, f.starts_on) = (p.metric, p.period, p.starts_on);
   perform learn_shard.unpack_learner(v_from, v_packed);
+  perform learn_shard.number_facts(array[v_from, p_user_id]);
   perform learn_internal.tally_user(v_from, 1);
+  perform learn_shard.lend_discussions(p_merge -> 'discussions', true);
   perform learn.merge_users(v_from, p_user_id);
+  perform learn_shard.lend_discussions(p_merge -> 'discussions', false);
   perform learn_shard.forget_note(v_from);
   update learn_shard.answers a set user_id = p_user_id
   where a.user_id = v_from and not exists (

@@ -109,7 +109,7 @@ begin
     execute format('insert into %1$s (%2$s) overriding system value select %2$s from jsonb_populate_recordset(null::%1$s, $1)',
       v_table.relation, v_columns) using case v_table.relation
         when 'learn.users'::regclass then jsonb_build_array(v_table.rows -> 0 || jsonb_build_object(
-          'username', 'merging ' || p_user_id, 'email', null, 'evm_address', null, 'hedera_account_id', null))
+          'username', 'merging ' || gen_random_uuid(), 'email', null, 'evm_address', null, 'hedera_account_id', null))
         else v_table.rows end;
   end loop;
   while (p_packed ->> 'version')::bigint <> (select a.version from learn_shard.applied_version a) loop
@@ -139,6 +139,79 @@ end;
 $$;
 comment on function learn_shard.unpack_learner(uuid, jsonb) is
   'Writes packed rows of a learner as they were, past triggers, without the names.';
+
+-- Facts of accounts that become one get new ids: in the order in which they came in, each account's in its own. Ids of two
+-- shards are not in order, and which submission was the first, say, is told by them. The caller lets nobody write for learners.
+create or replace function learn_shard.number_facts(p_user_ids uuid[])
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set session_replication_role = replica
+set jit = off
+as $$
+declare
+  v_old     bigint[];
+  v_new     bigint[];
+  v_columns text := (
+    select string_agg(quote_ident(a.attname), ', ') from pg_attribute a
+    where a.attrelid = 'learn.activity_log'::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+      and a.attname <> 'id');
+begin
+  select array_agg(n.id), array_agg(n.new_id) into v_old, v_new
+  from (
+    select f.id, nextval('learn.activity_log_id_seq') as new_id
+    from (
+      -- a call that has waited for another of its learner's began before it
+      select o.user_id, o.id, max(o.recorded_at) over (partition by o.user_id order by o.id) as came_at
+      from learn_internal.all_facts o
+      where o.user_id = any (p_user_ids)
+      order by came_at, o.user_id, o.id
+    ) f
+  ) n;
+  execute format('with gone as ('
+      ' delete from learn.activity_log l using unnest($2, $3) n(old_id, new_id)'
+      ' where l.user_id = any ($1) and l.id = n.old_id returning l.*, n.new_id)'
+      ' insert into learn.activity_log (id, %1$s) overriding system value select new_id, %1$s from gone', v_columns)
+  using p_user_ids, v_old, v_new;
+  update learn_internal.archived_facts a
+  set id = array(
+    select n.new_id from unnest(a.id) with ordinality o(id, place)
+    join unnest(v_old, v_new) n(old_id, new_id) on n.old_id = o.id
+    order by o.place)
+  where a.user_id = any (p_user_ids);
+  update learn_internal.withdrawn_facts w set fact_id = n.new_id
+  from unnest(v_old, v_new) n(old_id, new_id)
+  where w.user_id = any (p_user_ids) and w.fact_id = n.old_id;
+  update learn.notifications o set fact_id = n.new_id
+  from unnest(v_old, v_new) n(old_id, new_id)
+  where o.user_id = any (p_user_ids) and o.fact_id = n.old_id;
+end;
+$$;
+comment on function learn_shard.number_facts(uuid[]) is
+  'Gives facts of accounts that become one new ids, in the order in which they came in.';
+
+-- Posts are home's. While two accounts become one, the shard has those discussions of one in which the other's solution was
+-- accepted: nobody is paid for one in a discussion of their own.
+create or replace function learn_shard.lend_discussions(p_discussions jsonb, p_are_there boolean)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set session_replication_role = replica
+as $$
+begin
+  if p_are_there then
+    insert into learn.discussions (id, author_id, title, content) overriding system value
+    select d.id, d.author_id, 'lent', 'lent' from jsonb_to_recordset(p_discussions) d(id bigint, author_id uuid);
+  else
+    delete from learn.discussions d
+    where d.id in (select o.id from jsonb_to_recordset(p_discussions) o(id bigint));
+  end if;
+end;
+$$;
+comment on function learn_shard.lend_discussions(jsonb, boolean) is
+  'While two accounts become one: the discussions of one in which the other''s solution was accepted, or takes them away.';
 
 -- What is noted of a learner is where the learner was: see forget_learner().
 create or replace function learn_shard.forget_note(p_user_id uuid)

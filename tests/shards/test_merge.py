@@ -139,3 +139,59 @@ def test_names_of_an_account_that_is_on_its_way_may_have_gone_to_somebody_else(
     proxy.update_profile(new, {"email": "on-the-way@x.org"})
     assert shards.drain() == 1
     assert check.verify(shards.url()) == []
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+@pytest.mark.parametrize("stays", [0, 1])
+def test_what_came_first_was_first_whatever_the_ids_of_two_shards(
+    shards: Shards, proxy: Learn, is_right: bool, stays: int
+) -> None:
+    """Whose ids are the larger ones begins; whether the first try was right is told by facts."""
+    users = two_apart(shards, proxy)
+    with shards.open("home") as home:
+        exercise = home.value("select min(id) from learn.exercises where is_published")
+    with shards.open(shards.shard_of(users[0])) as shard:
+        shard.value(
+            "select setval('learn.activity_log_id_seq', 1024 * 1024 * 100"
+            " + pg_sequence_last_value('learn.activity_log_id_seq'))"
+        )
+    proxy.submit_query(users[0], exercise, is_right)
+    proxy.submit_query(users[1], exercise, not is_right)
+    proxy.merge_users(users[1 - stays], users[stays])
+    with shards.open(shards.shard_of(users[stays])) as shard:
+        found = shard.tuples(
+            "select is_first_try, submissions from learn.user_exercise_progress"
+            " where user_id = %s and exercise_id = %s",
+            [users[stays], exercise],
+        )
+        assert found == [(is_right, 2)]
+        notices = (
+            "select count(*), count(f.id) from learn.notifications n"
+            " left join learn.activity_log f on f.user_id = n.user_id and f.id = n.fact_id"
+            " where n.user_id = %s and n.fact_id is not null"
+        )
+        ((count, told),) = shard.tuples(notices, [users[stays]])
+        assert count == told > 0
+
+
+@pytest.mark.parametrize("stays", [0, 1])
+def test_a_solution_of_ones_own_pays_nothing_any_more(shards: Shards, proxy: Learn, stays: int) -> None:
+    """Posts are on home, and what they have paid on the shards."""
+    totals = []
+    rule = "insert into learn.xp_rules (activity_type, amount) values ('solution_accepted', 25)"
+    for name in ("home", "plain"):
+        with shards.open(name) as database:
+            database.connection.execute(f"{rule} on conflict do nothing".encode())
+    shards.sync()
+    with shards.open("plain", "learn_app") as plain:
+        for learn in (plain, proxy):
+            pair = [learn.register_user(f"own {uuid4()}") for _ in range(2)]
+            asked = learn.post_discussion(pair[0]).unlocked["discussion_id"]
+            reply = learn.post_reply(pair[1], asked).unlocked["reply_id"]
+            learn.accept_solution(pair[0], reply)
+            before = learn.award_xp(pair[1], 1).total_xp
+            totals.append((before, learn.merge_users(pair[1 - stays], pair[stays]).total_xp))
+    assert totals == [(26, 1)] * 2
+    for name in SHARDS:
+        with shards.open(name) as shard:
+            assert shard.value("select count(*) from learn.discussions") == 0

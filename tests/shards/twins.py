@@ -14,7 +14,7 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
@@ -26,6 +26,7 @@ from tests.shards.conftest import SHARDS, Shards
 from toolkit.live import clients
 
 START = moment("2035-03-05 08:00")
+ID = "md5({} || ' {}')::uuid"
 RETRIED = ("40001", "40P01", "57014", "LX015", "XX000")
 
 
@@ -35,11 +36,26 @@ def is_lost(error: psycopg.Error) -> bool:
     return code is None or code in RETRIED or code.startswith(("08", "57P"))
 
 
-class Twins:
-    """One database and a cluster, with the same learners."""
+def differing(here: Any, there: Any, where: str = "") -> list[str]:
+    """Where two answers differ, key by key."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        keys = sorted(here.keys() | there.keys())
+        return [line for key in keys for line in differing(here.get(key), there.get(key), f"{where}.{key}")]
+    if isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
+        pairs = enumerate(zip(here, there, strict=True))
+        return [line for place, pair in pairs for line in differing(*pair, f"{where}[{place}]")]
+    return [] if here == there else [f"{where.lstrip('.')}: {here} on one database, {there} on shards"]
 
-    def __init__(self, shards: Shards, seed: int) -> None:
-        self.shards, self.dice = shards, random.Random(seed)
+
+class Twins:
+    """One database and a cluster, with the same learners.
+
+    `is_alike`: calls must be answered alike, and ids of learners follow from their names and the seed, so
+    that a run is repeatable; else only the end must be alike.
+    """
+
+    def __init__(self, shards: Shards, seed: int, *, is_alike: bool = True) -> None:
+        self.shards, self.dice, self.is_alike = shards, random.Random(seed), is_alike
         self.acts = [
             act
             for path in (ROOT / "simulate/live.sql", Path(__file__).parent / "acts.sql")
@@ -54,13 +70,30 @@ class Twins:
         self.done: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.retries = 0
-        self.differences: list[str] = []
+        ((self.now,),) = self._as_owner("plain", "select greatest(learn.clock(), %s)", START)
+        self._name_ids(seed)
         keyed = self.run(
             "plain",
             b"select proname from pg_proc where pronamespace = 'learn'::regnamespace"
             b" and 'p_idempotency_key' = any (proargnames)",
         )
         self.keyed = {row["proname"] for row in keyed}
+
+    def _name_ids(self, seed: int) -> None:
+        """Ids of learners by their names: on one database, and on the proxy where nothing breaks."""
+        with self.shards.cluster.connect("plain") as plain:
+            plain.execute(
+                "create or replace function public.name_id() returns trigger language plpgsql as $$"
+                f" begin new.id := {ID.format('new.username', seed)}; return new; end $$;"
+                " create or replace trigger name_id before insert on learn.users"
+                " for each row execute function public.name_id()".encode()
+            )
+        if self.is_alike:
+            with self.shards.cluster.connect("proxy") as proxy:
+                query = "select pg_get_functiondef('learn.register_user'::regproc)"
+                ((text,),) = proxy.execute(query.encode()).fetchall()
+                assert "gen_random_uuid()" in text
+                proxy.execute(text.replace("gen_random_uuid()", ID.format("p_username", seed)).encode())
 
     def _open(self, name: str) -> psycopg.Connection[Any]:
         connection = psycopg.connect(
@@ -69,11 +102,11 @@ class Twins:
         set_json_loads(lambda text: Jsonb(json.loads(text)), connection)
         return connection
 
-    def set_time(self) -> None:
-        """Five hours later, everywhere."""
-        ((now,),) = self._as_owner("plain", "select greatest(learn.clock(), %s)", START)
+    def set_time(self, later: timedelta = timedelta(hours=5)) -> None:
+        """So much later, everywhere."""
+        self.now += later
         for name in self.owners:
-            self._as_owner(name, "select learn_internal.set_clock(%s)", now + timedelta(hours=5))
+            self._as_owner(name, "select learn_internal.set_clock(%s)", self.now)
 
     def _as_owner(self, name: str, query: str, *arguments: Any) -> list[Any]:
         while True:
@@ -92,7 +125,8 @@ class Twins:
         self.users[here["id"]] = there["id"]
 
     def call(self) -> None:
-        """One random call of both, with the same answer."""
+        """One random call of both, with the same answer; no two are of the same moment."""
+        self.set_time(timedelta(seconds=1))
         (act,) = self.dice.choices(self.acts, [act.weight for act in self.acts])
         here = list(self.users)[int(len(self.users) * self.dice.random() ** 1.5)]
         chances = {"user": here, "chance": self.dice.random(), "key": self.dice.randrange(1 << 30)}
@@ -107,25 +141,25 @@ class Twins:
         self.is_again = False
         call = act.call.decode()
         if act.function in self.keyed and "p_idempotency_key" not in call:
-            call = (
-                f"{call[: call.rindex(')')]}, p_idempotency_key => '{uuid4()}'){call[call.rindex(')') + 1 :]}"
-            )
+            before, _, after = call.rpartition(")")
+            call = f"{before}, p_idempotency_key => '{UUID(int=self.dice.getrandbits(128))}'){after}"
         if act.function in self.keyed:  # as rows, not as one text
             call = call.replace("select learn.", "select * from learn.", 1)
         mine, refused = self._here(call, found)
         theirs, also = self._there(call, found)
         said = f"{act.function} {found}"
         if also != refused:
-            self.differences.append(f"{said}: {refused} on one database, {also} on shards")
+            self._differs(said, [f"{refused} on one database, {also} on shards"])
         if refused:
             self.refused[f"{act.function} {refused}"] += 1
             return
         self.done[act.function] += 1
-        there, here = self._alike(theirs), self._alike(mine)
-        if there != here and (act.function in self.keyed or not self.is_again):
-            self.differences.append(f"{said}: {there} on shards, {here} on one database")
+        self._differs(said, differing(self._alike(mine), self._alike(theirs)))
         if act.function in ("erase_user", "merge_users"):
             self.users.pop(found.get("from", found["user"]), None)  # type: ignore[arg-type]
+
+    def _differs(self, said: str, lines: list[str]) -> None:
+        assert not (self.is_alike and lines), "\n  ".join([f"after {self.told()}, {said}:", *lines])
 
     def _here(self, call: str, found: dict[str, Any]) -> tuple[list[Any], str | None]:
         try:
