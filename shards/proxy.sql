@@ -84,9 +84,15 @@ begin
       perform learn_proxy.claim_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
   end;
   begin
-    perform learn_proxy.add_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+    begin
+      perform learn_proxy.add_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+    exception
+      when sqlstate 'LX001' then  -- a name that was given up on home: the shard has not heard of it
+        perform learn_proxy.deliver(null, 1000, '0');
+        perform learn_proxy.add_user(v_user_id, p_username, p_email, p_timezone, p_locale, p_display_name);
+    end;
   exception
-    when sqlstate 'LX015' or lock_not_available or deadlock_detected or serialization_failure then
+    when sqlstate 'LX001' or sqlstate 'LX015' or lock_not_available or deadlock_detected or serialization_failure then
       perform learn_proxy.unclaim_user(v_user_id);  -- the shard has said that it has not taken the learner
       raise;
   end;

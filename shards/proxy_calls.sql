@@ -65,6 +65,12 @@ returns integer language plproxy volatile set search_path = pg_catalog, pg_temp 
 $$;
 comment on function learn_proxy.take(uuid, jsonb) is 'On the shard: what home tells of a learner.';
 
+create or replace function learn_proxy.release_names(p_user_id uuid, p_forwards jsonb)
+returns void language plproxy volatile set search_path = pg_catalog, pg_temp as $$
+  cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn_shard.release_names;
+$$;
+comment on function learn_proxy.release_names(uuid, jsonb) is 'On the shard: gives up names that home has given to others.';
+
 create or replace function learn_proxy.answer(p_user_id uuid, p_key text, p_home jsonb, p_forwards jsonb)
 returns learn.award_summary language plproxy volatile set search_path = pg_catalog, pg_temp as $$
   cluster 'laurel_shards'; run on learn_proxy.bucket_of(p_user_id); target learn_shard.answer;

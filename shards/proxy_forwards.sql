@@ -67,6 +67,7 @@ begin
       -- a name that has changed hands on home: its last owner's shard has not heard of it
       perform learn_proxy.deliver(p_user_id, 1000, '0');
       perform learn_proxy.take(p_user_id, v_forwards);
+      perform learn_proxy.deliver(p_user_id, 1000, '0');  -- who waited for this learner's names
   end;
   perform learn_proxy.finish(p_user_id, v_forwards);
   return jsonb_array_length(v_forwards);
@@ -75,7 +76,8 @@ $$;
 comment on function learn_proxy.drain_learner(uuid) is 'Delivers what home has to tell of one learner; returns how much.';
 
 -- Delivers what home has to tell of everybody but one, and but those whose own call began within a bound: its answer will.
--- A shard that does not answer hears of it later.
+-- A shard that does not answer hears of it later. Whose new name is still another's there gives up the old one: perhaps that
+-- other waits for it.
 create or replace function learn_proxy.deliver(p_but uuid, p_limit integer, p_older_than interval)
 returns integer
 language plpgsql
@@ -83,22 +85,36 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_pending  record;
-  v_forwards jsonb;
-  v_count    integer := 0;
+  v_pending    record;
+  v_forwards   jsonb;
+  v_is_blocked boolean;             -- by somebody who has the name there
+  v_count      integer := 0;
 begin
   for v_pending in select p.* from learn_proxy.pending(null, p_limit, p_older_than) p where p.user_id is distinct from p_but loop
-    begin
-      v_forwards := learn_proxy.bring(v_pending.forwards);
-      perform learn_proxy.take(v_pending.user_id, v_forwards);
-      perform learn_proxy.finish(v_pending.user_id, v_forwards);
-      v_count := v_count + 1;
-    exception
-      when connection_exception or internal_error or admin_shutdown or crash_shutdown or cannot_connect_now
-        or unique_violation or lock_not_available or deadlock_detected or serialization_failure or sqlstate 'LX015'
-      then
-        raise log 'learner % is not told yet: %', v_pending.user_id, sqlerrm;
-    end;
+    v_is_blocked := false;
+    loop
+      begin
+        if v_is_blocked then
+          perform learn_proxy.release_names(v_pending.user_id, v_pending.forwards);
+          exit;
+        end if;
+        v_forwards := learn_proxy.bring(v_pending.forwards);
+        perform learn_proxy.take(v_pending.user_id, v_forwards);
+        perform learn_proxy.finish(v_pending.user_id, v_forwards);
+        v_count := v_count + 1;
+        exit;
+      exception
+        when unique_violation then
+          raise log 'learner % is not told yet: %', v_pending.user_id, sqlerrm;
+          exit when v_is_blocked;
+          v_is_blocked := true;
+        when connection_exception or internal_error or admin_shutdown or crash_shutdown or cannot_connect_now
+          or lock_not_available or deadlock_detected or serialization_failure or sqlstate 'LX015'
+        then
+          raise log 'learner % is not told yet: %', v_pending.user_id, sqlerrm;
+          exit;
+      end;
+    end loop;
   end loop;
   return v_count;
 end;
@@ -118,7 +134,13 @@ declare
   v_summary  learn.award_summary;
 begin
   v_forwards := learn_proxy.bring(v_forwards);
-  v_summary := learn_proxy.answer(p_user_id, p_key, to_jsonb(p_home), v_forwards);
+  begin
+    v_summary := learn_proxy.answer(p_user_id, p_key, to_jsonb(p_home), v_forwards);
+  exception
+    when unique_violation then  -- as in drain_learner()
+      perform learn_proxy.deliver(p_user_id, 1000, '0');
+      v_summary := learn_proxy.answer(p_user_id, p_key, to_jsonb(p_home), v_forwards);
+  end;
   if v_forwards <> '[]' then
     perform learn_proxy.finish(p_user_id, v_forwards);
   end if;

@@ -123,6 +123,39 @@ end;
 $$;
 comment on function learn_shard.take_profile(uuid, jsonb) is 'On a shard: what home says of a learner''s profile.';
 
+-- On a shard, where a learner's new names are still another's: gives up those that home no longer says are the learner's, for
+-- the moment until the new ones are taken. Learners who exchange theirs would wait for one another for ever.
+create or replace function learn_shard.release_names(p_user_id uuid, p_forwards jsonb)
+returns void
+language plpgsql
+volatile
+security definer                  -- the proxy writes no table
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+declare
+  v_names text[];
+begin
+  perform learn_internal.hold_content();
+  perform from learn.user_stats s where s.user_id = p_user_id for no key update;
+  v_names := array(
+    select n.name
+    from jsonb_to_recordset(p_forwards) f(id bigint, kind text, payload jsonb)
+    cross join unnest('{username,email,evm_address,hedera_account_id}'::text[]) n(name)
+    where f.kind = 'profile' and f.payload ? n.name and not exists (
+      select from learn_shard.taken t
+      where t.user_id = p_user_id and t.kind = 'profile' and t.forward_id >= f.id));
+  update learn.users u
+  set username = case when 'username' = any (v_names) then 'renamed ' || gen_random_uuid() else u.username end,
+    email = case when 'email' <> all (v_names) then u.email end,
+    evm_address = case when 'evm_address' <> all (v_names) then u.evm_address end,
+    hedera_account_id = case when 'hedera_account_id' <> all (v_names) then u.hedera_account_id end
+  where u.id = p_user_id and v_names <> '{}';
+end;
+$$;
+comment on function learn_shard.release_names(uuid, jsonb) is
+  'On a shard: gives up names that home no longer says are a learner''s, until it has told the new ones.';
+
 -- On a shard: takes what home tells, and says what a call that went through home did for its caller. p_home: home's
 -- answer, of which what was made (the id of a post) is kept; p_key: the call's idempotency key.
 create or replace function learn_shard.answer(p_user_id uuid, p_key text, p_home jsonb, p_forwards jsonb)
@@ -212,7 +245,7 @@ $$;
 comment on function learn_shard.purge(timestamptz, bigint) is
   'On a shard: forgets what it was told and has answered before a time; returns how much.';
 
-grant execute on function learn_shard.take(uuid, jsonb), learn_shard.answer(uuid, text, jsonb, jsonb),
-  learn_shard.purge(timestamptz, bigint) to learn_router;
+grant execute on function learn_shard.take(uuid, jsonb), learn_shard.release_names(uuid, jsonb),
+  learn_shard.answer(uuid, text, jsonb, jsonb), learn_shard.purge(timestamptz, bigint) to learn_router;
 
 reset role;

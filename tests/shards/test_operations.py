@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -129,6 +129,14 @@ def test_an_accepted_solution_pays_its_author_on_another_shard_once(shards: Shar
     assert found["reply_posted"] == 1
 
 
+BESIDE = """
+create function learn_proxy.id_beside(p_user_id uuid) returns uuid language sql volatile as $$
+  select g.id from (select gen_random_uuid() as id from generate_series(1, 1000)) g
+   where uuid_hash(g.id) & 63 = uuid_hash(p_user_id) & 63 limit 1
+$$
+"""
+
+
 @pytest.mark.parametrize("step", ["home", "shard"])
 def test_what_home_has_to_tell_is_delivered_after_a_crash(shards: Shards, proxy: Learn, step: str) -> None:
     """A proxy that dies after home has committed, or after the shard has: drain ends it, once."""
@@ -149,6 +157,71 @@ def test_what_home_has_to_tell_is_delivered_after_a_crash(shards: Shards, proxy:
         assert shard.value("select username from learn.users where id = %s", [user]) == f"Found {step}"
         posted = "select count(*) from learn.activity_log where activity_type = 'discussion_posted'"
         assert shard.value(f"{posted} and user_id = %s", [user]) == 1
+
+
+def together(shards: Shards, proxy: Learn, count: int) -> list[UUID]:
+    """So many learners of one shard."""
+    users = [proxy.register_user(f"swap {uuid4()}")]
+    while len(users) < count:
+        user = proxy.register_user(f"swap {uuid4()}")
+        if shards.shard_of(user) == shards.shard_of(users[0]):
+            users.append(user)
+    return users
+
+
+@pytest.mark.parametrize("by", ["drain", "the first", "the last", "a post"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_learners_of_one_shard_exchange_names_that_it_has_not_heard_of(
+    shards: Shards, proxy: Learn, count: int, by: str
+) -> None:
+    """Neither could take the other's first: nothing waits for ever, whoever comes first."""
+    users = together(shards, proxy, count)
+    names = [{"username": f"name {user}", "email": f"{user}@x.org"} for user in users]
+    for user, name in zip(users, names, strict=True):
+        proxy.update_profile(user, name)
+    with shards.open("proxy") as owner:
+        owner.connection.execute("set role learn_owner")
+        query = "select learn_proxy.home_update_profile(%s, %s)"
+        nobody = {"username": f"no name {users[0]}", "email": None}
+        owner.connection.execute(query, [users[0], Jsonb(nobody)])
+        for user, name in zip([*users[1:], users[0]], names, strict=True):
+            owner.connection.execute(query, [user, Jsonb(name)])
+    if by == "a post":
+        proxy.post_discussion(users[1], "A title", "What I said.")
+    elif by != "drain":
+        proxy.update_profile(users[0 if by == "the first" else -1], {"bio": "hello"})
+    shards.drain()
+    assert shards.drain() == 0
+    with shards.open(shards.shard_of(users[0])) as shard:
+        found = shard.tuples(
+            "select username, email from learn.users where id = any (%s) order by array_position(%s, id)",
+            [users, users],
+        )
+    assert found == [tuple(name.values()) for name in [names[-1], *names[:-1]]]
+    assert check.verify(shards.url()) == []
+
+
+def test_a_name_that_was_given_up_is_free_where_the_shard_has_not_heard_of_it(
+    shards: Shards, proxy: Learn
+) -> None:
+    old = proxy.register_user("given up")
+    with shards.open("proxy") as owner:
+        owner.connection.execute("set role learn_owner")
+        new = Jsonb({"username": "taken instead"})
+        owner.connection.execute("select learn_proxy.home_update_profile(%s, %s)", [old, new])
+        text = owner.value("select pg_get_functiondef('learn.register_user'::regproc)")
+    with shards.open("proxy") as owner:  # the next learner is on the same shard
+        there = f"learn_proxy.id_beside('{old}')"
+        owner.connection.execute(BESIDE.encode())
+        owner.connection.execute(text.replace("gen_random_uuid()", there).encode())
+        try:
+            user = proxy.register_user("given up")
+        finally:
+            owner.connection.execute(text.encode())
+            owner.connection.execute("drop function learn_proxy.id_beside")
+    assert shards.shard_of(user) == shards.shard_of(old)
+    assert shards.drain() == 0
+    assert check.verify(shards.url()) == []
 
 
 def test_an_erasure_is_finished_and_frees_the_names(shards: Shards, proxy: Learn) -> None:
