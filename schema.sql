@@ -2812,7 +2812,7 @@ comment on column learn_internal.board_state.kept_from is
   'Periods that ended on this day or earlier are no longer in board_scores: their boards are computed from the facts.';
 comment on column learn_internal.board_state.merged_at is 'When all gains were last merged into board_scores.';
 comment on column learn_internal.board_state.merged_to is
-  'So that about as many gains wait as the ids of board_gains have gone beyond.';
+  'So that about as many gains wait as the ids of board_gains have gone beyond, in steps of their sequence.';
 
 insert into learn_internal.board_state default values;
 

@@ -1966,7 +1966,8 @@ comment on view learn_internal.board_damage is
 -- functions/leaderboards/limit_waiting.sql
 
 -- Where more gains wait than the setting says, because nobody calls refresh_leaderboard(): has some merged when this
--- transaction commits, more of them where far more wait. How many wait is told from their ids; who merges counts.
+-- transaction commits, more of them where far more wait. How many wait is told from their ids, which on shards count in
+-- steps; who merges counts.
 create or replace function learn_internal.limit_waiting()
 returns void
 language plpgsql
@@ -1975,8 +1976,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limit   bigint := learn_internal.setting_number('leaderboard_gains_waiting');
-  v_waiting bigint := pg_sequence_last_value('learn_internal.board_gains_id_seq')
-    - (select s.merged_to from learn_internal.board_state s);
+  v_waiting bigint := (
+    select (pg_sequence_last_value(q.seqrelid) - s.merged_to) / q.seqincrement
+    from learn_internal.board_state s, pg_sequence q
+    where q.seqrelid = 'learn_internal.board_gains_id_seq'::regclass);
 begin
   if v_waiting > v_limit then
     perform learn_internal.request_merge(case when v_waiting > 2 * v_limit then 64 else 32 end);
@@ -2097,6 +2100,8 @@ set jit = off
 as $$
 declare
   v_last_id bigint := coalesce(pg_sequence_last_value('learn_internal.board_gains_id_seq'), 0);
+  v_step    bigint := (
+    select q.seqincrement from pg_sequence q where q.seqrelid = 'learn_internal.board_gains_id_seq'::regclass);
   v_from    uuid := coalesce(
     (select g.user_id from learn_internal.board_gains g where g.metric = '' limit 1), gen_random_uuid());
   v_limit   bigint := learn_internal.setting_number('leaderboard_gains_waiting');
@@ -2106,7 +2111,7 @@ declare
 begin
   select count(*) into v_count from (select from learn_internal.board_gains limit v_limit + 1) w;
   if v_count <= v_limit then  -- others merge, or had gained what was rolled back
-    update learn_internal.board_state s set merged_to = v_last_id - v_count;
+    update learn_internal.board_state s set merged_to = v_last_id - v_count * v_step;
     return;
   end if;
   v_ids := array(
@@ -2118,7 +2123,7 @@ begin
   v_to := v_ids[cardinality(v_ids)];
   select count(*) into v_count from learn_internal.board_gains g where g.user_id between v_from and v_to;
   perform learn_internal.merge_range(v_from, v_to, 10);
-  update learn_internal.board_state s set merged_to = least(s.merged_to + v_count, v_last_id);
+  update learn_internal.board_state s set merged_to = least(s.merged_to + v_count * v_step, v_last_id);
 end;
 $$;
 comment on function learn_internal.merge_some(bigint) is

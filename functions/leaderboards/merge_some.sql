@@ -17,6 +17,8 @@ set jit = off
 as $$
 declare
   v_last_id bigint := coalesce(pg_sequence_last_value('learn_internal.board_gains_id_seq'), 0);
+  v_step    bigint := (
+    select q.seqincrement from pg_sequence q where q.seqrelid = 'learn_internal.board_gains_id_seq'::regclass);
   v_from    uuid := coalesce(
     (select g.user_id from learn_internal.board_gains g where g.metric = '' limit 1), gen_random_uuid());
   v_limit   bigint := learn_internal.setting_number('leaderboard_gains_waiting');
@@ -26,7 +28,7 @@ declare
 begin
   select count(*) into v_count from (select from learn_internal.board_gains limit v_limit + 1) w;
   if v_count <= v_limit then  -- others merge, or had gained what was rolled back
-    update learn_internal.board_state s set merged_to = v_last_id - v_count;
+    update learn_internal.board_state s set merged_to = v_last_id - v_count * v_step;
     return;
   end if;
   v_ids := array(
@@ -38,7 +40,7 @@ begin
   v_to := v_ids[cardinality(v_ids)];
   select count(*) into v_count from learn_internal.board_gains g where g.user_id between v_from and v_to;
   perform learn_internal.merge_range(v_from, v_to, 10);
-  update learn_internal.board_state s set merged_to = least(s.merged_to + v_count, v_last_id);
+  update learn_internal.board_state s set merged_to = least(s.merged_to + v_count * v_step, v_last_id);
 end;
 $$;
 comment on function learn_internal.merge_some(bigint) is

@@ -68,6 +68,25 @@ def test_what_a_failed_transaction_had_gained_does_not_count_for_ever(learn: Lea
     assert learn.value(state) > 1_000_000 - 50
 
 
+def test_where_ids_come_in_steps_as_on_shards_so_many_wait_as_there_are(learn: Learn) -> None:
+    learn.connection.execute("alter sequence learn_internal.board_gains_id_seq increment 1024")
+    learn.set_setting("leaderboard_gains_waiting", 50)
+    user = learn.make_user()
+    learn.award_xp(user, 1)
+    learn.refresh_leaderboard()
+    state = "select merged_to from learn_internal.board_state"
+    before = learn.value(state)
+    for _ in range(45):
+        learn.award_xp(user, 1)
+        learn.finish()
+    assert learn.value(state) == before  # nobody has looked whether too many wait
+    for _ in range(60):
+        learn.award_xp(user, 1)
+        learn.finish()
+    assert learn.value(state) > before
+    assert learn.value(WAITING) < 50
+
+
 def test_within_the_limit_nobody_merges_and_a_load_merges_all(learn: Learn) -> None:
     learn.set_setting("leaderboard_gains_waiting", 100)
     learn.refresh_leaderboard()
