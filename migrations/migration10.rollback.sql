@@ -52,6 +52,7 @@ drop view learn_internal.board_values;
 drop function learn.rank_percentile(uuid,text);
 drop function learn.user_rank(uuid,text,text,date,uuid[]);
 drop view learn_internal.board_addends;
+drop view learn_internal.board_ever;
 drop view learn_internal.board_facts;
 drop view learn_internal.board_totals;
 

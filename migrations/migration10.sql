@@ -1826,143 +1826,6 @@ $$;
 comment on function learn_internal.place_on_board(learn_internal.board, uuid, learn_internal.board_waiting) is
   'A user''s rank on a kept board; null: not on it.';
 
--- views/leaderboards/board_addends.sql
-
--- What the boards that board_scores keeps are made of, recounted from the facts: values of all time, and what each day
--- adds to the periods that it is in, a row for each, of users who want to be seen. Filter by user_id: it reaches the tables.
-create or replace view learn_internal.board_addends as
-select f.user_id, f.metric, p.period, p.starts_on, f.amount, f.is_maximum, 'infinity'::timestamptz as lapses_at
-from (  -- first by days, of which there are fewer than facts
-  select d.user_id, d.metric, d.local_date, d.is_maximum,
-    (case when d.is_maximum then max(d.amount) else sum(d.amount) end)::bigint as amount
-  from learn_internal.board_facts d
-  where d.amount is not null
-    and d.local_date >= (select date_trunc('month', s.kept_from::timestamp)::date - 6 from learn_internal.board_state s)
-    and d.recorded_at >= (
-      select date_trunc('month', s.kept_from::timestamp) - interval '8 days' from learn_internal.board_state s)
-  group by d.user_id, d.metric, d.local_date, d.is_maximum
-) f
-join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
-cross join lateral (
-  values
-    ('day', f.local_date, (select s.kept_from from learn_internal.board_state s)),
-    ('week', f.local_date - (f.local_date - '0001-01-01'::date) % 7,  -- a Monday
-      (select date_trunc('week', s.kept_from::timestamp)::date from learn_internal.board_state s)),
-    ('month', date_trunc('month', f.local_date::timestamp)::date,
-      (select date_trunc('month', s.kept_from::timestamp)::date from learn_internal.board_state s))
-) p(period, starts_on, kept_from)
-where p.starts_on >= p.kept_from
-union all
-select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value,
-  t.metric in (select m.key from learn.metrics m where m.aggregate = 'max' or m.key = 'longest_streak'),
-  'infinity'::timestamptz
-from learn_internal.board_totals t
-join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
-union all
-select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, false, e.ends_at
-from learn_internal.streak_ends e
-join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
-where e.ends_at > (select learn.clock())
-  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
-comment on view learn_internal.board_addends is
-  'What the boards that board_scores keeps are made of, recounted from the facts: add up, or take the maximum.';
-
--- views/leaderboards/board_suspects.sql
-
--- Learners whose boards may not be what the facts say, for a look at everybody: board_damage then says what is wrong. To
--- compare place by place takes a group for each, and of these there are as many as facts. So each value is multiplied by
--- a number of its place, and so is what the facts add to it: by learner, and modulo a prime, both products add up to the
--- same. One wrong value is always told, of several wrong ones of a learner all but one case in a million.
-create or replace view learn_internal.board_suspects as
-select t.user_id
-from (
-  select a.user_id, a.metric, a.period, a.starts_on, a.amount, a.lapses_at
-  from learn_internal.board_addends a
-  where not a.is_maximum and not exists (
-    select from learn_internal.board_gains k
-    where k.user_id = a.user_id
-      and (k.metric = '' or k.metric = 'current_streak' and a.metric = 'current_streak'))
-  union all
-  select v.user_id, v.metric, v.period, v.starts_on, - v.value, v.lapses_at
-  from learn_internal.board_values v
-  where not v.is_maximum
-  union all
-  select m.user_id, m.metric, m.period, m.starts_on, 1, 'infinity'  -- maxima, which do not add up
-  from (
-    select a.user_id, a.metric, a.period, a.starts_on, a.amount as due, 0 as value, a.lapses_at
-    from learn_internal.board_addends a
-    where a.is_maximum and not exists (
-      select from learn_internal.board_gains k where k.user_id = a.user_id and k.metric = '')
-    union all
-    select v.user_id, v.metric, v.period, v.starts_on, 0, v.value, v.lapses_at
-    from learn_internal.board_values v
-    where v.is_maximum
-  ) m
-  group by m.user_id, m.metric, m.period, m.starts_on
-  having max(m.due) <> max(m.value) or min(m.lapses_at) < 'infinity'
-) t
-group by t.user_id
-having sum(t.amount % 2147483629
-    * ((hashtext(t.metric) # hashtext(t.period) # hashint4(case when isfinite(t.starts_on) then t.starts_on - '2000-01-01'
-      when t.starts_on < '2000-01-01' then -1000000000 else 1000000000 end)) & 1048575 | 1)
-  + case when t.lapses_at = 'infinity' then 0
-      else (hashtext(t.lapses_at::text) & 1048575) * case when t.amount < 0 then -1 else 1 end end) % 2147483629 <> 0
-union
-select s.user_id
-from learn_internal.board_scores s
-join (select u.id, lower(u.username) as name from learn.users u offset 0) u on u.id = s.user_id
-where s.name <> u.name;
-comment on view learn_internal.board_suspects is
-  'Learners whose boards may not be what the facts say, found by sums; board_damage says whether and how.';
-
--- views/leaderboards/board_recounts.sql
-
--- The boards recounted from the facts: what board_scores must say once everything is merged.
--- Filter by user_id: it reaches the tables.
-create or replace view learn_internal.board_recounts as
-select a.user_id, a.metric, a.period, a.starts_on,
-  (case when bool_or(a.is_maximum) then max(a.amount) else sum(a.amount) end)::bigint as value,
-  min(a.lapses_at) as lapses_at
-from learn_internal.board_addends a
-group by a.user_id, a.metric, a.period, a.starts_on;
-comment on view learn_internal.board_recounts is
-  'The boards that board_scores keeps, recounted from the facts, of users who want to be seen.';
-
--- views/leaderboards/board_damage.sql
-
--- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
-create or replace view learn_internal.board_damage as
-select 'boards_follow_from_facts' as check_name, w.user_id,
-  format('%s %s %s: %s until %s', w.metric, w.period, w.starts_on, w.due, w.due_until) as expected,
-  format('%s until %s', w.value, w.until) as actual
-from (
-  select b.user_id, b.metric, b.period, b.starts_on, max(b.due_until) as due_until, max(b.until) as until,
-    coalesce(case when bool_or(b.is_maximum) then max(b.due) else sum(b.due) end, 0) as due,
-    coalesce(case when bool_or(b.is_maximum) then max(b.value) else sum(b.value) end, 0) as value
-  from (
-    select a.user_id, a.metric, a.period, a.starts_on, a.is_maximum, a.amount as due, a.lapses_at as due_until,
-      null::bigint as value, null::timestamptz as until
-    from learn_internal.board_addends a
-    where not exists (
-      select from learn_internal.board_gains k
-      where k.user_id = a.user_id
-        and (k.metric = '' or k.metric = 'current_streak' and a.metric = 'current_streak'))
-    union all
-    select v.user_id, v.metric, v.period, v.starts_on, v.is_maximum, null, null, v.value, v.lapses_at
-    from learn_internal.board_values v
-  ) b
-  group by b.user_id, b.metric, b.period, b.starts_on
-) w
-where w.due <> w.value or w.due_until <> w.until
-union all
-select 'names_on_boards_are_usernames', s.user_id, lower(u.username), s.name
-from learn_internal.board_scores s
-join learn.users u on u.id = s.user_id
-where s.name <> lower(u.username) and not exists (
-  select from learn_internal.board_gains k where k.user_id = s.user_id and k.metric = '');
-comment on view learn_internal.board_damage is
-  'Where boards are not what the facts say; no row when all is well.';
-
 -- functions/leaderboards/limit_waiting.sql
 
 -- Where more gains wait than the setting says, because nobody calls refresh_leaderboard(): has some merged when this
@@ -2128,5 +1991,182 @@ end;
 $$;
 comment on function learn_internal.merge_some(bigint) is
   'Where too much waits, merges what some users have gained, so much at least. Its caller holds the lock.';
+
+-- views/leaderboards/board_ever.sql
+
+-- What the boards of all time are made of, recounted, of users who want to be seen. Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_ever as
+select t.user_id, t.metric, t.value as amount,
+  t.metric in (select m.key from learn.metrics m where m.aggregate = 'max' or m.key = 'longest_streak') as is_maximum,
+  'infinity'::timestamptz as lapses_at
+from learn_internal.board_totals t
+join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
+union all
+select e.user_id, 'current_streak', e.days, false, e.ends_at
+from learn_internal.streak_ends e
+join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
+where e.ends_at > (select learn.clock())
+  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
+comment on view learn_internal.board_ever is
+  'What the boards of all time are made of, recounted, of users who want to be seen.';
+
+-- views/leaderboards/board_addends.sql
+
+-- What the boards that board_scores keeps are made of, recounted from the facts: values of all time, and what each day
+-- adds to the periods that it is in, a row for each, of users who want to be seen. Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_addends as
+select f.user_id, f.metric, p.period, p.starts_on, f.amount, f.is_maximum, 'infinity'::timestamptz as lapses_at
+from (  -- first by days, of which there are fewer than facts
+  select d.user_id, d.metric, d.local_date, d.is_maximum,
+    (case when d.is_maximum then max(d.amount) else sum(d.amount) end)::bigint as amount
+  from learn_internal.board_facts d
+  where d.amount is not null
+    and d.local_date >= (select date_trunc('month', s.kept_from::timestamp)::date - 6 from learn_internal.board_state s)
+    and d.recorded_at >= (
+      select date_trunc('month', s.kept_from::timestamp) - interval '8 days' from learn_internal.board_state s)
+  group by d.user_id, d.metric, d.local_date, d.is_maximum
+) f
+join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
+cross join lateral (
+  values
+    ('day', f.local_date, (select s.kept_from from learn_internal.board_state s)),
+    ('week', f.local_date - (f.local_date - '0001-01-01'::date) % 7,  -- a Monday
+      (select date_trunc('week', s.kept_from::timestamp)::date from learn_internal.board_state s)),
+    ('month', date_trunc('month', f.local_date::timestamp)::date,
+      (select date_trunc('month', s.kept_from::timestamp)::date from learn_internal.board_state s))
+) p(period, starts_on, kept_from)
+where p.starts_on >= p.kept_from
+union all
+select e.user_id, e.metric, 'all_time', '-infinity', e.amount, e.is_maximum, e.lapses_at
+from learn_internal.board_ever e;
+comment on view learn_internal.board_addends is
+  'What the boards that board_scores keeps are made of, recounted from the facts: add up, or take the maximum.';
+
+-- views/leaderboards/board_suspects.sql
+
+-- Learners whose boards may not be what the facts say, for a look at everybody: board_damage then says what is wrong. To
+-- compare place by place takes a group for each, and of these there are as many as facts. So each value is multiplied by
+-- two numbers of its place, and so is what the facts add to it: by learner, both add up to the same, modulo two primes.
+-- One wrong value is always told; several wrong ones of a learner cancel out once in 2^60 cases. Who has gained on a day
+-- that is on no board is suspect, too, and so is whose maximum waits to be merged.
+create or replace view learn_internal.board_suspects as
+with days as materialized (  -- what an amount of a day is multiplied by: the numbers of all places to which it is added
+  select p.metric, p.day, sum(h.place_hash & 2147483647) % 2147483629 as one, sum(h.place_hash >> 33 & 2147483647) % 2147483647 as two
+  from (
+    select b.metric, d::date as day
+    from learn_internal.board_stretches b
+    cross join lateral generate_series(b.starts_on::timestamp,
+      b.starts_on + case b.period when 'week' then interval '6 days' else interval '1 month - 1 day' end, '1 day') d
+    where b.period in ('week', 'month')
+    union
+    select g.metric, g.local_date from learn_internal.board_gains g where g.local_date > '-infinity'
+  ) p
+  cross join learn_internal.board_state s
+  cross join lateral (
+    values
+      ('day', p.day, s.kept_from),
+      ('week', date_trunc('week', p.day::timestamp)::date, date_trunc('week', s.kept_from::timestamp)::date),
+      ('month', date_trunc('month', p.day::timestamp)::date, date_trunc('month', s.kept_from::timestamp)::date)
+  ) z(period, starts_on, kept_from)
+  cross join lateral hash_record_extended((p.metric, z.period, z.starts_on), 0) h(place_hash)
+  where z.starts_on >= z.kept_from
+  group by p.metric, p.day
+)
+select t.user_id
+from (
+  select f.user_id, f.one, f.two, f.is_counted
+  from (
+    select d.user_id, sum(d.amount % 2147483629 * w.one) as one, sum(d.amount % 2147483647 * w.two) as two,
+      bool_and(w.day is not null or d.amount = 0) as is_counted
+    from learn_internal.board_facts d
+    left join days w on w.metric = d.metric and w.day = d.local_date
+    where not d.is_maximum and d.amount is not null
+      and d.local_date >= (
+        select least(date_trunc('week', s.kept_from::timestamp), date_trunc('month', s.kept_from::timestamp))::date
+        from learn_internal.board_state s)
+      and d.recorded_at >= (
+        select date_trunc('month', s.kept_from::timestamp) - interval '8 days' from learn_internal.board_state s)
+    group by d.user_id
+  ) f
+  join learn.users u on u.id = f.user_id and u.is_active and u.show_on_leaderboard
+  union all
+  select v.user_id, - sum(v.amount % 2147483629 * (v.place_hash & 2147483647) + v.lapse),
+    - sum(v.amount % 2147483647 * (v.place_hash >> 33 & 2147483647) + v.lapse), true
+  from (
+    select b.user_id, b.value as amount, hash_record_extended((b.metric, b.period, b.starts_on), 0) as place_hash,
+      case when b.lapses_at = 'infinity' then 0 else hashtextextended(b.lapses_at::text, 0) >> 32 end as lapse
+    from learn_internal.board_values b
+    union all
+    select e.user_id, - e.amount, hash_record_extended((e.metric, 'all_time'::text, '-infinity'::date), 0),
+      case when e.lapses_at = 'infinity' then 0 else - (hashtextextended(e.lapses_at::text, 0) >> 32) end
+    from learn_internal.board_ever e
+    where not e.is_maximum and (e.metric <> 'current_streak' or not exists (
+      select from learn_internal.board_gains k where k.user_id = e.user_id and k.metric = 'current_streak'))
+    union all
+    select a.user_id, - max(a.amount), hash_record_extended((a.metric, a.period, a.starts_on), 0), 0
+    from learn_internal.board_addends a
+    where a.is_maximum
+    group by a.user_id, a.metric, a.period, a.starts_on
+  ) v
+  group by v.user_id
+) t
+where not exists (select from learn_internal.board_gains k where k.user_id = t.user_id and k.metric = '')
+group by t.user_id
+having sum(t.one) % 2147483629 <> 0 or sum(t.two) % 2147483647 <> 0 or not bool_and(t.is_counted)
+union
+select s.user_id
+from learn_internal.board_scores s
+join (select u.id, lower(u.username) as name from learn.users u offset 0) u on u.id = s.user_id
+where s.name <> u.name;
+comment on view learn_internal.board_suspects is
+  'Learners whose boards may not be what the facts say, found by sums; board_damage says whether and how.';
+
+-- views/leaderboards/board_recounts.sql
+
+-- The boards recounted from the facts: what board_scores must say once everything is merged.
+-- Filter by user_id: it reaches the tables.
+create or replace view learn_internal.board_recounts as
+select a.user_id, a.metric, a.period, a.starts_on,
+  (case when bool_or(a.is_maximum) then max(a.amount) else sum(a.amount) end)::bigint as value,
+  min(a.lapses_at) as lapses_at
+from learn_internal.board_addends a
+group by a.user_id, a.metric, a.period, a.starts_on;
+comment on view learn_internal.board_recounts is
+  'The boards that board_scores keeps, recounted from the facts, of users who want to be seen.';
+
+-- views/leaderboards/board_damage.sql
+
+-- Where boards are not what the facts say: the part of check_integrity() about leaderboards.
+create or replace view learn_internal.board_damage as
+select 'boards_follow_from_facts' as check_name, w.user_id,
+  format('%s %s %s: %s until %s', w.metric, w.period, w.starts_on, w.due, w.due_until) as expected,
+  format('%s until %s', w.value, w.until) as actual
+from (
+  select b.user_id, b.metric, b.period, b.starts_on, max(b.due_until) as due_until, max(b.until) as until,
+    coalesce(case when bool_or(b.is_maximum) then max(b.due) else sum(b.due) end, 0) as due,
+    coalesce(case when bool_or(b.is_maximum) then max(b.value) else sum(b.value) end, 0) as value
+  from (
+    select a.user_id, a.metric, a.period, a.starts_on, a.is_maximum, a.amount as due, a.lapses_at as due_until,
+      null::bigint as value, null::timestamptz as until
+    from learn_internal.board_addends a
+    where not exists (
+      select from learn_internal.board_gains k
+      where k.user_id = a.user_id
+        and (k.metric = '' or k.metric = 'current_streak' and a.metric = 'current_streak'))
+    union all
+    select v.user_id, v.metric, v.period, v.starts_on, v.is_maximum, null, null, v.value, v.lapses_at
+    from learn_internal.board_values v
+  ) b
+  group by b.user_id, b.metric, b.period, b.starts_on
+) w
+where w.due <> w.value or w.due_until <> w.until
+union all
+select 'names_on_boards_are_usernames', s.user_id, lower(u.username), s.name
+from learn_internal.board_scores s
+join learn.users u on u.id = s.user_id
+where s.name <> lower(u.username) and not exists (
+  select from learn_internal.board_gains k where k.user_id = s.user_id and k.metric = '');
+comment on view learn_internal.board_damage is
+  'Where boards are not what the facts say; no row when all is well.';
 
 reset role;

@@ -4941,16 +4941,26 @@ comment on view learn_internal.achievement_recounts is
 
 -- Where achievements are not what the facts say: the part of check_integrity() about achievements.
 create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
-select 'achievements_follow_from_facts', w.user_id,
-  case when sum(w.due) > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
-  case when sum(w.due) > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
+select c.check_name, w.user_id, c.expected, c.actual
 from (
-  select r.user_id, r.achievement_id, 1 as due from learn_internal.achievement_recounts r
-  union all
-  select u.user_id, u.achievement_id, -1 from learn.user_achievements u
+  select e.user_id, e.achievement_id, sum(e.due) as due, min(e.earned_at) as earned_at, max(e.noted_at) as noted_at
+  from (
+    select r.user_id, r.achievement_id, 1 as due, r.earned_at, null::timestamptz as noted_at
+    from learn_internal.achievement_recounts r
+    union all
+    select u.user_id, u.achievement_id, -1, null, u.earned_at from learn.user_achievements u
+  ) e
+  group by e.user_id, e.achievement_id
+  having sum(e.due) <> 0 or min(e.earned_at) <> max(e.noted_at)
 ) w
-group by w.user_id, w.achievement_id
-having sum(w.due) <> 0
+cross join lateral (
+  select 'achievements_follow_from_facts', case when w.due > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
+    case when w.due > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
+  where w.due <> 0
+  union all
+  select 'achievements_are_dated_by_facts', format('achievement %s: %s', w.achievement_id, w.earned_at), w.noted_at::text
+  where w.due = 0
+) c(check_name, expected, actual)
 union all
 select 'reached_achievements_are_earned', v.user_id, a.slug, 'not earned'
 from learn_internal.achievement_thresholds t
@@ -5038,32 +5048,14 @@ cross join lateral learn_internal.chain_days(d.days) c;
 comment on view learn_internal.metric_day_recounts is
   'Days counted by distinct_days metrics, recounted from activity_log.';
 
--- views/activity/metric_recounts.sql
+-- views/activity/run_recounts.sql
 
--- Metrics recounted from the log by the definitions of today: what user_metrics must say.
--- Filter by user_id or metric: both conditions reach the tables.
-create or replace view learn_internal.metric_recounts as
-select t.user_id, t.metric, t.scope,
-  case when bool_or(t.is_maximum) then greatest(max(t.amount), 0) else sum(t.amount) end::bigint as value
-from (
-  select f.user_id, m.metric, m.aggregate = 'max' as is_maximum,
-    case when m.is_scoped then f.properties ->> m.scope_property else '' end as scope,
-    case when m.property is null then 1
-      else learn_internal.number_property(f.properties, m.property) end as amount
-  from learn_internal.counted_facts f
-  join (select * from learn_internal.due_feeds offset 0) m on m.activity_type = f.activity_type and f.properties @> m.filter
-  where m.aggregate in ('count', 'sum', 'max')
-    and (not m.is_scoped or f.properties ->> m.scope_property <> '')
-) t
-where t.amount is not null
-group by t.user_id, t.metric, t.scope
-union all
-select d.user_id, d.metric, d.scope, count(*)
-from learn_internal.metric_day_recounts d
-group by d.user_id, d.metric, d.scope
-union all
-select r.user_id, r.metric, r.scope,
-  count(*) filter (where not r.is_reset and not r.is_over)
+-- Runs recounted from the log: how long they are, as user_metrics must say, and when they were ended last and made longer
+-- last, as user_runs must.
+create or replace view learn_internal.run_recounts as
+select r.user_id, r.metric, r.scope, count(*) filter (where not r.is_reset and not r.is_over) as value,
+  max(r.occurred_at) filter (where r.is_reset) as reset_at,
+  max(r.occurred_at) filter (where not r.is_reset) as last_at
 from (
   -- by when they occurred; a fact that does both ends a run and begins the next
   select e.*, coalesce(bool_or(e.is_reset) over (
@@ -5072,62 +5064,8 @@ from (
   from learn_internal.run_facts e
 ) r
 group by r.user_id, r.metric, r.scope;
-comment on view learn_internal.metric_recounts is
-  'Metrics recounted from activity_log, one row per user, metric and scope.';
-
--- views/activity/run_recounts.sql
-
--- When runs were ended last and made longer last, recounted from the log: what user_runs must say.
-create or replace view learn_internal.run_recounts as
-select f.user_id, f.metric, f.scope,
-  max(f.occurred_at) filter (where f.is_reset) as reset_at,
-  max(f.occurred_at) filter (where not f.is_reset) as last_at
-from learn_internal.run_facts f
-group by f.user_id, f.metric, f.scope;
 comment on view learn_internal.run_recounts is
-  'When runs were ended last and made longer last, recounted from activity_log.';
-
--- views/activity/activity_damage.sql
-
--- Where metrics are not what the facts say: the part of check_integrity() about activity.
-create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
-select 'metrics_follow_from_facts', w.user_id,
-  format('%s %s = %s', w.metric, w.scope, sum(w.due)), format('%s %s = %s', w.metric, w.scope, sum(w.value))
-from (
-  select r.user_id, r.metric, r.scope, r.value as due, 0 as value from learn_internal.metric_recounts r
-  union all
-  select m.user_id, m.metric, m.scope, 0, m.value from learn.user_metrics m
-) w
-group by w.user_id, w.metric, w.scope
-having sum(w.due) <> sum(w.value)
-union all
-select 'metric_days_follow_from_facts', w.user_id,
-  case when sum(w.due) > 0 then format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number)
-    else 'none' end,
-  case when sum(w.due) > 0 then 'none'
-    else format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number) end
-from (
-  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number, 1 as due from learn_internal.metric_day_recounts r
-  union all
-  select d.user_id, d.metric, d.scope, d.activity_date, d.zone_number, -1 from learn_internal.user_metric_days d
-) w
-group by w.user_id, w.metric, w.scope, w.activity_date, w.zone_number
-having sum(w.due) <> 0
-union all
-select 'runs_follow_from_facts', w.user_id,
-  format('%s %s: ended %s, longer %s', w.metric, w.scope, max(w.due_reset), max(w.due_last)),
-  format('%s %s: ended %s, longer %s', w.metric, w.scope, max(w.reset_at), max(w.last_at))
-from (
-  select r.user_id, r.metric, r.scope, r.reset_at as due_reset, r.last_at as due_last,
-    null::timestamptz as reset_at, null::timestamptz as last_at
-  from learn_internal.run_recounts r
-  union all
-  select u.user_id, u.metric, u.scope, null, null, u.reset_at, u.last_at from learn_internal.user_runs u
-) w
-group by w.user_id, w.metric, w.scope
-having (max(w.due_reset), max(w.due_last)) is distinct from (max(w.reset_at), max(w.last_at));
-comment on view learn_internal.activity_damage is
-  'Where metrics are not what the facts say; no row when all is well.';
+  'How long runs are, and when they were ended last and made longer last, recounted from activity_log.';
 
 -- views/streaks/moved_learners.sql
 
@@ -5393,5 +5331,99 @@ end;
 $$;
 comment on function learn_internal.tally_days(learn_internal.opened_day[]) is
   'Has analytics count new active days.';
+
+-- views/activity/count_recounts.sql
+
+-- Metrics that are no runs, recounted from the log by the definitions of today.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.count_recounts as
+select t.user_id, t.metric, t.scope,
+  case when bool_or(t.is_maximum) then greatest(max(t.amount), 0) else sum(t.amount) end::bigint as value
+from (
+  select f.user_id, m.metric, m.aggregate = 'max' as is_maximum,
+    case when m.is_scoped then f.properties ->> m.scope_property else '' end as scope,
+    case when m.property is null then 1
+      else learn_internal.number_property(f.properties, m.property) end as amount
+  from learn_internal.counted_facts f
+  join (select * from learn_internal.due_feeds offset 0) m on m.activity_type = f.activity_type and f.properties @> m.filter
+  where m.aggregate in ('count', 'sum', 'max')
+    and (not m.is_scoped or f.properties ->> m.scope_property <> '')
+) t
+where t.amount is not null
+group by t.user_id, t.metric, t.scope
+union all
+select d.user_id, d.metric, d.scope, count(*)
+from learn_internal.metric_day_recounts d
+group by d.user_id, d.metric, d.scope;
+comment on view learn_internal.count_recounts is
+  'Metrics that are no runs, recounted from activity_log, one row per user, metric and scope.';
+
+-- views/activity/metric_recounts.sql
+
+-- Metrics recounted from the log by the definitions of today: what user_metrics must say.
+-- Filter by user_id or metric: both conditions reach the tables.
+create or replace view learn_internal.metric_recounts as
+select c.user_id, c.metric, c.scope, c.value
+from learn_internal.count_recounts c
+union all
+select r.user_id, r.metric, r.scope, r.value
+from learn_internal.run_recounts r;
+comment on view learn_internal.metric_recounts is
+  'Metrics recounted from activity_log, one row per user, metric and scope.';
+
+-- views/activity/activity_damage.sql
+
+-- Where metrics are not what the facts say: the part of check_integrity() about activity.
+create or replace view learn_internal.activity_damage (check_name, user_id, expected, actual) as
+select 'metrics_follow_from_facts', w.user_id,
+  format('%s %s = %s', w.metric, w.scope, sum(w.due)), format('%s %s = %s', w.metric, w.scope, sum(w.value))
+from (
+  select r.user_id, r.metric, r.scope, r.value as due, 0 as value from learn_internal.count_recounts r
+  union all
+  select m.user_id, m.metric, m.scope, 0, m.value from learn.user_metrics m
+  where m.metric not in (select k.key from learn.metrics k where k.aggregate = 'run')  -- runs: below
+) w
+group by w.user_id, w.metric, w.scope
+having sum(w.due) <> sum(w.value)
+union all
+select 'metric_days_follow_from_facts', w.user_id,
+  case when sum(w.due) > 0 then format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number)
+    else 'none' end,
+  case when sum(w.due) > 0 then 'none'
+    else format('%s %s %s, zone %s', w.metric, w.scope, w.activity_date, w.zone_number) end
+from (
+  select r.user_id, r.metric, r.scope, r.activity_date, r.zone_number, 1 as due from learn_internal.metric_day_recounts r
+  union all
+  select d.user_id, d.metric, d.scope, d.activity_date, d.zone_number, -1 from learn_internal.user_metric_days d
+) w
+group by w.user_id, w.metric, w.scope, w.activity_date, w.zone_number
+having sum(w.due) <> 0
+union all
+select c.check_name, w.user_id, format('%s %s: %s', w.metric, w.scope, c.expected), format('%s %s: %s', w.metric, w.scope, c.actual)
+from (
+  select r.user_id, r.metric, r.scope, sum(r.due) as due, sum(r.value) as value, max(r.due_reset) as due_reset,
+    max(r.due_last) as due_last, max(r.reset_at) as reset_at, max(r.last_at) as last_at
+  from (
+    select e.user_id, e.metric, e.scope, e.value as due, 0 as value, e.reset_at as due_reset, e.last_at as due_last,
+      null::timestamptz as reset_at, null::timestamptz as last_at
+    from learn_internal.run_recounts e
+    union all
+    select u.user_id, u.metric, u.scope, 0, 0, null, null, u.reset_at, u.last_at from learn_internal.user_runs u
+    union all
+    select m.user_id, m.metric, m.scope, 0, m.value, null, null, null, null
+    from learn.user_metrics m
+    where m.metric in (select k.key from learn.metrics k where k.aggregate = 'run')
+  ) r
+  group by r.user_id, r.metric, r.scope
+) w
+cross join lateral (
+  values
+    ('metrics_follow_from_facts', w.due is distinct from w.value, w.due::text, w.value::text),
+    ('runs_follow_from_facts', (w.due_reset, w.due_last) is distinct from (w.reset_at, w.last_at),
+      format('ended %s, longer %s', w.due_reset, w.due_last), format('ended %s, longer %s', w.reset_at, w.last_at))
+) c(check_name, is_wrong, expected, actual)
+where c.is_wrong;
+comment on view learn_internal.activity_damage is
+  'Where metrics are not what the facts say; no row when all is well.';
 
 reset role;

@@ -3916,12 +3916,6 @@ cross join lateral (
   where d.fact_at is null and d.activity_type in ('lesson_completed', 'course_enrolled', 'course_completed')
 ) c(check_name, expected, actual)
 union all
-select 'achievements_are_dated_by_facts', u.user_id, format('achievement %s: %s', u.achievement_id, r.earned_at),
-  u.earned_at::text
-from learn.user_achievements u
-join learn_internal.achievement_recounts r on r.user_id = u.user_id and r.achievement_id = u.achievement_id
-where u.earned_at <> r.earned_at
-union all
 select 'solutions_are_dated_by_facts', p.author_id, format('reply %s: %s', p.id, f.occurred_at),
   p.first_accepted_at::text
 from learn.replies p

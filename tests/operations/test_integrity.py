@@ -302,6 +302,33 @@ def test_an_achievement_that_its_rows_owe_is_found(scene: Scene) -> None:
     assert scene.look() == scene.state
 
 
+def test_wrong_places_of_a_learner_do_not_cancel_out(scene: Scene) -> None:
+    """Boards are compared by sums first: what leaves one sum as it is, is told by the other."""
+    scene.learn.refresh_leaderboard()
+    damage(
+        scene,
+        """
+        with places as (
+          select s.metric, s.period, s.starts_on, row_number() over (order by s.period) as number,
+            hash_record_extended((s.metric, s.period, s.starts_on), 0) & 2147483647 as weight
+          from learn_internal.board_scores s
+          where s.user_id = {user} and s.metric = 'xp'
+          order by s.period
+          limit 2
+        )
+        update learn_internal.board_scores s
+        set value = s.value + case p.number when 1 then o.weight else - o.weight end
+        from places p
+        join places o on o.number <> p.number
+        where s.user_id = {user} and s.metric = p.metric and s.period = p.period and s.starts_on = p.starts_on
+        """,
+    )
+    found = [row for row in scene.learn.check_integrity() if row.check_name == "boards_follow_from_facts"]
+    assert [row.user_id for row in found] == [scene.user] * 2
+    scene.learn.rebuild_user(scene.user)
+    scene.learn.rebuild_all()  # stretches, too
+
+
 def test_a_rebuild_of_what_is_well_changes_nothing(scene: Scene) -> None:
     scene.learn.refresh_leaderboard()
     scene.learn.finish()

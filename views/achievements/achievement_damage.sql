@@ -1,15 +1,25 @@
 -- Where achievements are not what the facts say: the part of check_integrity() about achievements.
 create or replace view learn_internal.achievement_damage (check_name, user_id, expected, actual) as
-select 'achievements_follow_from_facts', w.user_id,
-  case when sum(w.due) > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
-  case when sum(w.due) > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
+select c.check_name, w.user_id, c.expected, c.actual
 from (
-  select r.user_id, r.achievement_id, 1 as due from learn_internal.achievement_recounts r
-  union all
-  select u.user_id, u.achievement_id, -1 from learn.user_achievements u
+  select e.user_id, e.achievement_id, sum(e.due) as due, min(e.earned_at) as earned_at, max(e.noted_at) as noted_at
+  from (
+    select r.user_id, r.achievement_id, 1 as due, r.earned_at, null::timestamptz as noted_at
+    from learn_internal.achievement_recounts r
+    union all
+    select u.user_id, u.achievement_id, -1, null, u.earned_at from learn.user_achievements u
+  ) e
+  group by e.user_id, e.achievement_id
+  having sum(e.due) <> 0 or min(e.earned_at) <> max(e.noted_at)
 ) w
-group by w.user_id, w.achievement_id
-having sum(w.due) <> 0
+cross join lateral (
+  select 'achievements_follow_from_facts', case when w.due > 0 then 'achievement ' else 'no achievement ' end || w.achievement_id,
+    case when w.due > 0 then 'no achievement ' else 'achievement ' end || w.achievement_id
+  where w.due <> 0
+  union all
+  select 'achievements_are_dated_by_facts', format('achievement %s: %s', w.achievement_id, w.earned_at), w.noted_at::text
+  where w.due = 0
+) c(check_name, expected, actual)
 union all
 select 'reached_achievements_are_earned', v.user_id, a.slug, 'not earned'
 from learn_internal.achievement_thresholds t

@@ -23,16 +23,7 @@ cross join lateral (
 ) p(period, starts_on, kept_from)
 where p.starts_on >= p.kept_from
 union all
-select t.user_id, t.metric, 'all_time', '-infinity'::date, t.value,
-  t.metric in (select m.key from learn.metrics m where m.aggregate = 'max' or m.key = 'longest_streak'),
-  'infinity'::timestamptz
-from learn_internal.board_totals t
-join learn.users u on u.id = t.user_id and u.is_active and u.show_on_leaderboard
-union all
-select e.user_id, 'current_streak', 'all_time', '-infinity'::date, e.days, false, e.ends_at
-from learn_internal.streak_ends e
-join learn.users u on u.id = e.user_id and u.is_active and u.show_on_leaderboard
-where e.ends_at > (select learn.clock())
-  and exists (select from learn.metrics m where m.key = 'current_streak' and m.is_board);
+select e.user_id, e.metric, 'all_time', '-infinity', e.amount, e.is_maximum, e.lapses_at
+from learn_internal.board_ever e;
 comment on view learn_internal.board_addends is
   'What the boards that board_scores keeps are made of, recounted from the facts: add up, or take the maximum.';
