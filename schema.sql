@@ -254,7 +254,7 @@ create domain learn.notice_title as text constraint title_is_not_blank check (
   value ~ '\S' and length(value) <= 300 and learn_internal.text_problem(value, true) is null);
 comment on domain learn.notice_title is 'One line of 1 to 300 characters.';
 create domain learn.action_url as text constraint action_url_leads_somewhere check (
-  value ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)' and value !~* '^(javascript|data|vbscript):'
+  value ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)' and value collate "C" !~* '^(javascript|data|vbscript):'
   and length(value) <= 2000 and learn_internal.text_problem(value, true) is null);
 comment on domain learn.action_url is 'Where a notification leads: a path or a URL, and no script.';
 create domain learn.query_text as text constraint query_text_is_not_blank check (value ~ '\S' and length(value) <= 100000);
@@ -530,6 +530,7 @@ comment on column learn.users.show_on_leaderboard is 'False: no leaderboard show
 create unique index users_username_is_unique on learn.users (lower(username));
 create unique index users_username_has_no_twin on learn.users (learn_internal.username_key(username));
 create unique index users_email_is_unique on learn.users (lower(email));
+create unique index users_email_has_no_twin on learn.users (lower(email collate "C"));  -- in a Turkish database, too
 create unique index users_evm_address_is_unique on learn.users (lower(evm_address));
 -- partial, and so no key of the row to PostgreSQL: changing it waits for no foreign key, such as those of what is archived
 create unique index users_hedera_account_id_is_unique on learn.users (hedera_account_id)
@@ -3326,7 +3327,7 @@ create table learn.notification_rules (
   is_active     boolean not null default true,
   primary key (activity_type, type),
   constraint action_url_leads_somewhere check (
-    action_url ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)[!-~]*$' and action_url !~* '^(javascript|data|vbscript):'),
+    action_url ~ '^(/|[A-Za-z][A-Za-z0-9+.-]*:)[!-~]*$' and action_url collate "C" !~* '^(javascript|data|vbscript):'),
   constraint translations_are_texts check (learn_internal.is_translations(translations)),
   constraint type_is_a_slug check (
     type ~ '^[a-z0-9]+([-_.:][a-z0-9]+)*$' and length(type) <= 50),

@@ -637,7 +637,7 @@ begin
   end if;
   raise exception '% is append-only', tg_table_name
     using errcode = 'LX009',
-      detail = format('%s of a row of user %s', lower(tg_op), old.user_id),
+      detail = format('%s of a row of user %s', lower(tg_op collate "C"), old.user_id),
       hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
 end;
 $$;
@@ -1598,7 +1598,7 @@ begin
     from jsonb_each(v_old) o
     where o.value is distinct from v_new -> o.key;
   end if;
-  perform learn_internal.audit(lower(tg_op), tg_table_name, v_about::uuid, v_key, v_old, v_new);
+  perform learn_internal.audit(lower(tg_op collate "C"), tg_table_name, v_about::uuid, v_key, v_old, v_new);
   return null;
 end;
 $$;
@@ -1721,7 +1721,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'audit_log is append-only'
-    using errcode = 'LX009', detail = lower(tg_op),
+    using errcode = 'LX009', detail = lower(tg_op collate "C"),
       hint = 'Detach a partition of a month that need not be kept any longer.';
 end;
 $$;
@@ -1950,7 +1950,7 @@ begin
     return case when tg_level = 'ROW' then coalesce(new, old) end;
   end if;
   raise exception '% is written by Laurel', tg_table_name
-    using errcode = 'LX010', detail = format('%s of %s by hand', lower(tg_op), tg_relid::regclass),
+    using errcode = 'LX010', detail = format('%s of %s by hand', lower(tg_op collate "C"), tg_relid::regclass),
       hint = tg_argv[0];
 end;
 $$;

@@ -136,6 +136,7 @@ exception
             when 'users_username_is_unique' then 'username is taken'
             when 'users_username_has_no_twin' then 'username is taken, or one that looks the same'
             when 'users_email_is_unique' then 'email is taken'
+            when 'users_email_has_no_twin' then 'email is taken'
             when '' then 'username is missing'
             else replace(v_constraint, '_', ' ') || ' does not hold'
           end, coalesce(p_username, 'null'), coalesce(p_email, 'null'), p_locale),
@@ -1009,6 +1010,7 @@ begin
               'avatar_url ' || learn_internal.text_problem(v_new.avatar_url, true),
               'avatar_emoji ' || learn_internal.text_problem(v_new.avatar_emoji, true))
             when 'users_email_is_unique' then 'email is taken'
+            when 'users_email_has_no_twin' then 'email is taken'
             when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
             when '' then left(v_message, 500)
             else replace(v_constraint, '_', ' ') || ' does not hold'

@@ -154,7 +154,7 @@ begin
     return null;
   end if;
   raise exception 'content and rules are edited on home'
-    using errcode = 'LX010', detail = format('%s of %s on a shard', lower(tg_op), tg_relid::regclass),
+    using errcode = 'LX010', detail = format('%s of %s on a shard', lower(tg_op collate "C"), tg_relid::regclass),
       hint = 'Edit it there; `dbtool shards sync` brings it here.';
 end;
 $$;

@@ -19,7 +19,7 @@ begin
   end if;
   raise exception '% is append-only', tg_table_name
     using errcode = 'LX009',
-      detail = format('%s of a row of user %s', lower(tg_op), old.user_id),
+      detail = format('%s of a row of user %s', lower(tg_op collate "C"), old.user_id),
       hint = 'Write a new row that makes up for it: XP is taken back by learn.reverse_xp().';
 end;
 $$;

@@ -18,7 +18,7 @@ begin
   return coalesce(
     nullif(p_translations -> p_locale ->> p_field, ''),
     nullif(p_translations -> translate(p_locale, '_', '-') ->> p_field, ''),
-    nullif(p_translations -> lower(split_part(translate(p_locale, '_', '-'), '-', 1)) ->> p_field, ''),
+    nullif(p_translations -> lower(split_part(translate(p_locale, '_', '-'), '-', 1) collate "C") ->> p_field, ''),
     p_base);
 end;
 $$;

@@ -50,6 +50,7 @@ exception
             when 'users_username_is_unique' then 'username is taken'
             when 'users_username_has_no_twin' then 'username is taken, or one that looks the same'
             when 'users_email_is_unique' then 'email is taken'
+            when 'users_email_has_no_twin' then 'email is taken'
             when '' then 'username is missing'
             else replace(v_constraint, '_', ' ') || ' does not hold'
           end, coalesce(p_username, 'null'), coalesce(p_email, 'null'), p_locale),

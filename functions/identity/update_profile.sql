@@ -105,6 +105,7 @@ begin
               'avatar_url ' || learn_internal.text_problem(v_new.avatar_url, true),
               'avatar_emoji ' || learn_internal.text_problem(v_new.avatar_emoji, true))
             when 'users_email_is_unique' then 'email is taken'
+            when 'users_email_has_no_twin' then 'email is taken'
             when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
             when '' then left(v_message, 500)
             else replace(v_constraint, '_', ' ') || ' does not hold'

@@ -11,7 +11,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'audit_log is append-only'
-    using errcode = 'LX009', detail = lower(tg_op),
+    using errcode = 'LX009', detail = lower(tg_op collate "C"),
       hint = 'Detach a partition of a month that need not be kept any longer.';
 end;
 $$;

@@ -33,7 +33,7 @@ begin
     from jsonb_each(v_old) o
     where o.value is distinct from v_new -> o.key;
   end if;
-  perform learn_internal.audit(lower(tg_op), tg_table_name, v_about::uuid, v_key, v_old, v_new);
+  perform learn_internal.audit(lower(tg_op collate "C"), tg_table_name, v_about::uuid, v_key, v_old, v_new);
   return null;
 end;
 $$;

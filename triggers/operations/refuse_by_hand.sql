@@ -17,7 +17,7 @@ begin
     return case when tg_level = 'ROW' then coalesce(new, old) end;
   end if;
   raise exception '% is written by Laurel', tg_table_name
-    using errcode = 'LX010', detail = format('%s of %s by hand', lower(tg_op), tg_relid::regclass),
+    using errcode = 'LX010', detail = format('%s of %s by hand', lower(tg_op collate "C"), tg_relid::regclass),
       hint = tg_argv[0];
 end;
 $$;
