@@ -35,6 +35,7 @@ from tests.waiting import PATIENCE
 from toolkit.connection import forget_environment
 from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer, open_throwaway
+from toolkit.servers.cluster import KEPT_CLUSTERS
 from toolkit.servers.throwaway import MEMORY_DISK
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +76,17 @@ def state_folder() -> Iterator[None]:
     os.environ["DBTOOL_STATE_DIR"] = str(folder)
     yield
     del os.environ["DBTOOL_STATE_DIR"]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_clusters() -> Iterator[None]:
+    """New clusters of this process, and of commands that it runs, are copies of what initdb has made once."""
+    folder = Path(tempfile.mkdtemp(prefix="dbtool-kept-", dir=parallel.SCRATCH))
+    folder.chmod(0o1777)
+    os.environ[KEPT_CLUSTERS] = str(folder)
+    yield
+    del os.environ[KEPT_CLUSTERS]
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -337,4 +349,4 @@ def run_dbtool(tmp_path: Path) -> RunDbtool:
 
 
 # Where PostgreSQL's programs are and where servers may keep files: the machine's, no choice of a database.
-KEPT_SETTINGS = ("DBTOOL_PG_BIN", "DBTOOL_PG_TMP", "DBTOOL_STATE_DIR")
+KEPT_SETTINGS = ("DBTOOL_PG_BIN", "DBTOOL_PG_TMP", "DBTOOL_STATE_DIR", KEPT_CLUSTERS)

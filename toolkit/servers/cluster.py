@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from .binaries import Binaries
 # A process number that no system hands out; PostgreSQL takes a lock file with it for one left by a crash.
 NO_PROCESS = 2**31 - 1
 INITDB_TIMEOUT_SECONDS = 300
+# Names a folder where what initdb makes is kept: new clusters are copies of it, in a tenth of the time.
+KEPT_CLUSTERS = "DBTOOL_KEPT_CLUSTERS"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def initialise(
     trusted: only the server's own user can enter the socket's folder. Raises DbtoolError with initdb's last
     lines.
     """
-    words = [binaries.program("initdb"), "-D", str(data), "-U", SUPERUSER, "-E", "UTF8"]
+    words = [binaries.program("initdb"), "-U", SUPERUSER, "-E", "UTF8"]
     words += ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"]
     if binaries.major >= 17:
         words += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
@@ -126,6 +128,31 @@ def initialise(
         words += ["--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]
     if not durable:
         words += ["--no-sync"] + (["--no-data-checksums"] if binaries.major >= 18 else [])
+    kept = os.environ.get(KEPT_CLUSTERS)
+    if kept:
+        owner = account.uid if account else os.geteuid()
+        original = Path(kept) / f"{owner}-{_digest(Path(' '.join(words)))}"
+        if not original.exists():
+            draft = Path(tempfile.mkdtemp(dir=kept))
+            if account:
+                account.own(draft)
+            _make([*words, "-D", str(draft)], account, data)
+            with contextlib.suppress(OSError):  # another process was first
+                draft.rename(original)
+        _make(["cp", "-R", f"{original}/.", str(data)], account, data)
+        if durable:
+            _make([words[0], "--sync-only", "-D", str(data)], account, data)
+    else:
+        _make([*words, "-D", str(data)], account, data)
+    try:
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write("\n# set by dbtool\n")
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    except OSError as error:
+        raise failure("PostgreSQL could not create its data folder", str(error), data) from error
+
+
+def _make(words: Sequence[str], account: Account | None, data: Path) -> None:
     try:
         done = run(words, account, env=server_environment(), timeout=INITDB_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
@@ -137,12 +164,6 @@ def initialise(
         raise DbtoolError(f"could not run {words[0]}: {error.strerror}") from error
     if done.returncode != 0:
         raise failure("PostgreSQL could not create its data folder", done.stdout, data)
-    try:
-        with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write("\n# set by dbtool\n")
-            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-    except OSError as error:
-        raise failure("PostgreSQL could not create its data folder", str(error), data) from error
 
 
 def failure(message: str, log: str, data: Path) -> DbtoolError:
