@@ -325,14 +325,16 @@ begin
     new.zone_since := null;
     return new;
   end if;
-  new.zone_number := old.zone_number;
-  new.zone_since := old.zone_since;
-  if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at) then
+  if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at)
+    or new.zone_since is distinct from old.zone_since and learn_internal.is_merging() then  -- with one of another zone
     perform learn_internal.require_timezones(array[new.timezone]);
     new.zone_number := old.zone_number + 1;
     new.zone_since := greatest(learn.clock(), old.zone_since);
     insert into learn.user_timezones (user_id, number, timezone, day_starts_at, until)
     values (old.id, old.zone_number, old.timezone, old.day_starts_at, new.zone_since);
+  else
+    new.zone_number := old.zone_number;
+    new.zone_since := old.zone_since;
   end if;
   return new;
 end;
@@ -2094,7 +2096,10 @@ begin
     skill_level = case when 'advanced' in (u.skill_level, v_from.skill_level) then 'advanced'
       else greatest(u.skill_level, v_from.skill_level) end,
     last_login_at = greatest(u.last_login_at, v_from.last_login_at),
-    last_active_at = greatest(u.last_active_at, v_from.last_active_at)
+    last_active_at = greatest(u.last_active_at, v_from.last_active_at),
+    -- what has dates of another zone is looked up by date from now on, as after a change of zone
+    zone_since = case when (u.timezone, u.day_starts_at) <> (v_from.timezone, v_from.day_starts_at)
+      or v_from.zone_since is not null then learn.clock() else u.zone_since end
   where u.id = p_into;
   update learn.user_stats s set last_active_at = greatest(s.last_active_at, f.last_active_at)
   from learn.user_stats f

@@ -110,7 +110,10 @@ begin
     skill_level = case when 'advanced' in (u.skill_level, v_from.skill_level) then 'advanced'
       else greatest(u.skill_level, v_from.skill_level) end,
     last_login_at = greatest(u.last_login_at, v_from.last_login_at),
-    last_active_at = greatest(u.last_active_at, v_from.last_active_at)
+    last_active_at = greatest(u.last_active_at, v_from.last_active_at),
+    -- what has dates of another zone is looked up by date from now on, as after a change of zone
+    zone_since = case when (u.timezone, u.day_starts_at) <> (v_from.timezone, v_from.day_starts_at)
+      or v_from.zone_since is not null then learn.clock() else u.zone_since end
   where u.id = p_into;
   update learn.user_stats s set last_active_at = greatest(s.last_active_at, f.last_active_at)
   from learn.user_stats f

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.calls import Scene, actor, callable_by, make_scene, statement
-from tests.client import Learn
+from tests.client import Learn, moment
 
 OWNED = """
     select c.oid::regclass::text, a.attname::text, c.oid = any (learn_internal.rebuilt_tables()::oid[])
@@ -191,6 +191,33 @@ def test_a_question_pays_once_a_day_and_a_badge_once(learn: Learn) -> None:
     again = learn.submit_quiz(stays, exam, learn.answers(exam, 4))
     assert again.xp_awarded == 0
     check(learn, goes, stays)
+
+
+@pytest.mark.parametrize(
+    ("zones", "answered", "merged", "later", "xp"),
+    [
+        (("Asia/Manila", "America/Lima"), "25 01:00", "26 03:00", "26 03:10", 0),  # it is over there
+        (("Asia/Manila", "America/Lima"), "25 17:00", "25 18:00", "26 15:00", 0),  # not begun here
+        (("America/Lima", "Asia/Manila"), "25 01:00", "26 03:00", "26 03:10", 40),
+    ],
+)
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_a_question_pays_once_a_day_of_either_zone(
+    learn: Learn, zones: tuple[str, str], answered: str, merged: str, later: str, xp: int, has_moved: bool
+) -> None:
+    learn.set_clock(moment("2027-01-20 00:00"))
+    goes, stays = (learn.make_user(timezone=zone) for zone in zones)
+    exam = learn.make_exam(questions=4)
+    if has_moved:
+        for zone in ("UTC", zones[1]):
+            learn.update_profile(stays, {"timezone": zone})
+    learn.set_clock(moment(f"2027-01-{answered}"))
+    learn.submit_quiz(goes, exam, learn.answers(exam, 4))
+    learn.set_clock(moment(f"2027-01-{merged}"))
+    learn.merge_users(goes, stays)
+    learn.set_clock(moment(f"2027-01-{later}"))
+    assert learn.submit_quiz(stays, exam, learn.answers(exam, 4)).xp_awarded == xp
+    assert learn.check_integrity() == []
 
 
 def test_payments_by_hand_and_what_took_them_back(learn: Learn) -> None:

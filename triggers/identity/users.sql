@@ -107,14 +107,16 @@ begin
     new.zone_since := null;
     return new;
   end if;
-  new.zone_number := old.zone_number;
-  new.zone_since := old.zone_since;
-  if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at) then
+  if (new.timezone, new.day_starts_at) <> (old.timezone, old.day_starts_at)
+    or new.zone_since is distinct from old.zone_since and learn_internal.is_merging() then  -- with one of another zone
     perform learn_internal.require_timezones(array[new.timezone]);
     new.zone_number := old.zone_number + 1;
     new.zone_since := greatest(learn.clock(), old.zone_since);
     insert into learn.user_timezones (user_id, number, timezone, day_starts_at, until)
     values (old.id, old.zone_number, old.timezone, old.day_starts_at, new.zone_since);
+  else
+    new.zone_number := old.zone_number;
+    new.zone_since := old.zone_since;
   end if;
   return new;
 end;
