@@ -11,17 +11,23 @@
 -- user's rows or to the catalog: that is what lets a deployment shard by user. Their other indexes
 -- end with user_id, so that a plan made while a table was small finds one user's row by either.
 
+-- First, and in ASCII alone, because a database of another encoding cannot read more.
+do $$
+begin
+  if current_setting('server_encoding') <> 'UTF8' then
+    raise exception 'the encoding of database % is %', current_database(), current_setting('server_encoding')
+      using errcode = '0A000', detail = 'Names are compared as Unicode has them.',
+        hint = 'Make the database anew: create database NAME encoding ''UTF8'' template template0;';
+  end if;
+end;
+$$;
+
 -- ── _shared: roles and schemas ───────────────────────────────────────────────────────────────────
 
 do $$
 declare
   v_role text;
 begin
-  if current_setting('server_encoding') <> 'UTF8' then
-    raise exception 'the encoding of database % is %', current_database(), current_setting('server_encoding')
-      using errcode = '0A000', detail = 'Names are compared as Unicode has them.',
-        hint = 'Make the database anew: create database … encoding ''UTF8'' template template0;';
-  end if;
   foreach v_role in array array['learn_owner', 'learn_editor', 'learn_app', 'learn_user', 'learn_readonly'] loop
     if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
       begin

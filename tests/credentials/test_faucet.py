@@ -359,3 +359,13 @@ def test_no_app_role_reads_the_address(learn: Learn, user: UUID) -> None:
             with learn.fails("42501"), learn.connection.transaction():
                 learn.connection.execute(f"set local role {role}".encode())
                 learn.connection.execute(query.encode())
+
+
+@pytest.mark.parametrize("at", ["infinity", "2206-03-01", "1822-03-01"])
+def test_a_request_that_is_dated_absurdly_is_refused(learn: Learn, user: UUID, at: str) -> None:
+    with learn.refuses("LX001"):
+        learn.connection.execute(
+            "insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar, requested_at)"
+            " values (%s, '0.0.77', 1, %s)",
+            [user, at],
+        )

@@ -65,6 +65,13 @@ def test_detail_and_hint_of_the_server_are_passed_on(workshop: Workshop) -> None
     assert error.hint == "way out"
 
 
+def test_a_database_that_was_built_without_dbtool_is_one_to_adopt(workshop: Workshop) -> None:
+    workshop.query("create schema shop")
+    with pytest.raises(ScriptFailed) as caught:
+        workshop.migrate()
+    assert (caught.value.sqlstate, "`dbtool baseline`" in (caught.value.hint or "")) == ("42P06", True)
+
+
 def test_nothing_of_a_failed_file_is_kept_and_the_files_before_it_stay(workshop: Workshop) -> None:
     workshop.write("migrations/migration2.sql", "create table shop.half (); select 1/0; select 2;")
     workshop.write("migrations/migration3.sql", "create table shop.never ();")

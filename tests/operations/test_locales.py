@@ -14,6 +14,7 @@ from psycopg import sql
 from tests.calls import CALLS, make_scene, statement
 from tests.client import Connection, Learn
 from toolkit.connection import with_database
+from toolkit.errors import ScriptFailed
 from toolkit.history import migrations, seeds
 from toolkit.project.layout import Project
 from toolkit.servers.choose import ThrowawayServer
@@ -57,6 +58,27 @@ def test_every_call_is_answered_in_turkish(turkish: Connection) -> None:
     filipino = """select learn.localized('{"fil": {"title": "Aralin"}}', 'FIL-PH', 'title', 'Lesson')"""
     assert learn.value(filipino) == "Aralin"
     assert learn.check_integrity() == []
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_of_another_encoding_is_refused_with_the_way_out(
+    server: ThrowawayServer, encoding: str
+) -> None:
+    name = f"latin_{secrets.token_hex(4)}"
+    with closing(psycopg.connect(server.url(), autocommit=True)) as admin:
+        admin.execute(
+            sql.SQL("create database {} template template0 encoding {} locale 'C'").format(
+                sql.Identifier(name), encoding
+            )
+        )
+        try:
+            with pytest.raises(ScriptFailed) as caught:
+                migrations.migrate(
+                    lambda: psycopg.connect(with_database(server.url(), name)), Project.find(ROOT)
+                )
+        finally:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    assert (caught.value.sqlstate, "encoding 'UTF8'" in (caught.value.hint or "")) == ("0A000", True)
 
 
 def test_no_function_puts_the_name_of_an_operation_in_lower_case_as_the_locale_does(learn: Learn) -> None:

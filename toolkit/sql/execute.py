@@ -171,6 +171,8 @@ def failure(
         )
     elif error.sqlstate == "25001" and kept is None:
         hint = "Make '-- transactional: false' the first line of the file, and keep nothing else in it."
+    elif error.sqlstate in ("42P06", "42P07") and source == "schema.sql":
+        hint = hint or "`dbtool baseline` adopts a database that was built by other means."
     elif error.sqlstate in WAITED and kept is None:
         hint = hint or "Another session holds the lock: try again later, or with a longer --lock-timeout."
     elif NOWHERE in f"{message}{diagnostic.message_detail}":

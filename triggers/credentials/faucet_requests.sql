@@ -79,12 +79,6 @@ create or replace trigger keep_faucet_requests
   when (old.* is distinct from new.*)
   execute function learn_internal.keep_faucet_requests();
 
-create or replace trigger limit_faucet_requests
-  before insert on learn.faucet_requests
-  for each row
-  when (new.limited_until is null or new.status = 'pending')
-  execute function learn_internal.keep_faucet_requests();
-
 -- When the faucet is asked: users and accounts wait between requests, and a worker gets to pay.
 -- Statements take turns since before their first row: see faucet_requests_hold.
 -- Errors: LX001 amount above the maximum; LX003 the setting is missing; LX008.
@@ -168,6 +162,13 @@ create or replace trigger refuse_times
     greatest(new.requested_at, new.completed_at),
     least(new.requested_at, new.completed_at)))
   execute function learn_internal.refuse_times('requested_at', 'completed_at');
+
+-- After what is dated absurdly was refused.
+create or replace trigger stamp_faucet_requests
+  before insert on learn.faucet_requests
+  for each row
+  when (new.limited_until is null or new.status = 'pending')
+  execute function learn_internal.keep_faucet_requests();
 
 create or replace trigger refuse_new_times
   before update of requested_at, completed_at on learn.faucet_requests
