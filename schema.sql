@@ -2812,6 +2812,7 @@ create table learn_internal.board_state (
   kept_from   date not null default '-infinity',
   merged_at   timestamptz not null default learn.clock(),
   merged_to   bigint not null default 0,
+  counted_to  bigint not null default 0,
   constraint board_state_has_one_row check (is_only_row)
 );
 comment on table learn_internal.board_state is 'One row: what the boards in board_scores cover.';
@@ -2820,6 +2821,8 @@ comment on column learn_internal.board_state.kept_from is
 comment on column learn_internal.board_state.merged_at is 'When all gains were last merged into board_scores.';
 comment on column learn_internal.board_state.merged_to is
   'So that about as many gains wait as the ids of board_gains have gone beyond, in steps of their sequence.';
+comment on column learn_internal.board_state.counted_to is
+  'The last id of board_gains when those that wait were last counted, because too many seemed to.';
 
 insert into learn_internal.board_state default values;
 
