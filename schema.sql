@@ -251,6 +251,37 @@ comment on domain learn.address is 'A URL or the like: one line of at most 2,000
 create domain learn.message as text constraint messages_can_be_shown check (
   length(value) <= 10000 and learn_internal.text_problem(value) is null);
 comment on domain learn.message is 'A text that people see: at most 10,000 characters, with line breaks.';
+create domain learn.username as text constraint username_is_not_blank check (
+  value ~ '\S' and length(value) <= 100 and learn_internal.text_problem(value, true) is null);
+comment on domain learn.username is 'What a user is called: one line of 1 to 100 characters.';
+create domain learn.email as text constraint email_looks_like_one check (
+  value ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(value) <= 320
+  and learn_internal.text_problem(value, true) is null);
+comment on domain learn.email is 'What looks like an email address: at most 320 characters.';
+create domain learn.emoji as text constraint emoji_can_be_shown check (
+  length(value) <= 100 and learn_internal.text_problem(value, true) is null);
+comment on domain learn.emoji is 'An emoji or two: one line of at most 100 characters.';
+create domain learn.locale as text constraint locale_is_a_language_tag check (
+  value ~ '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$' and length(value) <= 100);
+comment on domain learn.locale is 'A language tag, such as fil-PH.';
+create domain learn.timezone as text constraint timezones_are_limited check (length(value) <= 100);
+comment on domain learn.timezone is 'The name of a time zone: at most 100 characters.';
+create domain learn.day_start as time constraint day_starts_by_six check (value between '00:00' and '06:00');
+comment on domain learn.day_start is 'When a learner''s day starts: 00:00 to 06:00.';
+create domain learn.user_role as text constraint role_is_known check (value in ('user', 'moderator', 'admin'));
+comment on domain learn.user_role is 'user, moderator or admin.';
+create domain learn.skill_level as text
+  constraint skill_level_is_known check (value in ('beginner', 'intermediate', 'advanced'));
+comment on domain learn.skill_level is 'beginner, intermediate or advanced.';
+create domain learn.evm_address as text constraint evm_address_is_hex check (
+  value ~ '^0x[0-9A-Fa-f]{40}$' and length(value) <= 42);
+comment on domain learn.evm_address is 'The address of an Ethereum wallet.';
+create domain learn.hedera_account as text constraint hedera_account_id_is_one check (
+  value ~ '^[0-9]+\.[0-9]+\.[0-9]+$' and length(value) <= 100);
+comment on domain learn.hedera_account is 'The id of a Hedera account, such as 0.0.1234.';
+create domain learn.preferences as jsonb constraint preferences_are_an_object check (
+  jsonb_typeof(value) = 'object' and pg_column_size(value) <= 65536);
+comment on domain learn.preferences is 'What a user has chosen: an object of at most 64 kB.';
 create domain learn.evidence as jsonb constraint evidence_is_limited check (pg_column_size(value) <= 262144);
 comment on domain learn.evidence is 'What an achievement was earned by: at most 256 kB.';
 create domain learn.notice_type as text constraint type_is_a_slug check (
@@ -471,22 +502,22 @@ comment on function learn_internal.username_key(text) is
 
 create table learn.users (
   id                   uuid primary key default gen_random_uuid(),
-  username             text not null,
-  email                text,
-  display_name         text,
-  avatar_url           text,
-  avatar_emoji         text,
-  bio                  text,
-  locale               text not null default 'en',
-  timezone             text not null default 'UTC',
-  day_starts_at        time not null default '00:00',
+  username             learn.username not null,
+  email                learn.email,
+  display_name         learn.name,
+  avatar_url           learn.address,
+  avatar_emoji         learn.emoji,
+  bio                  learn.message,
+  locale               learn.locale not null default 'en',
+  timezone             learn.timezone not null default 'UTC',
+  day_starts_at        learn.day_start not null default '00:00',
   zone_number          integer not null default 0,
   zone_since           timestamptz,
-  role                 text not null default 'user',
-  skill_level          text not null default 'beginner',
-  evm_address          text,
-  hedera_account_id    text,
-  preferences          jsonb not null default '{}',
+  role                 learn.user_role not null default 'user',
+  skill_level          learn.skill_level not null default 'beginner',
+  evm_address          learn.evm_address,
+  hedera_account_id    learn.hedera_account,
+  preferences          learn.preferences not null default '{}',
   is_active            boolean not null default true,
   is_verified          boolean not null default false,
   onboarding_completed boolean not null default false,
@@ -495,25 +526,7 @@ create table learn.users (
   last_login_at        timestamptz,
   last_active_at       timestamptz,
   created_at           timestamptz not null default learn.clock(),
-  updated_at           timestamptz not null default learn.clock(),
-  constraint username_is_not_blank check (username ~ '\S' and length(username) <= 100),
-  constraint email_looks_like_one check (
-    email ~ '^[^@[:space:]]+@[^@[:space:]]+$' and length(email) <= 320),
-  constraint locale_is_a_language_tag check (locale ~ '^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$'),
-  constraint day_starts_by_six check (day_starts_at between '00:00' and '06:00'),
-  constraint role_is_known check (role in ('user', 'moderator', 'admin')),
-  constraint skill_level_is_known check (skill_level in ('beginner', 'intermediate', 'advanced')),
-  constraint evm_address_is_hex check (evm_address ~ '^0x[0-9A-Fa-f]{40}$'),
-  constraint hedera_account_id_is_one check (hedera_account_id ~ '^[0-9]+\.[0-9]+\.[0-9]+$'),
-  constraint preferences_are_an_object check (jsonb_typeof(preferences) = 'object'),
-  constraint sizes_are_limited check (
-    length(display_name) <= 200 and length(avatar_url) <= 2000 and length(avatar_emoji) <= 100
-    and length(bio) <= 10000 and length(locale) <= 100 and length(timezone) <= 100
-    and length(hedera_account_id) <= 100 and pg_column_size(preferences) <= 65536),
-  constraint texts_are_canonical check (coalesce(
-    learn_internal.text_problem(username, true), learn_internal.text_problem(email, true),
-    learn_internal.text_problem(display_name, true), learn_internal.text_problem(avatar_url, true),
-    learn_internal.text_problem(avatar_emoji, true), learn_internal.text_problem(bio)) is null)
+  updated_at           timestamptz not null default learn.clock()
 ) with (fillfactor = 80);
 comment on table learn.users is
   'A learner, moderator or administrator. Only username is required. '

@@ -68,6 +68,7 @@ drop trigger keep_keys on learn_internal.user_metric_days;
 drop trigger keep_keys on learn_internal.user_runs;
 drop trigger keep_keys on learn_internal.withdrawn_facts;
 drop trigger keep_zone on learn.users;
+drop trigger refuse_new_sight on learn.users;
 drop trigger refuse_new_times on learn.user_credentials;
 drop trigger refuse_new_times on learn.user_stats;
 drop trigger refuse_new_times on learn.user_timezones;

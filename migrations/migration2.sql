@@ -469,13 +469,21 @@ create or replace trigger refuse_times
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
 
 create or replace trigger refuse_new_times
-  before update of created_at, updated_at, last_login_at, last_active_at on learn.users
+  before update of created_at, updated_at, last_login_at on learn.users
   for each row
   when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
-    or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at)
-    or new.last_active_at is distinct from old.last_active_at and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
-  execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
+    or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at))
+  execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at');
+
+-- By itself, because the engine writes it, and a long WHEN is read from text in every statement. What triggers write
+-- follows from facts, of which that was asked.
+create or replace trigger refuse_new_sight
+  before update of last_active_at on learn.users
+  for each row
+  when (pg_trigger_depth() = 0 and new.last_active_at is distinct from old.last_active_at
+    and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
+  execute function learn_internal.refuse_times('last_active_at');
 
 -- functions/identity/lock_users.sql
 
@@ -982,10 +990,13 @@ begin
 
   select u.* into v_old from learn.users u where u.id = p_user_id;
   begin
-    v_new := jsonb_populate_record(v_old, p_profile);
-    v_new.username := normalize(v_new.username, nfc);
-    v_new.display_name := learn_internal.trim_text(v_new.display_name);
-    v_new.bio := learn_internal.tidy_text(v_new.bio);
+    v_new := jsonb_populate_record(v_old, p_profile || (
+      select coalesce(jsonb_object_agg(e.key, case e.key
+        when 'username' then normalize(e.value, nfc)
+        when 'display_name' then learn_internal.trim_text(e.value)
+        else learn_internal.tidy_text(e.value) end), '{}')
+      from jsonb_each_text(p_profile) e
+      where e.key in ('username', 'display_name', 'bio')));
     update learn.users u
     set username = v_new.username, email = v_new.email, display_name = v_new.display_name,
       avatar_url = v_new.avatar_url, avatar_emoji = v_new.avatar_emoji, bio = v_new.bio,
@@ -1005,20 +1016,20 @@ begin
           detail = case v_constraint
             when 'users_username_is_unique' then 'username is taken'
             when 'users_username_has_no_twin' then 'username is taken, or one that looks the same'
-            when 'texts_are_canonical' then coalesce(
-              'username ' || learn_internal.text_problem(v_new.username, true),
-              'email ' || learn_internal.text_problem(v_new.email, true),
-              'display_name ' || learn_internal.text_problem(v_new.display_name, true),
-              'avatar_url ' || learn_internal.text_problem(v_new.avatar_url, true),
-              'avatar_emoji ' || learn_internal.text_problem(v_new.avatar_emoji, true))
             when 'users_email_is_unique' then 'email is taken'
             when 'users_email_has_no_twin' then 'email is taken'
             when 'users_hedera_account_id_is_unique' then 'hedera_account_id is taken'
             when '' then left(v_message, 500)
-            else replace(v_constraint, '_', ' ') || ' does not hold'
+            else coalesce(
+              'username ' || learn_internal.text_problem(p_profile ->> 'username', true),
+              'email ' || learn_internal.text_problem(p_profile ->> 'email', true),
+              'display_name ' || learn_internal.text_problem(learn_internal.trim_text(p_profile ->> 'display_name'), true),
+              'avatar_url ' || learn_internal.text_problem(p_profile ->> 'avatar_url', true),
+              'avatar_emoji ' || learn_internal.text_problem(p_profile ->> 'avatar_emoji', true),
+              replace(v_constraint, '_', ' ') || ' does not hold')
           end,
           hint = 'Names, emails and accounts are unique without regard to case; what each field may be, '
-            'the constraints of learn.users say.';
+            'the domains of the columns of learn.users say.';
   end;
   return learn_internal.end_call(v_call);
 end;

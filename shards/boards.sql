@@ -185,7 +185,7 @@ begin
       order by k.value desc, k.name limit p_span + 1
     )
   )
-  select n.user_id, u.username, u.display_name, n.value
+  select n.user_id, u.username::text, u.display_name::text, n.value
   from near n
   join learn.users u on u.id = n.user_id;
 end;

@@ -78,7 +78,7 @@ begin
   end if;
 
   return query
-  select d.id, d.author_id, u.username, d.course_id, d.title, d.category, d.tags, d.is_pinned,
+  select d.id, d.author_id, u.username::text, d.course_id, d.title, d.category, d.tags, d.is_pinned,
     d.is_solved, d.view_count, d.reply_count, d.upvote_count, d.downvote_count, d.created_at,
     d.updated_at, coalesce(p.relevance, 0),
     case when v_query is null then left(d.content, 200)

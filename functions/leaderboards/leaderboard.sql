@@ -31,7 +31,7 @@ begin
   perform learn_internal.require_cohort(p_among);
   if p_among is not null or not v_board.is_kept then
     return query
-    select r.rank, r.user_id, u.username, u.display_name, r.value
+    select r.rank, r.user_id, u.username::text, u.display_name::text, r.value
     from (
       select rank() over (order by b.value desc) as rank, b.user_id, b.value
       from learn_internal.board_standings(v_board, p_among) b
@@ -46,7 +46,7 @@ begin
   v_changes := learn_internal.board_changes(v_board, v_waiting,
     learn_internal.page_floor(v_board, v_waiting, p_limit + p_offset::bigint), 9223372036854775807);
   return query
-  select r.rank, r.user_id, u.username, u.display_name, r.value
+  select r.rank, r.user_id, u.username::text, u.display_name::text, r.value
   from (
     select rank() over (order by b.value desc) as rank, b.*
     from (

@@ -37,7 +37,7 @@ begin
   if p_among is not null or not v_board.is_kept then
     return query
     with board as materialized (
-      select rank() over (order by b.value desc) as rank, b.user_id, u.username, u.display_name,
+      select rank() over (order by b.value desc) as rank, b.user_id, u.username::text, u.display_name::text,
         b.value, row_number() over (order by b.value desc, lower(u.username)) as place
       from learn_internal.board_standings(v_board, p_among) b
       join learn.users u on u.id = b.user_id
@@ -156,7 +156,7 @@ begin
     select f.value, f.local_rank, learn_internal.board_rank(v_board, f.value, v_changes) as rank
     from (select distinct n.value, n.local_rank from near n order by n.value desc limit 2) f
   )
-  select f.rank + n.local_rank - f.local_rank, n.user_id, u.username, u.display_name, n.value
+  select f.rank + n.local_rank - f.local_rank, n.user_id, u.username::text, u.display_name::text, n.value
   from near n
   cross join lateral (
     select * from firsts x where x.value >= n.value order by x.value limit 1

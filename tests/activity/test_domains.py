@@ -15,6 +15,7 @@ HOT = (
     "user_metrics",
     "user_stats",
     "user_track_progress",
+    "users",
     "xp_transactions",
 )
 FACT = (
