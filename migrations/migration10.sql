@@ -1972,10 +1972,15 @@ declare
   v_to      uuid;
   v_count   bigint;
 begin
-  select count(*) into v_count from (select from learn_internal.board_gains limit v_limit + 1) w;
-  if v_count <= v_limit then  -- others merge, or had gained what was rolled back
-    update learn_internal.board_state s set merged_to = v_last_id - v_count * v_step;
-    return;
+  -- To count 10,000 rows takes as long as to merge some: so it is done once for each tenth of that which has come in.
+  if v_last_id - (select s.counted_to from learn_internal.board_state s) > v_limit * v_step / 10 then
+    select count(*) into v_count from (select from learn_internal.board_gains limit v_limit + 1) w;
+    update learn_internal.board_state s
+    set counted_to = v_last_id,  -- fewer wait where others merge, or had gained what was rolled back
+      merged_to = case when v_count <= v_limit then v_last_id - v_count * v_step else s.merged_to end;
+    if v_count <= v_limit then
+      return;
+    end if;
   end if;
   v_ids := array(
     select g.user_id from learn_internal.board_gains g where g.user_id >= v_from order by g.user_id limit p_gains);
@@ -1986,7 +1991,9 @@ begin
   v_to := v_ids[cardinality(v_ids)];
   select count(*) into v_count from learn_internal.board_gains g where g.user_id between v_from and v_to;
   perform learn_internal.merge_range(v_from, v_to, 10);
-  update learn_internal.board_state s set merged_to = least(s.merged_to + v_count * v_step, v_last_id);
+  update learn_internal.board_state s
+  set merged_to = case when cardinality(v_ids) < p_gains then v_last_id  -- that was all
+    else least(s.merged_to + v_count * v_step, v_last_id) end;
 end;
 $$;
 comment on function learn_internal.merge_some(bigint) is

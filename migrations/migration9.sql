@@ -1514,6 +1514,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_notices  refcursor;
   n          record;
   v_last     learn_internal.notice;  -- what the last words follow from, and
   v_locale   text;
@@ -1521,6 +1522,8 @@ declare
   v_rule     learn.notification_rules;
   v_values   jsonb;                  -- of placeholders
   v_of       record;                 -- what the fact is about
+  v_title    text;
+  v_message  text;
   v_id       bigint;
   v_url      text;
   v_new      learn_internal.told;
@@ -1543,7 +1546,18 @@ begin
       ) l
       where l.later is null);
   end if;
-  for n in
+  if cardinality(p_notices) = 1 then  -- mostly: to start a sort costs more than this look
+    open v_notices for
+    select l.*, u.locale, (
+        select x.evidence
+        from learn.achievements a
+        join learn.user_achievements x on x.user_id = l.user_id and x.achievement_id = a.id
+        where l.activity_type = 'achievement_earned' and l.subject_type = 'achievement'
+          and a.slug = l.subject_id) as evidence
+    from unnest(p_notices) l
+    cross join lateral (select x.locale from learn.users x where x.id = l.user_id offset 0) u;
+  else
+    open v_notices for
     select l.*, u.locale, e.evidence
     from unnest(p_notices) l
     cross join lateral (select x.locale from learn.users x where x.id = l.user_id offset 0) u
@@ -1557,8 +1571,11 @@ begin
     ) e on true
     -- what says the same comes together: by hashes, because to compare jsonb takes long
     order by l.activity_type, l.subject_type, l.subject_id, u.locale, jsonb_hash(l.properties), jsonb_hash(e.evidence),
-      l.fact_id
+      l.fact_id;
+  end if;
   loop
+    fetch v_notices into n;
+    exit when not found;
     -- the words are found once for all who have earned the same
     if (n.activity_type, n.subject_type, n.subject_id, n.locale, n.properties, n.evidence) is distinct from
       (v_last.activity_type, v_last.subject_type, v_last.subject_id, v_locale, v_last.properties, v_evidence)
@@ -1570,7 +1587,7 @@ begin
         || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id);
       v_id := case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
         then split_part(n.subject_id, ':', 1)::bigint end;  -- subjects that others record need not be numbers
-      select * into v_of from learn_internal.subject_words(n.subject_type, n.subject_id, v_id, n.locale);
+      v_of := learn_internal.subject_words(n.subject_type, n.subject_id, v_id, n.locale);
       v_values := jsonb_strip_nulls(jsonb_build_object('name', v_of.name, 'slug', v_of.slug))
         || coalesce(n.evidence, '{}') || v_values;
       select * into v_rule
@@ -1578,15 +1595,31 @@ begin
       where k.activity_type = n.activity_type and k.is_active and v_values @> k.filter
       order by k.filter = '{}', k.type
       limit 1;
-      v_url := learn_internal.fill_placeholders(v_rule.action_url, v_values, true);
+      -- calls cost more than what they do where there is nothing to translate, to fill in, or to tidy
+      v_title := v_rule.title;
+      v_message := v_rule.message;
+      v_url := v_rule.action_url;
+      if v_rule.translations <> '{}' then
+        v_title := learn.localized(v_rule.translations, n.locale, 'title', v_title);
+        v_message := learn.localized(v_rule.translations, n.locale, 'message', v_message);
+      end if;
+      if strpos(v_title, '{') > 0 then
+        v_title := learn_internal.fill_placeholders(v_title, v_values);
+      end if;
+      if strpos(v_message, '{') > 0 then
+        v_message := learn_internal.fill_placeholders(v_message, v_values);
+      end if;
+      if strpos(v_url, '{') > 0 then
+        v_url := learn_internal.fill_placeholders(v_url, v_values, true);
+      end if;
       -- a title that comes out blank, or words that come out long, must not fail what the user has just done
-      v_new := (null, null, v_rule.type,
-        coalesce(nullif(learn_internal.tidy_text(left(learn_internal.fill_placeholders(
-          learn.localized(v_rule.translations, n.locale, 'title', v_rule.title), v_values), 300), true), ''),
-          v_rule.type),
-        learn_internal.tidy_text(left(learn_internal.fill_placeholders(
-          learn.localized(v_rule.translations, n.locale, 'message', v_rule.message), v_values), 10000)),
-        case when length(v_url) <= 2000 then v_url end);
+      if v_title !~ (E'^[!-~]([ -~]*[!-~])?$' collate "C") or length(v_title) > 300 then
+        v_title := coalesce(nullif(learn_internal.tidy_text(left(v_title, 300), true), ''), v_rule.type);
+      end if;
+      if v_message !~ (E'^[!-~]([ -~]*[!-~])?$' collate "C") or length(v_message) > 10000 then
+        v_message := learn_internal.tidy_text(left(v_message, 10000));
+      end if;
+      v_new := (null, null, v_rule.type, v_title, v_message, case when length(v_url) <= 2000 then v_url end);
     end if;
     continue when v_rule.type is null;
     v_new.user_id := n.user_id;
@@ -1705,7 +1738,8 @@ grant select on learn.dead_outbox to learn_app, learn_readonly;
 -- nothing else. A message per user, or, where there
 -- are more than 100 users, one for them all. Where webhooks are switched on, each is also a message
 -- in the outbox, for a worker to deliver. This is the one place where notifications leave
--- the database. One that is dated ahead of the clock, or absurdly far back, is refused: here, once for all rows.
+-- the database. One that is dated ahead of the clock, or absurdly far back, is refused:
+-- here, once for all rows. Of what triggers write, that is asked of its fact.
 -- Errors: LX001 a time out of bounds; LX003 a setting is missing.
 create or replace function learn_internal.announce_notifications()
 returns trigger
@@ -1715,20 +1749,32 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_user_id  uuid;                   -- of the only one, and its id
+  v_id       bigint;
   v_users    bigint;
   v_webhooks boolean;
   v_events   boolean;
   v_latest   timestamptz;
   v_earliest timestamptz;
 begin
-  select count(distinct n.user_id), max(greatest(n.created_at, n.read_at)), min(least(n.created_at, n.read_at)),
-    (select s.value::boolean from learn.platform_settings s where s.key = 'notification_webhooks'),
-    (select s.value::boolean from learn.platform_settings s where s.key = 'notify_events')
-  into v_users, v_latest, v_earliest, v_webhooks, v_events
-  from new_rows n;
+  perform from new_rows offset 1;
+  if not found then  -- mostly it is one: to start aggregates costs several times as much as this look
+    select n.user_id, n.id, greatest(n.created_at, n.read_at), least(n.created_at, n.read_at),
+      (select s.value::boolean from learn.platform_settings s where s.key = 'notification_webhooks'),
+      (select s.value::boolean from learn.platform_settings s where s.key = 'notify_events')
+    into v_user_id, v_id, v_latest, v_earliest, v_webhooks, v_events
+    from new_rows n;
+    v_users := (v_id is not null)::integer;
+  else
+    select count(distinct n.user_id), max(greatest(n.created_at, n.read_at)), min(least(n.created_at, n.read_at)),
+      (select s.value::boolean from learn.platform_settings s where s.key = 'notification_webhooks'),
+      (select s.value::boolean from learn.platform_settings s where s.key = 'notify_events')
+    into v_users, v_latest, v_earliest, v_webhooks, v_events
+    from new_rows n;
+  end if;
   if v_users = 0 then
     return null;
-  elsif learn_internal.is_off_time(v_latest, v_earliest) then
+  elsif pg_trigger_depth() = 1 and learn_internal.is_off_time(v_latest, v_earliest) then
     perform learn_internal.require_possible_time('created_at, read_at', v_latest);
     perform learn_internal.require_possible_time('created_at, read_at', v_earliest);
   end if;
@@ -1751,6 +1797,9 @@ begin
   elsif v_users > 100 then
     perform pg_notify('learn_events', jsonb_build_object(
       'event', 'notifications', 'users', v_users, 'count', (select count(*) from new_rows))::text);
+  elsif v_id is not null then
+    perform pg_notify('learn_events', jsonb_build_object('event', 'notifications', 'user_id', v_user_id,
+      'count', 1, 'notifications', jsonb_build_array(jsonb_build_object('id', v_id)))::text);
   else
     -- A payload has at most 8000 bytes: the first 20 are named, the rest is counted.
     perform pg_notify('learn_events', jsonb_build_object(
@@ -1955,8 +2004,11 @@ begin
     else
       null;
   end case;
-  name := learn.localized(v_translations, p_locale, case p_type when 'achievement' then 'name' else 'title' end,
-    v_base);
+  name := v_base;
+  if v_translations <> '{}' then
+    name := learn.localized(v_translations, p_locale, case p_type when 'achievement' then 'name' else 'title' end,
+      v_base);
+  end if;
 end;
 $$;
 comment on function learn_internal.subject_words(text, text, bigint, text) is

@@ -9,6 +9,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_notices  refcursor;
   n          record;
   v_last     learn_internal.notice;  -- what the last words follow from, and
   v_locale   text;
@@ -16,6 +17,8 @@ declare
   v_rule     learn.notification_rules;
   v_values   jsonb;                  -- of placeholders
   v_of       record;                 -- what the fact is about
+  v_title    text;
+  v_message  text;
   v_id       bigint;
   v_url      text;
   v_new      learn_internal.told;
@@ -38,7 +41,18 @@ begin
       ) l
       where l.later is null);
   end if;
-  for n in
+  if cardinality(p_notices) = 1 then  -- mostly: to start a sort costs more than this look
+    open v_notices for
+    select l.*, u.locale, (
+        select x.evidence
+        from learn.achievements a
+        join learn.user_achievements x on x.user_id = l.user_id and x.achievement_id = a.id
+        where l.activity_type = 'achievement_earned' and l.subject_type = 'achievement'
+          and a.slug = l.subject_id) as evidence
+    from unnest(p_notices) l
+    cross join lateral (select x.locale from learn.users x where x.id = l.user_id offset 0) u;
+  else
+    open v_notices for
     select l.*, u.locale, e.evidence
     from unnest(p_notices) l
     cross join lateral (select x.locale from learn.users x where x.id = l.user_id offset 0) u
@@ -52,8 +66,11 @@ begin
     ) e on true
     -- what says the same comes together: by hashes, because to compare jsonb takes long
     order by l.activity_type, l.subject_type, l.subject_id, u.locale, jsonb_hash(l.properties), jsonb_hash(e.evidence),
-      l.fact_id
+      l.fact_id;
+  end if;
   loop
+    fetch v_notices into n;
+    exit when not found;
     -- the words are found once for all who have earned the same
     if (n.activity_type, n.subject_type, n.subject_id, n.locale, n.properties, n.evidence) is distinct from
       (v_last.activity_type, v_last.subject_type, v_last.subject_id, v_locale, v_last.properties, v_evidence)
@@ -65,7 +82,7 @@ begin
         || jsonb_build_object('subject_type', n.subject_type, 'subject_id', n.subject_id);
       v_id := case when split_part(n.subject_id, ':', 1) ~ '^[0-9]{1,18}$'
         then split_part(n.subject_id, ':', 1)::bigint end;  -- subjects that others record need not be numbers
-      select * into v_of from learn_internal.subject_words(n.subject_type, n.subject_id, v_id, n.locale);
+      v_of := learn_internal.subject_words(n.subject_type, n.subject_id, v_id, n.locale);
       v_values := jsonb_strip_nulls(jsonb_build_object('name', v_of.name, 'slug', v_of.slug))
         || coalesce(n.evidence, '{}') || v_values;
       select * into v_rule
@@ -73,15 +90,31 @@ begin
       where k.activity_type = n.activity_type and k.is_active and v_values @> k.filter
       order by k.filter = '{}', k.type
       limit 1;
-      v_url := learn_internal.fill_placeholders(v_rule.action_url, v_values, true);
+      -- calls cost more than what they do where there is nothing to translate, to fill in, or to tidy
+      v_title := v_rule.title;
+      v_message := v_rule.message;
+      v_url := v_rule.action_url;
+      if v_rule.translations <> '{}' then
+        v_title := learn.localized(v_rule.translations, n.locale, 'title', v_title);
+        v_message := learn.localized(v_rule.translations, n.locale, 'message', v_message);
+      end if;
+      if strpos(v_title, '{') > 0 then
+        v_title := learn_internal.fill_placeholders(v_title, v_values);
+      end if;
+      if strpos(v_message, '{') > 0 then
+        v_message := learn_internal.fill_placeholders(v_message, v_values);
+      end if;
+      if strpos(v_url, '{') > 0 then
+        v_url := learn_internal.fill_placeholders(v_url, v_values, true);
+      end if;
       -- a title that comes out blank, or words that come out long, must not fail what the user has just done
-      v_new := (null, null, v_rule.type,
-        coalesce(nullif(learn_internal.tidy_text(left(learn_internal.fill_placeholders(
-          learn.localized(v_rule.translations, n.locale, 'title', v_rule.title), v_values), 300), true), ''),
-          v_rule.type),
-        learn_internal.tidy_text(left(learn_internal.fill_placeholders(
-          learn.localized(v_rule.translations, n.locale, 'message', v_rule.message), v_values), 10000)),
-        case when length(v_url) <= 2000 then v_url end);
+      if v_title !~ (E'^[!-~]([ -~]*[!-~])?$' collate "C") or length(v_title) > 300 then
+        v_title := coalesce(nullif(learn_internal.tidy_text(left(v_title, 300), true), ''), v_rule.type);
+      end if;
+      if v_message !~ (E'^[!-~]([ -~]*[!-~])?$' collate "C") or length(v_message) > 10000 then
+        v_message := learn_internal.tidy_text(left(v_message, 10000));
+      end if;
+      v_new := (null, null, v_rule.type, v_title, v_message, case when length(v_url) <= 2000 then v_url end);
     end if;
     continue when v_rule.type is null;
     v_new.user_id := n.user_id;

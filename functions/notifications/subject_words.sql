@@ -34,8 +34,11 @@ begin
     else
       null;
   end case;
-  name := learn.localized(v_translations, p_locale, case p_type when 'achievement' then 'name' else 'title' end,
-    v_base);
+  name := v_base;
+  if v_translations <> '{}' then
+    name := learn.localized(v_translations, p_locale, case p_type when 'achievement' then 'name' else 'title' end,
+      v_base);
+  end if;
 end;
 $$;
 comment on function learn_internal.subject_words(text, text, bigint, text) is
