@@ -5,7 +5,6 @@ set role learn_owner;
 drop trigger achievement_thresholds_marks on learn_internal.achievement_thresholds;
 drop trigger achievements_change on learn.achievements;
 drop trigger activity_log_default_truncate on learn.activity_log_default;
-drop trigger activity_log_hold on learn.activity_log;
 drop trigger activity_log_is_append_only on learn.activity_log;
 drop trigger activity_log_truncate on learn.activity_log;
 drop trigger activity_types_change on learn.activity_types;

@@ -861,29 +861,35 @@ declare
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
-  v_now           timestamptz := learn.clock();
+  v_now           timestamptz;       -- as learn.clock() tells it
+  v_is_function   boolean := pg_trigger_depth() = 0;  -- that has called this
 begin
   if p_facts is null then
     return;
   end if;
   foreach f in array p_facts loop
-    if f.occurred_at > v_now + interval '5 minutes' or f.occurred_at < '1970-01-01 00:00:00+00' then
-      perform learn_internal.require_possible_time('occurred_at', f.occurred_at);
-    end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
       select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
-        select from learn_internal.recorded_subjects r where r.user_id = u.id)
-      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since, v_has_recorded
+          select from learn_internal.recorded_subjects r where r.user_id = u.id),
+        t.key, t.is_qualifying, t.happens_once, coalesce((select o.now_is from learn_internal.clock_override o), now())
+      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since, v_has_recorded,
+        v_type, v_is_qualifying, v_happens_once, v_now
       from learn.users u
+      join learn.activity_types t on t.key = f.activity_type
       where u.id = f.user_id;
-    end if;
-    if f.activity_type is distinct from v_type then
+    elsif f.activity_type is distinct from v_type then
       select t.key, t.is_qualifying, t.happens_once into v_type, v_is_qualifying, v_happens_once
       from learn.activity_types t
       where t.key = f.activity_type;
     end if;
-    continue when v_user_id is null or v_type is null;
+    if v_user_id is null or v_type is null then
+      v_user_id := null;  -- so that the next fact is looked up whole
+      continue;
+    end if;
+    if f.occurred_at > v_now + interval '5 minutes' or f.occurred_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('occurred_at', f.occurred_at);
+    end if;
     if v_happens_once and v_has_recorded then
       continue when exists (
         select from learn_internal.recorded_subjects r
@@ -904,7 +910,7 @@ begin
   end loop;
 
   if cardinality(v_rows) > 0 then
-    if pg_trigger_depth() = 0 then  -- not by hand: see complete_activity()
+    if v_is_function then  -- not by hand: see complete_activity()
       perform set_config('learn_internal.writes_facts', 'yes', true);
     end if;
     insert into learn.activity_log
@@ -913,7 +919,7 @@ begin
     select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
       r.occurred_at, r.local_date, r.zone_number, r.is_qualifying, p_idempotency_key, v_now
     from unnest(v_rows) r;
-    if pg_trigger_depth() = 0 then
+    if v_is_function then
       perform set_config('learn_internal.writes_facts', '', true);
     end if;
   end if;
@@ -1413,6 +1419,9 @@ declare
   v_type    learn.activity_types;
   v_problem text;
 begin
+  if current_setting('learn_internal.writes_facts', true) = 'yes' then  -- asked here: a long WHEN is read in every statement
+    return new;
+  end if;
   perform learn_internal.require_possible_time('occurred_at', new.occurred_at);
   perform learn_internal.require_possible_time('recorded_at', new.recorded_at);
   select * into v_type from learn.activity_types t where t.key = new.activity_type;
@@ -1465,15 +1474,8 @@ comment on function learn_internal.complete_activity() is
 create or replace trigger complete_activity
   before insert on learn.activity_log
   for each row
-  when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
+  when (pg_trigger_depth() = 0)
   execute function learn_internal.complete_activity();
-
--- Content and rules are held, before.
-create or replace trigger activity_log_hold
-  before insert on learn.activity_log
-  for each statement
-  when (pg_trigger_depth() = 0 and coalesce(current_setting('learn_internal.writes_facts', true), '') = '')
-  execute function learn_internal.hold_content_first();
 
 -- triggers/activity/activity_types.sql
 
@@ -1981,10 +1983,9 @@ comment on function learn_internal.criteria_progress(uuid, jsonb) is
 -- When facts are written: the engine. Everything that a fact causes happens here, in this order: lock, XP and level,
 -- streak, metrics, achievements. Earned achievements and new levels are facts too: they come through here again, until
 -- nothing is new. It goes by groups of facts that came in together: of one learner, type and day, and whether they
--- count in metrics. A single fact is a group; a load is many, in the order of the learners' keys. Each step is a simple
--- statement by key: to start a plan of many parts costs more than all that it does for one fact. What is rare is seen
--- from what these return, and has a function of its own. Costs do not depend on a learner's history: counters are
--- incremented, thresholds found by index.
+-- count in metrics; a load is many, in the order of the learners' keys. Each step is a simple statement by key: to start
+-- a plan of many parts costs more than all that it does for one fact. What is rare has a function of its own. Costs do
+-- not depend on a learner's history: counters are incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -2013,6 +2014,7 @@ declare
   v_gains       learn_internal.gain[];            -- what boards are to count
   v_pays        jsonb := '{}'::jsonb;             -- what types pay, by their keys
   v_has_xp      boolean := false;
+  v_is_one      boolean;                          -- one fact, and no more
   v_is_turn     boolean;                          -- to look whether too much waits
   v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
@@ -2025,11 +2027,11 @@ declare
   v_days        learn_internal.opened_day[];
   v_terms       learn_internal.day_terms;         -- what days mean
   v_notifies    boolean := false;
-  v_seen        uuid[];                           -- users who were not seen for five minutes
-  v_seen_at     timestamptz[];
+  v_seen        uuid[]; v_seen_at timestamptz[];  -- users who were not seen for five minutes
 begin
   perform from new_facts offset 1;
-  if not found then  -- mostly it is one: to start aggregates costs several times as much as this look
+  v_is_one := not found;
+  if v_is_one then  -- mostly: to start aggregates costs several times as much as this look
     open v_groups for
     select n.user_id, n.activity_type, n.local_date, n.zone_number, n.is_qualifying, n.recorded_at,
       n.properties @> '{"counts": false}' as is_uncounted, 1 as facts,
@@ -2055,8 +2057,7 @@ begin
   loop
     fetch v_groups into g;
     exit when not found;
-    v_new := null;
-    v_run := null;
+    v_new := null; v_run := null;
     -- 1. What the type says.
     if g.activity_type is distinct from v_key then
       select t.key, t.pays, t.is_capped, t.is_on_boards, t.feeds_days, t.resets_runs, t.notifies, array(
@@ -2077,9 +2078,6 @@ begin
           select max(format('properties = %s, subject_type = %L, subject_id = %L',
             n.properties, n.subject_type, n.subject_id)) from new_facts n where n.id = any (g.ids)) end);
     end if;
-    v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
-    v_user_id := g.user_id;
-    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
@@ -2095,6 +2093,9 @@ begin
     end if;
     continue when v_xp = 0 and not g.is_qualifying and cardinality(v_type.feeds) = 0
       and not v_type.feeds_days and not v_type.resets_runs;  -- such as new levels, which are at most reported
+    v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
+    v_user_id := g.user_id;
+    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
@@ -2112,8 +2113,7 @@ begin
       if not v_type.is_on_boards then
         update learn.user_stats s set reward_xp = s.reward_xp + v_xp where s.user_id = g.user_id;
       end if;
-      -- 3. The level, and what the total earns
-      if v_paid.is_marked then
+      if v_paid.is_marked then  -- 3. The level, and what the total earns
         v_rise := learn_internal.move_level(v_stats, v_xp, v_at);
         v_new := v_rise.won;
         if v_rise.to_level > v_rise.from_level then
@@ -2214,7 +2214,10 @@ begin
   if v_seen is not null then
     perform learn_internal.note_seen(v_seen, v_seen_at);
   end if;
-  if v_notifies then
+  if v_notifies and v_is_one then
+    perform learn_internal.notify_facts(array[(n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
+      n.properties)::learn_internal.notice]) from new_facts n;
+  elsif v_notifies then
     perform learn_internal.notify_facts(array_agg(
       (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id, n.properties)::learn_internal.notice
       order by n.id))
@@ -2235,8 +2238,7 @@ comment on function learn_internal.process_activities() is
   'The engine, a statement trigger: facts move streaks, pay XP, count in metrics and earn achievements.';
 
 create or replace trigger process_activities
-  after insert on learn.activity_log
-  referencing new table as new_facts
+  after insert on learn.activity_log referencing new table as new_facts
   for each statement execute function learn_internal.process_activities();
 
 -- functions/xp/calculate_level_from_xp.sql

@@ -565,28 +565,20 @@ comment on view learn_internal.solved_lessons is
 
 -- functions/practice/complete_solved_lesson.sql
 
--- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
--- it has: not when something is unsolved, the lesson is not open to the user, or it was completed before.
+-- Completes a lesson for a user who has solved all its exercises, the last one at p_at, as solved_lessons says. Returns
+-- whether it has: not when the lesson is not open to the user, or it was completed before.
 -- The caller has locked the user.
-create or replace function learn_internal.complete_solved_lesson(p_user_id uuid, p_lesson_id bigint)
+create or replace function learn_internal.complete_solved_lesson(
+  p_user_id uuid, p_lesson_id bigint, p_at timestamptz
+)
 returns boolean
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_exercises integer;
-  v_solved    integer;
-  v_at        timestamptz;
-  v_lesson    record;
+  v_lesson record;
 begin
-  select count(*), count(x.solved_at), max(x.solved_at) into v_exercises, v_solved, v_at
-  from learn.exercises e
-  left join learn.user_exercise_progress x on x.user_id = p_user_id and x.exercise_id = e.id
-  where e.lesson_id = p_lesson_id and e.is_published;
-  if v_exercises = 0 or v_solved < v_exercises then
-    return false;
-  end if;
   select l.is_available, l.course_id, p.user_id, p.completed_at into v_lesson
   from learn.lessons l
   left join learn.user_lesson_progress p on p.user_id = p_user_id and p.lesson_id = l.id
@@ -605,17 +597,17 @@ begin
 
   if v_lesson.user_id is null then
     insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', v_at)
+    values (p_user_id, p_lesson_id, 'completed', p_at)
     on conflict do nothing;
   else
     update learn.user_lesson_progress p
-    set status = 'completed', completed_at = v_at
+    set status = 'completed', completed_at = p_at
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
   end if;
   return true;
 end;
 $$;
-comment on function learn_internal.complete_solved_lesson(uuid, bigint) is
+comment on function learn_internal.complete_solved_lesson(uuid, bigint, timestamptz) is
   'Completes a lesson for a user who has solved all its exercises; whether it has.';
 
 -- functions/practice/complete_solved_lessons.sql
@@ -2042,8 +2034,7 @@ declare
     jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
       'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
     p_occurred_at, p_idempotency_key);
-  v_lesson_id    bigint;
-  v_is_published boolean;
+  v_exercise     record;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -2052,8 +2043,9 @@ begin
     perform learn_internal.require_size('p_query_text', length(p_query_text), 100000);
     perform learn_internal.require_size('p_error_message', length(p_error_message), 10000);
   end if;
-  select e.lesson_id, e.is_published into v_lesson_id, v_is_published
+  select e.lesson_id, e.is_published, l.is_available, l.course_level_id into v_exercise
   from learn.exercises e
+  join learn.lessons l on l.id = e.lesson_id
   where e.id = p_exercise_id;
   if not found then
     raise exception 'unknown exercise'
@@ -2061,12 +2053,14 @@ begin
         detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
         hint = 'Look the exercise up in learn.exercises.';
   end if;
-  if not v_is_published then
+  if not v_exercise.is_published then
     raise exception 'the exercise is not published'
       using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
         hint = 'Publish it: learn.exercises.is_published.';
   end if;
-  perform learn_internal.require_lesson(p_user_id, v_lesson_id);
+  if not v_exercise.is_available or v_exercise.course_level_id is not null then  -- else it is open to everybody
+    perform learn_internal.require_lesson(p_user_id, v_exercise.lesson_id);
+  end if;
   if coalesce(p_query_text, '') !~ E'\\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then
@@ -2187,13 +2181,15 @@ declare
   n            record;               -- a submission
   v_user_id    uuid;
   v_lesson_id  bigint;
-  v_progress   learn.user_exercise_progress;
+  v_solved_at  timestamptz;
+  v_lesson     record;               -- how far it is solved
   v_is_new     boolean;              -- the first run of this exercise
   v_is_solved  boolean;              -- by this submission
   v_is_open    boolean;              -- the lesson is left to be completed
   v_solvers    uuid[];               -- who has solved the last exercise of a lesson
   v_lessons    bigint[];             -- which
   v_are_new    boolean[];            -- whether that was the first run of the exercise
+  v_at         timestamptz;          -- when the last of them was solved
   v_subject    text;
   v_facts      learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
@@ -2208,20 +2204,19 @@ begin
       v_user_id := n.user_id;
     elsif n.user_id = v_solvers[cardinality(v_solvers)] then
       perform learn_internal.write_facts(v_facts);
-      perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new);
+      perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new, v_at);
       v_facts := '{}'::learn_internal.fact[];
       v_solvers := null;
       v_lessons := null;
       v_are_new := null;
     end if;
-    select e.lesson_id into v_lesson_id from learn.exercises e where e.id = n.exercise_id;
 
     -- The exercise
-    select * into v_progress
-    from learn.user_exercise_progress p
-    where p.user_id = n.user_id and p.exercise_id = n.exercise_id;
-    v_is_new := v_progress.user_id is null;
-    v_is_solved := n.is_correct and v_progress.solved_at is null;
+    select e.lesson_id, p.user_id is null, p.solved_at into v_lesson_id, v_is_new, v_solved_at
+    from learn.exercises e
+    left join learn.user_exercise_progress p on p.user_id = n.user_id and p.exercise_id = e.id
+    where e.id = n.exercise_id;
+    v_is_solved := n.is_correct and v_solved_at is null;
     if v_is_new then
       insert into learn.user_exercise_progress
         (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try,
@@ -2259,15 +2254,16 @@ begin
     -- The lesson: to be completed, where this was the last of its exercises, or begun
     v_is_open := true;
     if v_is_solved then
-      if not exists (
-        select from learn.exercises e
-        left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
-        where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
-      then
+      select count(*) as exercises, count(x.solved_at) as solved, max(x.solved_at) as at into v_lesson
+      from learn.exercises e
+      left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
+      where e.lesson_id = v_lesson_id and e.is_published;
+      if v_lesson.exercises > 0 and v_lesson.solved = v_lesson.exercises then
         v_is_open := false;
         v_solvers := v_solvers || n.user_id;
         v_lessons := v_lessons || v_lesson_id;
         v_are_new := v_are_new || v_is_new;
+        v_at := v_lesson.at;
       end if;
     end if;
     if v_is_new and v_is_open then
@@ -2280,7 +2276,7 @@ begin
     perform learn_internal.write_facts(v_facts);
   end if;
   if v_solvers is not null then
-    perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new);
+    perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new, v_at);
   end if;
   return null;
 end;
@@ -3353,12 +3349,13 @@ create or replace trigger refuse_new_times
 
 -- What happens when rows of learn.user_exercise_progress are written.
 
--- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
+-- When a row is written: it is dated neither ahead of the clock nor absurdly far back. What triggers write follows from
+-- facts, of which that was asked.
 -- Errors: LX001.
 create or replace trigger refuse_times
   before insert on learn.user_exercise_progress
   for each row
-  when (new.solved_at is not null and learn_internal.is_off_time(new.solved_at, new.solved_at))
+  when (pg_trigger_depth() = 0 and learn_internal.is_off_time(new.solved_at, new.solved_at))
   execute function learn_internal.refuse_times('solved_at');
 
 create or replace trigger refuse_new_times
@@ -4500,9 +4497,9 @@ comment on function learn_internal.require_draft(text, jsonb) is
 -- functions/practice/end_lessons.sql
 
 -- Completes the lessons of which users have just solved the last exercise (parallel arrays); one that is not open to its
--- user is begun, where the exercise is new to the user. The caller has locked the users.
+-- user is begun, where the exercise is new to the user. p_at: when the last of them was solved. The caller has locked the users.
 create or replace function learn_internal.end_lessons(
-  p_user_ids uuid[], p_lesson_ids bigint[], p_are_new boolean[]
+  p_user_ids uuid[], p_lesson_ids bigint[], p_are_new boolean[], p_at timestamptz
 )
 returns void
 language plpgsql
@@ -4512,7 +4509,7 @@ as $$
 begin
   if cardinality(p_user_ids) > 1 then
     perform learn_internal.complete_solved_lessons(p_user_ids, p_lesson_ids);
-  elsif learn_internal.complete_solved_lesson(p_user_ids[1], p_lesson_ids[1]) then
+  elsif learn_internal.complete_solved_lesson(p_user_ids[1], p_lesson_ids[1], p_at) then
     return;
   end if;
   if true = any (p_are_new) then
@@ -4524,7 +4521,7 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.end_lessons(uuid[], bigint[], boolean[]) is
+comment on function learn_internal.end_lessons(uuid[], bigint[], boolean[], timestamptz) is
   'Completes the lessons of which users have solved the last exercise, or begins them.';
 
 reset role;

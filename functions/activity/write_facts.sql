@@ -25,29 +25,35 @@ declare
   v_type          text;
   v_is_qualifying boolean;
   v_happens_once  boolean;
-  v_now           timestamptz := learn.clock();
+  v_now           timestamptz;       -- as learn.clock() tells it
+  v_is_function   boolean := pg_trigger_depth() = 0;  -- that has called this
 begin
   if p_facts is null then
     return;
   end if;
   foreach f in array p_facts loop
-    if f.occurred_at > v_now + interval '5 minutes' or f.occurred_at < '1970-01-01 00:00:00+00' then
-      perform learn_internal.require_possible_time('occurred_at', f.occurred_at);
-    end if;
     -- Facts of a user, or of a type, mostly follow one another: these are looked up once.
     if f.user_id is distinct from v_user_id then
       select u.id, u.timezone, u.day_starts_at, u.zone_number, u.zone_since, exists (
-        select from learn_internal.recorded_subjects r where r.user_id = u.id)
-      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since, v_has_recorded
+          select from learn_internal.recorded_subjects r where r.user_id = u.id),
+        t.key, t.is_qualifying, t.happens_once, coalesce((select o.now_is from learn_internal.clock_override o), now())
+      into v_user_id, v_timezone, v_day_starts_at, v_zone_number, v_zone_since, v_has_recorded,
+        v_type, v_is_qualifying, v_happens_once, v_now
       from learn.users u
+      join learn.activity_types t on t.key = f.activity_type
       where u.id = f.user_id;
-    end if;
-    if f.activity_type is distinct from v_type then
+    elsif f.activity_type is distinct from v_type then
       select t.key, t.is_qualifying, t.happens_once into v_type, v_is_qualifying, v_happens_once
       from learn.activity_types t
       where t.key = f.activity_type;
     end if;
-    continue when v_user_id is null or v_type is null;
+    if v_user_id is null or v_type is null then
+      v_user_id := null;  -- so that the next fact is looked up whole
+      continue;
+    end if;
+    if f.occurred_at > v_now + interval '5 minutes' or f.occurred_at < '1970-01-01 00:00:00+00' then
+      perform learn_internal.require_possible_time('occurred_at', f.occurred_at);
+    end if;
     if v_happens_once and v_has_recorded then
       continue when exists (
         select from learn_internal.recorded_subjects r
@@ -68,7 +74,7 @@ begin
   end loop;
 
   if cardinality(v_rows) > 0 then
-    if pg_trigger_depth() = 0 then  -- not by hand: see complete_activity()
+    if v_is_function then  -- not by hand: see complete_activity()
       perform set_config('learn_internal.writes_facts', 'yes', true);
     end if;
     insert into learn.activity_log
@@ -77,7 +83,7 @@ begin
     select r.user_id, r.activity_type, r.subject_type, r.subject_id, r.properties, r.xp,
       r.occurred_at, r.local_date, r.zone_number, r.is_qualifying, p_idempotency_key, v_now
     from unnest(v_rows) r;
-    if pg_trigger_depth() = 0 then
+    if v_is_function then
       perform set_config('learn_internal.writes_facts', '', true);
     end if;
   end if;

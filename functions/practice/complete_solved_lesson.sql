@@ -1,25 +1,17 @@
--- Completes a lesson for a user who has solved all its exercises, as solved_lessons says. Returns whether
--- it has: not when something is unsolved, the lesson is not open to the user, or it was completed before.
+-- Completes a lesson for a user who has solved all its exercises, the last one at p_at, as solved_lessons says. Returns
+-- whether it has: not when the lesson is not open to the user, or it was completed before.
 -- The caller has locked the user.
-create or replace function learn_internal.complete_solved_lesson(p_user_id uuid, p_lesson_id bigint)
+create or replace function learn_internal.complete_solved_lesson(
+  p_user_id uuid, p_lesson_id bigint, p_at timestamptz
+)
 returns boolean
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_exercises integer;
-  v_solved    integer;
-  v_at        timestamptz;
-  v_lesson    record;
+  v_lesson record;
 begin
-  select count(*), count(x.solved_at), max(x.solved_at) into v_exercises, v_solved, v_at
-  from learn.exercises e
-  left join learn.user_exercise_progress x on x.user_id = p_user_id and x.exercise_id = e.id
-  where e.lesson_id = p_lesson_id and e.is_published;
-  if v_exercises = 0 or v_solved < v_exercises then
-    return false;
-  end if;
   select l.is_available, l.course_id, p.user_id, p.completed_at into v_lesson
   from learn.lessons l
   left join learn.user_lesson_progress p on p.user_id = p_user_id and p.lesson_id = l.id
@@ -38,15 +30,15 @@ begin
 
   if v_lesson.user_id is null then
     insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)
-    values (p_user_id, p_lesson_id, 'completed', v_at)
+    values (p_user_id, p_lesson_id, 'completed', p_at)
     on conflict do nothing;
   else
     update learn.user_lesson_progress p
-    set status = 'completed', completed_at = v_at
+    set status = 'completed', completed_at = p_at
     where p.user_id = p_user_id and p.lesson_id = p_lesson_id;
   end if;
   return true;
 end;
 $$;
-comment on function learn_internal.complete_solved_lesson(uuid, bigint) is
+comment on function learn_internal.complete_solved_lesson(uuid, bigint, timestamptz) is
   'Completes a lesson for a user who has solved all its exercises; whether it has.';

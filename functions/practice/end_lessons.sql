@@ -1,7 +1,7 @@
 -- Completes the lessons of which users have just solved the last exercise (parallel arrays); one that is not open to its
--- user is begun, where the exercise is new to the user. The caller has locked the users.
+-- user is begun, where the exercise is new to the user. p_at: when the last of them was solved. The caller has locked the users.
 create or replace function learn_internal.end_lessons(
-  p_user_ids uuid[], p_lesson_ids bigint[], p_are_new boolean[]
+  p_user_ids uuid[], p_lesson_ids bigint[], p_are_new boolean[], p_at timestamptz
 )
 returns void
 language plpgsql
@@ -11,7 +11,7 @@ as $$
 begin
   if cardinality(p_user_ids) > 1 then
     perform learn_internal.complete_solved_lessons(p_user_ids, p_lesson_ids);
-  elsif learn_internal.complete_solved_lesson(p_user_ids[1], p_lesson_ids[1]) then
+  elsif learn_internal.complete_solved_lesson(p_user_ids[1], p_lesson_ids[1], p_at) then
     return;
   end if;
   if true = any (p_are_new) then
@@ -23,5 +23,5 @@ begin
   end if;
 end;
 $$;
-comment on function learn_internal.end_lessons(uuid[], bigint[], boolean[]) is
+comment on function learn_internal.end_lessons(uuid[], bigint[], boolean[], timestamptz) is
   'Completes the lessons of which users have solved the last exercise, or begins them.';

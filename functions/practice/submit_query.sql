@@ -25,8 +25,7 @@ declare
     jsonb_build_object('exercise_id', p_exercise_id, 'query_text', p_query_text,
       'is_correct', p_is_correct, 'error_message', p_error_message, 'duration_ms', p_duration_ms),
     p_occurred_at, p_idempotency_key);
-  v_lesson_id    bigint;
-  v_is_published boolean;
+  v_exercise     record;
 begin
   if (v_call.replay).replayed then
     return v_call.replay;
@@ -35,8 +34,9 @@ begin
     perform learn_internal.require_size('p_query_text', length(p_query_text), 100000);
     perform learn_internal.require_size('p_error_message', length(p_error_message), 10000);
   end if;
-  select e.lesson_id, e.is_published into v_lesson_id, v_is_published
+  select e.lesson_id, e.is_published, l.is_available, l.course_level_id into v_exercise
   from learn.exercises e
+  join learn.lessons l on l.id = e.lesson_id
   where e.id = p_exercise_id;
   if not found then
     raise exception 'unknown exercise'
@@ -44,12 +44,14 @@ begin
         detail = format('p_exercise_id = %s', coalesce(p_exercise_id::text, 'null')),
         hint = 'Look the exercise up in learn.exercises.';
   end if;
-  if not v_is_published then
+  if not v_exercise.is_published then
     raise exception 'the exercise is not published'
       using errcode = 'LX004', detail = format('p_exercise_id = %s', p_exercise_id),
         hint = 'Publish it: learn.exercises.is_published.';
   end if;
-  perform learn_internal.require_lesson(p_user_id, v_lesson_id);
+  if not v_exercise.is_available or v_exercise.course_level_id is not null then  -- else it is open to everybody
+    perform learn_internal.require_lesson(p_user_id, v_exercise.lesson_id);
+  end if;
   if coalesce(p_query_text, '') !~ E'\\S' or p_is_correct is null or p_duration_ms < 0
     or p_is_correct and p_error_message is not null
   then

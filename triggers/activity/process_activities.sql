@@ -1,10 +1,9 @@
 -- When facts are written: the engine. Everything that a fact causes happens here, in this order: lock, XP and level,
 -- streak, metrics, achievements. Earned achievements and new levels are facts too: they come through here again, until
 -- nothing is new. It goes by groups of facts that came in together: of one learner, type and day, and whether they
--- count in metrics. A single fact is a group; a load is many, in the order of the learners' keys. Each step is a simple
--- statement by key: to start a plan of many parts costs more than all that it does for one fact. What is rare is seen
--- from what these return, and has a function of its own. Costs do not depend on a learner's history: counters are
--- incremented, thresholds found by index.
+-- count in metrics; a load is many, in the order of the learners' keys. Each step is a simple statement by key: to start
+-- a plan of many parts costs more than all that it does for one fact. What is rare has a function of its own. Costs do
+-- not depend on a learner's history: counters are incremented, thresholds found by index.
 -- Errors: LX001 a fact of an unknown activity type, one that is malformed, or ahead of the clock.
 create or replace function learn_internal.process_activities()
 returns trigger
@@ -33,6 +32,7 @@ declare
   v_gains       learn_internal.gain[];            -- what boards are to count
   v_pays        jsonb := '{}'::jsonb;             -- what types pay, by their keys
   v_has_xp      boolean := false;
+  v_is_one      boolean;                          -- one fact, and no more
   v_is_turn     boolean;                          -- to look whether too much waits
   v_capped      jsonb;                            -- what facts pay within a cap, by their ids
   v_rise        learn_internal.rise;
@@ -45,11 +45,11 @@ declare
   v_days        learn_internal.opened_day[];
   v_terms       learn_internal.day_terms;         -- what days mean
   v_notifies    boolean := false;
-  v_seen        uuid[];                           -- users who were not seen for five minutes
-  v_seen_at     timestamptz[];
+  v_seen        uuid[]; v_seen_at timestamptz[];  -- users who were not seen for five minutes
 begin
   perform from new_facts offset 1;
-  if not found then  -- mostly it is one: to start aggregates costs several times as much as this look
+  v_is_one := not found;
+  if v_is_one then  -- mostly: to start aggregates costs several times as much as this look
     open v_groups for
     select n.user_id, n.activity_type, n.local_date, n.zone_number, n.is_qualifying, n.recorded_at,
       n.properties @> '{"counts": false}' as is_uncounted, 1 as facts,
@@ -75,8 +75,7 @@ begin
   loop
     fetch v_groups into g;
     exit when not found;
-    v_new := null;
-    v_run := null;
+    v_new := null; v_run := null;
     -- 1. What the type says.
     if g.activity_type is distinct from v_key then
       select t.key, t.pays, t.is_capped, t.is_on_boards, t.feeds_days, t.resets_runs, t.notifies, array(
@@ -97,9 +96,6 @@ begin
           select max(format('properties = %s, subject_type = %L, subject_id = %L',
             n.properties, n.subject_type, n.subject_id)) from new_facts n where n.id = any (g.ids)) end);
     end if;
-    v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
-    v_user_id := g.user_id;
-    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
@@ -115,6 +111,9 @@ begin
     end if;
     continue when v_xp = 0 and not g.is_qualifying and cardinality(v_type.feeds) = 0
       and not v_type.feeds_days and not v_type.resets_runs;  -- such as new levels, which are at most reported
+    v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
+    v_user_id := g.user_id;
+    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
@@ -132,8 +131,7 @@ begin
       if not v_type.is_on_boards then
         update learn.user_stats s set reward_xp = s.reward_xp + v_xp where s.user_id = g.user_id;
       end if;
-      -- 3. The level, and what the total earns
-      if v_paid.is_marked then
+      if v_paid.is_marked then  -- 3. The level, and what the total earns
         v_rise := learn_internal.move_level(v_stats, v_xp, v_at);
         v_new := v_rise.won;
         if v_rise.to_level > v_rise.from_level then
@@ -234,7 +232,10 @@ begin
   if v_seen is not null then
     perform learn_internal.note_seen(v_seen, v_seen_at);
   end if;
-  if v_notifies then
+  if v_notifies and v_is_one then
+    perform learn_internal.notify_facts(array[(n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id,
+      n.properties)::learn_internal.notice]) from new_facts n;
+  elsif v_notifies then
     perform learn_internal.notify_facts(array_agg(
       (n.user_id, n.id, n.activity_type, n.subject_type, n.subject_id, n.properties)::learn_internal.notice
       order by n.id))
@@ -255,6 +256,5 @@ comment on function learn_internal.process_activities() is
   'The engine, a statement trigger: facts move streaks, pay XP, count in metrics and earn achievements.';
 
 create or replace trigger process_activities
-  after insert on learn.activity_log
-  referencing new table as new_facts
+  after insert on learn.activity_log referencing new table as new_facts
   for each statement execute function learn_internal.process_activities();

@@ -28,13 +28,15 @@ declare
   n            record;               -- a submission
   v_user_id    uuid;
   v_lesson_id  bigint;
-  v_progress   learn.user_exercise_progress;
+  v_solved_at  timestamptz;
+  v_lesson     record;               -- how far it is solved
   v_is_new     boolean;              -- the first run of this exercise
   v_is_solved  boolean;              -- by this submission
   v_is_open    boolean;              -- the lesson is left to be completed
   v_solvers    uuid[];               -- who has solved the last exercise of a lesson
   v_lessons    bigint[];             -- which
   v_are_new    boolean[];            -- whether that was the first run of the exercise
+  v_at         timestamptz;          -- when the last of them was solved
   v_subject    text;
   v_facts      learn_internal.fact[] := '{}'::learn_internal.fact[];
 begin
@@ -49,20 +51,19 @@ begin
       v_user_id := n.user_id;
     elsif n.user_id = v_solvers[cardinality(v_solvers)] then
       perform learn_internal.write_facts(v_facts);
-      perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new);
+      perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new, v_at);
       v_facts := '{}'::learn_internal.fact[];
       v_solvers := null;
       v_lessons := null;
       v_are_new := null;
     end if;
-    select e.lesson_id into v_lesson_id from learn.exercises e where e.id = n.exercise_id;
 
     -- The exercise
-    select * into v_progress
-    from learn.user_exercise_progress p
-    where p.user_id = n.user_id and p.exercise_id = n.exercise_id;
-    v_is_new := v_progress.user_id is null;
-    v_is_solved := n.is_correct and v_progress.solved_at is null;
+    select e.lesson_id, p.user_id is null, p.solved_at into v_lesson_id, v_is_new, v_solved_at
+    from learn.exercises e
+    left join learn.user_exercise_progress p on p.user_id = n.user_id and p.exercise_id = e.id
+    where e.id = n.exercise_id;
+    v_is_solved := n.is_correct and v_solved_at is null;
     if v_is_new then
       insert into learn.user_exercise_progress
         (user_id, exercise_id, submissions, wrong_submissions, failed_submissions, is_first_try,
@@ -100,15 +101,16 @@ begin
     -- The lesson: to be completed, where this was the last of its exercises, or begun
     v_is_open := true;
     if v_is_solved then
-      if not exists (
-        select from learn.exercises e
-        left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
-        where e.lesson_id = v_lesson_id and e.is_published and x.solved_at is null)
-      then
+      select count(*) as exercises, count(x.solved_at) as solved, max(x.solved_at) as at into v_lesson
+      from learn.exercises e
+      left join learn.user_exercise_progress x on x.user_id = n.user_id and x.exercise_id = e.id
+      where e.lesson_id = v_lesson_id and e.is_published;
+      if v_lesson.exercises > 0 and v_lesson.solved = v_lesson.exercises then
         v_is_open := false;
         v_solvers := v_solvers || n.user_id;
         v_lessons := v_lessons || v_lesson_id;
         v_are_new := v_are_new || v_is_new;
+        v_at := v_lesson.at;
       end if;
     end if;
     if v_is_new and v_is_open then
@@ -121,7 +123,7 @@ begin
     perform learn_internal.write_facts(v_facts);
   end if;
   if v_solvers is not null then
-    perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new);
+    perform learn_internal.end_lessons(v_solvers, v_lessons, v_are_new, v_at);
   end if;
   return null;
 end;
