@@ -431,8 +431,7 @@ comment on function learn_internal.register_users() is
   'Statement trigger: makes users'' stats rows and writes user_registered facts.';
 
 create or replace trigger register_users
-  after insert on learn.users
-  referencing new table as new_users
+  after insert on learn.users referencing new table as new_users
   for each statement execute function learn_internal.register_users();
 
 -- When users are deleted: they leave the boards at once.
@@ -454,34 +453,29 @@ $$;
 comment on function learn_internal.recount_deleted_boards() is 'Statement trigger: takes deleted users off the boards.';
 
 create or replace trigger users_gone
-  after delete on learn.users
-  referencing old table as old_users
+  after delete on learn.users referencing old table as old_users
   for each statement execute function learn_internal.recount_deleted_boards();
 
 -- When a row is written: it is dated neither ahead of the clock nor absurdly far back.
 -- Errors: LX001.
 create or replace trigger refuse_times
   before insert on learn.users
-  for each row
-  when (learn_internal.is_off_time(
+  for each row when (learn_internal.is_off_time(
     greatest(new.created_at, new.updated_at, new.last_login_at, new.last_active_at),
     least(new.created_at, new.updated_at, new.last_login_at, new.last_active_at)))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at', 'last_active_at');
 
 create or replace trigger refuse_new_times
   before update of created_at, updated_at, last_login_at on learn.users
-  for each row
-  when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
+  for each row when (new.created_at is distinct from old.created_at and learn_internal.is_off_time(new.created_at, new.created_at)
     or new.updated_at is distinct from old.updated_at and learn_internal.is_off_time(new.updated_at, new.updated_at)
     or new.last_login_at is distinct from old.last_login_at and learn_internal.is_off_time(new.last_login_at, new.last_login_at))
   execute function learn_internal.refuse_times('created_at', 'updated_at', 'last_login_at');
 
--- By itself, because the engine writes it, and a long WHEN is read from text in every statement. What triggers write
--- follows from facts, of which that was asked.
+-- By itself, because the engine writes it and a long WHEN is read in every statement. Of what triggers write, facts say when.
 create or replace trigger refuse_new_sight
   before update of last_active_at on learn.users
-  for each row
-  when (pg_trigger_depth() = 0 and new.last_active_at is distinct from old.last_active_at
+  for each row when (pg_trigger_depth() = 0 and new.last_active_at is distinct from old.last_active_at
     and learn_internal.is_off_time(new.last_active_at, new.last_active_at))
   execute function learn_internal.refuse_times('last_active_at');
 

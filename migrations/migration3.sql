@@ -2078,6 +2078,7 @@ begin
           select max(format('properties = %s, subject_type = %L, subject_id = %L',
             n.properties, n.subject_type, n.subject_id)) from new_facts n where n.id = any (g.ids)) end);
     end if;
+    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     v_xp := g.xp + (g.facts - g.told)::bigint * coalesce(v_type.pays, 0);
     v_has_xp := v_has_xp or v_xp <> 0 or g.told > 0 and g.facts > 1;  -- which may add up to nothing
 
@@ -2095,7 +2096,6 @@ begin
       and not v_type.feeds_days and not v_type.resets_runs;  -- such as new levels, which are at most reported
     v_at := greatest(g.last_at, g.recorded_at, case when g.user_id = v_user_id then v_at end);
     v_user_id := g.user_id;
-    v_is_turn := hashint8(g.ids[1]) % 8 = 0;  -- ids of a shard count in steps
     if v_xp = 0 then
       select * into v_stats from learn.user_stats s where s.user_id = g.user_id for no key update;
     else
