@@ -126,8 +126,7 @@ comment on function learn_internal.keep_zone() is
 
 create or replace trigger keep_zone
   before update of timezone, day_starts_at, zone_number, zone_since on learn.users
-  for each row
-  when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
+  for each row when ((old.timezone, old.day_starts_at, old.zone_number, old.zone_since)
     is distinct from (new.timezone, new.day_starts_at, new.zone_number, new.zone_since))
   execute function learn_internal.keep_zone();
 
@@ -157,8 +156,7 @@ comment on function learn_internal.mark_user_boards() is
 
 create or replace trigger users_seen
   after update of username, is_active, show_on_leaderboard on learn.users
-  for each row
-  when ((old.username, old.is_active, old.show_on_leaderboard)
+  for each row when ((old.username, old.is_active, old.show_on_leaderboard)
     is distinct from (new.username, new.is_active, new.show_on_leaderboard))
   execute function learn_internal.mark_user_boards('');
 
