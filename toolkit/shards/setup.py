@@ -297,9 +297,14 @@ def _subscribe(made: list[ClusterMember], opened: list[Connection], password: st
     """Content from home, the first, to the others."""
     home = opened[0]
     content.publish(home)
+    reached = home.execute(
+        "select array_agg(s.sequence), array_agg(s.value) from learn_shard.sequences() s"
+    ).fetchone()
     for each, connection in list(zip(made, opened, strict=True))[1:]:
         slot = content.slot_of(home, each)
         content.subscribe(made[0], connection, slot, password)
+        # numbers that rows of before have, which may come by a move
+        connection.execute("select learn_shard.raise_sequences(%s, %s)", reached)
     content.sync(home, list(zip(made, opened, strict=True))[1:])
 
 
