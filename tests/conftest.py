@@ -81,7 +81,7 @@ def state_folder() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def kept_clusters() -> Iterator[None]:
-    """New clusters of this process, and of commands that it runs, are copies of what initdb has made once."""
+    """Throwaway clusters of this process, and of its commands, are copies of what initdb has made once."""
     folder = Path(tempfile.mkdtemp(prefix="dbtool-kept-", dir=parallel.SCRATCH))
     folder.chmod(0o1777)
     os.environ[KEPT_CLUSTERS] = str(folder)

@@ -11,6 +11,7 @@ from tests.conftest import RunDbtool
 from toolkit.connection import connect, own_server
 from toolkit.errors import DbtoolError
 from toolkit.servers.choose import open_throwaway
+from toolkit.servers.cluster import KEPT_CLUSTERS
 from toolkit.servers.throwaway import ThrowawayServer
 
 # Each of them leads libpq to another server, or has it send something there.
@@ -64,8 +65,11 @@ def data_of(server: ThrowawayServer) -> Path:
     return Path(row[0])
 
 
-def test_another_server_in_the_place_of_an_own_one_is_told_before_anything_is_done() -> None:
+def test_another_server_in_the_place_of_an_own_one_is_told_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Known by the number of its cluster, whatever answers at the address."""
+    monkeypatch.delenv(KEPT_CLUSTERS)  # copies have one number
     with open_throwaway("embedded") as own, open_throwaway("embedded") as other:
         own_server(own.url(), data_of(own))
         connect(own.url()).close()

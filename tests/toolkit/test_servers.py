@@ -311,10 +311,7 @@ def test_long_path_with_characters_that_a_shell_would_read(
 
 @in_open_and_closed_folder
 @pytest.mark.parametrize("seconds", [0.1, 0.25, 0.4, 0.6])
-def test_start_works_after_kill_9_of_a_start(
-    server: EmbeddedServer, home: Path, seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(cluster.KEPT_CLUSTERS)  # the kill is to meet initdb
+def test_start_works_after_kill_9_of_a_start(server: EmbeddedServer, home: Path, seconds: float) -> None:
     starting = subprocess.Popen([sys.executable, "-c", START, str(home)])
     time.sleep(seconds)
     starting.kill()
@@ -336,21 +333,6 @@ def test_starts_at_the_same_time_share_one_server(server: EmbeddedServer, home: 
     assert [one.wait(PATIENCE) for one in starting] == [0, 0, 0]
     assert server.is_running()
     assert server.log.read_text().count("database system is ready to accept connections") == 1
-
-
-def test_clusters_of_tests_are_copies_of_one_and_all_others_are_made_by_initdb(
-    make_server: Callable[[Path], EmbeddedServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = []
-    for number in range(4):
-        if number == 2:
-            monkeypatch.delenv(cluster.KEPT_CLUSTERS)
-        one = make_server(tmp_path / f"{number}" / ".dbtool")
-        one.start()
-        found += query(one, "select system_identifier from pg_control_system()")
-        one.stop()
-    assert found[0] == found[1]
-    assert len(set(found)) == 3
 
 
 @in_open_and_closed_folder

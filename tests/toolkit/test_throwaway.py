@@ -20,6 +20,7 @@ from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.servers import cluster, containers
 from toolkit.servers.account import is_alive
 from toolkit.servers.choose import ThrowawayServer, open_like, open_throwaway
+from toolkit.servers.cluster import KEPT_CLUSTERS
 
 OWNER = """
 import sys, time
@@ -130,6 +131,17 @@ def test_embedded_server_goes_although_its_watchdog_was_killed() -> None:
         os.kill(watchdog, signal.SIGKILL)
     assert not is_alive(pid)
     assert not folder.exists()
+
+
+def test_clusters_are_copies_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = []
+    for number in range(4):
+        if number == 2:
+            monkeypatch.delenv(KEPT_CLUSTERS)
+        with open_throwaway("embedded") as server:
+            numbers += query(server.url(), "select system_identifier from pg_control_system()")
+    assert numbers[0] == numbers[1]
+    assert len(set(numbers)) == 3
 
 
 def test_chosen_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from .binaries import Binaries
 # A process number that no system hands out; PostgreSQL takes a lock file with it for one left by a crash.
 NO_PROCESS = 2**31 - 1
 INITDB_TIMEOUT_SECONDS = 300
-# Names a folder where what initdb makes is kept: new clusters are copies of it, in a tenth of the time.
+# Names a folder where what initdb makes is kept: throwaway clusters are copies of it, its number included.
 KEPT_CLUSTERS = "DBTOOL_KEPT_CLUSTERS"
 
 
@@ -129,7 +129,7 @@ def initialise(
     if not durable:
         words += ["--no-sync"] + (["--no-data-checksums"] if binaries.major >= 18 else [])
     kept = os.environ.get(KEPT_CLUSTERS)
-    if kept:
+    if kept and not durable:
         owner = account.uid if account else os.geteuid()
         original = Path(kept) / f"{owner}-{_digest(Path(' '.join(words)))}"
         if not original.exists():
@@ -140,8 +140,6 @@ def initialise(
             with contextlib.suppress(OSError):  # another process was first
                 draft.rename(original)
         _make(["cp", "-R", f"{original}/.", str(data)], account, data)
-        if durable:
-            _make([words[0], "--sync-only", "-D", str(data)], account, data)
     else:
         _make([*words, "-D", str(data)], account, data)
     try:
