@@ -1,6 +1,8 @@
-"""The fixture `learn`: Laurel's client in a transaction that is rolled back, with its clock stopped."""
+"""The fixture `learn`: the client in a transaction that is rolled back, its clock stopped; and `user`."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 import pytest
 
@@ -16,3 +18,9 @@ def learn(db: Connection) -> Learn:
     client = Learn(db)
     client.set_clock(NOON)
     return client
+
+
+@pytest.fixture
+def user(learn: Learn) -> UUID:
+    """A learner who has done nothing yet."""
+    return learn.make_user()

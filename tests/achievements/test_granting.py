@@ -11,11 +11,6 @@ from tests.client import AwardSummary, Learn, days
 NEVER = {"metric": "xp", "at_least": 10**15}
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def earlier(learn: Learn, number: int = 3) -> tuple[str, str]:
     """A metric with facts of 0, 1, … users, and an achievement that came a day later: it takes two facts."""
     activity = learn.make_activity_type()

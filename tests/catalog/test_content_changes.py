@@ -32,11 +32,6 @@ def items(learn: Learn, user: UUID, track: Track) -> tuple[int, int, bool] | Non
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def lessons(learn: Learn) -> list[Lesson]:
     return [learn.make_lesson(0) for _ in range(3)]
 

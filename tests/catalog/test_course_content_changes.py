@@ -44,11 +44,6 @@ def unlocked(learn: Learn, user: UUID, *order: CourseLevel) -> list[tuple[int, b
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def course(learn: Learn) -> Course:
     """Without levels, worth 40 XP."""
     return learn.make_course(2, completion_xp=40)

@@ -10,11 +10,6 @@ from tests.client import Course, Learn
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def course(learn: Learn, user: UUID) -> Course:
     """One in which the user is enrolled."""
     course = learn.make_course(1)

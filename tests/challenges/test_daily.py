@@ -16,11 +16,6 @@ TODAY = date(2035, 6, 13)
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def challenge(learn: Learn) -> Challenge:
     return learn.make_challenge((5,), slug="daily")
 

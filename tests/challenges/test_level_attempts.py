@@ -14,11 +14,6 @@ NOON = moment("2035-06-13 12:00")
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def challenge(learn: Learn) -> Challenge:
     """Levels that pay 10, 20 and 30, with hints of 3, 4 and 25."""
     return learn.make_challenge((10, 20, 30), slug="cache", hints=(3, 4, 25))

@@ -9,11 +9,6 @@ import pytest
 from tests.client import Challenge, Learn, Track
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def skill_level(learn: Learn, user: UUID) -> str:
     return str(learn.value("select skill_level from learn.users where id = %s", [user]))
 

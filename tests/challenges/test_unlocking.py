@@ -14,11 +14,6 @@ from tests.properties.snapshots import differences, snapshot
 NOON = moment("2035-06-13 12:00")
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def status(learn: Learn, user: UUID, challenge: Challenge) -> str | None:
     progress = learn.challenge_progress(user, challenge)
     return None if progress is None else progress.status

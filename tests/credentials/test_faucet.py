@@ -30,11 +30,6 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def newest(learn: Learn, user: UUID) -> int:
     return int(
         learn.value(

@@ -10,11 +10,6 @@ from tests.client import Learn
 from tests.credentials.scene import finish, make_course
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def names(learn: Learn) -> list[tuple[str, UUID | None]]:
     return [(row.check_name, row.user_id) for row in learn.check_integrity()]
 

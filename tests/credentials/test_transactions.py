@@ -28,11 +28,6 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def row(learn: Learn, tx_id: str = "t-1") -> tuple[Any, ...]:
     (found,) = learn.tuples(
         "select user_id, tx_type, amount_hbar, from_account, to_account, status, course_id,"

@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from tests.client import AwardSummary, Learn, moment
 
 NOON = moment("2035-06-13 12:00")
-
-
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
 
 
 def selected(learn: Learn, user: UUID) -> int | None:

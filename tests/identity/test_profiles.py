@@ -32,11 +32,6 @@ def backend(learn: Learn) -> None:
     learn.caller = "learn_app"
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def row(learn: Learn, user: UUID) -> dict[str, Any]:
     (found,) = learn.dicts("select * from learn.users where id = %s", [user])
     return found

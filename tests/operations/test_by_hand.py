@@ -19,11 +19,6 @@ def app(learn: Learn) -> Learn:
     return Learn(learn.connection, caller="learn_app")
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 # ── whose a row is, and what it is about ───────────────────────────────────────────────────────────────────
 
 LEARNERS_COLUMNS = """

@@ -14,11 +14,6 @@ RESULT = {"columns": ["name", "price"], "rows": [["pen", 2], ["desk", None]], "i
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def exercise(learn: Learn) -> int:
     lesson = learn.make_lesson(0)
     return int(

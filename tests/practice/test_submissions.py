@@ -13,11 +13,6 @@ NOON = moment("2035-06-13 12:00")
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def lesson(learn: Learn) -> Lesson:
     return learn.make_lesson(2)
 

@@ -17,11 +17,6 @@ NOON = moment("2035-06-13 12:00")
 LATER = "2035-06-14 12:00"
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def progress(learn: Learn, user: UUID, course: Course) -> CourseProgress:
     found = learn.course_progress(user, course)
     assert found is not None

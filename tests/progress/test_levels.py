@@ -13,11 +13,6 @@ from tests.properties.snapshots import Snapshot, differences, snapshot
 NOON = moment("2035-06-13 12:00")
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 class Leveled:
     """A course of levels, each with lessons of the given tiers."""
 

@@ -15,11 +15,6 @@ Take = Callable[..., int]
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def exam(learn: Learn) -> str:
     return learn.make_exam(questions=6)
 

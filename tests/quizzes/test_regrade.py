@@ -12,11 +12,6 @@ from tests.properties.snapshots import differences, snapshot
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def exam(learn: Learn) -> str:
     return learn.make_exam(questions=5)
 

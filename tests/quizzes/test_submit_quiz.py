@@ -15,11 +15,6 @@ NOON = moment("2035-06-13 12:00")
 
 
 @pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
-@pytest.fixture
 def exam(learn: Learn) -> str:
     return learn.make_exam(questions=5)
 

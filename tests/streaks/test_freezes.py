@@ -9,11 +9,6 @@ import pytest
 from tests.client import AwardSummary, Learn
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def be_active(learn: Learn, user: UUID, *dates: int) -> None:
     """At noon UTC of these days of July 2035, the clock being there."""
     learn.connection.execute(

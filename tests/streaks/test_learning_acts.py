@@ -9,11 +9,6 @@ import pytest
 from tests.client import Learn, seconds
 
 
-@pytest.fixture
-def user(learn: Learn) -> UUID:
-    return learn.make_user()
-
-
 def active(learn: Learn, user: UUID) -> list[str]:
     return [str(day) for day, _ in learn.active_days(user)]
 
